@@ -1,0 +1,205 @@
+"""A whole system as one frozen value, and the one verdict on whether it can be run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias, final
+
+import attrs
+
+from ._artifact import Artifact
+from ._errors import DefinitionError, Mistake
+from ._guest import ComponentConfig
+from ._identity import ComponentId, segment_problem
+from ._limits import EngineSettings, Limits
+from ._restart import (
+    DEFAULT_SHUTDOWN,
+    DEFAULT_START_TIMEOUT,
+    BrutalKill,
+    Intensity,
+    RestartType,
+    Strategy,
+)
+
+DEFAULT_MAILBOX: Final = 1000
+DEFAULT_STOP_TIMEOUT: Final = 30.0
+
+Shutdown: TypeAlias = float | BrutalKill
+"""Seconds to stop in before being cancelled, `math.inf` or `BRUTAL_KILL`."""
+
+
+@final
+@attrs.frozen(kw_only=True)
+class ComponentSpec:
+    """One component actor: WebAssembly code behind a name and a mailbox."""
+
+    id: ComponentId
+    artifact: Artifact
+    config: ComponentConfig = ComponentConfig()
+    """`config.limits` is what the host enforces."""
+    restart: RestartType = RestartType.PERMANENT
+    shutdown: Shutdown = DEFAULT_SHUTDOWN
+    start_timeout: float = DEFAULT_START_TIMEOUT
+    """Seconds for instantiation and `initialize`; loading does not count."""
+    mailbox: int = DEFAULT_MAILBOX
+    """Messages that may queue."""
+
+    @property
+    def limits(self) -> Limits:
+        """What the guest may use."""
+        return self.config.limits
+
+
+@final
+@attrs.frozen(kw_only=True)
+class ActorSpec:
+    """One Python actor: an async function, or a class made afresh for each start."""
+
+    id: ComponentId
+    behaviour: Callable[..., Any]
+    """`async def handle(context, envelope)`, or a class whose instances have such a
+    method; see `airssys.nursery` for what a class may add."""
+    arguments: tuple[Any, ...] = ()
+    """Given to the class each time the actor starts."""
+    restart: RestartType = RestartType.PERMANENT
+    shutdown: Shutdown = DEFAULT_SHUTDOWN
+    start_timeout: float = DEFAULT_START_TIMEOUT
+    mailbox: int = DEFAULT_MAILBOX
+
+
+@final
+@attrs.frozen(kw_only=True)
+class SupervisorSpec:
+    """A supervisor and its children, started in this order, stopped in reverse."""
+
+    name: str
+    children: tuple[ChildSpec, ...] = ()
+    strategy: Strategy = Strategy.ONE_FOR_ONE
+    intensity: Intensity = Intensity()
+    restart: RestartType = RestartType.PERMANENT
+    shutdown: Shutdown = math.inf
+    start_timeout: float = math.inf
+    """Infinite by default: its children have start times of their own."""
+
+
+ChildSpec: TypeAlias = ComponentSpec | ActorSpec | SupervisorSpec
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Blueprint:
+    """Everything that `open_system` needs to know."""
+
+    root: SupervisorSpec
+    engine: EngineSettings = EngineSettings()
+    stop_timeout: float = DEFAULT_STOP_TIMEOUT
+    """Seconds for the whole tree to stop in; then everything is cancelled."""
+
+
+def child_name(spec: ChildSpec) -> str:
+    """Name a child among its siblings."""
+    return spec.name if isinstance(spec, SupervisorSpec) else str(spec.id)
+
+
+def walk(root: ChildSpec, path: str = "$.root") -> Iterator[tuple[str, ChildSpec]]:
+    """Visit a tree from the top, each spec with its path."""
+    yield path, root
+    if isinstance(root, SupervisorSpec):
+        for index, child in enumerate(root.children):
+            yield from walk(child, f"{path}.children[{index}]")
+
+
+def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
+    """Look at a whole blueprint; an empty list means that it can be run."""
+    mistakes: list[Mistake] = []
+    if not _is_time(blueprint.stop_timeout, allow_infinity=True):
+        mistakes.append(_bad_time("$", "stop_timeout", blueprint.stop_timeout))
+    if not isinstance(blueprint.root, SupervisorSpec):
+        kind = type(blueprint.root).__name__
+        return [*mistakes, Mistake("$.root", f"{kind} is no supervisor", "wrap it")]
+    seen: dict[ComponentId, str] = {}
+    for path, spec in walk(blueprint.root):
+        mistakes.extend(_mistakes_of(spec, path))
+        if isinstance(spec, (ComponentSpec, ActorSpec)):
+            if spec.id in seen:
+                text = f"the name {spec.id} is taken by {seen[spec.id]}"
+                mistakes.append(Mistake(f"{path}.id", text, "names are unique"))
+            seen.setdefault(spec.id, path)
+    return mistakes
+
+
+def check(blueprint: Blueprint) -> None:
+    """Refuse a blueprint that cannot be run.
+
+    Raises:
+        DefinitionError: with every mistake, each with its path and a hint.
+    """
+    if mistakes := find_mistakes(blueprint):
+        raise DefinitionError(mistakes)
+
+
+def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
+    match spec:
+        case SupervisorSpec():
+            yield from _supervisor_mistakes(spec, path)
+        case ComponentSpec() | ActorSpec():
+            yield from _actor_mistakes(spec, path)
+        case _:
+            kind = type(spec).__name__
+            yield Mistake(path, f"{kind} is no child spec", "see ChildSpec")
+            return
+    if not isinstance(spec.restart, RestartType):
+        hint = "use a RestartType"
+        yield Mistake(f"{path}.restart", f"{spec.restart!r:.80} is no type", hint)
+    is_kill = isinstance(spec.shutdown, BrutalKill)
+    if not is_kill and not _is_time(spec.shutdown, allow_infinity=True, allow_zero=True):
+        yield _bad_time(path, "shutdown", spec.shutdown)
+    if not _is_time(spec.start_timeout, allow_infinity=True):
+        yield _bad_time(path, "start_timeout", spec.start_timeout)
+
+
+def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
+    if problem := segment_problem(spec.name):
+        yield Mistake(f"{path}.name", f"{spec.name!r:.80} {problem}")
+    if not isinstance(spec.strategy, Strategy):
+        yield Mistake(f"{path}.strategy", f"{spec.strategy!r:.80} is no Strategy")
+    restarts, period = spec.intensity.restarts, spec.intensity.period
+    if not isinstance(restarts, int) or isinstance(restarts, bool) or restarts < 0:
+        hint = "a whole number, 0 or more"
+        yield Mistake(f"{path}.intensity.restarts", f"{restarts!r:.80}", hint)
+    if not _is_time(period, allow_infinity=False):
+        yield _bad_time(f"{path}.intensity", "period", period)
+    names = [child_name(c) for c in spec.children if isinstance(c, SupervisorSpec)]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Mistake(f"{path}.children", f"two supervisors are called {name!r}")
+
+
+def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mistake]:
+    if not isinstance(spec.id, ComponentId):
+        hint = "write ComponentId.parse('name')"
+        yield Mistake(f"{path}.id", f"{spec.id!r:.80} is no ComponentId", hint)
+    mailbox = spec.mailbox
+    if not isinstance(mailbox, int) or isinstance(mailbox, bool) or mailbox < 1:
+        hint = "a whole number, 1 or more"
+        yield Mistake(f"{path}.mailbox", f"{mailbox!r:.80} is no capacity", hint)
+    if isinstance(spec, ActorSpec) and not callable(spec.behaviour):
+        hint = "an async function or a class"
+        yield Mistake(f"{path}.behaviour", f"{spec.behaviour!r:.80}", hint)
+    if isinstance(spec, ComponentSpec) and not isinstance(spec.artifact, Artifact):
+        hint = "write Artifact.at(path)"
+        yield Mistake(f"{path}.artifact", f"{spec.artifact!r:.80} is no artifact", hint)
+
+
+def _is_time(
+    value: object, *, allow_infinity: bool, allow_zero: bool = False
+) -> bool:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    if math.isnan(value) or (math.isinf(value) and not allow_infinity):
+        return False
+    return value >= 0 if allow_zero else value > 0
+
+
+def _bad_time(path: str, name: str, value: object) -> Mistake:
+    return Mistake(f"{path}.{name}", f"{value!r:.80} is no time", "seconds, above 0")

@@ -1,0 +1,122 @@
+"""What happens in a system, as values; nobody is asked, everybody may look."""
+
+from __future__ import annotations
+
+from typing import TypeAlias, final
+
+import attrs
+
+from ._errors import Offence
+from ._exit import ExitReason
+from ._guest import LogLevel
+from ._identity import ComponentId
+
+
+@final
+@attrs.frozen
+class ChildStarted:
+    """A child is ready: initialised, its mailbox open."""
+
+    supervisor: str
+    child: str
+    restarts: int
+    """How often it was started again before this."""
+
+
+@final
+@attrs.frozen
+class ChildExited:
+    """A child ended, for whatever reason."""
+
+    supervisor: str
+    child: str
+    reason: ExitReason
+    asked: bool
+    """Its supervisor had asked it to stop."""
+    restarting: bool
+    """Its supervisor is about to start it again."""
+
+
+@final
+@attrs.frozen
+class ChildStartFailed:
+    """A child did not become ready."""
+
+    supervisor: str
+    child: str
+    reason: ExitReason
+
+
+@final
+@attrs.frozen
+class ChildUnstopped:
+    """A child did not end within its shutdown time, although it was cancelled."""
+
+    supervisor: str
+    child: str
+    waited: float
+
+
+@final
+@attrs.frozen
+class SupervisorGaveUp:
+    """A supervisor ran out of restarts and stops."""
+
+    supervisor: str
+    offence: Offence
+
+
+@final
+@attrs.frozen
+class Logged:
+    """A component logged a line through host-services."""
+
+    source: ComponentId
+    level: LogLevel
+    message: str
+    context: tuple[tuple[str, str], ...]
+
+
+@final
+@attrs.frozen
+class DeadLetter:
+    """A message that nobody will handle."""
+
+    target: ComponentId
+    sender: ComponentId
+    size: int
+    """Bytes of payload."""
+    why: str
+
+
+@final
+@attrs.frozen
+class MessageFailed:
+    """An actor answered a message with an error and lives on."""
+
+    actor: ComponentId
+    sender: ComponentId
+    error: Exception = attrs.field(eq=False)
+
+
+@final
+@attrs.frozen
+class HandlerHeldThread:
+    """A Python handler kept the Trio thread; everybody else waited."""
+
+    actor: ComponentId
+    handler: str
+    seconds: float
+
+
+Event: TypeAlias = (
+    ChildStarted
+    | ChildExited
+    | ChildStartFailed
+    | ChildUnstopped
+    | SupervisorGaveUp
+    | Logged
+    | DeadLetter
+    | MessageFailed
+    | HandlerHeldThread
+)

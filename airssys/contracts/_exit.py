@@ -1,0 +1,38 @@
+"""How an actor ended."""
+
+from __future__ import annotations
+
+import enum
+from typing import final
+
+import attrs
+
+
+class ExitKind(enum.Enum):
+    """The words of OTP for the end of a process.
+
+    NORMAL: it returned. SHUTDOWN: it was asked to stop, or its supervisor gave up.
+    CRASH: an error or a trap. KILLED: it did not stop in time and was cancelled.
+    REFUSED: it could not be started for want of capacity; nobody failed.
+    """
+
+    NORMAL = "normal"
+    SHUTDOWN = "shutdown"
+    CRASH = "crash"
+    KILLED = "killed"
+    REFUSED = "refused"
+
+
+@final
+@attrs.frozen
+class ExitReason:
+    """How an actor ended, and by what."""
+
+    kind: ExitKind
+    error: BaseException | None = attrs.field(default=None, eq=False)
+    """What it raised, for CRASH and REFUSED."""
+    detail: str = ""
+    """One line for people."""
+
+    def __str__(self) -> str:
+        return self.kind.value + (f" ({self.detail})" if self.detail else "")

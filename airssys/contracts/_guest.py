@@ -1,0 +1,74 @@
+"""The values that pass between a guest and its host (WIT: `airssys:core`)."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple, final
+
+import attrs
+
+from ._identity import ComponentId
+from ._limits import Limits
+
+
+class LogLevel(enum.Enum):
+    """WIT: `log-level`."""
+
+    TRACE = "trace"
+    DEBUG = "debug"
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+
+class HealthStatus(enum.Enum):
+    """WIT: `health-status`."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"
+
+
+class Timestamp(NamedTuple):
+    """Wall clock time since 1970 (WIT: `timestamp`)."""
+
+    seconds: int
+    nanoseconds: int
+
+
+@final
+@attrs.frozen
+class ComponentConfig:
+    """What a component is given when it starts (WIT: `component-config`)."""
+
+    env: tuple[tuple[str, str], ...] = ()
+    """Names and values, in this order; nothing of the host's environment is added."""
+    data: bytes | None = None
+    limits: Limits = Limits()
+    """Told to the guest, and enforced by the host."""
+
+
+@final
+@attrs.frozen
+class ComponentMetadata:
+    """What a component says of itself (WIT: `component-metadata`)."""
+
+    name: str
+    version: str
+    description: str
+    author: str
+    license: str
+    supported_operations: tuple[str, ...]
+    stateful: bool
+
+
+@final
+@attrs.frozen
+class ComponentInfo:
+    """What one component may know of another (WIT: `component-info`)."""
+
+    id: ComponentId
+    name: str
+    version: str
+    health: str

@@ -1,0 +1,117 @@
+"""How much a guest may use, and how the engine that runs guests is set up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias, final
+
+import attrs
+
+_Validator: TypeAlias = Callable[[object, "attrs.Attribute[Any]", Any], None]
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+HOST_STACK_BYTES: Final = 512 * KIB
+"""What stays free of a fiber's stack for host code when the guest has used its share."""
+
+
+def _number(
+    low: float, high: float, *, whole: bool, unit: str, optional: bool = False
+) -> _Validator:
+    def check(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if optional and value is None:
+            return
+        wanted = int if whole else (int, float)
+        is_number = isinstance(value, wanted) and not isinstance(value, bool)
+        if is_number and not math.isnan(value) and low <= value <= high:
+            return
+        kind = "a whole number" if whole else "a number"
+        raise ValueError(
+            f"{attribute.name} must be {kind} from {low:g} to {high:g} {unit}, "
+            f"not {value!r:.80}"
+        )
+
+    return check
+
+
+def _bytes(low: int, high: int) -> _Validator:
+    return _number(low, high, whole=True, unit="bytes")
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Limits:
+    """What one guest may use before it is stopped.
+
+    Raises:
+        ValueError: a value is not a number or outside the range that it names.
+    """
+
+    memory_bytes: int = attrs.field(default=64 * MIB, validator=_bytes(0, 2**40))
+    """Sum over all linear memories of the guest, in bytes."""
+    table_elements: int = attrs.field(
+        default=100_000,
+        validator=_number(0, 2**32, whole=True, unit="elements"),
+    )
+    """Sum over all tables of the guest, in elements."""
+    execution_time: float = attrs.field(
+        default=30.0,
+        validator=_number(0.001, 86_400, whole=False, unit="seconds"),
+    )
+    """Seconds that one call may take: its own slices and its host calls. Waiting for
+    a turn does not count."""
+    fuel: int | None = attrs.field(
+        default=None,
+        validator=_number(1, 2**63, whole=True, unit="units", optional=True),
+    )
+    """Fuel for one call, filled up before each; about one unit an instruction.
+    None: no limit."""
+    host_call_bytes: int = attrs.field(default=MIB, validator=_bytes(1, 128 * MIB))
+    """Bytes that one host call, or one answer, may make the host keep: strings and
+    byte lists count their length, other values 32 bytes each."""
+
+
+@final
+@attrs.frozen(kw_only=True)
+class EngineSettings:
+    """How guests are run; one engine serves all guests of a system.
+
+    Raises:
+        ValueError: a value is outside its range, or the stacks do not fit.
+    """
+
+    tick: float = attrs.field(
+        default=0.005,
+        validator=_number(0.001, 0.1, whole=False, unit="seconds"),
+    )
+    """Seconds that a busy guest may run before it gives way."""
+    guest_stack_bytes: int = attrs.field(
+        default=512 * KIB,
+        validator=_bytes(64 * KIB, 64 * MIB),
+    )
+    """Stack that a guest may use. One value for all guests: it is compiled in."""
+    fiber_stack_bytes: int = attrs.field(
+        default=2 * MIB,
+        validator=_bytes(512 * KIB, 128 * MIB),
+    )
+    """Stack of the fiber that a call runs on: the guest's share and the host's."""
+    worker_threads: int = attrs.field(
+        default=2,
+        validator=_number(1, 64, whole=True, unit="threads"),
+    )
+    """Threads that poll guests whose slices would hold the Trio thread."""
+    thread_payload_bytes: int = attrs.field(
+        default=32 * KIB,
+        validator=_bytes(KIB, 2**31),
+    )
+    """Payloads above this are moved in and out by a worker thread."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.guest_stack_bytes + HOST_STACK_BYTES > self.fiber_stack_bytes:
+            raise ValueError(
+                f"fiber_stack_bytes ({self.fiber_stack_bytes}) must exceed "
+                f"guest_stack_bytes ({self.guest_stack_bytes}) by {HOST_STACK_BYTES}: "
+                "host functions run on the same stack"
+            )

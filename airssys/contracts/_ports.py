@@ -1,0 +1,121 @@
+"""What the layers above ask of the layers beside them, as Protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from ._artifact import Artifact
+    from ._errors import GuestFailed
+    from ._events import Event
+    from ._guest import (
+        ComponentConfig,
+        ComponentInfo,
+        ComponentMetadata,
+        HealthStatus,
+        LogLevel,
+        Timestamp,
+    )
+    from ._identity import ComponentId
+    from ._limits import Limits
+    from ._message import Envelope
+
+EventSink: TypeAlias = "Callable[[Event], None]"
+"""Takes an event at once; never blocks and never raises into the one that emits."""
+
+
+class HostServices(Protocol):
+    """What one actor may do, stamped with its name (WIT: the host interfaces).
+
+    The sender is always the actor that the services were made for. A call that may
+    not be made, or whose message does not get through, raises a `MessagingError`;
+    storage calls raise `StorageRefused`. Anything else raised here is a host error
+    and costs the guest its instance.
+    """
+
+    def self_id(self) -> ComponentId: ...
+    async def send(self, target: ComponentId, payload: bytes) -> None: ...
+    async def ask(
+        self, target: ComponentId, payload: bytes, timeout: float
+    ) -> bytes: ...
+    def request(self, target: ComponentId, payload: bytes, timeout: float) -> str: ...
+    def cancel_request(self, request_id: str) -> None: ...
+    async def broadcast(
+        self, targets: Sequence[ComponentId], payload: bytes
+    ) -> None: ...
+    async def publish(self, topic: str, payload: bytes) -> None: ...
+    def subscribe(self, pattern: str) -> None: ...
+    def unsubscribe(self, pattern: str) -> None: ...
+
+    def log(
+        self, level: LogLevel, message: str, context: Sequence[tuple[str, str]]
+    ) -> None: ...
+    def current_time(self) -> Timestamp: ...
+    async def sleep(self, seconds: float) -> None: ...
+    def list_components(self) -> Sequence[ComponentId]: ...
+    def component_info(self, target: ComponentId) -> ComponentInfo | None: ...
+
+    def storage_get(self, key: str) -> bytes | None: ...
+    def storage_set(self, key: str, value: bytes) -> None: ...
+    def storage_delete(self, key: str) -> None: ...
+    def storage_exists(self, key: str) -> bool: ...
+    def storage_keys(self, prefix: str | None) -> Sequence[str]: ...
+    def storage_usage(self) -> tuple[int, int, int]: ...
+
+
+class Guest(Protocol):
+    """One running instance of a component; one call at a time.
+
+    Every call raises `GuestTrapped` when the guest was stopped (the instance is then
+    spent), `GuestRejected` when it answered with an error of its own, `GuestSpent`
+    when it was spent before, `CapacityReached` when the call could not begin for want
+    of memory maps (the instance lives on). Cancelling a call spends the instance.
+    """
+
+    @property
+    def spent(self) -> GuestFailed | None:
+        """Why this instance cannot be called any more, or None while it can."""
+        ...
+
+    async def initialize(self, config: ComponentConfig) -> None: ...
+    async def handle_message(self, envelope: Envelope) -> bytes | None: ...
+    async def handle_callback(self, envelope: Envelope) -> None: ...
+    async def metadata(self) -> ComponentMetadata: ...
+    async def health(self) -> HealthStatus: ...
+    async def shutdown(self) -> None: ...
+
+    def close(self) -> None:
+        """Give back everything at once; calling it again does nothing."""
+        ...
+
+
+class LoadedComponent(Protocol):
+    """A component that was checked and compiled; makes instances."""
+
+    async def instantiate(self, limits: Limits, services: HostServices) -> Guest:
+        """Make a fresh instance; `initialize` was not called yet.
+
+        Raises:
+            GuestTrapped: its start function trapped, or it needs more than `limits`.
+            CapacityReached: the kernel has no more memory maps.
+        """
+        ...
+
+
+class ComponentLoader(Protocol):
+    """Turns artifacts into components, away from the Trio thread."""
+
+    async def load(self, artifact: Artifact) -> LoadedComponent:
+        """Read, check and compile; the same artifact twice is compiled once.
+
+        A cancelled load is abandoned: it does not wait for the compiler.
+
+        Raises:
+            ComponentRefused: it cannot be run here.
+        """
+        ...
+
+
+WallClock: TypeAlias = Callable[[], int]
+"""Nanoseconds since 1970."""
