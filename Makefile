@@ -1,0 +1,131 @@
+# `make demo` and `make test` set up everything they need: CPython 3.11 to 3.13 and
+# git are enough. PYTHON=/path/to/python3.12 chooses the interpreter.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+PYTHON ?=
+ARGS ?=
+WASMTIME_MAJORS := 48 49 50
+
+STARTED := $(shell date +%s)
+BIN := .venv/bin
+SOURCES := airssys .ci $(wildcard tests examples perf)
+TYPED := airssys .ci $(wildcard tests/typing/*.py examples/*.py examples/*/*.py)
+# Not the checkout's airssys, but the one in site-packages; tests/project checks it.
+INSTALLED := PYTHONSAFEPATH=1 AIRSSYS_TEST_INSTALLED=1
+WHEEL := .venv-wheel/bin/python
+
+export PYTHON
+export CONSTRAINTS := $(CURDIR)/requirements/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export COVERAGE_FILE := $(CURDIR)/.build/coverage/data
+
+.PHONY: help demo test test-slow pytest-slow lint ruff-format ruff flake8 mypy imports
+.PHONY: format wheel pytest pytest-covered examples perf venv venv-demo constraints clean
+
+help:
+	@echo "make demo        run the word count example (ARGS=... are passed on)"
+	@echo "make test        the whole gate: lint, tests with coverage from the built wheel, examples"
+	@echo "make test-slow   every test, then tests/wasm on wasmtime $(WASMTIME_MAJORS)"
+	@echo "make lint        only ruff-format, ruff, flake8, mypy, imports; each is a target too"
+	@echo "make pytest      only the tests, from the built wheel (ARGS='-k broker' are passed on)"
+	@echo "make examples    only the examples, with the built wheel"
+	@echo "make format      format the code and repair what ruff can repair"
+	@echo "make perf        show what can be run in perf/"
+	@echo "make clean       remove everything make has made"
+
+# ---------------------------------------------------------------- set-up
+
+# .ci/venv does nothing while requirements and constraints are what they were.
+venv-demo:
+	@.ci/venv .venv --group build
+	@.ci/venv .venv --no-build-isolation --editable '.[guests]'
+
+venv: venv-demo
+	@.ci/venv .venv --group dev
+
+wheel: venv
+	@.ci/venv .venv-wheel --group tests
+	@rm -rf .build/wheel
+	@.ci/stage "build the wheel" $(BIN)/python -m pip wheel -qq --no-deps --no-build-isolation -w .build/wheel .
+	@.ci/install-wheel .venv-wheel
+
+# Pins for all groups and extras, made on 3.11: the newer ones need nothing more.
+constraints:
+	@CONSTRAINTS=/dev/null .ci/venv .venv-constraints --group dev
+	@.venv-constraints/bin/python -m pip install -qq '.[guests]'
+	@.venv-constraints/bin/python -m pip freeze --all --exclude airssys --exclude setuptools > $(CONSTRAINTS)
+	@rm -rf .venv-constraints
+
+# ---------------------------------------------------------------- the gate
+
+test: lint pytest-covered examples
+	@echo "[airssys] all stages passed in $$(( $$(date +%s) - $(STARTED) )) s, set-up included"
+	@grep -E '^=+ .* in [0-9.]+s' .build/pytest.log | tail -n 1
+
+lint: ruff-format ruff flake8 mypy imports
+
+ruff-format: venv
+	@.ci/stage "ruff format" $(BIN)/ruff format --check --quiet $(SOURCES)
+
+ruff: venv
+	@.ci/stage "ruff check" $(BIN)/ruff check --quiet $(SOURCES)
+
+flake8: venv
+	@.ci/stage "flake8-async" $(BIN)/flake8 --isolated --select ASYNC $(SOURCES)
+
+mypy: venv
+	@.ci/stage "mypy" $(BIN)/mypy --no-error-summary $(TYPED)
+
+# The contracts name every package of the first stage, so they wait for the last one.
+PACKAGES := $(foreach name,wasm messaging nursery dsl system,airssys/$(name)/__init__.py)
+MISSING := $(filter-out $(wildcard $(PACKAGES)),$(PACKAGES))
+imports: venv
+ifeq ($(MISSING),)
+	@.ci/stage "import contracts" $(BIN)/lint-imports --no-logo
+else
+	@echo "[airssys] import contracts: NOT CHECKED until there are $(MISSING)"
+endif
+
+pytest-covered: wheel
+	@rm -rf .build/coverage && mkdir -p .build/coverage
+	@$(INSTALLED) .ci/stage "pytest" $(WHEEL) -m coverage run -m pytest | tee .build/pytest.log
+	@$(WHEEL) -m coverage combine --quiet
+	@.ci/stage "branch coverage" $(WHEEL) -m coverage report
+
+pytest: wheel
+	@$(INSTALLED) $(WHEEL) -m pytest $(ARGS)
+
+examples: wheel
+	@.ci/stage "examples" $(WHEEL) .ci/run_examples.py
+
+# ---------------------------------------------------------------- beside the gate
+
+demo: venv-demo
+	@$(BIN)/python examples/word_count $(ARGS)
+
+format: venv
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+pytest-slow: wheel
+	@$(INSTALLED) .ci/stage "pytest --run-slow" $(WHEEL) -m pytest --run-slow $(ARGS)
+
+test-wasmtime-%: wheel
+	@grep -v '^wasmtime==' $(CONSTRAINTS) > .build/constraints-$*.txt
+	@echo 'wasmtime==$*.*' >> .build/constraints-$*.txt
+	@CONSTRAINTS=.build/constraints-$*.txt .ci/venv .venv-wasmtime-$* --group tests
+	@CONSTRAINTS=.build/constraints-$*.txt .ci/install-wheel .venv-wasmtime-$*
+	@$(INSTALLED) .ci/stage "tests/wasm on wasmtime $*" .venv-wasmtime-$*/bin/python -m pytest --run-slow tests/wasm
+
+test-slow: pytest-slow $(WASMTIME_MAJORS:%=test-wasmtime-%)
+
+perf: venv
+	@$(BIN)/python .ci/list_perf.py
+
+clean:
+	rm -rf .venv .venv-* .build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

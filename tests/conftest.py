@@ -1,0 +1,33 @@
+"""Settings for all tests: which are slow, and how hypothesis searches."""
+
+from pathlib import Path
+
+import hypothesis
+
+import airssys
+
+hypothesis.settings.register_profile("gate", deadline=None)
+hypothesis.settings.register_profile("slow", deadline=None, max_examples=1000)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--run-slow", action="store_true", help="also run tests marked slow"
+    )
+
+
+def pytest_configure(config):
+    slow = config.getoption("--run-slow")
+    hypothesis.settings.load_profile("slow" if slow else "gate")
+
+
+def pytest_report_header():
+    return f"airssys: {airssys.__version__} from {Path(airssys.__file__).parent}"
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--run-slow"):
+        return
+    slow = [item for item in items if "slow" in item.keywords]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
