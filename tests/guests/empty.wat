@@ -1,0 +1,2 @@
+;; empty: a component that exports nothing
+(component)

@@ -1,0 +1,2 @@
+;; malformed: not WebAssembly text at all
+(component (this is not wat

@@ -1,0 +1,1 @@
+"""The sources of the WebAssembly guests that the tests run."""

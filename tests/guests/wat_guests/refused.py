@@ -1,0 +1,77 @@
+"""Fixtures that a loader must refuse, and why."""
+
+from collections.abc import Iterator
+
+from wat_guests.component import Guest
+
+
+def guests() -> Iterator[Guest]:
+    """Yield the components among them; they compile, and break the contract."""
+    yield Guest(
+        name="wrong-version",
+        does="exports version 2.0.0 of the lifecycle",
+        version="2.0.0",
+    )
+    yield Guest(
+        name="missing-export",
+        does="does not export health",
+        without=frozenset({"health"}),
+    )
+    yield Guest(
+        name="bad-signature",
+        does="handle-message takes a string and returns nothing",
+        types={"handle-message": '(param "msg" string)'},
+        core_types={"handle-message": "(param i32 i32)"},
+        exports={"handle-message": ""},
+    )
+    yield Guest(
+        name="unknown-import",
+        does="imports an interface that no host knows",
+        imports='(import "acme:other/thing@1.0.0" (instance\n'
+        '  (export "do" (func (param "what" string)))))\n',
+    )
+    yield Guest(
+        name="unknown-function",
+        does="imports a function that host-services does not have",
+        imports='(import "airssys:core/host-services@1.0.0" (instance\n'
+        '  (export "reboot" (func))))\n',
+    )
+    yield Guest(
+        name="wasi-import",
+        does="imports two interfaces of WASI",
+        imports="""\
+(import "wasi:io/poll@0.2.9" (instance $poll
+  (export "pollable" (type $pollable (sub resource)))
+  (export "[method]pollable.block" (func (param "self" (borrow $pollable))))))
+(alias export $poll "pollable" (type $pollable))
+(import "wasi:io/streams@0.2.9" (instance
+  (alias outer 1 $pollable (type $pollable'))
+  (export "pollable" (type $pollable (eq $pollable')))
+  (export "input-stream" (type $input-stream (sub resource)))
+  (export "[method]input-stream.subscribe"
+    (func (param "self" (borrow $input-stream)) (result (own $pollable))))))
+""",
+    )
+
+
+_CORE_MODULE = """\
+;; core-module: a core module, not a component
+(module
+  (func (export "handle-message") (param i32) (result i32)
+    (i32.const 0)))
+"""
+_MALFORMED = """\
+;; malformed: not WebAssembly text at all
+(component (this is not wat
+"""
+_EMPTY = """\
+;; empty: a component that exports nothing
+(component)
+"""
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Yield name and text of those that are no guests at all."""
+    yield "core-module", _CORE_MODULE
+    yield "malformed", _MALFORMED
+    yield "empty", _EMPTY
