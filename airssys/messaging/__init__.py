@@ -1,0 +1,15 @@
+"""How messages get from one actor to another, and answers back."""
+
+from ._broker import Broker, Gate
+from ._mailbox import Mailbox, MailboxStatistics
+from ._registry import Registry
+from ._waits import WaitGraph
+
+__all__ = (
+    "Broker",
+    "Gate",
+    "Mailbox",
+    "MailboxStatistics",
+    "Registry",
+    "WaitGraph",
+)

@@ -1,0 +1,258 @@
+"""Where every message passes: gates, registry, mailbox; and where its answer comes back.
+
+The order is the same for each message, and synchronous: the gates in their order, then the
+name, then, for an actor that is going to wait, the graph of waits, then the mailbox. The
+first that objects raises to the sender, and nothing was delivered.
+
+A message that has to wait for room is delivered in the very step in which its receiver makes
+room, after passing the gates and the registry once more. Between that decision and the
+delivery nothing can change.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, final
+
+import attrs
+import trio
+from trio.lowlevel import (
+    cancel_shielded_checkpoint,
+    checkpoint_if_cancelled,
+    enable_ki_protection,
+)
+
+from airssys.contracts import (
+    CalleeFailed,
+    ComponentId,
+    DeadLetter,
+    Envelope,
+    EventSink,
+    ReplySlot,
+    TargetNotFound,
+    WallClock,
+)
+
+from ._pending_requests import PendingAsk, PendingRequests
+from ._registry import Registry
+from ._waits import WaitGraph
+
+if TYPE_CHECKING:
+    from ._mailbox import Mailbox
+
+
+class Gate(Protocol):
+    """Lets a message pass by returning, or raises a `MessagingError` for its sender.
+
+    Called for every message, in the middle of a step that must not be interrupted: it
+    decides at once, and neither sends nor takes messages. A message that had to wait for
+    room comes a second time, as the very same object.
+    """
+
+    def __call__(self, envelope: Envelope, /) -> None: ...
+
+
+@final
+@attrs.define(eq=False)
+class Broker:
+    """Delivers messages between the actors of one system.
+
+    It trusts the envelopes it is given: `sender` is set by the host, see `sign`. Messages of
+    one sender to one target arrive in the order in which they were accepted.
+    """
+
+    registry: Registry
+    _events: EventSink = attrs.field(kw_only=True)
+    _wall_clock: WallClock = attrs.field(kw_only=True)
+    _gates: tuple[Gate, ...] = attrs.field(kw_only=True, default=())
+    waits: WaitGraph = attrs.field(init=False, factory=WaitGraph)
+    """Actors that wait for an answer or for room in a mailbox."""
+    _pending: PendingRequests = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._pending = PendingRequests(self.waits, self._events)
+
+    @property
+    def pending_count(self) -> int:
+        """Asks in flight."""
+        return len(self._pending)
+
+    def fresh_correlation_id(self) -> str:
+        """Return a name for a request that nobody can guess and that never comes twice."""
+        return self._pending.fresh_id()
+
+    def sign(  # noqa: PLR0913  # one for each field of an envelope
+        self,
+        target: ComponentId,
+        sender: ComponentId,
+        payload: bytes,
+        *,
+        content_type: str | None = None,
+        correlation_id: str | None = None,
+        reply_to: ComponentId | None = None,
+        deadline: float | None = None,
+        reply: ReplySlot | None = None,
+    ) -> Envelope:
+        """Make an envelope, stamped with the wall clock; does not send it.
+
+        One with a `reply` and no `correlation_id` gets a fresh one. `deadline` is Trio time.
+        """
+        if reply is not None and correlation_id is None:
+            correlation_id = self.fresh_correlation_id()
+        return Envelope(
+            target,
+            sender,
+            payload,
+            content_type,
+            correlation_id,
+            reply_to,
+            deadline,
+            self._wall_clock(),
+            reply,
+        )
+
+    @enable_ki_protection
+    def tell(self, envelope: Envelope) -> None:
+        """Deliver a message now or not at all; never waits.
+
+        Raises:
+            MessagingError: a gate refused it.
+            TargetNotFound: nobody of that name is registered.
+            MailboxFull: there is no room, or others wait for it.
+        """
+        self._pass(envelope).put_nowait(envelope)
+
+    @enable_ki_protection
+    async def send(self, envelope: Envelope) -> None:
+        """Deliver a message as soon as there is room; the sender counts as waiting till then.
+
+        A checkpoint. If it is cancelled the message was not delivered.
+
+        Raises:
+            MessagingError: a gate refused it, at first or after it had to wait.
+            TargetNotFound: nobody of that name is registered, or not any more.
+            RequestWouldDeadlock: there is no room, and the target waits, through some
+                steps, for the sender.
+        """
+        await checkpoint_if_cancelled()
+        mailbox = self._pass(envelope)
+        if not mailbox.is_full:
+            mailbox.put_nowait(envelope)
+            await cancel_shielded_checkpoint()
+            return
+        edge = (envelope.sender, envelope.target)
+        self.waits.add(*edge)
+        await mailbox.wait_for_room(
+            envelope,
+            recheck=partial(self._pass_again, mailbox),
+            ended=partial(self.waits.remove, *edge),
+        )
+
+    @enable_ki_protection
+    async def ask(
+        self,
+        target: ComponentId,
+        sender: ComponentId,
+        payload: bytes,
+        *,
+        timeout: float,  # noqa: ASYNC109  # all asks share one scope
+        content_type: str | None = None,
+        waiter: ComponentId | None,
+    ) -> bytes | None:
+        """Deliver a message and wait for its answer.
+
+        A checkpoint. If it is cancelled or times out while there is no room, the message was
+        not delivered; if it is later, the message is still handled, and its answer becomes a
+        dead letter.
+
+        Args:
+            target: whom to ask.
+            sender: in whose name.
+            payload: the question.
+            timeout: seconds for room in the mailbox and the answer together, 0 or more;
+                `math.inf`: as long as it takes.
+            content_type: the codec of the payload.
+            waiter: the actor that waits; None for a task outside of all actors, for which
+                nobody can wait.
+
+        Returns:
+            The answer; None if there was nothing to say.
+
+        Raises:
+            AskTimedOut: no answer came in time.
+            CalleeFailed: whoever had the message could not answer it.
+            MessagingError: a gate refused it, at first or after it had to wait.
+            TargetNotFound: nobody of that name is registered, or not any more.
+            RequestWouldDeadlock: the target waits, through some steps, for the waiter.
+            DeliveryFailed: the timeout is finite and `run` does not run.
+            ValueError: the timeout is negative or no number.
+        """
+        await checkpoint_if_cancelled()
+        ask = self._pending.new_ask(sender, target, waiter, timeout)
+        self._hand_over(ask, payload, content_type)
+        return await ask.wait()
+
+    def dead_letter(self, envelope: Envelope, why: str) -> None:
+        """Give a message up that was delivered and will not be handled; tell everybody.
+
+        Observers get a `DeadLetter`, the asker, if one still waits, `CalleeFailed`.
+        """
+        self._events(
+            DeadLetter(
+                target=envelope.target,
+                sender=envelope.sender,
+                size=len(envelope.payload),
+                why=why,
+            )
+        )
+        if envelope.reply is not None:
+            envelope.reply.fail(CalleeFailed(envelope.target, why))
+
+    async def run(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """End asks whose time is up; to be started before the actors, and cancelled last.
+
+        When it is cancelled, asks that are still pending fail with `CalleeFailed`.
+
+        Raises:
+            RuntimeError: it runs already.
+        """
+        await self._pending.serve(task_status=task_status)
+
+    def _hand_over(
+        self, ask: PendingAsk, payload: bytes, content_type: str | None
+    ) -> None:
+        """Deliver the message of an ask, or let it wait for room; the ask has begun."""
+        envelope = Envelope(
+            ask.target,
+            ask.asker,
+            payload,
+            content_type,
+            ask.correlation_id,
+            None,
+            None if ask.deadline == math.inf else ask.deadline,
+            self._wall_clock(),
+            ask,
+        )
+        mailbox = self._pass(envelope)
+        ask.begin()
+        if mailbox.is_full:
+            ask.block_at(mailbox)
+            mailbox.block(ask, envelope, partial(self._pass_again, mailbox))
+            return
+        try:
+            mailbox.put_nowait(envelope)
+        except TargetNotFound:
+            ask.withdraw()
+            raise
+
+    def _pass(self, envelope: Envelope) -> Mailbox:
+        for gate in self._gates:
+            gate(envelope)
+        return self.registry.find(envelope.target)
+
+    def _pass_again(self, mailbox: Mailbox, envelope: Envelope) -> None:
+        if self._pass(envelope) is not mailbox:
+            raise TargetNotFound(envelope.target)

@@ -1,0 +1,263 @@
+"""Asks that wait for their answer, and the one alarm that serves all their deadlines.
+
+An asking task is parked once, from the moment its message is handed over until the
+outcome is known; whoever brings the outcome wakes it directly. How an ask ends is settled
+in one synchronous step, in which its wait, its deadline and its place in a queue go too:
+nobody ever sees an ask that is over and still waits.
+
+A deadline must not cost a cancel scope for each ask. All are served by one task, asleep in
+one cancel scope whose deadline is moved when an ask is due before all others. It wakes
+when something may be due, and not for asks that come and go meanwhile.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from typing import Final, final
+
+import attrs
+import trio
+from outcome import Error, Outcome, Value
+from trio.lowlevel import (
+    Abort,
+    Task,
+    current_task,
+    enable_ki_protection,
+    reschedule,
+    wait_task_rescheduled,
+)
+
+from airssys.contracts import (
+    AskTimedOut,
+    CalleeFailed,
+    ComponentId,
+    DeadLetter,
+    DeliveryFailed,
+    EventSink,
+)
+
+from ._deadlines import Deadlines
+from ._mailbox import Mailbox
+from ._waits import WaitGraph
+
+_ID_BYTES: Final = 16
+_IDS_AT_ONCE: Final = 256
+
+
+def correlation_ids() -> Iterator[str]:
+    """Make names for asks, without end: 128 random bits each, as 32 hex digits.
+
+    The bits are the kernel's, as in `secrets`, so that no id can be guessed from others,
+    and too many for one to come twice. Fetching them for 256 ids at once makes an id
+    cost a slice of a string instead of a system call.
+    """
+    width = 2 * _ID_BYTES
+    while True:
+        digits = os.urandom(_ID_BYTES * _IDS_AT_ONCE).hex()
+        for start in range(0, len(digits), width):
+            yield digits[start : start + width]
+
+
+@final
+@attrs.define(eq=False)
+class PendingAsk:
+    """One ask: the right to answer it (a `ReplySlot`), and the task that waits for it."""
+
+    _requests: PendingRequests
+    asker: ComponentId
+    target: ComponentId
+    correlation_id: str
+    timeout: float
+    """Seconds; for the asker's error."""
+    deadline: float
+    """Trio time; infinity: never."""
+    _waiter: ComponentId | None
+    """The actor that waits, or None if nobody can wait for the one that does."""
+    _task: Task | None = attrs.field(init=False, default=None)
+    """Set from `begin` until the outcome is known."""
+    _blocked_at: Mailbox | None = attrs.field(init=False, default=None)
+    """The mailbox in which the message waits, or waited, for room."""
+    _abandoned: bool = attrs.field(init=False, default=False)
+    """The asker left without an answer, and none has come since."""
+
+    def answer(self, payload: bytes | None) -> bool:
+        """Wake the asker with this answer; False if it does not wait any more.
+
+        The first answer that comes after the asker gave up is reported as a dead letter.
+        """
+        if self._end(Value(payload)):
+            return True
+        if self._abandoned:
+            self._abandoned = False
+            self._requests.report_late_answer(self, payload)
+        return False
+
+    def fail(self, error: Exception) -> bool:
+        """Wake the asker with this error; False if it does not wait any more."""
+        return self._end(Error(error))
+
+    def give_up(self, error: Exception) -> None:
+        """Wake the asker with this error, and expect that an answer may still come."""
+        self._abandoned = self._end(Error(error))
+
+    def begin(self) -> None:
+        """Count as waiting from now on; the calling task must `wait` before it yields.
+
+        Raises:
+            RequestWouldDeadlock: the target waits for the waiter; nothing was changed.
+        """
+        if self._waiter is not None:
+            self._requests.waits.add(self._waiter, self.target)
+        self._requests.watch(self)
+        self._task = current_task()
+
+    def block_at(self, mailbox: Mailbox) -> None:
+        """Remember which mailbox the message waits in, so that it leaves with its asker."""
+        self._blocked_at = mailbox
+
+    def withdraw(self) -> None:
+        """Take `begin` back: the message could not be handed over."""
+        self._task = None
+        self._retire()
+
+    async def wait(self) -> bytes | None:
+        """Park until the outcome is known, and return the answer or raise the error."""
+        answer: bytes | None = await wait_task_rescheduled(self._abort)
+        return answer
+
+    def admitted(self) -> None:
+        """Go on waiting: now for the answer."""
+
+    def refused(self, error: Exception) -> None:
+        """Wake the asker: its message did not get through."""
+        self._end(Error(error))
+
+    def _abort(self, _: object) -> Abort:
+        self._abandoned = True
+        self.withdraw()
+        return Abort.SUCCEEDED
+
+    def _end(self, outcome: Outcome[bytes | None]) -> bool:
+        task, self._task = self._task, None
+        if task is None:
+            return False
+        self._retire()
+        reschedule(task, outcome)
+        return True
+
+    def _retire(self) -> None:
+        self._requests.forget(self)
+        if self._waiter is not None:
+            self._requests.waits.remove(self._waiter, self.target)
+        if self._blocked_at is not None:
+            self._blocked_at.unblock(self)
+
+
+@final
+@attrs.define(eq=False)
+class PendingRequests:
+    """All asks in flight, and the service that ends those whose time is up."""
+
+    waits: WaitGraph
+    _events: EventSink
+    _asks: Deadlines[PendingAsk] = attrs.field(init=False, factory=Deadlines)
+    _served: bool = attrs.field(init=False, default=False)
+    """Whether `serve` runs. Invariant: while it does not, no ask has a deadline."""
+    _alarm: trio.CancelScope = attrs.field(init=False, factory=trio.CancelScope)
+    """What the service sleeps in; meaningless while it does not run."""
+    _alarm_at: float = attrs.field(init=False, default=-math.inf)
+    """When it wakes. Invariant while it sleeps: no ask is due before."""
+
+    _ids: Iterator[str] = attrs.field(init=False, factory=correlation_ids)
+
+    def __len__(self) -> int:
+        return len(self._asks)
+
+    @enable_ki_protection
+    def fresh_id(self) -> str:
+        """Return an id that was never returned before."""
+        return next(self._ids)
+
+    def new_ask(
+        self,
+        asker: ComponentId,
+        target: ComponentId,
+        waiter: ComponentId | None,
+        timeout: float,
+    ) -> PendingAsk:
+        """Make an ask that is due `timeout` seconds from now; it does not wait yet.
+
+        Raises:
+            ValueError: the timeout is negative or no number.
+            DeliveryFailed: it is finite and no service runs that would end it.
+        """
+        if not timeout >= 0:
+            problem = f"timeout must be 0 or more seconds, not {timeout!r}"
+            raise ValueError(problem)
+        if timeout == math.inf:
+            deadline = math.inf
+        elif self._served:
+            deadline = trio.current_time() + timeout
+        else:
+            raise DeliveryFailed(
+                "nobody serves the deadlines of asks: the system is not running "
+                "(start Broker.run first, or ask with timeout=math.inf)"
+            )
+        id = next(self._ids)  # noqa: A001  # as in the contracts
+        return PendingAsk(self, asker, target, id, timeout, deadline, waiter)
+
+    def watch(self, ask: PendingAsk) -> None:
+        """Count an ask as pending and end it when its deadline comes."""
+        self._asks.add(ask, ask.deadline)
+        if ask.deadline < self._alarm_at:
+            self._alarm_at = self._alarm.deadline = ask.deadline
+
+    def forget(self, ask: PendingAsk) -> None:
+        """Count an ask as pending no longer."""
+        self._asks.discard(ask)
+
+    def report_late_answer(self, ask: PendingAsk, payload: bytes | None) -> None:
+        """Tell observers of an answer whose asker had gone."""
+        self._events(
+            DeadLetter(
+                target=ask.asker,
+                sender=ask.target,
+                size=len(payload or b""),
+                why="the answer came after its asker had stopped waiting",
+            )
+        )
+
+    @enable_ki_protection
+    async def serve(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """End asks whose time is up, until cancelled; then end all that are left.
+
+        Raises:
+            RuntimeError: another task serves already.
+        """
+        if self._served:
+            raise RuntimeError("another task serves the asks of this broker already")
+        self._served = True
+        try:
+            task_status.started()
+            while True:
+                await self._sleep_until_due()
+                self._expire()
+        finally:
+            self._served = False
+            self._alarm_at = -math.inf
+            for ask in self._asks:
+                ask.give_up(CalleeFailed(ask.target, "the system has stopped"))
+
+    async def _sleep_until_due(self) -> None:
+        self._alarm_at = self._asks.earliest()
+        with trio.CancelScope(deadline=self._alarm_at) as self._alarm:
+            await trio.sleep_forever()
+
+    def _expire(self) -> None:
+        for ask in self._asks.pop_due(trio.current_time()):
+            error = AskTimedOut(ask.target, ask.correlation_id, ask.timeout)
+            ask.give_up(error)

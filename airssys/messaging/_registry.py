@@ -1,0 +1,52 @@
+"""Which mailbox belongs to which name."""
+
+from __future__ import annotations
+
+from typing import final
+
+import attrs
+
+from airssys.contracts import ComponentId, TargetNotFound
+
+from ._mailbox import Mailbox
+
+
+@final
+@attrs.define(eq=False)
+class Registry:
+    """The mailboxes that can be reached, by the name of their owner.
+
+    It opens and closes none: whoever takes a mailbox out closes it.
+    """
+
+    _mailboxes: dict[ComponentId, Mailbox] = attrs.field(init=False, factory=dict)
+
+    def register(self, mailbox: Mailbox) -> None:
+        """Make a mailbox reachable under the name of its owner.
+
+        Raises:
+            ValueError: the name is taken; nothing was changed.
+        """
+        if mailbox.owner in self._mailboxes:
+            problem = f"the name {mailbox.owner} is taken: unregister its mailbox first"
+            raise ValueError(problem)
+        self._mailboxes[mailbox.owner] = mailbox
+
+    def unregister(self, id: ComponentId) -> Mailbox | None:  # noqa: A002  # as in ComponentSpec.id
+        """Make a name unreachable and return its mailbox, still open, if it had one."""
+        return self._mailboxes.pop(id, None)
+
+    def find(self, id: ComponentId) -> Mailbox:  # noqa: A002  # as above
+        """Return the mailbox of a name.
+
+        Raises:
+            TargetNotFound: nobody of that name is registered.
+        """
+        try:
+            return self._mailboxes[id]
+        except KeyError:
+            raise TargetNotFound(id) from None
+
+    def ids(self) -> tuple[ComponentId, ...]:
+        """Return all names that are registered now, sorted."""
+        return tuple(sorted(self._mailboxes))

@@ -1,0 +1,88 @@
+"""Who waits for whom, and whether one more wait would close a circle."""
+
+from __future__ import annotations
+
+from typing import final
+
+import attrs
+
+from airssys.contracts import ComponentId, RequestWouldDeadlock
+
+
+@final
+@attrs.define(eq=False)
+class WaitGraph:
+    """The waits of all actors: an edge leads from the one that waits to its target.
+
+    A multigraph: an actor may wait several times, also for the same target, and each
+    wait is removed on its own. The graph never holds a cycle, for the edge that would
+    close one is refused. It is strict: an actor counts as stuck as soon as one of its
+    waits is, even if another of its tasks could still go on.
+    """
+
+    _counts: dict[ComponentId, dict[ComponentId, int]] = attrs.field(
+        init=False, factory=dict
+    )
+    """How often each waiter waits for each target. Invariant: no count is below 1 and
+    no inner dict is empty, so that being a key here means waiting."""
+
+    def add(self, waiter: ComponentId, target: ComponentId) -> None:
+        """Note that one actor begins to wait for another.
+
+        Raises:
+            RequestWouldDeadlock: the target already waits, through some steps, for
+                the waiter, or is the waiter; nothing was changed. Its path is a
+                shortest one: waiter, target, ..., waiter.
+        """
+        if (waiter == target or target in self._counts) and (
+            way_back := self._find_path(target, waiter)
+        ):
+            raise RequestWouldDeadlock((waiter, *way_back))
+        targets = self._counts.setdefault(waiter, {})
+        targets[target] = targets.get(target, 0) + 1
+
+    def remove(self, waiter: ComponentId, target: ComponentId) -> None:
+        """Note that one such wait ended, however it did.
+
+        Raises:
+            KeyError: the waiter does not wait for this target.
+        """
+        targets = self._counts[waiter]
+        if targets[target] > 1:
+            targets[target] -= 1
+            return
+        del targets[target]
+        if not targets:
+            del self._counts[waiter]
+
+    def edges(self) -> frozenset[tuple[ComponentId, ComponentId]]:
+        """Return each (waiter, target) that is there now, once however often it is."""
+        return frozenset(
+            (waiter, target)
+            for waiter, targets in self._counts.items()
+            for target in targets
+        )
+
+    def _find_path(self, start: ComponentId, goal: ComponentId) -> list[ComponentId]:
+        """Search breadth first; the path holds both ends, and is empty if there is none."""
+        came_from: dict[ComponentId, ComponentId | None] = {start: None}
+        # Appending while iterating is the queue of the search.
+        reached = [start]
+        for here in reached:
+            if here == goal:
+                return _trace_back(here, came_from)
+            for there in self._counts.get(here, ()):
+                if there not in came_from:
+                    came_from[there] = here
+                    reached.append(there)
+        return []
+
+
+def _trace_back(
+    end: ComponentId, came_from: dict[ComponentId, ComponentId | None]
+) -> list[ComponentId]:
+    path = [end]
+    while (previous := came_from[path[-1]]) is not None:
+        path.append(previous)
+    path.reverse()
+    return path
