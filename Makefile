@@ -25,7 +25,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export COVERAGE_FILE := $(CURDIR)/.build/coverage/data
 
 .PHONY: help demo test test-slow pytest-slow lint ruff-format ruff flake8 mypy imports
-.PHONY: format wheel pytest pytest-covered examples perf venv venv-demo constraints clean
+.PHONY: format wheel pytest pytest-covered examples perf venv venv-demo clean
+.PHONY: constraints constraints-add
 
 help:
 	@echo "make demo        run the word count example (ARGS=... are passed on)"
@@ -54,11 +55,17 @@ wheel: venv
 	@.ci/stage "build the wheel" $(BIN)/python -m pip wheel -qq --no-deps --no-build-isolation -w .build/wheel .
 	@.ci/install-wheel .venv-wheel
 
-# Pins for all groups and extras, made on 3.11: the newer ones need nothing more.
+# Pins for all groups and extras: from nothing with `make constraints`, then add what
+# other Pythons need besides with `make constraints-add PYTHON=python3.13`.
 constraints:
-	@CONSTRAINTS=/dev/null .ci/venv .venv-constraints --group dev
-	@.venv-constraints/bin/python -m pip install -qq '.[guests]'
-	@.venv-constraints/bin/python -m pip freeze --all --exclude airssys --exclude setuptools > $(CONSTRAINTS)
+	@: > '$(CONSTRAINTS)'
+	@$(MAKE) constraints-add
+
+constraints-add:
+	@.ci/venv .venv-constraints --group dev
+	@.venv-constraints/bin/python -m pip install -qq --constraint '$(CONSTRAINTS)' '.[guests]'
+	@.venv-constraints/bin/python -m pip freeze --all --exclude airssys --exclude setuptools \
+	  | LC_ALL=C sort -fu -o '$(CONSTRAINTS)' - '$(CONSTRAINTS)'
 	@rm -rf .venv-constraints
 
 # ---------------------------------------------------------------- the gate
@@ -106,6 +113,7 @@ examples: wheel
 # ---------------------------------------------------------------- beside the gate
 
 demo: venv-demo
+	@[ -e examples/word_count ] || { echo "[airssys] examples/word_count is not there yet"; exit 1; }
 	@$(BIN)/python examples/word_count $(ARGS)
 
 format: venv
@@ -116,7 +124,7 @@ pytest-slow: wheel
 	@$(INSTALLED) .ci/stage "pytest --run-slow" $(WHEEL) -m pytest --run-slow $(ARGS)
 
 test-wasmtime-%: wheel
-	@grep -v '^wasmtime==' $(CONSTRAINTS) > .build/constraints-$*.txt
+	@grep -v '^wasmtime==' '$(CONSTRAINTS)' > .build/constraints-$*.txt
 	@echo 'wasmtime==$*.*' >> .build/constraints-$*.txt
 	@CONSTRAINTS=.build/constraints-$*.txt .ci/venv .venv-wasmtime-$* --group tests
 	@CONSTRAINTS=.build/constraints-$*.txt .ci/install-wheel .venv-wasmtime-$*

@@ -1,5 +1,6 @@
 """Settings for all tests: which are slow, and how hypothesis searches."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import hypothesis
@@ -22,7 +23,10 @@ def pytest_configure(config):
 
 
 def pytest_report_header():
-    return f"airssys: {airssys.__version__} from {Path(airssys.__file__).parent}"
+    return [
+        f"airssys: {airssys.__version__} from {Path(airssys.__file__).parent}",
+        f"wasmtime: {version('wasmtime')}, trio: {version('trio')}",
+    ]
 
 
 def pytest_collection_modifyitems(config, items):
