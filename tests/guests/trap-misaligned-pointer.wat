@@ -189,7 +189,7 @@
       (call $ok))
     (func $metadata (export "metadata") (result i32)
       (if (i32.eq (global.get $moment) (i32.const 100)) ;; d
-        (then (return (i32.const 257))))
+        (then (return (i32.const 65))))
       (i32.const 256))
     (func $health (export "health") (result i32)
       (i32.const 0))

@@ -15,7 +15,7 @@ The first byte of config-data says when a guest breaks:
 | s    | in shutdown                                                             |
 
 With any other byte it never does and is an echo. The guests that break the ABI know only
-the moments that their table of bodies has.
+the moments in `BROKEN_PROMISES`; a wrong `realloc` is wrong at n and a.
 """
 
 from collections.abc import Iterator, Mapping
@@ -107,37 +107,36 @@ def _trap(reason: str, fail: str) -> Guest:
     exports["initialize"] = (
         _CHOOSE + exports["initialize"] + _at("a", _arm(_IN_REALLOC))
     )
-    exports["handle-message"] += _at("n", f"{_arm(_IN_REALLOC)} {_SELF_ID}") + _at(
-        "p", _arm(_IN_POST_RETURN)
-    )
+    exports["handle-message"] += _at("n", f"{_arm(_IN_REALLOC)} {_SELF_ID}")
+    exports["handle-message"] += _at("p", _arm(_IN_POST_RETURN))
     return Guest(
         name=f"trap-{reason}",
         does=f"fails by {reason}, when the first byte of config-data says",
         fields=_MOMENT,
         exports={name: code + LIFECYCLE[name].body for name, code in exports.items()},
-        memory=_armed_memory("(call $fail)") + fail + '(export "fail" (func $fail))\n',
+        memory=_armed_memory("(call $fail)", "(call $fail)")
+        + f'{fail}(export "fail" (func $fail))\n',
     )
 
 
-_LIST: Final = f"(call $host-services.list-components (i32.const {HOST_RESULT}))"
 _SELF_ID: Final = f"(call $host-messaging.self-id (i32.const {HOST_RESULT}))"
+# A list of records: unlike texts, these must be aligned.
+_LIST: Final = f"(call $host-services.list-components (i32.const {HOST_RESULT}))"
 
 
 def _arm(where: int) -> str:
     return f"(call $arm (i32.const {where}))"
 
 
-def _armed_memory(act: str) -> str:
-    """Return an allocator that acts in the place where `arm` last said, or nowhere."""
+def _armed_memory(in_realloc: str, in_reset: str = "unreachable") -> str:
+    """Return an allocator that does this in the place where `arm` last said."""
     if_armed = "(if (i32.eq (global.get $armed) (i32.const {})) (then {}))\n  "
-    in_reset = "(call $fail)" if act == "(call $fail)" else "unreachable"
+    fields = allocator(
+        if_armed.format(_IN_REALLOC, in_realloc),
+        if_armed.format(_IN_POST_RETURN, in_reset),
+    )
     return f"""\
-{
-        allocator(
-            in_realloc=if_armed.format(_IN_REALLOC, act),
-            in_reset=if_armed.format(_IN_POST_RETURN, in_reset),
-        )
-    }(global $armed (mut i32) (i32.const 0))
+{fields}(global $armed (mut i32) (i32.const 0))
 (func (export "arm") (param $where i32) (global.set $armed (local.get $where)))
 """
 
@@ -145,10 +144,12 @@ def _armed_memory(act: str) -> str:
 _LOG = "(call $host-services.log {})\n"
 _SEND = (
     '(call $host-messaging.send (call $component-id (text "test/bob/0")) {}\n'
-    f"  (i32.const {HOST_RESULT}))\n"
+    "  (i32.const {}))\n"
 )
 _NO_CONTEXT = "(i32.const 0) (i32.const 0) (i32.const 0)"
-_OUTSIDE = "(i32.const 0x7fff0000) (i32.const 16)"
+_FAR_AWAY = "(i32.const 0x7fff0000)"
+_OUTSIDE = f"{_FAR_AWAY} (i32.const 16)"
+_MISALIGNED = f"(i32.const {RETURN_AREA + 1})"
 _NOT_UTF8 = f"(i32.const {TRACE}) (i32.const 2)"
 _BAD_RESULT = f"""\
 (i32.store8 (i32.const {RETURN_AREA}) (i32.const 7))
@@ -159,20 +160,18 @@ BROKEN_PROMISES: Final[Mapping[str, Mapping[str, str]]] = {
     "bad-pointer": {
         "i": f"(call $initialization-failed {_OUTSIDE})",
         "m": f"(call $some {_OUTSIDE})",
-        "n": _SEND.format(_OUTSIDE),
-        "c": "(i32.const 0x7fff0000)",
-        "d": "(i32.const 0x7fff0000)",
+        "n": _SEND.format(_OUTSIDE, HOST_RESULT),
+        "c": _FAR_AWAY,
+        "d": _FAR_AWAY,
         "s": f"(call $shutdown-failed {_OUTSIDE})",
     },
     "misaligned-pointer": {
-        "i": "(i32.const 65)",
-        "m": "(i32.const 65)",
-        "n": _SEND.format("(i32.const 0) (i32.const 0)").replace(
-            f"(i32.const {HOST_RESULT})", f"(i32.const {HOST_RESULT + 1})"
-        ),
-        "c": "(i32.const 65)",
-        "d": "(i32.const 257)",
-        "s": "(i32.const 65)",
+        "i": _MISALIGNED,
+        "m": _MISALIGNED,
+        "n": _SEND.format("(i32.const 0) (i32.const 0)", HOST_RESULT + 1),
+        "c": _MISALIGNED,
+        "d": _MISALIGNED,
+        "s": _MISALIGNED,
     },
     "bad-utf8": {
         "i": f"(call $initialization-failed {_NOT_UTF8})",
