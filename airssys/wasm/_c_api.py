@@ -1,0 +1,142 @@
+"""The part of wasmtime's C API that is used here, each function with plain integers.
+
+wasmtime-py declares these functions too, with ctypes pointer classes. Passing plain
+addresses halves the cost of a call, and lets the callbacks get by without making a
+single pointer object. Nothing here has a rule of its own: who may call what, when and
+in which order is the business of `_fiber`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import CFUNCTYPE, c_bool, c_size_t, c_uint64, c_void_p
+from typing import Any, Final
+
+from wasmtime import _bindings, _ffi
+
+_P, _N = c_void_p, c_size_t
+
+PROTOTYPES: Final[dict[str, tuple[Any, ...]]] = {
+    "wasm_byte_vec_delete": (None, _P),
+    "wasmtime_call_future_delete": (None, _P),
+    "wasmtime_call_future_poll": (c_bool, _P),
+    "wasmtime_component_clone": (_P, _P),
+    "wasmtime_component_delete": (None, _P),
+    "wasmtime_component_export_index_delete": (None, _P),
+    "wasmtime_component_func_call_async": (_P, _P, _P, _P, _N, _P, _N, _P),
+    "wasmtime_component_get_export_index": (_P, _P, _P, _P, _N),
+    "wasmtime_component_instance_get_func": (c_bool, _P, _P, _P, _P),
+    "wasmtime_component_linker_delete": (None, _P),
+    "wasmtime_component_linker_instance_add_func_async": (_P, _P, _P, _N, _P, _P, _P),
+    "wasmtime_component_linker_instance_add_instance": (_P, _P, _P, _N, _P),
+    "wasmtime_component_linker_instance_delete": (None, _P),
+    "wasmtime_component_linker_instantiate_async": (_P, _P, _P, _P, _P, _P),
+    "wasmtime_component_linker_new": (_P, _P),
+    "wasmtime_component_linker_root": (_P, _P),
+    "wasmtime_component_val_clone": (None, _P, _P),
+    "wasmtime_component_val_delete": (None, _P),
+    "wasmtime_config_async_stack_size_set": (None, _P, _N),
+    "wasmtime_config_concurrency_support_set": (None, _P, c_bool),
+    "wasmtime_config_signals_based_traps_set": (None, _P, c_bool),
+    "wasmtime_config_wasm_component_model_async_set": (None, _P, c_bool),
+    "wasmtime_context_epoch_deadline_async_yield_and_update": (None, _P, c_uint64),
+    "wasmtime_context_get_fuel": (_P, _P, _P),
+    "wasmtime_context_set_epoch_deadline": (None, _P, c_uint64),
+    "wasmtime_context_set_fuel": (_P, _P, c_uint64),
+    "wasmtime_engine_increment_epoch": (None, _P),
+    "wasmtime_error_delete": (None, _P),
+    "wasmtime_error_message": (None, _P, _P),
+    "wasmtime_store_context": (_P, _P),
+    "wasmtime_store_delete": (None, _P),
+    "wasmtime_store_limiter": (None, _P, *(ctypes.c_int64,) * 5),
+    "wasmtime_store_new": (_P, _P, _P, _P),
+}
+"""Every function by name: result type, then argument types."""
+
+SYMBOLS: Final = tuple(PROTOTYPES)
+
+
+def _bind(name: str) -> Any:
+    return CFUNCTYPE(*PROTOTYPES[name])((name, _ffi.dll))
+
+
+byte_vec_delete = _bind("wasm_byte_vec_delete")
+future_delete = _bind("wasmtime_call_future_delete")
+future_poll = _bind("wasmtime_call_future_poll")
+component_clone = _bind("wasmtime_component_clone")
+component_delete = _bind("wasmtime_component_delete")
+component_get_export_index = _bind("wasmtime_component_get_export_index")
+export_index_delete = _bind("wasmtime_component_export_index_delete")
+func_call_async = _bind("wasmtime_component_func_call_async")
+instance_get_func = _bind("wasmtime_component_instance_get_func")
+linker_new = _bind("wasmtime_component_linker_new")
+linker_root = _bind("wasmtime_component_linker_root")
+linker_delete = _bind("wasmtime_component_linker_delete")
+linker_instantiate_async = _bind("wasmtime_component_linker_instantiate_async")
+linker_instance_add_instance = _bind("wasmtime_component_linker_instance_add_instance")
+linker_instance_add_func_async = _bind(
+    "wasmtime_component_linker_instance_add_func_async"
+)
+linker_instance_delete = _bind("wasmtime_component_linker_instance_delete")
+val_clone = _bind("wasmtime_component_val_clone")
+val_delete = _bind("wasmtime_component_val_delete")
+config_async_stack_size_set = _bind("wasmtime_config_async_stack_size_set")
+config_concurrency_support_set = _bind("wasmtime_config_concurrency_support_set")
+config_signals_based_traps_set = _bind("wasmtime_config_signals_based_traps_set")
+config_component_model_async_set = _bind(
+    "wasmtime_config_wasm_component_model_async_set"
+)
+context_epoch_deadline_yield = _bind(
+    "wasmtime_context_epoch_deadline_async_yield_and_update"
+)
+context_get_fuel = _bind("wasmtime_context_get_fuel")
+context_set_epoch_deadline = _bind("wasmtime_context_set_epoch_deadline")
+context_set_fuel = _bind("wasmtime_context_set_fuel")
+engine_increment_epoch = _bind("wasmtime_engine_increment_epoch")
+error_delete = _bind("wasmtime_error_delete")
+error_message = _bind("wasmtime_error_message")
+store_new = _bind("wasmtime_store_new")
+store_context = _bind("wasmtime_store_context")
+store_delete = _bind("wasmtime_store_delete")
+store_limiter = _bind("wasmtime_store_limiter")
+
+HostCallback = CFUNCTYPE(None, _P, _P, _P, _P, _N, _P, _N, _P, _P)
+"""env, context, type, arguments, how many, results, how many, error, continuation."""
+ContinuationCallback = CFUNCTYPE(c_bool, _P)
+
+
+class Kind:
+    """Discriminants of `wasmtime_component_val_t`."""
+
+    BOOL: Final = _ffi.WASMTIME_COMPONENT_BOOL.value
+    S8: Final = _ffi.WASMTIME_COMPONENT_S8.value
+    U8: Final = _ffi.WASMTIME_COMPONENT_U8.value
+    S16: Final = _ffi.WASMTIME_COMPONENT_S16.value
+    U16: Final = _ffi.WASMTIME_COMPONENT_U16.value
+    S32: Final = _ffi.WASMTIME_COMPONENT_S32.value
+    U32: Final = _ffi.WASMTIME_COMPONENT_U32.value
+    S64: Final = _ffi.WASMTIME_COMPONENT_S64.value
+    U64: Final = _ffi.WASMTIME_COMPONENT_U64.value
+    F32: Final = _ffi.WASMTIME_COMPONENT_F32.value
+    F64: Final = _ffi.WASMTIME_COMPONENT_F64.value
+    CHAR: Final = _ffi.WASMTIME_COMPONENT_CHAR.value
+    STRING: Final = _ffi.WASMTIME_COMPONENT_STRING.value
+    LIST: Final = _ffi.WASMTIME_COMPONENT_LIST.value
+    RECORD: Final = _ffi.WASMTIME_COMPONENT_RECORD.value
+    TUPLE: Final = _ffi.WASMTIME_COMPONENT_TUPLE.value
+    VARIANT: Final = _ffi.WASMTIME_COMPONENT_VARIANT.value
+    ENUM: Final = _ffi.WASMTIME_COMPONENT_ENUM.value
+    OPTION: Final = _ffi.WASMTIME_COMPONENT_OPTION.value
+    RESULT: Final = _ffi.WASMTIME_COMPONENT_RESULT.value
+    FLAGS: Final = _ffi.WASMTIME_COMPONENT_FLAGS.value
+
+
+FUNC_SIZE: Final = ctypes.sizeof(_bindings.wasmtime_component_func)
+INSTANCE_SIZE: Final = ctypes.sizeof(_bindings.wasmtime_component_instance)
+VAL_SIZE: Final = ctypes.sizeof(_bindings.wasmtime_component_val_t)
+FIELD_SIZE: Final = ctypes.sizeof(_bindings.wasmtime_component_valrecord_entry)
+
+
+def address_of(pointer: Any) -> int:
+    """The address in one of wasmtime-py's ctypes pointers."""
+    return ctypes.cast(pointer, c_void_p).value or 0

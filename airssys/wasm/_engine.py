@@ -1,0 +1,96 @@
+"""One engine for all guests of a system: its settings, its ticker and its ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+import wasmtime
+
+from airssys.contracts import EngineMisused, EngineSettings
+
+from . import _c_api as c
+from ._fiber import Callbacks
+from ._ledger import Ledger
+from ._ticker import Ticker
+
+if TYPE_CHECKING:
+    from ._fiber import Call
+
+
+def _configure(settings: EngineSettings) -> wasmtime.Config:
+    """Turn checked settings into wasmtime's own.
+
+    Fuel and epochs are compiled in always, so that one engine serves limited and
+    unlimited guests alike. `signals_based_traps` is off because the embedding program
+    may call `faulthandler.enable()` at any time, which takes the signals away from
+    wasmtime: a trap would then be a crash. Component-model async is off because a
+    guest makes one call at a time, and calls are 20 % cheaper without it.
+    """
+    config = wasmtime.Config()
+    config.consume_fuel = True
+    config.epoch_interruption = True
+    config.wasm_component_model = True
+    config.max_wasm_stack = settings.guest_stack_bytes
+    pointer = _ffi_address(config)
+    c.config_async_stack_size_set(pointer, settings.fiber_stack_bytes)
+    c.config_signals_based_traps_set(pointer, False)  # noqa: FBT003  # C has no keywords
+    c.config_component_model_async_set(pointer, False)  # noqa: FBT003  # as above
+    c.config_concurrency_support_set(pointer, False)  # noqa: FBT003  # as above
+    return config
+
+
+def _ffi_address(managed: wasmtime.Config | wasmtime.Engine) -> int:
+    return c.address_of(managed.ptr())
+
+
+@final
+class Engine:
+    """Compiles and runs guests; belongs to the process that made it.
+
+    Close it when all that was made with it is closed; what is not is closed for it.
+    """
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.settings = settings
+        self.wasmtime = wasmtime.Engine(_configure(settings))
+        self.ledger = Ledger()
+        self.polling: dict[int, Call] = {}
+        """The calls that are inside a poll now, by the context of their store."""
+        self.callbacks = Callbacks(self.polling, self.ledger.inside)
+        pointer = self.pointer
+        self.ticker = Ticker(
+            settings.tick, lambda: c.engine_increment_epoch(pointer), self.polling
+        )
+        self._closed = False
+
+    @property
+    def pointer(self) -> int:
+        """The address of wasmtime's engine."""
+        return _ffi_address(self.wasmtime)
+
+    def check(self) -> None:
+        """Refuse to be used in a forked child, or closed.
+
+        Raises:
+            EngineMisused: with what to do instead.
+        """
+        self.ledger.check_process()
+        if self._closed:
+            raise EngineMisused("this engine is closed")
+        if self.ledger.found:
+            self.ledger.sweep()
+
+    def close(self) -> None:
+        """Close everything that is open, in order; does nothing twice."""
+        if self._closed:
+            return
+        self.ledger.check_process()
+        self._closed = True
+        self.ticker.close()
+        self.ledger.close()
+        self.wasmtime.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            self.ticker.abandon()
+            self.ledger.close()

@@ -1,0 +1,149 @@
+"""What is open in C, and the one order in which it may be closed.
+
+The theory. wasmtime aborts the process when a store is deleted while a call future
+still borrows it, and reads freed memory when a linker or a component goes before the
+future of an instantiation. Python promises nothing about the order in which it
+finalises objects: in a cycle of garbage any `__del__` may come first. So the handles
+that users hold (`Engine`, `Store`, `Call`) own nothing. What is owned stands in this
+ledger, as plain data without finalisers: whichever handle comes first, the ledger knows
+what must go before, and whoever comes later finds its work done.
+
+Three more rules follow from where finalisers can run:
+
+* *In a callback*, on the stack of a running guest: nothing of C may be freed there, so
+  what is found then is only put aside and swept later.
+* *In a forked child*: the child has the memory but not the threads; nothing is freed,
+  the operating system takes it all at exit.
+* *At interpreter exit*: the same.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import warnings
+from collections import deque
+from typing import TYPE_CHECKING, Any, final
+
+from airssys.contracts import EngineMisused
+
+from . import _c_api as c
+
+if TYPE_CHECKING:
+    from ._wit_memory import Block
+
+
+@final
+class OpenStore:
+    """One store in C and what its call, if one is alive, has borrowed."""
+
+    __slots__ = ("context", "future", "keep", "owed", "pointer", "slots")
+
+    def __init__(self, pointer: int, context: int, slots: Block) -> None:
+        self.pointer = pointer
+        """0 once the store is deleted."""
+        self.context = context
+        self.future = 0
+        """The call future; while it is not 0 nothing may enter the store."""
+        self.slots = slots
+        """Memory that the future writes to: result, error, arguments of host calls."""
+        self.owed: list[int] = []
+        """Addresses of values that wasmtime gave us: arguments, or the result."""
+        self.keep: list[Any] = []
+        """What the future reads, kept alive until it is deleted."""
+
+    def pay(self) -> None:
+        """Delete the values that wasmtime gave us."""
+        owed, self.owed = self.owed, []
+        for address in owed:
+            c.val_delete(address)
+        # The result lies first. Kind 0 is a bool, which can be dropped again: wasmtime
+        # drops what stands there when it writes the next result.
+        self.slots.data[0] = 0
+
+
+@final
+class Ledger:
+    """Everything that one engine has open in C."""
+
+    def __init__(self) -> None:
+        self._process = os.getpid()
+        self.stores: dict[int, OpenStore] = {}
+        """By the address of their context."""
+        self.components: set[int] = set()
+        self.linkers: set[int] = set()
+        self.inside: set[int] = set()
+        """Idents of the threads that are in a callback right now."""
+        self._found: deque[tuple[str, OpenStore]] = deque()
+
+    @property
+    def found(self) -> bool:
+        """Whether the garbage collector found something that waits for `sweep`."""
+        return bool(self._found)
+
+    def check_process(self) -> None:
+        """Refuse to work in a forked child.
+
+        Raises:
+            EngineMisused: this is not the process that the engine was made in.
+        """
+        if os.getpid() != self._process:
+            raise EngineMisused(
+                f"this engine belongs to process {self._process} and was carried into "
+                f"{os.getpid()} by fork, where its ticker thread does not exist: open "
+                "a new system in the child, or start it with spawn or subprocess"
+            )
+
+    def close_call(self, store: OpenStore) -> None:
+        """Delete the future first, then the values; does nothing twice."""
+        future, store.future = store.future, 0
+        if future:
+            c.future_delete(future)
+        store.pay()
+        store.keep.clear()
+
+    def close_store(self, store: OpenStore) -> None:
+        """Delete a store, its call before it; does nothing twice."""
+        self.close_call(store)
+        self.stores.pop(store.context, None)
+        pointer, store.pointer = store.pointer, 0
+        if pointer:
+            c.store_delete(pointer)
+
+    def close(self) -> None:
+        """Delete everything in order: calls, stores, linkers, components."""
+        if not self._may_free():
+            return
+        self.sweep()
+        for store in list(self.stores.values()):
+            self.close_store(store)
+        while self.linkers:
+            c.linker_delete(self.linkers.pop())
+        while self.components:
+            c.component_delete(self.components.pop())
+
+    def abandon(self, what: str, store: OpenStore) -> None:
+        """Take note, from a finaliser, of a call or store that nobody closed."""
+        if not self._may_free():
+            return
+        self._found.append((what, store))
+        if threading.get_ident() not in self.inside:
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Close what the garbage collector found, with a ResourceWarning each."""
+        while self._found:
+            what, store = self._found.popleft()
+            if what == "call":
+                self.close_call(store)
+            else:
+                self.close_store(store)
+            warnings.warn(
+                f"a guest {what} was not closed and was found by the garbage collector",
+                ResourceWarning,
+                stacklevel=2,
+            )
+
+    def _may_free(self) -> bool:
+        return not sys.is_finalizing() and os.getpid() == self._process

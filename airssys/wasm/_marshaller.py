@@ -1,0 +1,122 @@
+"""The parameters and the result of one function, to memory and back.
+
+Arguments stay ours, answers become wasmtime's. What is lowered lies in a `Frame` of
+ours; a call reads it there, and for the answer of a host function wasmtime makes its
+own copy (`val_clone`). So there is one way to lower, and nothing that one side has
+allocated is ever freed by the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, final
+
+from ._c_api import VAL_SIZE
+from ._wit_lifting import lift_of
+from ._wit_lowering import fixed_words, generate
+from ._wit_memory import Frame
+from ._wit_types import Budget, Function, ValueUnfit
+
+_KEPT_FRAMES: Final = 16
+
+
+@final
+class Marshaller:
+    """Moves the parameters and the result of one function; keeps some frames.
+
+    Frames go from task to task and to worker threads and back. Taking and giving one
+    is a single operation on a list, so that it needs no lock.
+    """
+
+    __slots__ = (
+        "_frames",
+        "_lift_params",
+        "_lift_result",
+        "_lower_params",
+        "_lower_result",
+        "_prepares",
+        "_result_word",
+        "_words",
+        "count",
+        "result_count",
+    )
+
+    def __init__(self, signature: Function) -> None:
+        word = 0
+        more = len(signature.params) * VAL_SIZE // 8
+        prepares, lowers, lifts = [], [], []
+        for name, wit in signature.params:
+            prepare, lower = generate(wit, name)
+            prepares.append((prepare, word, more))
+            lowers.append((lower, word, more))
+            lifts.append((lift_of(wit), word * 8))
+            word += VAL_SIZE // 8
+            more += fixed_words(wit)
+        self.count = len(signature.params)
+        self.result_count = 0 if signature.result is None else 1
+        self._result_word = more
+        if signature.result is not None:
+            prepare, self._lower_result = generate(signature.result, "result")
+            prepares.append((prepare, more, more + VAL_SIZE // 8))
+            self._lift_result = lift_of(signature.result)
+            more += VAL_SIZE // 8 + fixed_words(signature.result)
+        self._prepares, self._lower_params = tuple(prepares), tuple(lowers)
+        self._lift_params = tuple(lifts)
+        self._words = more
+        self._frames: list[Frame] = []
+
+    def lower_params(self, values: Sequence[Any]) -> Frame:
+        """Lay out arguments from the start of a frame's fixed block.
+
+        Raises:
+            ValueUnfit: a value does not fit its type; says which and where.
+        """
+        frame = self._take_frame()
+        block = frame.fixed
+        for (lower, at, more), value in zip(self._lower_params, values, strict=True):
+            lower(frame, block, at, more, value)
+        return frame
+
+    def lower_result(self, value: Any) -> tuple[Frame, int]:
+        """Lay out an answer; returns its frame and its address.
+
+        Raises:
+            ValueUnfit: the value does not fit the type; says where.
+        """
+        if not self.result_count:
+            raise ValueUnfit(f"{value!r:.60} for a function without a result")
+        frame = self._take_frame()
+        block, at = frame.fixed, self._result_word
+        self._lower_result(frame, block, at, at + VAL_SIZE // 8, value)
+        return frame, block.base + at * 8
+
+    def lift_params(self, raw: bytes, budget: Budget) -> list[Any]:
+        """Read what a guest passes to the host.
+
+        Raises:
+            TooMuch: it is larger than the budget.
+        """
+        return [lift(raw, at, budget) for lift, at in self._lift_params]
+
+    def lift_result(self, raw: bytes | bytearray, at: int, budget: Budget) -> Any:
+        """Read what a guest answered, None if the function has no result.
+
+        Raises:
+            TooMuch: it is larger than the budget.
+        """
+        return self._lift_result(raw, at, budget) if self.result_count else None
+
+    def give_back(self, frame: Frame) -> None:
+        """Keep a frame that nobody reads any more for the next call."""
+        if frame.reset() and len(self._frames) < _KEPT_FRAMES:
+            self._frames.append(frame)
+
+    def _take_frame(self) -> Frame:
+        try:
+            return self._frames.pop()
+        except IndexError:
+            pass
+        frame = Frame(self._words * 8)
+        for prepare, at, more in self._prepares:
+            prepare(frame.fixed, at, more)
+        return frame

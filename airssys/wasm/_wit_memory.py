@@ -1,0 +1,131 @@
+"""Memory that values are laid out in before wasmtime reads them.
+
+Memory handed to a call must stay where it is until the call's future is deleted, so a
+`Frame` is never resized: what does not fit goes into further blocks. Frames are kept
+and used again, because laying out names and kinds afresh costs more than a call.
+
+A byte list costs 32 bytes of memory a byte. It is written by strided copies, in pieces
+small enough that other threads get the interpreter lock in between.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Final, final
+
+from ._c_api import VAL_SIZE, Kind
+from ._wit_types import ValueUnfit
+
+CONTENT: Final = 8
+"""Where in a `wasmtime_component_val_t` its content begins; the kind is at 0."""
+PIECE: Final = 32 * 1024
+"""Bytes of a byte list that are moved in one step: 1 MiB of values."""
+_U8_TAGS: Final = bytes([Kind.U8]) * PIECE
+
+_KEPT_SPARE: Final = 16 * 1024
+_KEPT_BYTE_VALUES: Final = 512 * 1024
+"""A frame that grew beyond these is not kept for the next call."""
+
+
+@final
+class Block:
+    """Some memory that stays where it is, with its address."""
+
+    __slots__ = ("base", "data", "pin", "size", "top", "words")
+
+    def __init__(self, size: int) -> None:
+        size = (size + 7) & ~7
+        self.data = bytearray(size)
+        self.words = memoryview(self.data).cast("Q")
+        self.size = size
+        self.pin = (ctypes.c_char * size).from_buffer(self.data) if size else None
+        self.base = ctypes.addressof(self.pin) if self.pin is not None else 0
+        self.top = 0
+
+
+@final
+class Frame:
+    """Memory for one set of values: fixed places, and room for strings and lists.
+
+    It may be used again once no call reads it any more.
+    """
+
+    __slots__ = ("byte_values", "fixed", "more", "spare")
+
+    def __init__(self, fixed_bytes: int) -> None:
+        self.fixed = Block(fixed_bytes)
+        self.spare = Block(1024)
+        self.more: list[Block] = []
+        self.byte_values = _tagged_bytes(256)
+
+    def reserve(self, size: int) -> tuple[Block, int]:
+        """Find room for `size` bytes, aligned to 8, valid until `reset`."""
+        block = self.spare
+        at = (block.top + 7) & ~7
+        if at + size > block.size:
+            block, at = self._another(size), 0
+        block.top = at + size
+        return block, at
+
+    def put_text(self, text: str) -> tuple[int, int]:
+        """Copy a string behind; return its size in bytes and its address.
+
+        Raises:
+            ValueUnfit: it has lone surrogates, which UTF-8 cannot carry.
+        """
+        try:
+            data = text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueUnfit(f"{text!r:.60} has lone surrogates") from error
+        size = len(data)
+        block = self.spare
+        at = block.top
+        if at + size > block.size:
+            block, at = self._another(size), 0
+        block.top = end = at + size
+        block.data[at:end] = data
+        return size, block.base + at
+
+    def _another(self, size: int) -> Block:
+        self.more.append(self.spare)
+        self.spare = Block(max(size, 2 * self.spare.size))
+        return self.spare
+
+    def put_byte_values(self, data: bytes | bytearray | memoryview) -> int:
+        """Lay out `data` as u8 values and return their address."""
+        size = len(data)
+        block = self.byte_values
+        at = block.top
+        if at + size * VAL_SIZE > block.size:
+            self.more.append(block)
+            block = self.byte_values = _tagged_bytes(max(size, block.size // 16))
+            at = 0
+        block.top = at + size * VAL_SIZE
+        values = block.data
+        if size <= PIECE:
+            values[at + CONTENT : at + size * VAL_SIZE : VAL_SIZE] = data
+        else:
+            for start in range(0, size, PIECE):
+                piece = data[start : start + PIECE]
+                first = at + start * VAL_SIZE
+                last = first + len(piece) * VAL_SIZE
+                values[first + CONTENT : last : VAL_SIZE] = piece
+        return block.base + at
+
+    def reset(self) -> bool:
+        """Make it ready for other values; False if it has grown too large to keep."""
+        self.more.clear()
+        self.spare.top = self.byte_values.top = 0
+        return (
+            self.spare.size <= _KEPT_SPARE
+            and self.byte_values.size <= _KEPT_BYTE_VALUES
+        )
+
+
+def _tagged_bytes(count: int) -> Block:
+    block = Block(count * VAL_SIZE)
+    for start in range(0, count, PIECE):
+        size = min(PIECE, count - start)
+        first = start * VAL_SIZE
+        block.data[first : first + size * VAL_SIZE : VAL_SIZE] = _U8_TAGS[:size]
+    return block
