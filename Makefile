@@ -83,7 +83,7 @@ ruff: venv
 	@.ci/stage "ruff check" $(BIN)/ruff check --quiet $(SOURCES)
 
 flake8: venv
-	@.ci/stage "flake8-async" $(BIN)/flake8 --isolated --select ASYNC $(SOURCES)
+	@.ci/stage "flake8-async" $(BIN)/flake8 --config .ci/flake8 $(SOURCES)
 
 mypy: venv
 	@.ci/stage "mypy" $(BIN)/mypy --no-error-summary $(TYPED)
