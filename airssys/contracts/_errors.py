@@ -5,6 +5,7 @@
 * `MessagingError` and its kin: the message did not get through; its sender is told.
 * `CapacityReached`: the machine has no more to give; nothing crashed.
 * `EngineMisused`: the program broke a rule of the engine and was stopped in time.
+* `StartFailed`: a child never became ready, so the system did not open.
 * `SystemGaveUp`: the root supervisor ran out of restarts.
 
 Fields carry the data; messages are for people and say what to do.
@@ -18,6 +19,7 @@ from typing import ClassVar, final
 
 import attrs
 
+from ._exit import ExitReason
 from ._identity import ComponentId
 
 
@@ -232,6 +234,21 @@ class CalleeFailed(MessagingError):
 
     def __str__(self) -> str:
         return f"{self.target} did not answer: {self.why}"
+
+
+@final
+class StartFailed(AirssysError):
+    """A child did not become ready, so its supervisor did not start either.
+
+    `reason.error` is what the child raised. Out of `open_system`, it is also the cause.
+    """
+
+    def __init__(self, supervisor: str, child: str, reason: ExitReason) -> None:
+        self.supervisor, self.child, self.reason = supervisor, child, reason
+        super().__init__(supervisor, child, reason)
+
+    def __str__(self) -> str:
+        return f"{self.supervisor}: {self.child} did not start: {self.reason}"
 
 
 @final

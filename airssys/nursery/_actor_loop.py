@@ -1,0 +1,200 @@
+"""One incarnation of an actor: take a message, handle it, answer, one at a time.
+
+The loop belongs to the actor, what it does with a message to its behaviour: a guest or
+Python code, behind one interface. A message ends in one of four ways here:
+
+* handled: the asker, if there is one, gets the answer;
+* refused by the actor (`GuestRejected`) or by the machine (`CapacityReached`), or cut
+  off at its deadline: the asker gets `CalleeFailed`, observers `MessageFailed`, and the
+  actor lives on;
+* its deadline had passed before it was taken: a dead letter, not handled;
+* the actor crashed or was killed with it in hand: a dead letter. What is still queued
+  stays in the mailbox, which outlives this incarnation.
+
+Messages are taken without a checkpoint while there are any. The loop checks in with
+Trio every `MESSAGES_PER_TURN` messages or `SECONDS_PER_TURN`, so that a full mailbox
+does not hold the thread.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Final, Protocol, final
+
+import trio
+
+from airssys.contracts import (
+    BrutalKill,
+    CalleeFailed,
+    CapacityReached,
+    DeliveryFailed,
+    Envelope,
+    GuestRejected,
+    MessageFailed,
+    Shutdown,
+)
+
+from ._address import Address
+from ._exit_reason import Stop, describe
+
+MESSAGES_PER_TURN: Final = 64
+SECONDS_PER_TURN: Final = 0.001
+"""Seconds of the thread, not of Trio's clock."""
+
+
+class Behaviour(Protocol):
+    """What one incarnation of an actor does; made afresh for each."""
+
+    @property
+    def keeps_deadlines(self) -> bool:
+        """It ends `handle` by itself at the envelope's deadline."""
+        ...
+
+    @property
+    def wants_to_end(self) -> bool:
+        """The actor wishes to end, after the message in hand."""
+        ...
+
+    async def start(self) -> None:
+        """Become ready to handle messages."""
+        ...
+
+    async def handle(self, envelope: Envelope) -> bytes | None:
+        """Handle one message and return the answer, None if there is nothing to say."""
+        ...
+
+    async def stop(self) -> None:
+        """Say goodbye: called when it ends on purpose, without a message in hand."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back at once; called however it ends, started or not."""
+        ...
+
+
+@final
+class Actor:
+    """One incarnation of an actor: an occupation."""
+
+    def __init__(
+        self, address: Address, behaviour: Behaviour, shutdown: Shutdown
+    ) -> None:
+        self._address, self._behaviour = address, behaviour
+        self._shutdown = shutdown
+        self._mailbox = address.mailbox
+        self._start_scope = trio.CancelScope()
+        self._is_started = False
+        self._is_stopping = False
+
+    def stop_soon(self) -> None:
+        """Ask it to end after the message in hand; one that still starts is cut off."""
+        self._is_stopping = True
+        if not self._is_started:
+            self._start_scope.cancel()
+        elif self._mailbox.in_hand is None:
+            # Closing the mailbox is what wakes a loop that waits for a message.
+            self._address.close()
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Start, serve the mailbox, end.
+
+        Raises:
+            Stop: the actor ended itself.
+            Exception: it crashed.
+        """
+        try:
+            with self._start_scope:
+                await self._behaviour.start()
+                self._is_started = True
+            if not self._is_started:
+                return
+            self._address.open()
+            ready()
+            while not (self._is_stopping or self._behaviour.wants_to_end):
+                await self._serve()
+            await self._say_goodbye()
+        except trio.Cancelled:
+            self._give_up_message("its actor was cancelled")
+            raise
+        except BaseException as error:
+            self._give_up_message(f"its actor ended: {describe(error)}")
+            raise
+        finally:
+            self._behaviour.close()
+        if not self._is_stopping:
+            raise Stop("stopped itself")
+
+    async def _say_goodbye(self) -> None:
+        if not isinstance(self._shutdown, BrutalKill):
+            # A supervisor that asked keeps this time itself; nobody else would.
+            with trio.move_on_after(self._shutdown):
+                await self._behaviour.stop()
+
+    async def _serve(self) -> None:
+        """Serve the mailbox until it is time to stop or a message was cut off.
+
+        One scope serves many messages: setting its deadline costs a fifth of opening
+        one. It is replaced after it cut one off.
+        """
+        with trio.CancelScope() as scope:
+            await self._serve_within(scope)
+        if scope.cancelled_caught:
+            error = DeliveryFailed("cut off at its deadline, while it was handled")
+            self._refuse(error)
+
+    async def _serve_within(self, scope: trio.CancelScope) -> None:
+        mailbox, clock = self._mailbox, time.perf_counter
+        messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+        while not (self._is_stopping or self._behaviour.wants_to_end):
+            try:
+                envelope = mailbox.take_nowait()
+            except trio.WouldBlock:
+                try:
+                    envelope = await mailbox.take()
+                except trio.ClosedResourceError:
+                    return
+                messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+            await self._handle(envelope, scope)
+            if envelope.deadline is not None and scope.cancel_called:
+                return
+            messages += 1
+            if messages >= MESSAGES_PER_TURN or clock() >= turn_ends:
+                await trio.lowlevel.checkpoint()
+                messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+
+    async def _handle(self, envelope: Envelope, scope: trio.CancelScope) -> None:
+        deadline = envelope.deadline
+        if deadline is not None:
+            if deadline <= trio.current_time():
+                self._give_up_message("its deadline had passed")
+                return
+            if not self._behaviour.keeps_deadlines:
+                scope.deadline = deadline
+        try:
+            answer = await self._behaviour.handle(envelope)
+        except (GuestRejected, CapacityReached) as error:
+            self._refuse(error)
+            return
+        finally:
+            if deadline is not None:
+                scope.deadline = math.inf
+        if envelope.reply is not None:
+            envelope.reply.answer(answer)
+        self._mailbox.release()
+
+    def _refuse(self, error: Exception) -> None:
+        envelope = self._mailbox.release()
+        if envelope is None:
+            return
+        self._address.around.events(
+            MessageFailed(envelope.target, envelope.sender, error)
+        )
+        if envelope.reply is not None:
+            envelope.reply.fail(CalleeFailed(envelope.target, describe(error)))
+
+    def _give_up_message(self, why: str) -> None:
+        envelope = self._mailbox.release()
+        if envelope is not None:
+            self._address.around.broker.dead_letter(envelope, why)

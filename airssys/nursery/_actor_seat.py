@@ -1,0 +1,45 @@
+"""The place of one actor: makes its incarnations, each with a fresh behaviour."""
+
+from __future__ import annotations
+
+from typing import final
+
+from airssys.contracts import ActorSpec, ComponentSpec
+
+from ._actor_loop import Actor
+from ._address import Address
+from ._component_actor import ComponentBehaviour
+from ._python_actor import PythonBehaviour
+from ._slots import SeatMaker
+from ._surroundings import Surroundings
+
+
+@final
+class ActorSeat:
+    """The place of one actor."""
+
+    def __init__(
+        self, spec: ActorSpec | ComponentSpec, surroundings: Surroundings
+    ) -> None:
+        self._spec, self._surroundings = spec, surroundings
+        self.address = Address(spec.id, spec.mailbox, surroundings)
+
+    def occupy(self) -> Actor:
+        """Make a fresh incarnation."""
+        spec, around = self._spec, self._surroundings
+        if isinstance(spec, ComponentSpec):
+            return Actor(self.address, ComponentBehaviour(spec, around), spec.shutdown)
+        return Actor(self.address, PythonBehaviour(spec, around), spec.shutdown)
+
+    def vacate(self) -> None:
+        """Give up name and mailbox."""
+        self.address.close()
+
+
+def seat_maker(surroundings: Surroundings) -> SeatMaker:
+    """Return what makes the seats of all actors of one system."""
+
+    def make_seat(spec: ActorSpec | ComponentSpec) -> ActorSeat:
+        return ActorSeat(spec, surroundings)
+
+    return make_seat

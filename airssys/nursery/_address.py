@@ -1,0 +1,36 @@
+"""A name and its mailbox: what of an actor outlives its incarnations."""
+
+from __future__ import annotations
+
+from typing import final
+
+from airssys.contracts import ComponentId
+from airssys.messaging import Mailbox
+
+from ._surroundings import Surroundings
+
+
+@final
+class Address:
+    """Reachable from the actor's first being ready until it is closed for good."""
+
+    def __init__(self, id: ComponentId, capacity: int, around: Surroundings) -> None:  # noqa: A002 (the domain's word)
+        self.id, self.around = id, around
+        self.mailbox = Mailbox(id, capacity)
+        self._is_open = False
+
+    def open(self) -> None:
+        """Make the mailbox reachable; it stays so across restarts."""
+        if not self._is_open:
+            self._is_open = True
+            self.around.registry.register(self.mailbox)
+
+    def close(self) -> None:
+        """Give up the name and close the mailbox; what is left in it are dead letters."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        self.around.registry.unregister(self.id)
+        self.around.infos.pop(self.id, None)
+        for envelope in self.mailbox.close():
+            self.around.broker.dead_letter(envelope, "its actor was stopped")

@@ -1,0 +1,162 @@
+"""One running child: its start handshake, its shielded scope, its end.
+
+A child is one incarnation: a task that runs an occupation once. Who decides when it
+starts and stops is its supervisor (policy); this module is how that reaches the task.
+
+Its scope is shielded: a cancellation from outside never reaches it, only `kill` does.
+Otherwise Trio would stop siblings in random order. That we asked, and that we killed,
+is recorded here before it is done; `CancelScope.cancelled_caught` alone proves neither.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final, Protocol, final
+
+import attrs
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from airssys.contracts import BrutalKill, ExitReason, Shutdown
+
+from ._exit_reason import exit_reason, find_escapee
+
+GRACE: Final = 1.0
+"""Seconds that a cancelled child has before it is reported as unstopped."""
+
+
+class Occupation(Protocol):
+    """What a child does, once."""
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Start, call `ready`, then work until done or asked to stop.
+
+        Being cancelled is being killed: it must give everything back and leave.
+
+        Raises:
+            Stop: it ends on purpose.
+            CapacityReached: it could not start for want of capacity.
+            BaseException: it crashed, or the program is to end.
+        """
+        ...
+
+    def stop_soon(self) -> None:
+        """Ask it to finish what it has in hand and to return; at any time, at once."""
+        ...
+
+
+class Supervision(Protocol):
+    """Whom a child reports to."""
+
+    def child_ready(self, child: Child) -> None: ...
+    def child_ended(self, child: Child, reason: ExitReason) -> None: ...
+
+
+@final
+@attrs.define(eq=False)
+class Child:
+    """One incarnation of a child; started once."""
+
+    name: str
+    _occupation: Occupation
+    _start_timeout: float
+    """Seconds to become ready in."""
+    _supervision: Supervision
+    _scope: trio.CancelScope = attrs.field(
+        init=False, factory=lambda: trio.CancelScope(shield=True)
+    )
+    _ended: trio.Event = attrs.field(init=False, factory=trio.Event)
+    is_ready: bool = attrs.field(init=False, default=False)
+    asked: bool = attrs.field(init=False, default=False)
+    """We asked it to stop or killed it, before it had ended."""
+    reason: ExitReason | None = attrs.field(init=False, default=None)
+    """How it ended; None while it lives."""
+    escapee: BaseException | None = attrs.field(init=False, default=None)
+    """What it raised that must leave the tree: KeyboardInterrupt, SystemExit."""
+    _killed: bool = attrs.field(init=False, default=False)
+
+    def start(self, nursery: trio.Nursery) -> None:
+        """Start its task; it reports when it is ready and when it has ended."""
+        nursery.start_soon(self._live, name=f"airssys {self.name}")
+
+    def ask_to_stop(self) -> None:
+        """Ask it to finish what it has in hand and to end; asking twice is asking once."""
+        if self.reason is None and not self.asked:
+            self.asked = True
+            self._occupation.stop_soon()
+
+    def kill(self) -> None:
+        """Cancel it: it ends at its next unshielded checkpoint."""
+        if self.reason is None:
+            self.asked = self._killed = True
+            self._scope.cancel()
+
+    async def wait_ended(self) -> ExitReason:
+        """Wait for its end, and say how it ended."""
+        while self.reason is None:
+            await self._ended.wait()
+        return self.reason
+
+    async def stop(self, shutdown: Shutdown, grace: float = GRACE) -> ExitReason | None:
+        """Ask, wait, kill, as its shutdown time says (OTP rule 40).
+
+        Returns:
+            How it ended; None if it still lives a grace after being killed.
+        """
+        if not isinstance(shutdown, BrutalKill):
+            self.ask_to_stop()
+            with trio.move_on_after(shutdown):
+                return await self.wait_ended()
+        self.kill()
+        with trio.move_on_after(grace):
+            await self.wait_ended()
+        return self.reason
+
+    @enable_ki_protection
+    async def _live(self) -> None:
+        error: BaseException | None = None
+        self._scope.deadline = trio.current_time() + self._start_timeout
+        try:
+            with self._scope:
+                await self._occupation.run(self._note_ready)
+        except BaseException as raised:  # noqa: BLE001 (its supervisor decides)
+            error = _without_cancellation(raised)
+        self._note_end(error)
+
+    def _note_ready(self) -> None:
+        self.is_ready = True
+        self._scope.deadline = math.inf
+        self._supervision.child_ready(self)
+
+    def _note_end(self, error: BaseException | None) -> None:
+        was_cut_off = self._scope.cancelled_caught
+        if error is None and was_cut_off and not self._killed:
+            seconds = f"{self._start_timeout:g} s"
+            error = TimeoutError(f"was not ready within {seconds}")
+        self.escapee = find_escapee(error)
+        self.reason = reason = exit_reason(
+            error,
+            asked=self.asked,
+            killed=self._killed and was_cut_off,
+            ready=self.is_ready,
+        )
+        self._ended.set()
+        self._supervision.child_ended(self, reason)
+
+
+def _without_cancellation(error: BaseException) -> BaseException:
+    """Turn a cancellation that is not ours into an error of the one that let it out."""
+    if isinstance(error, trio.Cancelled):
+        return _stray(error)
+    if isinstance(error, BaseExceptionGroup):
+        stray, rest = error.split(trio.Cancelled)
+        if stray is not None:
+            return rest or _stray(stray)
+    return error
+
+
+def _stray(error: BaseException) -> RuntimeError:
+    problem = RuntimeError("let a cancellation escape that was not its own")
+    problem.__cause__ = error
+    return problem

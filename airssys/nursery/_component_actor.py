@@ -1,0 +1,76 @@
+"""Behaviour by a guest: one instance of a component, from instantiation to closing."""
+
+from __future__ import annotations
+
+from typing import final
+
+from airssys.contracts import (
+    ComponentInfo,
+    ComponentSpec,
+    Envelope,
+    Guest,
+    HealthStatus,
+)
+
+from ._actor_services import ActorServices
+from ._surroundings import Surroundings
+
+
+@final
+class ComponentBehaviour:
+    """One instance; a trapped or cancelled one is spent, the next start makes another.
+
+    The guest keeps deadlines itself, so that a message costs no cancel scope: at the
+    envelope's deadline its call is dropped and the actor crashes.
+    """
+
+    keeps_deadlines = True
+    wants_to_end = False
+
+    def __init__(self, spec: ComponentSpec, surroundings: Surroundings) -> None:
+        self._spec, self._surroundings = spec, surroundings
+        self._guest: Guest | None = None
+
+    async def start(self) -> None:
+        """Instantiate, `initialize`, and note what the guest tells of itself.
+
+        Raises:
+            GuestFailed: it trapped, or `initialize` answered with an error.
+            CapacityReached: the kernel has no more memory maps.
+        """
+        spec, around = self._spec, self._surroundings
+        loaded = around.components[spec.artifact]
+        services = ActorServices(spec.id, around)
+        self._guest = guest = await loaded.instantiate(spec.limits, services)
+        await guest.initialize(spec.config)
+        if spec.id not in around.infos:
+            around.infos[spec.id] = await self._introduce(guest)
+
+    async def _introduce(self, guest: Guest) -> ComponentInfo:
+        told = await guest.metadata()
+        health = HealthStatus.UNKNOWN.value
+        return ComponentInfo(self._spec.id, told.name, told.version, health)
+
+    async def handle(self, envelope: Envelope) -> bytes | None:
+        """Let the guest handle a message.
+
+        Raises:
+            GuestTrapped: it was stopped; also at the envelope's deadline.
+            GuestRejected: it answered with an error of its own.
+        """
+        return await self._present().handle_message(envelope)
+
+    async def stop(self) -> None:
+        """Call the guest's `shutdown`."""
+        await self._present().shutdown()
+
+    def close(self) -> None:
+        """Give the instance back."""
+        guest, self._guest = self._guest, None
+        if guest is not None:
+            guest.close()
+
+    def _present(self) -> Guest:
+        if self._guest is None:
+            raise RuntimeError("this behaviour was not started, or is closed")
+        return self._guest

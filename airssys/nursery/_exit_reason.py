@@ -1,0 +1,117 @@
+"""From how a task ended to how its actor ended: one mapping, in one place.
+
+| the task                                      | its actor               |
+|-----------------------------------------------|-------------------------|
+| returned                                      | normal                  |
+| returned after we had asked it to stop        | shutdown                |
+| was cut off by our cancellation               | killed                  |
+| raised `Stop`: it ended itself on purpose     | shutdown, OTP's `{shutdown, _}` |
+| raised `CapacityReached` before it was ready  | refused                 |
+| raised any other Exception, trapped           | crash                   |
+| raised KeyboardInterrupt, SystemExit, or another BaseException | leaves the tree |
+
+An error keeps its reason even when the stop had been asked for (OTP rules 42, 43).
+Exception groups are looked into at every depth: one that must leave the tree leaves
+it, and a group of one is its member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, final
+
+from airssys.contracts import (
+    CapacityReached,
+    ExitKind,
+    ExitReason,
+    Offence,
+    StartFailed,
+)
+
+MAX_DETAIL: Final = 200
+"""Characters of an error that go into the one line for people."""
+
+
+class Stop(Exception):  # noqa: N818 (it ends an actor on purpose, it is no error)
+    """Ends an actor on purpose, from inside (OTP: `{shutdown, _}`)."""
+
+
+@final
+class GaveUp(Stop):
+    """A supervisor ran out of restarts; its own end is a shutdown (OTP rule 35)."""
+
+    def __init__(self, chain: Sequence[Offence]) -> None:
+        self.chain = tuple(chain)
+        super().__init__(self.chain)
+
+    def __str__(self) -> str:
+        last = self.chain[-1]
+        return f"gave up: {last.child} needed restart {last.restarts} ({last.reason})"
+
+
+def offences_behind(reason: ExitReason) -> tuple[Offence, ...]:
+    """Return the offences that led to this end, the first one first."""
+    error = reason.error
+    while isinstance(error, StartFailed):
+        error = error.reason.error
+    return error.chain if isinstance(error, GaveUp) else ()
+
+
+def find_escapee(error: BaseException | None) -> BaseException | None:
+    """Find what no supervisor may hold back, at any depth: what is no Exception."""
+    if error is None:
+        return None
+    leaves = (leaf for leaf in _leaves(error) if not isinstance(leaf, Exception))
+    return next(leaves, None)
+
+
+def exit_reason(
+    error: BaseException | None, *, asked: bool, killed: bool, ready: bool
+) -> ExitReason:
+    """Say how an actor ended.
+
+    Args:
+        error: what its task raised, None if it raised nothing.
+        asked: we had asked it to stop. Our own record, not Trio's.
+        killed: we had cancelled it, and that is what ended it.
+        ready: it had reported that it was started.
+    """
+    if error is not None:
+        return _reason_for(_unwrapped(error), ready=ready)
+    if killed:
+        return ExitReason(ExitKind.KILLED, detail="it was cancelled")
+    return ExitReason(ExitKind.SHUTDOWN if asked else ExitKind.NORMAL)
+
+
+def _reason_for(error: BaseException, *, ready: bool) -> ExitReason:
+    match error:
+        case StartFailed() if error.reason.kind is ExitKind.REFUSED:
+            kind = ExitKind.REFUSED
+        case StartFailed() | Stop():
+            kind = ExitKind.SHUTDOWN
+        case CapacityReached() if not ready:
+            kind = ExitKind.REFUSED
+        case _:
+            kind = ExitKind.CRASH
+    return ExitReason(kind, error, describe(error))
+
+
+def describe(error: BaseException) -> str:
+    """Put an error into one short line."""
+    text = str(error).strip().partition("\n")[0]
+    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return line if len(line) <= MAX_DETAIL else line[: MAX_DETAIL - 1] + "…"
+
+
+def _unwrapped(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for member in error.exceptions:
+            yield from _leaves(member)
+    else:
+        yield error

@@ -1,0 +1,228 @@
+"""Behaviour by Python code: an async function, or a class made afresh for each start.
+
+    async def handle(context: ActorContext, envelope: Envelope) -> bytes | None: ...
+
+    class Counter:
+        def __init__(self, *arguments): ...          # spec.arguments
+        async def started(self, context): ...        # optional, before it is ready
+        async def handle(self, context, envelope): ...
+        async def stopped(self, context): ...        # optional, when it ends on purpose
+
+What `handle` returns answers the asker. An exception is a crash: the message in hand
+becomes a dead letter and the supervisor decides. At the deadline of its envelope
+`handle` is cancelled, and the actor lives on with the next message.
+
+Python cannot be interrupted: a handler ends at its next unshielded checkpoint, and one
+that keeps the thread keeps it from everybody. Such a handler is named by an event.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar, final
+
+from trio.lowlevel import disable_ki_protection, enable_ki_protection
+
+from airssys.contracts import (
+    ActorSpec,
+    ComponentId,
+    ComponentInfo,
+    Envelope,
+    HandlerHeldThread,
+)
+
+from ._surroundings import Surroundings
+
+ASK_TIMEOUT: Final = 5.0
+"""Seconds that an ask waits unless told otherwise, as in OTP's gen_server."""
+
+_T = TypeVar("_T")
+_Handle: TypeAlias = Callable[
+    ["ActorContext", Envelope], Coroutine[Any, Any, bytes | None]
+]
+
+
+@final
+class ActorContext:
+    """What a Python actor is given: its own name, and the ways to reach others."""
+
+    def __init__(self, self_id: ComponentId, surroundings: Surroundings) -> None:
+        self.self_id = self_id
+        """The actor's own name; the sender of all it sends."""
+        self._broker = surroundings.broker
+        self.wants_to_stop = False
+        """`stop` was called."""
+
+    @enable_ki_protection
+    def tell(self, target: ComponentId | str, payload: bytes) -> None:
+        """Deliver a message now or not at all; never waits.
+
+        Raises:
+            MailboxFull, TargetNotFound: it was not delivered.
+        """
+        self._broker.tell(self._broker.sign(as_id(target), self.self_id, payload))
+
+    @enable_ki_protection
+    async def send(self, target: ComponentId | str, payload: bytes) -> None:
+        """Deliver a message, waiting for room.
+
+        Raises:
+            TargetNotFound: nobody of that name is there.
+            RequestWouldDeadlock: the target waits for this actor.
+        """
+        await self._broker.send(self._broker.sign(as_id(target), self.self_id, payload))
+
+    @enable_ki_protection
+    async def ask(
+        self,
+        target: ComponentId | str,
+        payload: bytes,
+        *,
+        timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
+    ) -> bytes | None:
+        """Ask and wait for the answer, at most so many seconds.
+
+        Raises:
+            AskTimedOut, CalleeFailed, TargetNotFound: there is no answer.
+            RequestWouldDeadlock: the target waits for this actor.
+        """
+        me = self.self_id
+        return await self._broker.ask(
+            as_id(target), me, payload, timeout=timeout, waiter=me
+        )
+
+    def stop(self) -> None:
+        """End this actor after the message in hand.
+
+        Its supervisor sees a shutdown: a permanent actor is started again, a transient
+        one is not.
+        """
+        self.wants_to_stop = True
+
+
+def as_id(target: ComponentId | str) -> ComponentId:
+    """Read a name that may be given as text."""
+    return ComponentId.parse(target) if isinstance(target, str) else target
+
+
+@final
+class PythonBehaviour:
+    """One incarnation of Python code."""
+
+    keeps_deadlines = False
+
+    def __init__(self, spec: ActorSpec, surroundings: Surroundings) -> None:
+        self._spec, self._surroundings = spec, surroundings
+        self._context = ActorContext(spec.id, surroundings)
+        self._code: object = None
+        self._handle: _Handle | None = None
+        self._report_handle = partial(self._report_held, "handle")
+
+    @property
+    def wants_to_end(self) -> bool:
+        """Whether the actor called `context.stop`."""
+        return self._context.wants_to_stop
+
+    async def start(self) -> None:
+        """Make the instance, if it is a class, and let it start.
+
+        Raises:
+            TypeError: a class without an async method `handle`.
+            Exception: what its `__init__` or `started` raised.
+        """
+        behaviour = self._spec.behaviour
+        if inspect.isclass(behaviour):
+            self._code = _make(behaviour, self._spec.arguments)
+            self._handle = getattr(self._code, "handle", None)
+            if self._handle is None:
+                raise TypeError(f"{behaviour.__name__} has no method `handle`")
+        else:
+            self._handle = behaviour
+        await self._call_hook("started")
+        info = ComponentInfo(self._spec.id, self._spec.id.name, "", "unknown")
+        self._surroundings.infos[self._spec.id] = info
+
+    async def handle(self, envelope: Envelope) -> bytes | None:
+        """Let the code handle a message.
+
+        Raises:
+            TypeError: it returned something else than bytes or None.
+            Exception: what it raised.
+        """
+        if self._handle is None:
+            raise RuntimeError("this behaviour was not started, or is closed")
+        answer: object = await _watch_slices(
+            _unprotected(self._handle, self._context, envelope),
+            self._surroundings.held_thread_after,
+            self._report_handle,
+        )
+        if answer is None or isinstance(answer, bytes):
+            return answer
+        kind = type(answer).__name__
+        raise TypeError(f"handle returned {kind}; return bytes or None")
+
+    async def stop(self) -> None:
+        """Let the code say goodbye."""
+        await self._call_hook("stopped")
+
+    def close(self) -> None:
+        """Let go of the code."""
+        self._code = self._handle = None
+
+    async def _call_hook(self, name: str) -> None:
+        hook = getattr(self._code, name, None)
+        if hook is not None:
+            await _watch_slices(
+                _unprotected(hook, self._context),
+                self._surroundings.held_thread_after,
+                partial(self._report_held, name),
+            )
+
+    def _report_held(self, method: str, seconds: float) -> None:
+        name = getattr(self._spec.behaviour, "__qualname__", "?")
+        held = f"{name}.{method}" if inspect.isclass(self._spec.behaviour) else name
+        event = HandlerHeldThread(self._spec.id, held, seconds)
+        self._surroundings.events(event)
+
+
+@disable_ki_protection
+def _make(behaviour: type[Any], arguments: tuple[Any, ...]) -> object:
+    return behaviour(*arguments)
+
+
+# Ctrl-C may interrupt the user's code, and nothing else of an actor.
+@disable_ki_protection
+async def _unprotected(code: Callable[..., Awaitable[_T]], *arguments: Any) -> _T:
+    return await code(*arguments)
+
+
+@types.coroutine
+def _watch_slices(
+    call: Coroutine[Any, Any, _T], limit: float, report: Callable[[float], None]
+) -> Generator[Any, Any, _T]:
+    """Run a coroutine, reporting each slice between two checkpoints above a limit.
+
+    Steps the coroutine by hand, as an `await` would: what it waits does not count, only
+    what it held the thread for.
+    """
+    clock = time.perf_counter
+    step: Callable[[Any], Any] = call.send
+    sent: Any = None
+    while True:
+        began = clock()
+        try:
+            trap = step(sent)
+        except StopIteration as finished:
+            result: _T = finished.value
+            return result
+        finally:
+            if (held := clock() - began) > limit:
+                report(held)
+        try:
+            sent, step = (yield trap), call.send
+        except BaseException as error:  # noqa: BLE001 (thrown into the call instead)
+            sent, step = error, call.throw

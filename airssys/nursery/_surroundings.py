@@ -1,0 +1,38 @@
+"""What all actors of one system share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, final
+
+import attrs
+
+from airssys.contracts import (
+    Artifact,
+    ComponentId,
+    ComponentInfo,
+    EventSink,
+    LoadedComponent,
+    WallClock,
+)
+from airssys.messaging import Broker, Registry
+
+
+HELD_THREAD_AFTER: Final = 0.1
+"""Seconds of the Trio thread that a Python handler may take before it is named."""
+
+
+@final
+@attrs.frozen
+class Surroundings:
+    """Where the actors of one system live; made once, by the wiring."""
+
+    broker: Broker
+    registry: Registry
+    events: EventSink
+    wall_clock: WallClock
+    components: Mapping[Artifact, LoadedComponent]
+    """Every artifact of the blueprint, loaded."""
+    held_thread_after: float = HELD_THREAD_AFTER
+    infos: dict[ComponentId, ComponentInfo] = attrs.field(factory=dict)
+    """What actors tell of themselves; an actor is here once it was ready."""

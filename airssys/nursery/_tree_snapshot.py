@@ -1,0 +1,81 @@
+"""The tree as it is now, as frozen data, and as a drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import final
+
+import attrs
+
+from airssys.contracts import ComponentSpec
+
+from ._actor_seat import ActorSeat
+from ._slots import Slot
+from ._supervisor import Supervisor, SupervisorSeat
+
+
+@final
+@attrs.frozen
+class TreeNode:
+    """One supervisor or actor at one moment."""
+
+    name: str
+    kind: str
+    """`supervisor`, `component` or `actor` (Python code)."""
+    state: str
+    """E.g. `running`, `restarting`, `stopped`."""
+    restarts: int = 0
+    """Times it was ready again after its first start."""
+    queued: int = 0
+    """Messages in its mailbox."""
+    capacity: int = 0
+    """Messages that may queue; 0 for a supervisor, which has no mailbox."""
+    children: tuple[TreeNode, ...] = ()
+    """In start order."""
+
+    def walk(self) -> Iterator[TreeNode]:
+        """Visit this node and all below it, parents first."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def find(self, name: str) -> TreeNode | None:
+        """Find the first node of this name, here or below."""
+        return next((node for node in self.walk() if node.name == name), None)
+
+
+def take_snapshot(slot: Slot) -> TreeNode:
+    """Look at one place in the tree and at all below it."""
+    state, seat = slot.state.value, slot.seat
+    if isinstance(seat, ActorSeat):
+        kind = "component" if isinstance(slot.spec, ComponentSpec) else "actor"
+        fill = seat.address.mailbox.statistics()
+        return TreeNode(
+            slot.name, kind, state, slot.restarts, fill.queued, fill.capacity
+        )
+    children: tuple[TreeNode, ...] = ()
+    if isinstance(seat, SupervisorSeat) and isinstance(seat.present, Supervisor):
+        children = tuple(take_snapshot(child) for child in seat.present.slots)
+    return TreeNode(slot.name, "supervisor", state, slot.restarts, children=children)
+
+
+def render(tree: TreeNode) -> str:
+    """Draw a tree as text, one line each."""
+    return "\n".join(_lines(tree, "", ""))
+
+
+def _lines(node: TreeNode, first: str, rest: str) -> Iterator[str]:
+    yield first + _describe(node)
+    for child in node.children:
+        is_last = child is node.children[-1]
+        branch, below = ("└─ ", "   ") if is_last else ("├─ ", "│  ")
+        yield from _lines(child, rest + branch, rest + below)
+
+
+def _describe(node: TreeNode) -> str:
+    parts = [f"{node.name} ({node.kind}) {node.state}"]
+    if node.restarts:
+        parts.append(f"restarts {node.restarts}")
+    if node.queued:
+        parts.append(f"mailbox {node.queued}/{node.capacity}")
+    return ", ".join(parts)

@@ -1,0 +1,23 @@
+"""Composing and running: a blueprint becomes a system, and ends in order."""
+
+from ._event_fanout import EVENTS_KEPT, EventStream
+from ._open_system import Opening, open_system
+from ._run import EXIT_GAVE_UP, EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, run
+from ._system import OUTSIDE, System
+from ._wiring import LoaderOpener, open_wasm_loader
+
+__all__ = (
+    "EVENTS_KEPT",
+    "EXIT_GAVE_UP",
+    "EXIT_INTERRUPTED",
+    "EXIT_OK",
+    "EXIT_TERMINATED",
+    "OUTSIDE",
+    "EventStream",
+    "LoaderOpener",
+    "Opening",
+    "System",
+    "open_system",
+    "open_wasm_loader",
+    "run",
+)

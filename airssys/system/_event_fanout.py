@@ -1,0 +1,106 @@
+"""One event to all that listen; no listener can hold up or hurt the system."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final, final
+
+import trio
+
+from airssys.contracts import Event
+
+EVENTS_KEPT: Final = 1000
+"""Events that a stream keeps for a listener that does not keep up."""
+
+
+@final
+class EventStream(AsyncIterator[Event]):
+    """The events from now on, for one listener; made by `System.events`.
+
+    Iterating waits for the next event and ends with the system. When the listener does
+    not keep up, the oldest events are dropped and counted. Leaving its `with` block
+    ends it.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._post, self._events = trio.open_memory_channel[Event](capacity)
+        self.dropped = 0
+        """Events that this listener missed because it did not keep up."""
+
+    def offer(self, event: Event) -> bool:
+        """Add an event, at once; False if nobody listens any more."""
+        try:
+            self._post.send_nowait(event)
+        except trio.WouldBlock:
+            self._events.receive_nowait()
+            self.dropped += 1
+            self._post.send_nowait(event)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return False
+        return True
+
+    def end(self) -> None:
+        """Let the listener have what is left, and then end."""
+        self._post.close()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._events.close()
+        self._post.close()
+
+    def next_nowait(self) -> Event:
+        """Return the next event.
+
+        Raises:
+            trio.WouldBlock: there is none yet.
+            trio.EndOfChannel: there will be none.
+        """
+        return self._events.receive_nowait()
+
+    async def __anext__(self) -> Event:
+        try:
+            return await self._events.receive()
+        except (trio.EndOfChannel, trio.ClosedResourceError):
+            raise StopAsyncIteration from None
+
+    def __enter__(self) -> EventStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@final
+class EventFanout:
+    """All listeners of one system."""
+
+    def __init__(self) -> None:
+        self._streams: list[EventStream] = []
+        self._is_closed = False
+
+    def emit(self, event: Event) -> None:
+        """Give an event to each listener; an `EventSink`."""
+        if self._streams:
+            self._streams = [s for s in self._streams if s.offer(event)]
+
+    def listen(self, capacity: int = EVENTS_KEPT) -> EventStream:
+        """Open one more stream; it keeps this many events, 1 or more.
+
+        Raises:
+            ValueError: the capacity is below 1.
+        """
+        if capacity < 1:
+            raise ValueError("a stream keeps 1 event or more")
+        stream = EventStream(capacity)
+        if self._is_closed:
+            stream.end()
+        else:
+            self._streams.append(stream)
+        return stream
+
+    def close(self) -> None:
+        """End all streams: the system is no more."""
+        self._is_closed = True
+        streams, self._streams = self._streams, []
+        for stream in streams:
+            stream.end()

@@ -1,0 +1,194 @@
+"""Opening a system, and the one way in which it ends.
+
+Theory. The body of `async with open_system(...)` runs in the caller's task, the tree in
+a nursery of ours. However the body ends (it returns, raises, is cancelled from outside,
+is interrupted by Ctrl-C, or is cancelled by us because the root gave up), the same
+steps follow: note how, shield everything from outside, stop the tree in order within
+`stop_timeout`, cancel what is left of it, and only then let the noted exception go on,
+as the same object. It never travels through our nursery, which would wrap it.
+
+Ctrl-C. Whatever this library runs is protected from KeyboardInterrupt, except for the
+code of Python actors; so one arises in the body, in a handler, or, when neither runs,
+in the main task's next checkpoint. Each way is one of the endings above. If it is the
+second one, the tree is cancelled at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import final
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from airssys.contracts import Blueprint, WallClock, check
+from airssys.messaging import Broker
+from airssys.nursery import HELD_THREAD_AFTER
+
+from ._event_fanout import EventFanout
+from ._root import Root
+from ._system import System
+from ._wiring import LoaderOpener, load_components, open_wasm_loader, wire
+
+
+def open_system(
+    blueprint: Blueprint,
+    *,
+    open_loader: LoaderOpener = open_wasm_loader,
+    wall_clock: WallClock = time.time_ns,
+    held_thread_after: float = HELD_THREAD_AFTER,
+) -> Opening:
+    """Run a blueprint for as long as a block lasts.
+
+        async with open_system(blueprint) as system:
+            print(await system.ask("greeter", b"world"))
+
+    The block begins when every component is loaded and every actor is ready. When it
+    is left, in whatever way, the tree stops in reverse order, within its shutdown times
+    and within `blueprint.stop_timeout` as a whole; what is left then is cancelled. Only
+    then does the block's own exception or cancellation go on, unchanged.
+
+    Args:
+        blueprint: what to run.
+        open_loader: what opens the engine for components.
+        wall_clock: nanoseconds since 1970, for messages and guests.
+        held_thread_after: seconds that a Python handler may hold the Trio thread
+            without being named by an event.
+
+    Raises:
+        DefinitionError: the blueprint cannot be run.
+        ComponentRefused: a component cannot be loaded.
+        StartFailed: an actor did not become ready.
+        SystemGaveUp: the root supervisor ran out of restarts; the block was cancelled.
+    """
+    check(blueprint)
+    return Opening(blueprint, open_loader, wall_clock, held_thread_after)
+
+
+@final
+class Opening(AbstractAsyncContextManager["System"]):
+    """One system from its opening to its end; entered once."""
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        open_loader: LoaderOpener,
+        wall_clock: WallClock,
+        held_thread_after: float,
+    ) -> None:
+        self._blueprint, self._open_loader = blueprint, open_loader
+        self._wall_clock, self._held_thread_after = wall_clock, held_thread_after
+        self._events = EventFanout()
+        self._guard = trio.CancelScope()
+        self._body_scope = trio.CancelScope()
+        self._broker_scope = trio.CancelScope()
+        self._broker_ended = trio.Event()
+        self._root: Root | None = None
+        self._error: BaseException | None = None
+        """How the block ended, if not by returning or by our cancelling it."""
+        self._interrupt: KeyboardInterrupt | None = None
+        """The last one that came while the tree stopped."""
+        self._lifetime = self._live()
+
+    # The interpreter calls these from the caller's frame, where Ctrl-C may strike.
+    @enable_ki_protection
+    async def __aenter__(self) -> System:
+        return await self._lifetime.__aenter__()
+
+    @enable_ki_protection
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        return await self._lifetime.__aexit__(kind, error, traceback)
+
+    def hurry(self) -> None:
+        """Cancel the whole tree at once, however far its stopping has come."""
+        self._body_scope.cancel()
+        if self._root is not None:
+            self._root.kill()
+
+    @asynccontextmanager
+    @enable_ki_protection
+    async def _live(self) -> AsyncIterator[System]:
+        with self._guard:
+            async with load_components(
+                self._blueprint, self._open_loader
+            ) as components:
+                parts = wire(
+                    self._blueprint,
+                    components,
+                    self._events,
+                    wall_clock=self._wall_clock,
+                    held_thread_after=self._held_thread_after,
+                )
+                async with trio.open_nursery() as nursery:
+                    self._root = root = Root(parts.root, self._body_scope.cancel)
+                    try:
+                        await nursery.start(self._run_broker, parts.broker)
+                        # Not before: Trio would wait for ever for a shielded task
+                        # whose start was cancelled.
+                        self._broker_scope.shield = True
+                        root.start(nursery)
+                        await root.wait_ready()
+                        with self._body_scope:
+                            yield System(parts, self._events)
+                    except BaseException as error:  # noqa: BLE001 (raised at the end)
+                        self._error = error
+                    # From here on only we decide how long it takes.
+                    self._guard.shield = True
+                    await self._stop(root)
+        self._events.close()
+        self._raise_outcome(root)
+
+    @enable_ki_protection
+    async def _run_broker(
+        self, broker: Broker, *, task_status: trio.TaskStatus[None]
+    ) -> None:
+        try:
+            with self._broker_scope:
+                await broker.run(task_status=task_status)
+        finally:
+            self._broker_ended.set()
+
+    async def _stop(self, root: Root) -> None:
+        if root.is_started:
+            root.ask_to_stop()
+            with trio.move_on_after(self._blueprint.stop_timeout):
+                await self._outlast(root.ended)
+            root.kill()
+            await self._outlast(root.ended)
+        self._broker_scope.cancel()
+        await self._outlast(self._broker_ended)
+
+    async def _outlast(self, event: trio.Event) -> None:
+        """Wait for an event, through whatever interrupts come meanwhile."""
+        while not event.is_set():
+            try:
+                await event.wait()
+            except KeyboardInterrupt as interrupt:
+                is_second = self._interrupt is not None or _is_exit(self._error)
+                self._interrupt = interrupt
+                if is_second:
+                    self.hurry()
+
+    def _raise_outcome(self, root: Root) -> None:
+        failure = self._interrupt or root.failure()
+        if failure is None or _is_exit(self._error):
+            failure = self._error
+        elif isinstance(self._error, Exception):
+            failure.__context__ = self._error
+        if failure is not None:
+            raise failure
+
+
+def _is_exit(error: BaseException | None) -> bool:
+    """Say whether an error ends the program, at any depth."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_is_exit, error.exceptions))
+    return isinstance(error, (KeyboardInterrupt, SystemExit))

@@ -1,0 +1,73 @@
+"""The root of a tree: it has no supervisor, so the system itself looks after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import final
+
+import trio
+
+from airssys.contracts import (
+    ExitReason,
+    StartFailed,
+    SystemGaveUp,
+)
+from airssys.nursery import Child, GaveUp, Slot, SlotState
+
+
+@final
+class Root:
+    """The root supervisor while it runs, and what its end means for the system."""
+
+    def __init__(self, slot: Slot, on_end: Callable[[], None]) -> None:
+        self._slot, self._on_end = slot, on_end
+        self._is_decided = trio.Event()
+        self.ended = trio.Event()
+        """The whole tree is gone."""
+        self.is_started = False
+        self._child = Child(
+            slot.name, slot.seat.occupy(), slot.spec.start_timeout, self
+        )
+        self.ask_to_stop, self.kill = self._child.ask_to_stop, self._child.kill
+
+    def start(self, nursery: trio.Nursery) -> None:
+        """Start the tree."""
+        self.is_started = True
+        self._slot.state = SlotState.STARTING
+        self._child.start(nursery)
+
+    async def wait_ready(self) -> None:
+        """Wait until the whole tree is ready, or ended before it was."""
+        await self._is_decided.wait()
+
+    def child_ready(self, child: Child) -> None:
+        """Take note that the tree is ready; called by the child."""
+        self._slot.note_ready()
+        self._is_decided.set()
+
+    def child_ended(self, child: Child, reason: ExitReason) -> None:
+        """Take note that the tree has ended; called by the child."""
+        self._slot.state = SlotState.STOPPED
+        self._is_decided.set()
+        self.ended.set()
+        self._on_end()
+
+    def failure(self) -> BaseException | None:
+        """Say what the system must raise because of how the tree ended.
+
+        None if it ended because it was asked to. KeyboardInterrupt and SystemExit leave
+        it in any case.
+        """
+        child = self._child
+        if child.escapee is not None:
+            return child.escapee
+        if child.asked or child.reason is None:
+            return None
+        match child.reason.error:
+            case StartFailed() as error:
+                error.__cause__ = error.reason.error
+                return error
+            case GaveUp() as error:
+                return SystemGaveUp(error.chain)
+            case error:
+                return error

@@ -1,0 +1,114 @@
+"""A running system, as the program around it sees it."""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from trio.lowlevel import enable_ki_protection
+
+from airssys.contracts import ComponentId
+from airssys.nursery import ASK_TIMEOUT, TreeNode, as_id, take_snapshot
+
+from ._event_fanout import EVENTS_KEPT, EventFanout, EventStream
+from ._wiring import Parts
+
+OUTSIDE: Final = ComponentId("local", "outside")
+"""The sender of messages that no actor sent."""
+
+
+@final
+class System:
+    """The actors of one blueprint while they run; `open_system` makes it.
+
+    Targets are names: a `ComponentId`, or its text, e.g. `greeter`.
+    """
+
+    def __init__(self, parts: Parts, events: EventFanout) -> None:
+        self._broker, self._registry = parts.broker, parts.registry
+        self._root, self._events = parts.root, events
+
+    @enable_ki_protection
+    def tell(
+        self,
+        target: ComponentId | str,
+        payload: bytes,
+        *,
+        content_type: str | None = None,
+    ) -> None:
+        """Deliver a message now or not at all; never waits.
+
+        Raises:
+            MailboxFull: there is no room.
+            TargetNotFound: nobody of that name is there.
+        """
+        self._broker.tell(
+            self._broker.sign(
+                as_id(target), OUTSIDE, payload, content_type=content_type
+            )
+        )
+
+    @enable_ki_protection
+    async def send(
+        self,
+        target: ComponentId | str,
+        payload: bytes,
+        *,
+        content_type: str | None = None,
+    ) -> None:
+        """Deliver a message as soon as there is room.
+
+        Raises:
+            TargetNotFound: nobody of that name is there.
+        """
+        await self._broker.send(
+            self._broker.sign(
+                as_id(target), OUTSIDE, payload, content_type=content_type
+            )
+        )
+
+    @enable_ki_protection
+    async def ask(
+        self,
+        target: ComponentId | str,
+        payload: bytes,
+        *,
+        timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
+        content_type: str | None = None,
+    ) -> bytes | None:
+        """Deliver a message and wait for the answer.
+
+        Args:
+            target: whom to ask.
+            payload: the question.
+            timeout: seconds for delivery and answer together.
+            content_type: the codec of the payload.
+
+        Returns:
+            The answer; None if there was nothing to say.
+
+        Raises:
+            AskTimedOut: no answer came in time.
+            CalleeFailed: it crashed, was stopped, or answered with an error.
+            TargetNotFound: nobody of that name is there.
+        """
+        return await self._broker.ask(
+            as_id(target),
+            OUTSIDE,
+            payload,
+            timeout=timeout,
+            content_type=content_type,
+            waiter=None,
+        )
+
+    def find(self, name: ComponentId | str) -> ComponentId | None:
+        """Return the identity of an actor that can be reached now, None if it cannot."""
+        wanted = as_id(name)
+        return wanted if wanted in self._registry.ids() else None
+
+    def tree(self) -> TreeNode:
+        """Look at all supervisors and actors as they are now."""
+        return take_snapshot(self._root)
+
+    def events(self, capacity: int = EVENTS_KEPT) -> EventStream:
+        """Listen to what happens from now on; see `EventStream`."""
+        return self._events.listen(capacity)

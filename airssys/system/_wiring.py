@@ -1,0 +1,132 @@
+"""Puts the parts of one system together; the only module that sees them all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeAlias, final
+
+import attrs
+import trio
+
+from airssys.contracts import (
+    Artifact,
+    Blueprint,
+    ComponentLoader,
+    ComponentSpec,
+    EngineSettings,
+    LoadedComponent,
+    WallClock,
+    walk,
+)
+from airssys.messaging import Broker, Registry
+from airssys.nursery import (
+    Slot,
+    SupervisorSeat,
+    Surroundings,
+    find_escapee,
+    seat_maker,
+)
+
+from ._event_fanout import EventFanout
+
+LoaderOpener: TypeAlias = Callable[
+    [EngineSettings], AbstractAsyncContextManager[ComponentLoader]
+]
+"""Opens what loads components, and closes it after the last component is gone."""
+
+
+def open_wasm_loader(
+    settings: EngineSettings,
+) -> AbstractAsyncContextManager[ComponentLoader]:
+    """Open the engine that runs WebAssembly.
+
+    Imported here because a system of Python actors alone needs no engine.
+    """
+    from airssys.wasm import open_runtime  # noqa: PLC0415 (see above)
+
+    return open_runtime(settings)
+
+
+@final
+@attrs.frozen
+class Parts:
+    """The parts of one system that others need to see."""
+
+    broker: Broker
+    registry: Registry
+    root: Slot
+    """The place of the root supervisor, which nobody has started yet."""
+
+
+def wire(
+    blueprint: Blueprint,
+    components: Mapping[Artifact, LoadedComponent],
+    events: EventFanout,
+    *,
+    wall_clock: WallClock,
+    held_thread_after: float,
+) -> Parts:
+    """Make the parts of one system; starts nothing."""
+    registry = Registry()
+    broker = Broker(registry, events=events.emit, wall_clock=wall_clock)
+    surroundings = Surroundings(
+        broker=broker,
+        registry=registry,
+        events=events.emit,
+        wall_clock=wall_clock,
+        components=components,
+        held_thread_after=held_thread_after,
+    )
+    spec = blueprint.root
+    seat = SupervisorSeat(spec, spec.name, seat_maker(surroundings), events.emit)
+    return Parts(broker, registry, Slot(spec, seat))
+
+
+@asynccontextmanager
+async def load_components(
+    blueprint: Blueprint, open_loader: LoaderOpener
+) -> AsyncIterator[Mapping[Artifact, LoadedComponent]]:
+    """Load every artifact of a blueprint, all at once, and keep the engine meanwhile.
+
+    Without components no engine is opened.
+
+    Raises:
+        ComponentRefused: one cannot be run here; the first one, in the order of the
+            blueprint, with a note for each of the others.
+    """
+    artifacts = [
+        s.artifact for _, s in walk(blueprint.root) if isinstance(s, ComponentSpec)
+    ]
+    if not artifacts:
+        yield {}
+        return
+    async with open_loader(blueprint.engine) as loader:
+        yield await _load_all(loader, list(dict.fromkeys(artifacts)))
+
+
+async def _load_all(
+    loader: ComponentLoader, artifacts: list[Artifact]
+) -> Mapping[Artifact, LoadedComponent]:
+    loaded: dict[Artifact, LoadedComponent] = {}
+    errors: dict[Artifact, Exception] = {}
+
+    async def load(artifact: Artifact) -> None:
+        try:
+            loaded[artifact] = await loader.load(artifact)
+        except Exception as error:  # noqa: BLE001 (raised below, in order)
+            errors[artifact] = error
+
+    try:
+        async with trio.open_nursery() as nursery:
+            for artifact in artifacts:
+                nursery.start_soon(load, artifact)
+    except BaseExceptionGroup as group:
+        # Only cancellation and Ctrl-C get here; they go on as themselves.
+        raise find_escapee(group) or group from None
+    if errors:
+        first, *others = (errors[a] for a in artifacts if a in errors)
+        for other in others:
+            first.add_note(f"and: {other}")
+        raise first
+    return loaded
