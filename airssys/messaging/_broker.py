@@ -193,6 +193,7 @@ class Broker:
         self._hand_over(ask, payload, content_type)
         return await ask.wait()
 
+    @enable_ki_protection
     def dead_letter(self, envelope: Envelope, why: str) -> None:
         """Give a message up that was delivered and will not be handled; tell everybody.
 

@@ -68,8 +68,9 @@ class MailboxStatistics:
     """Senders that wait for room."""
 
 
+# Without NO_OP, attrs would look for a validator at every assignment to any field.
 @final
-@attrs.define(eq=False)
+@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class Mailbox:
     """The messages for one name, first in, first out; survives restarts of its actor.
 
@@ -176,9 +177,11 @@ class Mailbox:
             await cancel_shielded_checkpoint()
             return envelope
         while not (self._queue or self._closed):
-            await self._wait_for_message()
+            self._taker = current_task()
+            await wait_task_rescheduled(self._abort_take)
         return self.take_nowait()
 
+    @enable_ki_protection
     def release(self) -> Envelope | None:
         """Empty the hand: its message has been dealt with. Return it, if there was one."""
         envelope, self.in_hand = self.in_hand, None
@@ -267,13 +270,9 @@ class Mailbox:
         if taker is not None:
             reschedule(taker)
 
-    async def _wait_for_message(self) -> None:
-        def abort(_: object) -> Abort:
-            self._taker = None
-            return Abort.SUCCEEDED
-
-        self._taker = current_task()
-        await wait_task_rescheduled(abort)
+    def _abort_take(self, _: object) -> Abort:
+        self._taker = None
+        return Abort.SUCCEEDED
 
     def _admit_blocked(self) -> None:
         while self._blocked and len(self._queue) < self.capacity:

@@ -82,6 +82,7 @@ class PendingAsk:
     _abandoned: bool = attrs.field(init=False, default=False)
     """The asker left without an answer, and none has come since."""
 
+    @enable_ki_protection
     def answer(self, payload: bytes | None) -> bool:
         """Wake the asker with this answer; False if it does not wait any more.
 
@@ -98,6 +99,7 @@ class PendingAsk:
         """Wake the asker with this error; False if it does not wait any more."""
         return self._end(Error(error))
 
+    @enable_ki_protection
     def give_up(self, error: Exception) -> None:
         """Wake the asker with this error, and expect that an answer may still come."""
         self._abandoned = self._end(Error(error))
@@ -139,6 +141,7 @@ class PendingAsk:
         self.withdraw()
         return Abort.SUCCEEDED
 
+    @enable_ki_protection
     def _end(self, outcome: Outcome[bytes | None]) -> bool:
         task, self._task = self._task, None
         if task is None:

@@ -2,7 +2,6 @@
 
 import attrs
 import pytest
-import trio
 
 from airssys.contracts import ComponentId
 from airssys.messaging import Broker, Mailbox, Registry
@@ -59,7 +58,7 @@ async def echo(mailbox):
         mailbox.release()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def names():
     return ACTORS
 
@@ -72,7 +71,7 @@ def world():
     world.assert_at_rest()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_world():
     return World
 
