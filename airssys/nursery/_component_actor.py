@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import final
 
+import trio
+
 from airssys.contracts import (
     ComponentInfo,
     ComponentSpec,
@@ -24,7 +26,6 @@ class ComponentBehaviour:
     envelope's deadline its call is dropped and the actor crashes.
     """
 
-    keeps_deadlines = True
     wants_to_end = False
 
     def __init__(self, spec: ComponentSpec, surroundings: Surroundings) -> None:
@@ -51,7 +52,7 @@ class ComponentBehaviour:
         health = HealthStatus.UNKNOWN.value
         return ComponentInfo(self._spec.id, told.name, told.version, health)
 
-    async def handle(self, envelope: Envelope) -> bytes | None:
+    async def handle(self, envelope: Envelope, _: trio.CancelScope) -> bytes | None:
         """Let the guest handle a message.
 
         Raises:

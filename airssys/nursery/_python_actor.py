@@ -22,9 +22,10 @@ import inspect
 import time
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias, TypeVar, final
 
+import trio
 from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
 from airssys.contracts import (
@@ -105,15 +106,21 @@ class ActorContext:
 
 
 def as_id(target: ComponentId | str) -> ComponentId:
-    """Read a name that may be given as text."""
-    return ComponentId.parse(target) if isinstance(target, str) else target
+    """Read a name that may be given as text.
+
+    Raises:
+        ValueError: the text is no name.
+    """
+    return _parse(target) if isinstance(target, str) else target
+
+
+# Programs use few names, and reading one costs as much as waking a task.
+_parse = lru_cache(maxsize=1024)(ComponentId.parse)
 
 
 @final
 class PythonBehaviour:
     """One incarnation of Python code."""
-
-    keeps_deadlines = False
 
     def __init__(self, spec: ActorSpec, surroundings: Surroundings) -> None:
         self._spec, self._surroundings = spec, surroundings
@@ -146,8 +153,8 @@ class PythonBehaviour:
         info = ComponentInfo(self._spec.id, self._spec.id.name, "", "unknown")
         self._surroundings.infos[self._spec.id] = info
 
-    async def handle(self, envelope: Envelope) -> bytes | None:
-        """Let the code handle a message.
+    async def handle(self, envelope: Envelope, scope: trio.CancelScope) -> bytes | None:
+        """Let the code handle a message; at its deadline it is cancelled.
 
         Raises:
             TypeError: it returned something else than bytes or None.
@@ -159,6 +166,7 @@ class PythonBehaviour:
             _unprotected(self._handle, self._context, envelope),
             self._surroundings.held_thread_after,
             self._report_handle,
+            None if envelope.deadline is None else (scope, envelope.deadline),
         )
         if answer is None or isinstance(answer, bytes):
             return answer
@@ -202,12 +210,16 @@ async def _unprotected(code: Callable[..., Awaitable[_T]], *arguments: Any) -> _
 
 @types.coroutine
 def _watch_slices(
-    call: Coroutine[Any, Any, _T], limit: float, report: Callable[[float], None]
+    call: Coroutine[Any, Any, _T],
+    limit: float,
+    report: Callable[[float], None],
+    cut: tuple[trio.CancelScope, float] | None = None,
 ) -> Generator[Any, Any, _T]:
     """Run a coroutine, reporting each slice between two checkpoints above a limit.
 
     Steps the coroutine by hand, as an `await` would: what it waits does not count, only
-    what it held the thread for.
+    what it held the thread for. When it suspends for the first time, the scope of `cut`
+    gets its deadline: a call that never suspends pays nothing for having one.
     """
     clock = time.perf_counter
     step: Callable[[Any], Any] = call.send
@@ -222,6 +234,9 @@ def _watch_slices(
         finally:
             if (held := clock() - began) > limit:
                 report(held)
+        if cut is not None:
+            scope, deadline = cut
+            scope.deadline, cut = deadline, None
         try:
             sent, step = (yield trap), call.send
         except BaseException as error:  # noqa: BLE001 (thrown into the call instead)

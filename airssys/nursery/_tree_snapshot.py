@@ -10,7 +10,7 @@ import attrs
 from airssys.contracts import ComponentSpec
 
 from ._actor_seat import ActorSeat
-from ._slots import Slot
+from ._slots import Slot, SlotState
 from ._supervisor import Supervisor, SupervisorSeat
 
 
@@ -46,7 +46,7 @@ class TreeNode:
 
 def take_snapshot(slot: Slot) -> TreeNode:
     """Look at one place in the tree and at all below it."""
-    state, seat = slot.state.value, slot.seat
+    state, seat = _state(slot).value, slot.seat
     if isinstance(seat, ActorSeat):
         kind = "component" if isinstance(slot.spec, ComponentSpec) else "actor"
         fill = seat.address.mailbox.statistics()
@@ -57,6 +57,14 @@ def take_snapshot(slot: Slot) -> TreeNode:
     if isinstance(seat, SupervisorSeat) and isinstance(seat.present, Supervisor):
         children = tuple(take_snapshot(child) for child in seat.present.slots)
     return TreeNode(slot.name, "supervisor", state, slot.restarts, children=children)
+
+
+def _state(slot: Slot) -> SlotState:
+    """Say where a child stands; that it is ready may be known before it was noted."""
+    if slot.child is not None and slot.child.is_ready:
+        starting = slot.state in {SlotState.STARTING, SlotState.RESTARTING}
+        return SlotState.RUNNING if starting else slot.state
+    return slot.state
 
 
 def render(tree: TreeNode) -> str:

@@ -98,10 +98,11 @@ class _Program:
 
     @enable_ki_protection
     async def run(self, main: Callable[[System], Awaitable[_T]]) -> _T | None:
+        result: _T | None = None
         with self._served_signals(), self._everything:
             async with self._opening as system:
-                return await _unprotected(main, system)
-        return None
+                result = await _unprotected(main, system)
+        return result
 
     @contextmanager
     def _served_signals(self) -> Iterator[None]:
