@@ -39,7 +39,6 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import (
-    BRUTAL_KILL,
     ChildExited,
     ChildSpec,
     ChildStarted,
@@ -48,7 +47,6 @@ from airssys.contracts import (
     EventSink,
     ExitReason,
     Offence,
-    Shutdown,
     StartFailed,
     SupervisorGaveUp,
     SupervisorSpec,
@@ -237,42 +235,47 @@ class Supervisor:
     async def _stop_children(
         self, outcome: BaseException | None
     ) -> BaseException | None:
+        """Stop all in order; return what to raise, which an escape takes over."""
         for slot in tuple(reversed(self.slots)):
-            escapee = await self._stop_slot(slot, slot.spec.shutdown, GRACE)
-            if outcome is None or isinstance(outcome, Exception):
-                outcome = escapee or outcome
+            if slot.child is not None:
+                escapee = await self._stop_child(slot, slot.child)
+                if outcome is None or isinstance(outcome, Exception):
+                    outcome = escapee or outcome
+            slot.retire()
         return outcome
 
-    async def _kill_children(self) -> None:
-        left = [slot for slot in reversed(self.slots) if slot.child is not None]
-        for slot in left:
-            if slot.child is not None:
-                slot.child.kill()
-        grace_ends = trio.current_time() + GRACE
-        with trio.CancelScope(shield=True):
-            for slot in left:
-                grace = max(0.0, grace_ends - trio.current_time())
-                if escapee := await self._stop_slot(slot, BRUTAL_KILL, grace):
-                    raise escapee
-
-    async def _stop_slot(
-        self, slot: Slot, shutdown: Shutdown, grace: float
-    ) -> BaseException | None:
-        """Stop what is there and vacate the seat; return what must leave the tree."""
-        child = slot.child
-        if child is None:
-            slot.retire()
-            return None
+    async def _stop_child(self, slot: Slot, child: Child) -> BaseException | None:
+        """Stop one child; return what it raised that must leave the tree."""
         slot.state = SlotState.STOPPING
         asked_at = trio.current_time()
-        reason = await child.stop(shutdown, grace)
+        reason = await child.stop(slot.spec.shutdown)
         if reason is None:
             waited = trio.current_time() - asked_at
             self._emit(ChildUnstopped(self.path, slot.name, waited))
             reason = await child.wait_ended()
         self._report(slot, child, reason)
-        slot.retire()
         return child.escapee
+
+    async def _kill_children(self) -> None:
+        """Cancel all that are left at once, and wait for them, however long it takes."""
+        left = [(slot, slot.child) for slot in self.slots if slot.child is not None]
+        for slot, child in left:
+            slot.state = SlotState.STOPPING
+            child.kill()
+        with trio.CancelScope(shield=True):
+            with trio.move_on_after(GRACE):
+                for _, child in left:
+                    await child.wait_ended()
+            for slot, child in left:
+                if child.reason is None:
+                    self._emit(ChildUnstopped(self.path, slot.name, GRACE))
+            for slot, child in left:
+                self._report(slot, child, await child.wait_ended())
+        for slot in self.slots:
+            slot.retire()
+        for _, child in left:
+            if child.escapee is not None:
+                raise child.escapee
 
     def _report(
         self,

@@ -1,0 +1,179 @@
+"""Supervisors with puppets for children: each does what the test tells it to."""
+
+from __future__ import annotations
+
+import math
+from contextlib import asynccontextmanager
+
+import attrs
+import trio
+import trio.testing
+
+from airssys.contracts import (
+    ActorSpec,
+    ChildExited,
+    ChildStarted,
+    ComponentId,
+    Intensity,
+    SupervisorSpec,
+)
+from airssys.nursery._child import Child
+from airssys.nursery._slots import SlotState
+from airssys.nursery._supervisor import Supervisor
+
+
+@attrs.define(eq=False)
+class Puppet:
+    """One incarnation: starts, lives until told how to end, stops."""
+
+    name: str
+    stage: Stage
+    start_error: BaseException | None = None
+    start_seconds: float = 0
+    stop_seconds: float = 0
+    stop_error: BaseException | None = None
+    ignores_cancel_for: float = 0
+    kill_error: BaseException | None = None
+    _told: trio.Event = attrs.Factory(trio.Event)
+    _error: BaseException | None = None
+    asked: bool = False
+
+    async def run(self, ready):
+        self.stage.log.append(f"start {self.name}")
+        self.stage.alive.append(self)
+        try:
+            await trio.sleep(self.start_seconds)
+            if self.start_error is not None:
+                raise self.start_error
+            ready()
+            await self._told.wait()
+            if self._error is not None:
+                raise self._error
+            await trio.sleep(self.stop_seconds)
+            if self.stop_error is not None:
+                raise self.stop_error
+        except trio.Cancelled:
+            if self.kill_error is not None:
+                raise self.kill_error from None
+            raise
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(self.ignores_cancel_for)
+            self.stage.alive.remove(self)
+            self.stage.log.append(f"end {self.name}")
+
+    def stop_soon(self):
+        self.stage.log.append(f"ask {self.name}")
+        self.asked = True
+        self._told.set()
+
+    def end(self, error=None):
+        self._error = error
+        self._told.set()
+
+
+@attrs.define(eq=False)
+class PuppetSeat:
+    spec: ActorSpec
+    stage: Stage
+    vacated: int = 0
+
+    def occupy(self):
+        name = self.spec.id.name
+        habits = self.stage.habits.get(name, [{}])
+        habit = habits.pop(0) if len(habits) > 1 else habits[0]
+        puppet = Puppet(name, self.stage, **habit)
+        self.stage.puppets[name] = puppet
+        return puppet
+
+    def vacate(self):
+        if not self.vacated:
+            self.stage.log.append(f"vacate {self.spec.id.name}")
+        self.vacated += 1
+
+
+@attrs.define(eq=False)
+class Stage:
+    """Everything a test may look at."""
+
+    habits: dict[str, list[dict]] = attrs.Factory(dict)
+    """How the incarnations of a name behave, one after the other; the last one stays."""
+    log: list[str] = attrs.Factory(list)
+    events: list = attrs.Factory(list)
+    alive: list[Puppet] = attrs.Factory(list)
+    puppets: dict[str, Puppet] = attrs.Factory(dict)
+    """The latest incarnation of each name."""
+    supervisor: Supervisor | None = None
+    root: Child | None = None
+    nursery: trio.Nursery | None = None
+    ready: trio.Event = attrs.Factory(trio.Event)
+
+    def child_ready(self, child):
+        self.ready.set()
+
+    def child_ended(self, child, reason):
+        self.log.append(f"root {reason.kind.value}")
+
+    def make(self, spec):
+        return Supervisor(
+            spec, spec.name, lambda s: PuppetSeat(s, self), self.events.append
+        )
+
+    def of(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def exits(self):
+        return [(e.child, e.reason.kind.value, e.asked) for e in self.of(ChildExited)]
+
+    def starts(self):
+        return [(e.child, e.restarts) for e in self.of(ChildStarted)]
+
+    def state(self, name):
+        for slot in self.supervisor.slots:
+            if slot.name == name or slot.name == f"local/{name}/0":
+                return slot.state
+        return None
+
+    async def settle(self):
+        await trio.testing.wait_all_tasks_blocked()
+
+    async def crash(self, name, error=None):
+        self.puppets[name].end(error or ValueError("told to"))
+        await self.settle()
+
+    async def finish(self, name):
+        self.puppets[name].end()
+        await self.settle()
+
+
+def worker(name, **options):
+    return ActorSpec(id=ComponentId("local", name), behaviour=print, **options)
+
+
+def group(*children, name="root", restarts=3, period=60.0, **options):
+    return SupervisorSpec(
+        name=name, children=children, intensity=Intensity(restarts, period), **options
+    )
+
+
+@asynccontextmanager
+async def acting(spec, habits=None, *, wait=True):
+    """Run a supervisor as a child of nobody; stop it at the end."""
+    stage = Stage({name: list(h) for name, h in (habits or {}).items()})
+    stage.supervisor = stage.make(spec)
+    async with trio.open_nursery() as nursery:
+        stage.nursery = nursery
+        stage.root = Child(spec.name, stage.supervisor, math.inf, stage)
+        stage.root.start(nursery)
+        if wait:
+            await stage.ready.wait()
+            stage.log.clear()
+        try:
+            yield stage
+        finally:
+            with trio.CancelScope(shield=True):
+                await stage.root.stop(math.inf)
+    assert stage.alive == []
+
+
+__all__ = ("Puppet", "SlotState", "Stage", "acting", "group", "worker")
