@@ -4,9 +4,9 @@ The loop belongs to the actor, what it does with a message to its behaviour: a g
 Python code, behind one interface. A message ends in one of four ways here:
 
 * handled: the asker, if there is one, gets the answer;
-* refused by the actor (`GuestRejected`) or by the machine (`CapacityReached`), or cut
-  off at its deadline: the asker gets `CalleeFailed`, observers `MessageFailed`, and the
-  actor lives on;
+* refused by the actor (`GuestRejected`) or by the machine (`CapacityReached`): the asker
+  gets `CalleeFailed`, observers `MessageFailed`, and the actor lives on; the same when
+  it was cut off at its deadline, except that its asker times out at that moment;
 * its deadline had passed before it was taken: a dead letter, not handled;
 * the actor crashed or was killed with it in hand: a dead letter. What is still queued
   stays in the mailbox, which outlives this incarnation.
@@ -187,6 +187,7 @@ class Actor:
         envelope = self._mailbox.release()
         if envelope is None:
             return
+        envelope = _for_observers(envelope)
         self._address.around.events(
             MessageFailed(envelope.target, envelope.sender, error)
         )
@@ -196,4 +197,12 @@ class Actor:
     def _give_up_message(self, why: str) -> None:
         envelope = self._mailbox.release()
         if envelope is not None:
-            self._address.around.broker.dead_letter(envelope, why)
+            self._address.around.broker.dead_letter(_for_observers(envelope), why)
+
+
+def _for_observers(envelope: Envelope) -> Envelope:
+    """Leave an asker whose time is up to its own timeout, which says so better."""
+    deadline = envelope.deadline
+    if deadline is not None and deadline <= trio.current_time():
+        return envelope._replace(reply=None)
+    return envelope

@@ -1,0 +1,62 @@
+"""Small systems for tests: blueprints in a line, events as lists."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+from airssys.contracts import (
+    ActorSpec,
+    Artifact,
+    Blueprint,
+    ComponentConfig,
+    ComponentId,
+    ComponentSpec,
+    Intensity,
+    SupervisorSpec,
+)
+from airssys.system import open_system
+
+from .fake_guest import FakeLoader
+
+ARTIFACT = Artifact.from_text("(component)", "fake")
+
+
+def python(name, behaviour, **options):
+    return ActorSpec(id=ComponentId.parse(name), behaviour=behaviour, **options)
+
+
+def component(name, data=None, artifact=ARTIFACT, **options):
+    config = ComponentConfig(data=data)
+    id = ComponentId.parse(name)
+    return ComponentSpec(id=id, artifact=artifact, config=config, **options)
+
+
+def blueprint(*children, restarts=3, **options):
+    root = SupervisorSpec(
+        name="root", children=children, intensity=Intensity(restarts, 60.0)
+    )
+    return Blueprint(root=root, **options)
+
+
+class Watch:
+    """All events of one system, as they came."""
+
+    def __init__(self, stream):
+        self._stream, self._seen = stream, []
+
+    def of(self, kind):
+        import trio
+
+        while True:
+            try:
+                self._seen.append(self._stream.next_nowait())
+            except (trio.WouldBlock, trio.EndOfChannel):
+                return [event for event in self._seen if isinstance(event, kind)]
+
+
+@asynccontextmanager
+async def running(*children, loader=None, stop_timeout=30.0, restarts=3, **options):
+    """Open a small system; yields it, and a watch on its events."""
+    plan = blueprint(*children, restarts=restarts, stop_timeout=stop_timeout)
+    async with open_system(plan, open_loader=loader or FakeLoader(), **options) as system:
+        yield system, Watch(system.events(100_000))
