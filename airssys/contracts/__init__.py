@@ -73,11 +73,25 @@ from ._ports import (
     LoadedComponent,
     WallClock,
 )
-from ._restart import BRUTAL_KILL, BrutalKill, Intensity, RestartType, Strategy
+from ._restart import (
+    BRUTAL_KILL,
+    DEFAULT_PERIOD,
+    DEFAULT_RESTARTS,
+    DEFAULT_SHUTDOWN,
+    DEFAULT_START_TIMEOUT,
+    BrutalKill,
+    Intensity,
+    RestartType,
+    Strategy,
+)
 
 __all__ = (
     "BRUTAL_KILL",
     "DEFAULT_MAILBOX",
+    "DEFAULT_PERIOD",
+    "DEFAULT_RESTARTS",
+    "DEFAULT_SHUTDOWN",
+    "DEFAULT_START_TIMEOUT",
     "DEFAULT_STOP_TIMEOUT",
     "KIB",
     "MIB",

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import final
 
 import wasmtime
 
 from airssys.contracts import EngineMisused, EngineSettings
 
 from . import _c_api as c
-from ._fiber import Callbacks
+from ._callbacks import Callbacks, Notebook
 from ._ledger import Ledger
 from ._ticker import Ticker
-
-if TYPE_CHECKING:
-    from ._fiber import Call
 
 
 def _configure(settings: EngineSettings) -> wasmtime.Config:
@@ -31,16 +28,12 @@ def _configure(settings: EngineSettings) -> wasmtime.Config:
     config.epoch_interruption = True
     config.wasm_component_model = True
     config.max_wasm_stack = settings.guest_stack_bytes
-    pointer = _ffi_address(config)
+    pointer = c.address_of(config.ptr())
     c.config_async_stack_size_set(pointer, settings.fiber_stack_bytes)
     c.config_signals_based_traps_set(pointer, False)  # noqa: FBT003  # C has no keywords
     c.config_component_model_async_set(pointer, False)  # noqa: FBT003  # as above
     c.config_concurrency_support_set(pointer, False)  # noqa: FBT003  # as above
     return config
-
-
-def _ffi_address(managed: wasmtime.Config | wasmtime.Engine) -> int:
-    return c.address_of(managed.ptr())
 
 
 @final
@@ -52,21 +45,24 @@ class Engine:
 
     def __init__(self, settings: EngineSettings) -> None:
         self.settings = settings
-        self.wasmtime = wasmtime.Engine(_configure(settings))
+        self._wasmtime: wasmtime.Engine | None = wasmtime.Engine(_configure(settings))
         self.ledger = Ledger()
-        self.polling: dict[int, Call] = {}
+        self.polling: dict[int, Notebook] = {}
         """The calls that are inside a poll now, by the context of their store."""
         self.callbacks = Callbacks(self.polling, self.ledger.inside)
-        pointer = self.pointer
+        self.pointer = pointer = c.address_of(self.wasmtime.ptr())
+        """The address of wasmtime's engine."""
         self.ticker = Ticker(
             settings.tick, lambda: c.engine_increment_epoch(pointer), self.polling
         )
         self._closed = False
 
     @property
-    def pointer(self) -> int:
-        """The address of wasmtime's engine."""
-        return _ffi_address(self.wasmtime)
+    def wasmtime(self) -> wasmtime.Engine:
+        """The object of wasmtime-py. Whoever holds it while compiling keeps it alive."""
+        if self._wasmtime is None:
+            raise EngineMisused("this engine is closed")
+        return self._wasmtime
 
     def check(self) -> None:
         """Refuse to be used in a forked child, or closed.
@@ -88,7 +84,8 @@ class Engine:
         self._closed = True
         self.ticker.close()
         self.ledger.close()
-        self.wasmtime.close()
+        # A compiler that nobody waits for any more may still hold the engine.
+        self._wasmtime = None
 
     def __del__(self) -> None:
         if not getattr(self, "_closed", True):

@@ -8,6 +8,7 @@ every other exception is a host error and costs the guest its instance.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias, final
 
@@ -40,17 +41,22 @@ class HostFunction:
     name: str
     marshaller: Marshaller = attrs.field(eq=False, repr=False)
     implementation: Implementation = attrs.field(eq=False, repr=False)
-    """Takes `HostServices` and the arguments; returns the answer, or an awaitable
-    of it if the function may wait."""
+    """Takes `HostServices` and the arguments; returns the answer, or an awaitable of
+    it if the function may wait."""
+    waits: bool
 
 
 def host_functions() -> tuple[HostFunction, ...]:
     """Make the table of all imports; its order is their number in the linker."""
-    return tuple(
-        HostFunction(interface, name, Marshaller(signature), _TABLE[interface, name])
-        for interface, functions in IMPORTS.items()
-        for name, signature in functions.items()
-    )
+    table = []
+    for interface, functions in IMPORTS.items():
+        for name, signature in functions.items():
+            act = _TABLE[interface, name]
+            waits = inspect.iscoroutinefunction(act)
+            table.append(
+                HostFunction(interface, name, Marshaller(signature), act, waits)
+            )
+    return tuple(table)
 
 
 def _id(value: tuple[str, str, str]) -> ComponentId:
@@ -136,6 +142,10 @@ async def _ask(
     return await services.ask(_id(target), payload, _seconds(timeout_ms))
 
 
+async def _sleep(services: HostServices, milliseconds: int) -> None:
+    await services.sleep(_seconds(milliseconds))
+
+
 async def _broadcast(services: HostServices, targets: Any, payload: bytes) -> None:
     await services.broadcast([_id(target) for target in targets], payload)
 
@@ -172,7 +182,7 @@ _TABLE: Final[dict[tuple[str, str], Implementation]] = {
     ("host-services", "log"): _log,
     ("host-services", "current-time"): lambda s: tuple(s.current_time()),
     ("host-services", "current-time-millis"): lambda s: _milliseconds(s.current_time()),
-    ("host-services", "sleep-millis"): lambda s, ms: s.sleep(_seconds(ms)),
+    ("host-services", "sleep-millis"): _sleep,
     ("host-services", "list-components"): lambda s: [
         _plain(each) for each in s.list_components()
     ],

@@ -72,6 +72,8 @@ class Ledger:
         self.stores: dict[int, OpenStore] = {}
         """By the address of their context."""
         self.components: set[int] = set()
+        self.indices: set[int] = set()
+        """Export indices of the components."""
         self.linkers: set[int] = set()
         self.inside: set[int] = set()
         """Idents of the threads that are in a callback right now."""
@@ -112,7 +114,7 @@ class Ledger:
             c.store_delete(pointer)
 
     def close(self) -> None:
-        """Delete everything in order: calls, stores, linkers, components."""
+        """Delete everything in order: calls, stores, linkers, indices, components."""
         if not self._may_free():
             return
         self.sweep()
@@ -120,6 +122,8 @@ class Ledger:
             self.close_store(store)
         while self.linkers:
             c.linker_delete(self.linkers.pop())
+        while self.indices:
+            c.export_index_delete(self.indices.pop())
         while self.components:
             c.component_delete(self.components.pop())
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from . import _c_api as c
-from ._fiber import error_text
-from ._wit_memory import Block
+from ._wit_memory import Block, error_text
 from ._world import full_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ._engine import Engine
     from ._host_functions import HostFunction
 

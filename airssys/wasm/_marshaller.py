@@ -8,14 +8,16 @@ allocated is ever freed by the other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from ._c_api import VAL_SIZE
 from ._wit_lifting import lift_of
 from ._wit_lowering import fixed_words, generate
 from ._wit_memory import Frame
 from ._wit_types import Budget, Function, ValueUnfit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _KEPT_FRAMES: Final = 16
 

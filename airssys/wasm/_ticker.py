@@ -14,8 +14,10 @@ the two, one of them sees the other.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sized
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sized
 
 _IDLE_TICKS: Final = 20
 """So long after the last call it goes on ticking; at 5 ms a tick that is 0.1 s."""

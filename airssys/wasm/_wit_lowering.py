@@ -182,7 +182,9 @@ class _Writer:
                 self.say(f"w[{more.plus(place - _NAME + 1)}] = {address}")
             self.prepare(field, more.plus(place), more.plus(inner))
 
-    def lower(self, wit: WitType, at: _Place, more: _Place, v: str, path: str) -> None:
+    def lower(  # noqa: C901  # one match over a closed union
+        self, wit: WitType, at: _Place, more: _Place, v: str, path: str
+    ) -> None:
         """Write what changes, from the Python value in the variable `v`."""
         first, second = at.plus(1), at.plus(2)
         match wit:
@@ -343,9 +345,9 @@ def _lower_list(
 def _as_bytes(value: object, path: str) -> bytes | bytearray | memoryview:
     if isinstance(value, memoryview):
         return value.cast("B") if value.c_contiguous else value.tobytes()
-    if isinstance(value, (bytes, bytearray)):
-        return value
-    _unfit(path, value, "bytes")
+    if not isinstance(value, (bytes, bytearray)):
+        _unfit(path, value, "bytes")
+    return value
 
 
 def _unfit(path: str, value: object, wanted: str) -> NoReturn:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 from typing import Final, final
 
+from . import _c_api as c
 from ._c_api import VAL_SIZE, Kind
 from ._wit_types import ValueUnfit
 
@@ -102,6 +103,8 @@ class Frame:
             at = 0
         block.top = at + size * VAL_SIZE
         values = block.data
+        if not size:
+            return block.base
         if size <= PIECE:
             values[at + CONTENT : at + size * VAL_SIZE : VAL_SIZE] = data
         else:
@@ -129,3 +132,13 @@ def _tagged_bytes(count: int) -> Block:
         first = start * VAL_SIZE
         block.data[first : first + size * VAL_SIZE : VAL_SIZE] = _U8_TAGS[:size]
     return block
+
+
+def error_text(error: int) -> str:
+    """Read and delete a `wasmtime_error_t`."""
+    name = Block(16)
+    c.error_message(error, name.base)
+    c.error_delete(error)
+    text = ctypes.string_at(name.words[1], name.words[0]).decode(errors="replace")
+    c.byte_vec_delete(name.base)
+    return text

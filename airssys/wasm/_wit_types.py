@@ -157,7 +157,7 @@ class ValueUnfit(TypeError):
     """A Python value does not fit the WIT type it is lowered as; says where."""
 
 
-class TooMuch(Exception):  # noqa: N818  # it is a fact about a guest, told in our words by the caller
+class TooMuch(Exception):  # it is a fact about a guest, told in our words by the caller
     """A guest's value is larger than the host is willing to keep."""
 
 

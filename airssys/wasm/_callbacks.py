@@ -1,0 +1,123 @@
+"""What wasmtime calls on the stack of a running guest.
+
+The theory. A callback comes in the middle of C and of somebody else's stack. It may
+not raise (a BaseException in a plain ctypes callback is a crash, an exception in a
+continuation a call that hangs), may not be interrupted by Ctrl-C, and may free nothing
+of C. So both are protected from KeyboardInterrupt, and do only this:
+
+* A *host call* sets the continuation before anything else: without one wasmtime
+  aborts. It moves the arguments out, because they are wasmtime's only until the
+  callback returns, and notes which function was called.
+* A *continuation* says whether the answer is there.
+
+An exception is noted in the call, which fails as soon as its poll is back.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from typing import TYPE_CHECKING, Protocol, final
+
+from trio.lowlevel import enable_ki_protection
+
+from . import _c_api as c
+from ._slots import ARGUMENTS, CONTEXT
+from ._wit_memory import Block
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableSet
+
+
+@final
+class HostCall:
+    """What the guest asked of the host, noted by the callback."""
+
+    __slots__ = ("function", "results")
+
+    def __init__(self, function: int, results: int) -> None:
+        self.function = function
+        """Its number in the linker."""
+        self.results = results
+        """Address of the slot for the answer; valid until the future is deleted."""
+
+
+class Notebook(Protocol):
+    """The side of a call that callbacks see."""
+
+    slots: int
+    """Address of the store's own memory (`_slots`)."""
+    answered: bool
+    failure: BaseException | None
+
+    def note(self, host_call: HostCall, count: int) -> None:
+        """Remember what the guest wants, with so many arguments."""
+        ...
+
+
+@final
+class Callbacks:
+    """The two C callbacks of an engine; must live as long as its linkers."""
+
+    def __init__(self, polling: dict[int, Notebook], inside: MutableSet[int]) -> None:
+        continuation = c.ContinuationCallback(_continuation_over(polling))
+        self._ready = Block(8)
+        address = ctypes.cast(continuation, ctypes.c_void_p).value or 0
+        self._ready.data[:] = address.to_bytes(8, "little")
+        host_call = c.HostCallback(_callback_over(polling, inside, self._ready.base))
+        self._kept = (continuation, host_call)
+        self.host_call = ctypes.cast(host_call, ctypes.c_void_p).value or 0
+
+
+def _callback_over(
+    polling: dict[int, Notebook], inside: MutableSet[int], continuation_address: int
+) -> Callable[..., None]:
+    memmove, memset, get_ident = ctypes.memmove, ctypes.memset, threading.get_ident
+
+    @enable_ki_protection
+    def host_was_called(  # the signature is C's
+        function: int | None,
+        context: int,
+        _type: int,
+        arguments: int,
+        count: int,
+        results: int,
+        _result_count: int,
+        _error: int,
+        continuation: int,
+    ) -> None:
+        memmove(continuation, continuation_address, 8)
+        try:
+            inside.add(get_ident())
+            call = polling[context]
+            slots = call.slots
+            memmove(continuation + 8, slots + CONTEXT, 8)
+            if count:
+                memmove(slots + ARGUMENTS, arguments, count * c.VAL_SIZE)
+                # Kind 0 is a bool: wasmtime now drops nothing of what we have taken.
+                memset(arguments, 0, count * c.VAL_SIZE)
+            call.note(HostCall(function or 0, results), count)
+        except BaseException as error:  # noqa: BLE001  # nothing may leave a callback
+            _fail(polling, context, error)
+        finally:
+            inside.discard(get_ident())
+
+    return host_was_called
+
+
+def _continuation_over(polling: dict[int, Notebook]) -> Callable[[int | None], bool]:
+    @enable_ki_protection
+    def is_answered(context: int | None) -> bool:
+        try:
+            return polling[context or 0].answered
+        except BaseException as error:  # noqa: BLE001  # nothing may leave a callback
+            _fail(polling, context or 0, error)
+            return False
+
+    return is_answered
+
+
+def _fail(polling: dict[int, Notebook], context: int, error: BaseException) -> None:
+    call = polling.get(context)
+    if call is not None:
+        call.failure = error

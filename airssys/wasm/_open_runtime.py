@@ -1,0 +1,68 @@
+"""Opens what guests need, and closes it after the last of them."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import trio
+
+from ._artifact_cache import ArtifactCache
+from ._component_loader import Loader
+from ._runtime import Runtime
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from airssys.contracts import EngineSettings
+
+    from ._turns import Turns
+
+
+@asynccontextmanager
+async def open_runtime(
+    settings: EngineSettings, *, cache_directory: Path | None = None
+) -> AsyncIterator[Loader]:
+    """Open what guests need, and yield what loads them.
+
+    Guests must be closed before it is left; those that are not are closed for them.
+
+    Args:
+        settings: how guests are run.
+        cache_directory: where compiled components are kept from run to run; made if it
+            is not there. Without it each run compiles anew.
+
+    Raises:
+        PermissionError: others could write to the cache directory.
+    """
+    cache = (
+        None if cache_directory is None else ArtifactCache(cache_directory, settings)
+    )
+    runtime = Runtime(settings)
+    error: BaseException | None = None
+    keeper = trio.CancelScope()
+    try:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(_keep, runtime.turns, keeper)
+            # Guests still need their turns while a cancelled system stops in order.
+            keeper.shield = True
+            try:
+                yield Loader(runtime, cache)
+            except trio.Cancelled:
+                raise
+            except BaseException as raised:  # noqa: BLE001  # a nursery would wrap it
+                error = raised
+            finally:
+                keeper.cancel()
+    finally:
+        runtime.engine.close()
+    if error is not None:
+        raise error
+
+
+async def _keep(
+    turns: Turns, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
+) -> None:
+    with scope:
+        await turns.keep(task_status=task_status)

@@ -1,0 +1,51 @@
+"""Everything that the guests of one system share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, final
+
+import attrs
+import trio
+
+from ._engine import Engine
+from ._footprint import Footprint
+from ._host_functions import host_functions
+from ._linker import make_linker
+from ._map_budget import MapBudget, kernel_limit
+from ._marshaller import Marshaller
+from ._turns import Turns
+from ._world import EXPORTS
+
+if TYPE_CHECKING:
+    from airssys.contracts import EngineSettings
+
+
+@final
+@attrs.frozen
+class Code:
+    """A compiled component, as instances of it need it."""
+
+    label: str
+    pointer: int
+    exports: Mapping[str, int] = attrs.field(repr=False)
+    """Export indices of the lifecycle functions."""
+    footprint: Footprint
+    """What an instance will create."""
+
+
+@final
+class Runtime:
+    """One engine, one linker, one set of turns."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.settings = settings
+        self.engine = Engine(settings)
+        self.functions = host_functions()
+        self.marshallers = {name: Marshaller(each) for name, each in EXPORTS.items()}
+        self.linker = make_linker(self.engine, self.functions)
+        self.turns = Turns(settings.tick, settings.worker_threads)
+        self.maps = MapBudget(kernel_limit())
+        self.compilers = trio.CapacityLimiter(max(1, (os.cpu_count() or 2) - 1))
+        """How many components are compiled at once: one core stays for the rest."""

@@ -1,0 +1,196 @@
+"""Busy guests take turns, so that nobody waits long however many there are.
+
+The theory. Trio runs all tasks that are ready in passes, in random order. A guest's
+slice is up to one tick long and nothing can shorten it. So a pass must not hold more
+than about one tick of slices:
+
+* *A call's first slice runs at once*, if this pass has spent less than half a tick so
+  far. Short calls therefore never wait and never switch tasks.
+* *A call that used up its slice is busy.* Busy calls stand in a line, from which one
+  slice runs per pass.
+* *First slices that did not fit* stand in lines too: one for guests whose last message
+  was done within its first slice ("proven"), one for all others ("fresh"). A thousand
+  guests that begin to loop at the same moment look like any other first slices; those
+  that have shown to be quick are not kept waiting behind them.
+
+Each pass serves one line, in a fixed rota that gives the proven every other pass. They
+are let through many at a time, as many as the last passes had room for; of the others
+one. Busy calls come oldest first. Fresh ones come newest and oldest in turn: behind a
+burst of endless loops a newcomer is then served within a few passes, and none waits
+for ever.
+
+Who moves the lines? A single task, the keeper, which runs once a pass while anybody
+waits and sleeps otherwise.
+
+A slice is time, not a poll: host calls answered at once are part of it. Slices that
+would hold the thread anyway (large values, guests that overran their tick) are run by
+a few worker threads instead and do not count.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from itertools import cycle
+from typing import TYPE_CHECKING, Final, TypeVar, final
+
+import trio
+from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+_MOST_AT_ONCE: Final = 64
+
+now: Final = time.perf_counter
+"""Slices are measured in real time even where a test drives Trio's clock: they are
+what the processor did."""
+
+
+@final
+class _Line:
+    """Tasks that wait, oldest first."""
+
+    def __init__(self) -> None:
+        self._tasks: deque[Task] = deque()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    async def wait(self, *, in_front: bool = False) -> None:
+        """Wait until let through; a cancelled waiter leaves the line."""
+        task = current_task()
+        (self._tasks.appendleft if in_front else self._tasks.append)(task)
+
+        def leave(_: object) -> Abort:
+            self._tasks.remove(task)
+            return Abort.SUCCEEDED
+
+        await wait_task_rescheduled(leave)
+
+    def let_through(self, count: int) -> bool:
+        """Let the oldest go on, up to so many; False if nobody waited."""
+        somebody = bool(self._tasks)
+        for _ in range(min(count, len(self._tasks))):
+            reschedule(self._tasks.popleft())
+        return somebody
+
+    def let_newest_through(self) -> bool:
+        """Let the one that came last go on; False if nobody waited."""
+        if not self._tasks:
+            return False
+        reschedule(self._tasks.pop())
+        return True
+
+
+@final
+class _PassNotice(trio.abc.Instrument):
+    """Notices when Trio begins another pass."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+
+    def after_io_wait(self, timeout: float) -> None:  # Trio's signature
+        self._turns.spent = 0.0
+
+
+@final
+class Turns:
+    """Who may run a slice, and when."""
+
+    def __init__(self, tick: float, worker_threads: int) -> None:
+        self.tick = tick
+        self.spent = 0.0
+        """Seconds of slices in this pass of Trio."""
+        self._allowance = tick / 2
+        self._busy, self._proven, self._fresh = _Line(), _Line(), _Line()
+        self._at_once = 1
+        self._wanted = trio.Event()
+        self._workers = trio.CapacityLimiter(worker_threads)
+        self._notice = _PassNotice(self)
+        self._rota = cycle(
+            (
+                self._serve_proven,
+                self._serve_busy,
+                self._serve_proven,
+                self._serve_newest,
+                self._serve_proven,
+                self._serve_busy,
+                self._serve_proven,
+                self._serve_fresh,
+            )
+        )
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a turn."""
+        return len(self._busy) + len(self._proven) + len(self._fresh)
+
+    def may_begin(self, *, proven: bool) -> bool:
+        """Whether a first slice may run in this pass, now."""
+        line = self._proven if proven else self._fresh
+        return self.spent < self._allowance and not line
+
+    async def begin(self, *, proven: bool) -> None:
+        """Wait until a first slice may run."""
+        line = self._proven if proven else self._fresh
+        self._wanted.set()
+        await line.wait()
+        while self.spent >= self._allowance:
+            await line.wait(in_front=True)
+
+    async def next_slice(self) -> None:
+        """Wait for the next turn of a busy call; always a checkpoint."""
+        self._wanted.set()
+        await self._busy.wait()
+        while self.spent >= self._allowance:
+            await self._busy.wait(in_front=True)
+
+    async def in_worker(self, work: Callable[[], T]) -> T:
+        """Run a slice in a worker thread.
+
+        A cancellation takes effect before it begins or after it has ended: a slice
+        cannot be left alone, but it is short.
+        """
+        return await trio.to_thread.run_sync(work, limiter=self._workers)
+
+    async def keep(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Move the lines, for as long as guests are run; never returns."""
+        trio.lowlevel.add_instrument(self._notice)
+        try:
+            task_status.started()
+            while True:
+                await self._wanted.wait()
+                self._wanted = trio.Event()
+                while self.waiting:
+                    self._serve_one_line()
+                    await trio.lowlevel.checkpoint()
+        finally:
+            trio.lowlevel.remove_instrument(self._notice)
+
+    def _serve_one_line(self) -> None:
+        for serve in self._rota:
+            if serve():
+                return
+
+    def _serve_proven(self) -> bool:
+        if not self._proven:
+            return False
+        # The keeper runs somewhere within the pass of those it let through last. On
+        # the average it sees enough of what they spent to learn how many fit.
+        fitted = self.spent < self._allowance
+        self._at_once = min(2 * self._at_once, _MOST_AT_ONCE) if fitted else 1
+        return self._proven.let_through(self._at_once)
+
+    def _serve_busy(self) -> bool:
+        return self._busy.let_through(1)
+
+    def _serve_fresh(self) -> bool:
+        return self._fresh.let_through(1)
+
+    def _serve_newest(self) -> bool:
+        return self._fresh.let_newest_through()
