@@ -60,7 +60,7 @@ class ActorSpec:
     behaviour: Callable[..., Any]
     """`async def handle(context, envelope)`, or a class whose instances have such a
     method; see `airssys.nursery` for what a class may add."""
-    arguments: tuple[Any, ...] = ()
+    arguments: tuple[object, ...] = ()
     """Given to the class each time the actor starts."""
     restart: RestartType = RestartType.PERMANENT
     shutdown: Shutdown = DEFAULT_SHUTDOWN
@@ -115,7 +115,7 @@ def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
     mistakes: list[Mistake] = []
     if not _is_time(blueprint.stop_timeout, allow_infinity=True):
         mistakes.append(_bad_time("$", "stop_timeout", blueprint.stop_timeout))
-    if not isinstance(blueprint.root, SupervisorSpec):
+    if not _is(blueprint.root, SupervisorSpec):
         kind = type(blueprint.root).__name__
         return [*mistakes, Mistake("$.root", f"{kind} is no supervisor", "wrap it")]
     seen: dict[ComponentId, str] = {}
@@ -140,20 +140,22 @@ def check(blueprint: Blueprint) -> None:
 
 
 def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
+    if not _is(spec, (SupervisorSpec, ComponentSpec, ActorSpec)):
+        kind = type(spec).__name__
+        yield Mistake(path, f"{kind} is no child spec", "see ChildSpec")
+        return
     match spec:
         case SupervisorSpec():
             yield from _supervisor_mistakes(spec, path)
         case ComponentSpec() | ActorSpec():
             yield from _actor_mistakes(spec, path)
-        case _:
-            kind = type(spec).__name__
-            yield Mistake(path, f"{kind} is no child spec", "see ChildSpec")
-            return
-    if not isinstance(spec.restart, RestartType):
+    if not _is(spec.restart, RestartType):
         hint = "use a RestartType"
         yield Mistake(f"{path}.restart", f"{spec.restart!r:.80} is no type", hint)
     is_kill = isinstance(spec.shutdown, BrutalKill)
-    if not is_kill and not _is_time(spec.shutdown, allow_infinity=True, allow_zero=True):
+    if not is_kill and not _is_time(
+        spec.shutdown, allow_infinity=True, allow_zero=True
+    ):
         yield _bad_time(path, "shutdown", spec.shutdown)
     if not _is_time(spec.start_timeout, allow_infinity=True):
         yield _bad_time(path, "start_timeout", spec.start_timeout)
@@ -162,10 +164,10 @@ def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
 def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
     if problem := segment_problem(spec.name):
         yield Mistake(f"{path}.name", f"{spec.name!r:.80} {problem}")
-    if not isinstance(spec.strategy, Strategy):
+    if not _is(spec.strategy, Strategy):
         yield Mistake(f"{path}.strategy", f"{spec.strategy!r:.80} is no Strategy")
     restarts, period = spec.intensity.restarts, spec.intensity.period
-    if not isinstance(restarts, int) or isinstance(restarts, bool) or restarts < 0:
+    if not _is_count(restarts, at_least=0):
         hint = "a whole number, 0 or more"
         yield Mistake(f"{path}.intensity.restarts", f"{restarts!r:.80}", hint)
     if not _is_time(period, allow_infinity=False):
@@ -176,24 +178,32 @@ def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
 
 
 def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mistake]:
-    if not isinstance(spec.id, ComponentId):
+    if not _is(spec.id, ComponentId):
         hint = "write ComponentId.parse('name')"
         yield Mistake(f"{path}.id", f"{spec.id!r:.80} is no ComponentId", hint)
     mailbox = spec.mailbox
-    if not isinstance(mailbox, int) or isinstance(mailbox, bool) or mailbox < 1:
+    if not _is_count(mailbox, at_least=1):
         hint = "a whole number, 1 or more"
         yield Mistake(f"{path}.mailbox", f"{mailbox!r:.80} is no capacity", hint)
     if isinstance(spec, ActorSpec) and not callable(spec.behaviour):
         hint = "an async function or a class"
         yield Mistake(f"{path}.behaviour", f"{spec.behaviour!r:.80}", hint)
-    if isinstance(spec, ComponentSpec) and not isinstance(spec.artifact, Artifact):
+    if isinstance(spec, ComponentSpec) and not _is(spec.artifact, Artifact):
         hint = "write Artifact.at(path)"
         yield Mistake(f"{path}.artifact", f"{spec.artifact!r:.80} is no artifact", hint)
 
 
-def _is_time(
-    value: object, *, allow_infinity: bool, allow_zero: bool = False
-) -> bool:
+def _is(value: object, kind: type | tuple[type, ...]) -> bool:
+    """Look at what was really handed in, whatever its annotation promises."""
+    return isinstance(value, kind)
+
+
+def _is_count(value: object, *, at_least: int) -> bool:
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return is_whole and value >= at_least
+
+
+def _is_time(value: object, *, allow_infinity: bool, allow_zero: bool = False) -> bool:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False
     if math.isnan(value) or (math.isinf(value) and not allow_infinity):

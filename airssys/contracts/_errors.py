@@ -14,13 +14,15 @@ Fields carry the data; messages are for people and say what to do.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import attrs
 
-from ._exit import ExitReason
-from ._identity import ComponentId
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ._exit import ExitReason
+    from ._identity import ComponentId
 
 
 class AirssysError(Exception):

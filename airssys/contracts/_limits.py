@@ -20,7 +20,7 @@ HOST_STACK_BYTES: Final = 512 * KIB
 def _number(
     low: float, high: float, *, whole: bool, unit: str, optional: bool = False
 ) -> _Validator:
-    def check(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    def check(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
         if optional and value is None:
             return
         wanted = int if whole else (int, float)

@@ -8,9 +8,8 @@ mistakes of a definition at once, each with its path.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airssys.contracts import (
     DEFAULT_MAILBOX,
@@ -34,10 +33,13 @@ from airssys.contracts import (
     SupervisorSpec,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 _Word = TypeVar("_Word")
 
 
-def component(
+def component(  # noqa: PLR0913  # keywords with defaults, one for each field
     name: str | ComponentId,
     code: Artifact | Path | str | bytes,
     *,
@@ -81,7 +83,7 @@ def component(
 def actor(
     name: str | ComponentId,
     behaviour: Callable[..., Any],
-    *arguments: Any,
+    *arguments: object,
     restart: RestartType | str = RestartType.PERMANENT,
     shutdown: Shutdown = DEFAULT_SHUTDOWN,
     start_timeout: float = DEFAULT_START_TIMEOUT,

@@ -13,12 +13,8 @@ wherever it stands. What must be kept for that to be safe:
    error, and the handle of the function. A `Call` keeps all of it, and its store.
 3. *Result slots hold something droppable* (kind 0, bool) before each call: wasmtime
    assigns to them and drops what stood there.
-4. *Callbacks run on the guest's stack, in the middle of C.* They are protected from
-   Ctrl-C, set the continuation first (without it wasmtime aborts), move the arguments
-   out (they are wasmtime's only until the callback returns), note the host call, and
-   do nothing else. An exception there cannot go anywhere: it is noted, and fails the
-   call as soon as the poll is back. A continuation that fails would read as "not
-   ready" for ever; it is treated the same way.
+4. *Callbacks run on the guest's stack, in the middle of C*, and only take notes
+   (`_callbacks`). What goes wrong there fails the call as soon as the poll is back.
 5. *A host call is answered between polls*: the answer is written to its result slot
    and the continuation merely says that it is there.
 6. *Closing has an order*, which `_ledger` keeps.
@@ -31,7 +27,6 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, MutableSet
 from typing import TYPE_CHECKING, Any, Final, final
 
 from trio.lowlevel import enable_ki_protection
@@ -40,115 +35,33 @@ from airssys.contracts import CapacityReached, EngineMisused
 
 from . import _c_api as c
 from ._ledger import OpenStore
-from ._wit_memory import Block
+from ._slots import (
+    ARGUMENTS,
+    CONTEXT,
+    ERROR,
+    FUNCTIONS,
+    INSTANCE,
+    RESULT,
+    SLOT_BYTES,
+)
+from ._wit_memory import Block, error_text
 
 if TYPE_CHECKING:
+    from ._callbacks import HostCall
     from ._engine import Engine
     from ._marshaller import Marshaller
     from ._wit_memory import Frame
     from ._wit_types import Budget
 
-MAX_PARAMS: Final = 8
-MAX_FUNCTIONS: Final = 8
-_RESULT: Final = 0  # OpenStore.pay relies on it
-_ERROR: Final = _RESULT + c.VAL_SIZE
-_CONTEXT: Final = _ERROR + 8
-_INSTANCE: Final = _CONTEXT + 8
-_ARGUMENTS: Final = _INSTANCE + 16
-_FUNCTIONS: Final = _ARGUMENTS + MAX_PARAMS * c.VAL_SIZE
-_SLOT_BYTES: Final = _FUNCTIONS + MAX_FUNCTIONS * c.FUNC_SIZE
-"""Where in a store's own memory things are that its calls read and write."""
-
 UNLIMITED_FUEL: Final = 2**63 - 1
 
 
-class WasmtimeFailed(Exception):  # noqa: N818  # not for users: `_traps` gives it a reason
+class WasmtimeFailed(Exception):  # not for users: `_traps` gives it a reason
     """wasmtime ended a call with this text."""
 
 
-class CallbackFailed(Exception):  # noqa: N818  # not for users: becomes a host error
+class CallbackFailed(Exception):  # not for users: becomes a host error
     """Our own code failed on the guest's stack; the cause is chained."""
-
-
-@final
-class HostCall:
-    """What the guest asked of the host, noted by the callback."""
-
-    __slots__ = ("function", "results")
-
-    def __init__(self, function: int, results: int) -> None:
-        self.function = function
-        """Its number in the linker."""
-        self.results = results
-        """Address of the slot for the answer; valid until the future is deleted."""
-
-
-@final
-class Callbacks:
-    """The two C callbacks of an engine; must live as long as its linkers."""
-
-    def __init__(self, polling: dict[int, Call], inside: MutableSet[int]) -> None:
-        continuation = c.ContinuationCallback(_continuation_over(polling))
-        self._ready = Block(8)
-        address = ctypes.cast(continuation, ctypes.c_void_p).value or 0
-        self._ready.data[:] = address.to_bytes(8, "little")
-        host_call = c.HostCallback(_callback_over(polling, inside, self._ready.base))
-        self._kept = (continuation, host_call)
-        self.host_call = ctypes.cast(host_call, ctypes.c_void_p).value or 0
-
-
-def _callback_over(
-    polling: dict[int, Call], inside: MutableSet[int], continuation_address: int
-) -> Callable[..., None]:
-    memmove, memset, get_ident = ctypes.memmove, ctypes.memset, threading.get_ident
-
-    @enable_ki_protection
-    def host_was_called(  # noqa: PLR0917  # the signature is C's
-        function: int | None,
-        context: int,
-        _type: int,
-        arguments: int,
-        count: int,
-        results: int,
-        _result_count: int,
-        _error: int,
-        continuation: int,
-    ) -> None:
-        memmove(continuation, continuation_address, 8)
-        try:
-            inside.add(get_ident())
-            call = polling[context]
-            slots = call.slots
-            memmove(continuation + 8, slots + _CONTEXT, 8)
-            if count:
-                memmove(slots + _ARGUMENTS, arguments, count * c.VAL_SIZE)
-                # Kind 0 is a bool: wasmtime now drops nothing of what we have taken.
-                memset(arguments, 0, count * c.VAL_SIZE)
-            call.note(HostCall(function or 0, results), count)
-        except BaseException as error:  # noqa: BLE001  # nothing may leave a callback
-            _fail(polling, context, error)
-        finally:
-            inside.discard(get_ident())
-
-    return host_was_called
-
-
-def _continuation_over(polling: dict[int, Call]) -> Callable[[int | None], bool]:
-    @enable_ki_protection
-    def is_answered(context: int | None) -> bool:
-        try:
-            return polling[context or 0].answered
-        except BaseException as error:  # noqa: BLE001  # nothing may leave a callback
-            _fail(polling, context or 0, error)
-            return False
-
-    return is_answered
-
-
-def _fail(polling: dict[int, Call], context: int, error: BaseException) -> None:
-    call = polling.get(context)
-    if call is not None:
-        call.failure = error
 
 
 @final
@@ -163,8 +76,8 @@ class Store:
         self.engine = engine
         pointer = c.store_new(engine.pointer, None, None)
         context = c.store_context(pointer)
-        block = Block(_SLOT_BYTES)
-        block.data[_CONTEXT : _CONTEXT + 8] = context.to_bytes(8, "little")
+        block = Block(SLOT_BYTES)
+        block.data[CONTEXT : CONTEXT + 8] = context.to_bytes(8, "little")
         self._open = engine.ledger.stores[context] = OpenStore(pointer, context, block)
         self._lock = threading.Lock()
         self.slots = block.base
@@ -192,7 +105,7 @@ class Store:
         self._check_idle()
         slots = self.slots
         self._open.future = c.linker_instantiate_async(
-            linker, self._open.context, component, slots + _INSTANCE, slots + _ERROR
+            linker, self._open.context, component, slots + INSTANCE, slots + ERROR
         )
         return self._begun(owner)
 
@@ -201,11 +114,9 @@ class Store:
         """Look up an export of the instance and remember it under `number`."""
         self._check_idle()
         slots = self.slots
-        place = slots + _FUNCTIONS + number * c.FUNC_SIZE
+        place = slots + FUNCTIONS + number * c.FUNC_SIZE
         context = self._open.context
-        return bool(
-            c.instance_get_func(slots + _INSTANCE, context, export_index, place)
-        )
+        return bool(c.instance_get_func(slots + INSTANCE, context, export_index, place))
 
     @enable_ki_protection
     def call(
@@ -217,13 +128,13 @@ class Store:
         c.context_set_epoch_deadline(context, 1)
         self._open.keep.append(frame)
         self._open.future = c.func_call_async(
-            slots + _FUNCTIONS + number * c.FUNC_SIZE,
+            slots + FUNCTIONS + number * c.FUNC_SIZE,
             context,
             frame.fixed.base,
             marshaller.count,
-            slots + _RESULT,
+            slots + RESULT,
             marshaller.result_count,
-            slots + _ERROR,
+            slots + ERROR,
         )
         return self._begun(owner)
 
@@ -296,20 +207,20 @@ class Call:
         "__weakref__",
         "_lock",
         "_open",
-        "_owner",
         "_polling",
         "_store",
         "answered",
         "failure",
         "finished",
         "host_call",
+        "owner",
         "slots",
     )
 
     def __init__(self, store: Store, opened: OpenStore, owner: object) -> None:
         self._store = store
         self._open = opened
-        self._owner = owner
+        self.owner = owner
         self._lock = store._lock  # noqa: SLF001  # one lock for both, see rule 1
         self._polling = store.engine.polling
         self.slots = store.slots
@@ -331,7 +242,7 @@ class Call:
             CallbackFailed: our own code failed while it ran.
             EngineMisused: this may not be done now or by this caller.
         """
-        if owner is not self._owner:
+        if owner is not self.owner:
             raise EngineMisused("a call may only be polled by the one who began it")
         if not self._lock.acquire(blocking=False):
             raise EngineMisused("this call is being polled by somebody else")
@@ -358,7 +269,7 @@ class Call:
     def note(self, host_call: HostCall, count: int) -> None:
         """Remember what the guest wants; called on its stack."""
         self.answered = False
-        first = self.slots + _ARGUMENTS
+        first = self.slots + ARGUMENTS
         self._open.owed.extend(range(first, first + count * c.VAL_SIZE, c.VAL_SIZE))
         self.host_call = host_call
 
@@ -371,7 +282,7 @@ class Call:
         """
         size = len(self._open.owed) * c.VAL_SIZE
         try:
-            raw = ctypes.string_at(self.slots + _ARGUMENTS, size)
+            raw = ctypes.string_at(self.slots + ARGUMENTS, size)
             return marshaller.lift_params(raw, budget)
         finally:
             self._open.pay()
@@ -383,7 +294,7 @@ class Call:
         Raises:
             ValueUnfit: the value does not fit; the guest still waits.
         """
-        if owner is not self._owner:
+        if owner is not self.owner:
             raise EngineMisused("a call may only be answered by the one who began it")
         host_call = self.host_call
         if host_call is None or not self._open.future:
@@ -405,7 +316,7 @@ class Call:
         if not self.finished:
             raise EngineMisused("this call has not finished")
         try:
-            return marshaller.lift_result(self._open.slots.data, _RESULT, budget)
+            return marshaller.lift_result(self._open.slots.data, RESULT, budget)
         finally:
             self._open.pay()
 
@@ -431,11 +342,11 @@ class Call:
         opened.keep.clear()
         self.finished = True
         slots = opened.slots.data
-        if slots[_RESULT]:
-            opened.owed.append(self.slots + _RESULT)
-        error = int.from_bytes(slots[_ERROR : _ERROR + 8], "little")
+        if slots[RESULT]:
+            opened.owed.append(self.slots + RESULT)
+        error = int.from_bytes(slots[ERROR : ERROR + 8], "little")
         if error:
-            slots[_ERROR : _ERROR + 8] = bytes(8)
+            slots[ERROR : ERROR + 8] = bytes(8)
             raise WasmtimeFailed(error_text(error))
 
     def _raise_failure(self) -> None:
@@ -449,15 +360,3 @@ class Call:
         opened = getattr(self, "_open", None)
         if opened is not None and opened.future:
             self._store.engine.ledger.abandon("call", opened)
-
-
-def error_text(error: int) -> str:
-    """Read and delete a `wasmtime_error_t`."""
-    name = Block(16)
-    c.error_message(error, name.base)
-    c.error_delete(error)
-    size = int.from_bytes(name.data[:8], "little")
-    address = int.from_bytes(name.data[8:], "little")
-    text = ctypes.string_at(address, size).decode(errors="replace")
-    c.byte_vec_delete(name.base)
-    return text
