@@ -185,7 +185,7 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
     if not _is_count(mailbox, at_least=1):
         hint = "a whole number, 1 or more"
         yield Mistake(f"{path}.mailbox", f"{mailbox!r:.80} is no capacity", hint)
-    if isinstance(spec, ActorSpec) and not callable(spec.behaviour):
+    if isinstance(spec, ActorSpec) and not _is_callable(spec.behaviour):
         hint = "an async function or a class"
         yield Mistake(f"{path}.behaviour", f"{spec.behaviour!r:.80}", hint)
     if isinstance(spec, ComponentSpec) and not _is(spec.artifact, Artifact):
@@ -198,9 +198,14 @@ def _is(value: object, kind: type | tuple[type, ...]) -> bool:
     return isinstance(value, kind)
 
 
+def _is_callable(value: object) -> bool:
+    return callable(value)
+
+
 def _is_count(value: object, *, at_least: int) -> bool:
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return is_whole and value >= at_least
+    if not isinstance(value, int) or isinstance(value, bool):
+        return False
+    return value >= at_least
 
 
 def _is_time(value: object, *, allow_infinity: bool, allow_zero: bool = False) -> bool:

@@ -20,13 +20,13 @@ HOST_STACK_BYTES: Final = 512 * KIB
 def _number(
     low: float, high: float, *, whole: bool, unit: str, optional: bool = False
 ) -> _Validator:
-    def check(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
+    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if optional and value is None:
             return
-        wanted = int if whole else (int, float)
-        is_number = isinstance(value, wanted) and not isinstance(value, bool)
-        if is_number and not math.isnan(value) and low <= value <= high:
-            return
+        if isinstance(value, int if whole else (int, float)):
+            is_flag = isinstance(value, bool)
+            if not is_flag and not math.isnan(value) and low <= value <= high:
+                return
         kind = "a whole number" if whole else "a number"
         raise ValueError(
             f"{attribute.name} must be {kind} from {low:g} to {high:g} {unit}, "
