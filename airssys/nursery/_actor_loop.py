@@ -37,7 +37,7 @@ from airssys.contracts import (
 )
 
 from ._address import Address
-from ._exit_reason import Stop, describe
+from ._exit_reason import Stop, describe, find_escapee
 
 MESSAGES_PER_TURN: Final = 64
 SECONDS_PER_TURN: Final = 0.001
@@ -121,6 +121,8 @@ class Actor:
             raise
         except BaseException as error:
             self._give_up_message(f"its actor ended: {describe(error)}")
+            if (escapee := find_escapee(error)) is not None:
+                self._address.around.on_escape(escapee)
             raise
         finally:
             self._behaviour.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, final
 
 import attrs
@@ -33,6 +33,9 @@ class Surroundings:
     wall_clock: WallClock
     components: Mapping[Artifact, LoadedComponent]
     """Every artifact of the blueprint, loaded."""
+    on_escape: Callable[[BaseException], None] = lambda _: None
+    """Told at once what an actor raised that must leave the tree; its supervisors hear
+    of it only when they come to stopping that actor."""
     held_thread_after: float = HELD_THREAD_AFTER
     infos: dict[ComponentId, ComponentInfo] = attrs.field(factory=dict)
     """What actors tell of themselves; an actor is here once it was ready."""

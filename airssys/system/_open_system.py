@@ -91,6 +91,8 @@ class Opening(AbstractAsyncContextManager["System"]):
         """How the block ended, if not by returning or by our cancelling it."""
         self._interrupt: KeyboardInterrupt | None = None
         """The last one that came while the tree stopped."""
+        self._is_ending = False
+        """Somebody in the tree, or Ctrl-C while it stopped, wished to end the program."""
         self._lifetime = self._live()
 
     # The interpreter calls these from the caller's frame, where Ctrl-C may strike.
@@ -126,6 +128,7 @@ class Opening(AbstractAsyncContextManager["System"]):
                     self._events,
                     wall_clock=self._wall_clock,
                     held_thread_after=self._held_thread_after,
+                    on_escape=self._note_escape,
                 )
                 async with trio.open_nursery() as nursery:
                     self._root = root = Root(parts.root, self._body_scope.cancel)
@@ -172,10 +175,16 @@ class Opening(AbstractAsyncContextManager["System"]):
             try:
                 await event.wait()
             except KeyboardInterrupt as interrupt:
-                is_second = self._interrupt is not None or _is_exit(self._error)
                 self._interrupt = interrupt
-                if is_second:
-                    self.hurry()
+                self._note_escape(interrupt)
+
+    def _note_escape(self, error: BaseException) -> None:
+        """Note one wish to end the program; at the second one all is cancelled."""
+        if isinstance(error, trio.Cancelled):
+            return
+        if self._is_ending or _is_exit(self._error):
+            self.hurry()
+        self._is_ending = True
 
     def _raise_outcome(self, root: Root) -> None:
         failure = self._interrupt or root.failure()

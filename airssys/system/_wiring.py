@@ -66,6 +66,7 @@ def wire(
     *,
     wall_clock: WallClock,
     held_thread_after: float,
+    on_escape: Callable[[BaseException], None],
 ) -> Parts:
     """Make the parts of one system; starts nothing."""
     registry = Registry()
@@ -77,6 +78,7 @@ def wire(
         wall_clock=wall_clock,
         components=components,
         held_thread_after=held_thread_after,
+        on_escape=on_escape,
     )
     spec = blueprint.root
     seat = SupervisorSeat(spec, spec.name, seat_maker(surroundings), events.emit)

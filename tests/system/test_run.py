@@ -1,0 +1,170 @@
+"""Whole programs and signals, each in a process of its own."""
+
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import airssys
+
+PROGRAMS = Path(__file__).with_name("programs.py")
+STARTED = ["start a", "start b"]
+STOPPED = ["stopping b", "stop b", "stopping a", "stop a"]
+SIGINT, SIGTERM = signal.SIGINT, signal.SIGTERM
+
+
+@contextmanager
+def program(way, tmp_path):
+    with subprocess.Popen(
+        [sys.executable, str(PROGRAMS), way],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def read_until(process, wanted):
+    lines = []
+    for line in process.stdout:
+        lines.append(line.strip())
+        if lines[-1] == wanted:
+            return lines
+    raise AssertionError(f"{wanted!r} never came: {lines} {process.stderr.read()}")
+
+
+def ending(process):
+    # Not `communicate`, which misses what `read_until` has read ahead.
+    out, err = process.stdout.read(), process.stderr.read()
+    return process.wait(20), out.split("\n")[:-1], err
+
+
+def assert_cut_off(out):
+    """All was cancelled, except that the signal may have struck the code of an actor."""
+    assert out in ([], ["cut off b"], ["stopping a", "cut off a"])
+
+
+def test_the_exit_statuses():
+    assert airssys.EXIT_OK == 0
+    assert airssys.EXIT_GAVE_UP == 70
+    assert airssys.EXIT_INTERRUPTED == 128 + SIGINT
+    assert airssys.EXIT_TERMINATED == 128 + SIGTERM
+
+
+def test_run_returns_what_main_returned(tmp_path):
+    with program("answer", tmp_path) as process:
+        status, out, err = ending(process)
+    assert (status, out, err) == (0, [*STARTED, *STOPPED, "42"], "")
+
+
+def test_run_lets_an_error_of_main_through(tmp_path):
+    with program("fail", tmp_path) as process:
+        status, out, err = ending(process)
+    assert (status, out) == (1, [*STARTED, *STOPPED])
+    assert err.rstrip().endswith("OSError: the body's own")
+    assert "Exception Group" not in err
+
+
+def test_run_exits_70_when_the_root_gave_up(tmp_path):
+    with program("give-up", tmp_path) as process:
+        status, out, err = ending(process)
+    assert (status, out) == (70, [*STARTED, "stopping b", "stop b"])
+    assert err.startswith("the system gave up:\n  root: local/a/0 failed, restart 1")
+    assert "Traceback" not in err
+
+
+def test_a_main_that_cancels_itself_is_no_signal(tmp_path):
+    with program("cancels-itself", tmp_path) as process:
+        status, out, _ = ending(process)
+    assert (status, out) == (0, [*STARTED, "ready", "went on", *STOPPED])
+
+
+def test_run_works_in_a_thread(tmp_path):
+    with program("in-thread", tmp_path) as process:
+        status, out, _ = ending(process)
+    assert (status, out) == (0, [*STARTED, *STOPPED, "42"])
+
+
+@pytest.mark.parametrize(("number", "expected"), [(SIGINT, 130), (SIGTERM, 143)])
+@pytest.mark.parametrize(("way", "line"), [("wait", "ready"), ("no-main", "start b")])
+def test_a_signal_stops_the_tree_in_order(tmp_path, way, line, number, expected):
+    with program(way, tmp_path) as process:
+        read_until(process, line)
+        process.send_signal(number)
+        status, out, err = ending(process)
+    assert (status, out, err) == (expected, STOPPED, "")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (SIGINT, SIGINT, 130),
+        (SIGINT, SIGTERM, 130),
+        (SIGTERM, SIGINT, 143),
+        (SIGTERM, SIGTERM, 143),
+    ],
+)
+def test_a_second_signal_cancels_everything_at_once(tmp_path, first, second, expected):
+    with program("slow", tmp_path) as process:
+        read_until(process, "ready")
+        process.send_signal(first)
+        assert read_until(process, "stopping b") == ["stopping b"]
+        process.send_signal(second)
+        status, out, err = ending(process)
+    assert (status, err) == (expected, "")
+    assert_cut_off(out)
+
+
+def test_a_second_interrupt_breaks_a_handler_that_holds_the_thread(tmp_path):
+    with program("spin", tmp_path) as process:
+        read_until(process, "spinning")
+        process.send_signal(SIGINT)
+        # Nothing can tell from outside that the first one was served.
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.3)
+        process.send_signal(SIGINT)
+        status, _, err = ending(process)
+    assert (status, err) == (130, "")
+
+
+@pytest.mark.parametrize("way", ["plain", "plain-busy-body"])
+def test_interrupting_a_plain_trio_program_stops_the_tree_in_order(tmp_path, way):
+    with program(way, tmp_path) as process:
+        read_until(process, "ready")
+        process.send_signal(SIGINT)
+        status, out, err = ending(process)
+    assert (status, out) == (-SIGINT, STOPPED)
+    assert err.rstrip().endswith("KeyboardInterrupt")
+    assert "Exception Group" not in err
+
+
+def test_interrupting_a_plain_trio_program_twice_cancels_at_once(tmp_path):
+    with program("plain-slow", tmp_path) as process:
+        read_until(process, "ready")
+        process.send_signal(SIGINT)
+        read_until(process, "stopping b")
+        process.send_signal(SIGINT)
+        status, out, err = ending(process)
+    assert status == -SIGINT
+    assert_cut_off(out)
+    assert "Exception Group" not in err
+
+
+@pytest.mark.parametrize(
+    ("way", "line"), [("plain-spin", "spinning"), ("plain-handler", "start b")]
+)
+def test_interrupting_a_handler_stops_the_others_in_order(tmp_path, way, line):
+    with program(way, tmp_path) as process:
+        read_until(process, line)
+        if way == "plain-spin":
+            process.send_signal(SIGINT)
+        status, out, err = ending(process)
+    assert (status, out) == (-SIGINT, ["stopping b", "stop b"])
+    assert "Exception Group" not in err
