@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias, final
 
@@ -98,10 +99,11 @@ class EngineSettings:
     )
     """Stack of the fiber that a call runs on: the guest's share and the host's."""
     worker_threads: int = attrs.field(
-        default=2,
+        factory=lambda: max(1, min(4, (os.cpu_count() or 2) - 1)),
         validator=_number(1, 64, whole=True, unit="threads"),
     )
-    """Threads that poll guests whose slices would hold the Trio thread."""
+    """Threads that poll guests whose slices would hold the Trio thread; by default
+    one less than there are cores, at most four: Trio's own thread needs one."""
     thread_payload_bytes: int = attrs.field(
         default=32 * KIB,
         validator=_bytes(KIB, 2**31),

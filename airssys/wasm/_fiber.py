@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from os import getpid
 from typing import TYPE_CHECKING, Any, Final, final
 
 from trio.lowlevel import enable_ki_protection
@@ -124,10 +125,11 @@ class Store:
     ) -> Call:
         """Begin to call a function; the frame is the call's from now on."""
         self._check_idle()
-        slots, context = self.slots, self._open.context
+        slots, opened = self.slots, self._open
+        context = opened.context
         c.context_set_epoch_deadline(context, 1)
-        self._open.keep.append(frame)
-        self._open.future = c.func_call_async(
+        opened.keep = frame
+        opened.future = c.func_call_async(
             slots + FUNCTIONS + number * c.FUNC_SIZE,
             context,
             frame.fixed.base,
@@ -136,7 +138,9 @@ class Store:
             marshaller.result_count,
             slots + ERROR,
         )
-        return self._begun(owner)
+        call = self._begun(owner)
+        call.lent = (marshaller, frame)
+        return call
 
     @enable_ki_protection
     def close(self) -> None:
@@ -161,17 +165,21 @@ class Store:
     def _begun(self, owner: object) -> Call:
         if not self._open.future:
             raise CapacityReached("the engine could not begin a call")
+        self._open.begun += 1
         return Call(self, self._open, owner)
 
     def _check_idle(self) -> None:
         self.engine.check()
-        if not self._open.pointer:
+        opened = self._open
+        if not opened.pointer:
             raise EngineMisused("this store is closed")
-        if self._open.future:
+        if opened.future:
             raise EngineMisused(
                 "this store is in the middle of a call: a guest does one call at a "
                 "time and cannot be entered from its own host function"
             )
+        if self._open.owed:
+            self._open.pay()
 
     def __del__(self) -> None:
         store = getattr(self, "_open", None)
@@ -206,6 +214,7 @@ class Call:
     __slots__ = (
         "__weakref__",
         "_lock",
+        "_number",
         "_open",
         "_polling",
         "_store",
@@ -213,6 +222,7 @@ class Call:
         "failure",
         "finished",
         "host_call",
+        "lent",
         "owner",
         "slots",
     )
@@ -220,6 +230,7 @@ class Call:
     def __init__(self, store: Store, opened: OpenStore, owner: object) -> None:
         self._store = store
         self._open = opened
+        self._number = opened.begun
         self.owner = owner
         self._lock = store._lock  # noqa: SLF001  # one lock for both, see rule 1
         self._polling = store.engine.polling
@@ -229,6 +240,8 @@ class Call:
         self.host_call: HostCall | None = None
         """What the guest waits for; None while it runs or after the answer."""
         self.failure: BaseException | None = None
+        self.lent: tuple[Marshaller, Frame] | None = None
+        """The frame that the guest reads its arguments from, and whose it is."""
 
     @enable_ki_protection
     def poll(self, owner: object) -> bool:
@@ -248,11 +261,15 @@ class Call:
             raise EngineMisused("this call is being polled by somebody else")
         opened = self._open
         try:
-            if not opened.future:
+            if not opened.future or self._number != opened.begun:
                 raise EngineMisused("this call is closed or has finished")
             engine = self._store.engine
-            engine.ledger.check_process()
-            engine.ticker.touch()
+            if getpid() != engine.ledger.process:
+                engine.ledger.check_process()
+            ticker = engine.ticker
+            ticker.touched = True
+            if ticker.parked:
+                ticker.touch()
             self._polling[opened.context] = self
             try:
                 finished = c.future_poll(opened.future)
@@ -264,7 +281,7 @@ class Call:
                 self._finish()
         finally:
             self._lock.release()
-        return bool(finished)
+        return finished  # type: ignore[no-any-return]  # ctypes says bool
 
     def note(self, host_call: HostCall, count: int) -> None:
         """Remember what the guest wants; called on its stack."""
@@ -313,8 +330,8 @@ class Call:
         Raises:
             TooMuch: it is larger than the budget.
         """
-        if not self.finished:
-            raise EngineMisused("this call has not finished")
+        if not self.finished or self._number != self._open.begun:
+            raise EngineMisused("this call has not finished, or another has begun")
         try:
             return marshaller.lift_result(self._open.slots.data, RESULT, budget)
         finally:
@@ -327,19 +344,31 @@ class Call:
         Raises:
             EngineMisused: it is being polled.
         """
-        self._store.engine.ledger.check_process()
+        opened = self._open
+        if not opened.future and not opened.owed:
+            return
+        ledger = self._store.engine.ledger
+        ledger.check_process()
         if not self._lock.acquire(blocking=False):
             raise EngineMisused("this call is being polled and cannot be closed")
         try:
-            self._store.engine.ledger.close_call(self._open)
+            ledger.close_call(opened)
+            self._return_frame()
         finally:
             self._lock.release()
+
+    def _return_frame(self) -> None:
+        lent, self.lent = self.lent, None
+        if lent is not None:
+            marshaller, frame = lent
+            marshaller.give_back(frame)
 
     def _finish(self) -> None:
         opened = self._open
         future, opened.future = opened.future, 0
         c.future_delete(future)
-        opened.keep.clear()
+        opened.keep = None
+        self._return_frame()
         self.finished = True
         slots = opened.slots.data
         if slots[RESULT]:
@@ -358,5 +387,5 @@ class Call:
 
     def __del__(self) -> None:
         opened = getattr(self, "_open", None)
-        if opened is not None and opened.future:
+        if opened is not None and opened.future and self._number == opened.begun:
             self._store.engine.ledger.abandon("call", opened)

@@ -40,6 +40,7 @@ from airssys.contracts import (
     TrapReason,
 )
 
+from ._conduct import Conduct
 from ._fiber import CallbackFailed, Store, WasmtimeFailed
 from ._footprint import fair_cap
 from ._lifecycle import config_value, message_value, metadata_of
@@ -78,7 +79,7 @@ class Instance:
         self._store = Store(runtime.engine)
         self._call: Call | None = None
         self._spent: GuestFailed | None = None
-        self._overran = False
+        self._conduct = Conduct(runtime.turns.tick)
         self._proven = False
         """Its last message was handled within its first slice (`_turns`)."""
         self._was_busy = False
@@ -170,7 +171,7 @@ class Instance:
         marshaller = self._runtime.marshallers[name]
         owner = trio.lowlevel.current_task()
         if size > self._runtime.settings.thread_payload_bytes:
-            self._overran = True
+            self._conduct.send_to_worker()
             begin = partial(self._begin, name, marshaller, values, owner)
             await self._turns.in_worker(begin)
         else:
@@ -201,36 +202,57 @@ class Instance:
         self._used = 0.0
         self._was_busy = False
         try:
-            return await self._drive(call, marshaller, deadline)
-        except WasmtimeFailed as error:
-            failure = failure_of(str(error), name)
-            if isinstance(failure, GuestTrapped):
-                self._spent = failure
-            raise failure from None
-        except TooMuch:
-            most = self._limits.host_call_bytes
-            text = f"more than {most} bytes for the host to keep (host_call_bytes)"
-            raise self._stopped(TrapReason.HOST_ALLOCATION_LIMIT, name, text) from None
-        except (CallbackFailed, _HostFailed) as error:
-            text = f"a host function failed: {error.__cause__!r}"
-            raise self._stopped(TrapReason.HOST_ERROR, name, text) from error.__cause__
-        except _Late as late:
-            raise self._stopped(TrapReason.TIME_LIMIT, name, str(late)) from None
-        except BaseException:
-            self._stopped(TrapReason.CANCELLED, name, "the call was cancelled")
-            raise
+            if self._conduct.in_worker or not self._may_begin():
+                await self._begin_slowly(call, deadline)
+            elif not self._slice(call):
+                await self._go_on(call, deadline)
+            if marshaller is None:
+                return None
+            budget = Budget(self._limits.host_call_bytes)
+            if self._conduct.in_worker:
+                take = partial(call.take_result, marshaller, budget)
+                return await self._turns.in_worker(take)
+            return call.take_result(marshaller, budget)
+        except BaseException as error:  # noqa: BLE001  # given its name and raised
+            raise self._failure(error, name) from error.__cause__
         finally:
             self._call = None
             call.close()
 
-    async def _drive(
-        self, call: Call, marshaller: Marshaller | None, deadline: float
-    ) -> Any:
-        turns = self._turns
-        proven = self._proven
-        if not self._overran and not turns.may_begin(proven=proven):
-            await turns.begin(proven=proven)
-        while not await self._slice(call):
+    def _failure(self, error: BaseException, name: str) -> BaseException:
+        """Give what ended a call its name; the instance is spent if it was running."""
+        match error:
+            case WasmtimeFailed():
+                failure = failure_of(str(error), name)
+                if isinstance(failure, GuestTrapped):
+                    self._spent = failure
+                return failure
+            case TooMuch():
+                most = self._limits.host_call_bytes
+                text = f"more than {most} bytes for the host to keep (host_call_bytes)"
+                return self._stopped(TrapReason.HOST_ALLOCATION_LIMIT, name, text)
+            case CallbackFailed() | _HostFailed():
+                text = f"a host function failed: {error.__cause__!r}"
+                return self._stopped(TrapReason.HOST_ERROR, name, text)
+            case _Late():
+                return self._stopped(TrapReason.TIME_LIMIT, name, str(error))
+            case _:
+                self._stopped(TrapReason.CANCELLED, name, "the call was cancelled")
+                return error
+
+    def _may_begin(self) -> bool:
+        return self._turns.may_begin(proven=self._proven)
+
+    async def _begin_slowly(self, call: Call, deadline: float) -> None:
+        """Wait for the first slice, or have a worker run it."""
+        if not self._conduct.in_worker:
+            await self._turns.begin(proven=self._proven)
+        if not await self._any_slice(call):
+            await self._go_on(call, deadline)
+
+    async def _go_on(self, call: Call, deadline: float) -> None:
+        """Run the slices after the first, and the waits between them."""
+        while True:
             self._check_time(deadline)
             if call.host_call is None:
                 self._was_busy = True
@@ -238,33 +260,37 @@ class Instance:
                 await self._next_slice(deadline)
             else:
                 await self._wait_for_host(call, deadline)
-        if marshaller is None:
-            return None
-        budget = Budget(self._limits.host_call_bytes)
-        if self._overran:
-            take = partial(call.take_result, marshaller, budget)
-            return await turns.in_worker(take)
-        return call.take_result(marshaller, budget)
+            if await self._any_slice(call):
+                return
 
-    async def _slice(self, call: Call) -> bool:
-        """Run one slice; True if the call finished, else it waits or is busy."""
+    async def _any_slice(self, call: Call) -> bool:
+        if not self._conduct.in_worker:
+            return self._slice(call)
+        began = now()
+        work = partial(self._conduct.poll, call)
+        finished = await self._turns.in_worker(work)
+        self._used += now() - began
+        if not finished:
+            self._goes_on(call, 0.0, again=False)
+        return finished
+
+    def _slice(self, call: Call) -> bool:
+        """Run one slice here; True if the call finished, else it waits or is busy."""
+        conduct = self._conduct
         began = polled = now()
         again = True
         while True:
-            if self._overran:
-                finished = await self._turns.in_worker(partial(call.poll, call.owner))
-            else:
-                finished = call.poll(call.owner)
+            finished = conduct.poll(call) if conduct.suspect else call.poll(call.owner)
             ended = now()
-            self._note_poll(ended - polled)
+            if ended - polled > conduct.patience:
+                conduct.suspect = True
             if finished or not self._goes_on(call, ended - began, again=again):
                 break
             again = call.answered
             polled = now()
         took = ended - began
         self._used += took
-        if not self._overran:
-            self._turns.spent += took
+        self._turns.spent += took
         return finished
 
     def _goes_on(self, call: Call, elapsed: float, *, again: bool) -> bool:
@@ -290,11 +316,11 @@ class Instance:
         if scope.cancelled_caught:
             self._check_time(deadline, over=True)
         self._answer(call, function, answer)
-        if not self._overran and not self._turns.may_begin(proven=self._proven):
+        if not self._conduct.in_worker and not self._may_begin():
             await self._turns.begin(proven=self._proven)
 
     async def _next_slice(self, deadline: float) -> None:
-        if self._overran:
+        if self._conduct.in_worker:
             await trio.lowlevel.checkpoint()
         elif deadline == math.inf:
             await self._turns.next_slice()
@@ -316,13 +342,6 @@ class Instance:
             call.answer(call.owner, function.marshaller, value)
         except ValueUnfit as error:
             raise _HostFailed from error
-
-    def _note_poll(self, took: float) -> None:
-        """Move a guest that held the thread to the workers, and back when it is good."""
-        if took > 2 * self._tick:
-            self._overran = True
-        elif took < self._tick / 2:
-            self._overran = False
 
     def _check_time(self, deadline: float, *, over: bool = False) -> None:
         limit = self._limits.execution_time

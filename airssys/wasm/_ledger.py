@@ -24,7 +24,7 @@ import sys
 import threading
 import warnings
 from collections import deque
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 from airssys.contracts import EngineMisused
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class OpenStore:
     """One store in C and what its call, if one is alive, has borrowed."""
 
-    __slots__ = ("context", "future", "keep", "owed", "pointer", "slots")
+    __slots__ = ("begun", "context", "future", "keep", "owed", "pointer", "slots")
 
     def __init__(self, pointer: int, context: int, slots: Block) -> None:
         self.pointer = pointer
@@ -46,11 +46,13 @@ class OpenStore:
         self.context = context
         self.future = 0
         """The call future; while it is not 0 nothing may enter the store."""
+        self.begun = 0
+        """How many calls have begun; whoever holds an older one has no say here."""
         self.slots = slots
         """Memory that the future writes to: result, error, arguments of host calls."""
         self.owed: list[int] = []
         """Addresses of values that wasmtime gave us: arguments, or the result."""
-        self.keep: list[Any] = []
+        self.keep: object = None
         """What the future reads, kept alive until it is deleted."""
 
     def pay(self) -> None:
@@ -68,7 +70,8 @@ class Ledger:
     """Everything that one engine has open in C."""
 
     def __init__(self) -> None:
-        self._process = os.getpid()
+        self.process = os.getpid()
+        """The process that the engine was made in."""
         self.stores: dict[int, OpenStore] = {}
         """By the address of their context."""
         self.components: set[int] = set()
@@ -77,12 +80,8 @@ class Ledger:
         self.linkers: set[int] = set()
         self.inside: set[int] = set()
         """Idents of the threads that are in a callback right now."""
-        self._found: deque[tuple[str, OpenStore]] = deque()
-
-    @property
-    def found(self) -> bool:
-        """Whether the garbage collector found something that waits for `sweep`."""
-        return bool(self._found)
+        self.found: deque[tuple[str, OpenStore]] = deque()
+        """What the garbage collector found and `sweep` has not closed yet."""
 
     def check_process(self) -> None:
         """Refuse to work in a forked child.
@@ -90,9 +89,9 @@ class Ledger:
         Raises:
             EngineMisused: this is not the process that the engine was made in.
         """
-        if os.getpid() != self._process:
+        if os.getpid() != self.process:
             raise EngineMisused(
-                f"this engine belongs to process {self._process} and was carried into "
+                f"this engine belongs to process {self.process} and was carried into "
                 f"{os.getpid()} by fork, where its ticker thread does not exist: open "
                 "a new system in the child, or start it with spawn or subprocess"
             )
@@ -103,7 +102,7 @@ class Ledger:
         if future:
             c.future_delete(future)
         store.pay()
-        store.keep.clear()
+        store.keep = None
 
     def close_store(self, store: OpenStore) -> None:
         """Delete a store, its call before it; does nothing twice."""
@@ -131,14 +130,14 @@ class Ledger:
         """Take note, from a finaliser, of a call or store that nobody closed."""
         if not self._may_free():
             return
-        self._found.append((what, store))
+        self.found.append((what, store))
         if threading.get_ident() not in self.inside:
             self.sweep()
 
     def sweep(self) -> None:
         """Close what the garbage collector found, with a ResourceWarning each."""
-        while self._found:
-            what, store = self._found.popleft()
+        while self.found:
+            what, store = self.found.popleft()
             if what == "call":
                 self.close_call(store)
             else:
@@ -150,4 +149,4 @@ class Ledger:
             )
 
     def _may_free(self) -> bool:
-        return not sys.is_finalizing() and os.getpid() == self._process
+        return not sys.is_finalizing() and os.getpid() == self.process

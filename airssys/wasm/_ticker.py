@@ -32,8 +32,10 @@ class Ticker:
         self._tick = tick
         self._running = running
         """Not empty while a guest is in a poll, however long that takes."""
-        self._touched = True
-        self._parked = False
+        self.touched = True
+        """Set by whoever runs a guest, in the hot path without calling `touch`."""
+        self.parked = False
+        """Whether no epochs pass at the moment. Look only after setting `touched`."""
         self._closing = False
         self._wake = threading.Event()
         self._thread = threading.Thread(
@@ -41,15 +43,10 @@ class Ticker:
         )
         self._thread.start()
 
-    @property
-    def parked(self) -> bool:
-        """Whether no epochs pass at the moment."""
-        return self._parked
-
     def touch(self) -> None:
         """Make sure that epochs pass for some ticks from now on."""
-        self._touched = True
-        if self._parked:
+        self.touched = True
+        if self.parked:
             self._wake.set()
 
     def close(self) -> None:
@@ -77,8 +74,8 @@ class Ticker:
                 wake.clear()
                 continue
             tick()
-            if self._touched or running:
-                self._touched = False
+            if self.touched or running:
+                self.touched = False
                 idle = 0
             else:
                 idle += 1
@@ -87,8 +84,8 @@ class Ticker:
                 idle = 0
 
     def _park(self) -> None:
-        self._parked = True
-        if not self._touched and not self._closing:
+        self.parked = True
+        if not self.touched and not self._closing:
             self._wake.wait()
-        self._parked = False
+        self.parked = False
         self._wake.clear()
