@@ -54,7 +54,7 @@ class Gate(Protocol):
 
 
 @final
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Broker:
     """Delivers messages between the actors of one system.
 

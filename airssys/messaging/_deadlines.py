@@ -17,7 +17,7 @@ _STALE_ENTRIES_ALLOWED: Final = 1000
 
 
 @final
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Deadlines(Generic[T]):
     """Pending items, each with the time at which it is due.
 

@@ -87,12 +87,12 @@ class Mailbox:
     """Messages that may queue."""
     in_hand: Envelope | None = attrs.field(init=False, default=None)
     """Taken and not yet released."""
-    _queue: deque[Envelope] = attrs.field(init=False, factory=deque)
+    _queue: deque[Envelope] = attrs.field(init=False, repr=False, factory=deque)
     _blocked: dict[BlockedSender, tuple[Envelope, Recheck | None]] = attrs.field(
-        init=False, factory=dict
+        init=False, repr=False, factory=dict
     )
     """In order of arrival. Invariant at every checkpoint: empty unless the queue is full."""
-    _taker: Task | None = attrs.field(init=False, default=None)
+    _taker: Task | None = attrs.field(init=False, repr=False, default=None)
     """The task that is parked in `take`."""
     _closed: bool = attrs.field(init=False, default=False)
     _high_water: int = attrs.field(init=False, default=0)

@@ -65,7 +65,7 @@ def correlation_ids() -> Iterator[str]:
 class PendingAsk:
     """One ask: the right to answer it (a `ReplySlot`), and the task that waits for it."""
 
-    _requests: PendingRequests
+    _requests: PendingRequests = attrs.field(repr=False)
     asker: ComponentId
     target: ComponentId
     correlation_id: str
@@ -75,9 +75,9 @@ class PendingAsk:
     """Trio time; infinity: never."""
     _waiter: ComponentId | None
     """The actor that waits, or None if nobody can wait for the one that does."""
-    _task: Task | None = attrs.field(init=False, default=None)
+    _task: Task | None = attrs.field(init=False, repr=False, default=None)
     """Set from `begin` until the outcome is known."""
-    _blocked_at: Mailbox | None = attrs.field(init=False, default=None)
+    _blocked_at: Mailbox | None = attrs.field(init=False, repr=False, default=None)
     """The mailbox in which the message waits, or waited, for room."""
     _abandoned: bool = attrs.field(init=False, default=False)
     """The asker left without an answer, and none has come since."""
@@ -159,7 +159,7 @@ class PendingAsk:
 
 
 @final
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class PendingRequests:
     """All asks in flight, and the service that ends those whose time is up."""
 
@@ -251,7 +251,6 @@ class PendingRequests:
                 self._expire()
         finally:
             self._served = False
-            self._alarm_at = -math.inf
             for ask in self._asks:
                 ask.give_up(CalleeFailed(ask.target, "the system has stopped"))
 

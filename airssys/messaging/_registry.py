@@ -12,7 +12,7 @@ from ._mailbox import Mailbox
 
 
 @final
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Registry:
     """The mailboxes that can be reached, by the name of their owner.
 

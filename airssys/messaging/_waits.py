@@ -10,7 +10,7 @@ from airssys.contracts import ComponentId, RequestWouldDeadlock
 
 
 @final
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class WaitGraph:
     """The waits of all actors: an edge leads from the one that waits to its target.
 

@@ -61,6 +61,7 @@ async def test_the_envelope_of_an_ask(served, names, start_ask, autojump_clock):
     assert letter.sent_at_ns == 123
     assert letter.reply_to is None
     assert letter.correlation_id == letter.reply.correlation_id
+    assert len(repr(letter)) < 1000
     letter.reply.answer(b"")
 
 

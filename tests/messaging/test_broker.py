@@ -123,6 +123,24 @@ async def test_a_cancelled_send_delivers_nothing_and_passes_no_gate(world, names
     assert payloads(mailbox) == []
 
 
+@pytest.mark.parametrize("attempt", range(20))
+async def test_a_send_cancelled_while_checking_in_has_delivered(world, names, attempt):
+    """Trio runs tasks in random order, so that several attempts meet both orders."""
+    a, b, *_ = names
+    mailbox, sent = world.open(a), []
+
+    async def send(scope):
+        with scope:
+            await world.broker.send(world.letter(a, b, b"x"))
+            sent.append(b"x")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send, scope := trio.CancelScope())
+        await trio.lowlevel.checkpoint()
+        scope.cancel()
+    assert payloads(mailbox) == sent
+
+
 async def test_send_to_nobody(world, names):
     a, b, *_ = names
     with pytest.raises(TargetNotFound):

@@ -6,7 +6,13 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from airssys.contracts import Envelope, MailboxFull, NotGranted, TargetNotFound
+from airssys.contracts import (
+    Envelope,
+    MailboxFull,
+    MessagingError,
+    NotGranted,
+    TargetNotFound,
+)
 from airssys.messaging import Mailbox, MailboxStatistics
 
 
@@ -206,18 +212,19 @@ async def test_a_taker_whose_message_was_taken_away_waits_on(
 
 
 @pytest.mark.parametrize("woken", [False, True])
-async def test_closing_ends_a_parked_taker(make_mailbox, letters, nursery, woken):
+async def test_closing_ends_a_parked_taker(make_mailbox, letters, woken):
     mailbox = make_mailbox()
 
     async def taker():
         with pytest.raises(trio.ClosedResourceError):
             await mailbox.take()
 
-    nursery.start_soon(taker)
-    await wait_all_tasks_blocked()
-    if woken:
-        mailbox.put_nowait(letters[0])
-    assert mailbox.close() == tuple(letters[:woken])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(taker)
+        await wait_all_tasks_blocked()
+        if woken:
+            mailbox.put_nowait(letters[0])
+        assert mailbox.close() == tuple(letters[:woken])
 
 
 async def test_put_with_room_delivers_at_once_and_checks_in(make_mailbox, letters):
@@ -290,7 +297,7 @@ async def test_a_sender_whose_message_was_let_in_cannot_be_cancelled_any_more(
     assert drain(mailbox) == [letters[1]]
 
 
-async def test_closing_refuses_blocked_senders(make_mailbox, letters, nursery):
+async def test_closing_refuses_blocked_senders(make_mailbox, letters):
     mailbox = make_mailbox(1)
     mailbox.put_nowait(letters[0])
 
@@ -299,10 +306,11 @@ async def test_closing_refuses_blocked_senders(make_mailbox, letters, nursery):
             await mailbox.put(letter)
         assert refused.value.target == mailbox.owner
 
-    nursery.start_soon(sender, letters[1])
-    nursery.start_soon(sender, letters[2])
-    await wait_all_tasks_blocked()
-    assert mailbox.close() == (letters[0],)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(sender, letters[1])
+        nursery.start_soon(sender, letters[2])
+        await wait_all_tasks_blocked()
+        assert mailbox.close() == (letters[0],)
 
 
 def refuse(error, letter):
@@ -311,7 +319,7 @@ def refuse(error, letter):
 
 @pytest.mark.parametrize("error", [NotGranted("no"), ZeroDivisionError()])
 async def test_who_is_refused_after_waiting_makes_room_for_the_next(
-    make_mailbox, letters, nursery, error
+    make_mailbox, letters, error
 ):
     mailbox = make_mailbox(1)
     mailbox.put_nowait(letters[0])
@@ -320,55 +328,80 @@ async def test_who_is_refused_after_waiting_makes_room_for_the_next(
         with pytest.raises(type(error)):
             await mailbox.wait_for_room(letters[1], partial(refuse, error))
 
-    nursery.start_soon(unlucky)
-    await wait_all_tasks_blocked()
-    nursery.start_soon(mailbox.put, letters[2])
-    await wait_all_tasks_blocked()
-    assert drain(mailbox) == [letters[0], letters[2]]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(unlucky)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(mailbox.put, letters[2])
+        await wait_all_tasks_blocked()
+        assert drain(mailbox) == [letters[0], letters[2]]
 
 
 async def test_the_end_of_a_wait_is_told_before_anybody_else_runs(
-    make_mailbox, letters, nursery
+    make_mailbox, letters
 ):
-    mailbox, ends = make_mailbox(1), []
+    mailbox, ends, errors = make_mailbox(1), [], []
     mailbox.put_nowait(letters[0])
 
     async def sender(number, recheck, scope):
         with scope:
-            await mailbox.wait_for_room(
-                letters[number], recheck, lambda: ends.append(number)
-            )
+            try:
+                await mailbox.wait_for_room(
+                    letters[number], recheck, lambda: ends.append(number)
+                )
+            except MessagingError as error:
+                errors.append(type(error))
 
-    async def refused(number):
-        with pytest.raises(NotGranted):
-            await sender(number, partial(refuse, NotGranted()), trio.CancelScope())
+    refusal = partial(refuse, NotGranted())
+    async with trio.open_nursery() as nursery:
+        scopes = [trio.CancelScope() for _ in range(4)]
+        for index, recheck in enumerate([None, refusal, None, None]):
+            nursery.start_soon(sender, index + 1, recheck, scopes[index])
+            await wait_all_tasks_blocked()
+        scopes[0].cancel()
+        assert ends == [1]
+        mailbox.take_nowait()
+        assert ends == [1, 2, 3]
+        mailbox.close()
+        assert ends == [1, 2, 3, 4]
+    assert sorted(errors, key=str) == sorted([NotGranted, TargetNotFound], key=str)
 
-    async def closed(number):
-        with pytest.raises(TargetNotFound):
-            await sender(number, None, trio.CancelScope())
 
-    nursery.start_soon(sender, 1, None, scope := trio.CancelScope())
-    await wait_all_tasks_blocked()
-    nursery.start_soon(refused, 2)
-    await wait_all_tasks_blocked()
-    nursery.start_soon(sender, 3, None, trio.CancelScope())
-    await wait_all_tasks_blocked()
-    nursery.start_soon(closed, 4)
-    await wait_all_tasks_blocked()
-    scope.cancel()
-    assert ends == [1]
-    mailbox.take_nowait()
-    assert ends == [1, 2, 3]
-    mailbox.close()
-    assert ends == [1, 2, 3, 4]
+@pytest.mark.parametrize("attempt", range(20))
+async def test_cancelled_while_checking_in_what_was_done_stays_done(
+    make_mailbox, letters, attempt
+):
+    """Trio runs tasks in random order, so that several attempts meet both orders."""
+    mailbox, done = make_mailbox(), []
+
+    async def put(scope):
+        with scope:
+            await mailbox.put(letters[1])
+            done.append("put")
+
+    async def take(scope):
+        with scope:
+            await mailbox.take()
+            done.append("taken")
+
+    mailbox.put_nowait(letters[0])
+    async with trio.open_nursery() as nursery:
+        scopes = [trio.CancelScope(), trio.CancelScope()]
+        nursery.start_soon(put, scopes[0])
+        nursery.start_soon(take, scopes[1])
+        await trio.lowlevel.checkpoint()
+        for scope in scopes:
+            scope.cancel()
+    assert ("taken" in done) == (mailbox.in_hand is not None)
+    assert ("put" in done) == (letters[1] in mailbox.close())
 
 
 @pytest.mark.parametrize("verdict", [None, NotGranted("no")])
-async def test_a_recheck_may_close_the_mailbox(make_mailbox, letters, nursery, verdict):
+async def test_a_recheck_may_close_the_mailbox(make_mailbox, letters, verdict):
     mailbox, left = make_mailbox(1), []
     mailbox.put_nowait(letters[0])
 
     def recheck(letter):
+        assert mailbox.is_full
         with pytest.raises(MailboxFull):
             mailbox.put_nowait(letters[5])
         left.extend(mailbox.close())
@@ -379,8 +412,9 @@ async def test_a_recheck_may_close_the_mailbox(make_mailbox, letters, nursery, v
         with pytest.raises(TargetNotFound):
             await mailbox.wait_for_room(letters[1], recheck)
 
-    nursery.start_soon(sender)
-    await wait_all_tasks_blocked()
-    mailbox.take_nowait()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(sender)
+        await wait_all_tasks_blocked()
+        mailbox.take_nowait()
     assert left == [letters[0]]
     assert mailbox.statistics().queued == 0

@@ -66,6 +66,7 @@ class AgainstNaiveModel(RuleBasedStateMachine):
     @invariant()
     def same_edges(self):
         assert self.graph.edges() == frozenset(self.edges)
+        assert set(self.graph._counts) == {waiter for waiter, _ in self.edges}
 
 
 TestAgainstNaiveModel = AgainstNaiveModel.TestCase
