@@ -139,8 +139,9 @@ class Opening(AbstractAsyncContextManager["System"]):
                         self._broker_scope.shield = True
                         root.start(nursery)
                         await root.wait_ready()
-                        with self._body_scope:
-                            yield System(parts, self._events)
+                        if root.failure() is None:
+                            with self._body_scope:
+                                yield System(parts, self._events)
                     except BaseException as error:  # noqa: BLE001 (raised at the end)
                         self._error = error
                     # From here on only we decide how long it takes.

@@ -212,7 +212,7 @@ async def test_a_failing_start_stops_what_was_started():
     log = []
     with pytest.raises(StartFailed) as caught:
         async with running(*workers(log), python("c", Broken, arguments=(log,))):
-            pytest.fail("it did not open")
+            log.append("opened")
     assert log == IN_ORDER
     assert isinstance(caught.value.__cause__, OSError)
     assert str(caught.value) == "root: local/c/0 did not start: crash (OSError: no)"
@@ -226,7 +226,7 @@ async def test_a_cancelled_opening_stops_what_was_started(autojump_clock):
     log = []
     with trio.move_on_after(1) as scope:
         async with running(*workers(log), python("c", Slow, arguments=(log,))):
-            pytest.fail("it did not open")
+            log.append("opened")
     assert scope.cancelled_caught
     assert trio.current_time() == pytest.approx(1)
     assert log == IN_ORDER

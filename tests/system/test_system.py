@@ -1,0 +1,98 @@
+"""What the program around a system can do with it."""
+
+import pytest
+import trio
+import trio.testing
+
+import airssys
+from airssys.contracts import ComponentId, Logged, LogLevel, MailboxFull
+from airssys.system import OUTSIDE, EventStream
+from airssys.system._event_fanout import EventFanout
+from tests.nursery.company import python, running
+
+
+async def tell_who(context, envelope):
+    return f"{envelope.sender} {envelope.content_type}".encode()
+
+
+async def test_messages_from_outside_say_so():
+    async with running(python("who", tell_who)) as (system, _):
+        answer = await system.ask("who", b"", content_type="text")
+        assert answer == f"{OUTSIDE} text".encode()
+        assert await system.ask("local/who/0", b"") == f"{OUTSIDE} None".encode()
+
+
+async def test_targets_are_names_or_identities():
+    async with running(python("who", tell_who)) as (system, _):
+        id = ComponentId.parse("who")
+        assert system.find("who") == system.find(id) == id
+        assert system.find("nobody") is None
+        assert await system.ask(id, b"") is not None
+        with pytest.raises(ValueError, match="is no identity"):
+            system.tell("a/b", b"")
+
+
+async def test_telling_does_not_wait_and_sending_does(autojump_clock):
+    got = []
+
+    async def slow(context, envelope):
+        await trio.sleep(1)
+        got.append(envelope.payload)
+
+    async with running(python("slow", slow, mailbox=1)) as (system, _):
+        system.tell("slow", b"1")
+        await trio.testing.wait_all_tasks_blocked()
+        system.tell("slow", b"2")
+        with pytest.raises(MailboxFull):
+            system.tell("slow", b"3")
+        await system.send("slow", b"4")
+        assert trio.current_time() == pytest.approx(1)
+        await trio.sleep(5)
+    assert got == [b"1", b"2", b"4"]
+
+
+def line(text):
+    return Logged(OUTSIDE, LogLevel.INFO, text, ())
+
+
+async def test_a_slow_listener_misses_the_oldest_and_is_told_how_many():
+    fanout = EventFanout()
+    fast, slow = fanout.listen(100), fanout.listen(2)
+    for number in range(5):
+        fanout.emit(line(str(number)))
+    fanout.close()
+    assert [event.message async for event in fast] == list("01234")
+    assert [event.message async for event in slow] == list("34")
+    assert (fast.dropped, slow.dropped) == (0, 3)
+
+
+async def test_listening_to_the_end_ends():
+    async with running(python("who", tell_who)) as (system, _):
+        stream = system.events()
+    assert [type(event).__name__ async for event in stream] == ["ChildExited"]
+    assert [event async for event in system.events()] == []
+
+
+async def test_a_listener_that_left_costs_nothing():
+    fanout = EventFanout()
+    with fanout.listen() as stream:
+        assert isinstance(stream, EventStream)
+    fanout.emit(line("nobody"))
+    assert fanout._streams == []
+    assert [event async for event in stream] == []
+    with pytest.raises(ValueError, match="1 event"):
+        fanout.listen(0)
+
+
+def test_importing_the_library_imports_no_engine():
+    import subprocess
+    import sys
+
+    code = "import sys, airssys; sys.exit('wasmtime' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_door_is_sorted_and_complete():
+    names = [name for name in airssys.__all__ if name != "__version__"]
+    assert [n for n in names if not hasattr(airssys, n)] == []
+    assert len(set(names)) == len(names)
