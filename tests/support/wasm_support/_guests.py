@@ -1,0 +1,147 @@
+"""Real guests in a real runtime, closed after each test."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+import trio
+
+from airssys.contracts import (
+    Artifact,
+    ComponentConfig,
+    ComponentId,
+    EngineSettings,
+    Envelope,
+    GuestFailed,
+    GuestSpent,
+    Limits,
+)
+from airssys.wasm import open_runtime
+from airssys.wasm._component_loader import Loader
+from airssys.wasm._instance import Instance
+
+from ._services import ScriptedServices
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from airssys.wasm._component_loader import Component
+    from airssys.wasm._runtime import Runtime
+
+GUESTS = Path(__file__).resolve().parents[2] / "guests"
+SENDER = ComponentId("test", "carol", "7")
+ME = ComponentId("test", "alice")
+
+
+def envelope(payload: Any = b"", **fields: Any) -> Envelope:
+    """Make a message from `SENDER`."""
+    return Envelope(ME, SENDER, payload, **fields)
+
+
+@attrs.define(eq=False)
+class Guests:
+    """Starts guests by the name of their fixture."""
+
+    loader: Loader
+    services: ScriptedServices = attrs.Factory(ScriptedServices)
+    started: list[Instance] = attrs.Factory(list)
+
+    @property
+    def runtime(self) -> Runtime:
+        return self.loader._runtime
+
+    async def component(self, name: str) -> Component:
+        return await self.loader.load(Artifact.at(GUESTS / f"{name}.wat"))
+
+    async def make(
+        self,
+        name: str,
+        *,
+        services: Any = None,
+        limits: Limits | None = None,
+        **some_limits: Any,
+    ) -> Instance:
+        """Instantiate a guest, not yet initialized."""
+        component = await self.component(name)
+        guest = await component.instantiate(
+            limits or Limits(**some_limits), services or self.services
+        )
+        self.started.append(guest)
+        return guest
+
+    async def start(
+        self, name: str, data: bytes | None = None, **settings: Any
+    ) -> Instance:
+        """Instantiate and initialize a guest."""
+        guest = await self.make(name, **settings)
+        await guest.initialize(ComponentConfig(data=data))
+        return guest
+
+    async def many(self, count: int, name: str, **settings: Any) -> list[Instance]:
+        return [await self.start(name, **settings) for _ in range(count)]
+
+    def close(self) -> None:
+        while self.started:
+            self.started.pop().close()
+
+
+@asynccontextmanager
+async def open_guests(
+    cache_directory: Path | None = None, **settings: Any
+) -> AsyncIterator[Guests]:
+    """Open a runtime; afterwards nothing may be left open in C."""
+    async with open_runtime(
+        EngineSettings(**settings), cache_directory=cache_directory
+    ) as loader:
+        guests = Guests(loader)
+        try:
+            yield guests
+        finally:
+            guests.close()
+        assert not guests.runtime.engine.ledger.stores, "a guest was left open"
+        assert not guests.runtime.turns.waiting, "somebody was left in a line"
+
+
+async def is_spent_because(guest: Instance, failure: GuestFailed | None = None) -> bool:
+    """Whether a guest refuses every call, says why, and can be closed twice."""
+    why = guest.spent
+    assert why is not None
+    assert failure is None or why is failure
+    calls = (
+        guest.health,
+        guest.metadata,
+        guest.shutdown,
+        lambda: guest.handle_message(envelope()),
+        lambda: guest.handle_callback(envelope()),
+        lambda: guest.initialize(ComponentConfig()),
+    )
+    for call in calls:
+        with pytest.raises(GuestSpent) as refusal:
+            await call()
+        assert str(why) in str(refusal.value)
+    guest.close()
+    guest.close()
+    return guest.spent is why
+
+
+async def beat(seconds: float, period: float = 0.01) -> list[float]:
+    """Beat for a while; how late each beat was, in seconds of real time."""
+    late: list[float] = []
+    for _ in range(math.ceil(seconds / period)):
+        before = time.perf_counter()
+        await trio.sleep(period)
+        late.append(time.perf_counter() - before - period)
+    return late
+
+
+def process_memory() -> int:
+    """Resident bytes of this process."""
+    status = Path("/proc/self/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS:")]
+    return int(line.split()[1]) * 1024

@@ -1,0 +1,64 @@
+"""Host services that do what a test says and note what they were asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+
+from airssys.contracts import ComponentId, ComponentInfo, Timestamp
+
+BOB = ComponentId("test", "bob")
+
+_ANSWERS: dict[str, Any] = {
+    "self_id": ComponentId("test", "alice"),
+    "ask": b"answer",
+    "request": "c-1",
+    "current_time": Timestamp(5, 7_000_000),
+    "list_components": [ComponentId("test", "alice"), BOB],
+    "component_info": ComponentInfo(BOB, "bob", "1.2.3", "healthy"),
+    "storage_get": b"red",
+    "storage_exists": True,
+    "storage_keys": ["colour", "size"],
+    "storage_usage": (9, 100, 2),
+}
+_WAITING = {"send", "ask", "broadcast", "publish"}
+
+
+class ScriptedServices:
+    """Answers every service from a table; an exception in the table is raised.
+
+    Those that may wait do so once. `sleep` sleeps on Trio's clock.
+    """
+
+    def __init__(self, **answers: Any) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.answers = _ANSWERS | answers
+
+    def called(self, name: str) -> list[tuple[Any, ...]]:
+        """The arguments of all calls of one service."""
+        return [arguments for service, *arguments in self.calls if service == name]
+
+    async def sleep(self, seconds: float) -> None:
+        self._note("sleep", seconds)
+        await trio.sleep(seconds)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+        def answer(*arguments: Any) -> Any:
+            return self._note(name, *arguments)
+
+        async def answer_later(*arguments: Any) -> Any:
+            await trio.lowlevel.checkpoint()
+            return self._note(name, *arguments)
+
+        return answer_later if name in _WAITING else answer
+
+    def _note(self, name: str, *arguments: Any) -> Any:
+        self.calls.append((name, *arguments))
+        answer = self.answers.get(name)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
