@@ -77,6 +77,7 @@ class Instance:
         self._limits = limits
         self._services = services
         self._store = Store(runtime.engine)
+        runtime.maps.take()
         self._call: Call | None = None
         self._spent: GuestFailed | None = None
         self._conduct = Conduct(runtime.turns.tick)
@@ -156,7 +157,9 @@ class Instance:
         """Give back everything at once, a running call included."""
         if self._spent is None:
             self._spent = GuestSpent("it was closed")
-        self._store.close()
+        if not self._store.closed:
+            self._store.close()
+            self._runtime.maps.give_back()
 
     async def _run(
         self,
@@ -168,6 +171,8 @@ class Instance:
     ) -> Any:
         """Call an export and return what its result carries."""
         self._check_idle()
+        if self._runtime.maps.fit <= 0:
+            self._runtime.maps.check()
         marshaller = self._runtime.marshallers[name]
         owner = trio.lowlevel.current_task()
         if size > self._runtime.settings.thread_payload_bytes:
@@ -213,8 +218,11 @@ class Instance:
                 take = partial(call.take_result, marshaller, budget)
                 return await self._turns.in_worker(take)
             return call.take_result(marshaller, budget)
-        except BaseException as error:  # noqa: BLE001  # given its name and raised
-            raise self._failure(error, name) from error.__cause__
+        except BaseException as error:
+            failure = self._failure(error, name)
+            if failure is error:
+                raise
+            raise failure from error.__cause__
         finally:
             self._call = None
             call.close()
@@ -246,33 +254,37 @@ class Instance:
     async def _begin_slowly(self, call: Call, deadline: float) -> None:
         """Wait for the first slice, or have a worker run it."""
         if not self._conduct.in_worker:
-            await self._turns.begin(proven=self._proven)
+            await self._in_time(self._turns.begin(proven=self._proven), deadline)
         if not await self._any_slice(call):
             await self._go_on(call, deadline)
 
     async def _go_on(self, call: Call, deadline: float) -> None:
         """Run the slices after the first, and the waits between them."""
-        while True:
-            self._check_time(deadline)
-            if call.host_call is None:
-                self._was_busy = True
-                self._proven = False
-                await self._next_slice(deadline)
-            else:
-                await self._wait_for_host(call, deadline)
-            if await self._any_slice(call):
-                return
+        self._runtime.maps.take()
+        try:
+            while True:
+                self._check_time(deadline)
+                if call.host_call is None:
+                    await self._next_slice(deadline)
+                else:
+                    await self._wait_for_host(call, deadline)
+                if await self._any_slice(call):
+                    return
+        finally:
+            self._runtime.maps.give_back()
 
     async def _any_slice(self, call: Call) -> bool:
         if not self._conduct.in_worker:
             return self._slice(call)
-        began = now()
-        work = partial(self._conduct.poll, call)
-        finished = await self._turns.in_worker(work)
-        self._used += now() - began
+        finished, took = await self._turns.in_worker(partial(self._poll_timed, call))
+        self._used += took
         if not finished:
-            self._goes_on(call, 0.0, again=False)
+            self._goes_on(call, took, again=False)
         return finished
+
+    def _poll_timed(self, call: Call) -> tuple[bool, float]:
+        began = now()
+        return self._conduct.poll(call), now() - began
 
     def _slice(self, call: Call) -> bool:
         """Run one slice here; True if the call finished, else it waits or is busy."""
@@ -317,17 +329,31 @@ class Instance:
             self._check_time(deadline, over=True)
         self._answer(call, function, answer)
         if not self._conduct.in_worker and not self._may_begin():
-            await self._turns.begin(proven=self._proven)
+            await self._in_time(self._turns.begin(proven=self._proven), deadline)
 
     async def _next_slice(self, deadline: float) -> None:
+        """Wait for the turn of a call that used up its slice.
+
+        A proven guest may have met a tick by accident, or on a loaded machine; it gets
+        one more slice before it counts as busy.
+        """
         if self._conduct.in_worker:
             await trio.lowlevel.checkpoint()
-        elif deadline == math.inf:
-            await self._turns.next_slice()
+        elif self._proven:
+            self._proven = False
+            await self._in_time(self._turns.begin(proven=True), deadline)
         else:
-            with trio.CancelScope(deadline=deadline):
-                await self._turns.next_slice()
-            self._check_time(deadline)
+            self._was_busy = True
+            await self._in_time(self._turns.next_slice(), deadline)
+
+    async def _in_time(self, turn: Awaitable[None], deadline: float) -> None:
+        """Wait for a turn, but not beyond the deadline of the message."""
+        if deadline == math.inf:
+            await turn
+            return
+        with trio.CancelScope(deadline=deadline):
+            await turn
+        self._check_time(deadline)
 
     def _ask_host(self, call: Call, function: HostFunction) -> Any:
         budget = Budget(self._limits.host_call_bytes)
