@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from os import getpid
 from typing import final
 
@@ -91,6 +92,12 @@ class Engine:
         self._wasmtime = None
 
     def __del__(self) -> None:
-        if not getattr(self, "_closed", True):
-            self.ticker.abandon()
-            self.ledger.close()
+        if getattr(self, "_closed", True) or not self.ledger.may_free:
+            return
+        self.ticker.abandon()
+        self.ledger.close()
+        warnings.warn(
+            "an engine was not closed and was found by the garbage collector",
+            ResourceWarning,
+            stacklevel=2,
+        )

@@ -114,7 +114,7 @@ class Ledger:
 
     def close(self) -> None:
         """Delete everything in order: calls, stores, linkers, indices, components."""
-        if not self._may_free():
+        if not self.may_free:
             return
         self.sweep()
         for store in list(self.stores.values()):
@@ -128,7 +128,7 @@ class Ledger:
 
     def abandon(self, what: str, store: OpenStore) -> None:
         """Take note, from a finaliser, of a call or store that nobody closed."""
-        if not self._may_free():
+        if not self.may_free:
             return
         self.found.append((what, store))
         if threading.get_ident() not in self.inside:
@@ -148,5 +148,7 @@ class Ledger:
                 stacklevel=2,
             )
 
-    def _may_free(self) -> bool:
+    @property
+    def may_free(self) -> bool:
+        """Whether the memory in C is ours to free: not in a fork, nor at exit."""
         return not sys.is_finalizing() and os.getpid() == self.process

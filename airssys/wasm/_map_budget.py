@@ -3,21 +3,28 @@
 Each instance takes a few memory maps and each suspended call some more, and the kernel
 allows a process only so many (Linux: vm.max_map_count, 65,530 unless changed). At that
 limit not only wasmtime fails but every allocation of the whole process. So we stop
-short of it: while there is room for sure nothing is read; close to it the maps are
-counted, at most once for every few hundred new ones.
+short of it.
 """
 
 from __future__ import annotations
 
+import math
+import sys
+import time
 from pathlib import Path
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from airssys.contracts import CapacityReached
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _HEADROOM: Final = 2_000
 """Maps left to the rest of the process: threads, allocators, libraries."""
-_MOST_PER_STEP: Final = 6
-"""No instance, and no suspended call, takes more maps than this by far."""
+_MOST_EACH: Final = 6
+"""No instance, and no suspended call, takes more maps than this."""
+_PAUSE: Final = 0.1
+"""Seconds between two counts at the limit: one takes up to 30 ms."""
 _LIMIT: Final = Path("/proc/sys/vm/max_map_count")
 _MAPS: Final = Path("/proc/self/maps")
 
@@ -40,27 +47,45 @@ def count_maps() -> int:
 
 @final
 class MapBudget:
-    """Refuses what would not leave the process enough maps."""
+    """Refuses what would not leave the process enough maps.
 
-    def __init__(self, limit: int | None) -> None:
+    Knows how many instances and suspended calls surely still fit; what ends is given
+    back. Only when none fit for sure are the maps counted again.
+    """
+
+    def __init__(
+        self, limit: int | None, count: Callable[[], int] = count_maps
+    ) -> None:
         self._limit = limit
-        self._steps_for_sure = 0
+        self._count = count
+        self._counted_at = -math.inf
+        self.fit = 0 if limit is not None else sys.maxsize
+        """So many more surely fit; at 0 or below, `check` before anything begins."""
 
     def check(self) -> None:
-        """Take note that maps are about to be made.
+        """Refuse to begin anything while there may be too few maps left.
 
         Raises:
-            CapacityReached: there would be too few left; nothing was made.
+            CapacityReached: there are too few; nothing was begun.
         """
-        if self._limit is None:
-            return
-        if self._steps_for_sure > 0:
-            self._steps_for_sure -= 1
-            return
-        left = self._limit - _HEADROOM - count_maps()
-        if left < _MOST_PER_STEP:
+        if self.fit <= 0 and self._limit is not None:
+            self._count_again(self._limit)
+
+    def take(self) -> None:
+        """Take note of another instance or suspended call."""
+        self.fit -= 1
+
+    def give_back(self) -> None:
+        """Take note that an instance is gone, or a suspended call has ended."""
+        self.fit += 1
+
+    def _count_again(self, limit: int) -> None:
+        moment = time.monotonic()
+        if moment - self._counted_at > _PAUSE:
+            self._counted_at = moment
+            self.fit = (limit - _HEADROOM - self._count()) // _MOST_EACH
+        if self.fit <= 0:
             raise CapacityReached(
-                f"this process is close to the kernel's limit of {self._limit} memory "
-                "maps: raise vm.max_map_count, or run fewer actors in one process"
+                f"this process is close to the kernel's limit of {limit} memory maps: "
+                "raise vm.max_map_count, or run fewer actors in one process"
             )
-        self._steps_for_sure = left // (2 * _MOST_PER_STEP)

@@ -7,7 +7,8 @@ than about one tick of slices:
 * *A call's first slice runs at once*, if this pass has spent less than half a tick so
   far. Short calls therefore never wait and never switch tasks.
 * *A call that used up its slice is busy.* Busy calls stand in a line, from which one
-  slice runs per pass.
+  slice runs per pass. (A proven guest, see below, is given a second one first: it may
+  have begun just before the tick.)
 * *First slices that did not fit* stand in lines too: one for guests whose last message
   was done within its first slice ("proven"), one for all others ("fresh"). A thousand
   guests that begin to loop at the same moment look like any other first slices; those
