@@ -20,8 +20,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from typing import Final, Protocol, final
+from typing import TYPE_CHECKING, Final, Protocol, final
 
 import trio
 
@@ -36,8 +35,12 @@ from airssys.contracts import (
     Shutdown,
 )
 
-from ._address import Address
 from ._exit_reason import Stop, describe, find_escapee
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._address import Address
 
 MESSAGES_PER_TURN: Final = 64
 SECONDS_PER_TURN: Final = 0.001
@@ -169,10 +172,9 @@ class Actor:
 
     async def _handle(self, envelope: Envelope, scope: trio.CancelScope) -> None:
         deadline = envelope.deadline
-        if deadline is not None:
-            if deadline <= trio.current_time():
-                self._give_up_message("its deadline had passed")
-                return
+        if deadline is not None and deadline <= trio.current_time():
+            self._give_up_message("its deadline had passed")
+            return
         try:
             answer = await self._behaviour.handle(envelope, scope)
         except (GuestRejected, CapacityReached) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from airssys.contracts import ActorSpec, ComponentSpec
 
@@ -10,8 +10,10 @@ from ._actor_loop import Actor
 from ._address import Address
 from ._component_actor import ComponentBehaviour
 from ._python_actor import PythonBehaviour
-from ._slots import SeatMaker
-from ._surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from ._slots import SeatMaker
+    from ._surroundings import Surroundings
 
 
 @final

@@ -5,8 +5,7 @@ The sender of what it sends is always the actor itself, whatever the guest says.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 import trio
 
@@ -20,7 +19,10 @@ from airssys.contracts import (
     Timestamp,
 )
 
-from ._surroundings import Surroundings
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ._surroundings import Surroundings
 
 NOT_GRANTED: Final = (
     "request",

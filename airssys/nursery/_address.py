@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import TYPE_CHECKING, final
 
-from airssys.contracts import ComponentId
 from airssys.messaging import Mailbox
 
-from ._surroundings import Surroundings
+if TYPE_CHECKING:
+    from airssys.contracts import ComponentId
+
+    from ._surroundings import Surroundings
 
 
 @final

@@ -11,8 +11,7 @@ is recorded here before it is done; `CancelScope.cancelled_caught` alone proves 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Final, Protocol, final
+from typing import TYPE_CHECKING, Final, Protocol, final
 
 import attrs
 import trio
@@ -21,6 +20,9 @@ from trio.lowlevel import enable_ki_protection
 from airssys.contracts import BrutalKill, ExitReason, Shutdown
 
 from ._exit_reason import exit_reason, find_escapee
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 GRACE: Final = 1.0
 """Seconds that a cancelled child has before it is reported as unstopped."""
@@ -143,6 +145,15 @@ class Child:
         )
         self._ended.set()
         self._supervision.child_ended(self, reason)
+
+
+async def still_alive(children: Iterable[Child], grace: float) -> list[Child]:
+    """Wait until all have ended, at most so many seconds; return those that have not."""
+    waited_for = list(children)
+    with trio.move_on_after(grace):
+        for child in waited_for:
+            await child.wait_ended()
+    return [child for child in waited_for if child.reason is None]
 
 
 def _without_cancellation(error: BaseException) -> BaseException:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
-
-import trio
+from typing import TYPE_CHECKING, final
 
 from airssys.contracts import (
     ComponentInfo,
@@ -15,7 +13,11 @@ from airssys.contracts import (
 )
 
 from ._actor_services import ActorServices
-from ._surroundings import Surroundings
+
+if TYPE_CHECKING:
+    import trio
+
+    from ._surroundings import Surroundings
 
 
 @final

@@ -17,8 +17,7 @@ it, and a group of one is its member.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from airssys.contracts import (
     CapacityReached,
@@ -28,11 +27,14 @@ from airssys.contracts import (
     StartFailed,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
 MAX_DETAIL: Final = 200
 """Characters of an error that go into the one line for people."""
 
 
-class Stop(Exception):  # noqa: N818 (it ends an actor on purpose, it is no error)
+class Stop(Exception):
     """Ends an actor on purpose, from inside (OTP: `{shutdown, _}`)."""
 
 

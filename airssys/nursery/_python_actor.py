@@ -23,9 +23,8 @@ import time
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import lru_cache, partial
-from typing import Any, Final, TypeAlias, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, final
 
-import trio
 from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
 from airssys.contracts import (
@@ -36,7 +35,10 @@ from airssys.contracts import (
     HandlerHeldThread,
 )
 
-from ._surroundings import Surroundings
+if TYPE_CHECKING:
+    import trio
+
+    from ._surroundings import Surroundings
 
 ASK_TIMEOUT: Final = 5.0
 """Seconds that an ask waits unless told otherwise, as in OTP's gen_server."""
@@ -204,7 +206,7 @@ def _make(behaviour: type[Any], arguments: tuple[Any, ...]) -> object:
 
 # Ctrl-C may interrupt the user's code, and nothing else of an actor.
 @disable_ki_protection
-async def _unprotected(code: Callable[..., Awaitable[_T]], *arguments: Any) -> _T:
+async def _unprotected(code: Callable[..., Awaitable[_T]], *arguments: object) -> _T:
     return await code(*arguments)
 
 

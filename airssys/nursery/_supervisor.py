@@ -30,9 +30,8 @@ children with it, and starts with fresh ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias, assert_never, final
+from typing import TYPE_CHECKING, TypeAlias, assert_never, final
 
 import attrs
 import trio
@@ -52,11 +51,14 @@ from airssys.contracts import (
     SupervisorSpec,
 )
 
-from ._child import GRACE, Child
+from ._child import GRACE, Child, still_alive
 from ._exit_reason import GaveUp, offences_behind
 from ._intensity import RestartWindow
 from ._restart_plan import RETRY_PAUSE, Verdict, plan_restart
 from ._slots import Seat, SeatMaker, Slot, SlotState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @final
@@ -258,24 +260,20 @@ class Supervisor:
 
     async def _kill_children(self) -> None:
         """Cancel all that are left at once, and wait for them, however long it takes."""
-        left = [(slot, slot.child) for slot in self.slots if slot.child is not None]
-        for slot, child in left:
+        left = {slot.child: slot for slot in self.slots if slot.child is not None}
+        for child, slot in left.items():
             slot.state = SlotState.STOPPING
             child.kill()
         with trio.CancelScope(shield=True):
-            with trio.move_on_after(GRACE):
-                for _, child in left:
-                    await child.wait_ended()
-            for slot, child in left:
-                if child.reason is None:
-                    self._emit(ChildUnstopped(self.path, slot.name, GRACE))
-            for slot, child in left:
+            for child in await still_alive(left, GRACE):
+                self._emit(ChildUnstopped(self.path, left[child].name, GRACE))
+            for child, slot in left.items():
                 self._report(slot, child, await child.wait_ended())
         for slot in self.slots:
             slot.retire()
-        for _, child in left:
-            if child.escapee is not None:
-                raise child.escapee
+        escapees = (child.escapee for child in left if child.escapee is not None)
+        if (escapee := next(escapees, None)) is not None:
+            raise escapee
 
     def _report(
         self,

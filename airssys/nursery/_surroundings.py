@@ -17,7 +17,6 @@ from airssys.contracts import (
 )
 from airssys.messaging import Broker, Registry
 
-
 HELD_THREAD_AFTER: Final = 0.1
 """Seconds of the Trio thread that a Python handler may take before it is named."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import attrs
 
@@ -12,6 +11,9 @@ from airssys.contracts import ComponentSpec
 from ._actor_seat import ActorSeat
 from ._slots import Slot, SlotState
 from ._supervisor import Supervisor, SupervisorSeat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @final

@@ -16,22 +16,25 @@ second one, the tree is cancelled at once.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from types import TracebackType
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import Blueprint, WallClock, check
-from airssys.messaging import Broker
 from airssys.nursery import HELD_THREAD_AFTER
 
 from ._event_fanout import EventFanout
 from ._root import Root
 from ._system import System
 from ._wiring import LoaderOpener, load_components, open_wasm_loader, wire
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+    from airssys.messaging import Broker
 
 
 def open_system(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import trio
 
@@ -13,6 +12,9 @@ from airssys.contracts import (
     SystemGaveUp,
 )
 from airssys.nursery import Child, GaveUp, Slot, SlotState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @final

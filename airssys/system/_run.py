@@ -6,10 +6,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import Final, NoReturn, TypeVar, final
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar, final
 
 import trio
 from trio.lowlevel import disable_ki_protection, enable_ki_protection
@@ -18,8 +16,13 @@ from airssys.contracts import Blueprint, StartFailed, SystemGaveUp, WallClock
 from airssys.nursery import HELD_THREAD_AFTER
 
 from ._open_system import Opening, open_system
-from ._system import System
 from ._wiring import LoaderOpener, open_wasm_loader
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from types import FrameType
+
+    from ._system import System
 
 EXIT_OK: Final = 0
 """The main function returned."""

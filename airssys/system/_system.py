@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from trio.lowlevel import enable_ki_protection
 
@@ -10,7 +10,9 @@ from airssys.contracts import ComponentId
 from airssys.nursery import ASK_TIMEOUT, TreeNode, as_id, take_snapshot
 
 from ._event_fanout import EVENTS_KEPT, EventFanout, EventStream
-from ._wiring import Parts
+
+if TYPE_CHECKING:
+    from ._wiring import Parts
 
 OUTSIDE: Final = ComponentId("local", "outside")
 """The sender of messages that no actor sent."""

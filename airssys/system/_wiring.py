@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TypeAlias, final
+from typing import TYPE_CHECKING, TypeAlias, final
 
 import attrs
 import trio
@@ -28,7 +28,8 @@ from airssys.nursery import (
     seat_maker,
 )
 
-from ._event_fanout import EventFanout
+if TYPE_CHECKING:
+    from ._event_fanout import EventFanout
 
 LoaderOpener: TypeAlias = Callable[
     [EngineSettings], AbstractAsyncContextManager[ComponentLoader]

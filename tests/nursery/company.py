@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 
+import trio
+
 from airssys.contracts import (
     ActorSpec,
     Artifact,
@@ -27,8 +29,9 @@ def python(name, behaviour, **options):
 
 def component(name, data=None, artifact=ARTIFACT, **options):
     config = ComponentConfig(data=data)
-    id = ComponentId.parse(name)
-    return ComponentSpec(id=id, artifact=artifact, config=config, **options)
+    return ComponentSpec(
+        id=ComponentId.parse(name), artifact=artifact, config=config, **options
+    )
 
 
 def blueprint(*children, restarts=3, **options):
@@ -45,8 +48,6 @@ class Watch:
         self._stream, self._seen = stream, []
 
     def of(self, kind):
-        import trio
-
         while True:
             try:
                 self._seen.append(self._stream.next_nowait())
@@ -58,5 +59,7 @@ class Watch:
 async def running(*children, loader=None, stop_timeout=30.0, restarts=3, **options):
     """Open a small system; yields it, and a watch on its events."""
     plan = blueprint(*children, restarts=restarts, stop_timeout=stop_timeout)
-    async with open_system(plan, open_loader=loader or FakeLoader(), **options) as system:
+    async with open_system(
+        plan, open_loader=loader or FakeLoader(), **options
+    ) as system:
         yield system, Watch(system.events(100_000))

@@ -1,13 +1,15 @@
 """A component without WebAssembly: behaves by the rules of the ports, on command.
 
-What a message does is its payload: `trap`, `reject`, `hang`, `sleep:2`, `ask:<name>`,
-`count`, `fill` (no more maps), anything else is echoed. What starting does is
-`config.data`: the same words, and `slow-shutdown`, `hang-shutdown`.
+What a message does is its payload: `trap`, `reject`, `fill` (no more maps), `hang`,
+`ask:<name>`, `send:<name>`, `log:<text>`, `count`, `nothing`; anything else is echoed.
+`initialize` takes the same words from `config.data`, and `shutdown` those that end in
+`-shutdown` there, e.g. `hang-shutdown`.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Self
 
 import attrs
 import trio
@@ -84,32 +86,28 @@ class FakeGuest:
             if scope.cancelled_caught:
                 raise GuestTrapped(TrapReason.TIME_LIMIT, phase, "deadline")
         except (GuestTrapped, trio.Cancelled) as error:
-            spent = error if isinstance(error, GuestTrapped) else GuestSpent("cancelled")
+            spent = (
+                error if isinstance(error, GuestTrapped) else GuestSpent("cancelled")
+            )
             self.spent = spent
             raise
         return None
 
     async def _do(self, phase: str, word: str) -> bytes | None:
         name, _, argument = word.partition(":")
+        if name in ("trap", "reject", "fill"):
+            raise {
+                "trap": GuestTrapped(TrapReason.UNREACHABLE, phase, "told to"),
+                "reject": GuestRejected(phase, "invalid-message", "told to"),
+                "fill": CapacityReached("no more memory maps"),
+            }[name]
         match name:
-            case "trap":
-                raise GuestTrapped(TrapReason.UNREACHABLE, phase, "told to")
-            case "reject":
-                raise GuestRejected(phase, "invalid-message", "told to")
-            case "fill":
-                raise CapacityReached("no more memory maps")
             case "hang":
                 await self.services.sleep(math.inf)
-            case "slow" | "sleep":
-                await self.services.sleep(float(argument or 1))
             case "log":
                 self.services.log(LogLevel.INFO, argument, [("a", "b")])
             case "ask":
-                target = ComponentId.parse(argument)
-                try:
-                    return await self.services.ask(target, b"asked", 5.0)
-                except MessagingError as error:
-                    return error.case.encode()
+                return await self._ask(ComponentId.parse(argument))
             case "send":
                 await self.services.send(ComponentId.parse(argument), b"sent")
             case "count":
@@ -118,6 +116,12 @@ class FakeGuest:
             case "nothing":
                 return None
         return word.encode()
+
+    async def _ask(self, target: ComponentId) -> bytes:
+        try:
+            return await self.services.ask(target, b"asked", 5.0)
+        except MessagingError as error:
+            return error.case.encode()
 
 
 @attrs.define(eq=False)
@@ -163,7 +167,7 @@ class FakeLoader:
     def __call__(self, settings: object) -> FakeLoader:
         return self
 
-    async def __aenter__(self) -> FakeLoader:
+    async def __aenter__(self) -> Self:
         self.is_open = True
         return self
 

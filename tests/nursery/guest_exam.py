@@ -17,7 +17,7 @@ and which traps or rejects in `initialize` when the config data says `trap` or `
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import pytest
 import trio
@@ -35,6 +35,9 @@ from airssys.contracts import (
     LoadedComponent,
     TrapReason,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 ME, SENDER = ComponentId.parse("examinee"), ComponentId.parse("examiner")
 

@@ -44,10 +44,14 @@ async def test_what_is_not_granted_says_so(call):
     method = getattr(ActorServices(ComponentId.parse("me"), Surroundings()), call)
     arguments = [ARGUMENTS[name] for name in inspect.signature(method).parameters]
     expected = StorageRefused if call.startswith("storage") else NotGranted
-    with pytest.raises(expected, match="not granted") as caught:
+
+    async def call_it():
         result = method(*arguments)
         if inspect.isawaitable(result):
             await result
+
+    with pytest.raises(expected, match="not granted") as caught:
+        await call_it()
     assert call in str(caught.value)
     if expected is StorageRefused:
         assert caught.value.case == "io-error"

@@ -42,7 +42,7 @@ async def test_a_guest_is_initialised_asked_and_shut_down_in_this_order(loader):
 async def test_state_lives_as_long_as_the_instance(loader):
     async with running(component("c"), loader=loader) as (system, watch):
         assert [await system.ask("c", b"count") for _ in range(3)] == [b"1", b"2", b"3"]
-        with pytest.raises(CalleeFailed, match="GuestTrapped.*unreachable"):
+        with pytest.raises(CalleeFailed, match=r"GuestTrapped.*unreachable"):
             await system.ask("c", b"trap")
         assert await system.ask("c", b"count") == b"1"
         first, second = guests_of(loader)
@@ -115,7 +115,7 @@ async def test_a_full_machine_is_a_refusal_and_all_else_keeps_running(
 
 async def test_a_machine_that_is_full_at_the_start_says_so(loader):
     loader.components[ARTIFACT].refusals = 1
-    with pytest.raises(StartFailed, match="refused .*no more memory maps") as caught:
+    with pytest.raises(StartFailed, match=r"refused .*no more memory maps") as caught:
         async with running(component("c"), loader=loader):
             pass
     assert isinstance(caught.value.__cause__, CapacityReached)

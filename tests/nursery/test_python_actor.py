@@ -25,6 +25,12 @@ from airssys.contracts import (
 from .company import python, running
 
 
+def keep_thread(seconds):
+    ends = time.perf_counter() + seconds
+    while time.perf_counter() < ends:
+        pass
+
+
 async def echo(context, envelope):
     return envelope.payload
 
@@ -150,9 +156,7 @@ async def test_a_circle_of_asks_is_refused():
 
     async with running(python("a", ask_other), python("b", ask_other)) as (system, _):
         answer = await system.ask("a", b"")
-        assert answer == (
-            b"would wait for itself: local/b/0 -> local/a/0 -> local/b/0"
-        )
+        assert answer == (b"would wait for itself: local/b/0 -> local/a/0 -> local/b/0")
 
 
 async def test_a_handler_is_cut_off_at_the_deadline_and_the_actor_lives_on(
@@ -201,9 +205,9 @@ async def test_a_deadline_does_not_outlive_its_message(autojump_clock):
 
 async def test_a_handler_that_holds_the_thread_is_named():
     async def hold(context, envelope):
-        time.sleep(0.03)
-        await trio.sleep(0)
-        time.sleep(0.001)
+        keep_thread(0.03)
+        await trio.lowlevel.checkpoint()
+        keep_thread(0.001)
 
     class Holder:
         async def handle(self, context, envelope):
@@ -213,7 +217,10 @@ async def test_a_handler_that_holds_the_thread_is_named():
     async with running(*actors, held_thread_after=0.02) as (system, watch):
         await system.ask("hold", b"")
         await system.ask("holder", b"")
-        names = [event.handler.rpartition(".<locals>.")[2] for event in watch.of(HandlerHeldThread)]
+        names = [
+            event.handler.rpartition(".<locals>.")[2]
+            for event in watch.of(HandlerHeldThread)
+        ]
         assert names == ["hold", "Holder.handle"]
         assert all(0.03 <= e.seconds < 0.2 for e in watch.of(HandlerHeldThread))
 
@@ -292,7 +299,7 @@ async def test_a_stop_during_the_start_of_an_actor_cuts_it_off(autojump_clock):
 async def test_goodbye_has_a_limit_even_when_nobody_asked(autojump_clock):
     class Clingy(Counter):
         async def stopped(self, context):
-            await trio.sleep(1e9)
+            await trio.sleep_forever()
 
     actor = python("c", Clingy, shutdown=3.0)
     async with running(actor) as (system, _):

@@ -2,7 +2,6 @@
 
 import pytest
 import trio
-import trio.testing
 
 from airssys.contracts import (
     BRUTAL_KILL,
@@ -37,7 +36,9 @@ async def test_rule_12_children_start_one_after_the_other(autojump_clock):
         assert stage.starts() == [(f"local/{n}/0", 0) for n in "abc"]
 
 
-async def test_rule_13_a_failing_start_stops_the_earlier_ones_in_reverse(autojump_clock):
+async def test_rule_13_a_failing_start_stops_the_earlier_ones_in_reverse(
+    autojump_clock,
+):
     spec = group(worker("a"), worker("b"), worker("c"), worker("d"))
     bad = {"start_error": ValueError("no")}
     async with acting(spec, {"c": [bad]}, wait=False) as stage:
@@ -52,7 +53,9 @@ async def test_rule_13_a_failing_start_stops_the_earlier_ones_in_reverse(autojum
         assert [e.child for e in stage.of(ChildStartFailed)] == ["local/c/0"]
 
 
-async def test_a_child_that_does_not_become_ready_in_time_fails_to_start(autojump_clock):
+async def test_a_child_that_does_not_become_ready_in_time_fails_to_start(
+    autojump_clock,
+):
     spec = group(worker("a", start_timeout=2.0))
     async with acting(spec, {"a": [{"start_seconds": 99}]}, wait=False) as stage:
         reason = await stage.root.wait_ended()
@@ -128,7 +131,9 @@ async def test_rule_31_exactly_intensity_restarts_are_allowed(autojump_clock):
         assert isinstance(stage.root.reason.error, GaveUp)
 
 
-async def test_rule_32_a_failing_restart_counts_again_and_holds_nobody_up(autojump_clock):
+async def test_rule_32_a_failing_restart_counts_again_and_holds_nobody_up(
+    autojump_clock,
+):
     bad = {"start_error": ValueError("no")}
     spec = group(worker("a"), worker("b"), restarts=100)
     async with acting(spec, {"a": [{}, bad]}) as stage:
@@ -179,7 +184,9 @@ async def test_rule_35_giving_up_stops_all_in_reverse_and_is_a_shutdown(autojump
 
 
 @pytest.mark.parametrize("restart", RestartType)
-async def test_rule_36_a_parent_restarts_only_a_permanent_supervisor_that_gave_up(restart, autojump_clock):
+async def test_rule_36_a_parent_restarts_only_a_permanent_supervisor_that_gave_up(
+    restart, autojump_clock
+):
     inner = group(worker("a"), worker("b"), name="inner", restarts=0, restart=restart)
     async with acting(group(inner, worker("c"))) as stage:
         first = stage.puppets["b"]
@@ -193,7 +200,9 @@ async def test_rule_36_a_parent_restarts_only_a_permanent_supervisor_that_gave_u
         assert stage.root.reason is None
 
 
-async def test_the_chain_of_offences_leads_from_the_first_offender_to_the_root(autojump_clock):
+async def test_the_chain_of_offences_leads_from_the_first_offender_to_the_root(
+    autojump_clock,
+):
     inner = group(worker("a"), name="inner", restarts=1)
     async with acting(group(inner, restarts=1)) as stage:
         for _ in range(4):
@@ -206,7 +215,9 @@ async def test_the_chain_of_offences_leads_from_the_first_offender_to_the_root(a
         assert "gave up" in chain[1].reason
 
 
-async def test_a_supervisor_that_cannot_start_again_makes_its_parent_give_up(autojump_clock):
+async def test_a_supervisor_that_cannot_start_again_makes_its_parent_give_up(
+    autojump_clock,
+):
     bad = {"start_error": ValueError("no")}
     inner = group(worker("a"), name="inner", restarts=0)
     async with acting(group(inner, restarts=2), {"a": [{}, bad]}) as stage:
@@ -221,7 +232,9 @@ async def test_rule_39_children_stop_in_reverse_one_at_a_time(autojump_clock):
     spec = group(worker("a"), worker("b"), worker("c"))
     async with acting(spec, {n: [slow] for n in "abc"}) as stage:
         await stage.root.stop(99)
-        lines = [line for n in "cba" for line in (f"ask {n}", f"end {n}", f"vacate {n}")]
+        lines = [
+            line for n in "cba" for line in (f"ask {n}", f"end {n}", f"vacate {n}")
+        ]
         assert stage.log == [*lines, "root shutdown"]
         assert trio.current_time() == pytest.approx(3)
         assert stage.exits() == [(f"local/{n}/0", "shutdown", True) for n in "cba"]
@@ -259,7 +272,9 @@ async def test_rule_40_infinity_waits(autojump_clock):
         assert stage.exits() == [("local/a/0", "shutdown", True)]
 
 
-async def test_rule_40_a_child_that_will_not_end_is_reported_and_waited_for(autojump_clock):
+async def test_rule_40_a_child_that_will_not_end_is_reported_and_waited_for(
+    autojump_clock,
+):
     spec = group(worker("a"), worker("b", shutdown=2.0))
     hostile = {"stop_seconds": 99, "ignores_cancel_for": 10}
     async with acting(spec, {"b": [hostile]}) as stage:
@@ -272,7 +287,9 @@ async def test_rule_40_a_child_that_will_not_end_is_reported_and_waited_for(auto
 
 @pytest.mark.parametrize("restart", RestartType)
 @pytest.mark.parametrize("end", ENDS)
-async def test_rule_42_an_end_during_shutdown_does_not_disturb_it(restart, end, autojump_clock):
+async def test_rule_42_an_end_during_shutdown_does_not_disturb_it(
+    restart, end, autojump_clock
+):
     spec = group(worker("a", restart=restart), worker("b"))
     async with acting(spec, {"b": [{"stop_seconds": 2}]}) as stage:
         stage.root.ask_to_stop()
@@ -344,13 +361,14 @@ async def test_a_killed_tree_is_cancelled_at_once_and_waited_for(autojump_clock)
         assert {"local/a/0", "local/b/0", "local/c/0"} <= unstopped
 
 
-async def test_a_refused_restart_waits_does_not_count_and_holds_nobody_up(autojump_clock):
+async def test_a_refused_restart_waits_does_not_count_and_holds_nobody_up(
+    autojump_clock,
+):
     full = {"start_error": CapacityReached("maps")}
     spec = group(worker("a"), worker("b"), restarts=1)
     async with acting(spec, {"a": [{}, full, full, full, {}]}) as stage:
         await stage.crash("a")
         assert stage.state("a") is SlotState.REFUSED
-        await stage.crash("a", None) if stage.puppets["a"] in stage.alive else None
         await trio.sleep(3.5 * RETRY_PAUSE)
         assert stage.state("a") is SlotState.RUNNING
         assert len(stage.of(ChildStartFailed)) == 3
@@ -386,7 +404,9 @@ async def test_a_nested_supervisor_that_is_refused_is_tried_again_later(autojump
 
 @pytest.mark.parametrize("wrapped", [False, True])
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-async def test_rule_24_what_must_leave_the_tree_stops_it_in_order(kind, wrapped, autojump_clock):
+async def test_rule_24_what_must_leave_the_tree_stops_it_in_order(
+    kind, wrapped, autojump_clock
+):
     escapee = kind()
     error = BaseExceptionGroup("g", [ValueError(), escapee]) if wrapped else escapee
     inner = group(worker("b"), worker("c"), name="inner")

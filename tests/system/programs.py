@@ -6,10 +6,8 @@ It prints what happens as lines; the test reads them and sends signals.
 """
 
 import math
-import os
 import signal
 import sys
-import time
 
 import trio
 
@@ -18,7 +16,8 @@ from airssys import ActorSpec, Blueprint, ComponentId, Intensity, SupervisorSpec
 
 
 def say(line):
-    print(line, flush=True)
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 class Worker:
@@ -38,8 +37,7 @@ class Worker:
                 while True:
                     pass
             case b"interrupt":
-                os.kill(os.getpid(), signal.SIGINT)
-                time.sleep(0.2)
+                signal.raise_signal(signal.SIGINT)
 
     async def stopped(self, context):
         try:

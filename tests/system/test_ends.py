@@ -1,5 +1,6 @@
 """However a system ends, it ends in order, and what ended it goes on unchanged."""
 
+# ruff: noqa: PT012 (how a block with a system in it is left is what is tested)
 import math
 
 import pytest
@@ -14,6 +15,7 @@ from airssys.contracts import (
     StartFailed,
     SystemGaveUp,
 )
+from airssys.system import open_system
 from tests.nursery.company import (
     ARTIFACT,
     Artifact,
@@ -23,7 +25,6 @@ from tests.nursery.company import (
     running,
 )
 from tests.nursery.fake_guest import FakeComponent, FakeLoader
-from airssys.system import open_system
 
 
 class Worker:
@@ -107,11 +108,14 @@ async def test_the_surrounding_scope_is_cancelled(autojump_clock):
 
 async def test_a_sibling_of_the_surrounding_nursery_crashes():
     log = []
+
+    async def fail():
+        raise OSError
+
     with pytest.raises(ExceptionGroup) as caught:
-        async with trio.open_nursery() as nursery:
-            async with running(*workers(log)):
-                nursery.start_soon(lambda: 1 / 0)  # not async: a TypeError
-                await trio.sleep(math.inf)
+        async with trio.open_nursery() as nursery, running(*workers(log)):
+            nursery.start_soon(fail)
+            await trio.sleep(math.inf)
     assert len(caught.value.exceptions) == 1
     assert log == IN_ORDER
 
@@ -277,9 +281,9 @@ async def test_without_components_no_engine_is_opened():
 
 async def test_closing_closes_guests_before_the_engine():
     loader = FakeLoader(components={ARTIFACT: FakeComponent()})
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="the body's own"):
         async with running(component("c"), loader=loader):
-            raise OSError
+            raise OSError("the body's own")
     assert loader.components[ARTIFACT].open_guests == 0
 
 

@@ -4,9 +4,10 @@ The life opens a system, has messages handled, an actor and a guest crash and co
 and closes. Whatever step the fault strikes at, everything is given back, in order.
 """
 
-import os
 import signal
 import threading
+from contextlib import suppress
+from pathlib import Path
 
 import attrs
 import pytest
@@ -87,10 +88,8 @@ class Life:
         self.is_done = True
 
     async def try_asking(self, system, name, word):
-        try:
+        with suppress(CalleeFailed, TargetNotFound, DeliveryFailed):
             await system.ask(name, word)
-        except (CalleeFailed, TargetNotFound, DeliveryFailed):
-            pass
 
     def assert_nothing_is_left(self):
         assert self.alive == []
@@ -149,7 +148,7 @@ def test_a_fault_at_every_step(make_fault):
 
 
 def count_resources():
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
     return descriptors, threading.active_count()
 
 

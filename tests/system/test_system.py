@@ -24,10 +24,10 @@ async def test_messages_from_outside_say_so():
 
 async def test_targets_are_names_or_identities():
     async with running(python("who", tell_who)) as (system, _):
-        id = ComponentId.parse("who")
-        assert system.find("who") == system.find(id) == id
+        who = ComponentId.parse("who")
+        assert system.find("who") == system.find(who) == who
         assert system.find("nobody") is None
-        assert await system.ask(id, b"") is not None
+        assert await system.ask(who, b"") is not None
         with pytest.raises(ValueError, match="is no identity"):
             system.tell("a/b", b"")
 
