@@ -9,7 +9,7 @@ in which order is the business of `_fiber`.
 from __future__ import annotations
 
 import ctypes
-from ctypes import CFUNCTYPE, c_bool, c_size_t, c_uint64, c_void_p
+from ctypes import CFUNCTYPE, PYFUNCTYPE, c_bool, c_size_t, c_uint64, c_void_p
 from typing import Any, Final
 
 from wasmtime import _bindings, _ffi
@@ -60,6 +60,15 @@ def _bind(name: str) -> Any:
     return CFUNCTYPE(*PROTOTYPES[name])((name, _ffi.dll))
 
 
+def _bind_short(name: str) -> Any:
+    """Bind a function that only sets or reads a field.
+
+    It keeps the interpreter lock: giving it away and taking it back would cost more
+    than the function.
+    """
+    return PYFUNCTYPE(*PROTOTYPES[name])((name, _ffi.dll))
+
+
 byte_vec_delete = _bind("wasm_byte_vec_delete")
 future_delete = _bind("wasmtime_call_future_delete")
 future_poll = _bind("wasmtime_call_future_poll")
@@ -68,7 +77,7 @@ component_delete = _bind("wasmtime_component_delete")
 component_get_export_index = _bind("wasmtime_component_get_export_index")
 export_index_delete = _bind("wasmtime_component_export_index_delete")
 func_call_async = _bind("wasmtime_component_func_call_async")
-instance_get_func = _bind("wasmtime_component_instance_get_func")
+instance_get_func = _bind_short("wasmtime_component_instance_get_func")
 linker_new = _bind("wasmtime_component_linker_new")
 linker_root = _bind("wasmtime_component_linker_root")
 linker_delete = _bind("wasmtime_component_linker_delete")
@@ -90,8 +99,8 @@ context_epoch_deadline_yield = _bind(
     "wasmtime_context_epoch_deadline_async_yield_and_update"
 )
 context_get_fuel = _bind("wasmtime_context_get_fuel")
-context_set_epoch_deadline = _bind("wasmtime_context_set_epoch_deadline")
-context_set_fuel = _bind("wasmtime_context_set_fuel")
+context_set_epoch_deadline = _bind_short("wasmtime_context_set_epoch_deadline")
+context_set_fuel = _bind_short("wasmtime_context_set_fuel")
 engine_increment_epoch = _bind("wasmtime_engine_increment_epoch")
 error_delete = _bind("wasmtime_error_delete")
 error_message = _bind("wasmtime_error_message")
