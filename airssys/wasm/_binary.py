@@ -1,0 +1,203 @@
+"""Reads WebAssembly binaries: numbers, names, sections, and what core modules define.
+
+It reads only what counting takes; sections about other things, code above all, are
+passed over by their size. The bytes are not trusted: every read is checked against the
+end of what is being read, numbers have a longest form, and the lists that are read must
+fill their section. But what is wrong and does not matter here is not found.
+
+The source is chapter 5 of the core specification.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MODULE = b"\0asm\x01\0\0\0"
+_END = 0x0B
+_HAS_INITIAL = 0x40
+"""Begins a table whose elements are not null at first."""
+_PAGE = 16
+"""The size of a page of memory as a power of two: 64 KiB."""
+
+
+class Unreadable(ValueError):
+    """These bytes are not a component that can be read; says why and where."""
+
+
+@final
+class Reader:
+    """A position in `data` that moves forward, up to `end`; offsets are in bytes."""
+
+    __slots__ = ("_at", "_data", "_end")
+
+    def __init__(self, data: bytes, at: int = 0, end: int | None = None) -> None:
+        self._data = data
+        self._at = at
+        self._end = len(data) if end is None else end
+
+    def error(self, problem: str) -> Unreadable:
+        """Make the error to raise here."""
+        return Unreadable(f"{problem}, before byte {self._at}")
+
+    def byte(self) -> int:
+        """Read one byte.
+
+        Raises:
+            Unreadable: at the end; so do all other methods.
+        """
+        at = self._at
+        if at >= self._end:
+            raise self.error("it ends too early")
+        self._at = at + 1
+        return self._data[at]
+
+    def take(self, size: int) -> bytes:
+        """Read `size` bytes."""
+        start = self._at
+        self.skip(size)
+        return self._data[start : self._at]
+
+    def skip(self, size: int) -> None:
+        """Pass over `size` bytes."""
+        if size > self._end - self._at:
+            raise self.error(f"it ends too early: {size} more bytes were announced")
+        self._at += size
+
+    def number(self, bits: int = 32) -> int:
+        """Read an unsigned LEB128 number of up to `bits` bits.
+
+        It reads as far as a signed one goes too, whose value is then meaningless.
+        """
+        value = 0
+        for shift in range(0, bits, 7):
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            if not byte & 0x80:
+                return value
+        raise self.error(f"a number has more than {bits} bits")
+
+    def skip_name(self) -> None:
+        """Pass over a name: its size, then so many bytes."""
+        self.skip(self.number())
+
+    def sections(self) -> Iterator[tuple[int, Reader]]:
+        """Yield the id and the content of each section, up to the end."""
+        while self._at < self._end:
+            section = self.byte()
+            size = self.number()
+            start = self._at
+            self.skip(size)
+            yield section, Reader(self._data, start, self._at)
+
+    def finish(self) -> None:
+        """Check that everything was read."""
+        if self._at != self._end:
+            raise self.error(f"{self._end - self._at} bytes too many in a section")
+
+
+@final
+@attrs.frozen
+class Range:
+    """How large a memory (in bytes) or a table (in elements) can be."""
+
+    minimum: int
+    maximum: int | None
+    """None where the component states none."""
+
+
+@final
+@attrs.frozen
+class CoreModule:
+    """A core module: what each of its instances creates."""
+
+    memories: tuple[Range, ...]
+    tables: tuple[Range, ...]
+    functions: int
+
+
+def read_core_module(reader: Reader) -> CoreModule:
+    """Read a core module, which must fill the reader.
+
+    Raises:
+        Unreadable: It is not one, or has a memory or table of a kind unknown here.
+    """
+    if reader.take(len(_MODULE)) != _MODULE:
+        raise reader.error("this is not a core module that we know")
+    memories: list[Range] = []
+    tables: list[Range] = []
+    functions = 0
+    for section, body in reader.sections():
+        match section:
+            case 3:
+                functions += body.number()
+            case 4:
+                tables += [_read_table(body) for _ in range(body.number())]
+                body.finish()
+            case 5:
+                memories += [_read_memory(body) for _ in range(body.number())]
+                body.finish()
+            case _:
+                pass  # creates neither
+    return CoreModule(tuple(memories), tuple(tables), functions)
+
+
+def _read_memory(reader: Reader) -> Range:
+    flags = reader.byte()
+    if flags & ~0b1111:
+        raise reader.error("a memory is of a kind that we do not know")
+    pages = _read_limits(reader, flags)
+    exponent = reader.number() if flags & 0b1000 else _PAGE
+    if exponent > _PAGE:
+        raise reader.error("a memory has pages of more than 64 KiB")
+    return Range(
+        pages.minimum << exponent,
+        None if pages.maximum is None else pages.maximum << exponent,
+    )
+
+
+def _read_table(reader: Reader) -> Range:
+    kind = reader.byte()
+    has_initial = kind == _HAS_INITIAL
+    if has_initial:
+        if reader.byte():
+            raise reader.error("a table is of a kind that we do not know")
+        kind = reader.byte()
+    _skip_reference_type(reader, kind)
+    flags = reader.byte()
+    if flags & ~0b111:
+        raise reader.error("a table is of a kind that we do not know")
+    elements = _read_limits(reader, flags)
+    if has_initial:
+        _skip_reference(reader)
+    return elements
+
+
+def _read_limits(reader: Reader, flags: int) -> Range:
+    """Read minimum and maximum: flag 1 says there is a maximum, 4 that they are long."""
+    bits = 64 if flags & 0b100 else 32
+    minimum = reader.number(bits)
+    maximum = reader.number(bits) if flags & 0b001 else None
+    if maximum is not None and maximum < minimum:
+        raise reader.error("a maximum is less than its minimum")
+    return Range(minimum, maximum)
+
+
+def _skip_reference_type(reader: Reader, kind: int) -> None:
+    if kind in {0x63, 0x64}:  # (ref null? heap-type), else an abbreviation of it
+        reader.number(64)
+    elif kind not in range(0x68, 0x76):
+        raise reader.error("a table has elements of a type that we do not know")
+
+
+def _skip_reference(reader: Reader) -> None:
+    """Pass over a constant expression that yields a reference."""
+    if reader.byte() not in {0x23, 0xD0, 0xD2}:  # global.get, ref.null, ref.func
+        raise reader.error("a table is filled with what only garbage collection has")
+    reader.number(64)
+    if reader.byte() != _END:
+        raise reader.error("the first value of a table's elements does not end")

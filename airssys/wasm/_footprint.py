@@ -1,0 +1,344 @@
+"""Counts the memories and tables of a component, and shares a limit out among them.
+
+The theory. wasmtime limits each memory by itself, with one number for all memories of a
+store, and so it does with tables. Our promise is about their sum. So we count, before
+anything runs, what instantiating the component will create, and compute from it the one
+number that keeps the sum within the promise (`fair_cap`). The engine gets the counts as
+limits too: had we counted too few, it would refuse the component.
+
+Counting is exact because it follows what the engine does: each instantiation of a core
+module creates the memories and tables which that module defines, and nothing else does.
+What a module imports was created by another one. Which module is instantiated can be
+read from the file, unless it comes from outside; that is refused.
+
+What is *not* a memory to the engine's count is the heap of garbage-collected objects,
+exceptions among them. It obeys the same number, so it would double the promise: the
+promise holds for engines with `wasm_gc` and `wasm_exceptions` off.
+
+The format is `design/mvp/Binary.md` of WebAssembly/component-model, with the names that
+have options which wasmtime 48 reads besides.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, TypeAlias, final
+
+import attrs
+
+from ._binary import CoreModule, Range, Reader, Unreadable, read_core_module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+_COMPONENT = b"\0asm\x0d\0\x01\0"
+
+_DEEPEST = 100
+"""Components inside components, so that reading them cannot exhaust the stack."""
+_MOST = 10_000
+"""Instances, memories, tables: as many as wasmtime allows in a store by default."""
+
+
+@final
+@attrs.frozen
+class Footprint:
+    """What one instance of a component consists of."""
+
+    memories: tuple[Range, ...]
+    """In bytes; each as often as it will be created."""
+    tables: tuple[Range, ...]
+    """In elements; each as often as it will be created."""
+    core_instances: int
+    """Instantiations of core modules; the engine adds adapters between components."""
+    functions: int
+    """Functions in the file: each core module counts once, instantiated or not."""
+
+
+def footprint(code: bytes) -> Footprint:
+    """Count what instantiating a component creates.
+
+    It does not validate the component: that is the engine's part. Bytes that no engine
+    accepts have either some footprint or none.
+
+    Args:
+        code: The component in its binary format.
+
+    Returns:
+        The memories and tables in the order in which they are created.
+
+    Raises:
+        Unreadable: These bytes are not a component; or it has a part that cannot be
+            counted, because it instantiates what it imports or takes from an instance,
+            or is of a later format; or it is beyond what wasmtime runs by default.
+    """
+    root = _read_component(Reader(code), None)
+    memories: list[Range] = []
+    tables: list[Range] = []
+    core_instances = 0
+    for module in _instantiations(root):
+        memories += module.memories
+        tables += module.tables
+        core_instances += 1
+        if max(len(memories), len(tables)) > _MOST:
+            raise Unreadable(f"it has more than {_MOST} memories or tables")
+    return Footprint(tuple(memories), tuple(tables), core_instances, root.functions)
+
+
+def fair_cap(total: int, ranges: Sequence[Range]) -> int | None:
+    """Find the largest limit for each that keeps the sum of all within `total`.
+
+    The theory is that of water filling: let all vessels fill to the same level; those
+    that are full (at their maximum) leave the rest to the others. With one that can
+    grow and no others, it may have everything. Several that can grow without a maximum
+    get equal shares, and one cannot have what another leaves unused: that is the price
+    of a sum that cannot be exceeded, whatever the component does. The author of a
+    component gets out of it by declaring a maximum for its small memories.
+
+    Args:
+        total: The limit for the sum; 0 or more.
+        ranges: What shares it, in the same unit.
+
+    Returns:
+        The limit for each, at least its minimum for every range and at most `total`;
+        None if there is none, even where the sum of the minimums is within `total`: a
+        large minimum needs a large limit, which the others would have too.
+
+    Example:
+        >>> fair_cap(100, [Range(1, 10), Range(1, None), Range(1, None)])
+        45
+        >>> fair_cap(100, [Range(60, 60), Range(1, None)]) is None
+        True
+        >>> fair_cap(100, [Range(60, 60), Range(1, 40)])
+        100
+    """
+    level = _level(total, ranges)
+    return level if all(one.minimum <= level for one in ranges) else None
+
+
+def _level(total: int, ranges: Sequence[Range]) -> int:
+    maximums = sorted(one.maximum for one in ranges if one.maximum is not None)
+    left = total
+    for filled, maximum in enumerate(maximums):
+        share = left // (len(ranges) - filled)
+        if share < maximum:
+            return share
+        left -= maximum
+    growing = len(ranges) - len(maximums)
+    return left // growing if growing else total
+
+
+@final
+class _Sort(enum.Enum):
+    """What an index counts."""
+
+    CORE = 0x00
+    """Of the core sorts all but modules."""
+    FUNCTION = 0x01
+    VALUE = 0x02
+    TYPE = 0x03
+    COMPONENT = 0x04
+    INSTANCE = 0x05
+    MODULE = 0x11
+
+
+@final
+@attrs.define(eq=False)
+class _Component:
+    """A component: what each of its instances instantiates."""
+
+    outer: _Component | None
+    depth: int
+    known: dict[_Sort, list[_Definition]] = attrs.Factory(
+        lambda: {_Sort.MODULE: [], _Sort.COMPONENT: []}
+    )
+    """By index; other sorts do not matter here."""
+    instantiates: list[_Definition] = attrs.Factory(list)
+    functions: int = 0
+    """Its own and those of the components in it."""
+
+    def define(self, sort: _Sort, definition: _Definition) -> None:
+        """Give a definition the next index of its sort."""
+        if sort in self.known:
+            self.known[sort].append(definition)
+
+    def find(self, sort: _Sort, index: int) -> _Definition:
+        """Look up an index; what is neither module nor component is None."""
+        known = self.known.get(sort)
+        if known is None:
+            return None
+        if index >= len(known):
+            raise Unreadable(f"there is no {sort.name.lower()} {index} in a component")
+        return known[index]
+
+    def instantiate(self, sort: _Sort, index: int) -> None:
+        """Note that each instance of this component instantiates that definition."""
+        self.instantiates.append(self.find(sort, index))
+
+    def outward(self, steps: int) -> _Component:
+        """Return this one for 0, the one around it for 1, and so on."""
+        found: _Component = self
+        for _ in range(steps):
+            if found.outer is None:
+                raise Unreadable(f"no {steps} components are around one that says so")
+            found = found.outer
+        return found
+
+
+_Definition: TypeAlias = CoreModule | _Component | None
+"""None is a module or component that is known only when it is linked."""
+
+
+def _read_component(reader: Reader, outer: _Component | None) -> _Component:
+    if reader.take(len(_COMPONENT)) != _COMPONENT:
+        raise reader.error("this is not a component in the binary format that we know")
+    component = _Component(outer, 0 if outer is None else outer.depth + 1)
+    if component.depth > _DEEPEST:
+        raise reader.error(f"more than {_DEEPEST} components are inside each other")
+    for section, body in reader.sections():
+        _read_section(section, body, component)
+    return component
+
+
+def _read_section(section: int, body: Reader, component: _Component) -> None:
+    match section:
+        case 1:
+            module = read_core_module(body)
+            component.functions += module.functions
+            component.define(_Sort.MODULE, module)
+        case 4:
+            inner = _read_component(body, component)
+            component.functions += inner.functions
+            component.define(_Sort.COMPONENT, inner)
+        case 0 | 3 | 7 | 8 | 9:  # custom, core types, types, canonical functions, start
+            pass
+        case _:
+            read_item = _ITEMS.get(section)
+            if read_item is None:
+                raise body.error(f"a component has a section {section}")
+            for _ in range(body.number()):
+                read_item(body, component)
+            body.finish()
+
+
+def _read_core_instance(reader: Reader, component: _Component) -> None:
+    is_made_of_others = _read_flag(reader)
+    if not is_made_of_others:
+        component.instantiate(_Sort.MODULE, reader.number())
+    for _ in range(reader.number()):
+        reader.skip_name()
+        reader.byte()
+        reader.number()
+
+
+def _read_instance(reader: Reader, component: _Component) -> None:
+    is_made_of_others = _read_flag(reader)
+    if not is_made_of_others:
+        component.instantiate(_Sort.COMPONENT, reader.number())
+    skip_name = _skip_external_name if is_made_of_others else Reader.skip_name
+    for _ in range(reader.number()):
+        skip_name(reader)
+        _read_sort(reader)
+        reader.number()
+
+
+def _read_alias(reader: Reader, component: _Component) -> None:
+    sort = _read_sort(reader)
+    match reader.byte():
+        case 0x00 | 0x01:  # an export of an instance, of a core instance
+            reader.number()
+            reader.skip_name()
+            component.define(sort, None)
+        case 0x02:  # of a component around this one
+            around = component.outward(reader.number())
+            component.define(sort, around.find(sort, reader.number()))
+        case _:
+            raise reader.error("an alias is of a kind that we do not know")
+
+
+def _read_import(reader: Reader, component: _Component) -> None:
+    _skip_external_name(reader)
+    component.define(_read_description(reader), None)
+
+
+def _read_export(reader: Reader, component: _Component) -> None:
+    """Read an export: it gives what it exports one more index."""
+    _skip_external_name(reader)
+    sort = _read_sort(reader)
+    component.define(sort, component.find(sort, reader.number()))
+    if _read_flag(reader):
+        _read_description(reader)
+
+
+_ITEMS: dict[int, Callable[[Reader, _Component], None]] = {
+    2: _read_core_instance,
+    5: _read_instance,
+    6: _read_alias,
+    10: _read_import,
+    11: _read_export,
+}
+"""How one item of a section is read, for the sections that are lists of them."""
+
+
+def _read_flag(reader: Reader) -> bool:
+    flag = reader.byte()
+    if flag > 1:
+        raise reader.error(f"{flag:#04x} stands where 0 or 1 must stand")
+    return bool(flag)
+
+
+def _read_sort(reader: Reader) -> _Sort:
+    sort = reader.byte()
+    if sort == _Sort.CORE.value:
+        is_module = reader.byte() == _Sort.MODULE.value
+        return _Sort.MODULE if is_module else _Sort.CORE
+    if sort > _Sort.INSTANCE.value:
+        raise reader.error(f"{sort:#04x} is not a sort of definition that we know")
+    return _Sort(sort)
+
+
+def _read_description(reader: Reader) -> _Sort:
+    """Read what an import or export is: its sort and the index of its type."""
+    sort = _read_sort(reader)
+    if sort in {_Sort.CORE, _Sort.VALUE}:
+        raise reader.error("it imports or exports what no component can yet")
+    # A type is equal to an index (0), or a fresh resource (1), which has none.
+    if sort is not _Sort.TYPE or not _read_flag(reader):
+        reader.number()
+    return sort
+
+
+def _skip_external_name(reader: Reader) -> None:
+    match reader.byte():
+        case 0x00 | 0x01:
+            reader.skip_name()
+        case 0x02:  # followed by options, each a kind and a text
+            reader.skip_name()
+            for _ in range(reader.number()):
+                reader.byte()
+                reader.skip_name()
+        case _:
+            raise reader.error("a name is of a kind that we do not know")
+
+
+def _instantiations(root: _Component) -> Iterator[CoreModule]:
+    """Yield the core modules that an instance consists of, in their order.
+
+    A chain of components, each instantiating the next one twice, is exponentially many
+    instances: so there is a limit. What waits is never longer than the file, because
+    the instances inside a component are followed before those beside it.
+    """
+    waiting: list[_Definition] = [root]
+    for _ in range(_MOST):
+        match waiting.pop():
+            case _Component() as component:
+                waiting.extend(reversed(component.instantiates))
+            case CoreModule() as module:
+                yield module
+            case None:
+                raise Unreadable(
+                    "it instantiates a core module or component that it imports, or "
+                    "takes from an instance: what that creates cannot be counted"
+                )
+        if not waiting:
+            return
+    raise Unreadable(f"it has more than {_MOST} instances")
