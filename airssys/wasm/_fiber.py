@@ -124,20 +124,21 @@ class Store:
         self, number: int, marshaller: Marshaller, frame: Frame, *, owner: object
     ) -> Call:
         """Begin to call a function; the frame is the call's from now on."""
-        self._check_idle()
-        slots, opened = self.slots, self._open
-        context = opened.context
-        c.context_set_epoch_deadline(context, 1)
-        opened.keep = frame
-        opened.future = c.func_call_async(
-            slots + FUNCTIONS + number * c.FUNC_SIZE,
-            context,
-            frame.fixed.base,
-            marshaller.count,
-            slots + RESULT,
-            marshaller.result_count,
-            slots + ERROR,
-        )
+        with self.entered():
+            self._check_idle()
+            slots, opened = self.slots, self._open
+            context = opened.context
+            c.context_set_epoch_deadline(context, 1)
+            opened.keep = frame
+            opened.future = c.func_call_async(
+                slots + FUNCTIONS + number * c.FUNC_SIZE,
+                context,
+                frame.fixed.base,
+                marshaller.count,
+                slots + RESULT,
+                marshaller.result_count,
+                slots + ERROR,
+            )
         call = self._begun(owner)
         call.lent = (marshaller, frame)
         return call

@@ -79,6 +79,8 @@ class Instance:
         self._store = Store(runtime.engine)
         runtime.maps.take()
         self._call: Call | None = None
+        self._is_beginning = False
+        """Waits for a worker that begins a call."""
         self._spent: GuestFailed | None = None
         self._conduct = Conduct(runtime.turns.tick)
         self._proven = False
@@ -178,7 +180,11 @@ class Instance:
         if size > self._runtime.settings.thread_payload_bytes:
             self._conduct.send_to_worker()
             begin = partial(self._begin, name, marshaller, values, owner)
-            await self._turns.in_worker(begin)
+            self._is_beginning = True
+            try:
+                await self._turns.in_worker(begin)
+            finally:
+                self._is_beginning = False
         else:
             self._begin(name, marshaller, values, owner)
         result = await self._finish(name, marshaller, deadline)
@@ -379,7 +385,7 @@ class Instance:
     def _check_idle(self) -> None:
         if self._spent is not None:
             raise GuestSpent(str(self._spent))
-        if self._call is not None:
+        if self._call is not None or self._is_beginning:
             raise EngineMisused("this instance is in the middle of a call")
 
     def _stopped(self, reason: TrapReason, phase: str, text: str) -> GuestTrapped:
