@@ -1,5 +1,7 @@
 """Telling and sending: gates, names, room, order; and messages given up."""
 
+import math
+
 import pytest
 import trio
 from trio.testing import assert_checkpoints, wait_all_tasks_blocked
@@ -285,3 +287,22 @@ def test_a_dead_letter_is_told_to_observers(world, names):
     a, b, *_ = names
     world.broker.dead_letter(world.letter(a, b, b"12345"), "nobody cared")
     assert world.events == [DeadLetter(a, b, 5, "nobody cared")]
+
+
+async def test_no_keyboard_interrupt_falls_into_a_delivery(world, names, nursery):
+    a, b, *_ = names
+    protected = []
+    world.gates.append(
+        lambda _: protected.append(trio.lowlevel.currently_ki_protected())
+    )
+    assert not trio.lowlevel.currently_ki_protected()
+    mailbox = world.open(a, 1)
+    world.broker.tell(world.letter(a, b))
+    mailbox.take_nowait()
+    mailbox.release()
+    await world.broker.send(world.letter(a, b))
+    nursery.start_soon(lambda: world.ask(a, b, timeout=math.inf))
+    await wait_all_tasks_blocked()
+    mailbox.take_nowait()
+    assert protected == [True] * 4
+    world.remove(a)
