@@ -15,6 +15,9 @@ from ._callbacks import Callbacks, Notebook
 from ._ledger import Ledger
 from ._ticker import Ticker
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def _configure(settings: EngineSettings) -> wasmtime.Config:
     """Turn checked settings into wasmtime's own.
@@ -24,11 +27,15 @@ def _configure(settings: EngineSettings) -> wasmtime.Config:
     may call `faulthandler.enable()` at any time, which takes the signals away from
     wasmtime: a trap would then be a crash. Component-model async is off because a
     guest makes one call at a time, and calls are 20 % cheaper without it.
+    Garbage-collected objects and exceptions live in a heap that obeys the limit of one
+    memory and is counted as none; without them the sum over all memories is the whole.
     """
     config = wasmtime.Config()
     config.consume_fuel = True
     config.epoch_interruption = True
     config.wasm_component_model = True
+    config.wasm_gc = False
+    config.wasm_exceptions = False
     config.max_wasm_stack = settings.guest_stack_bytes
     pointer = c.address_of(config.ptr())
     c.config_async_stack_size_set(pointer, settings.fiber_stack_bytes)
@@ -36,6 +43,18 @@ def _configure(settings: EngineSettings) -> wasmtime.Config:
     c.config_component_model_async_set(pointer, False)  # noqa: FBT003  # as above
     c.config_concurrency_support_set(pointer, False)  # noqa: FBT003  # as above
     return config
+
+
+def _ticking(engine: wasmtime.Engine) -> Callable[[], None]:
+    """Make the function that a ticker calls; it keeps `engine` alive.
+
+    An engine that is garbage cannot wait for its ticker, which may be about to tick.
+    """
+
+    def tick() -> None:
+        c.engine_increment_epoch(c.address_of(engine.ptr()))
+
+    return tick
 
 
 @final
@@ -52,11 +71,9 @@ class Engine:
         self.polling: dict[int, Notebook] = {}
         """The calls that are inside a poll now, by the context of their store."""
         self.callbacks = Callbacks(self.polling, self.ledger.inside)
-        self.pointer = pointer = c.address_of(self.wasmtime.ptr())
+        self.pointer = c.address_of(self.wasmtime.ptr())
         """The address of wasmtime's engine."""
-        self.ticker = Ticker(
-            settings.tick, lambda: c.engine_increment_epoch(pointer), self.polling
-        )
+        self.ticker = Ticker(settings.tick, _ticking(self.wasmtime), self.polling)
         self._closed = False
 
     @property
