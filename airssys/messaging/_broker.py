@@ -210,7 +210,7 @@ class Broker:
         if envelope.reply is not None:
             envelope.reply.fail(CalleeFailed(envelope.target, why))
 
-    async def run(
+    async def run(  # noqa: ASYNC128  # serve() calls it
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """End asks whose time is up; to be started before the actors, and cancelled last.

@@ -304,5 +304,6 @@ async def test_no_keyboard_interrupt_falls_into_a_delivery(world, names, nursery
     nursery.start_soon(lambda: world.ask(a, b, timeout=math.inf))
     await wait_all_tasks_blocked()
     mailbox.take_nowait()
+    mailbox.release()
+    mailbox.take_nowait().reply.answer(b"")
     assert protected == [True] * 4
-    world.remove(a)

@@ -141,13 +141,10 @@ async def test_a_wait_that_timed_out_is_no_part_of_a_circle(
     assert await served.ask(a, b, b"x") == b"x"
 
 
-async def test_telling_never_waits_and_so_is_never_part_of_a_circle(
-    served, names, nursery
-):
+def test_telling_never_waits_and_so_is_never_part_of_a_circle(world, names):
     a, b, *_ = names
-    served.open(a)
-    served.open(b)
-    nursery.start_soon(served.broker.send, served.letter(b, a))
-    served.broker.tell(served.letter(a, b))
-    served.broker.tell(served.letter(a, a))
-    served.assert_at_rest()
+    world.open(a)
+    world.open(b)
+    for target, sender in ((a, b), (b, a), (a, a)):
+        world.broker.tell(world.letter(target, sender))
+    world.assert_at_rest()
