@@ -34,6 +34,8 @@ class Puppet:
     stop_error: BaseException | None = None
     ignores_cancel_for: float = 0
     kill_error: BaseException | None = None
+    swallows_cancel: bool = False
+    is_protected: bool = False
     _told: trio.Event = attrs.Factory(trio.Event)
     _error: BaseException | None = None
     asked: bool = False
@@ -41,6 +43,7 @@ class Puppet:
     async def run(self, ready):
         self.stage.log.append(f"start {self.name}")
         self.stage.alive.append(self)
+        self.is_protected = trio.lowlevel.currently_ki_protected()
         try:
             await trio.sleep(self.start_seconds)
             if self.start_error is not None:
@@ -53,6 +56,8 @@ class Puppet:
             if self.stop_error is not None:
                 raise self.stop_error
         except trio.Cancelled:
+            if self.swallows_cancel:
+                return
             if self.kill_error is not None:
                 raise self.kill_error from None
             raise

@@ -196,7 +196,7 @@ async def test_a_deadline_does_not_outlive_its_message(autojump_clock):
     async with running(python("c", Counter)) as (system, watch):
         with trio.move_on_after(1):
             await system.ask("c", b"wait", timeout=500)
-        await trio.sleep(150)
+        await trio.sleep(450)
         system.tell("c", b"wait")
         await trio.sleep(500)
         assert await system.ask("c", b"") == b"3"
@@ -334,3 +334,28 @@ async def test_a_scope_in_a_handler_and_its_deadline_do_not_mix(autojump_clock):
 
     async with running(python("p", patient)) as (system, _):
         assert await system.ask("p", b"", timeout=5) == b"done"
+
+
+async def test_a_handler_that_outlasts_its_deadline_spoils_no_other(autojump_clock):
+    handled = []
+
+    async def stubborn(context, envelope):
+        with trio.CancelScope(shield=envelope.payload == b"1"):
+            await trio.sleep(5)
+        handled.append(envelope.payload)
+
+    async with running(python("s", stubborn)) as (system, watch):
+        with trio.move_on_after(0.1):
+            await system.ask("s", b"1", timeout=1)
+        system.tell("s", b"2")
+        await trio.sleep(20)
+        assert handled == [b"1", b"2"]
+        assert watch.of(MessageFailed) == []
+
+
+async def test_only_the_code_of_an_actor_can_be_interrupted():
+    async def look(context, envelope):
+        return str(trio.lowlevel.currently_ki_protected()).encode()
+
+    async with running(python("look", look)) as (system, _):
+        assert await system.ask("look", b"") == b"False"

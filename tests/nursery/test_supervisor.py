@@ -108,6 +108,7 @@ async def test_rule_22_a_temporary_child_that_ends_while_others_start(autojump_c
         await trio.sleep(1)
         await stage.crash("a")
         await stage.ready.wait()
+        assert "start c" in stage.log
         assert [slot.name for slot in stage.supervisor.slots] == [
             "local/b/0",
             "local/c/0",
@@ -425,6 +426,26 @@ async def test_an_escape_while_stopping_still_stops_the_rest_in_order(autojump_c
         await stage.root.stop(99)
         assert stage.root.escapee is escapee
         assert stage.log[-3:-1] == ["end a", "vacate a"]
+
+
+async def test_an_escape_while_giving_up_takes_over(autojump_clock):
+    escapee = KeyboardInterrupt()
+    spec = group(worker("a"), worker("b"), restarts=0)
+    async with acting(spec, {"a": [{"stop_error": escapee}]}) as stage:
+        await stage.crash("b")
+        assert stage.root.escapee is escapee
+
+
+async def test_a_child_that_was_killed_and_yet_returned_was_not_cut_off(autojump_clock):
+    spec = group(worker("a", shutdown=BRUTAL_KILL))
+    async with acting(spec, {"a": [{"swallows_cancel": True}]}) as stage:
+        await stage.root.stop(99)
+        assert stage.exits() == [("local/a/0", "shutdown", True)]
+
+
+async def test_a_child_is_protected_from_keyboard_interrupts(autojump_clock):
+    async with acting(group(worker("a"))) as stage:
+        assert stage.puppets["a"].is_protected
 
 
 async def test_an_escape_from_a_killed_child_leaves_the_tree(autojump_clock):

@@ -299,3 +299,37 @@ async def test_messages_after_the_end_are_refused():
         pass
     with pytest.raises(Exception, match="no actor is called"):
         system.tell("a", b"")
+
+
+async def test_messages_get_through_until_the_last_actor_has_stopped(autojump_clock):
+    answers = []
+
+    class Farewell:
+        async def handle(self, context, envelope):
+            return b"goodbye"
+
+        async def stopped(self, context):
+            if context.self_id.name == "b":
+                answers.append(await context.ask("a", b"", timeout=3))
+
+    with trio.move_on_after(1):
+        async with running(python("a", Farewell), python("b", Farewell)):
+            await trio.sleep(math.inf)
+    assert answers == [b"goodbye"]
+
+
+async def test_opening_and_closing_cannot_be_interrupted_halfway():
+    protected = []
+
+    class Loader(FakeLoader):
+        async def __aenter__(self):
+            protected.append(trio.lowlevel.currently_ki_protected())
+            return await super().__aenter__()
+
+        async def __aexit__(self, *exc):
+            protected.append(trio.lowlevel.currently_ki_protected())
+            await super().__aexit__(*exc)
+
+    async with running(component("c"), loader=Loader()):
+        pass
+    assert protected == [True, True]
