@@ -1,0 +1,53 @@
+"""What may never happen: a signal, a hang, or memory of C that nobody gives back.
+
+Each scenario runs in a process of its own, because there is nothing to assert after a
+crash. A script says what it tries next, so that its last words name the culprit.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).with_name("torture")
+
+
+def torture(script, *arguments, status=0, flags=(), timeout=60):
+    """Run a script to its end and return what it printed."""
+    path = os.pathsep.join(filter(None, [str(SCRIPTS), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, *flags, str(SCRIPTS / f"{script}.py"), *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired as hung:
+        pytest.fail(f"hung: {hung.stdout!r}\n{hung.stderr!r}"[-4000:])
+    story = f"{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
+    assert done.returncode == status, f"status {done.returncode}\n{story}"
+    assert "Exception ignored" not in done.stderr, story
+    if status == 0:
+        assert done.stdout.endswith("survived\n"), story
+    return done
+
+
+def test_references_dropped_in_every_order_at_every_suspension_point():
+    torture("closing_order")
+
+
+@pytest.mark.parametrize("scenario", ["in_trio", "by_hand", "at_each_step"])
+def test_callbacks_raise_every_kind_of_exception(scenario):
+    torture("callbacks_raise", scenario)
+
+
+def test_sigint_at_each_step_of_each_callback_ends_as_keyboard_interrupt():
+    torture("interrupts", "each-step")
+
+
+def test_sigint_at_random_moments_ends_as_keyboard_interrupt():
+    torture("interrupts", "at-random", "30")

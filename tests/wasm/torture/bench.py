@@ -1,0 +1,341 @@
+"""What the torture scripts share: guests brought to a known point, by hand or in Trio.
+
+The scripts run in processes of their own, because what goes wrong here ends a process.
+"""
+
+import contextlib
+import functools
+import gc
+import sys
+import warnings
+from pathlib import Path
+
+import trio
+from wasmtime.component import Component as Compiled
+
+from airssys.contracts import (
+    Artifact,
+    ComponentConfig,
+    ComponentId,
+    EngineSettings,
+    Envelope,
+    Limits,
+    Timestamp,
+)
+from airssys.wasm import _runtime
+from airssys.wasm._component_loader import Loader
+from airssys.wasm._fiber import CallbackFailed, Store, WasmtimeFailed
+from airssys.wasm._lifecycle import config_value, message_value
+from airssys.wasm._runtime import Runtime
+from airssys.wasm._wit_types import Budget, Ok
+from airssys.wasm._world import EXPORTS
+
+GUESTS = Path(__file__).resolve().parents[2] / "guests"
+NUMBERS = {name: number for number, name in enumerate(EXPORTS)}
+MOST = 10**8
+TARGET = b"test/bob/0"
+
+# Hundreds of engines are made here; what does not belong to one is made only once.
+_runtime.host_functions = functools.cache(_runtime.host_functions)
+_runtime.Marshaller = functools.cache(_runtime.Marshaller)
+_serialized = {}
+
+
+def say(*words):
+    """Tell what is tried next at once, so that a crash shows which it was."""
+    sys.stdout.write(" ".join(words) + "\n")
+    sys.stdout.flush()
+
+
+def what_is_raised_by(function, *arguments):
+    try:
+        function(*arguments)
+    except BaseException as error:  # noqa: BLE001  # that is the point
+        return error
+    return None
+
+
+def run_scenarios(scenarios):
+    """Run those named on the command line, or all."""
+    wanted = sys.argv[1:] or list(scenarios)
+    for name in wanted:
+        say(name)
+        scenarios[name]()
+    say("survived")
+
+
+def source(name):
+    return Artifact.at(GUESTS / f"{name}.wat")
+
+
+def envelope(payload=b"", deadline=None):
+    sender, target = ComponentId.parse("a"), ComponentId.parse("b")
+    return Envelope(sender, target, payload, deadline=deadline)
+
+
+class Services:
+    """Answers what the guests of this package ask for."""
+
+    def __init__(self, asked=None):
+        self.asked = asked or (lambda: None)
+        """Called in each host function, in the middle of the guest's call."""
+
+    def self_id(self):
+        self.asked()
+        return ComponentId.parse("me")
+
+    def log(self, *_):
+        self.asked()
+
+    async def sleep(self, seconds):
+        self.asked()
+        await trio.sleep(seconds)
+
+    def current_time(self):
+        self.asked()
+        return Timestamp(1, 2)
+
+    def list_components(self):
+        self.asked()
+        return [ComponentId.parse("me")]
+
+    async def send(self, target, payload):
+        self.asked()
+        await trio.lowlevel.checkpoint()
+
+    async def ask(self, target, payload, timeout):
+        self.asked()
+        await trio.lowlevel.checkpoint()
+        return payload
+
+    async def broadcast(self, targets, payload):
+        self.asked()
+        await trio.lowlevel.checkpoint()
+
+    async def publish(self, topic, payload):
+        self.asked()
+        await trio.lowlevel.checkpoint()
+
+    def request(self, target, payload, timeout):
+        self.asked()
+        return "request-1"
+
+
+async def make(loader, name, config=None, services=None, **limits):
+    """Make an initialized guest."""
+    component = await loader.load(source(name))
+    guest = await component.instantiate(Limits(**limits), services or Services())
+    await guest.initialize(ComponentConfig(data=config))
+    return guest
+
+
+class Bench:
+    """One engine whose guests are driven by hand, without Trio."""
+
+    def __init__(self, tick=0.001):
+        self.runtime = Runtime(EngineSettings(tick=tick))
+        self.engine = self.runtime.engine
+        self.loader = Loader(self.runtime, None)
+        self.owner = object()
+
+    def component(self, name):
+        artifact = source(name)
+        if name not in _serialized:
+            compiled, footprint = self.loader._load(artifact)
+            _serialized[name] = compiled.serialize(), footprint
+        code, footprint = _serialized[name]
+        compiled = Compiled.deserialize(self.engine.wasmtime, code)
+        return self.loader._adopt(artifact, compiled, footprint)
+
+    def begin_instance(self, component):
+        """Begin to make an instance of a component in a store of its own."""
+        code, store = component.code, Store(self.engine)
+        found = code.footprint
+        store.limit(1 << 30, 1 << 20, len(found.memories), len(found.tables))
+        call = store.instantiate(self.runtime.linker, code.pointer, owner=self.owner)
+        return store, call
+
+    def store(self, component, config=None):
+        """Make an initialized guest."""
+        store, call = self.begin_instance(component)
+        self.drive(call)
+        call.close()
+        for name, number in NUMBERS.items():
+            store.find_function(number, component.code.exports[name])
+        value = config_value(ComponentConfig(data=config))
+        call = self.call(store, "initialize", value)
+        self.drive(call)
+        call.close()
+        return store
+
+    def call(self, store, name, *values):
+        marshaller = self.runtime.marshallers[name]
+        frame = marshaller.lower_params(values)
+        return store.call(NUMBERS[name], marshaller, frame, owner=self.owner)
+
+    def message(self, store, payload=b""):
+        return self.call(store, "handle-message", message_value(envelope(payload)))
+
+    def drive(self, call):
+        """Poll to the end, answering host calls with nothing."""
+        while not call.poll(self.owner):
+            if call.host_call is not None:
+                self.take_arguments(call)
+                self.answer(call)
+
+    def poll_until(self, call, reached):
+        while not reached(call):
+            assert not call.poll(self.owner), "the guest finished before"
+
+    def host_marshaller(self, call):
+        return self.runtime.functions[call.host_call.function].marshaller
+
+    def take_arguments(self, call):
+        return call.take_arguments(self.host_marshaller(call), Budget(MOST))
+
+    def answer(self, call, value=None):
+        call.answer(self.owner, self.host_marshaller(call), value)
+
+    def take_result(self, call, name="handle-message"):
+        return call.take_result(self.runtime.marshallers[name], Budget(MOST))
+
+
+def is_waiting(call):
+    return call.host_call is not None
+
+
+class Handles:
+    """Everything that a user can hold on to, at one suspension point."""
+
+    def __init__(self, bench, component, store, call):
+        self.engine = bench.engine
+        self.runtime = bench.runtime
+        self.loader = bench.loader
+        self.component = component
+        self.store = store
+        self.call = call
+
+
+def at_instantiation(bench):
+    component = bench.component("echo")
+    return Handles(bench, component, *bench.begin_instance(component))
+
+
+def in_instantiation(bench):
+    component = bench.component("loop-start")
+    store, call = bench.begin_instance(component)
+    assert not call.poll(bench.owner)
+    return Handles(bench, component, store, call)
+
+
+def _message(bench, name, payload=b"", config=None):
+    component = bench.component(name)
+    store = bench.store(component, config)
+    return Handles(bench, component, store, bench.message(store, payload))
+
+
+def before_first_poll(bench):
+    return _message(bench, "echo", b"hello")
+
+
+def after_a_slice(bench):
+    handles = _message(bench, "loop")
+    assert not handles.call.poll(bench.owner)
+    return handles
+
+
+def in_a_host_call(bench):
+    handles = _message(bench, "asker", b"question", config=TARGET)
+    bench.poll_until(handles.call, is_waiting)
+    return handles
+
+
+def in_a_host_call_with_arguments_taken(bench):
+    handles = in_a_host_call(bench)
+    bench.take_arguments(handles.call)
+    return handles
+
+
+def in_a_host_call_answered(bench):
+    handles = in_a_host_call_with_arguments_taken(bench)
+    bench.answer(handles.call, Ok(b"answer"))
+    return handles
+
+
+def finished(bench):
+    handles = _message(bench, "echo", b"hello")
+    bench.drive(handles.call)
+    return handles
+
+
+def finished_with_result_taken(bench):
+    handles = finished(bench)
+    assert bench.take_result(handles.call) == Ok(b"hello")
+    return handles
+
+
+def trapped(bench):
+    handles = _message(bench, "trap-unreachable")
+    with contextlib.suppress(WasmtimeFailed):
+        bench.drive(handles.call)
+        raise AssertionError("it did not trap")
+    return handles
+
+
+def failed_in_a_callback(bench):
+    handles = in_a_host_call_answered(bench)
+    handles.call.failure = ValueError("as if from a callback")
+    with contextlib.suppress(CallbackFailed):
+        handles.call.poll(bench.owner)
+        raise AssertionError("it did not fail")
+    return handles
+
+
+def call_closed(bench):
+    handles = in_a_host_call(bench)
+    handles.call.close()
+    return handles
+
+
+def store_closed(bench):
+    handles = in_a_host_call(bench)
+    handles.store.close()
+    return handles
+
+
+def engine_closed(bench):
+    handles = in_a_host_call(bench)
+    handles.engine.close()
+    return handles
+
+
+SUSPENSION_POINTS = {
+    make_point.__name__: make_point
+    for make_point in (
+        at_instantiation,
+        in_instantiation,
+        before_first_poll,
+        after_a_slice,
+        in_a_host_call,
+        in_a_host_call_with_arguments_taken,
+        in_a_host_call_answered,
+        finished,
+        finished_with_result_taken,
+        trapped,
+        failed_in_a_callback,
+        call_closed,
+        store_closed,
+        engine_closed,
+    )
+}
+
+
+@contextlib.contextmanager
+def resource_warnings():
+    """Collect the ResourceWarnings of a block, finalisers included."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield caught
+        gc.collect()
+    others = [each for each in caught if each.category is not ResourceWarning]
+    assert not others, [str(each.message) for each in others]

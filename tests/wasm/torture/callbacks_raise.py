@@ -1,0 +1,189 @@
+"""Every kind of exception in every callback, raised on the stack of a running guest."""
+
+import contextlib
+import gc
+import sys
+
+import trio
+from bench import (
+    TARGET,
+    Bench,
+    envelope,
+    in_a_host_call_answered,
+    is_waiting,
+    make,
+    run_scenarios,
+    say,
+    what_is_raised_by,
+)
+from callback_steps import Steps
+
+from airssys.contracts import EngineSettings, GuestSpent, GuestTrapped, TrapReason
+from airssys.wasm import open_runtime
+from airssys.wasm._fiber import Call, CallbackFailed
+
+
+class Unheard(BaseException):
+    """Nobody knows this one."""
+
+
+def a_real_cancelled():
+    async def be_cancelled():
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            try:
+                await trio.lowlevel.checkpoint()
+            except trio.Cancelled as cancelled:
+                return cancelled
+
+    return trio.run(be_cancelled)
+
+
+EXCEPTIONS = (
+    ValueError("a plain one"),
+    MemoryError(),
+    RecursionError("too deep"),
+    StopIteration(),
+    AttributeError(),
+    ExceptionGroup("several", [ValueError()]),
+    Unheard("a BaseException"),
+    BaseExceptionGroup("several", [Unheard()]),
+    KeyboardInterrupt(),
+    SystemExit(7),
+    GeneratorExit(),
+    a_real_cancelled(),
+)
+
+
+@contextlib.contextmanager
+def raised_in_host_callback(error):
+    def note(self, host_call, count):
+        raise error
+
+    original = Call.note
+    Call.note = note
+    try:
+        yield
+    finally:
+        Call.note = original
+
+
+@contextlib.contextmanager
+def raised_in_continuation(error):
+    def fail(self):
+        if sys._getframe(1).f_code.co_name == "is_answered":
+            raise error
+        return original.__get__(self)
+
+    original = Call.__dict__["answered"]
+    Call.answered = property(fail, original.__set__)
+    try:
+        yield
+    finally:
+        Call.answered = original
+
+
+PLACES = (raised_in_host_callback, raised_in_continuation)
+
+
+async def ask_with(place, error):
+    async with open_runtime(EngineSettings()) as loader:
+        bystander = await make(loader, "asker", config=TARGET)
+        guest = await make(loader, "asker", config=TARGET)
+        try:
+            with place(error):
+                await guest.handle_message(envelope(b"x"))
+        except BaseException as raised:  # noqa: BLE001  # that is the point
+            check_failure(raised, error)
+        assert guest.spent is not None
+        try:
+            await guest.handle_message(envelope(b"x"))
+            raise AssertionError("a spent guest was entered")
+        except GuestSpent:
+            guest.close()
+        assert await bystander.handle_message(envelope(b"y")) == b"y"
+        bystander.close()
+        ledger = loader._runtime.engine.ledger
+        assert not ledger.stores
+        assert not ledger.inside
+
+
+def check_failure(caught, error):
+    if isinstance(error, Exception):
+        assert isinstance(caught, GuestTrapped), repr(caught)
+        assert caught.reason is TrapReason.HOST_ERROR
+        assert caught.__cause__ is error, repr(caught.__cause__)
+    else:
+        assert caught is error, repr(caught)
+
+
+def in_trio():
+    for place in PLACES:
+        for error in EXCEPTIONS:
+            say(place.__name__, repr(error))
+            trio.run(ask_with, place, error)
+
+
+def poll_to_the_callback(bench, call, place):
+    """A slice may end before the guest gets there."""
+    if place is raised_in_host_callback:
+        bench.poll_until(call, is_waiting)
+    else:
+        bench.poll_until(call, lambda _: False)
+
+
+def by_hand():
+    """Without Trio, and the call dropped instead of closed in half of the cases."""
+    bench = Bench()
+    for place in PLACES:
+        for number, error in enumerate(EXCEPTIONS * 2):
+            say(place.__name__, repr(error))
+            handles = in_a_host_call_answered(bench)
+            call = handles.call
+            if place is raised_in_host_callback:
+                call.close()
+                call = bench.message(bench.store(handles.component, TARGET), b"x")
+            with place(error):
+                raised = what_is_raised_by(poll_to_the_callback, bench, call, place)
+            if type(raised) is CallbackFailed:
+                raised = raised.__cause__
+            assert raised is error, repr(raised)
+            assert not bench.engine.polling
+            assert not bench.engine.ledger.inside
+            if number % 2:
+                call._store.close()
+            error.__traceback__ = error.__context__ = None
+            del call, handles
+            gc.collect()
+    bench.engine.close()
+
+
+def at_each_step():
+    """An exception out of nowhere, as from a signal handler, once a call is noted as
+    being inside a callback."""
+    bench = Bench()
+    component = bench.component("asker")
+    steps = Steps("host_was_called")
+    with steps.traced():
+        call = bench.message(bench.store(component, TARGET), b"x")
+        bench.poll_until(call, is_waiting)
+    lines = sorted(set(steps.lines))
+    guarded = [at for at, line in enumerate(steps.lines) if lines[2] <= line]
+    guarded = [at for at in guarded if steps.lines[at] < lines[-2]]
+
+    def strike():
+        raise Unheard
+
+    assert len(guarded) > 10
+    for at in guarded:
+        call = bench.message(bench.store(component, TARGET), b"x")
+        with Steps("host_was_called", at, strike).traced():
+            raised = what_is_raised_by(bench.poll_until, call, is_waiting)
+        assert type(raised) is Unheard, (at, steps.lines[at], raised)
+        call._store.close()
+    bench.engine.close()
+
+
+run_scenarios(
+    {each.__name__: each for each in (in_trio, by_hand, at_each_step)},
+)
