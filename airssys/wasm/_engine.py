@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from os import getpid
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import wasmtime
 

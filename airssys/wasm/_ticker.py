@@ -29,7 +29,6 @@ class Ticker:
 
     def __init__(self, period: float, tick: Callable[[], None], running: Sized) -> None:
         self._period = period
-        self._tick = tick
         self._running = running
         """Not empty while a guest is in a poll, however long that takes."""
         self.touched = True
@@ -39,7 +38,7 @@ class Ticker:
         self._closing = False
         self._wake = threading.Event()
         self._thread = threading.Thread(
-            target=self._run, name="airssys-ticker", daemon=True
+            target=self._run, args=(tick,), name="airssys-ticker", daemon=True
         )
         self._thread.start()
 
@@ -61,14 +60,9 @@ class Ticker:
         self._closing = True
         self._wake.set()
 
-    def _run(self) -> None:
+    def _run(self, tick: Callable[[], None]) -> None:
         idle = 0
-        wake, tick, period, running = (
-            self._wake,
-            self._tick,
-            self._period,
-            self._running,
-        )
+        wake, period, running = self._wake, self._period, self._running
         while not self._closing:
             if wake.wait(period):
                 wake.clear()
