@@ -1,0 +1,197 @@
+"""Count words with four sandboxed components, two of which break on certain lines.
+
+    python examples/word_count [FILE ...]
+
+All four run the same WebAssembly code, built from `guest/word_counter.py`; only their
+configuration differs. They share the texts, which are this project's documents and the
+files given. A piece that a worker breaks on goes to a steady one, so that the totals
+must be those of a plain count, which the last lines check.
+"""
+
+import argparse
+import functools
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import trio
+from guest_build import CACHE, ROOT, build_guest
+from texts import Piece, read_pieces
+
+from airssys import (
+    ActorContext,
+    ActorSpec,
+    Artifact,
+    Blueprint,
+    ChildExited,
+    ChildStarted,
+    ComponentConfig,
+    ComponentId,
+    ComponentSpec,
+    Envelope,
+    EventStream,
+    ExitReason,
+    GuestTrapped,
+    Intensity,
+    Limits,
+    MessagingError,
+    SupervisorSpec,
+    System,
+    render,
+    run,
+)
+from airssys.wasm import open_runtime
+
+STEADY = ("steady-1", "steady-2")
+WORKERS = {
+    "steady-1": {},
+    "steady-2": {},
+    "trapping": {"TRAPS_ON": "trap"},
+    "looping": {"LOOPS_ON": "loop"},
+}
+"""Each with its environment."""
+LIMITS = Limits(execution_time=0.5)
+PATIENCE = 3
+"""A worker that broke so often gets no more pieces."""
+VERSES = Path(__file__).with_name("verses.txt")
+"""Has a word to trap on and one to loop on in every piece."""
+
+
+def blueprint(guest: Path) -> Blueprint:
+    """Declare the tree: a Python actor, and a supervisor of four components."""
+    workers = tuple(
+        ComponentSpec(
+            id=ComponentId.parse(name),
+            artifact=Artifact.at(guest),
+            config=ComponentConfig(env=tuple(env.items()), limits=LIMITS),
+        )
+        for name, env in WORKERS.items()
+    )
+    team = SupervisorSpec(
+        name="workers", children=workers, intensity=Intensity(restarts=10, period=60)
+    )
+    totals = ActorSpec(id=ComponentId.parse("totals"), behaviour=Totals)
+    return Blueprint(root=SupervisorSpec(name="word-count", children=(totals, team)))
+
+
+class Totals:
+    """The Python actor: adds up what the components have counted."""
+
+    def __init__(self) -> None:
+        self.words: Counter[bytes] = Counter()
+
+    async def handle(self, _: ActorContext, envelope: Envelope) -> bytes:
+        self.words.update(read_counts(envelope.payload))
+        return b"\n".join(b"%d %s" % (n, word) for word, n in self.words.items())
+
+
+def read_counts(text: bytes) -> Counter[bytes]:
+    """Read lines of a number, a blank and a word."""
+    pairs = map(bytes.split, text.splitlines())
+    return Counter({word: int(often) for often, word in pairs})
+
+
+class Story:
+    """Tells what happens, as it happens."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+
+    def tell(self, who: str, what: str) -> None:
+        seconds = time.monotonic() - self.began
+        print(f"{seconds:7.2f} s  {who:9}  {what}", flush=True)
+
+    async def follow(self, events: EventStream) -> None:
+        async for event in events:
+            match event:
+                case ChildExited(
+                    child=child, reason=ExitReason(error=GuestTrapped() as e)
+                ):
+                    why = f"{e.reason.name}, {e.text.removeprefix('wasm trap: ')}"
+                    self.tell(ComponentId.parse(child).name, f"crashed: {why}")
+                case ChildStarted(child=child, restarts=restarts):
+                    again = f"started again, restart {restarts}"
+                    self.tell(ComponentId.parse(child).name, again)
+                case _:
+                    pass
+
+
+async def count_all(pieces: list[Piece], story: Story, system: System) -> bytes:
+    """Let each worker count every fourth piece, all four at the same time."""
+    story.tell("workers", "four components from one artifact are ready")
+    events = system.events()
+    async with trio.open_nursery() as listening:
+        listening.start_soon(story.follow, events)
+        async with trio.open_nursery() as nursery:
+            for number, worker in enumerate(WORKERS):
+                share = pieces[number :: len(WORKERS)]
+                nursery.start_soon(count_share, system, story, worker, share)
+        events.end()
+    print(f"\n{render(system.tree())}\n")
+    return await system.ask("totals", b"") or b""
+
+
+async def count_share(
+    system: System, story: Story, worker: str, pieces: list[Piece]
+) -> None:
+    """Give one worker its pieces, and those it breaks on to a steady one."""
+    broke = 0
+    for number, piece in enumerate(pieces):
+        if broke < PATIENCE and await is_counted(system, worker, piece):
+            continue
+        helper = STEADY[number % len(STEADY)]
+        counted_by = helper if await is_counted(system, helper, piece) else "nobody"
+        if broke < PATIENCE:
+            broke += 1
+            story.tell(counted_by, f"counted {piece.name} instead")
+            if broke == PATIENCE:
+                story.tell(worker, f"broke {broke} times: it gets no more pieces")
+    story.tell(worker, f"done: its share was {len(pieces)} pieces, it broke on {broke}")
+
+
+async def is_counted(system: System, worker: str, piece: Piece) -> bool:
+    """Let a worker count a piece; False if it could not."""
+    try:
+        counts = await system.ask(worker, piece.text)
+    except MessagingError:
+        return False
+    await system.send("totals", counts or b"")
+    return True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("file", nargs="*", type=Path, help="counted too; - is stdin")
+    given: list[Path] = parser.parse_args().file
+    documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    pieces = read_pieces([VERSES, *documents, *given])
+    story = Story()
+    guest = build_guest()
+    print(f"workers  {' and '.join(STEADY)} count")
+    print("         trapping traps on lines with 'trap'")
+    print("         looping loops for ever on lines with 'loop', until it is cut off\n")
+
+    counted = read_counts(
+        run(
+            blueprint(guest),
+            functools.partial(count_all, pieces, story),
+            open_loader=functools.partial(open_runtime, cache_directory=CACHE),
+        )
+        or b""
+    )
+    plain = Counter(b"\n".join(piece.text for piece in pieces).lower().split())
+    for who, words in ("components", counted), ("plain Python", plain):
+        print(f"{who:12}  {words.total():9,} words, {len(words):7,} different")
+    if counted != plain:
+        print("NOT EQUAL")
+        return 1
+    print("equal, word by word")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
