@@ -47,6 +47,7 @@ from .contracts import (
     TargetNotFound,
     TrapReason,
 )
+from .dsl import actor, blueprint, component, supervisor
 from .nursery import ActorContext, TreeNode, render
 from .system import (
     EXIT_GAVE_UP,
@@ -116,7 +117,11 @@ __all__: tuple[str, ...] = (
     "TrapReason",
     "TreeNode",
     "__version__",
+    "actor",
+    "blueprint",
+    "component",
     "open_system",
     "render",
     "run",
+    "supervisor",
 )

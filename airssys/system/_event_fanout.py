@@ -9,6 +9,8 @@ import trio
 
 from airssys.contracts import Event
 
+from ._event_log import log_event
+
 EVENTS_KEPT: Final = 1000
 """Events that a stream keeps for a listener that does not keep up."""
 
@@ -79,7 +81,8 @@ class EventFanout:
         self._is_closed = False
 
     def emit(self, event: Event) -> None:
-        """Give an event to each listener; an `EventSink`."""
+        """Log an event and give it to each listener; an `EventSink`."""
+        log_event(event)
         if self._streams:
             self._streams = [s for s in self._streams if s.offer(event)]
 

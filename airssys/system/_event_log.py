@@ -1,0 +1,89 @@
+"""What happens, as lines of Python's own logging, for those who do not listen.
+
+A crash that nobody is told of is the hardest to find. So what went wrong is a warning
+of the logger `airssys`, which Python shows on stderr unless the program says otherwise;
+what components log goes to `airssys.guest`, at their level.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from airssys.contracts import (
+    ChildExited,
+    ChildStarted,
+    ChildStartFailed,
+    ChildUnstopped,
+    DeadLetter,
+    Event,
+    ExitKind,
+    HandlerHeldThread,
+    Logged,
+    LogLevel,
+    MessageFailed,
+    SupervisorGaveUp,
+)
+
+_HOST: Final = logging.getLogger("airssys")
+_GUEST: Final = logging.getLogger("airssys.guest")
+_LEVELS: Final = {
+    LogLevel.TRACE: logging.DEBUG - 5,
+    LogLevel.DEBUG: logging.DEBUG,
+    LogLevel.INFO: logging.INFO,
+    LogLevel.WARN: logging.WARNING,
+    LogLevel.ERROR: logging.ERROR,
+}
+
+
+def log_event(event: Event) -> None:
+    """Write one event to the log; an `EventSink`."""
+    if isinstance(event, Logged):
+        context = "".join(f" {key}={value}" for key, value in event.context)
+        level = _LEVELS[event.level]
+        _GUEST.log(level, "%s: %s%s", event.source, event.message, context)
+        return
+    level = _level_of(event)
+    if _HOST.isEnabledFor(level):
+        _HOST.log(level, "%s", _line(event))
+
+
+def _level_of(event: Event) -> int:
+    match event:
+        case SupervisorGaveUp():
+            return logging.ERROR
+        case ChildStartFailed() | ChildUnstopped() | HandlerHeldThread():
+            return logging.WARNING
+        case ChildExited(reason=reason):
+            went_wrong = reason.kind in {ExitKind.CRASH, ExitKind.KILLED}
+            return logging.WARNING if went_wrong else logging.INFO
+        case ChildStarted() | MessageFailed():
+            return logging.INFO
+        case _:
+            return logging.DEBUG
+
+
+def _line(event: Event) -> str:  # noqa: C901, PLR0911  # one match over a closed union
+    match event:
+        case ChildStarted(supervisor, child, restarts):
+            again = f", restart {restarts}" if restarts else ""
+            return f"{supervisor}/{child} is ready{again}"
+        case ChildExited(supervisor, child, reason):
+            next_step = ": starting it again" if event.restarting else ""
+            return f"{supervisor}/{child} ended, {reason}{next_step}"
+        case ChildStartFailed(supervisor, child, reason):
+            return f"{supervisor}/{child} did not start, {reason}"
+        case ChildUnstopped(supervisor, child, waited):
+            return (
+                f"{supervisor}/{child} still runs {waited:.1f} s after it was stopped"
+            )
+        case SupervisorGaveUp(supervisor, offence):
+            return f"{supervisor} gives up: {offence.child} failed ({offence.reason})"
+        case HandlerHeldThread(actor, handler, seconds):
+            return f"{actor}: {handler} held the thread for {seconds:.2f} s"
+        case MessageFailed(actor, sender, error):
+            return f"{actor} refused a message of {sender}: {error}"
+        case DeadLetter(target, sender, size, why):
+            return f"dead letter from {sender} to {target}, {size} bytes: {why}"
+        case _:
+            return str(event)

@@ -1,0 +1,96 @@
+"""What a program sees that does not listen to events."""
+
+import logging
+
+import pytest
+
+from airssys import (
+    ChildExited,
+    ChildStarted,
+    ChildStartFailed,
+    ChildUnstopped,
+    ComponentId,
+    DeadLetter,
+    ExitKind,
+    ExitReason,
+    HandlerHeldThread,
+    Logged,
+    LogLevel,
+    MessageFailed,
+    SupervisorGaveUp,
+)
+from airssys.contracts import Offence
+from airssys.system._event_log import log_event
+
+ME = ComponentId.parse("me")
+CRASH = ExitReason(ExitKind.CRASH, detail="boom")
+NORMAL = ExitReason(ExitKind.NORMAL)
+
+LINES = {
+    ChildStarted("root", "a", 0): (logging.INFO, "root/a is ready"),
+    ChildStarted("root", "a", 2): (logging.INFO, "root/a is ready, restart 2"),
+    ChildExited("root", "a", CRASH, asked=False, restarting=True): (
+        logging.WARNING,
+        "root/a ended, crash (boom): starting it again",
+    ),
+    ChildExited("root", "a", NORMAL, asked=True, restarting=False): (
+        logging.INFO,
+        "root/a ended, normal",
+    ),
+    ChildStartFailed("root", "a", CRASH): (
+        logging.WARNING,
+        "root/a did not start, crash (boom)",
+    ),
+    ChildUnstopped("root", "a", 1.5): (
+        logging.WARNING,
+        "root/a still runs 1.5 s after it was stopped",
+    ),
+    SupervisorGaveUp("root", Offence("root", "a", 4, 60.0, "crash")): (
+        logging.ERROR,
+        "root gives up: a failed (crash)",
+    ),
+    HandlerHeldThread(ME, "handle", 0.25): (
+        logging.WARNING,
+        "local/me/0: handle held the thread for 0.25 s",
+    ),
+    MessageFailed(ME, ME, ValueError("no")): (
+        logging.INFO,
+        "local/me/0 refused a message of local/me/0: no",
+    ),
+    DeadLetter(ME, ME, 3, "too late"): (
+        logging.DEBUG,
+        "dead letter from local/me/0 to local/me/0, 3 bytes: too late",
+    ),
+}
+
+
+@pytest.mark.parametrize(("event", "line"), LINES.items())
+def test_each_event_has_a_line_and_a_level(caplog, event, line):
+    caplog.set_level(logging.DEBUG, logger="airssys")
+    log_event(event)
+    [record] = caplog.records
+    assert (record.levelno, record.getMessage()) == line
+
+
+def test_a_line_that_nobody_wants_is_not_made(caplog):
+    caplog.set_level(logging.WARNING, logger="airssys")
+    log_event(ChildStarted("root", "a", 0))
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        (LogLevel.TRACE, 5),
+        (LogLevel.DEBUG, logging.DEBUG),
+        (LogLevel.INFO, logging.INFO),
+        (LogLevel.WARN, logging.WARNING),
+        (LogLevel.ERROR, logging.ERROR),
+    ],
+)
+def test_what_a_component_logs_keeps_its_level_and_context(caplog, level, expected):
+    caplog.set_level(1, logger="airssys.guest")
+    log_event(Logged(ME, level, "hello", (("k", "v"),)))
+    [record] = caplog.records
+    assert (record.name, record.levelno) == ("airssys.guest", expected)
+    assert record.getMessage() == "local/me/0: hello k=v"
