@@ -4,7 +4,8 @@ A poll ends at the guest's next tick, unless wasmtime is moving a large value in
 which nothing interrupts. A guest that does such things is sent to the worker threads.
 Real time alone does not tell: on a loaded machine any poll may take long because the
 thread was not running. So a poll that took long in real time only makes a guest
-suspect, and what a suspect's polls took of the processor decides.
+suspect, and what a suspect's next polls took of the processor decides: several, since
+the poll that moves a large value is often followed by one that moves nothing.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import TYPE_CHECKING, Final, final
 if TYPE_CHECKING:
     from ._fiber import Call
 
-_GOOD_POLLS: Final = 16
-"""So many in a row bring a guest back from the workers."""
+GOOD_POLLS: Final = 16
+"""So many in a row clear a guest of a suspicion, or bring it back from the workers."""
 
 
 @final
@@ -28,8 +29,8 @@ class Conduct:
     def __init__(self, tick: float) -> None:
         self.patience = 2 * tick
         """Seconds of one poll beyond which it held the thread too long."""
-        self.suspect = False
-        """Its polls must be measured, by `poll`."""
+        self.suspect = 0
+        """So many of its next polls must be measured, by `poll`."""
         self._good_polls_due = 0
 
     @property
@@ -46,8 +47,8 @@ class Conduct:
         began = time.thread_time()
         finished = call.poll(call.owner)
         if time.thread_time() - began > self.patience:
-            self._good_polls_due = _GOOD_POLLS
+            self._good_polls_due = GOOD_POLLS
         elif self._good_polls_due:
             self._good_polls_due -= 1
-        self.suspect = self.in_worker
+        self.suspect = GOOD_POLLS if self.in_worker else max(0, self.suspect - 1)
         return finished

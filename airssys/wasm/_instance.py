@@ -40,7 +40,7 @@ from airssys.contracts import (
     TrapReason,
 )
 
-from ._conduct import Conduct
+from ._conduct import GOOD_POLLS, Conduct
 from ._fiber import CallbackFailed, Store, WasmtimeFailed
 from ._footprint import fair_cap
 from ._lifecycle import config_value, message_value, metadata_of
@@ -301,7 +301,7 @@ class Instance:
             finished = conduct.poll(call) if conduct.suspect else call.poll(call.owner)
             ended = now()
             if ended - polled > conduct.patience:
-                conduct.suspect = True
+                conduct.suspect = GOOD_POLLS
             if finished or not self._goes_on(call, ended - began, again=again):
                 break
             again = call.answered

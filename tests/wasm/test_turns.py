@@ -1,0 +1,427 @@
+"""However many guests are busy, nobody waits long; lines and rota as the theory says."""
+
+import threading
+import time
+from collections import Counter
+
+import pytest
+import trio
+import trio.lowlevel
+import trio.testing
+
+from airssys.wasm._conduct import GOOD_POLLS, Conduct
+from airssys.wasm._instance import Instance
+from airssys.wasm._turns import Turns
+from wasm_support import beat, envelope
+
+TICK = 0.005
+LATEST = 0.04
+"""Little for a hundred guests that hold the thread, much for a busy test machine."""
+
+
+def is_bounded(times, most=LATEST):
+    """Nine of ten: what holds the thread once in a while may be the machine."""
+    return sorted(times)[len(times) * 9 // 10 - 1] < most
+
+
+# -- with real guests
+
+
+async def beats_among(guests, crowd, seconds=0.5):
+    """How late a heartbeat is while all of these handle a message."""
+    async with trio.open_nursery() as nursery:
+        for guest in crowd:
+            nursery.start_soon(guest.handle_message, envelope())
+        late = await beat(seconds)
+        nursery.cancel_scope.cancel()
+    return late
+
+
+@pytest.mark.parametrize("count", [1, 20, 100])
+async def test_a_heartbeat_is_in_time_among_looping_guests(guests, count):
+    late = await beats_among(guests, await guests.many(count, "loop"))
+    assert is_bounded(late), late
+
+
+@pytest.mark.parametrize("name", ["flood", "log-flood"])
+async def test_a_heartbeat_is_in_time_in_a_flood_of_host_calls(guests, name):
+    late = await beats_among(guests, await guests.many(10, name))
+    assert is_bounded(late), late
+    assert any(guest._used for guest in guests.started)
+
+
+async def test_a_heartbeat_is_in_time_with_large_payloads_in_flight(guests):
+    payload = bytes(1_000_000)
+
+    async def echo(guest):
+        while True:
+            assert await guest.handle_message(envelope(payload)) == payload
+
+    async with trio.open_nursery() as nursery:
+        for guest in await guests.many(2, "echo"):
+            nursery.start_soon(echo, guest)
+        late = await beat(0.7)
+        nursery.cancel_scope.cancel()
+    assert is_bounded(late), late
+
+
+async def echo_times(guest, count=20):
+    times = []
+    for _ in range(count):
+        before = time.perf_counter()
+        await guest.handle_message(envelope(b"hello"))
+        times.append(time.perf_counter() - before)
+        await trio.sleep(TICK)
+    return times
+
+
+@pytest.mark.parametrize("count", [1, 100])
+async def test_an_echo_answers_within_ten_ticks_among_looping_guests(guests, count):
+    echo = await guests.start("echo")
+    async with trio.open_nursery() as nursery:
+        for guest in await guests.many(count, "loop"):
+            nursery.start_soon(guest.handle_message, envelope())
+        await trio.sleep(0.05)
+        times = await echo_times(echo)
+        nursery.cancel_scope.cancel()
+    assert is_bounded(times, 10 * TICK), times
+
+
+@pytest.mark.parametrize("is_proven", [True, False])
+async def test_an_echo_answers_when_a_hundred_begin_to_loop_at_once(guests, is_proven):
+    loops = await guests.many(100, "loop")
+    echo = await guests.start("echo")
+    if is_proven:
+        await echo.handle_message(envelope())
+    async with trio.open_nursery() as nursery:
+        for guest in loops:
+            nursery.start_soon(guest.handle_message, envelope())
+        while guests.runtime.turns.waiting < 90:
+            await trio.lowlevel.checkpoint()
+        times = await echo_times(echo, 10)
+        nursery.cancel_scope.cancel()
+    assert is_bounded(times, 10 * TICK), times
+
+
+async def test_busy_guests_get_the_same_number_of_turns(guests, monkeypatch):
+    turns = guests.runtime.turns
+    slices = Counter()
+    original = turns.next_slice
+
+    async def next_slice():
+        await original()
+        slices[trio.lowlevel.current_task()] += 1
+
+    monkeypatch.setattr(turns, "next_slice", next_slice)
+    async with trio.open_nursery() as nursery:
+        for guest in await guests.many(10, "loop"):
+            nursery.start_soon(guest.handle_message, envelope())
+        await trio.sleep(0.2)
+        assert len(slices) == 10
+        slices.clear()
+        await trio.sleep(0.4)
+        nursery.cancel_scope.cancel()
+    assert len(slices) == 10
+    assert max(slices.values()) - min(slices.values()) <= 1
+
+
+async def test_a_pass_holds_little_more_than_a_tick_of_slices(guests, monkeypatch):
+    """Also when fifty begin at once, whose first slices all are whole ticks."""
+    turns = guests.runtime.turns
+    spent = []
+    original = Instance._slice
+
+    def a_slice(self, call):
+        before = turns.spent
+        finished = original(self, call)
+        spent.append((before, turns.spent))
+        return finished
+
+    monkeypatch.setattr(Instance, "_slice", a_slice)
+    await beats_among(guests, await guests.many(50, "loop"), 0.3)
+    assert len(spent) > 30
+    assert all(before < TICK / 2 for before, _ in spent)
+    assert is_bounded([after for _, after in spent], 2 * TICK)
+
+
+async def test_loops_are_stopped_within_their_limit_and_two_ticks(guests):
+    guest = await guests.start("loop", execution_time=0.05)
+    other = await guests.start("echo")
+    with pytest.raises(Exception, match="time limit"):
+        await guest.handle_message(envelope())
+    assert guest._used < 0.05 + 2 * TICK + LATEST
+    assert await other.handle_message(envelope(b"x")) == b"x"
+
+
+async def test_cancelled_loops_leave_nothing_behind(guests):
+    loops = await guests.many(30, "loop")
+    for moment in (0, 0.001, 0.01, 0.1):
+        batch = [loops.pop() for _ in range(7)]
+        with trio.move_on_after(moment):
+            async with trio.open_nursery() as nursery:
+                for guest in batch:
+                    nursery.start_soon(guest.handle_message, envelope())
+        assert guests.runtime.turns.waiting == 0
+        assert all(guest.spent for guest in batch if guest._used)
+    assert not guests.runtime.engine.polling
+
+
+# -- lines and rota, with tasks that only wait
+
+
+class Queue:
+    """Tasks in the lines of a `Turns` whose passes a test makes itself."""
+
+    def __init__(self, nursery):
+        self.turns = Turns(TICK, 2)
+        self.went_on = []
+        self.nursery = nursery
+
+    async def add(self, *names):
+        """Let tasks wait, each in the line that its first letter names."""
+        for name in names:
+            self.nursery.start_soon(self._wait, name)
+            await trio.testing.wait_all_tasks_blocked()
+
+    async def _wait(self, name):
+        match name[0]:
+            case "b":
+                await self.turns.next_slice()
+            case "p":
+                await self.turns.begin(proven=True)
+            case "f":
+                await self.turns.begin(proven=False)
+        self.went_on.append(name)
+
+    async def passes(self, count=1, spent=0.0):
+        """Make passes; returns who went on in each, in the order of their names."""
+        result = []
+        for _ in range(count):
+            self.turns.spent = 0.0
+            if self.turns.waiting:
+                self.turns._serve_one_line()
+            self.turns.spent = spent
+            await trio.testing.wait_all_tasks_blocked()
+            result.append(sorted(self.went_on))
+            self.went_on.clear()
+        return result
+
+
+@pytest.fixture
+def queue(nursery):
+    return Queue(nursery)
+
+
+async def test_busy_calls_go_on_one_a_pass_oldest_first(queue):
+    await queue.add("b1", "b2", "b3")
+    assert queue.turns.waiting == 3
+    assert await queue.passes(4) == [["b1"], ["b2"], ["b3"], []]
+    assert queue.turns.waiting == 0
+
+
+async def test_fresh_calls_go_on_newest_and_oldest_in_turn(queue):
+    await queue.add("f1", "f2", "f3", "f4", "f5")
+    assert await queue.passes(5) == [["f5"], ["f1"], ["f4"], ["f2"], ["f3"]]
+
+
+async def test_proven_calls_go_on_twice_as_many_each_time_while_there_is_room(queue):
+    await queue.add(*(f"p{number:02}" for number in range(20)))
+    assert [len(each) for each in await queue.passes(5)] == [2, 4, 8, 6, 0]
+
+
+async def test_proven_calls_go_on_one_by_one_when_there_was_no_room(queue):
+    await queue.add(*(f"p{number}" for number in range(8)))
+    assert [len(each) for each in await queue.passes(2)] == [2, 4]
+    queue.turns.spent = TICK
+    queue.turns._serve_one_line()
+    queue.turns.spent = 0.0
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(queue.went_on) == 1
+
+
+async def test_proven_calls_have_every_other_pass(queue):
+    await queue.add("b1", "b2", "b3", "f1", "f2")
+    seen = []
+    for number in range(8):
+        await queue.add(f"p{number}")
+        seen += await queue.passes()
+    letters = "".join(names[0][0] for names in seen)
+    assert letters == "pbpfpbpf"
+
+
+async def test_the_rota_passes_over_empty_lines(queue):
+    await queue.add("f1")
+    assert await queue.passes() == [["f1"]]
+    await queue.add("p1")
+    assert await queue.passes() == [["p1"]]
+    assert await queue.passes(10) == [[]] * 10
+
+
+async def test_who_comes_too_late_in_a_pass_stays_first_in_line(queue):
+    await queue.add("b1", "b2", "f1")
+    assert await queue.passes(1, spent=TICK) == [[]]
+    assert queue.turns.waiting == 3
+    await queue.passes(1, spent=TICK)
+    assert await queue.passes(3) == [["b1"], ["f1"], ["b2"]]
+
+
+@pytest.mark.parametrize("line", ["b", "p", "f"])
+async def test_a_cancelled_task_leaves_its_line(queue, line):
+    await queue.add(f"{line}1")
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            queue.nursery = nursery
+            await queue.add(f"{line}2")
+            scope.cancel()
+    assert scope.cancelled_caught
+    assert queue.turns.waiting == 1
+    assert await queue.passes() == [[f"{line}1"]]
+    assert queue.turns.waiting == 0
+
+
+async def test_a_first_slice_may_run_while_half_a_tick_is_left(queue):
+    turns = queue.turns
+    assert turns.may_begin(proven=True)
+    assert turns.may_begin(proven=False)
+    turns.spent = TICK / 2
+    assert not turns.may_begin(proven=True)
+    turns.spent = 0.0
+    await queue.add("f1")
+    assert not turns.may_begin(proven=False)
+    assert turns.may_begin(proven=True)
+
+
+async def test_the_keeper_moves_the_lines_and_sleeps_when_nobody_waits(
+    queue, autojump_clock
+):
+    async with trio.open_nursery() as nursery:
+        await nursery.start(queue.turns.keep)
+        before = trio.current_time()
+        await trio.sleep(1_000)
+        assert trio.current_time() == before + 1_000
+        await queue.add("b1", "p1", "f1", "b2")
+        await trio.sleep(1)
+        assert sorted(queue.went_on) == ["b1", "b2", "f1", "p1"]
+        nursery.cancel_scope.cancel()
+
+
+async def test_the_keeper_forgets_what_was_spent_with_each_pass(queue):
+    async with trio.open_nursery() as nursery:
+        await nursery.start(queue.turns.keep)
+        queue.turns.spent = 1.0
+        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()
+        assert queue.turns.spent == 0.0
+        nursery.cancel_scope.cancel()
+
+
+# -- workers
+
+
+async def test_no_more_slices_run_in_workers_than_there_are_threads():
+    turns = Turns(TICK, 2)
+    inside, most = set(), []
+    lock = threading.Lock()
+
+    def work():
+        with lock:
+            inside.add(threading.get_ident())
+            most.append(len(inside))
+        hold_the_thread(0.01)
+        with lock:
+            inside.discard(threading.get_ident())
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(6):
+            nursery.start_soon(turns.in_worker, work)
+    assert max(most) == 2
+
+
+def hold_the_thread(seconds):
+    time.sleep(seconds)  # noqa: TID251  # it stands for wasm that runs
+
+
+async def test_a_slice_in_a_worker_is_not_left_alone():
+    turns = Turns(TICK, 1)
+    done = []
+    with trio.move_on_after(0.01):
+        await turns.in_worker(lambda: (hold_the_thread(0.05), done.append(True)))
+    assert done == [True]
+
+
+class Polled:
+    """A call whose polls take so many seconds of the processor."""
+
+    owner = "me"
+
+    def __init__(self, monkeypatch):
+        self.took = 0.0
+        self._clock = 0.0
+        monkeypatch.setattr(time, "thread_time", lambda: self._clock)
+
+    def poll(self, owner):
+        assert owner == "me"
+        self._clock += self.took
+        return True
+
+
+def test_a_guest_that_held_the_thread_goes_to_the_workers_until_it_is_good(monkeypatch):
+    call, conduct = Polled(monkeypatch), Conduct(TICK)
+    assert conduct.poll(call)
+    assert not conduct.in_worker
+    call.took = 3 * TICK
+    conduct.poll(call)
+    assert conduct.in_worker
+    call.took = TICK
+    polls = 0
+    while conduct.in_worker:
+        conduct.poll(call)
+        polls += 1
+    assert 8 <= polls <= 64
+    assert conduct.suspect
+    for _ in range(polls):
+        conduct.poll(call)
+    assert not conduct.suspect
+
+
+def test_one_good_poll_does_not_clear_a_suspect(monkeypatch):
+    """Moving a large value is one poll, and going on after it is the next."""
+    call, conduct = Polled(monkeypatch), Conduct(TICK)
+    conduct.suspect = GOOD_POLLS
+    conduct.poll(call)
+    assert conduct.suspect
+    call.took = 3 * TICK
+    conduct.poll(call)
+    assert conduct.in_worker
+
+
+def test_a_large_value_goes_through_a_worker_once(monkeypatch):
+    call, conduct = Polled(monkeypatch), Conduct(TICK)
+    conduct.send_to_worker()
+    assert conduct.in_worker
+    conduct.poll(call)
+    assert not conduct.in_worker
+
+
+async def test_a_guest_that_moves_much_is_moved_to_the_workers_and_back(guests):
+    guest = await guests.start("huge-to-host")
+    assert not guest._conduct.in_worker
+    for _ in range(3):
+        await guest.handle_message(envelope(b"1000000"))
+    assert guest._conduct.in_worker
+    for _ in range(40):
+        await guest.handle_message(envelope(b"1"))
+    assert not guest._conduct.in_worker
+
+
+async def test_a_guest_in_the_workers_is_stopped_and_cancelled_like_any_other(guests):
+    for_ever, limited = await guests.many(2, "loop", execution_time=0.03)
+    for_ever._limits = limited._limits
+    for guest in (for_ever, limited):
+        guest._conduct._good_polls_due = 10**6
+    with pytest.raises(Exception, match="time limit"):
+        await limited.handle_message(envelope())
+    with trio.move_on_after(0.01) as scope:
+        await for_ever.handle_message(envelope())
+    assert scope.cancelled_caught
+    assert for_ever.spent.reason.value == "cancelled"
