@@ -10,6 +10,7 @@ must be those of a plain count, which the last lines check.
 
 import argparse
 import functools
+import logging
 import sys
 import time
 from collections import Counter
@@ -21,25 +22,23 @@ from texts import Piece, read_pieces
 
 from airssys import (
     ActorContext,
-    ActorSpec,
-    Artifact,
     Blueprint,
     ChildExited,
     ChildStarted,
-    ComponentConfig,
     ComponentId,
-    ComponentSpec,
     Envelope,
     EventStream,
     ExitReason,
     GuestTrapped,
-    Intensity,
     Limits,
     MessagingError,
-    SupervisorSpec,
     System,
+    actor,
+    blueprint,
+    component,
     render,
     run,
+    supervisor,
 )
 from airssys.wasm import open_runtime
 
@@ -58,21 +57,15 @@ VERSES = Path(__file__).with_name("verses.txt")
 """Has a word to trap on and one to loop on in every piece."""
 
 
-def blueprint(guest: Path) -> Blueprint:
+def declare(guest: Path) -> Blueprint:
     """Declare the tree: a Python actor, and a supervisor of four components."""
-    workers = tuple(
-        ComponentSpec(
-            id=ComponentId.parse(name),
-            artifact=Artifact.at(guest),
-            config=ComponentConfig(env=tuple(env.items()), limits=LIMITS),
-        )
-        for name, env in WORKERS.items()
+    workers = [
+        component(name, guest, env=env, limits=LIMITS) for name, env in WORKERS.items()
+    ]
+    return blueprint(
+        actor("totals", Totals),
+        supervisor("workers", *workers, restarts=10, period=60),
     )
-    team = SupervisorSpec(
-        name="workers", children=workers, intensity=Intensity(restarts=10, period=60)
-    )
-    totals = ActorSpec(id=ComponentId.parse("totals"), behaviour=Totals)
-    return Blueprint(root=SupervisorSpec(name="word-count", children=(totals, team)))
 
 
 class Totals:
@@ -117,9 +110,12 @@ class Story:
                     pass
 
 
-async def count_all(pieces: list[Piece], story: Story, system: System) -> bytes:
+async def count_all(pieces: list[Piece], system: System) -> bytes:
     """Let each worker count every fourth piece, all four at the same time."""
-    story.tell("workers", "four components from one artifact are ready")
+    print(f"workers  {' and '.join(STEADY)} count")
+    print("         trapping traps on lines with 'trap'")
+    print("         looping loops for ever on lines with 'loop', until it is cut off\n")
+    story = Story()
     events = system.events()
     async with trio.open_nursery() as listening:
         listening.start_soon(story.follow, events)
@@ -166,16 +162,11 @@ def main() -> int:
     given: list[Path] = parser.parse_args().file
     documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     pieces = read_pieces([VERSES, *documents, *given])
-    story = Story()
-    guest = build_guest()
-    print(f"workers  {' and '.join(STEADY)} count")
-    print("         trapping traps on lines with 'trap'")
-    print("         looping loops for ever on lines with 'loop', until it is cut off\n")
-
+    logging.getLogger("airssys").setLevel(logging.ERROR)  # `Story` tells of crashes
     counted = read_counts(
         run(
-            blueprint(guest),
-            functools.partial(count_all, pieces, story),
+            declare(build_guest()),
+            functools.partial(count_all, pieces),
             open_loader=functools.partial(open_runtime, cache_directory=CACHE),
         )
         or b""
