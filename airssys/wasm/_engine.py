@@ -7,6 +7,7 @@ from os import getpid
 from typing import TYPE_CHECKING, final
 
 import wasmtime
+from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import EngineMisused, EngineSettings
 
@@ -97,14 +98,20 @@ class Engine:
         if ledger.found:
             ledger.sweep()
 
+    @enable_ki_protection
     def close(self) -> None:
-        """Close everything that is open, in order; does nothing twice."""
+        """Close everything that is open, in order; does nothing twice.
+
+        Raises:
+            EngineMisused: a guest is being polled.
+        """
         if self._closed:
             return
         self.ledger.check_process()
-        self._closed = True
-        self.ticker.close()
-        self.ledger.close()
+        with self.ledger.all_held():
+            self._closed = True
+            self.ticker.close()
+            self.ledger.close()
         # A compiler that nobody waits for any more may still hold the engine.
         self._wasmtime = None
 

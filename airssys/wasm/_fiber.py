@@ -26,7 +26,6 @@ poll or answer it. It may be polled from different threads, one at a time.
 from __future__ import annotations
 
 import ctypes
-import threading
 from os import getpid
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -48,6 +47,8 @@ from ._slots import (
 from ._wit_memory import Block, error_text
 
 if TYPE_CHECKING:
+    import threading
+
     from ._callbacks import HostCall
     from ._engine import Engine
     from ._marshaller import Marshaller
@@ -80,7 +81,7 @@ class Store:
         block = Block(SLOT_BYTES)
         block.data[CONTEXT : CONTEXT + 8] = context.to_bytes(8, "little")
         self._open = engine.ledger.stores[context] = OpenStore(pointer, context, block)
-        self._lock = threading.Lock()
+        self._lock = self._open.lock
         self.slots = block.base
         c.context_set_fuel(context, UNLIMITED_FUEL)
         c.context_set_epoch_deadline(context, 1)
@@ -90,34 +91,38 @@ class Store:
         self, memory_bytes: int, table_elements: int, memories: int, tables: int
     ) -> None:
         """Bound each memory in bytes and each table in elements, and their numbers."""
-        c.store_limiter(
-            self._open.pointer, memory_bytes, table_elements, -1, tables, memories
-        )
+        with self.entered():
+            self._check_idle()
+            c.store_limiter(
+                self._open.pointer, memory_bytes, table_elements, -1, tables, memories
+            )
 
     @enable_ki_protection
     def refuel(self, fuel: int) -> None:
         """Fill up to `fuel`, whatever was left."""
-        self._check_idle()
-        c.context_set_fuel(self._open.context, fuel)
+        with self.entered():
+            self._check_idle()
+            c.context_set_fuel(self._open.context, fuel)
 
     @enable_ki_protection
     def instantiate(self, linker: int, component: int, *, owner: object) -> Call:
         """Begin to make an instance; the call is done when it stands."""
-        self._check_idle()
-        slots = self.slots
-        self._open.future = c.linker_instantiate_async(
-            linker, self._open.context, component, slots + INSTANCE, slots + ERROR
-        )
+        with self.entered():
+            self._check_idle()
+            slots, opened = self.slots, self._open
+            opened.future = c.linker_instantiate_async(
+                linker, opened.context, component, slots + INSTANCE, slots + ERROR
+            )
         return self._begun(owner)
 
     @enable_ki_protection
     def find_function(self, number: int, export_index: int) -> bool:
         """Look up an export of the instance and remember it under `number`."""
-        self._check_idle()
-        slots = self.slots
-        place = slots + FUNCTIONS + number * c.FUNC_SIZE
-        context = self._open.context
-        return bool(c.instance_get_func(slots + INSTANCE, context, export_index, place))
+        with self.entered():
+            self._check_idle()
+            instance, context = self.slots + INSTANCE, self._open.context
+            place = self.slots + FUNCTIONS + number * c.FUNC_SIZE
+            return bool(c.instance_get_func(instance, context, export_index, place))
 
     @enable_ki_protection
     def call(
@@ -298,12 +303,13 @@ class Call:
         Raises:
             TooMuch: they are larger than the budget.
         """
-        size = len(self._open.owed) * c.VAL_SIZE
-        try:
-            raw = ctypes.string_at(self.slots + ARGUMENTS, size)
-            return marshaller.lift_params(raw, budget)
-        finally:
-            self._open.pay()
+        with _Entered(self._lock):
+            size = len(self._open.owed) * c.VAL_SIZE
+            try:
+                raw = ctypes.string_at(self.slots + ARGUMENTS, size)
+                return marshaller.lift_params(raw, budget)
+            finally:
+                self._open.pay()
 
     @enable_ki_protection
     def answer(self, owner: object, marshaller: Marshaller, value: Any) -> None:
@@ -314,15 +320,16 @@ class Call:
         """
         if owner is not self.owner:
             raise EngineMisused("a call may only be answered by the one who began it")
-        host_call = self.host_call
-        if host_call is None or not self._open.future:
-            raise EngineMisused("there is no host call to answer")
-        if marshaller.result_count:
-            frame, address = marshaller.lower_result(value)
-            c.val_clone(address, host_call.results)
-            marshaller.give_back(frame)
-        self.host_call = None
-        self.answered = True
+        with _Entered(self._lock):
+            host_call = self.host_call
+            if host_call is None or not self._open.future:
+                raise EngineMisused("there is no host call to answer")
+            if marshaller.result_count:
+                frame, address = marshaller.lower_result(value)
+                c.val_clone(address, host_call.results)
+                marshaller.give_back(frame)
+            self.host_call = None
+            self.answered = True
 
     @enable_ki_protection
     def take_result(self, marshaller: Marshaller, budget: Budget) -> Any:
@@ -331,12 +338,13 @@ class Call:
         Raises:
             TooMuch: it is larger than the budget.
         """
-        if not self.finished or self._number != self._open.begun:
-            raise EngineMisused("this call has not finished, or another has begun")
-        try:
-            return marshaller.lift_result(self._open.slots.data, RESULT, budget)
-        finally:
-            self._open.pay()
+        with _Entered(self._lock):
+            if not self.finished or self._number != self._open.begun:
+                raise EngineMisused("this call has not finished, or another has begun")
+            try:
+                return marshaller.lift_result(self._open.slots.data, RESULT, budget)
+            finally:
+                self._open.pay()
 
     @enable_ki_protection
     def close(self) -> None:
@@ -346,7 +354,7 @@ class Call:
             EngineMisused: it is being polled.
         """
         opened = self._open
-        if not opened.future and not opened.owed:
+        if self._number != opened.begun or not (opened.future or opened.owed):
             return
         ledger = self._store.engine.ledger
         ledger.check_process()

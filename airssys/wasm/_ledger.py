@@ -24,6 +24,7 @@ import sys
 import threading
 import warnings
 from collections import deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, final
 
 from airssys.contracts import EngineMisused
@@ -31,6 +32,8 @@ from airssys.contracts import EngineMisused
 from . import _c_api as c
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ._wit_memory import Block
 
 
@@ -38,12 +41,23 @@ if TYPE_CHECKING:
 class OpenStore:
     """One store in C and what its call, if one is alive, has borrowed."""
 
-    __slots__ = ("begun", "context", "future", "keep", "owed", "pointer", "slots")
+    __slots__ = (
+        "begun",
+        "context",
+        "future",
+        "keep",
+        "lock",
+        "owed",
+        "pointer",
+        "slots",
+    )
 
     def __init__(self, pointer: int, context: int, slots: Block) -> None:
         self.pointer = pointer
         """0 once the store is deleted."""
         self.context = context
+        self.lock = threading.Lock()
+        """Held by whoever is in the store; taken without waiting."""
         self.future = 0
         """The call future; while it is not 0 nothing may enter the store."""
         self.begun = 0
@@ -107,16 +121,17 @@ class Ledger:
     def close_store(self, store: OpenStore) -> None:
         """Delete a store, its call before it; does nothing twice."""
         self.close_call(store)
-        self.stores.pop(store.context, None)
         pointer, store.pointer = store.pointer, 0
         if pointer:
             c.store_delete(pointer)
+        # Another thread may have been given the address for a new store by now.
+        if self.stores.get(store.context) is store:
+            del self.stores[store.context]
 
     def close(self) -> None:
         """Delete everything in order: calls, stores, linkers, indices, components."""
         if not self.may_free:
             return
-        self.sweep()
         for store in list(self.stores.values()):
             self.close_store(store)
         while self.linkers:
@@ -125,6 +140,28 @@ class Ledger:
             c.export_index_delete(self.indices.pop())
         while self.components:
             c.component_delete(self.components.pop())
+        self.sweep()
+
+    @contextmanager
+    def all_held(self) -> Iterator[None]:
+        """Keep everybody out of all stores.
+
+        Raises:
+            EngineMisused: somebody is in one of them.
+        """
+        held: list[threading.Lock] = []
+        try:
+            for store in list(self.stores.values()):
+                if not store.lock.acquire(blocking=False):
+                    raise EngineMisused(
+                        "a guest is being polled: an engine is closed after its calls "
+                        "have ended"
+                    )
+                held.append(store.lock)
+            yield
+        finally:
+            for lock in held:
+                lock.release()
 
     def abandon(self, what: str, store: OpenStore) -> None:
         """Take note, from a finaliser, of a call or store that nobody closed."""
@@ -136,12 +173,15 @@ class Ledger:
 
     def sweep(self) -> None:
         """Close what the garbage collector found, with a ResourceWarning each."""
-        while self.found:
+        for _ in range(len(self.found)):
             what, store = self.found.popleft()
-            if what == "call":
-                self.close_call(store)
-            else:
-                self.close_store(store)
+            if not store.lock.acquire(blocking=False):
+                self.found.append((what, store))
+                continue
+            try:
+                (self.close_call if what == "call" else self.close_store)(store)
+            finally:
+                store.lock.release()
             warnings.warn(
                 f"a guest {what} was not closed and was found by the garbage collector",
                 ResourceWarning,
