@@ -51,3 +51,17 @@ def test_sigint_at_each_step_of_each_callback_ends_as_keyboard_interrupt():
 
 def test_sigint_at_random_moments_ends_as_keyboard_interrupt():
     torture("interrupts", "at-random", "30")
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "from_a_callback",
+        "while_another_thread_is_in",
+        "by_somebody_else",
+        "after_closing",
+        "an_old_call_has_no_say",
+    ],
+)
+def test_a_store_is_entered_by_one_at_a_time(scenario):
+    torture("misuse", scenario)
