@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import threading
 from importlib.metadata import version
 from typing import TYPE_CHECKING, final
 
@@ -56,7 +57,7 @@ class ArtifactCache:
     def keep(self, compiled: Compiled, code: bytes) -> None:
         """Write what `code` was compiled to; readers see all of it or nothing."""
         path = self._path(code)
-        unfinished = path.with_suffix(f".{os.getpid()}")
+        unfinished = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         unfinished.write_bytes(compiled.serialize())
         unfinished.replace(path)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 import attrs
 import trio
 import wasmtime
-from wasmtime.component import Component as Compiled
+from wasmtime.component import Component as Compiled, FuncType
 
 from airssys.contracts import (
     Artifact,
@@ -23,12 +23,14 @@ from . import _c_api as c
 from ._footprint import Footprint, footprint
 from ._instance import Instance
 from ._runtime import Code, Runtime
+from ._signatures import fits
 from ._world import EXPORTS, IMPORTS, LIFECYCLE, TYPE_ONLY, full_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ._artifact_cache import ArtifactCache
+    from ._wit_types import Function
 
 _WASI_ADVICE: Final = (
     "WASI is not offered: build without it (componentize-py: --stub-wasi; "
@@ -105,7 +107,9 @@ class Loader:
             return compiled, footprint(code)
         except ValueError as error:
             raise ComponentRefused(
-                artifact.label, f"its memories cannot be counted ({error})", ""
+                artifact.label,
+                f"its memories cannot be counted ({error})",
+                "Link it into one component that contains its modules",
             ) from error
 
     def _adopt(
@@ -147,7 +151,7 @@ def read(artifact: Artifact) -> bytes:
                     artifact.label, f"cannot be read: {reason}", "Check the path"
                 ) from error
         case str() as text:
-            return text.encode()
+            return text.encode(errors="surrogatepass")
         case code:
             return code
 
@@ -158,25 +162,24 @@ def to_binary(code: bytes, label: str) -> bytes:
     Raises:
         ComponentRefused: it is neither.
     """
-    if code.startswith(b"\0asm"):
-        if code[4:8] == b"\1\0\0\0":
-            raise ComponentRefused(
-                label,
-                "this is a core module, not a component",
-                "Wrap it: wasm-tools component new, or build with componentize-py",
-            )
-        return code
     if not code.strip():
         raise ComponentRefused(label, "it is empty", "Build the component again")
     try:
-        text = code.decode()
-        return bytes(wasmtime.wat2wasm(text))
+        if not code.startswith(b"\0asm"):
+            code = bytes(wasmtime.wat2wasm(code.decode()))
     except (UnicodeDecodeError, wasmtime.WasmtimeError) as error:
         raise ComponentRefused(
             label,
             f"neither WebAssembly nor WAT text: {_first_lines(error)}",
             "Hand in a .wasm component or its .wat text",
         ) from error
+    if code[4:8] == b"\1\0\0\0":
+        raise ComponentRefused(
+            label,
+            "this is a core module, not a component",
+            "Wrap it: wasm-tools component new, or build with componentize-py",
+        )
+    return code
 
 
 def compile_binary(engine: wasmtime.Engine, code: bytes, label: str) -> Compiled:
@@ -220,20 +223,24 @@ def check_world(engine: wasmtime.Engine, compiled: Compiled, label: str) -> None
             f"{wanted} lacks {', '.join(missing)}",
             "Export every function of the interface",
         )
+    _check_signatures(exported[wanted], EXPORTS, wanted, label)
 
 
-def _check_imports(imported: Mapping[str, Any], label: str) -> None:
+def _check_imports(
+    imported: Mapping[str, Mapping[str, FuncType | None]], label: str
+) -> None:
     wasi = sorted(name for name in imported if name.startswith("wasi:"))
     if wasi:
         raise ComponentRefused(label, f"it imports {', '.join(wasi)}", _WASI_ADVICE)
-    known = {full_name(name): set(functions) for name, functions in IMPORTS.items()}
-    types = {full_name(name) for name in TYPE_ONLY}
-    unknown = sorted(set(imported) - set(known) - types)
-    for interface in set(imported) & set(known):
+    known = {full_name(name): functions for name, functions in IMPORTS.items()}
+    known |= {full_name(name): {} for name in TYPE_ONLY}
+    unknown = sorted(set(imported) - set(known))
+    both = sorted(set(imported) & set(known))
+    for interface in both:
         unknown += [
             f"{interface}#{name}"
-            for name, is_function in imported[interface].items()
-            if is_function and name not in known[interface]
+            for name, function in imported[interface].items()
+            if function is not None and name not in known[interface]
         ]
     if unknown:
         raise ComponentRefused(
@@ -241,22 +248,45 @@ def _check_imports(imported: Mapping[str, Any], label: str) -> None:
             f"it imports {', '.join(unknown)}, which nobody provides",
             "Import only what the world airssys:core/runtime-host@1.0.0 has",
         )
+    for interface in both:
+        _check_signatures(imported[interface], known[interface], interface, label)
+
+
+def _check_signatures(
+    found: Mapping[str, FuncType | None],
+    wanted: Mapping[str, Function],
+    interface: str,
+    label: str,
+) -> None:
+    wrong = [
+        name
+        for name, function in found.items()
+        if name in wanted and (function is None or not fits(function, wanted[name]))
+    ]
+    if wrong:
+        raise ComponentRefused(
+            label,
+            f"its {interface} has other types for {', '.join(wrong)}",
+            "Build it for the world airssys:core/runtime-host@1.0.0",
+        )
 
 
 def _instances(
     items: Mapping[str, Any], engine: wasmtime.Engine
-) -> dict[str, dict[str, bool]]:
-    """Instances by name, each with its members and whether they are functions.
+) -> dict[str, dict[str, FuncType | None]]:
+    """Instances by name, each with its members: functions, or None for what is none.
 
     Other things (a plain function, a type) count as instances without members.
     """
-    found: dict[str, dict[str, bool]] = {}
+    found: dict[str, dict[str, FuncType | None]] = {}
     for name, item in items.items():
         kind = getattr(item, "ty", item)  # wasmtime 48 gives the type itself
         members = kind.exports(engine) if hasattr(kind, "exports") else {}
         found[name] = {
-            member: type(getattr(inner, "ty", inner)).__name__ == "FuncType"
-            for member, inner in members.items()
+            member: inner if isinstance(inner, FuncType) else None
+            for member, inner in (
+                (member, getattr(item, "ty", item)) for member, item in members.items()
+            )
         }
     return found
 

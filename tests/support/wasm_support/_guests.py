@@ -130,9 +130,11 @@ async def is_spent_because(guest: Instance, failure: GuestFailed | None = None) 
     return guest.spent is why
 
 
-async def beat(seconds: float, period: float = 0.01) -> list[float]:
+async def beat(
+    seconds: float, period: float = 0.01, late: list[float] | None = None
+) -> list[float]:
     """Beat for a while; how late each beat was, in seconds of real time."""
-    late: list[float] = []
+    late = [] if late is None else late
     for _ in range(math.ceil(seconds / period)):
         before = time.perf_counter()
         await trio.sleep(period)

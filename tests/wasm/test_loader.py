@@ -1,0 +1,505 @@
+"""What is loaded and what is refused, away from the Trio thread, and the cache on disk."""
+
+import os
+import threading
+from pathlib import Path
+
+import attrs
+import pytest
+import trio
+import wasmtime
+
+from airssys.contracts import (
+    Artifact,
+    ComponentRefused,
+    EngineMisused,
+    EngineSettings,
+    Limits,
+)
+from airssys.wasm import _component_loader, open_runtime
+from airssys.wasm._artifact_cache import ArtifactCache
+from wasm_support import GUESTS, beat, envelope, open_guests
+from wat_guests import world
+from wat_guests.component import Guest
+
+
+def to_binary(text):
+    return bytes(wasmtime.wat2wasm(text))
+
+
+ECHO = (GUESTS / "echo.wat").read_text()
+
+
+async def answers(guests, artifact):
+    """Load an artifact and see that it is an echo."""
+    component = await guests.loader.load(artifact)
+    guest = await component.instantiate(Limits(), guests.services)
+    guests.started.append(guest)
+    return await guest.handle_message(envelope(b"hello")) == b"hello"
+
+
+async def refused(guests, artifact):
+    """Load what cannot be loaded; returns the error, which is complete."""
+    with pytest.raises(ComponentRefused) as caught:
+        await guests.loader.load(artifact)
+    error = caught.value
+    assert error.artifact == artifact.label
+    assert error.problem
+    assert error.advice
+    assert str(error) == f"{error.artifact}: {error.problem}. {error.advice}"
+    return error
+
+
+# -- what is loaded
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda _: Artifact.from_text(ECHO),
+        lambda _: Artifact.from_bytes(ECHO.encode()),
+        lambda _: Artifact.from_bytes(to_binary(ECHO)),
+        lambda _: Artifact.at(GUESTS / "echo.wat"),
+        lambda _: Artifact.at(str(GUESTS / "echo.wat")),
+        lambda folder: Artifact.at(binary_in(folder)),
+    ],
+    ids=["text", "text as bytes", "bytes", "path", "path as str", "path of a binary"],
+)
+async def test_text_bytes_and_paths_are_loaded(guests, tmp_path, make):
+    assert await answers(guests, make(tmp_path))
+
+
+def binary_in(folder):
+    path = folder / "echo.wasm"
+    path.write_bytes(to_binary(ECHO))
+    return path
+
+
+# -- what is refused
+
+
+@pytest.mark.parametrize(
+    ("name", "problem", "advice"),
+    [
+        ("core-module", "core module, not a component", "wasm-tools component new"),
+        ("malformed", "neither WebAssembly nor WAT text", ".wasm component"),
+        ("empty", "must export airssys:core/component-lifecycle@1.0.0", "world"),
+        ("wrong-version", "airssys:core/component-lifecycle@2.0.0", "1.0.0"),
+        ("missing-export", "component-lifecycle@1.0.0 lacks health", "every function"),
+        ("unknown-import", "acme:other/thing@1.0.0", "Import only"),
+        ("unknown-function", "airssys:core/host-services@1.0.0#reboot", "Import only"),
+        ("wasi-import", "wasi:io/poll@0.2.9, wasi:io/streams@0.2.9", "--stub-wasi"),
+        ("bad-signature", "other types for handle-message", "runtime-host@1.0.0"),
+    ],
+)
+async def test_a_fixture_is_refused(guests, name, problem, advice):
+    error = await refused(guests, Artifact.at(GUESTS / f"{name}.wat"))
+    assert problem in error.problem
+    assert advice in error.advice
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        (b"", "it is empty"),
+        ("  \n", "it is empty"),
+        (b"\0asm", "wasmtime refuses it"),
+        (b"\0asm\x0d\0\x01\0\xff", "wasmtime refuses it"),
+        (to_binary("(module)"), "core module, not a component"),
+        (b"\xff\xfe", "neither WebAssembly nor WAT text"),
+        ("\ud800", "neither WebAssembly nor WAT text"),
+        (to_binary(ECHO)[:-7], "wasmtime refuses it"),
+        ('(component (import "do" (func)))', "it imports do, which nobody provides"),
+        (
+            (
+                '(component (import "airssys:core/types@1.0.0"'
+                ' (instance (export "do" (func)))))'
+            ),
+            "airssys:core/types@1.0.0#do",
+        ),
+    ],
+)
+async def test_bytes_that_are_no_guest_are_refused(guests, source, problem):
+    error = await refused(guests, Artifact(source, "mine"))
+    assert problem in error.problem
+
+
+async def test_a_path_that_is_not_there_is_refused(guests, tmp_path):
+    error = await refused(guests, Artifact.at(tmp_path / "gone.wasm"))
+    assert "No such file" in error.problem
+
+
+async def test_a_directory_is_refused(guests, tmp_path):
+    error = await refused(guests, Artifact.at(tmp_path))
+    assert "directory" in error.problem
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+async def test_an_unreadable_file_is_refused(guests, tmp_path):
+    path = tmp_path / "secret.wasm"
+    path.touch(mode=0o000)
+    error = await refused(guests, Artifact.at(path))
+    assert "Permission denied" in error.problem
+
+
+async def test_a_failed_read_is_refused(guests, monkeypatch):
+    def fail(_):
+        raise OSError("the disk is on fire")
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    error = await refused(guests, Artifact.at("somewhere"))
+    assert error.problem == "cannot be read: the disk is on fire"
+
+
+async def test_a_component_that_cannot_be_counted_is_refused(guests):
+    """Its memories would come from a module that another component hands over."""
+    inner = """\
+  (component $inner (core module $m (memory 1)) (export "m" (core module $m)))
+  (instance $inner (instantiate $inner))
+  (alias export $inner "m" (core module $module))
+  (core instance (instantiate $module))
+"""
+    text = ECHO.replace("(component\n", "(component\n" + inner, 1)
+    error = await refused(guests, Artifact.from_text(text))
+    assert "cannot be counted" in error.problem
+
+
+async def test_a_refused_artifact_is_refused_again(guests):
+    artifact = Artifact.from_text("(component)")
+    first, second = [await refused(guests, artifact) for _ in range(2)]
+    assert str(first) == str(second)
+
+
+# -- types: with other types than ours, marshalling would read where the guest wants
+
+
+def exporting(name, component_type, core_type, body):
+    return Guest(
+        name="wrong",
+        does="states other types",
+        types={name: component_type},
+        core_types={name: core_type},
+        exports={name: body},
+    ).wat()
+
+
+def importing(monkeypatch, label, **types):
+    """A guest that states these types for an import."""
+    wrong = attrs.evolve(world.HOST_FUNCTIONS[label], **types)
+    monkeypatch.setitem(world.HOST_FUNCTIONS, label, wrong)
+    count = wrong.core_type.split("(result")[0].count("i64")
+    call = f"(call ${label} {'(i64.const 1) ' * count})"
+    if "(result" in wrong.core_type:
+        call = f"(drop {call})"
+    return Guest(
+        name="wrong",
+        does="states other types",
+        exports={"handle-message": f"{call}\n(call $ok)"},
+    ).wat()
+
+
+@pytest.mark.parametrize(
+    ("name", "component_type", "core_type", "body"),
+    [
+        ("health", "(result u64)", "(result i64)", "(i64.const 1)"),
+        ("health", "(result u8)", "(result i32)", "(i32.const 1)"),
+        ("health", "(result char)", "(result i32)", "(i32.const 65)"),
+        ("health", "", "", ""),
+        (
+            "health",
+            '(param "deep" bool) (result $health-status)',
+            "(param i32) (result i32)",
+            "(i32.const 0)",
+        ),
+    ],
+)
+async def test_an_export_of_another_type_is_refused(
+    guests, name, component_type, core_type, body
+):
+    text = exporting(name, component_type, core_type, body)
+    error = await refused(guests, Artifact.from_text(text))
+    assert f"component-lifecycle@1.0.0 has other types for {name}" in error.problem
+
+
+@pytest.mark.parametrize(
+    ("label", "types"),
+    [
+        (
+            "host-services.log",
+            {
+                "type": '(param "level" u64) (param "message" u64)'
+                ' (param "context" u64)',
+                "core_type": "(param i64 i64 i64)",
+            },
+        ),
+        (
+            "host-services.sleep-millis",
+            {"type": '(param "duration-ms" s64)', "core_type": "(param i64)"},
+        ),
+        (
+            "host-services.sleep-millis",
+            {
+                "type": '(param "duration-ms" u64) (result u64)',
+                "core_type": "(param i64) (result i64)",
+            },
+        ),
+        (
+            "host-services.current-time-millis",
+            {"type": "(result s64)", "core_type": "(result i64)"},
+        ),
+    ],
+)
+async def test_an_import_of_another_type_is_refused(guests, monkeypatch, label, types):
+    interface, _, name = label.partition(".")
+    text = importing(monkeypatch, label, **types)
+    error = await refused(guests, Artifact.from_text(text))
+    assert f"{interface}@1.0.0 has other types for {name}" in error.problem
+
+
+async def test_an_import_that_is_no_function_is_refused(guests):
+    text = ECHO.replace(
+        "(component\n",
+        '(component (import "airssys:core/storage@1.0.0" (instance'
+        ' (export "get" (type (sub resource)))))\n',
+        1,
+    )
+    error = await refused(guests, Artifact.from_text(text))
+    assert "has other types for get" in error.problem
+
+
+@pytest.mark.parametrize("name", ["calls", "config", "lifecycle-log", "requester"])
+async def test_the_types_of_the_world_are_taken(guests, name):
+    assert await guests.component(name)
+
+
+# -- once, and off the Trio thread
+
+
+@pytest.fixture
+def compilations(monkeypatch):
+    """Notes the thread of each compilation; `let_go` holds them up while it is clear."""
+    threads = []
+    original = _component_loader.compile_binary
+
+    def compile_noted(*arguments):
+        threads.append(threading.current_thread())
+        assert threads_may_go_on.wait(10)
+        return original(*arguments)
+
+    threads_may_go_on = threading.Event()
+    threads_may_go_on.set()
+    monkeypatch.setattr(_component_loader, "compile_binary", compile_noted)
+    threads_may_go_on.threads = threads
+    return threads_may_go_on
+
+
+async def test_the_same_artifact_is_compiled_once(compilations):
+    async with open_guests() as guests:
+        loaded = []
+
+        async def load():
+            loaded.append(await guests.loader.load(Artifact.from_text(ECHO)))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(5):
+                nursery.start_soon(load)
+        await load()
+        assert len(set(map(id, loaded))) == 1
+    assert len(compilations.threads) == 1
+
+
+async def test_it_is_compiled_in_another_thread(compilations):
+    async with open_guests() as guests:
+        assert await answers(guests, Artifact.from_text(ECHO))
+    assert threading.current_thread() not in compilations.threads
+
+
+async def test_different_artifacts_are_loaded_beside_each_other(compilations):
+    compilations.clear()
+    async with open_guests() as guests:
+        guests.runtime.compilers.total_tokens = 2
+        async with trio.open_nursery() as nursery:
+            for name in ("echo", "state"):
+                nursery.start_soon(guests.component, name)
+            with trio.fail_after(5):
+                while len(compilations.threads) < 2:  # noqa: ASYNC110  # threads
+                    await trio.sleep(0.005)
+            compilations.set()
+
+
+async def test_a_cancelled_load_is_abandoned_at_once(compilations):
+    compilations.clear()
+    async with open_guests() as guests:
+        with trio.fail_after(5), trio.move_on_after(0.02) as scope:
+            await guests.component("echo")
+        assert scope.cancelled_caught
+        compilations.set()
+        assert await answers(guests, Artifact.at(GUESTS / "echo.wat"))
+
+
+async def test_leaving_does_not_wait_for_a_compiler(compilations):
+    compilations.clear()
+    with trio.fail_after(5):
+        async with open_guests() as guests:
+            with trio.move_on_after(0.02):
+                await guests.component("echo")
+    compilations.set()
+
+
+async def test_a_load_is_not_adopted_by_a_closed_engine(compilations):
+    compilations.clear()
+    with pytest.RaisesGroup(EngineMisused):
+        async with trio.open_nursery() as nursery:
+            async with open_guests() as guests:
+                nursery.start_soon(guests.component, "echo")
+                await trio.sleep(0.02)
+            compilations.set()
+
+
+def big_component(functions):
+    """An echo with very many functions that nobody calls."""
+    body = "(i64.add (i64.mul (local.get 0) (i64.const 3)) (i64.const 1))"
+    many = "".join(
+        f"(func (param i64) (result i64) {body})\n" for _ in range(functions)
+    )
+    return ECHO.replace("(component\n", f"(component (core module $big {many})\n", 1)
+
+
+async def test_a_heartbeat_goes_on_during_a_large_compilation():
+    code = to_binary(big_component(8_000))
+    late = []
+    async with open_guests() as guests, trio.open_nursery() as nursery:
+        nursery.start_soon(beat, 10, 0.01, late)
+        before = trio.current_time()
+        await guests.loader.load(Artifact.from_bytes(code))
+        took = trio.current_time() - before
+        nursery.cancel_scope.cancel()
+    assert took > 0.1, "too small to tell"
+    assert len(late) > took / 0.03
+    assert sorted(late)[len(late) * 9 // 10 - 1] < 0.04
+
+
+# -- the cache
+
+
+def cached(folder):
+    return sorted(folder.glob("*.cwasm"))
+
+
+async def load_echo(folder, **settings):
+    async with open_guests(folder, **settings) as guests:
+        assert await answers(guests, Artifact.from_text(ECHO))
+
+
+async def test_the_second_load_uses_the_file(tmp_path, compilations):
+    folder = tmp_path / "cache"
+    for _ in range(2):
+        await load_echo(folder)
+    assert len(compilations.threads) == 1
+    assert len(cached(folder)) == 1
+    assert [each for each in folder.iterdir() if each.suffix != ".cwasm"] == []
+
+
+async def test_other_settings_or_code_have_other_files(tmp_path, compilations):
+    folder = tmp_path / "cache"
+    await load_echo(folder)
+    await load_echo(folder, guest_stack_bytes=256 * 1024)
+    async with open_guests(folder) as guests:
+        await guests.component("state")
+    assert len(compilations.threads) == len(cached(folder)) == 3
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", None])
+async def test_a_damaged_file_is_ignored_and_replaced(tmp_path, compilations, damage):
+    folder = tmp_path / "cache"
+    await load_echo(folder)
+    (path,) = cached(folder)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
+    await load_echo(folder)
+    assert len(compilations.threads) == 2
+    assert len(path.read_bytes()) == len(whole)
+
+
+async def test_the_cache_is_its_owners_alone(tmp_path):
+    folder = tmp_path / "new" / "cache"
+    await load_echo(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o702, 0o750, 0o777])
+async def test_a_directory_for_others_is_refused(tmp_path, mode):
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(PermissionError, match="make it yours alone"):
+        async with open_runtime(EngineSettings(), cache_directory=folder):
+            pytest.fail("it was opened")
+
+
+async def test_a_directory_of_somebody_else_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    with pytest.raises(PermissionError, match="make it yours alone"):
+        ArtifactCache(tmp_path / "cache", EngineSettings())
+
+
+def test_two_threads_may_keep_the_same_code_at_once(tmp_path):
+    """As when one file is loaded under two labels."""
+    engine = wasmtime.Engine()
+    code = to_binary("(component)")
+    compiled = wasmtime.component.Component(engine, code)
+    cache = ArtifactCache(tmp_path / "cache", EngineSettings())
+    both = threading.Barrier(2)
+    failures = []
+    original = Path.write_bytes
+
+    def write_bytes(path, data):
+        size = original(path, data)
+        both.wait(5)
+        return size
+
+    def keep():
+        try:
+            cache.keep(compiled, code)
+        except OSError as error:
+            failures.append(error)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "write_bytes", write_bytes)
+        threads = [threading.Thread(target=keep) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+    assert cache.find(engine, code) is not None
+
+
+# -- opening and leaving
+
+
+async def test_an_exception_of_the_body_comes_out_as_it_is():
+    error = KeyError("mine")
+    with pytest.raises(KeyError) as caught:
+        async with open_runtime(EngineSettings()):
+            raise error
+    assert caught.value is error
+
+
+async def test_a_cancelled_body_still_runs_guests_while_it_ends():
+    with trio.CancelScope() as scope:
+        async with open_guests() as guests:
+            guest = await guests.start("spin")
+            scope.cancel()
+            with trio.CancelScope(shield=True):
+                assert await guest.handle_message(envelope(b"20")) == b"20"
+            await trio.lowlevel.checkpoint()
+    assert scope.cancelled_caught
+
+
+async def test_afterwards_no_thread_is_left():
+    before = set(threading.enumerate())
+    async with open_guests() as guests:
+        await guests.start("echo")
+    left = {each for each in threading.enumerate() if "Trio" not in each.name}
+    assert left <= before
