@@ -86,7 +86,12 @@ def _messaging_case(error: MessagingError) -> Err:
         case MessagingError(case="queue-full"):
             return Err(Case(error.case))
         case _:
-            return Err(Case(error.case, str(error)))
+            return Err(Case(error.case, _sayable(str(error))))
+
+
+def _sayable(text: str) -> str:
+    """Replace lone surrogates, which a text from somewhere else may contain."""
+    return text.encode(errors="replace").decode()
 
 
 def _plain(target: ComponentId) -> tuple[str, str, str]:
@@ -130,7 +135,9 @@ def _storage(act: Callable[..., Any]) -> Implementation:
         try:
             return Ok(act(services, *arguments))
         except StorageRefused as error:
-            detail = None if error.case == "quota-exceeded" else str(error.detail)
+            detail = None
+            if error.case != "quota-exceeded":
+                detail = _sayable(error.detail or "")
             return Err(Case(error.case, detail))
 
     return answer

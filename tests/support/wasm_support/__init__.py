@@ -12,6 +12,7 @@ from ._guests import (
     process_memory,
 )
 from ._services import BOB, ScriptedServices
+from ._wit_text import checkout_wit, read_wit, wit_folder
 
 __all__ = (
     "BOB",
@@ -21,8 +22,11 @@ __all__ = (
     "Guests",
     "ScriptedServices",
     "beat",
+    "checkout_wit",
     "envelope",
     "is_spent_because",
     "open_guests",
     "process_memory",
+    "read_wit",
+    "wit_folder",
 )
