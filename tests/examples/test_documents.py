@@ -1,0 +1,152 @@
+"""What README and docs show runs, and what they name exists."""
+
+import ast
+import enum
+import inspect
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+import pytest
+
+import airssys
+from airssys import contracts, messaging, nursery, system
+from airssys.contracts import EngineSettings, Limits, TrapReason
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+DOCUMENTS = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+LIMITS = ROOT / "docs/reference/limits-and-exit-codes.md"
+
+# The word after "python" says what may be done with a block: nothing: it is a whole
+# program; "guest": it is built with componentize-py; "sketch": it needs more files.
+BLOCK = re.compile(r"^```python *(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCKS = [
+    pytest.param(kind, code, id=f"{path.relative_to(ROOT)}-{number}")
+    for path in DOCUMENTS
+    for number, (kind, code) in enumerate(BLOCK.findall(path.read_text("utf-8")), 1)
+]
+
+
+@pytest.mark.parametrize(("kind", "code"), BLOCKS)
+def test_each_block_of_python_runs_or_compiles(kind, code):
+    assert kind in {"", "guest", "sketch"}
+    compile(code, "block", "exec")
+    if kind:
+        return
+    environment = {n: v for n, v in os.environ.items() if n != "PYTHONSAFEPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_program_of_the_readme_prints_what_it_says():
+    text = README.read_text("utf-8")
+    (_, code), *_ = BLOCK.findall(text)
+    assert len(code.splitlines()) <= 15
+    said = re.search(r"It prints `([^`]+)`", text).group(1)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == said
+
+
+def test_the_readme_is_short():
+    assert 60 <= len(README.read_text("utf-8").splitlines()) <= 100
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_links_lead_somewhere(path):
+    targets = re.findall(r"\]\(([^)#]+)", path.read_text("utf-8"))
+    local = [t for t in targets if not t.startswith(("http:", "https:", "mailto:"))]
+    assert [t for t in local if not (path.parent / t).exists()] == []
+
+
+def known_names():
+    """Everything public that a document may name in code font."""
+    names = set(vars(__builtins__) if inspect.ismodule(__builtins__) else __builtins__)
+    for package in (airssys, contracts, messaging, nursery, system):
+        names |= set(package.__all__)
+        for name in package.__all__:
+            member = getattr(package, name)
+            if isinstance(member, type) and issubclass(member, enum.Enum):
+                names |= set(member.__members__)
+    # Of guests and of tools.
+    return names | {"Err", "ChildSpec", "Python"}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_classes_and_constants_that_are_named_exist(path):
+    prose = BLOCK.sub("", path.read_text("utf-8"))
+    words = {
+        word
+        for span in re.findall(r"`([^`\n]+)`", prose)
+        for word in re.findall(r"(?<![\w./-])[A-Z]\w*[a-z_]\w*|[A-Z]+_[A-Z_]+", span)
+    }
+    assert sorted(words - known_names() - {"ARGS"}) == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_modules_that_are_named_exist(path):
+    text = path.read_text("utf-8")
+    modules = re.findall(r"`((?:contracts|messaging|nursery|system|wasm)/_\w+)", text)
+    tests = re.findall(r"`((?:messaging|nursery|system|wasm)/(?:test_\w+\.py)?)`", text)
+    missing = [m for m in modules if not (ROOT / f"airssys/{m}.py").exists()]
+    missing += [t for t in tests if not (ROOT / "tests" / t).exists()]
+    assert missing == []
+
+
+def rows(text):
+    """Rows of Markdown tables whose first cell is code, by that code."""
+    found = re.findall(r"^\| `(\w+)` \|(.*)\|$", text, re.MULTILINE)
+    return {name: [cell.strip() for cell in rest.split("|")] for name, rest in found}
+
+
+def number(cell):
+    """Read a number as the tables write it."""
+    value, _, unit = cell.replace(",", "").partition(" ")
+    return float(value) * {"": 1, "KiB": 1024, "MiB": 1024**2}[unit]
+
+
+@pytest.mark.parametrize("settings", [Limits, EngineSettings])
+def test_the_tables_have_each_limit_with_its_default(settings):
+    table = rows(LIMITS.read_text("utf-8"))
+    for field in attrs.fields(settings):
+        default = table[field.name][0]
+        if field.default is None:
+            assert default == "none"
+        elif isinstance(field.default, attrs.Factory):
+            assert not default[0].isdigit()
+        else:
+            assert math.isclose(number(default), field.default)
+
+
+def test_the_table_has_each_trap_reason():
+    table = rows(LIMITS.read_text("utf-8"))
+    assert [reason.name for reason in TrapReason if reason.name not in table] == []
+
+
+def test_the_table_has_each_exit_code():
+    text = LIMITS.read_text("utf-8")
+    told = dict(re.findall(r"^\| (\d+) \| `(EXIT_\w+)`", text, re.MULTILINE))
+    codes = {n: c for n, c in vars(system).items() if n.startswith("EXIT_")}
+    assert {name: int(code) for code, name in told.items()} == codes
+
+
+def test_all_functions_of_the_lifecycle_are_in_the_guest_that_is_shown():
+    text = (ROOT / "docs/how-to/write-a-python-guest.md").read_text("utf-8")
+    guest = next(code for kind, code in BLOCK.findall(text) if kind == "guest")
+    shown = {n.name for n in ast.walk(ast.parse(guest)) if type(n) is ast.FunctionDef}
+    wit = (ROOT / "wit/component-lifecycle.wit").read_text("utf-8")
+    wanted = re.findall(r"^    ([\w-]+): func", wit, re.MULTILINE)
+    assert shown == {name.replace("-", "_") for name in wanted}
