@@ -11,6 +11,7 @@ must be those of a plain count, which the last lines check.
 import argparse
 import functools
 import logging
+import signal
 import sys
 import time
 from collections import Counter
@@ -182,6 +183,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end quietly under `| head`
     try:
         sys.exit(main())
     except KeyboardInterrupt:
