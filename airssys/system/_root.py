@@ -58,18 +58,18 @@ class Root:
         """Say what the system must raise because of how the tree ended.
 
         None if it ended because it was asked to. KeyboardInterrupt and SystemExit leave
-        it in any case.
+        it in any case, and a root that was already giving up when it was asked gave up.
         """
         child = self._child
         if child.escapee is not None:
             return child.escapee
-        if child.asked or child.reason is None:
-            return None
-        match child.reason.error:
+        match None if child.reason is None else child.reason.error:
+            case GaveUp() as error:
+                return SystemGaveUp(error.chain)
+            case _ if child.asked:
+                return None
             case StartFailed() as error:
                 error.__cause__ = error.reason.error
                 return error
-            case GaveUp() as error:
-                return SystemGaveUp(error.chain)
             case error:
                 return error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from os import getpid
 from typing import TYPE_CHECKING, final
 
 import wasmtime
@@ -75,7 +74,7 @@ class Engine:
         self.pointer = c.address_of(self.wasmtime.ptr())
         """The address of wasmtime's engine."""
         self.ticker = Ticker(settings.tick, _ticking(self.wasmtime), self.polling)
-        self._closed = False
+        self.closed = False
 
     @property
     def wasmtime(self) -> wasmtime.Engine:
@@ -91,9 +90,8 @@ class Engine:
             EngineMisused: with what to do instead.
         """
         ledger = self.ledger
-        if getpid() != ledger.process:
-            ledger.check_process()
-        if self._closed:
+        ledger.check_process()
+        if self.closed:
             raise EngineMisused("this engine is closed")
         if ledger.found:
             ledger.sweep()
@@ -105,18 +103,18 @@ class Engine:
         Raises:
             EngineMisused: a guest is being polled.
         """
-        if self._closed:
+        if self.closed:
             return
         self.ledger.check_process()
         with self.ledger.all_held():
-            self._closed = True
+            self.closed = True
             self.ticker.close()
             self.ledger.close()
         # A compiler that nobody waits for any more may still hold the engine.
         self._wasmtime = None
 
     def __del__(self) -> None:
-        if getattr(self, "_closed", True) or not self.ledger.may_free:
+        if getattr(self, "closed", True) or not self.ledger.may_free:
             return
         self.ticker.abandon()
         self.ledger.close()

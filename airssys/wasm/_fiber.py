@@ -25,37 +25,30 @@ poll or answer it. It may be polled from different threads, one at a time.
 
 from __future__ import annotations
 
-import ctypes
-from os import getpid
 from typing import TYPE_CHECKING, Any, Final, final
 
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import CapacityReached, EngineMisused
+from airssys.contracts import EngineMisused
 
 from . import _c_api as c
-from ._ledger import OpenStore
-from ._slots import (
-    ARGUMENTS,
-    CONTEXT,
-    ERROR,
-    FUNCTIONS,
-    INSTANCE,
-    RESULT,
-    SLOT_BYTES,
-)
-from ._wit_memory import Block, error_text
+from ._slots import ARGUMENTS, ERROR, RESULT
+from ._wit_memory import error_text
 
 if TYPE_CHECKING:
     import threading
 
     from ._callbacks import HostCall
     from ._engine import Engine
+    from ._ledger import OpenStore
     from ._marshaller import Marshaller
     from ._wit_memory import Frame
     from ._wit_types import Budget
 
-UNLIMITED_FUEL: Final = 2**63 - 1
+ENTERED: Final = (
+    "this store is being polled, by another thread or by the guest that just called "
+    "the host; it can be entered by one at a time"
+)
 
 
 class WasmtimeFailed(Exception):  # not for users: `_traps` gives it a reason
@@ -67,134 +60,7 @@ class CallbackFailed(Exception):  # not for users: becomes a host error
 
 
 @final
-class Store:
-    """One store in C: a guest's memories, and one call at a time."""
-
-    __slots__ = ("__weakref__", "_lock", "_open", "engine", "slots")
-
-    @enable_ki_protection
-    def __init__(self, engine: Engine) -> None:
-        engine.check()
-        self.engine = engine
-        pointer = c.store_new(engine.pointer, None, None)
-        context = c.store_context(pointer)
-        block = Block(SLOT_BYTES)
-        block.data[CONTEXT : CONTEXT + 8] = context.to_bytes(8, "little")
-        self._open = engine.ledger.stores[context] = OpenStore(pointer, context, block)
-        self._lock = self._open.lock
-        self.slots = block.base
-        c.context_set_fuel(context, UNLIMITED_FUEL)
-        c.context_set_epoch_deadline(context, 1)
-        c.context_epoch_deadline_yield(context, 1)
-
-    def limit(
-        self, memory_bytes: int, table_elements: int, memories: int, tables: int
-    ) -> None:
-        """Bound each memory in bytes and each table in elements, and their numbers."""
-        with self.entered():
-            self._check_idle()
-            c.store_limiter(
-                self._open.pointer, memory_bytes, table_elements, -1, tables, memories
-            )
-
-    @enable_ki_protection
-    def refuel(self, fuel: int) -> None:
-        """Fill up to `fuel`, whatever was left."""
-        with self.entered():
-            self._check_idle()
-            c.context_set_fuel(self._open.context, fuel)
-
-    @enable_ki_protection
-    def instantiate(self, linker: int, component: int, *, owner: object) -> Call:
-        """Begin to make an instance; the call is done when it stands."""
-        with self.entered():
-            self._check_idle()
-            slots, opened = self.slots, self._open
-            opened.future = c.linker_instantiate_async(
-                linker, opened.context, component, slots + INSTANCE, slots + ERROR
-            )
-        return self._begun(owner)
-
-    @enable_ki_protection
-    def find_function(self, number: int, export_index: int) -> bool:
-        """Look up an export of the instance and remember it under `number`."""
-        with self.entered():
-            self._check_idle()
-            instance, context = self.slots + INSTANCE, self._open.context
-            place = self.slots + FUNCTIONS + number * c.FUNC_SIZE
-            return bool(c.instance_get_func(instance, context, export_index, place))
-
-    @enable_ki_protection
-    def call(
-        self, number: int, marshaller: Marshaller, frame: Frame, *, owner: object
-    ) -> Call:
-        """Begin to call a function; the frame is the call's from now on."""
-        with self.entered():
-            self._check_idle()
-            slots, opened = self.slots, self._open
-            context = opened.context
-            c.context_set_epoch_deadline(context, 1)
-            opened.keep = frame
-            opened.future = c.func_call_async(
-                slots + FUNCTIONS + number * c.FUNC_SIZE,
-                context,
-                frame.fixed.base,
-                marshaller.count,
-                slots + RESULT,
-                marshaller.result_count,
-                slots + ERROR,
-            )
-        call = self._begun(owner)
-        call.lent = (marshaller, frame)
-        return call
-
-    @enable_ki_protection
-    def close(self) -> None:
-        """Delete the store, its call before it; does nothing twice.
-
-        Raises:
-            EngineMisused: it is being polled.
-        """
-        self.engine.ledger.check_process()
-        with self.entered():
-            self.engine.ledger.close_store(self._open)
-
-    @property
-    def closed(self) -> bool:
-        """Whether the store is gone."""
-        return not self._open.pointer
-
-    def entered(self) -> _Entered:
-        """Hold the store for one entry into C."""
-        return _Entered(self._lock)
-
-    def _begun(self, owner: object) -> Call:
-        if not self._open.future:
-            raise CapacityReached("the engine could not begin a call")
-        self._open.begun += 1
-        return Call(self, self._open, owner)
-
-    def _check_idle(self) -> None:
-        self.engine.check()
-        opened = self._open
-        if not opened.pointer:
-            raise EngineMisused("this store is closed")
-        if opened.future:
-            raise EngineMisused(
-                "this store is in the middle of a call: a guest does one call at a "
-                "time and cannot be entered from its own host function"
-            )
-        if self._open.owed:
-            self._open.pay()
-
-    def __del__(self) -> None:
-        store = getattr(self, "_open", None)
-        if store is not None and store.pointer:
-            self.engine.ledger.abandon("store", store)
-
-
-@final
-class _Entered:
+class Entered:
     """A lock taken without waiting: whoever would have to wait is refused."""
 
     __slots__ = ("_lock",)
@@ -204,10 +70,7 @@ class _Entered:
 
     def __enter__(self) -> None:
         if not self._lock.acquire(blocking=False):
-            raise EngineMisused(
-                "this store is being polled, by another thread or by the guest that "
-                "just called the host; it can be entered by one at a time"
-            )
+            raise EngineMisused(ENTERED)
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
@@ -219,10 +82,9 @@ class Call:
 
     __slots__ = (
         "__weakref__",
-        "_lock",
+        "_engine",
         "_number",
         "_open",
-        "_polling",
         "_store",
         "answered",
         "failure",
@@ -230,19 +92,23 @@ class Call:
         "host_call",
         "lent",
         "owner",
+        "result",
         "slots",
     )
 
-    def __init__(self, store: Store, opened: OpenStore, owner: object) -> None:
+    def __init__(
+        self, engine: Engine, store: object, opened: OpenStore, owner: object
+    ) -> None:
+        self._engine = engine
         self._store = store
         self._open = opened
         self._number = opened.begun
         self.owner = owner
-        self._lock = store._lock  # noqa: SLF001  # one lock for both, see rule 1
-        self._polling = store.engine.polling
-        self.slots = store.slots
+        self.slots = opened.slots.base
         self.answered = False
         self.finished = False
+        self.result: Any = None
+        """What `call_and_poll` took, if it finished at once."""
         self.host_call: HostCall | None = None
         """What the guest waits for; None while it runs or after the answer."""
         self.failure: BaseException | None = None
@@ -263,31 +129,35 @@ class Call:
         """
         if owner is not self.owner:
             raise EngineMisused("a call may only be polled by the one who began it")
-        if not self._lock.acquire(blocking=False):
+        if not self._open.lock.acquire(blocking=False):
             raise EngineMisused("this call is being polled by somebody else")
-        opened = self._open
         try:
-            if not opened.future or self._number != opened.begun:
-                raise EngineMisused("this call is closed or has finished")
-            engine = self._store.engine
-            if getpid() != engine.ledger.process:
-                engine.ledger.check_process()
-            ticker = engine.ticker
-            ticker.touched = True
-            if ticker.parked:
-                ticker.touch()
-            self._polling[opened.context] = self
-            try:
-                finished = c.future_poll(opened.future)
-            finally:
-                del self._polling[opened.context]
-            if self.failure is not None:
-                self._raise_failure()
-            if finished:
-                self._finish()
+            self._engine.ledger.check_process()
+            return self.poll_held()
         finally:
-            self._lock.release()
-        return finished  # type: ignore[no-any-return]  # ctypes says bool
+            self._open.lock.release()
+
+    def poll_held(self) -> bool:
+        """Poll, for the owner, who holds the lock and has checked the process."""
+        opened = self._open
+        if not opened.future or self._number != opened.begun:
+            raise EngineMisused("this call is closed or has finished")
+        engine = self._engine
+        ticker = engine.ticker
+        ticker.touched = True
+        if ticker.parked:
+            ticker.touch()
+        polling = engine.polling
+        polling[opened.context] = self
+        try:
+            finished: bool = c.future_poll(opened.future)
+        finally:
+            del polling[opened.context]
+        if self.failure is not None:
+            self._raise_failure()
+        if finished:
+            self._finish()
+        return finished
 
     def note(self, host_call: HostCall, count: int) -> None:
         """Remember what the guest wants; called on its stack."""
@@ -303,11 +173,9 @@ class Call:
         Raises:
             TooMuch: they are larger than the budget.
         """
-        with _Entered(self._lock):
-            size = len(self._open.owed) * c.VAL_SIZE
+        with Entered(self._open.lock):
             try:
-                raw = ctypes.string_at(self.slots + ARGUMENTS, size)
-                return marshaller.lift_params(raw, budget)
+                return marshaller.lift_params(self.slots + ARGUMENTS, budget)
             finally:
                 self._open.pay()
 
@@ -320,7 +188,7 @@ class Call:
         """
         if owner is not self.owner:
             raise EngineMisused("a call may only be answered by the one who began it")
-        with _Entered(self._lock):
+        with Entered(self._open.lock):
             host_call = self.host_call
             if host_call is None or not self._open.future:
                 raise EngineMisused("there is no host call to answer")
@@ -338,11 +206,11 @@ class Call:
         Raises:
             TooMuch: it is larger than the budget.
         """
-        with _Entered(self._lock):
+        with Entered(self._open.lock):
             if not self.finished or self._number != self._open.begun:
                 raise EngineMisused("this call has not finished, or another has begun")
             try:
-                return marshaller.lift_result(self._open.slots.data, RESULT, budget)
+                return marshaller.lift_result(self.slots + RESULT, budget)
             finally:
                 self._open.pay()
 
@@ -356,15 +224,15 @@ class Call:
         opened = self._open
         if self._number != opened.begun or not (opened.future or opened.owed):
             return
-        ledger = self._store.engine.ledger
+        ledger = self._engine.ledger
         ledger.check_process()
-        if not self._lock.acquire(blocking=False):
+        if not self._open.lock.acquire(blocking=False):
             raise EngineMisused("this call is being polled and cannot be closed")
         try:
             ledger.close_call(opened)
             self._return_frame()
         finally:
-            self._lock.release()
+            self._open.lock.release()
 
     def _return_frame(self) -> None:
         lent, self.lent = self.lent, None
@@ -379,12 +247,12 @@ class Call:
         opened.keep = None
         self._return_frame()
         self.finished = True
-        slots = opened.slots.data
-        if slots[RESULT]:
+        words = opened.slots.words
+        if words[RESULT // 8]:
             opened.owed.append(self.slots + RESULT)
-        error = int.from_bytes(slots[ERROR : ERROR + 8], "little")
+        error = words[ERROR // 8]
         if error:
-            slots[ERROR : ERROR + 8] = bytes(8)
+            words[ERROR // 8] = 0
             raise WasmtimeFailed(error_text(error))
 
     def _raise_failure(self) -> None:
@@ -397,4 +265,4 @@ class Call:
     def __del__(self) -> None:
         opened = getattr(self, "_open", None)
         if opened is not None and opened.future and self._number == opened.begun:
-            self._store.engine.ledger.abandon("call", opened)
+            self._engine.ledger.abandon("call", opened)

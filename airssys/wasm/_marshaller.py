@@ -92,21 +92,21 @@ class Marshaller:
         self._lower_result(frame, block, at, at + VAL_SIZE // 8, value)
         return frame, block.base + at * 8
 
-    def lift_params(self, raw: bytes, budget: Budget) -> list[Any]:
-        """Read what a guest passes to the host.
+    def lift_params(self, address: int, budget: Budget) -> list[Any]:
+        """Read what a guest passes to the host, one value behind the other.
 
         Raises:
             TooMuch: it is larger than the budget.
         """
-        return [lift(raw, at, budget) for lift, at in self._lift_params]
+        return [lift(address + at, budget) for lift, at in self._lift_params]
 
-    def lift_result(self, raw: bytes | bytearray, at: int, budget: Budget) -> Any:
+    def lift_result(self, address: int, budget: Budget) -> Any:
         """Read what a guest answered, None if the function has no result.
 
         Raises:
             TooMuch: it is larger than the budget.
         """
-        return self._lift_result(raw, at, budget) if self.result_count else None
+        return self._lift_result(address, budget) if self.result_count else None
 
     def give_back(self, frame: Frame) -> None:
         """Keep a frame that nobody reads any more for the next call."""

@@ -1,19 +1,18 @@
 """Values in wasmtime's memory into Python, by closures made from their types.
 
-A closure reads one value from raw bytes and follows its pointers; it never writes and
+A closure reads one value where it lies and follows its pointers; it never writes and
 never frees. How much it may read is bounded by a `Budget`, because a guest says how
 long its lists are.
 """
 
 from __future__ import annotations
 
-import ctypes
 import struct
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from ._c_api import FIELD_SIZE, VAL_SIZE
-from ._wit_memory import CONTENT, PIECE
+from ._wit_memory import CONTENT, MEMORY, PIECE
 from ._wit_types import (
     Budget,
     Case,
@@ -31,10 +30,9 @@ from ._wit_types import (
     WitType,
 )
 
-Lift: TypeAlias = Callable[[bytes | bytearray, int, Budget], Any]
-"""Raw bytes, where in them the value lies, what it may still cost."""
+Lift: TypeAlias = Callable[[int, Budget], Any]
+"""The address of a value, and what it may still cost."""
 
-_string_at = ctypes.string_at
 _read_word: Final = struct.Struct("=Q").unpack_from
 _read_pair: Final = struct.Struct("=QQ").unpack_from
 _read_three: Final = struct.Struct("=QQQ").unpack_from
@@ -72,92 +70,84 @@ def lift_of(wit: WitType) -> Lift:  # noqa: C901, PLR0911  # one match over a cl
 def _lift_number(number: Number) -> Lift:
     read = struct.Struct("=" + number.value[1]).unpack_from
 
-    def lift(raw: bytes | bytearray, at: int, _budget: Budget) -> Any:
-        return read(raw, at + CONTENT)[0]
+    def lift(address: int, _budget: Budget) -> Any:
+        return read(MEMORY, address + CONTENT)[0]
 
     return lift
 
 
-def _lift_string(raw: bytes | bytearray, at: int, budget: Budget) -> str:
-    size, address = _read_pair(raw, at + CONTENT)
-    if not size:
-        return ""
+def _text(address: int, size: int) -> str:
+    return str(MEMORY[address : address + size], "utf-8")
+
+
+def _lift_string(address: int, budget: Budget) -> str:
+    size, text = _read_pair(MEMORY, address + CONTENT)
     budget.spend(size)
-    return str(_string_at(address, size), "utf-8")
+    return _text(text, size)
 
 
-def _lift_bytes(raw: bytes | bytearray, at: int, budget: Budget) -> bytes:
-    size, address = _read_pair(raw, at + CONTENT)
-    if not size:
-        return b""
+def _lift_bytes(address: int, budget: Budget) -> bytes:
+    size, values = _read_pair(MEMORY, address + CONTENT)
     budget.spend(size)
     if size <= PIECE:
-        return _string_at(address, size * VAL_SIZE)[CONTENT::VAL_SIZE]
+        return MEMORY[values + CONTENT : values + size * VAL_SIZE : VAL_SIZE].tobytes()
     pieces = []
     for start in range(0, size, PIECE):
-        count = min(PIECE, size - start)
-        values = _string_at(address + start * VAL_SIZE, count * VAL_SIZE)
-        pieces.append(values[CONTENT::VAL_SIZE])
+        first = values + start * VAL_SIZE
+        last = first + min(PIECE, size - start) * VAL_SIZE
+        pieces.append(MEMORY[first + CONTENT : last : VAL_SIZE].tobytes())
     return b"".join(pieces)
 
 
 def _lift_list(lift_one: Lift) -> Lift:
-    def lift(raw: bytes | bytearray, at: int, budget: Budget) -> tuple[Any, ...]:
-        count, address = _read_pair(raw, at + CONTENT)
-        if not count:
-            return ()
-        budget.spend(count * VAL_SIZE)
-        values = _string_at(address, count * VAL_SIZE)
-        places = range(0, count * VAL_SIZE, VAL_SIZE)
-        return tuple([lift_one(values, place, budget) for place in places])
+    def lift(address: int, budget: Budget) -> tuple[Any, ...]:
+        count, values = _read_pair(MEMORY, address + CONTENT)
+        size = count * VAL_SIZE
+        budget.spend(size)
+        places = range(values, values + size, VAL_SIZE)
+        return tuple([lift_one(place, budget) for place in places])
 
     return lift
 
 
 def _lift_row(lifts: list[Lift], stride: int, first: int) -> Lift:
     places = tuple((index * stride + first, lift) for index, lift in enumerate(lifts))
-    size = len(lifts) * stride
 
-    def lift(raw: bytes | bytearray, at: int, budget: Budget) -> tuple[Any, ...]:
-        values = _string_at(_read_pair(raw, at + CONTENT)[1], size)
-        return tuple([lift_one(values, place, budget) for place, lift_one in places])
+    def lift(address: int, budget: Budget) -> tuple[Any, ...]:
+        _, row = _read_pair(MEMORY, address + CONTENT)
+        return tuple([lift_one(row + place, budget) for place, lift_one in places])
 
     return lift
 
 
-def _lift_enum(raw: bytes | bytearray, at: int, _budget: Budget) -> str:
-    size, address = _read_pair(raw, at + CONTENT)
-    return str(_string_at(address, size), "utf-8")
+def _lift_enum(address: int, _budget: Budget) -> str:
+    size, name = _read_pair(MEMORY, address + CONTENT)
+    return _text(name, size)
 
 
 def _lift_variant(cases: dict[str, Lift | None]) -> Lift:
-    def lift(raw: bytes | bytearray, at: int, budget: Budget) -> Case:
-        size, name_address, address = _read_three(raw, at + CONTENT)
-        name = str(_string_at(name_address, size), "utf-8")
+    def lift(address: int, budget: Budget) -> Case:
+        size, name_address, payload = _read_three(MEMORY, address + CONTENT)
+        name = _text(name_address, size)
         lift_payload = cases[name]
-        if lift_payload is None:
-            return Case(name)
-        return Case(name, lift_payload(_string_at(address, VAL_SIZE), 0, budget))
+        return Case(name, lift_payload(payload, budget) if lift_payload else None)
 
     return lift
 
 
 def _lift_option(lift_some: Lift) -> Lift:
-    def lift(raw: bytes | bytearray, at: int, budget: Budget) -> Any:
-        (address,) = _read_word(raw, at + CONTENT)
-        if not address:
-            return None
-        return lift_some(_string_at(address, VAL_SIZE), 0, budget)
+    def lift(address: int, budget: Budget) -> Any:
+        (some,) = _read_word(MEMORY, address + CONTENT)
+        return lift_some(some, budget) if some else None
 
     return lift
 
 
 def _lift_result(lift_ok: Lift | None, lift_err: Lift | None) -> Lift:
-    def lift(raw: bytes | bytearray, at: int, budget: Budget) -> Ok | Err:
-        (address,) = _read_word(raw, at + 2 * CONTENT)
-        side, lift_side = (Ok, lift_ok) if raw[at + CONTENT] else (Err, lift_err)
-        if lift_side is None:
-            return side()
-        return side(lift_side(_string_at(address, VAL_SIZE), 0, budget))
+    def lift(address: int, budget: Budget) -> Ok | Err:
+        (value,) = _read_word(MEMORY, address + 2 * CONTENT)
+        if MEMORY[address + CONTENT]:
+            return Ok(lift_ok(value, budget) if lift_ok else None)
+        return Err(lift_err(value, budget) if lift_err else None)
 
     return lift

@@ -8,6 +8,7 @@ import trio
 import trio.testing
 
 from airssys.contracts import (
+    CalleeFailed,
     ChildExited,
     ChildUnstopped,
     ComponentRefused,
@@ -182,6 +183,17 @@ async def test_the_root_gives_up_while_the_body_fails():
             finally:
                 raise OSError("the body's own")
     assert isinstance(caught.value.__context__, OSError)
+
+
+@pytest.mark.parametrize("passes", range(4))
+async def test_the_root_gives_up_while_the_body_meets_its_ruins(passes):
+    with pytest.raises(SystemGaveUp):
+        async with running(*workers([]), restarts=0) as (system, _):
+            with pytest.raises(CalleeFailed):
+                await system.ask("a", b"crash")
+            for _ in range(passes):
+                await trio.lowlevel.checkpoint()
+            await system.ask("a", b"")
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])

@@ -52,7 +52,7 @@ async def test_slices_count_towards_the_execution_time(guests, name):
     guest = await guests.start(name, execution_time=0.05)
     failure = await stopped(guest)
     assert failure.reason is TrapReason.TIME_LIMIT
-    assert 0.05 <= guest._used < 0.05 + 4 * guests.runtime.settings.tick
+    assert 0.05 <= guest._driver._used < 0.05 + 4 * guests.runtime.settings.tick
 
 
 async def test_slices_and_host_calls_add_up(guests, autojump_clock):
@@ -61,9 +61,9 @@ async def test_slices_and_host_calls_add_up(guests, autojump_clock):
             await trio.sleep(0.6)
 
     guest = await guests.start("sender", services=SlowToSend(), execution_time=1)
-    guest._used = 0.5
+    guest._driver._used = 0.5
     await guest.handle_message(envelope())
-    assert guest._used == pytest.approx(0.6, abs=0.1)
+    assert guest._driver._used == pytest.approx(0.6, abs=0.1)
 
 
 async def test_waiting_for_a_turn_does_not_count(guests):
@@ -75,7 +75,7 @@ async def test_waiting_for_a_turn_does_not_count(guests):
         for guest in loops:
             nursery.start_soon(stopped, guest)
     assert trio.current_time() - before > 3 * limit
-    assert all(guest._used >= limit for guest in loops)
+    assert all(guest._driver._used >= limit for guest in loops)
 
 
 async def test_waiting_for_the_first_turn_does_not_count(guests, autojump_clock):
@@ -114,7 +114,7 @@ async def test_waiting_for_a_turn_counts_towards_the_deadline(guests):
         async with trio.open_nursery() as nursery:
             for guest in loops:
                 nursery.start_soon(stopped_by, guest, b"", deadline)
-    assert sum(guest._used for guest in loops) < 0.1
+    assert sum(guest._driver._used for guest in loops) < 0.1
 
 
 async def stopped_by(guest, payload, deadline):

@@ -10,7 +10,7 @@ import trio.lowlevel
 import trio.testing
 
 from airssys.wasm._conduct import GOOD_POLLS, Conduct
-from airssys.wasm._instance import Instance
+from airssys.wasm._driver import Driver
 from airssys.wasm._turns import Turns
 from wasm_support import beat, envelope
 
@@ -47,7 +47,7 @@ async def test_a_heartbeat_is_in_time_among_looping_guests(guests, count):
 async def test_a_heartbeat_is_in_time_in_a_flood_of_host_calls(guests, name):
     late = await beats_among(guests, await guests.many(10, name))
     assert is_bounded(late), late
-    assert any(guest._used for guest in guests.started)
+    assert any(guest._driver._used for guest in guests.started)
 
 
 async def test_a_heartbeat_is_in_time_with_large_payloads_in_flight(guests):
@@ -129,15 +129,15 @@ async def test_a_pass_holds_little_more_than_a_tick_of_slices(guests, monkeypatc
     """Also when fifty begin at once, whose first slices all are whole ticks."""
     turns = guests.runtime.turns
     spent = []
-    original = Instance._slice
+    original = Driver._slice_here
 
-    def a_slice(self, call):
+    def a_slice(self, *args, **more):
         before = turns.spent
-        finished = original(self, call)
+        finished = original(self, *args, **more)
         spent.append((before, turns.spent))
         return finished
 
-    monkeypatch.setattr(Instance, "_slice", a_slice)
+    monkeypatch.setattr(Driver, "_slice_here", a_slice)
     await beats_among(guests, await guests.many(50, "loop"), 0.3)
     assert len(spent) > 30
     assert all(before < TICK / 2 for before, _ in spent)
@@ -149,7 +149,7 @@ async def test_loops_are_stopped_within_their_limit_and_two_ticks(guests):
     other = await guests.start("echo")
     with pytest.raises(Exception, match="time limit"):
         await guest.handle_message(envelope())
-    assert guest._used < 0.05 + 2 * TICK + LATEST
+    assert guest._driver._used < 0.05 + 2 * TICK + LATEST
     assert await other.handle_message(envelope(b"x")) == b"x"
 
 
@@ -162,7 +162,7 @@ async def test_cancelled_loops_leave_nothing_behind(guests):
                 for guest in batch:
                     nursery.start_soon(guest.handle_message, envelope())
         assert guests.runtime.turns.waiting == 0
-        assert all(guest.spent for guest in batch if guest._used)
+        assert all(guest.spent for guest in batch if guest._driver._used)
     assert not guests.runtime.engine.polling
 
 
@@ -405,20 +405,20 @@ def test_a_large_value_goes_through_a_worker_once(monkeypatch):
 
 async def test_a_guest_that_moves_much_is_moved_to_the_workers_and_back(guests):
     guest = await guests.start("huge-to-host")
-    assert not guest._conduct.in_worker
+    assert not guest._driver._conduct.in_worker
     for _ in range(3):
         await guest.handle_message(envelope(b"1000000"))
-    assert guest._conduct.in_worker
+    assert guest._driver._conduct.in_worker
     for _ in range(40):
         await guest.handle_message(envelope(b"1"))
-    assert not guest._conduct.in_worker
+    assert not guest._driver._conduct.in_worker
 
 
 async def test_a_guest_in_the_workers_is_stopped_and_cancelled_like_any_other(guests):
     for_ever, limited = await guests.many(2, "loop", execution_time=0.03)
-    for_ever._limits = limited._limits
+    for_ever._driver._limits = limited._driver._limits
     for guest in (for_ever, limited):
-        guest._conduct._good_polls_due = 10**6
+        guest._driver._conduct._good_polls_due = 10**6
     with pytest.raises(Exception, match="time limit"):
         await limited.handle_message(envelope())
     with trio.move_on_after(0.01) as scope:

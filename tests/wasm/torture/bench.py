@@ -24,9 +24,10 @@ from airssys.contracts import (
 )
 from airssys.wasm import _runtime
 from airssys.wasm._component_loader import Loader
-from airssys.wasm._fiber import CallbackFailed, Store, WasmtimeFailed
+from airssys.wasm._fiber import CallbackFailed, WasmtimeFailed
 from airssys.wasm._lifecycle import config_value, message_value
 from airssys.wasm._runtime import Runtime
+from airssys.wasm._store import Store
 from airssys.wasm._wit_types import Budget, Ok
 from airssys.wasm._world import EXPORTS
 

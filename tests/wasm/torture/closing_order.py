@@ -47,7 +47,7 @@ def try_order(make_point, drop, order, c_side):
         handles = make_point(Bench())
         ledger = handles.engine.ledger
         closed_before = [
-            handles.engine._closed or (drop is close_some and "engine" in order[:3])
+            handles.engine.closed or (drop is close_some and "engine" in order[:3])
         ]
         drop(handles, order)
         del handles

@@ -1,0 +1,251 @@
+"""Drives a call to its end: slice by slice, with what the host does in between.
+
+A slice polls the guest until it finishes, waits for the host, or has used up its time;
+host calls that can be answered at once are part of it. Between slices a call waits for
+its turn (`_turns`), or for the host. Only what is named in `Limits.execution_time`
+counts towards it: slices, wherever they are run, and host calls.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, final
+
+import trio
+
+from ._conduct import GOOD_POLLS, Conduct
+from ._turns import now
+from ._wit_types import Budget, ValueUnfit
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from airssys.contracts import HostServices, Limits
+
+    from ._fiber import Call
+    from ._host_functions import HostFunction
+    from ._marshaller import Marshaller
+    from ._runtime import Runtime
+
+_LEFTOVER: Final = 0.1
+"""A poll that ends within this part of a tick met a deadline that had passed while the
+guest waited for the host; it is polled once more in the same slice."""
+
+
+class Late(Exception):  # not for users: `_instance` makes it a time limit
+    """The call took too long."""
+
+
+class HostFailed(Exception):  # not for users: `_instance` makes it a host error
+    """A host function raised; the cause is chained."""
+
+
+@final
+class Driver:
+    """Drives the calls of one guest, one at a time, and learns how it behaves."""
+
+    def __init__(
+        self, runtime: Runtime, limits: Limits, services: HostServices
+    ) -> None:
+        self._runtime = runtime
+        self._turns = runtime.turns
+        self._limits = limits
+        self._services = services
+        self._conduct = Conduct(runtime.turns.tick)
+        self._proven = False
+        """Its last message was handled within its first slice (`_turns`)."""
+        self._was_busy = False
+        self._used = 0.0
+        """Seconds of `execution_time` that the present call has used."""
+
+    def expect_large(self) -> None:
+        """Take note that the next call moves a large value: a worker polls it."""
+        self._conduct.send_to_worker()
+
+    def note_message_handled(self) -> None:
+        """Take note that the last call was a message and came to its end."""
+        self._proven = not self._was_busy
+
+    def may_begin_here(self) -> bool:
+        """Whether a call may run its first slice now, in this thread, unmeasured."""
+        self._used = 0.0
+        self._was_busy = False
+        conduct = self._conduct
+        unmeasured = not (conduct.suspect or conduct.in_worker)
+        return unmeasured and self._turns.may_begin(proven=self._proven)
+
+    def note_slice(self, began: float) -> float:
+        """Take note of a slice that was run in this thread; returns its end."""
+        ended = now()
+        took = ended - began
+        if took > self._conduct.patience:
+            self._conduct.suspect = GOOD_POLLS
+        self._used += took
+        self._turns.spent += took
+        return ended
+
+    async def drive(self, call: Call, deadline: float) -> None:
+        """Drive a call that was not polled yet to its end.
+
+        Raises:
+            Late: it used up its time, or the deadline has passed.
+            HostFailed: what the guest asked of the host failed.
+        """
+        if not self._conduct.in_worker and not self._may_begin():
+            await self._in_time(self._turns.begin(proven=self._proven), deadline)
+        if not await self._slice(call):
+            await self._slices(call, deadline)
+
+    async def go_on(self, call: Call, began: float, deadline: float) -> None:
+        """Drive a call whose first slice began then and was polled once.
+
+        Raises:
+            Late, HostFailed: as for `drive`.
+        """
+        if not self._slice_here(call, began, began, finished=False):
+            await self._slices(call, deadline)
+
+    async def take_result(
+        self, call: Call, marshaller: Marshaller, budget: Budget
+    ) -> Any:
+        """Read what the guest answered."""
+        if self._conduct.in_worker:
+            take = partial(call.take_result, marshaller, budget)
+            return await self._turns.in_worker(take)
+        return call.take_result(marshaller, budget)
+
+    def _may_begin(self) -> bool:
+        return self._turns.may_begin(proven=self._proven)
+
+    async def _slices(self, call: Call, deadline: float) -> None:
+        """Run the slices after the first, and the waits between them."""
+        self._runtime.maps.take()
+        try:
+            while True:
+                self._check_time(deadline)
+                if call.host_call is None:
+                    await self._next_slice(deadline)
+                else:
+                    await self._wait_for_host(call, deadline)
+                if await self._slice(call):
+                    return
+        finally:
+            self._runtime.maps.give_back()
+
+    async def _slice(self, call: Call) -> bool:
+        """Run one slice; True if the call finished, else it waits or is busy."""
+        if not self._conduct.in_worker:
+            began = now()
+            return self._slice_here(call, began, began, finished=self._poll(call))
+        finished, took = await self._turns.in_worker(partial(self._poll_timed, call))
+        self._used += took
+        if not finished:
+            self._goes_on(call, took, again=False)
+        return finished
+
+    def _slice_here(
+        self, call: Call, began: float, polled: float, *, finished: bool
+    ) -> bool:
+        """Go on with a slice of this thread after its first poll."""
+        again = True
+        while True:
+            ended = now()
+            if ended - polled > self._conduct.patience:
+                self._conduct.suspect = GOOD_POLLS
+            if finished or not self._goes_on(call, ended - began, again=again):
+                break
+            again = call.answered
+            polled = now()
+            finished = self._poll(call)
+        took = ended - began
+        self._used += took
+        self._turns.spent += took
+        return finished
+
+    def _poll(self, call: Call) -> bool:
+        conduct = self._conduct
+        return conduct.poll(call) if conduct.suspect else call.poll(call.owner)
+
+    def _poll_timed(self, call: Call) -> tuple[bool, float]:
+        began = now()
+        return self._conduct.poll(call), now() - began
+
+    def _goes_on(self, call: Call, elapsed: float, *, again: bool) -> bool:
+        """Whether the slice has something to go on with after a poll."""
+        tick = self._turns.tick
+        if call.host_call is None:
+            return again and elapsed < tick * _LEFTOVER
+        function = self._runtime.functions[call.host_call.function]
+        if function.waits:
+            return False
+        self._answer(call, function, self._ask_host(call, function))
+        return elapsed < tick
+
+    async def _wait_for_host(self, call: Call, deadline: float) -> None:
+        """Do what the guest waits for, within what is left of its time."""
+        assert call.host_call is not None  # noqa: S101  # the caller has looked
+        function = self._runtime.functions[call.host_call.function]
+        waiting = self._ask_host(call, function)
+        began = trio.current_time()
+        left = self._limits.execution_time - self._used
+        with trio.CancelScope(deadline=min(deadline, began + left)) as scope:
+            answer = await _guarded(waiting)
+        self._used += trio.current_time() - began
+        if scope.cancelled_caught:
+            self._check_time(deadline, over=True)
+        self._answer(call, function, answer)
+        if not self._conduct.in_worker and not self._may_begin():
+            await self._in_time(self._turns.begin(proven=self._proven), deadline)
+
+    async def _next_slice(self, deadline: float) -> None:
+        """Wait for the turn of a call that used up its slice.
+
+        A proven guest may have met a tick by accident, or on a loaded machine; it gets
+        one more slice before it counts as busy.
+        """
+        if self._conduct.in_worker:
+            await trio.lowlevel.checkpoint()
+        elif self._proven:
+            self._proven = False
+            await self._in_time(self._turns.begin(proven=True), deadline)
+        else:
+            self._was_busy = True
+            await self._in_time(self._turns.next_slice(), deadline)
+
+    async def _in_time(self, turn: Awaitable[None], deadline: float) -> None:
+        """Wait for a turn, but not beyond the deadline of the message."""
+        if deadline == math.inf:
+            await turn
+            return
+        with trio.CancelScope(deadline=deadline):
+            await turn
+        self._check_time(deadline)
+
+    def _ask_host(self, call: Call, function: HostFunction) -> Any:
+        budget = Budget(self._limits.host_call_bytes)
+        arguments = call.take_arguments(function.marshaller, budget)
+        try:
+            return function.implementation(self._services, *arguments)
+        except Exception as error:
+            raise HostFailed from error
+
+    def _answer(self, call: Call, function: HostFunction, value: Any) -> None:
+        try:
+            call.answer(call.owner, function.marshaller, value)
+        except ValueUnfit as error:
+            raise HostFailed from error
+
+    def _check_time(self, deadline: float, *, over: bool = False) -> None:
+        limit = self._limits.execution_time
+        if deadline <= trio.current_time():
+            raise Late("the deadline of the message has passed")
+        if self._used >= limit or over:
+            raise Late(f"longer than {limit:g} s (execution_time)")
+
+
+async def _guarded(waiting: Awaitable[Any]) -> Any:
+    try:
+        return await waiting
+    except Exception as error:
+        raise HostFailed from error

@@ -1,0 +1,193 @@
+"""A store: the memories of one guest, and where its calls begin.
+
+It may be entered by one at a time, and not at all while a call is suspended; the rules
+are those of `_fiber`.
+"""
+
+from __future__ import annotations
+
+from os import getpid
+from typing import TYPE_CHECKING, Final, final
+
+from trio.lowlevel import enable_ki_protection
+
+from airssys.contracts import CapacityReached, EngineMisused
+
+from . import _c_api as c
+from ._fiber import ENTERED, Call, Entered
+from ._ledger import OpenStore
+from ._slots import CONTEXT, ERROR, FUNCTIONS, INSTANCE, RESULT, SLOT_BYTES
+from ._wit_memory import Block
+
+if TYPE_CHECKING:
+    from ._engine import Engine
+    from ._marshaller import Marshaller
+    from ._wit_memory import Frame
+    from ._wit_types import Budget
+
+_NOT_BEGUN: Final = "the engine could not begin a call: it is out of memory"
+UNLIMITED_FUEL: Final = 2**63 - 1
+
+
+@final
+class Store:
+    """One store in C: a guest's memories, and one call at a time."""
+
+    __slots__ = ("__weakref__", "_lock", "_open", "engine", "slots")
+
+    @enable_ki_protection
+    def __init__(self, engine: Engine) -> None:
+        engine.check()
+        self.engine = engine
+        pointer = c.store_new(engine.pointer, None, None)
+        context = c.store_context(pointer)
+        block = Block(SLOT_BYTES)
+        block.data[CONTEXT : CONTEXT + 8] = context.to_bytes(8, "little")
+        self._open = engine.ledger.stores[context] = OpenStore(pointer, context, block)
+        self._lock = self._open.lock
+        self.slots = block.base
+        c.context_set_fuel(context, UNLIMITED_FUEL)
+        c.context_set_epoch_deadline(context, 1)
+        c.context_epoch_deadline_yield(context, 1)
+
+    def limit(
+        self, memory_bytes: int, table_elements: int, memories: int, tables: int
+    ) -> None:
+        """Bound each memory in bytes and each table in elements, and their numbers."""
+        with self.entered():
+            self._check_idle()
+            c.store_limiter(
+                self._open.pointer, memory_bytes, table_elements, -1, tables, memories
+            )
+
+    @enable_ki_protection
+    def refuel(self, fuel: int) -> None:
+        """Fill up to `fuel`, whatever was left."""
+        with self.entered():
+            self._check_idle()
+            c.context_set_fuel(self._open.context, fuel)
+
+    @enable_ki_protection
+    def instantiate(self, linker: int, component: int, *, owner: object) -> Call:
+        """Begin to make an instance; the call is done when it stands."""
+        with self.entered():
+            self._check_idle()
+            slots, opened = self.slots, self._open
+            opened.future = c.linker_instantiate_async(
+                linker, opened.context, component, slots + INSTANCE, slots + ERROR
+            )
+            if not opened.future:
+                raise CapacityReached(_NOT_BEGUN)
+            opened.begun += 1
+            return Call(self.engine, self, opened, owner)
+
+    @enable_ki_protection
+    def find_function(self, number: int, export_index: int) -> bool:
+        """Look up an export of the instance and remember it under `number`."""
+        with self.entered():
+            self._check_idle()
+            instance, context = self.slots + INSTANCE, self._open.context
+            place = self.slots + FUNCTIONS + number * c.FUNC_SIZE
+            return bool(c.instance_get_func(instance, context, export_index, place))
+
+    @enable_ki_protection
+    def call(
+        self, number: int, marshaller: Marshaller, frame: Frame, *, owner: object
+    ) -> Call:
+        """Begin to call a function; the frame is the call's from now on."""
+        with self.entered():
+            return self._begin(number, marshaller, frame, owner)
+
+    @enable_ki_protection
+    def call_and_poll(
+        self,
+        number: int,
+        marshaller: Marshaller,
+        frame: Frame,
+        budget: Budget,
+        *,
+        owner: object,
+    ) -> Call:
+        """Begin a call, poll it once and, if that was all, take its `result`.
+
+        What `call`, `poll` and `take_result` do one after the other, at two thirds of
+        the cost; most calls need no more than that.
+        """
+        if not self._lock.acquire(blocking=False):
+            raise EngineMisused(ENTERED)
+        try:
+            call = self._begin(number, marshaller, frame, owner)
+            try:
+                if call.poll_held():
+                    call.result = marshaller.lift_result(self.slots + RESULT, budget)
+                    self._open.pay()
+            except BaseException:
+                self.engine.ledger.close_call(self._open)
+                raise
+            return call
+        finally:
+            self._lock.release()
+
+    def _begin(
+        self, number: int, marshaller: Marshaller, frame: Frame, owner: object
+    ) -> Call:
+        self._check_idle()
+        slots, opened = self.slots, self._open
+        context = opened.context
+        c.context_set_epoch_deadline(context, 1)
+        opened.keep = frame
+        opened.future = c.func_call_async(
+            slots + FUNCTIONS + number * c.FUNC_SIZE,
+            context,
+            frame.fixed.base,
+            marshaller.count,
+            slots + RESULT,
+            marshaller.result_count,
+            slots + ERROR,
+        )
+        if not opened.future:
+            raise CapacityReached(_NOT_BEGUN)
+        opened.begun += 1
+        call = Call(self.engine, self, opened, owner)
+        call.lent = (marshaller, frame)
+        return call
+
+    @enable_ki_protection
+    def close(self) -> None:
+        """Delete the store, its call before it; does nothing twice.
+
+        Raises:
+            EngineMisused: it is being polled.
+        """
+        self.engine.ledger.check_process()
+        with self.entered():
+            self.engine.ledger.close_store(self._open)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the store is gone."""
+        return not self._open.pointer
+
+    def entered(self) -> Entered:
+        """Hold the store for one entry into C."""
+        return Entered(self._lock)
+
+    def _check_idle(self) -> None:
+        engine = self.engine
+        if engine.closed or engine.ledger.found or getpid() != engine.ledger.process:
+            engine.check()
+        opened = self._open
+        if not opened.pointer:
+            raise EngineMisused("this store is closed")
+        if opened.future:
+            raise EngineMisused(
+                "this store is in the middle of a call: a guest does one call at a "
+                "time and cannot be entered from its own host function"
+            )
+        if opened.owed:
+            opened.pay()
+
+    def __del__(self) -> None:
+        store = getattr(self, "_open", None)
+        if store is not None and store.pointer:
+            self.engine.ledger.abandon("store", store)
