@@ -1,0 +1,88 @@
+"""The least that a call and an instantiation can cost: no marshalling, no limits.
+
+The one place in `perf/` that reaches past the front door of `airssys.wasm`.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, cast, final
+
+from airssys.wasm import (  # the floor that ratios stand on has no public name
+    EXPORTS,
+    _c_api as c,  # noqa: PLC2701 (see above)
+    _slots as at,  # noqa: PLC2701 (see above)
+)
+from airssys.wasm._store import Store  # noqa: PLC2701 (see above)
+
+if TYPE_CHECKING:
+    from airssys.contracts import Guest, LoadedComponent
+    from airssys.wasm._component_loader import Component
+    from airssys.wasm._instance import Instance
+
+_HEALTH = list(EXPORTS).index("health")
+
+
+@final
+class RawHealth:
+    """`health` of a guest, called through the C API alone.
+
+    It takes no parameters and returns an enum: the empty call of this world.
+    """
+
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest  # unreferenced, it would be closed under our hands
+        store = cast("Instance", guest)._store  # noqa: SLF001 (see above)
+        opened = store._open  # noqa: SLF001 (see above)
+        self._context, self._slots = opened.context, opened.slots
+
+    def call_many(self, loops: int) -> tuple[float, int]:
+        """Call that often; returns seconds, and how many answered."""
+        context, data, base = self._context, self._slots.data, self._slots.base
+        function = base + at.FUNCTIONS + _HEALTH * c.FUNC_SIZE
+        result, error = base + at.RESULT, base + at.ERROR
+        kind, place = c.Kind.ENUM, at.RESULT
+        answered = 0
+        began = perf_counter()
+        for _ in range(loops):
+            c.context_set_epoch_deadline(context, 1)
+            future = c.func_call_async(function, context, None, 0, result, 1, error)
+            while not c.future_poll(future):
+                pass
+            c.future_delete(future)
+            answered += data[place] == kind
+            c.val_delete(result)
+            data[place] = 0
+        return perf_counter() - began, answered
+
+
+@final
+class RawInstances:
+    """Instances of a component and nothing else: a store, and its fiber polled through.
+
+    Looking up functions, limits, `initialize` and closing are left out.
+    """
+
+    def __init__(self, component: LoadedComponent) -> None:
+        runtime = cast("Component", component).runtime
+        self._code = cast("Component", component).code.pointer
+        self._linker, self._engine = runtime.linker, runtime.engine
+        self._stores: list[Store] = []
+
+    def make(self, count: int) -> tuple[float, int]:
+        """Make so many on fresh stores; returns seconds, and how many stand."""
+        stores, owner, finished = self._stores, object(), 0
+        began = perf_counter()
+        for _ in range(count):
+            store = Store(self._engine)
+            call = store.instantiate(self._linker, self._code, owner=owner)
+            while not call.poll(owner):
+                pass
+            finished += call.finished
+            stores.append(store)
+        return perf_counter() - began, finished
+
+    def close(self) -> None:
+        """Close them all."""
+        while self._stores:
+            self._stores.pop().close()
