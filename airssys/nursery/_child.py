@@ -122,7 +122,7 @@ class Child:
         try:
             with self._scope:
                 await self._occupation.run(self._note_ready)
-        except BaseException as raised:  # noqa: BLE001 (its supervisor decides)
+        except BaseException as raised:  # noqa: BLE001, ASYNC103 (its supervisor decides)
             error = _without_cancellation(raised)
         self._note_end(error)
 

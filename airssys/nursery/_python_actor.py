@@ -241,5 +241,5 @@ def _watch_slices(
             scope.deadline, cut = deadline, None
         try:
             sent, step = (yield trap), call.send
-        except BaseException as error:  # noqa: BLE001 (thrown into the call instead)
+        except BaseException as error:  # noqa: BLE001, ASYNC103 (thrown into the call instead)
             sent, step = error, call.throw

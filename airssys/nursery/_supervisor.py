@@ -132,7 +132,7 @@ class Supervisor:
                 outcome = await self._look_after(ready)
                 outcome = await self._stop_children(outcome)
             finally:
-                await self._kill_children()
+                await self._kill_children()  # noqa: ASYNC102  # shields itself
                 # What is left in the nursery are pauses before another try.
                 self._nursery.cancel_scope.cancel()
         if outcome is not None:

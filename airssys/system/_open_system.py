@@ -110,7 +110,7 @@ class Opening(AbstractAsyncContextManager["System"]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        return await self._lifetime.__aexit__(kind, error, traceback)
+        return await self._lifetime.__aexit__(kind, error, traceback)  # noqa: ASYNC102  # it shields itself
 
     def hurry(self) -> None:
         """Cancel the whole tree at once, however far its stopping has come."""
@@ -145,7 +145,7 @@ class Opening(AbstractAsyncContextManager["System"]):
                         if root.failure() is None:
                             with self._body_scope:
                                 yield System(parts, self._events)
-                    except BaseException as error:  # noqa: BLE001 (raised at the end)
+                    except BaseException as error:  # noqa: BLE001, ASYNC103 (raised at the end)
                         self._error = error
                     # From here on only we decide how long it takes.
                     self._guard.shield = True
@@ -154,7 +154,7 @@ class Opening(AbstractAsyncContextManager["System"]):
         self._raise_outcome(root)
 
     @enable_ki_protection
-    async def _run_broker(
+    async def _run_broker(  # noqa: ASYNC128  # the broker calls it
         self, broker: Broker, *, task_status: trio.TaskStatus[None]
     ) -> None:
         try:

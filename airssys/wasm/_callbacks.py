@@ -97,7 +97,7 @@ def _callback_over(
                 # Kind 0 is a bool: wasmtime now drops nothing of what we have taken.
                 memset(arguments, 0, count * c.VAL_SIZE)
             call.note(HostCall(function or 0, results), count)
-        except BaseException as error:  # noqa: BLE001  # nothing may leave a callback
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # nothing may leave a callback
             _fail(polling, context, error)
         finally:
             inside.discard(get_ident())
@@ -110,9 +110,9 @@ def _continuation_over(polling: dict[int, Notebook]) -> Callable[[int | None], b
     def is_answered(context: int | None) -> bool:
         try:
             return polling[context or 0].answered
-        except BaseException as error:  # noqa: BLE001  # nothing may leave a callback
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # nothing may leave a callback
             _fail(polling, context or 0, error)
-            return False
+            return False  # noqa: ASYNC104  # as above
 
     return is_answered
 

@@ -100,7 +100,7 @@ class Instance:
         call = self._store.instantiate(linker, pointer, owner=current_task())
         try:
             await self._driver.drive(call, math.inf)
-        except BaseException as error:  # noqa: BLE001  # given its name and raised
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, "instantiate")
         finally:
             call.close()
@@ -184,7 +184,7 @@ class Instance:
                 else:
                     slices = self._driver.go_on(call, began, deadline)
                     result = await self._outcome(call, slices, marshaller)
-        except BaseException as error:  # noqa: BLE001  # given its name and raised
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, name)
         finally:
             self._is_called = False
@@ -268,5 +268,3 @@ class Instance:
             raise GuestSpent(str(self._spent))
         if self._is_called:
             raise EngineMisused("this instance is in the middle of a call")
-        if self._runtime.maps.fit <= 0:
-            self._runtime.maps.check()

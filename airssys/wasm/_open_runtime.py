@@ -61,7 +61,7 @@ async def open_runtime(
         raise error
 
 
-async def _keep(
+async def _keep(  # noqa: ASYNC128  # the keeper calls it
     turns: Turns, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
 ) -> None:
     with scope:
