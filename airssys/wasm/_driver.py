@@ -120,18 +120,14 @@ class Driver:
 
     async def _slices(self, call: Call, deadline: float) -> None:
         """Run the slices after the first, and the waits between them."""
-        self._runtime.maps.take()
-        try:
-            while True:
-                self._check_time(deadline)
-                if call.host_call is None:
-                    await self._next_slice(deadline)
-                else:
-                    await self._wait_for_host(call, deadline)
-                if await self._slice(call):
-                    return
-        finally:
-            self._runtime.maps.give_back()
+        while True:
+            self._check_time(deadline)
+            if call.host_call is None:
+                await self._next_slice(deadline)
+            else:
+                await self._wait_for_host(call, deadline)
+            if await self._slice(call):
+                return
 
     async def _slice(self, call: Call) -> bool:
         """Run one slice; True if the call finished, else it waits or is busy."""

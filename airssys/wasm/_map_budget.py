@@ -1,9 +1,10 @@
 """Keeps the process from running into the kernel's limit on memory maps.
 
-Each instance takes a few memory maps and each suspended call some more, and the kernel
-allows a process only so many (Linux: vm.max_map_count, 65,530 unless changed). At that
-limit not only wasmtime fails but every allocation of the whole process. So we stop
-short of it.
+Each instance takes a few memory maps (with one memory five: three for that, two for the
+stack that its store keeps from call to call), and the kernel allows a process only so
+many (Linux: vm.max_map_count, 65,530 unless changed). At that limit not only wasmtime
+fails but every allocation of the whole process. So we stop short of it. Calls of an
+instance take no more maps, suspended or not: at the limit those that are there go on.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _HEADROOM: Final = 2_000
 """Maps left to the rest of the process: threads, allocators, libraries."""
 _MOST_EACH: Final = 6
-"""No instance, and no suspended call, takes more maps than this."""
+"""No instance takes more maps than this, as a rule."""
 _PAUSE: Final = 0.1
 """Seconds between two counts at the limit: one takes up to 30 ms."""
 _LIMIT: Final = Path("/proc/sys/vm/max_map_count")
@@ -49,7 +50,7 @@ def count_maps() -> int:
 class MapBudget:
     """Refuses what would not leave the process enough maps.
 
-    Knows how many instances and suspended calls surely still fit; what ends is given
+    Knows how many instances surely still fit; what ends is given
     back. Only when none fit for sure are the maps counted again.
     """
 
@@ -72,11 +73,11 @@ class MapBudget:
             self._count_again(self._limit)
 
     def take(self) -> None:
-        """Take note of another instance or suspended call."""
+        """Take note of another instance."""
         self.fit -= 1
 
     def give_back(self) -> None:
-        """Take note that an instance is gone, or a suspended call has ended."""
+        """Take note that an instance is gone."""
         self.fit += 1
 
     def _count_again(self, limit: int) -> None:
