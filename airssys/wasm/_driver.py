@@ -67,13 +67,26 @@ class Driver:
         """Take note that the last call was a message and came to its end."""
         self._proven = not self._was_busy
 
-    def may_begin_here(self) -> bool:
-        """Whether a call may run its first slice now, in this thread, unmeasured."""
+    @property
+    def is_measured(self) -> bool:
+        """Whether the polls of this guest are measured, or run by a worker."""
+        return self._conduct.suspect > 0 or self._conduct.in_worker
+
+    def may_begin(self) -> bool:
+        """Whether another call may run its first slice now."""
         self._used = 0.0
         self._was_busy = False
-        conduct = self._conduct
-        unmeasured = not (conduct.suspect or conduct.in_worker)
-        return unmeasured and self._turns.may_begin(proven=self._proven)
+        return self._conduct.in_worker or self._turns.may_begin(proven=self._proven)
+
+    async def wait_to_begin(self, deadline: float) -> None:
+        """Wait for the turn of a first slice.
+
+        Nothing has begun yet: a guest's deadline would pass while it waits.
+
+        Raises:
+            Late: the deadline of the message has passed.
+        """
+        await self._in_time(self._turns.begin(proven=self._proven), deadline)
 
     def note_slice(self, began: float) -> float:
         """Take note of a slice that was run in this thread; returns its end."""
@@ -86,14 +99,12 @@ class Driver:
         return ended
 
     async def drive(self, call: Call, deadline: float) -> None:
-        """Drive a call that was not polled yet to its end.
+        """Drive a call that may begin now, and was not polled yet, to its end.
 
         Raises:
             Late: it used up its time, or the deadline has passed.
             HostFailed: what the guest asked of the host failed.
         """
-        if not self._conduct.in_worker and not self._may_begin():
-            await self._in_time(self._turns.begin(proven=self._proven), deadline)
         if not await self._slice(call):
             await self._slices(call, deadline)
 
@@ -115,9 +126,6 @@ class Driver:
             return await self._turns.in_worker(take)
         return call.take_result(marshaller, budget)
 
-    def _may_begin(self) -> bool:
-        return self._turns.may_begin(proven=self._proven)
-
     async def _slices(self, call: Call, deadline: float) -> None:
         """Run the slices after the first, and the waits between them."""
         while True:
@@ -132,6 +140,7 @@ class Driver:
     async def _slice(self, call: Call) -> bool:
         """Run one slice; True if the call finished, else it waits or is busy."""
         if not self._conduct.in_worker:
+            call.renew_deadline()
             began = now()
             return self._slice_here(call, began, began, finished=self._poll(call))
         finished, took = await self._turns.in_worker(partial(self._poll_timed, call))
@@ -175,24 +184,37 @@ class Driver:
         function = self._runtime.functions[call.host_call.function]
         if function.waits:
             return False
-        self._answer(call, function, self._ask_host(call, function))
+        arguments = self._arguments(call, function)
+        try:
+            answer = function.implementation(self._services, *arguments)
+        except Exception as error:
+            raise HostFailed from error
+        self._answer(call, function, answer)
         return elapsed < tick
 
     async def _wait_for_host(self, call: Call, deadline: float) -> None:
-        """Do what the guest waits for, within what is left of its time."""
+        """Do what the guest waits for, within what is left of its time.
+
+        A wait that ends by itself in time, such as a short sleep, is not given a
+        cancel scope: it would cost as much as the sleep.
+        """
         assert call.host_call is not None  # noqa: S101  # the caller has looked
         function = self._runtime.functions[call.host_call.function]
-        waiting = self._ask_host(call, function)
+        arguments = self._arguments(call, function)
         began = trio.current_time()
-        left = self._limits.execution_time - self._used
-        with trio.CancelScope(deadline=min(deadline, began + left)) as scope:
-            answer = await _guarded(waiting)
+        end = min(deadline, began + self._limits.execution_time - self._used)
+        if began + function.longest(*arguments) < end:
+            answer = await self._ask_host(function, arguments)
+        else:
+            with trio.CancelScope(deadline=end) as scope:
+                answer = await self._ask_host(function, arguments)
+            if scope.cancelled_caught:
+                self._check_time(deadline, over=True)
         self._used += trio.current_time() - began
-        if scope.cancelled_caught:
-            self._check_time(deadline, over=True)
         self._answer(call, function, answer)
-        if not self._conduct.in_worker and not self._may_begin():
-            await self._in_time(self._turns.begin(proven=self._proven), deadline)
+        in_worker, proven = self._conduct.in_worker, self._proven
+        if not in_worker and not self._turns.may_begin(proven=proven):
+            await self._in_time(self._turns.begin(proven=proven), deadline)
 
     async def _next_slice(self, deadline: float) -> None:
         """Wait for the turn of a call that used up its slice.
@@ -218,11 +240,13 @@ class Driver:
             await turn
         self._check_time(deadline)
 
-    def _ask_host(self, call: Call, function: HostFunction) -> Any:
+    def _arguments(self, call: Call, function: HostFunction) -> list[Any]:
         budget = Budget(self._limits.host_call_bytes)
-        arguments = call.take_arguments(function.marshaller, budget)
+        return call.take_arguments(function.marshaller, budget)
+
+    async def _ask_host(self, function: HostFunction, arguments: list[Any]) -> Any:
         try:
-            return function.implementation(self._services, *arguments)
+            return await function.implementation(self._services, *arguments)
         except Exception as error:
             raise HostFailed from error
 
@@ -238,10 +262,3 @@ class Driver:
             raise Late("the deadline of the message has passed")
         if self._used >= limit or over:
             raise Late(f"longer than {limit:g} s (execution_time)")
-
-
-async def _guarded(waiting: Awaitable[Any]) -> Any:
-    try:
-        return await waiting
-    except Exception as error:
-        raise HostFailed from error

@@ -199,6 +199,16 @@ class Call:
             self.host_call = None
             self.answered = True
 
+    def renew_deadline(self) -> None:
+        """Give the guest a whole slice for going on after its host call.
+
+        Its epochs have passed while it waited. A host function may use the context it
+        was called with until it is answered and the guest goes on; at any other time
+        the store is the guest's alone.
+        """
+        if self.answered and self._open.future:
+            c.context_set_epoch_deadline(self._open.context, 1)
+
     @enable_ki_protection
     def take_result(self, marshaller: Marshaller, budget: Budget) -> Any:
         """Read what the guest answered, once, and let go of it.

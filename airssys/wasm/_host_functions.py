@@ -9,6 +9,7 @@ every other exception is a host error and costs the guest its instance.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias, final
 
@@ -44,6 +45,8 @@ class HostFunction:
     """Takes `HostServices` and the arguments; returns the answer, or an awaitable of
     it if the function may wait."""
     waits: bool
+    longest: Callable[..., float] = attrs.field(eq=False, repr=False)
+    """Takes the arguments; so many seconds after its beginning it ends by itself."""
 
 
 def host_functions() -> tuple[HostFunction, ...]:
@@ -53,9 +56,9 @@ def host_functions() -> tuple[HostFunction, ...]:
         for name, signature in functions.items():
             act = _TABLE[interface, name]
             waits = inspect.iscoroutinefunction(act)
-            table.append(
-                HostFunction(interface, name, Marshaller(signature), act, waits)
-            )
+            longest = _LONGEST.get((interface, name), _for_ever)
+            marshaller = Marshaller(signature)
+            table.append(HostFunction(interface, name, marshaller, act, waits, longest))
     return tuple(table)
 
 
@@ -171,6 +174,16 @@ def _component_info(services: HostServices, target: tuple[str, str, str]) -> Ok 
         return Err(Case("invalid-state", f"no component is called {name:.200}"))
     return Ok((_plain(info.id), info.name, info.version, info.health))
 
+
+def _for_ever(*_arguments: object) -> float:
+    return math.inf
+
+
+_LONGEST: Final[dict[tuple[str, str], Callable[..., float]]] = {
+    ("host-services", "sleep-millis"): _seconds,
+    ("host-messaging", "ask"): lambda _target, _payload, ms: _seconds(ms),
+}
+"""Waits whose end is known when they begin."""
 
 _TABLE: Final[dict[tuple[str, str], Implementation]] = {
     ("host-messaging", "send"): _waiting(lambda s, to, data: s.send(_id(to), data)),

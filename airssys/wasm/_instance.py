@@ -167,7 +167,10 @@ class Instance:
         self._check_idle()
         self._is_called = True
         try:
-            if size > self._inline_bytes or not self._driver.may_begin_here():
+            driver = self._driver
+            if not driver.may_begin():
+                await driver.wait_to_begin(deadline)
+            if size > self._inline_bytes or driver.is_measured:
                 result = await self._call_slowly(name, values, deadline, size)
             else:
                 marshaller = self._runtime.marshallers[name]
@@ -179,10 +182,10 @@ class Instance:
                     _NUMBERS[name], marshaller, frame, budget, owner=current_task()
                 )
                 if call.finished:
-                    self._driver.note_slice(began)
+                    driver.note_slice(began)
                     result = call.result
                 else:
-                    slices = self._driver.go_on(call, began, deadline)
+                    slices = driver.go_on(call, began, deadline)
                     result = await self._outcome(call, slices, marshaller)
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, name)
@@ -195,7 +198,7 @@ class Instance:
     async def _call_slowly(
         self, name: str, values: Sequence[Any], deadline: float, size: int
     ) -> Any:
-        """Call an export whose first slice must wait, or is run by a worker."""
+        """Call an export whose polls are measured, or run by a worker."""
         marshaller = self._runtime.marshallers[name]
         begin = partial(self._begin, name, marshaller, values, current_task())
         if size > self._inline_bytes:

@@ -19,7 +19,12 @@ from ._wit_types import Budget, Function, ValueUnfit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_KEPT_FRAMES: Final = 16
+_MOST_FRAMES: Final = 1024
+_SMALL: Final = 8 * 1024
+_MOST_LARGE: Final = 16
+_LARGEST: Final = 512 * 1024
+"""Kept are as many small frames as calls were under way at once, and a few that have
+grown, unless they have grown beyond this (bytes)."""
 
 
 @final
@@ -110,7 +115,9 @@ class Marshaller:
 
     def give_back(self, frame: Frame) -> None:
         """Keep a frame that nobody reads any more for the next call."""
-        if frame.reset() and len(self._frames) < _KEPT_FRAMES:
+        size = frame.reset()
+        most = _MOST_FRAMES if size <= _SMALL else _MOST_LARGE
+        if size <= _LARGEST and len(self._frames) < most:
             self._frames.append(frame)
 
     def _take_frame(self) -> Frame:

@@ -184,7 +184,8 @@ class Turns:
         # The keeper runs somewhere within the pass of those it let through last. On
         # the average it sees enough of what they spent to learn how many fit.
         fitted = self.spent < self._allowance
-        self._at_once = min(2 * self._at_once, _MOST_AT_ONCE) if fitted else 1
+        more = 2 * self._at_once if fitted else self._at_once // 2
+        self._at_once = max(1, min(more, _MOST_AT_ONCE))
         return self._proven.let_through(self._at_once)
 
     def _serve_busy(self) -> bool:

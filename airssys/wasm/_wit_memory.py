@@ -30,10 +30,6 @@ copied before it is unpacked. As there, an address that is not ours is a crash.
 """
 _U8_TAGS: Final = bytes([Kind.U8]) * PIECE
 
-_KEPT_SPARE: Final = 16 * 1024
-_KEPT_BYTE_VALUES: Final = 512 * 1024
-"""A frame that grew beyond these is not kept for the next call."""
-
 
 def encoded(text: str) -> bytes:
     """Encode a string as UTF-8.
@@ -74,11 +70,11 @@ class Frame:
 
     def __init__(self, fixed_bytes: int) -> None:
         self.fixed = Block(fixed_bytes)
-        self.spare = Block(1024)
+        self.spare = Block(512)
         self.more: list[Block] = []
         self.borrowed: list[object] = []
         """What else the values point into, kept until `reset`."""
-        self.byte_values = _tagged_bytes(256)
+        self.byte_values = _tagged_bytes(128)
 
     def reserve(self, size: int) -> tuple[Block, int]:
         """Find room for `size` bytes, aligned to 8, valid until `reset`."""
@@ -133,15 +129,12 @@ class Frame:
                 values[first + CONTENT : last : VAL_SIZE] = piece
         return block.base + at
 
-    def reset(self) -> bool:
-        """Make it ready for other values; False if it has grown too large to keep."""
+    def reset(self) -> int:
+        """Make it ready for other values; return how many bytes it has grown to."""
         self.more.clear()
         self.borrowed.clear()
         self.spare.top = self.byte_values.top = 0
-        return (
-            self.spare.size <= _KEPT_SPARE
-            and self.byte_values.size <= _KEPT_BYTE_VALUES
-        )
+        return self.spare.size + self.byte_values.size
 
 
 def _tagged_bytes(count: int) -> Block:
