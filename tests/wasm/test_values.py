@@ -300,6 +300,15 @@ def test_frames_are_used_again():
     assert marshaller.lower_params(["y"]) is frame
 
 
+def test_a_frame_that_was_given_back_holds_on_to_nothing():
+    marshaller = Marshaller(function(a=List(record(b=STRING)), c=BYTES))
+    for _ in range(3):
+        frame = marshaller.lower_params([[("x" * 3000,), ("y",)], b"z" * 3000])
+        marshaller.give_back(frame)
+    assert frame is marshaller.lower_params([[], b""])
+    assert (frame.borrowed, frame.more) == ([], [])
+
+
 def test_two_live_calls_have_their_own_frames():
     marshaller = Marshaller(function(a=STRING, b=BYTES))
     calls = [[f"text {number}", b"%d" % number] for number in range(5)]
@@ -309,7 +318,7 @@ def test_two_live_calls_have_their_own_frames():
         assert lifted == values
 
 
-@pytest.mark.parametrize("value", ["x" * 100_000, b"x" * 100_000])
+@pytest.mark.parametrize("value", ["x" * 600_000, b"x" * 100_000])
 def test_frames_that_grew_large_are_not_kept(value):
     marshaller = Marshaller(function(a=variant(text=STRING, data=BYTES)))
     case = Case("text" if isinstance(value, str) else "data", value)
@@ -320,11 +329,21 @@ def test_frames_that_grew_large_are_not_kept(value):
 
 def test_only_some_frames_are_kept():
     marshaller = Marshaller(function(a=STRING))
-    frames = [marshaller.lower_params(["x"]) for _ in range(100)]
+    frames = [marshaller.lower_params(["x"]) for _ in range(2000)]
     for frame in frames:
         marshaller.give_back(frame)
-    again = [marshaller.lower_params(["x"]) for _ in range(100)]
-    assert 0 < len(set(map(id, frames)) & set(map(id, again))) <= 32
+    again = [marshaller.lower_params(["x"]) for _ in range(2000)]
+    assert 0 < len(set(map(id, frames)) & set(map(id, again))) < 1500
+
+
+def test_of_frames_that_grew_a_little_only_few_are_kept():
+    marshaller = Marshaller(function(a=STRING))
+    text = "x" * 20_000
+    frames = [marshaller.lower_params([text]) for _ in range(100)]
+    for frame in frames:
+        marshaller.give_back(frame)
+    again = [marshaller.lower_params([text]) for _ in range(100)]
+    assert 0 < len(set(map(id, frames)) & set(map(id, again))) < 50
 
 
 # -- the budget
