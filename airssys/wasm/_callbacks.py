@@ -10,23 +10,31 @@ of C. So both are protected from KeyboardInterrupt, and do only this:
   callback returns, and notes which function was called.
 * A *continuation* says whether the answer is there.
 
-An exception is noted in the call, which fails as soon as its poll is back.
+An exception is noted in the call, which fails as soon as its poll is back. Only a
+callback that cannot even begin, because Python's limit of recursion is reached, could
+not note it: whoever polls makes sure of some room first (`leave_room`).
 """
 
 from __future__ import annotations
 
 import ctypes
+import struct
 import threading
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Final, Protocol, final
 
 from trio.lowlevel import enable_ki_protection
 
 from . import _c_api as c
-from ._slots import ARGUMENTS, CONTEXT
-from ._wit_memory import Block
+from ._slots import ARGUMENTS, MAX_PARAMS
+from ._wit_memory import MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableSet
+
+
+_write_pair: Final = struct.Struct("=QQ").pack_into
+"""Of a continuation: its callback, and what the callback is given."""
+_ZEROS: Final = bytes(MAX_PARAMS * c.VAL_SIZE)
 
 
 @final
@@ -61,10 +69,8 @@ class Callbacks:
 
     def __init__(self, polling: dict[int, Notebook], inside: MutableSet[int]) -> None:
         continuation = c.ContinuationCallback(_continuation_over(polling))
-        self._ready = Block(8)
         address = ctypes.cast(continuation, ctypes.c_void_p).value or 0
-        self._ready.data[:] = address.to_bytes(8, "little")
-        host_call = c.HostCallback(_callback_over(polling, inside, self._ready.base))
+        host_call = c.HostCallback(_callback_over(polling, inside, address))
         self._kept = (continuation, host_call)
         self.host_call = ctypes.cast(host_call, ctypes.c_void_p).value or 0
 
@@ -72,7 +78,7 @@ class Callbacks:
 def _callback_over(
     polling: dict[int, Notebook], inside: MutableSet[int], continuation_address: int
 ) -> Callable[..., None]:
-    memmove, memset, get_ident = ctypes.memmove, ctypes.memset, threading.get_ident
+    get_ident = threading.get_ident
 
     @enable_ki_protection
     def host_was_called(  # the signature is C's
@@ -86,16 +92,16 @@ def _callback_over(
         _error: int,
         continuation: int,
     ) -> None:
-        memmove(continuation, continuation_address, 8)
+        _write_pair(MEMORY, continuation, continuation_address, context)
         try:
             inside.add(get_ident())
             call = polling[context]
-            slots = call.slots
-            memmove(continuation + 8, slots + CONTEXT, 8)
             if count:
-                memmove(slots + ARGUMENTS, arguments, count * c.VAL_SIZE)
+                size = count * c.VAL_SIZE
+                ours = call.slots + ARGUMENTS
+                MEMORY[ours : ours + size] = MEMORY[arguments : arguments + size]
                 # Kind 0 is a bool: wasmtime now drops nothing of what we have taken.
-                memset(arguments, 0, count * c.VAL_SIZE)
+                MEMORY[arguments : arguments + size] = _ZEROS[:size]
             call.note(HostCall(function or 0, results), count)
         except BaseException as error:  # noqa: BLE001, ASYNC103  # nothing may leave a callback
             _fail(polling, context, error)
@@ -115,6 +121,22 @@ def _continuation_over(polling: dict[int, Notebook]) -> Callable[[int | None], b
             return False  # noqa: ASYNC104  # as above
 
     return is_answered
+
+
+def _nest(levels: int) -> Callable[[], None]:
+    """Make a function that does nothing but call so many levels deep."""
+    if not levels:
+        return lambda: None
+    deeper = _nest(levels - 1)
+
+    def call() -> None:
+        deeper()
+
+    return call
+
+
+leave_room = _nest(12)
+"""Raises the RecursionError that a callback must not meet."""
 
 
 def _fail(polling: dict[int, Notebook], context: int, error: BaseException) -> None:

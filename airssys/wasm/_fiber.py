@@ -32,6 +32,7 @@ from trio.lowlevel import enable_ki_protection
 from airssys.contracts import EngineMisused
 
 from . import _c_api as c
+from ._callbacks import leave_room
 from ._slots import ARGUMENTS, ERROR, RESULT
 from ._wit_memory import error_text
 
@@ -142,6 +143,7 @@ class Call:
         opened = self._open
         if not opened.future or self._number != opened.begun:
             raise EngineMisused("this call is closed or has finished")
+        leave_room()
         engine = self._engine
         ticker = engine.ticker
         ticker.touched = True
@@ -173,11 +175,18 @@ class Call:
         Raises:
             TooMuch: they are larger than the budget.
         """
-        with Entered(self._open.lock):
+        opened = self._open
+        if not opened.lock.acquire(blocking=False):
+            raise EngineMisused(ENTERED)
+        try:
+            if not opened.owed:
+                return []
             try:
                 return marshaller.lift_params(self.slots + ARGUMENTS, budget)
             finally:
-                self._open.pay()
+                opened.pay()
+        finally:
+            opened.lock.release()
 
     @enable_ki_protection
     def answer(self, owner: object, marshaller: Marshaller, value: Any) -> None:
@@ -188,9 +197,12 @@ class Call:
         """
         if owner is not self.owner:
             raise EngineMisused("a call may only be answered by the one who began it")
-        with Entered(self._open.lock):
+        opened = self._open
+        if not opened.lock.acquire(blocking=False):
+            raise EngineMisused(ENTERED)
+        try:
             host_call = self.host_call
-            if host_call is None or not self._open.future:
+            if host_call is None or not opened.future:
                 raise EngineMisused("there is no host call to answer")
             if marshaller.result_count:
                 frame, address = marshaller.lower_result(value)
@@ -198,6 +210,8 @@ class Call:
                 marshaller.give_back(frame)
             self.host_call = None
             self.answered = True
+        finally:
+            opened.lock.release()
 
     def renew_deadline(self) -> None:
         """Give the guest a whole slice for going on after its host call.
@@ -219,6 +233,8 @@ class Call:
         with Entered(self._open.lock):
             if not self.finished or self._number != self._open.begun:
                 raise EngineMisused("this call has not finished, or another has begun")
+            if marshaller.result_count and not self._open.owed:
+                raise EngineMisused("the result of this call was taken")
             try:
                 return marshaller.lift_result(self.slots + RESULT, budget)
             finally:

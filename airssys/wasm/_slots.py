@@ -16,9 +16,7 @@ MAX_FUNCTIONS: Final = 8
 RESULT: Final = 0
 """The result of a call. First, so that the ledger can reset it without this table."""
 ERROR: Final = RESULT + c.VAL_SIZE
-CONTEXT: Final = ERROR + 8
-"""The address of the store's context, ready to be copied into a continuation."""
-INSTANCE: Final = CONTEXT + 8
+INSTANCE: Final = ERROR + 8
 ARGUMENTS: Final = INSTANCE + 16
 """The arguments of a host call, moved here by the callback."""
 FUNCTIONS: Final = ARGUMENTS + MAX_PARAMS * c.VAL_SIZE

@@ -16,7 +16,7 @@ from airssys.contracts import CapacityReached, EngineMisused
 from . import _c_api as c
 from ._fiber import ENTERED, Call, Entered
 from ._ledger import OpenStore
-from ._slots import CONTEXT, ERROR, FUNCTIONS, INSTANCE, RESULT, SLOT_BYTES
+from ._slots import ERROR, FUNCTIONS, INSTANCE, RESULT, SLOT_BYTES
 from ._wit_memory import Block
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ class Store:
         pointer = c.store_new(engine.pointer, None, None)
         context = c.store_context(pointer)
         block = Block(SLOT_BYTES)
-        block.data[CONTEXT : CONTEXT + 8] = context.to_bytes(8, "little")
         self._open = engine.ledger.stores[context] = OpenStore(pointer, context, block)
         self._lock = self._open.lock
         self.slots = block.base
