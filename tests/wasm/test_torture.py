@@ -5,6 +5,7 @@ crash. A script says what it tries next, so that its last words name the culprit
 """
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -116,3 +117,69 @@ def test_the_interpreter_exits_with_calls_in_flight(state, end, status):
 def test_trio_breaks_with_calls_in_flight(crash, flag):
     done = torture("internal_errors", crash, flag, status=1, noise=True)
     assert "trio.TrioInternalError" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "hazard",
+    [
+        "garbage_collected_inside_a_callback",
+        "garbage_collected_at_every_allocation",
+        "finalisers_of_users_inside_a_callback",
+        "polled_at_the_limit_of_recursion",
+        "answers_that_wasmtime_frees_twice_if_slots_are_stale",
+        "arguments_are_read_once",
+        "arguments_never_taken",
+        "memory_of_a_call_stays_put",
+        "a_parked_ticker_wakes_for_an_endless_loop",
+        "a_guest_stack_above_the_fiber_stack",
+        "settings_at_their_limits",
+        "host_functions_at_the_bottom_of_the_guests_stack",
+        "failures_in_threads_stay_with_their_own_call",
+        "warnings_that_are_errors",
+        "two_large_messages_to_one_guest_at_once",
+        "the_runtime_is_left_while_guests_run_elsewhere",
+    ],
+)
+def test_a_hazard_stays_harmless(hazard):
+    torture("hazards", hazard)
+
+
+def test_a_thread_dies_in_a_callback_while_the_interpreter_exits():
+    torture("exits", "a_thread_in_a_callback", "end", noise=True)
+
+
+def test_an_uncaught_sigint_ends_as_python_documents_it():
+    """Python says what happened, and then ends by the signal for the shell's sake."""
+    done = torture("interrupts", "uncaught", status=-signal.SIGINT, noise=True)
+    assert done.stderr.rstrip().endswith("KeyboardInterrupt")
+
+
+@pytest.mark.slow
+def test_every_order_of_dropping_every_handle():
+    torture("closing_order", "every-order", timeout=600)
+
+
+@pytest.mark.slow
+def test_ten_thousand_cancelled_calls_leave_nothing_behind():
+    torture("cancels", "10000", timeout=900)
+
+
+@pytest.mark.slow
+def test_sigint_at_many_random_moments():
+    torture("interrupts", "at-random", "500", timeout=600)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", [["-X", "dev"], ["-O"], ["-W", "error"]], ids="".join)
+@pytest.mark.parametrize("script", ["hazards", "misuse", "forks", "callbacks_raise"])
+def test_under_other_flags_of_python(script, flags):
+    torture(script, flags=flags, timeout=300)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attempt", range(20))
+@pytest.mark.parametrize(
+    "state", ["polls_in_threads", "compiles_in_threads", "loop_abandoned"]
+)
+def test_the_interpreter_exits_many_times_over(state, attempt):
+    torture("exits", state, "end", noise=True)

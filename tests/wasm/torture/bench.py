@@ -32,6 +32,7 @@ from airssys.wasm._wit_types import Budget, Ok
 from airssys.wasm._world import EXPORTS
 
 GUESTS = Path(__file__).resolve().parents[2] / "guests"
+sys.path.append(str(GUESTS))  # for the builders of guests
 NUMBERS = {name: number for number, name in enumerate(EXPORTS)}
 MOST = 10**8
 TARGET = b"test/bob/0"

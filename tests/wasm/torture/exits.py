@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import types
 
 import trio
 import trio.lowlevel
@@ -15,6 +16,7 @@ from bench import (
 
 from airssys.contracts import Artifact, EngineSettings
 from airssys.wasm import open_runtime
+from airssys.wasm._fiber import Call
 
 KEPT = []
 """Alive until the very end, as whatever a module keeps."""
@@ -118,6 +120,31 @@ def loop_abandoned():
             todo.pop(0)()
 
 
+class SlowToDie:
+    def __del__(self, wait=threading.Event().wait):
+        wait(0.5)
+
+
+def a_thread_in_a_callback():
+    """It waits for the interpreter's lock on a guest's stack when there is no more
+    interpreter, and Python ends the thread there."""
+    bench = Bench()
+    call = bench.message(bench.store(bench.component("log-flood")))
+    inside, original = threading.Event(), Call.note
+
+    def note(self, host_call, count, wait=threading.Event().wait):
+        original(self, host_call, count)
+        inside.set()
+        wait(0.1)
+
+    Call.note = note
+    threading.Thread(target=keep_polling, args=(bench, call), daemon=True).start()
+    inside.wait()
+    # A module that no frame uses is torn down while the thread wakes up.
+    sys.modules["last"] = types.ModuleType("last")
+    sys.modules["last"].kept = SlowToDie()
+
+
 def end():
     pass
 
@@ -138,6 +165,7 @@ STATES = {
         polls_in_threads,
         compiles_in_threads,
         loop_abandoned,
+        a_thread_in_a_callback,
     )
 }
 ENDS = {each.__name__: each for each in (end, exit_with_7, fail)}

@@ -1,11 +1,6 @@
 """faulthandler takes the signals when an engine already runs; traps stay errors."""
 
 import faulthandler
-import sys
-
-sys.path.append(
-    str(__import__("pathlib").Path(__file__).resolve().parents[2] / "guests")
-)
 
 import trio
 from bench import Services, envelope, make, say, source
