@@ -52,7 +52,7 @@ async def test_slices_count_towards_the_execution_time(guests, name):
     guest = await guests.start(name, execution_time=0.05)
     failure = await stopped(guest)
     assert failure.reason is TrapReason.TIME_LIMIT
-    assert 0.05 <= guest._driver._used < 0.05 + 4 * guests.runtime.settings.tick
+    assert 0.05 <= guest._driver._used < 0.15
 
 
 async def test_slices_and_host_calls_add_up(guests, autojump_clock):

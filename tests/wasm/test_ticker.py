@@ -134,13 +134,15 @@ def test_abandoning_does_not_wait_and_ends_the_thread_all_the_same(is_parked):
 
 
 def test_it_may_be_closed_by_its_own_thread():
-    closed = threading.Event()
+    made, closed = threading.Event(), threading.Event()
 
     def tick():
+        assert made.wait(PATIENCE)
         ticker.close()
         closed.set()
 
     ticker = Ticker(PERIOD, tick, ())
+    made.set()
     assert closed.wait(PATIENCE)
     wait_until(lambda: not ticker._thread.is_alive())
 
