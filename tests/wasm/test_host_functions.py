@@ -56,6 +56,8 @@ def test_the_wheel_has_the_text():
     try:
         installed = {path.name for path in files("airssys") or ()}
     except ImportError:
+        installed = set()
+    if "py.typed" not in installed:
         pytest.skip("airssys runs from the checkout")
     assert installed >= {path.name for path in checkout_wit().glob("*.wit")}
 
