@@ -154,26 +154,56 @@ def test_an_uncaught_sigint_ends_as_python_documents_it():
     assert done.stderr.rstrip().endswith("KeyboardInterrupt")
 
 
-@pytest.mark.slow
-def test_every_order_of_dropping_every_handle():
-    torture("closing_order", "every-order", timeout=600)
+SUSPENSION_POINTS = (
+    "at_instantiation",
+    "in_instantiation",
+    "before_first_poll",
+    "after_a_slice",
+    "in_a_host_call",
+    "in_a_host_call_with_arguments_taken",
+    "in_a_host_call_answered",
+    "finished",
+    "finished_with_result_taken",
+    "trapped",
+    "failed_in_a_callback",
+    "call_closed",
+    "store_closed",
+    "engine_closed",
+)
 
 
 @pytest.mark.slow
-def test_ten_thousand_cancelled_calls_leave_nothing_behind():
-    torture("cancels", "10000", timeout=900)
+@pytest.mark.parametrize("point", SUSPENSION_POINTS)
+def test_every_order_of_dropping_every_handle(point):
+    torture("closing_order", point, timeout=110)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "way",
+    [
+        "before the first poll",
+        "in its instantiation",
+        "after a slice",
+        "in a host call",
+        "in a host call at once",
+        "in a thread poll",
+        "by its deadline",
+    ],
+)
+def test_ten_thousand_cancelled_calls_leave_nothing_behind(way):
+    torture("cancels", "10000", way, timeout=110)
 
 
 @pytest.mark.slow
 def test_sigint_at_many_random_moments():
-    torture("interrupts", "at-random", "500", timeout=600)
+    torture("interrupts", "at-random", "500", timeout=110)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flags", [["-X", "dev"], ["-O"], ["-W", "error"]], ids="".join)
 @pytest.mark.parametrize("script", ["hazards", "misuse", "forks", "callbacks_raise"])
-def test_under_other_flags_of_python(script, flags):
-    torture(script, flags=flags, timeout=300)
+def test_in_development_mode(script):
+    torture(script, flags=["-X", "dev"], timeout=110)
 
 
 @pytest.mark.slow

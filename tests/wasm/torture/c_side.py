@@ -39,10 +39,10 @@ class CSide:
             "component_delete": self._component_deleted,
             "export_index_delete": self.indices.remove,
         }
-        for name, note in makers.items():
-            setattr(c, name, _noted_after(getattr(c, name), note))
-        for name, note in deleters.items():
-            setattr(c, name, _noted_before(getattr(c, name), note))
+        for noted, notes in ((_noted_after, makers), (_noted_before, deleters)):
+            for name, note in notes.items():
+                for each in {name, f"{name}_short"} & vars(c).keys():
+                    setattr(c, each, noted(getattr(c, each), note))
 
     def _store_made(self, store, *_):
         self.stores[store] = None

@@ -62,7 +62,8 @@ def try_order(make_point, drop, order, c_side):
     assert warned != closed_before[0], (warned, [str(each.message) for each in caught])
 
 
-def orders(every):
+def orders(*, every):
+    """Every order of every handle, or of the few that others do not hold."""
     if every:
         return list(itertools.permutations(HANDLES))
     few = ("engine", "component", "store", "call")
@@ -73,12 +74,13 @@ def orders(every):
 
 
 def main():
-    every = "every-order" in sys.argv
+    names = sys.argv[1:] or SUSPENSION_POINTS
     gc.collect()
     gc.freeze()
     gc.disable()
     c_side = CSide()
-    for name, make_point in SUSPENSION_POINTS.items():
+    for name in names:
+        make_point = SUSPENSION_POINTS[name]
         for drop in (
             drop_by_reference,
             drop_in_a_cycle,
@@ -86,7 +88,7 @@ def main():
             close_some,
         ):
             say(f"{drop.__name__} {name}")
-            for order in orders(every):
+            for order in orders(every=name in sys.argv):
                 try:
                     try_order(make_point, drop, order, c_side)
                 except BaseException:

@@ -120,8 +120,12 @@ def loop_abandoned():
             todo.pop(0)()
 
 
+WAIT = threading.Event().wait
+"""Not looked up by name where names may be gone already."""
+
+
 class SlowToDie:
-    def __del__(self, wait=threading.Event().wait):
+    def __del__(self, wait=WAIT):
         wait(0.5)
 
 
@@ -132,7 +136,7 @@ def a_thread_in_a_callback():
     call = bench.message(bench.store(bench.component("log-flood")))
     inside, original = threading.Event(), Call.note
 
-    def note(self, host_call, count, wait=threading.Event().wait):
+    def note(self, host_call, count, wait=WAIT):
         original(self, host_call, count)
         inside.set()
         wait(0.1)
