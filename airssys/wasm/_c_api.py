@@ -71,12 +71,16 @@ def _bind_short(name: str) -> Any:
 
 byte_vec_delete = _bind("wasm_byte_vec_delete")
 future_delete = _bind("wasmtime_call_future_delete")
+future_delete_short = _bind_short("wasmtime_call_future_delete")
+"""For a future that has finished: nothing of the guest is left in it."""
 future_poll = _bind("wasmtime_call_future_poll")
 component_clone = _bind("wasmtime_component_clone")
 component_delete = _bind("wasmtime_component_delete")
 component_get_export_index = _bind("wasmtime_component_get_export_index")
 export_index_delete = _bind("wasmtime_component_export_index_delete")
 func_call_async = _bind("wasmtime_component_func_call_async")
+func_call_async_short = _bind_short("wasmtime_component_func_call_async")
+"""For small arguments."""
 instance_get_func = _bind_short("wasmtime_component_instance_get_func")
 linker_new = _bind("wasmtime_component_linker_new")
 linker_root = _bind("wasmtime_component_linker_root")

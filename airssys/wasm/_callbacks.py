@@ -135,7 +135,7 @@ def _nest(levels: int) -> Callable[[], None]:
     return call
 
 
-leave_room = _nest(12)
+leave_room = _nest(8)
 """Raises the RecursionError that a callback must not meet."""
 
 

@@ -52,7 +52,7 @@ class Driver:
         self._turns = runtime.turns
         self._limits = limits
         self._services = services
-        self._conduct = Conduct(runtime.turns.tick)
+        self.conduct = Conduct(runtime.turns.tick)
         self._proven = False
         """Its last message was handled within its first slice (`_turns`)."""
         self._was_busy = False
@@ -61,22 +61,17 @@ class Driver:
 
     def expect_large(self) -> None:
         """Take note that the next call moves a large value: a worker polls it."""
-        self._conduct.send_to_worker()
+        self.conduct.send_to_worker()
 
     def note_message_handled(self) -> None:
         """Take note that the last call was a message and came to its end."""
         self._proven = not self._was_busy
 
-    @property
-    def is_measured(self) -> bool:
-        """Whether the polls of this guest are measured, or run by a worker."""
-        return self._conduct.suspect > 0 or self._conduct.in_worker
-
     def may_begin(self) -> bool:
         """Whether another call may run its first slice now."""
         self._used = 0.0
         self._was_busy = False
-        return self._conduct.in_worker or self._turns.may_begin(proven=self._proven)
+        return self._turns.may_begin(proven=self._proven) or self.conduct.in_worker
 
     async def wait_to_begin(self, deadline: float) -> None:
         """Wait for the turn of a first slice.
@@ -92,8 +87,8 @@ class Driver:
         """Take note of a slice that was run in this thread; returns its end."""
         ended = now()
         took = ended - began
-        if took > self._conduct.patience:
-            self._conduct.suspect = GOOD_POLLS
+        if took > self.conduct.patience:
+            self.conduct.suspect = GOOD_POLLS
         self._used += took
         self._turns.spent += took
         return ended
@@ -121,7 +116,7 @@ class Driver:
         self, call: Call, marshaller: Marshaller, budget: Budget
     ) -> Any:
         """Read what the guest answered."""
-        if self._conduct.in_worker:
+        if self.conduct.in_worker:
             take = partial(call.take_result, marshaller, budget)
             return await self._turns.in_worker(take)
         return call.take_result(marshaller, budget)
@@ -139,7 +134,7 @@ class Driver:
 
     async def _slice(self, call: Call) -> bool:
         """Run one slice; True if the call finished, else it waits or is busy."""
-        if not self._conduct.in_worker:
+        if not self.conduct.in_worker:
             call.renew_deadline()
             began = now()
             return self._slice_here(call, began, began, finished=self._poll(call))
@@ -156,8 +151,8 @@ class Driver:
         again = True
         while True:
             ended = now()
-            if ended - polled > self._conduct.patience:
-                self._conduct.suspect = GOOD_POLLS
+            if ended - polled > self.conduct.patience:
+                self.conduct.suspect = GOOD_POLLS
             if finished or not self._goes_on(call, ended - began, again=again):
                 break
             again = call.answered
@@ -169,12 +164,12 @@ class Driver:
         return finished
 
     def _poll(self, call: Call) -> bool:
-        conduct = self._conduct
+        conduct = self.conduct
         return conduct.poll(call) if conduct.suspect else call.poll(call.owner)
 
     def _poll_timed(self, call: Call) -> tuple[bool, float]:
         began = now()
-        return self._conduct.poll(call), now() - began
+        return self.conduct.poll(call), now() - began
 
     def _goes_on(self, call: Call, elapsed: float, *, again: bool) -> bool:
         """Whether the slice has something to go on with after a poll."""
@@ -212,7 +207,7 @@ class Driver:
                 self._check_time(deadline, over=True)
         self._used += trio.current_time() - began
         self._answer(call, function, answer)
-        in_worker, proven = self._conduct.in_worker, self._proven
+        in_worker, proven = self.conduct.in_worker, self._proven
         if not in_worker and not self._turns.may_begin(proven=proven):
             await self._in_time(self._turns.begin(proven=proven), deadline)
 
@@ -222,7 +217,7 @@ class Driver:
         A proven guest may have met a tick by accident, or on a loaded machine; it gets
         one more slice before it counts as busy.
         """
-        if self._conduct.in_worker:
+        if self.conduct.in_worker:
             await trio.lowlevel.checkpoint()
         elif self._proven:
             self._proven = False

@@ -25,7 +25,7 @@ poll or answer it. It may be polled from different threads, one at a time.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, Self, final
 
 from trio.lowlevel import enable_ki_protection
 
@@ -93,28 +93,33 @@ class Call:
         "host_call",
         "lent",
         "owner",
-        "result",
         "slots",
     )
 
-    def __init__(
-        self, engine: Engine, store: object, opened: OpenStore, owner: object
-    ) -> None:
+    def __init__(self, engine: Engine, opened: OpenStore) -> None:
         self._engine = engine
-        self._store = store
         self._open = opened
-        self._number = opened.begun
-        self.owner = owner
+        self._number = 0
         self.slots = opened.slots.base
-        self.answered = False
-        self.finished = False
-        self.result: Any = None
-        """What `call_and_poll` took, if it finished at once."""
+        self.failure: BaseException | None = None
+
+    def begin(
+        self, store: object, owner: object, lent: tuple[Marshaller, Frame] | None = None
+    ) -> Self:
+        """Stand for the call that has just begun."""
+        self._store: object = store
+        self._number = self._open.begun
+        self.owner = owner
+        self.answered = self.finished = False
         self.host_call: HostCall | None = None
         """What the guest waits for; None while it runs or after the answer."""
-        self.failure: BaseException | None = None
-        self.lent: tuple[Marshaller, Frame] | None = None
+        self.lent = lent
         """The frame that the guest reads its arguments from, and whose it is."""
+        return self
+
+    def end(self) -> None:
+        """Let go of the store, which may keep this object for its next call."""
+        self._store = self.owner = None
 
     @enable_ki_protection
     def poll(self, owner: object) -> bool:
@@ -269,7 +274,7 @@ class Call:
     def _finish(self) -> None:
         opened = self._open
         future, opened.future = opened.future, 0
-        c.future_delete(future)
+        c.future_delete_short(future)
         opened.keep = None
         self._return_frame()
         self.finished = True

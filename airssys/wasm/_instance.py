@@ -167,10 +167,10 @@ class Instance:
         self._check_idle()
         self._is_called = True
         try:
-            driver = self._driver
+            driver, conduct = self._driver, self._driver.conduct
             if not driver.may_begin():
                 await driver.wait_to_begin(deadline)
-            if size > self._inline_bytes or driver.is_measured:
+            if size > self._inline_bytes or conduct.suspect or conduct.in_worker:
                 result = await self._call_slowly(name, values, deadline, size)
             else:
                 marshaller = self._runtime.marshallers[name]
@@ -178,12 +178,11 @@ class Instance:
                 budget = self._budget
                 budget.left = self._limits.host_call_bytes
                 began = now()
-                call = self._store.call_and_poll(
+                call, result = self._store.call_and_poll(
                     _NUMBERS[name], marshaller, frame, budget, owner=current_task()
                 )
-                if call.finished:
+                if call is None:
                     driver.note_slice(began)
-                    result = call.result
                 else:
                     slices = driver.go_on(call, began, deadline)
                     result = await self._outcome(call, slices, marshaller)

@@ -23,6 +23,7 @@ import os
 import sys
 import threading
 import warnings
+import weakref
 from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, final
@@ -84,8 +85,9 @@ class Ledger:
     """Everything that one engine has open in C."""
 
     def __init__(self) -> None:
-        self.process = os.getpid()
-        """The process that the engine was made in."""
+        self.is_forked = False
+        """Whether this is a copy in a forked child."""
+        self._process = os.getpid()
         self.stores: dict[int, OpenStore] = {}
         """By the address of their context."""
         self.components: set[int] = set()
@@ -96,6 +98,7 @@ class Ledger:
         """Idents of the threads that are in a callback right now."""
         self.found: deque[tuple[str, OpenStore]] = deque()
         """What the garbage collector found and `sweep` has not closed yet."""
+        _ledgers.add(self)
 
     def check_process(self) -> None:
         """Refuse to work in a forked child.
@@ -103,9 +106,9 @@ class Ledger:
         Raises:
             EngineMisused: this is not the process that the engine was made in.
         """
-        if os.getpid() != self.process:
+        if self.is_forked:
             raise EngineMisused(
-                f"this engine belongs to process {self.process} and was carried into "
+                f"this engine belongs to process {self._process} and was carried into "
                 f"{os.getpid()} by fork, where its ticker thread does not exist: open "
                 "a new system in the child, or start it with spawn or subprocess"
             )
@@ -191,4 +194,16 @@ class Ledger:
     @property
     def may_free(self) -> bool:
         """Whether the memory in C is ours to free: not in a fork, nor at exit."""
-        return not sys.is_finalizing() and os.getpid() == self.process
+        return not sys.is_finalizing() and not self.is_forked
+
+
+_ledgers: weakref.WeakSet[Ledger] = weakref.WeakSet()
+
+
+def _note_fork() -> None:
+    for ledger in _ledgers:
+        ledger.is_forked = True
+
+
+# A system call for each call of a guest would tell too, at a higher price.
+os.register_at_fork(after_in_child=_note_fork)

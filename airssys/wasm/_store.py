@@ -6,8 +6,7 @@ are those of `_fiber`.
 
 from __future__ import annotations
 
-from os import getpid
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from trio.lowlevel import enable_ki_protection
 
@@ -20,6 +19,8 @@ from ._slots import ERROR, FUNCTIONS, INSTANCE, RESULT, SLOT_BYTES
 from ._wit_memory import Block
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._engine import Engine
     from ._marshaller import Marshaller
     from ._wit_memory import Frame
@@ -33,7 +34,7 @@ UNLIMITED_FUEL: Final = 2**63 - 1
 class Store:
     """One store in C: a guest's memories, and one call at a time."""
 
-    __slots__ = ("__weakref__", "_lock", "_open", "engine", "slots")
+    __slots__ = ("__weakref__", "_lock", "_open", "_spare", "engine", "slots")
 
     @enable_ki_protection
     def __init__(self, engine: Engine) -> None:
@@ -45,6 +46,8 @@ class Store:
         self._open = engine.ledger.stores[context] = OpenStore(pointer, context, block)
         self._lock = self._open.lock
         self.slots = block.base
+        self._spare: Call | None = None
+        """A call that is over and that nobody else has, to be used again."""
         c.context_set_fuel(context, UNLIMITED_FUEL)
         c.context_set_epoch_deadline(context, 1)
         c.context_epoch_deadline_yield(context, 1)
@@ -78,7 +81,7 @@ class Store:
             if not opened.future:
                 raise CapacityReached(_NOT_BEGUN)
             opened.begun += 1
-            return Call(self.engine, self, opened, owner)
+            return Call(self.engine, opened).begin(self, owner)
 
     @enable_ki_protection
     def find_function(self, number: int, export_index: int) -> bool:
@@ -95,7 +98,9 @@ class Store:
     ) -> Call:
         """Begin to call a function; the frame is the call's from now on."""
         with self.entered():
-            return self._begin(number, marshaller, frame, owner)
+            call = Call(self.engine, self._open)
+            self._begin(number, marshaller, frame, c.func_call_async)
+            return call.begin(self, owner, (marshaller, frame))
 
     @enable_ki_protection
     def call_and_poll(
@@ -106,36 +111,46 @@ class Store:
         budget: Budget,
         *,
         owner: object,
-    ) -> Call:
-        """Begin a call, poll it once and, if that was all, take its `result`.
+    ) -> tuple[Call | None, Any]:
+        """Begin a call and poll it once; returns it, or its result if that was all.
 
-        What `call`, `poll` and `take_result` do one after the other, at two thirds of
-        the cost; most calls need no more than that.
+        What `call`, `poll` and `take_result` do one after the other, at half the cost;
+        most calls need no more than that. Large arguments go by `call`, from a worker:
+        here they would hold the interpreter lock.
         """
-        if not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(False):  # noqa: FBT003  # a keyword costs as much again
             raise EngineMisused(ENTERED)
         try:
-            call = self._begin(number, marshaller, frame, owner)
+            call, self._spare = self._spare or Call(self.engine, self._open), None
+            self._begin(number, marshaller, frame, c.func_call_async_short)
+            call.begin(self, owner, (marshaller, frame))
             try:
-                if call.poll_held():
-                    call.result = marshaller.lift_result(self.slots + RESULT, budget)
-                    self._open.pay()
+                if not call.poll_held():
+                    return call, None
+                result = marshaller.lift_result(self.slots + RESULT, budget)
+                self._open.pay()
             except BaseException:
                 self.engine.ledger.close_call(self._open)
                 raise
-            return call
+            call.end()
+            self._spare = call
+            return None, result
         finally:
             self._lock.release()
 
     def _begin(
-        self, number: int, marshaller: Marshaller, frame: Frame, owner: object
-    ) -> Call:
+        self,
+        number: int,
+        marshaller: Marshaller,
+        frame: Frame,
+        begin: Callable[..., int],
+    ) -> None:
         self._check_idle()
         slots, opened = self.slots, self._open
         context = opened.context
         c.context_set_epoch_deadline(context, 1)
         opened.keep = frame
-        opened.future = c.func_call_async(
+        opened.future = begin(
             slots + FUNCTIONS + number * c.FUNC_SIZE,
             context,
             frame.fixed.base,
@@ -147,9 +162,6 @@ class Store:
         if not opened.future:
             raise CapacityReached(_NOT_BEGUN)
         opened.begun += 1
-        call = Call(self.engine, self, opened, owner)
-        call.lent = (marshaller, frame)
-        return call
 
     @enable_ki_protection
     def close(self) -> None:
@@ -173,7 +185,8 @@ class Store:
 
     def _check_idle(self) -> None:
         engine = self.engine
-        if engine.closed or engine.ledger.found or getpid() != engine.ledger.process:
+        ledger = engine.ledger
+        if engine.closed or ledger.is_forked or ledger.found:
             engine.check()
         opened = self._open
         if not opened.pointer:

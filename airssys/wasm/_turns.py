@@ -33,7 +33,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from itertools import cycle
-from typing import TYPE_CHECKING, Final, TypeVar, final
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, final
 
 import trio
 from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
@@ -50,40 +50,28 @@ now: Final = time.perf_counter
 what the processor did."""
 
 
-@final
-class _Line:
-    """Tasks that wait, oldest first."""
+_Line: TypeAlias = deque[Task]
+"""Tasks that wait, oldest first. A plain deque: each call looks whether it is empty."""
 
-    def __init__(self) -> None:
-        self._tasks: deque[Task] = deque()
 
-    def __len__(self) -> int:
-        return len(self._tasks)
+async def _wait_in(line: _Line, *, in_front: bool = False) -> None:
+    """Wait until let through; a cancelled waiter leaves the line."""
+    task = current_task()
+    (line.appendleft if in_front else line.append)(task)
 
-    async def wait(self, *, in_front: bool = False) -> None:
-        """Wait until let through; a cancelled waiter leaves the line."""
-        task = current_task()
-        (self._tasks.appendleft if in_front else self._tasks.append)(task)
+    def leave(_: object) -> Abort:
+        line.remove(task)
+        return Abort.SUCCEEDED
 
-        def leave(_: object) -> Abort:
-            self._tasks.remove(task)
-            return Abort.SUCCEEDED
+    await wait_task_rescheduled(leave)
 
-        await wait_task_rescheduled(leave)
 
-    def let_through(self, count: int) -> bool:
-        """Let the oldest go on, up to so many; False if nobody waited."""
-        somebody = bool(self._tasks)
-        for _ in range(min(count, len(self._tasks))):
-            reschedule(self._tasks.popleft())
-        return somebody
-
-    def let_newest_through(self) -> bool:
-        """Let the one that came last go on; False if nobody waited."""
-        if not self._tasks:
-            return False
-        reschedule(self._tasks.pop())
-        return True
+def _let_through(line: _Line, count: int) -> bool:
+    """Let the oldest go on, up to so many; False if nobody waited."""
+    somebody = bool(line)
+    for _ in range(min(count, len(line))):
+        reschedule(line.popleft())
+    return somebody
 
 
 @final
@@ -106,7 +94,9 @@ class Turns:
         self.spent = 0.0
         """Seconds of slices in this pass of Trio."""
         self._allowance = tick / 2
-        self._busy, self._proven, self._fresh = _Line(), _Line(), _Line()
+        self._busy: _Line = deque()
+        self._proven: _Line = deque()
+        self._fresh: _Line = deque()
         self._at_once = 1
         self._wanted = trio.Event()
         self._workers = trio.CapacityLimiter(worker_threads)
@@ -136,18 +126,17 @@ class Turns:
 
     async def begin(self, *, proven: bool) -> None:
         """Wait until a first slice may run."""
-        line = self._proven if proven else self._fresh
-        self._wanted.set()
-        await line.wait()
-        while self.spent >= self._allowance:
-            await line.wait(in_front=True)
+        await self._turn_of(self._proven if proven else self._fresh)
 
     async def next_slice(self) -> None:
         """Wait for the next turn of a busy call; always a checkpoint."""
+        await self._turn_of(self._busy)
+
+    async def _turn_of(self, line: _Line) -> None:
         self._wanted.set()
-        await self._busy.wait()
+        await _wait_in(line)
         while self.spent >= self._allowance:
-            await self._busy.wait(in_front=True)
+            await _wait_in(line, in_front=True)
 
     async def in_worker(self, work: Callable[[], T]) -> T:
         """Run a slice in a worker thread.
@@ -186,13 +175,16 @@ class Turns:
         fitted = self.spent < self._allowance
         more = 2 * self._at_once if fitted else self._at_once // 2
         self._at_once = max(1, min(more, _MOST_AT_ONCE))
-        return self._proven.let_through(self._at_once)
+        return _let_through(self._proven, self._at_once)
 
     def _serve_busy(self) -> bool:
-        return self._busy.let_through(1)
+        return _let_through(self._busy, 1)
 
     def _serve_fresh(self) -> bool:
-        return self._fresh.let_through(1)
+        return _let_through(self._fresh, 1)
 
     def _serve_newest(self) -> bool:
-        return self._fresh.let_newest_through()
+        if not self._fresh:
+            return False
+        reschedule(self._fresh.pop())
+        return True

@@ -116,7 +116,7 @@ async def test_busy_guests_get_the_same_number_of_turns(guests, monkeypatch):
     async with trio.open_nursery() as nursery:
         for guest in await guests.many(10, "loop"):
             # On a busy machine a late tick could send one to the workers.
-            guest._driver._conduct.patience = math.inf
+            guest._driver.conduct.patience = math.inf
             nursery.start_soon(guest.handle_message, envelope())
         while len(slices) < 10:
             await trio.lowlevel.checkpoint()
@@ -417,20 +417,20 @@ def test_a_large_value_goes_through_a_worker_once(monkeypatch):
 
 async def test_a_guest_that_moves_much_is_moved_to_the_workers_and_back(guests):
     guest = await guests.start("huge-to-host")
-    assert not guest._driver._conduct.in_worker
+    assert not guest._driver.conduct.in_worker
     for _ in range(3):
         await guest.handle_message(envelope(b"1000000"))
-    assert guest._driver._conduct.in_worker
+    assert guest._driver.conduct.in_worker
     for _ in range(40):
         await guest.handle_message(envelope(b"1"))
-    assert not guest._driver._conduct.in_worker
+    assert not guest._driver.conduct.in_worker
 
 
 async def test_a_guest_in_the_workers_is_stopped_and_cancelled_like_any_other(guests):
     for_ever, limited = await guests.many(2, "loop", execution_time=0.03)
     for_ever._driver._limits = limited._driver._limits
     for guest in (for_ever, limited):
-        guest._driver._conduct._good_polls_due = 10**6
+        guest._driver.conduct._good_polls_due = 10**6
     with pytest.raises(Exception, match="time limit"):
         await limited.handle_message(envelope())
     with trio.move_on_after(0.01) as scope:
