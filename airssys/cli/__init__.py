@@ -1,0 +1,5 @@
+"""The `airssys` command: prints, and exits."""
+
+from ._app import main
+
+__all__ = ["main"]

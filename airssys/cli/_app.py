@@ -1,0 +1,47 @@
+"""The commands, by name; the module of a command is imported when it is run.
+
+So a command pays for what it imports itself, and the list of commands for nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+import click
+
+import airssys
+
+_COMMANDS: Final[dict[str, tuple[str, str]]] = {}
+"""By name: the module of the command, and its line in the list."""
+
+
+class _Commands(click.Group):
+    """A group that knows its commands by name only."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name all commands."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None if there is no such."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"airssys.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """List the commands without importing them."""
+        lines = [(name, _COMMANDS[name][1]) for name in self.list_commands(ctx)]
+        if lines:
+            with formatter.section("Commands"):
+                formatter.write_dl(lines)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(airssys.__version__, prog_name="airssys")
+def main() -> None:
+    """Run WebAssembly components as supervised actors."""
