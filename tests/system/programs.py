@@ -84,6 +84,13 @@ async def give_up(system):
 
 
 async def spin(system):
+    serve = signal.getsignal(signal.SIGINT)
+
+    def serve_aloud(number, frame):
+        serve(number, frame)
+        say("served")
+
+    signal.signal(signal.SIGINT, serve_aloud)
     system.tell("a", b"spin")
     await trio.sleep_forever()
 
