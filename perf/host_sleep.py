@@ -23,6 +23,7 @@ from airssys.system import open_system
 
 SLEEPERS: Final = 1000
 _MILLISECONDS: Final = b"10"
+_WARM: Final = 3
 
 
 @final
@@ -38,15 +39,20 @@ class Crowd:
         self.woke += woke
 
     async def time(self, loops: int) -> float:
-        """Let all sleep, that many times; returns seconds."""
+        """Let all sleep, that many times after some to warm up; returns seconds."""
+        for _ in range(_WARM):
+            await self._all()
         began = perf_counter()
         for _ in range(loops):
-            async with trio.open_nursery() as nursery:
-                for sleep in self.sleeps:
-                    nursery.start_soon(self._one, sleep)
+            await self._all()
         took = perf_counter() - began
-        check_count("sleepers that woke", self.woke, loops * len(self.sleeps))
+        check_count("sleepers that woke", self.woke, (loops + _WARM) * len(self.sleeps))
         return took
+
+    async def _all(self) -> None:
+        async with trio.open_nursery() as nursery:
+            for sleep in self.sleeps:
+                nursery.start_soon(self._one, sleep)
 
 
 async def _sleep() -> bool:

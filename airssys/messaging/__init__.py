@@ -1,5 +1,6 @@
 """How messages get from one actor to another, and answers back."""
 
+from ._alarm import Sleepers
 from ._broker import Broker, Gate
 from ._mailbox import Mailbox, MailboxStatistics
 from ._registry import Registry
@@ -11,5 +12,6 @@ __all__ = (
     "Mailbox",
     "MailboxStatistics",
     "Registry",
+    "Sleepers",
     "WaitGraph",
 )

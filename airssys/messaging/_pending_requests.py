@@ -1,13 +1,9 @@
-"""Asks that wait for their answer, and the one alarm that serves all their deadlines.
+"""Asks that wait for their answer.
 
 An asking task is parked once, from the moment its message is handed over until the
 outcome is known; whoever brings the outcome wakes it directly. How an ask ends is settled
 in one synchronous step, in which its wait, its deadline and its place in a queue go too:
-nobody ever sees an ask that is over and still waits.
-
-A deadline must not cost a cancel scope for each ask. All are served by one task, asleep in
-one cancel scope whose deadline is moved when an ask is due before all others. It wakes
-when something may be due, and not for asks that come and go meanwhile.
+nobody ever sees an ask that is over and still waits. One alarm serves all deadlines.
 """
 
 from __future__ import annotations
@@ -38,7 +34,7 @@ from airssys.contracts import (
     EventSink,
 )
 
-from ._deadlines import Deadlines
+from ._alarm import Alarm
 from ._mailbox import Mailbox
 from ._waits import WaitGraph
 
@@ -165,15 +161,12 @@ class PendingRequests:
 
     waits: WaitGraph
     _events: EventSink
-    _asks: Deadlines[PendingAsk] = attrs.field(init=False, factory=Deadlines)
-    _served: bool = attrs.field(init=False, default=False)
-    """Whether `serve` runs. Invariant: while it does not, no ask has a deadline."""
-    _alarm: trio.CancelScope = attrs.field(init=False, factory=trio.CancelScope)
-    """What the service sleeps in; meaningless while it does not run."""
-    _alarm_at: float = attrs.field(init=False, default=-math.inf)
-    """When it wakes. Invariant while it sleeps: no ask is due before."""
-
+    _asks: Alarm[PendingAsk] = attrs.field(init=False)
+    """Invariant: while it is not served, no ask has a deadline."""
     _ids: Iterator[str] = attrs.field(init=False, factory=correlation_ids)
+
+    def __attrs_post_init__(self) -> None:
+        self._asks = Alarm(_time_out)
 
     def __len__(self) -> int:
         return len(self._asks)
@@ -201,7 +194,7 @@ class PendingRequests:
             raise ValueError(problem)
         if timeout == math.inf:
             deadline = math.inf
-        elif self._served:
+        elif self._asks.is_served:
             deadline = trio.current_time() + timeout
         else:
             raise DeliveryFailed(
@@ -214,8 +207,6 @@ class PendingRequests:
     def watch(self, ask: PendingAsk) -> None:
         """Count an ask as pending and end it when its deadline comes."""
         self._asks.add(ask, ask.deadline)
-        if ask.deadline < self._alarm_at:
-            self._alarm_at = self._alarm.deadline = ask.deadline
 
     def forget(self, ask: PendingAsk) -> None:
         """Count an ask as pending no longer."""
@@ -241,25 +232,14 @@ class PendingRequests:
         Raises:
             RuntimeError: another task serves already.
         """
-        if self._served:
+        if self._asks.is_served:
             raise RuntimeError("another task serves the asks of this broker already")
-        self._served = True
         try:
-            task_status.started()
-            while True:
-                await self._sleep_until_due()
-                self._expire()
+            await self._asks.serve(task_status=task_status)
         finally:
-            self._served = False
             for ask in self._asks:
                 ask.give_up(CalleeFailed(ask.target, "the system has stopped"))
 
-    async def _sleep_until_due(self) -> None:
-        self._alarm_at = self._asks.earliest()
-        with trio.CancelScope(deadline=self._alarm_at) as self._alarm:
-            await trio.sleep_forever()
 
-    def _expire(self) -> None:
-        for ask in self._asks.pop_due(trio.current_time()):
-            error = AskTimedOut(ask.target, ask.correlation_id, ask.timeout)
-            ask.give_up(error)
+def _time_out(ask: PendingAsk) -> None:
+    ask.give_up(AskTimedOut(ask.target, ask.correlation_id, ask.timeout))

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
-import trio
-
 from airssys.contracts import (
     ComponentId,
     ComponentInfo,
@@ -78,7 +76,7 @@ class ActorServices:
 
     async def sleep(self, seconds: float) -> None:
         """Sleep on Trio's clock."""
-        await trio.sleep(seconds)
+        await self._surroundings.sleepers.sleep(seconds)
 
     def list_components(self) -> Sequence[ComponentId]:
         """Return all names that can be reached now, sorted."""

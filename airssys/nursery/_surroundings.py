@@ -15,7 +15,7 @@ from airssys.contracts import (
     LoadedComponent,
     WallClock,
 )
-from airssys.messaging import Broker, Registry
+from airssys.messaging import Broker, Registry, Sleepers
 
 HELD_THREAD_AFTER: Final = 0.1
 """Seconds of the Trio thread that a Python handler may take before it is named."""
@@ -32,6 +32,8 @@ class Surroundings:
     wall_clock: WallClock
     components: Mapping[Artifact, LoadedComponent]
     """Every artifact of the blueprint, loaded."""
+    sleepers: Sleepers = attrs.field(factory=Sleepers)
+    """Guests that sleep."""
     on_escape: Callable[[BaseException], None] = lambda _: None
     """Told at once what an actor raised that must leave the tree; its supervisors hear
     of it only when they come to stopping that actor."""

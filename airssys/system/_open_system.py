@@ -28,13 +28,11 @@ from airssys.nursery import HELD_THREAD_AFTER
 from ._event_fanout import EventFanout
 from ._root import Root
 from ._system import System
-from ._wiring import LoaderOpener, load_components, open_wasm_loader, wire
+from ._wiring import LoaderOpener, Parts, load_components, open_wasm_loader, wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import TracebackType
-
-    from airssys.messaging import Broker
 
 
 def open_system(
@@ -87,8 +85,8 @@ class Opening(AbstractAsyncContextManager["System"]):
         self._events = EventFanout()
         self._guard = trio.CancelScope()
         self._body_scope = trio.CancelScope()
-        self._broker_scope = trio.CancelScope()
-        self._broker_ended = trio.Event()
+        self._services_scope = trio.CancelScope()
+        self._services_ended = trio.Event()
         self._root: Root | None = None
         self._error: BaseException | None = None
         """How the block ended, if not by returning or by our cancelling it."""
@@ -136,10 +134,10 @@ class Opening(AbstractAsyncContextManager["System"]):
                 async with trio.open_nursery() as nursery:
                     self._root = root = Root(parts.root, self._body_scope.cancel)
                     try:
-                        await nursery.start(self._run_broker, parts.broker)
+                        await nursery.start(self._run_services, parts)
                         # Not before: Trio would wait for ever for a shielded task
                         # whose start was cancelled.
-                        self._broker_scope.shield = True
+                        self._services_scope.shield = True
                         root.start(nursery)
                         await root.wait_ready()
                         if root.failure() is None:
@@ -154,14 +152,16 @@ class Opening(AbstractAsyncContextManager["System"]):
         self._raise_outcome(root)
 
     @enable_ki_protection
-    async def _run_broker(  # noqa: ASYNC128  # the broker calls it
-        self, broker: Broker, *, task_status: trio.TaskStatus[None]
+    async def _run_services(  # noqa: ASYNC128  # the broker calls it
+        self, parts: Parts, *, task_status: trio.TaskStatus[None]
     ) -> None:
         try:
-            with self._broker_scope:
-                await broker.run(task_status=task_status)
+            with self._services_scope:
+                async with trio.open_nursery() as nursery:
+                    await nursery.start(parts.sleepers.serve)
+                    await parts.broker.run(task_status=task_status)
         finally:
-            self._broker_ended.set()
+            self._services_ended.set()
 
     async def _stop(self, root: Root) -> None:
         if root.is_started:
@@ -170,8 +170,8 @@ class Opening(AbstractAsyncContextManager["System"]):
                 await self._outlast(root.ended)
             root.kill()
             await self._outlast(root.ended)
-        self._broker_scope.cancel()
-        await self._outlast(self._broker_ended)
+        self._services_scope.cancel()
+        await self._outlast(self._services_ended)
 
     async def _outlast(self, event: trio.Event) -> None:
         """Wait for an event, through whatever interrupts come meanwhile."""

@@ -19,7 +19,7 @@ from airssys.contracts import (
     WallClock,
     walk,
 )
-from airssys.messaging import Broker, Registry
+from airssys.messaging import Broker, Registry, Sleepers
 from airssys.nursery import (
     Slot,
     SupervisorSeat,
@@ -56,6 +56,7 @@ class Parts:
 
     broker: Broker
     registry: Registry
+    sleepers: Sleepers
     root: Slot
     """The place of the root supervisor, which nobody has started yet."""
 
@@ -82,8 +83,9 @@ def wire(
         on_escape=on_escape,
     )
     spec = blueprint.root
+    sleepers = surroundings.sleepers
     seat = SupervisorSeat(spec, spec.name, seat_maker(surroundings), events.emit)
-    return Parts(broker, registry, Slot(spec, seat))
+    return Parts(broker, registry, sleepers, Slot(spec, seat))
 
 
 @asynccontextmanager

@@ -98,6 +98,8 @@ class Turns:
         self._proven: _Line = deque()
         self._fresh: _Line = deque()
         self._at_once = 1
+        self._turned_back = 0
+        """Proven calls that were let through since then and found the pass full."""
         self._wanted = trio.Event()
         self._workers = trio.CapacityLimiter(worker_threads)
         self._notice = _PassNotice(self)
@@ -126,17 +128,19 @@ class Turns:
 
     async def begin(self, *, proven: bool) -> None:
         """Wait until a first slice may run."""
-        await self._turn_of(self._proven if proven else self._fresh)
+        self._wanted.set()
+        line = self._proven if proven else self._fresh
+        await _wait_in(line)
+        while self.spent >= self._allowance:
+            self._turned_back += proven
+            await _wait_in(line, in_front=True)
 
     async def next_slice(self) -> None:
         """Wait for the next turn of a busy call; always a checkpoint."""
-        await self._turn_of(self._busy)
-
-    async def _turn_of(self, line: _Line) -> None:
         self._wanted.set()
-        await _wait_in(line)
+        await _wait_in(self._busy)
         while self.spent >= self._allowance:
-            await _wait_in(line, in_front=True)
+            await _wait_in(self._busy, in_front=True)
 
     async def in_worker(self, work: Callable[[], T]) -> T:
         """Run a slice in a worker thread.
@@ -170,10 +174,8 @@ class Turns:
     def _serve_proven(self) -> bool:
         if not self._proven:
             return False
-        # The keeper runs somewhere within the pass of those it let through last. On
-        # the average it sees enough of what they spent to learn how many fit.
-        fitted = self.spent < self._allowance
-        more = 2 * self._at_once if fitted else self._at_once // 2
+        too_many, self._turned_back = self._turned_back, 0
+        more = self._at_once - too_many if too_many else self._at_once * 2
         self._at_once = max(1, min(more, _MOST_AT_ONCE))
         return _let_through(self._proven, self._at_once)
 

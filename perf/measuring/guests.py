@@ -21,6 +21,7 @@ from airssys.contracts import (
     Limits,
     LoadedComponent,
 )
+from airssys.messaging import Sleepers
 from airssys.wasm import open_runtime
 
 if TYPE_CHECKING:
@@ -52,33 +53,23 @@ def message(payload: bytes) -> Envelope:
 
 
 @final
-class SleepOnly:
-    """Host services for guests that want nothing but sleep."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Sleep on Trio's clock."""
-        await trio.sleep(seconds)
-
-
-SERVICES: Final = cast("HostServices", SleepOnly())
-
-
-@final
 @attrs.frozen
 class Shop:
-    """A loader, and one component that it has loaded."""
+    """A loader, one component that it has loaded, and sleep: all that guests want here."""
 
     loader: ComponentLoader
     component: LoadedComponent
+    sleepers: Sleepers
 
     async def also(self, name: str) -> Shop:
         """Load another component into the same runtime."""
         artifact = Artifact.at(guest_file(name))
-        return Shop(self.loader, await self.loader.load(artifact))
+        return attrs.evolve(self, component=await self.loader.load(artifact))
 
     async def guest(self, limits: Limits | None = None) -> Guest:
         """Make and initialize one more instance."""
-        made = await self.component.instantiate(limits or Limits(), SERVICES)
+        services = cast("HostServices", self.sleepers)
+        made = await self.component.instantiate(limits or Limits(), services)
         await made.initialize(ComponentConfig())
         return made
 
@@ -86,8 +77,12 @@ class Shop:
 @asynccontextmanager
 async def open_shop(name: str) -> AsyncIterator[Shop]:
     """Open a runtime with one component, compiled; guests are closed with it."""
-    async with open_runtime(EngineSettings()) as loader:
-        yield Shop(loader, await loader.load(Artifact.at(guest_file(name))))
+    sleepers = Sleepers()
+    async with trio.open_nursery() as nursery, open_runtime(EngineSettings()) as loader:
+        await nursery.start(sleepers.serve)
+        component = await loader.load(Artifact.at(guest_file(name)))
+        yield Shop(loader, component, sleepers)
+        nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager

@@ -183,7 +183,9 @@ class Queue:
     def __init__(self, nursery):
         self.turns = Turns(TICK, 2)
         self.went_on = []
+        self.turned_back = []
         self.nursery = nursery
+        self.cost = 0.0
 
     async def add(self, *names):
         """Let tasks wait, each in the line that its first letter names."""
@@ -199,6 +201,7 @@ class Queue:
                 await self.turns.begin(proven=True)
             case "f":
                 await self.turns.begin(proven=False)
+        self.turns.spent += self.cost
         self.went_on.append(name)
 
     async def passes(self, count=1, spent=0.0):
@@ -211,6 +214,7 @@ class Queue:
             self.turns.spent = spent
             await trio.testing.wait_all_tasks_blocked()
             result.append(sorted(self.went_on))
+            self.turned_back.append(self.turns._turned_back)
             self.went_on.clear()
         return result
 
@@ -237,18 +241,11 @@ async def test_proven_calls_go_on_twice_as_many_each_time_while_there_is_room(qu
     assert [len(each) for each in await queue.passes(5)] == [2, 4, 8, 6, 0]
 
 
-async def test_proven_calls_go_on_half_as_many_when_there_was_no_room(queue):
-    await queue.add(*(f"p{number:02}" for number in range(20)))
-    assert [len(each) for each in await queue.passes(3)] == [2, 4, 8]
-    went_on = []
-    for _ in range(2):
-        queue.turns.spent = TICK
-        queue.turns._serve_one_line()
-        queue.turns.spent = 0.0
-        await trio.testing.wait_all_tasks_blocked()
-        went_on.append(len(queue.went_on))
-        queue.went_on.clear()
-    assert went_on == [4, 2]
+async def test_proven_calls_go_on_as_many_as_fit_into_a_pass(queue):
+    queue.cost = TICK / 10
+    await queue.add(*(f"p{number:02}" for number in range(26)))
+    assert [len(each) for each in await queue.passes(7)] == [2, 4, 5, 5, 5, 5, 0]
+    assert queue.turned_back == [0, 0, 3, 0, 5, 0, 0]
 
 
 async def test_proven_calls_have_every_other_pass(queue):

@@ -1,0 +1,127 @@
+"""One alarm for many deadlines.
+
+A deadline must not cost a cancel scope each: opening one takes as long as half an ask.
+Here one task serves them all, asleep in one cancel scope whose deadline is moved when
+an item is due before all others. It wakes when something may be due, and not for items
+that come and go meanwhile.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar, final
+
+import attrs
+import trio
+from trio.lowlevel import (
+    Abort,
+    Task,
+    checkpoint,
+    current_task,
+    enable_ki_protection,
+    reschedule,
+    wait_task_rescheduled,
+)
+
+from ._deadlines import Deadlines
+
+T = TypeVar("T")
+
+
+@final
+@attrs.define(eq=False, repr=False)
+class Alarm(Generic[T]):
+    """Pending items, and the service that tells of each when it is due."""
+
+    _on_due: Callable[[T], None]
+    """Told of an item in the step in which it ceases to be pending."""
+    _pending: Deadlines[T] = attrs.field(init=False, factory=Deadlines)
+    is_served: bool = attrs.field(init=False, default=False)
+    """Whether `serve` runs; while it does not, nothing is told."""
+    _scope: trio.CancelScope = attrs.field(init=False, factory=trio.CancelScope)
+    """What the service sleeps in; meaningless while it does not run."""
+    _wakes_at: float = attrs.field(init=False, default=-math.inf)
+    """When it wakes. Invariant while it sleeps: no item is due before."""
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def __iter__(self) -> Iterator[T]:
+        """Visit the pending items, oldest first."""
+        return iter(self._pending)
+
+    def add(self, item: T, deadline: float) -> None:
+        """Note an item that is not pending; with an infinite deadline it is never due."""
+        self._pending.add(item, deadline)
+        if deadline < self._wakes_at:
+            self._wakes_at = self._scope.deadline = deadline
+
+    def discard(self, item: T) -> None:
+        """Forget an item; nothing happens if it is not pending."""
+        self._pending.discard(item)
+
+    @enable_ki_protection
+    async def serve(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Tell of items that are due, until cancelled; what is pending then stays.
+
+        Raises:
+            RuntimeError: another task serves already.
+        """
+        if self.is_served:
+            raise RuntimeError("another task serves this alarm already")
+        self.is_served = True
+        try:
+            task_status.started()
+            while True:
+                self._wakes_at = self._pending.earliest()
+                with trio.CancelScope(deadline=self._wakes_at) as self._scope:
+                    await trio.sleep_forever()
+                for item in self._pending.pop_due(trio.current_time()):
+                    self._on_due(item)
+        finally:
+            self.is_served = False
+
+
+@final
+class Sleepers:
+    """Tasks that sleep, woken by one alarm."""
+
+    def __init__(self) -> None:
+        self._alarm: Alarm[Task] = Alarm(reschedule)
+
+    def __len__(self) -> int:
+        return len(self._alarm)
+
+    async def serve(  # noqa: ASYNC128  # the alarm calls it
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Wake those whose time has come, until cancelled; to be cancelled last.
+
+        Raises:
+            RuntimeError: another task serves already.
+        """
+        await self._alarm.serve(task_status=task_status)
+
+    @enable_ki_protection
+    async def sleep(self, seconds: float) -> None:
+        """Sleep on Trio's clock, 0 or more seconds; a checkpoint.
+
+        While nobody serves, at the price of a cancel scope.
+        """
+        alarm = self._alarm
+        if seconds <= 0:
+            await checkpoint()
+        elif alarm.is_served:
+            task = current_task()
+
+            def leave(_: object) -> Abort:
+                alarm.discard(task)
+                return Abort.SUCCEEDED
+
+            alarm.add(task, trio.current_time() + seconds)
+            await wait_task_rescheduled(leave)
+        else:
+            await trio.sleep(seconds)
