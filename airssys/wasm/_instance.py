@@ -20,7 +20,7 @@ limit:
 from __future__ import annotations
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
 from trio.lowlevel import current_task
@@ -43,7 +43,7 @@ from airssys.contracts import (
 
 from ._driver import Driver, HostFailed, Late
 from ._fiber import CallbackFailed, WasmtimeFailed
-from ._footprint import fair_cap
+from ._footprint import Footprint, fair_cap
 from ._lifecycle import config_value, message_value, metadata_of
 from ._store import Store
 from ._traps import failure_of
@@ -58,6 +58,17 @@ if TYPE_CHECKING:
     from ._marshaller import Marshaller
     from ._runtime import Code, Runtime
     from ._wit_memory import Frame
+
+
+@lru_cache(maxsize=256)
+def _shares(found: Footprint, memory_bytes: int, elements: int) -> tuple[int, int]:
+    """The most that each memory, in bytes, and each table may have.
+
+    What cannot fit gets nothing, and the engine refuses it in its own words.
+    """
+    memory_share = fair_cap(memory_bytes, found.memories) or 0
+    return memory_share, fair_cap(elements, found.tables) or 0
+
 
 _NUMBERS = {name: number for number, name in enumerate(EXPORTS)}
 
@@ -104,19 +115,13 @@ class Instance:
             self._raise_named(error, "instantiate")
         finally:
             call.close()
-        for name, number in _NUMBERS.items():
-            self._store.find_function(number, self._code.exports[name])
+        self._store.find_functions(self._code.exports.values())
 
     def _share_out(self) -> None:
-        """Give each memory and table its share of what the instance may have.
-
-        What cannot fit gets nothing, and the engine refuses it in its own words.
-        """
+        """Give each memory and table its share of what the instance may have."""
         found, limits = self._code.footprint, self._limits
-        memory_cap = fair_cap(limits.memory_bytes, found.memories) or 0
-        table_cap = fair_cap(limits.table_elements, found.tables) or 0
-        memories, tables = len(found.memories), len(found.tables)
-        self._store.limit(memory_cap, table_cap, memories, tables)
+        shares = _shares(found, limits.memory_bytes, limits.table_elements)
+        self._store.limit(*shares, len(found.memories), len(found.tables))
 
     async def initialize(self, config: ComponentConfig) -> None:
         """Give the guest its configuration (WIT: `initialize`)."""

@@ -19,7 +19,7 @@ from ._slots import ERROR, FUNCTIONS, INSTANCE, RESULT, SLOT_BYTES
 from ._wit_memory import Block
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ._engine import Engine
     from ._marshaller import Marshaller
@@ -84,13 +84,18 @@ class Store:
             return Call(self.engine, opened).begin(self, owner)
 
     @enable_ki_protection
-    def find_function(self, number: int, export_index: int) -> bool:
-        """Look up an export of the instance and remember it under `number`."""
+    def find_functions(self, export_indices: Iterable[int]) -> None:
+        """Look up exports of the instance and number them from 0.
+
+        The loader has seen that they are there: an index comes from the component.
+        """
         with self.entered():
             self._check_idle()
             instance, context = self.slots + INSTANCE, self._open.context
-            place = self.slots + FUNCTIONS + number * c.FUNC_SIZE
-            return bool(c.instance_get_func(instance, context, export_index, place))
+            place = self.slots + FUNCTIONS
+            for index in export_indices:
+                c.instance_get_func(instance, context, index, place)
+                place += c.FUNC_SIZE
 
     @enable_ki_protection
     def call(

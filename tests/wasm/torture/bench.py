@@ -162,8 +162,7 @@ class Bench:
         store, call = self.begin_instance(component)
         self.drive(call)
         call.close()
-        for name, number in NUMBERS.items():
-            store.find_function(number, component.code.exports[name])
+        store.find_functions(component.code.exports.values())
         value = config_value(ComponentConfig(data=config))
         call = self.call(store, "initialize", value)
         self.drive(call)
@@ -177,6 +176,12 @@ class Bench:
 
     def message(self, store, payload=b""):
         return self.call(store, "handle-message", message_value(envelope(payload)))
+
+    def short_message(self, store, payload=b""):
+        marshaller = self.runtime.marshallers["handle-message"]
+        frame = marshaller.lower_params((message_value(envelope(payload)),))
+        number, budget = NUMBERS["handle-message"], Budget(MOST)
+        return store.call_and_poll(number, marshaller, frame, budget, owner=self.owner)
 
     def drive(self, call):
         """Poll to the end, answering host calls with nothing."""

@@ -45,9 +45,8 @@ class Busy:
             "store.instantiate": lambda: store.instantiate(
                 linker, code.pointer, owner=owner
             ),
-            "store.find_function": lambda: store.find_function(
-                0, code.exports["health"]
-            ),
+            "store.call_and_poll": lambda: bench.short_message(store, b"z"),
+            "store.find_functions": lambda: store.find_functions(code.exports.values()),
             "store.refuel": lambda: store.refuel(10**9),
             "store.limit": lambda: store.limit(1 << 30, 1 << 20, 1, 1),
             "store.close": store.close,
@@ -157,8 +156,8 @@ def while_another_thread_is_in():
         "func_call_async": lambda busy: busy.begin(),
         "context_set_fuel": lambda busy: busy.store.refuel(10**9),
         "store_limiter": lambda busy: busy.store.limit(1 << 30, 1 << 20, 1, 1),
-        "instance_get_func": lambda busy: busy.store.find_function(
-            0, busy.component.code.exports["handle-message"]
+        "instance_get_func": lambda busy: busy.store.find_functions(
+            busy.component.code.exports.values()
         ),
     }
     for name, enter in entries.items():
@@ -245,8 +244,8 @@ def after_closing():
         closable[close].close()
         tried = {"call.poll", "call.answer", "call.take_result"}
         if close != "call":
-            tried |= {"store.call", "store.refuel", "store.find_function"}
-            tried |= {"store.instantiate", "store.limit"}
+            tried |= {"store.call", "store.call_and_poll", "store.find_functions"}
+            tried |= {"store.instantiate", "store.limit", "store.refuel"}
         for name in sorted(tried):
             say(" ", close, "closed,", name)
             outcome = outcome_in("this thread", busy.attempts()[name])
