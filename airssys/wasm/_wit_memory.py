@@ -11,6 +11,7 @@ small enough that other threads get the interpreter lock in between.
 from __future__ import annotations
 
 import ctypes
+import mmap
 import sys
 from typing import Final, final
 
@@ -28,6 +29,8 @@ MEMORY: Final = memoryview((ctypes.c_char * sys.maxsize).from_address(0)).cast("
 Reading through it is what `ctypes.string_at` does, three times as fast: nothing is
 copied before it is unpacked. As there, an address that is not ours is a crash.
 """
+_LARGE: Final = 1 << 20
+_PRIVATE: Final = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 _U8_TAGS: Final = bytes([Kind.U8]) * PIECE
 
 
@@ -51,7 +54,9 @@ class Block:
 
     def __init__(self, size: int) -> None:
         size = (size + 7) & ~7
-        self.data = bytearray(size)
+        # Clearing tens of megabytes would hold the interpreter lock longer than a tick;
+        # the kernel hands out cleared pages one by one.
+        self.data = bytearray(size) if size < _LARGE else mmap.mmap(-1, size, _PRIVATE)
         self.words = memoryview(self.data).cast("Q")
         self.size = size
         self.pin = (ctypes.c_char * size).from_buffer(self.data) if size else None

@@ -10,7 +10,9 @@ import trio
 import trio.lowlevel
 import trio.testing
 
+from airssys.wasm import _c_api
 from airssys.wasm._conduct import GOOD_POLLS, Conduct
+from airssys.wasm._fiber import Call
 from airssys.wasm._turns import Turns
 from wasm_support import beat, envelope
 
@@ -48,6 +50,32 @@ async def test_a_heartbeat_is_in_time_in_a_flood_of_host_calls(guests, name):
     late = await beats_among(guests, await guests.many(10, name))
     assert is_bounded(late), late
     assert any(guest._driver._used for guest in guests.started)
+
+
+class EpochsPass:
+    """Host services in whose sleep time passes for guests, at once."""
+
+    def __init__(self, engine):
+        self.engine = engine
+
+    async def sleep(self, seconds):
+        for _ in range(3):
+            _c_api.engine_increment_epoch(self.engine.pointer)
+        await trio.lowlevel.checkpoint()
+
+
+async def test_a_guest_goes_on_after_a_wait_in_one_poll(guests, monkeypatch):
+    guest = await guests.start("sleep", services=EpochsPass(guests.runtime.engine))
+    polls, poll_held = [], Call.poll_held
+
+    def counted(call):
+        finished = poll_held(call)
+        polls.append(finished)
+        return finished
+
+    monkeypatch.setattr(Call, "poll_held", counted)
+    assert await guest.handle_message(envelope(b"10")) == b"10"
+    assert polls == [False, True]
 
 
 async def test_a_heartbeat_is_in_time_with_large_payloads_in_flight(guests):
