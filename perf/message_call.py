@@ -6,7 +6,8 @@ Compared in one run, each as the median of pyperf's values:
 * raw empty call: `health` through the C API by plain ctypes, on our engine;
 * health: the same empty call, by `Instance.health()`;
 * call alone: the echo, by `Instance.handle_message()`, whole record, every field set;
-* ask: the echo, by `System.ask()`: broker, mailbox, actor, call, answer.
+* ask: the echo, by `System.ask()`: broker, mailbox, actor, call, answer;
+* asks together: the same, by 16 tasks that ask one actor; the time for each ask.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from airssys.dsl import blueprint, component
 from airssys.system import open_system
 
 _WARM = 100
+_ASKERS = 16
 
 
 def time_stock(loops: int) -> float:
@@ -90,6 +92,28 @@ async def _time_ask(loops: int) -> float:
         return took
 
 
+async def _time_asks_together(loops: int) -> float:
+    one = blueprint(component("echo", guest_file("echo")))
+    kind = MESSAGE.content_type
+    async with open_system(one) as system:
+        answered = 0
+
+        async def ask(times: int) -> None:
+            nonlocal answered
+            for _ in range(times):
+                answer = await system.ask("echo", PAYLOAD, content_type=kind)
+                answered += answer == PAYLOAD
+
+        await ask(_WARM)
+        began = perf_counter()
+        async with trio.open_nursery() as nursery:
+            for number in range(_ASKERS):
+                nursery.start_soon(ask, (loops + number) // _ASKERS)
+        took = perf_counter() - began
+        check_count("answers", answered, loops + _WARM)
+        return took
+
+
 def main() -> None:
     """Measure, compare, judge."""
     medians = bench(
@@ -100,6 +124,7 @@ def main() -> None:
             "health": lambda loops: trio.run(_time_health, loops),
             "call alone": lambda loops: trio.run(_time_call, loops),
             "ask": lambda loops: trio.run(_time_ask, loops),
+            "asks together": lambda loops: trio.run(_time_asks_together, loops),
         },
     )
     if medians is None:
@@ -110,6 +135,7 @@ def main() -> None:
     report.ratio("health", "raw empty call")
     report.ratio("ask", "call alone")
     report.ratio("stock", "ask", at_least=10)
+    report.ratio("stock", "asks together", at_least=10)
     report.finish()
 
 
