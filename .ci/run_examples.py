@@ -1,4 +1,4 @@
-"""Run every example: each `examples/*.py` and each folder with a `__main__.py`.
+"""Run every example: each folder with a `__main__.py`, and each `.py` of the others.
 
 Examples take no arguments here, end by themselves with exit status 0, and write
 nothing into the checkout.
@@ -38,8 +38,9 @@ def passes(example: Path) -> bool:
 
 def main() -> None:
     examples = ROOT / "examples"
-    found = [p for p in examples.glob("*.py") if not p.name.startswith("_")]
-    found += [main.parent for main in examples.glob("*/__main__.py")]
+    folders = [examples, *(path for path in examples.iterdir() if path.is_dir())]
+    found = [path for path in folders if (path / "__main__.py").exists()]
+    found += [p for path in folders if path not in found for p in path.glob("*.py")]
     if not found:
         print("[airssys]   no examples")
     failed = [example for example in sorted(found) if not passes(example)]

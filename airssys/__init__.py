@@ -55,9 +55,11 @@ from .system import (
     EXIT_OK,
     EXIT_TERMINATED,
     EventStream,
+    Portal,
     System,
     open_system,
     run,
+    serve,
 )
 
 __version__ = "0.1.0"
@@ -105,6 +107,7 @@ __all__: tuple[str, ...] = (
     "MailboxFull",
     "MessageFailed",
     "MessagingError",
+    "Portal",
     "RequestWouldDeadlock",
     "RestartType",
     "StartFailed",
@@ -123,5 +126,6 @@ __all__: tuple[str, ...] = (
     "open_system",
     "render",
     "run",
+    "serve",
     "supervisor",
 )

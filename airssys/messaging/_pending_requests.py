@@ -224,7 +224,7 @@ class PendingRequests:
         )
 
     @enable_ki_protection
-    async def serve(
+    async def serve(  # noqa: ASYNC128  # the alarm calls it
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """End asks whose time is up, until cancelled; then end all that are left.

@@ -2,7 +2,9 @@
 
 from ._event_fanout import EVENTS_KEPT, EventStream
 from ._open_system import Opening, open_system
+from ._portal import Portal
 from ._run import EXIT_GAVE_UP, EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, run
+from ._serve import serve
 from ._system import OUTSIDE, System
 from ._wiring import LoaderOpener, open_wasm_loader
 
@@ -16,8 +18,10 @@ __all__ = (
     "EventStream",
     "LoaderOpener",
     "Opening",
+    "Portal",
     "System",
     "open_system",
     "open_wasm_loader",
     "run",
+    "serve",
 )

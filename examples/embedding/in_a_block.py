@@ -10,7 +10,7 @@ import trio
 
 from airssys import ActorContext, Envelope, actor, blueprint, component, open_system
 
-SHOUT = Path(__file__).with_name("shout.wat")
+SHOUT = Path(__file__).parents[1] / "shout.wat"
 
 
 class Clerk:
