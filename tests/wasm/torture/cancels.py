@@ -176,6 +176,7 @@ def ways(host):
 
 
 def footprint():
+    """To be called in a worker thread: it lets go of what it did before."""
     gc.collect()
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
     return resident, len(Path("/proc/self/maps").read_text().splitlines())
@@ -194,11 +195,11 @@ async def main(times, name):
         way, payloads = ways(Host(loader))[name]
         ledger = loader._runtime.engine.ledger
         await repeat(way, payloads, WARM_UP)
-        memory, maps = footprint()
+        memory, maps = await trio.to_thread.run_sync(footprint)
         await repeat(way, payloads, times)
+        after = await trio.to_thread.run_sync(footprint)
         more_memory, more_maps = (
-            after - before
-            for before, after in zip((memory, maps), footprint(), strict=True)
+            now - before for before, now in zip((memory, maps), after, strict=True)
         )
         say(f"  {more_memory} bytes and {more_maps} mappings more")
         assert not ledger.stores
