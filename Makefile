@@ -13,8 +13,8 @@ WASMTIME_MAJORS := 48 49 50
 
 STARTED := $(shell date +%s)
 BIN := .venv/bin
-SOURCES := airssys .ci $(wildcard tests examples perf)
-TYPED := airssys .ci $(wildcard tests/typing/*.py examples/*.py examples/*/*.py)
+SOURCES := airssys .ci docs/conf.py $(wildcard tests examples perf)
+TYPED := airssys .ci docs/conf.py $(wildcard tests/typing/*.py examples/*.py examples/*/*.py)
 # Not the checkout's airssys, but the one in site-packages; tests/project checks it.
 INSTALLED := PYTHONSAFEPATH=1 AIRSSYS_TEST_INSTALLED=1
 WHEEL := .venv-wheel/bin/python
@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export COVERAGE_FILE := $(CURDIR)/.build/coverage/data
 
 .PHONY: help demo test test-slow pytest-slow lint ruff-format ruff flake8 mypy imports
-.PHONY: format wheel pytest pytest-covered examples perf venv venv-demo clean
+.PHONY: format wheel pytest pytest-covered examples docs perf venv venv-demo clean
 .PHONY: constraints constraints-add
 
 help:
@@ -34,6 +34,7 @@ help:
 	@echo "make test-slow   every test, then tests/wasm on wasmtime $(WASMTIME_MAJORS)"
 	@echo "make lint        only ruff-format, ruff, flake8, mypy, imports; each is a target too"
 	@echo "make pytest      only the tests, from the built wheel (ARGS='-k broker' are passed on)"
+	@echo "make docs        the documentation, in .build/docs (warnings are errors)"
 	@echo "make examples    only the examples, with the built wheel"
 	@echo "make format      format the code and repair what ruff can repair"
 	@echo "make perf        show what can be run in perf/"
@@ -70,7 +71,7 @@ constraints-add:
 
 # ---------------------------------------------------------------- the gate
 
-test: lint pytest-covered examples
+test: lint docs pytest-covered examples
 	@echo "[airssys] all stages passed in $$(( $$(date +%s) - $(STARTED) )) s, set-up included"
 	@grep -E '^=+ .* in [0-9.]+s' .build/pytest.log | tail -n 1
 
@@ -103,6 +104,9 @@ pytest: wheel
 
 examples: wheel
 	@.ci/stage "examples" $(WHEEL) .ci/run_examples.py
+
+docs: venv
+	@.ci/stage "docs" $(BIN)/python -m sphinx -W --keep-going -q -E -b html docs .build/docs
 
 # ---------------------------------------------------------------- beside the gate
 
