@@ -15,8 +15,8 @@ from ._blueprint import (
     find_mistakes,
     walk,
 )
+from ._error_base import AirssysError, Fault, InternalError
 from ._errors import (
-    AirssysError,
     AskTimedOut,
     CalleeFailed,
     CapacityReached,
@@ -24,14 +24,11 @@ from ._errors import (
     DefinitionError,
     DeliveryFailed,
     EngineMisused,
-    GuestFailed,
-    GuestRejected,
-    GuestSpent,
-    GuestTrapped,
     InvalidMessage,
     MailboxFull,
     MessagingError,
     Mistake,
+    NoAnswer,
     NotGranted,
     Offence,
     RequestWouldDeadlock,
@@ -39,7 +36,6 @@ from ._errors import (
     StorageRefused,
     SystemGaveUp,
     TargetNotFound,
-    TrapReason,
 )
 from ._events import (
     ChildExited,
@@ -62,7 +58,14 @@ from ._guest import (
     LogLevel,
     Timestamp,
 )
-from ._identity import ComponentId
+from ._guest_errors import (
+    GuestFailed,
+    GuestRejected,
+    GuestSpent,
+    GuestTrapped,
+    TrapReason,
+)
+from ._identity import ComponentId, identity_of_child
 from ._limits import KIB, MIB, EngineSettings, Limits
 from ._message import Envelope, ReplySlot
 from ._ports import (
@@ -125,6 +128,7 @@ __all__ = (
     "EventSink",
     "ExitKind",
     "ExitReason",
+    "Fault",
     "Guest",
     "GuestFailed",
     "GuestRejected",
@@ -134,6 +138,7 @@ __all__ = (
     "HealthStatus",
     "HostServices",
     "Intensity",
+    "InternalError",
     "InvalidMessage",
     "Limits",
     "LoadedComponent",
@@ -143,6 +148,7 @@ __all__ = (
     "MessageFailed",
     "MessagingError",
     "Mistake",
+    "NoAnswer",
     "NotGranted",
     "Offence",
     "ReplySlot",
@@ -162,5 +168,6 @@ __all__ = (
     "check",
     "child_name",
     "find_mistakes",
+    "identity_of_child",
     "walk",
 )

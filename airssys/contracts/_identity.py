@@ -65,3 +65,11 @@ class ComponentId:
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}/{self.instance}"
+
+
+def identity_of_child(child: str) -> ComponentId | None:
+    """Read how a child is called among its siblings; None for a supervisor.
+
+    The two cannot be mixed up: the name of a supervisor has no slash.
+    """
+    return ComponentId.parse(child) if "/" in child else None

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from ._artifact import Artifact
-    from ._errors import GuestFailed
     from ._events import Event
     from ._guest import (
         ComponentConfig,
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
         LogLevel,
         Timestamp,
     )
+    from ._guest_errors import GuestFailed
     from ._identity import ComponentId
     from ._limits import Limits
     from ._message import Envelope

@@ -29,6 +29,7 @@ from airssys.contracts import (
     DeadLetter,
     Envelope,
     EventSink,
+    NoAnswer,
     ReplySlot,
     TargetNotFound,
     WallClock,
@@ -194,10 +195,17 @@ class Broker:
         return await ask.wait()
 
     @enable_ki_protection
-    def dead_letter(self, envelope: Envelope, why: str) -> None:
+    def dead_letter(
+        self, envelope: Envelope, why: str, error: BaseException | None = None
+    ) -> None:
         """Give a message up that was delivered and will not be handled; tell everybody.
 
         Observers get a `DeadLetter`, the asker, if one still waits, `CalleeFailed`.
+
+        Args:
+            envelope: the message.
+            why: one line for people.
+            error: what its actor crashed by, with the message in hand.
         """
         self._events(
             DeadLetter(
@@ -208,7 +216,8 @@ class Broker:
             )
         )
         if envelope.reply is not None:
-            envelope.reply.fail(CalleeFailed(envelope.target, why))
+            reason = NoAnswer.STOPPED if error is None else NoAnswer.CRASHED
+            envelope.reply.fail(CalleeFailed(envelope.target, why, reason, error))
 
     async def run(  # noqa: ASYNC128  # serve() calls it
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED

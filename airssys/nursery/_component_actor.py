@@ -10,6 +10,7 @@ from airssys.contracts import (
     Envelope,
     Guest,
     HealthStatus,
+    InternalError,
 )
 
 from ._actor_services import ActorServices
@@ -75,5 +76,5 @@ class ComponentBehaviour:
 
     def _present(self) -> Guest:
         if self._guest is None:
-            raise RuntimeError("this behaviour was not started, or is closed")
+            raise InternalError("this behaviour was not started, or is closed")
         return self._guest

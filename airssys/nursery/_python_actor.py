@@ -33,6 +33,7 @@ from airssys.contracts import (
     ComponentInfo,
     Envelope,
     HandlerHeldThread,
+    InternalError,
 )
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class PythonBehaviour:
             Exception: what it raised.
         """
         if self._handle is None:
-            raise RuntimeError("this behaviour was not started, or is closed")
+            raise InternalError("this behaviour was not started, or is closed")
         answer: object = await _watch_slices(
             _unprotected(self._handle, self._context, envelope),
             self._surroundings.held_thread_after,

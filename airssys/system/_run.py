@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeVar, final
 import trio
 from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
-from airssys.contracts import Blueprint, StartFailed, SystemGaveUp, WallClock
+from airssys.contracts import (
+    Blueprint,
+    InternalError,
+    StartFailed,
+    SystemGaveUp,
+    WallClock,
+)
 from airssys.nursery import HELD_THREAD_AFTER
 
 from ._open_system import Opening, open_system
@@ -86,7 +92,7 @@ def run(
 
 async def _run_until_signal(_: System) -> NoReturn:
     await trio.sleep_forever()
-    raise AssertionError("sleeping for ever does not return")
+    raise InternalError("sleeping for ever does not return")
 
 
 @final
