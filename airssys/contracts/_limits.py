@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias, final
 
 import attrs
+
+from ._checking import is_number, shown
 
 _Validator: TypeAlias = Callable[[object, "attrs.Attribute[Any]", Any], None]
 
@@ -24,14 +25,12 @@ def _number(
     def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if optional and value is None:
             return
-        if isinstance(value, int if whole else (int, float)):
-            is_flag = isinstance(value, bool)
-            if not is_flag and not math.isnan(value) and low <= value <= high:
-                return
+        if is_number(value, low, high, whole=whole):
+            return
         kind = "a whole number" if whole else "a number"
         raise ValueError(
             f"{attribute.name} must be {kind} from {low:g} to {high:g} {unit}, "
-            f"not {value!r:.80}"
+            f"not {shown(value)}"
         )
 
     return check
