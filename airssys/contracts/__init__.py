@@ -38,6 +38,7 @@ from ._errors import (
     TargetNotFound,
 )
 from ._events import (
+    ChildEvent,
     ChildExited,
     ChildStarted,
     ChildStartFailed,
@@ -66,6 +67,7 @@ from ._guest_errors import (
     TrapReason,
 )
 from ._identity import ComponentId, identity_of_child
+from ._lifecycle import MOVES, LifeState, LifeStep, follow, next_state, step_of
 from ._limits import KIB, MIB, EngineSettings, Limits
 from ._message import Envelope, ReplySlot
 from ._ports import (
@@ -98,6 +100,7 @@ __all__ = (
     "DEFAULT_STOP_TIMEOUT",
     "KIB",
     "MIB",
+    "MOVES",
     "ActorSpec",
     "AirssysError",
     "Artifact",
@@ -106,6 +109,7 @@ __all__ = (
     "BrutalKill",
     "CalleeFailed",
     "CapacityReached",
+    "ChildEvent",
     "ChildExited",
     "ChildSpec",
     "ChildStartFailed",
@@ -140,6 +144,8 @@ __all__ = (
     "Intensity",
     "InternalError",
     "InvalidMessage",
+    "LifeState",
+    "LifeStep",
     "Limits",
     "LoadedComponent",
     "LogLevel",
@@ -168,6 +174,9 @@ __all__ = (
     "check",
     "child_name",
     "find_mistakes",
+    "follow",
     "identity_of_child",
+    "next_state",
+    "step_of",
     "walk",
 )

@@ -12,10 +12,11 @@ from ._guest import LogLevel
 from ._identity import ComponentId, identity_of_child
 
 
-class _OfChild:
-    """What the events of a child share."""
+class ChildEvent:
+    """What happens to a child: an actor or a supervisor; its kinds are below."""
 
     __slots__ = ()
+    supervisor: str
     child: str
 
     @property
@@ -26,7 +27,7 @@ class _OfChild:
 
 @final
 @attrs.frozen
-class ChildStarted(_OfChild):
+class ChildStarted(ChildEvent):
     """A child is ready: initialised, its mailbox open."""
 
     supervisor: str
@@ -39,7 +40,7 @@ class ChildStarted(_OfChild):
 
 @final
 @attrs.frozen
-class ChildExited(_OfChild):
+class ChildExited(ChildEvent):
     """A child ended, for whatever reason."""
 
     supervisor: str
@@ -53,7 +54,7 @@ class ChildExited(_OfChild):
 
 @final
 @attrs.frozen
-class ChildStartFailed(_OfChild):
+class ChildStartFailed(ChildEvent):
     """A child did not become ready."""
 
     supervisor: str
@@ -65,7 +66,7 @@ class ChildStartFailed(_OfChild):
 
 @final
 @attrs.frozen
-class ChildUnstopped(_OfChild):
+class ChildUnstopped(ChildEvent):
     """A child did not end within its shutdown time, although it was cancelled."""
 
     supervisor: str
