@@ -10,7 +10,9 @@ from hypothesis import given, settings, strategies as st
 from airssys.contracts import (
     BRUTAL_KILL,
     CapacityReached,
+    ChildExited,
     ChildStarted,
+    ChildStartFailed,
     LifeState,
     LifeStep,
     RestartType,
@@ -66,6 +68,9 @@ async def run_through(children, habits, script, killed):
     # Not the harness's word for it: every life is over, in an order that can be.
     states = follow(stage.events).values()
     assert set(states) <= {LifeState.ABSENT, LifeState.RESTARTING}
+    begun = sum(line.startswith("start ") for line in stage.log)
+    ends = [e for e in stage.of((ChildExited, ChildStartFailed)) if e.actor is not None]
+    assert len(ends) == begun, "each incarnation ends once"
     return stage.events
 
 
