@@ -57,6 +57,7 @@ from ._guest import (
     ComponentMetadata,
     HealthStatus,
     LogLevel,
+    StorageUsage,
     Timestamp,
 )
 from ._guest_errors import (
@@ -75,7 +76,10 @@ from ._ports import (
     EventSink,
     Guest,
     HostServices,
+    Keyspace,
     LoadedComponent,
+    Randomness,
+    Store,
     WallClock,
 )
 from ._restart import (
@@ -144,6 +148,7 @@ __all__ = (
     "Intensity",
     "InternalError",
     "InvalidMessage",
+    "Keyspace",
     "LifeState",
     "LifeStep",
     "Limits",
@@ -157,12 +162,15 @@ __all__ = (
     "NoAnswer",
     "NotGranted",
     "Offence",
+    "Randomness",
     "ReplySlot",
     "RequestWouldDeadlock",
     "RestartType",
     "Shutdown",
     "StartFailed",
     "StorageRefused",
+    "StorageUsage",
+    "Store",
     "Strategy",
     "SupervisorGaveUp",
     "SupervisorSpec",

@@ -13,7 +13,7 @@ import attrs
 from ._artifact import Artifact
 from ._checking import is_callable, is_count, is_kind, is_text, is_time, shown
 from ._errors import DefinitionError, Mistake
-from ._guest import ComponentConfig
+from ._guest import ComponentConfig, LogLevel
 from ._identity import ComponentId, segment_problem
 from ._limits import EngineSettings, Limits
 from ._restart import (
@@ -49,6 +49,8 @@ class ComponentSpec:
     """Seconds for instantiation and `initialize`; loading does not count."""
     mailbox: int = DEFAULT_MAILBOX
     """Messages that may queue."""
+    log_level: LogLevel = LogLevel.TRACE
+    """What it logs below this level is dropped, and costs no event."""
 
     @property
     def limits(self) -> Limits:
@@ -277,6 +279,10 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
         text = f"{shown(spec.artifact.source)} is no code"
         hint = "a Path, bytes, or WAT text as str"
         yield Mistake(f"{path}.artifact.source", text, hint)
+    if not is_kind(spec.log_level, LogLevel):
+        text = f"{shown(spec.log_level)} is no level"
+        hint = "write 'trace', 'debug', 'info', 'warn' or 'error' as a LogLevel"
+        yield Mistake(f"{path}.log_level", text, hint)
     if not is_kind(spec.config, ComponentConfig):
         text = f"{shown(spec.config)} is no ComponentConfig"
         yield Mistake(f"{path}.config", text, "write ComponentConfig(...)")

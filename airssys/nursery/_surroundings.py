@@ -13,6 +13,7 @@ from airssys.contracts import (
     ComponentInfo,
     EventSink,
     LoadedComponent,
+    Store,
     WallClock,
 )
 from airssys.messaging import Broker, Registry
@@ -32,6 +33,8 @@ class Surroundings:
     wall_clock: WallClock
     components: Mapping[Artifact, LoadedComponent]
     """Every artifact of the blueprint, loaded."""
+    store: Store
+    """Where components keep what outlives their incarnations."""
     on_escape: Callable[[BaseException], None] = lambda _: None
     """Told at once what an actor raised that must leave the tree; its supervisors hear
     of it only when they come to stopping that actor."""

@@ -27,6 +27,7 @@ from airssys.nursery import (
     find_escapee,
     seat_maker,
 )
+from airssys.storage import MemoryStore
 
 if TYPE_CHECKING:
     from ._event_fanout import EventFanout
@@ -78,6 +79,7 @@ def wire(
         events=events.emit,
         wall_clock=wall_clock,
         components=components,
+        store=MemoryStore(),
         held_thread_after=held_thread_after,
         on_escape=on_escape,
     )
