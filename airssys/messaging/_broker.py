@@ -12,6 +12,7 @@ delivery nothing can change.
 from __future__ import annotations
 
 import math
+import os
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, final
 
@@ -30,6 +31,7 @@ from airssys.contracts import (
     Envelope,
     EventSink,
     NoAnswer,
+    Randomness,
     ReplySlot,
     TargetNotFound,
     WallClock,
@@ -66,13 +68,15 @@ class Broker:
     registry: Registry
     _events: EventSink = attrs.field(kw_only=True)
     _wall_clock: WallClock = attrs.field(kw_only=True)
+    _randomness: Randomness = attrs.field(kw_only=True, default=os.urandom)
+    """For correlation ids; by default the kernel's, as in `secrets`."""
     _gates: tuple[Gate, ...] = attrs.field(kw_only=True, default=())
     waits: WaitGraph = attrs.field(init=False, factory=WaitGraph)
     """Actors that wait for an answer or for room in a mailbox."""
     _pending: PendingRequests = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._pending = PendingRequests(self.waits, self._events)
+        self._pending = PendingRequests(self.waits, self._events, self._randomness)
 
     @property
     def pending_count(self) -> int:

@@ -13,7 +13,6 @@ when something may be due, and not for asks that come and go meanwhile.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from typing import Final, final
 
@@ -36,6 +35,7 @@ from airssys.contracts import (
     DeadLetter,
     DeliveryFailed,
     EventSink,
+    Randomness,
 )
 
 from ._deadlines import Deadlines
@@ -46,16 +46,16 @@ _ID_BYTES: Final = 16
 _IDS_AT_ONCE: Final = 256
 
 
-def correlation_ids() -> Iterator[str]:
+def correlation_ids(randomness: Randomness) -> Iterator[str]:
     """Make names for asks, without end: 128 random bits each, as 32 hex digits.
 
-    The bits are the kernel's, as in `secrets`, so that no id can be guessed from others,
-    and too many for one to come twice. Fetching them for 256 ids at once makes an id
-    cost a slice of a string instead of a system call.
+    If nobody can guess the bits, nobody can guess an id from others, and they are too
+    many for one to come twice. Fetching them for 256 ids at once makes an id cost a
+    slice of a string instead of a system call.
     """
     width = 2 * _ID_BYTES
     while True:
-        digits = os.urandom(_ID_BYTES * _IDS_AT_ONCE).hex()
+        digits = randomness(_ID_BYTES * _IDS_AT_ONCE).hex()
         for start in range(0, len(digits), width):
             yield digits[start : start + width]
 
@@ -165,6 +165,7 @@ class PendingRequests:
 
     waits: WaitGraph
     _events: EventSink
+    _randomness: Randomness
     _asks: Deadlines[PendingAsk] = attrs.field(init=False, factory=Deadlines)
     _served: bool = attrs.field(init=False, default=False)
     """Whether `serve` runs. Invariant: while it does not, no ask has a deadline."""
@@ -173,7 +174,10 @@ class PendingRequests:
     _alarm_at: float = attrs.field(init=False, default=-math.inf)
     """When it wakes. Invariant while it sleeps: no ask is due before."""
 
-    _ids: Iterator[str] = attrs.field(init=False, factory=correlation_ids)
+    _ids: Iterator[str] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._ids = correlation_ids(self._randomness)
 
     def __len__(self) -> int:
         return len(self._asks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -15,6 +16,7 @@ from trio.lowlevel import disable_ki_protection, enable_ki_protection
 from airssys.contracts import (
     Blueprint,
     InternalError,
+    Randomness,
     StartFailed,
     SystemGaveUp,
     WallClock,
@@ -48,6 +50,7 @@ def run(
     *,
     open_loader: LoaderOpener = open_wasm_loader,
     wall_clock: WallClock = time.time_ns,
+    randomness: Randomness = os.urandom,
     held_thread_after: float = HELD_THREAD_AFTER,
 ) -> _T | None:
     """Run a blueprint as a program, under Trio, until `main` returns or a signal comes.
@@ -62,6 +65,7 @@ def run(
         main: an async function, given the system; without it, run until a signal.
         open_loader: as in `open_system`.
         wall_clock: as in `open_system`.
+        randomness: as in `open_system`.
         held_thread_after: as in `open_system`.
 
     Returns:
@@ -75,6 +79,7 @@ def run(
         blueprint,
         open_loader=open_loader,
         wall_clock=wall_clock,
+        randomness=randomness,
         held_thread_after=held_thread_after,
     )
     program = _Program(opening)
