@@ -53,9 +53,13 @@ def correlation_ids(randomness: Randomness) -> Iterator[str]:
     many for one to come twice. Fetching them for 256 ids at once makes an id cost a
     slice of a string instead of a system call.
     """
-    width = 2 * _ID_BYTES
+    width, size = 2 * _ID_BYTES, _ID_BYTES * _IDS_AT_ONCE
     while True:
-        digits = randomness(_ID_BYTES * _IDS_AT_ONCE).hex()
+        data = randomness(size)
+        if len(data) != size:
+            problem = f"randomness returned {len(data)} bytes instead of {size}"
+            raise ValueError(problem)
+        digits = data.hex()
         for start in range(0, len(digits), width):
             yield digits[start : start + width]
 

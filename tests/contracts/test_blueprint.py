@@ -133,7 +133,10 @@ BAD = {
     "intensity.period": (*with_intensity("period"), [*TIMES, 0, math.inf]),
     "actor.id": (*with_field(an_actor, "id"), [*EVERYTHING_BAD, ("local", "a", "0")]),
     "actor.behaviour": (*with_field(an_actor, "behaviour"), [None, "text", 3]),
-    "actor.arguments": (*with_field(an_actor, "arguments"), [None, "text", 3, [1]]),
+    "actor.arguments": (
+        *with_field(an_actor, "arguments"),
+        [None, "text", 3, [1], (1,)],
+    ),
     "component.id": (*with_field(a_component, "id"), EVERYTHING_BAD),
     "component.artifact": (*with_field(a_component, "artifact"), EVERYTHING_BAD),
     "component.artifact.source": (
@@ -254,8 +257,8 @@ def test_all_mistakes_are_found_at_once_in_the_order_of_the_tree():
 
 def test_a_good_blueprint_has_none():
     blueprint = whole(
-        an_actor(shutdown=BRUTAL_KILL, start_timeout=math.inf, arguments=(1,)),
-        an_actor("class", behaviour=type("Counter", (), {})),
+        an_actor(shutdown=BRUTAL_KILL, start_timeout=math.inf),
+        an_actor("class", behaviour=type("Counter", (), {}), arguments=(1,)),
         an_actor("partial", behaviour=partial(handle)),
         a_component(shutdown=0, restart=RestartType.TEMPORARY),
         a_supervisor(a_supervisor(name="s"), shutdown=math.inf),

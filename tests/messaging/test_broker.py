@@ -70,6 +70,12 @@ def test_correlation_ids_are_made_of_the_randomness_that_was_given():
     assert asked == [16 * 256] * 2, "one call serves many ids"
 
 
+def test_too_little_randomness_is_refused():
+    broker = Broker(Registry(), events=print, wall_clock=int, randomness=lambda _: b"")
+    with pytest.raises(ValueError, match="0 bytes instead of 4096"):
+        broker.fresh_correlation_id()
+
+
 def test_by_default_the_randomness_is_the_kernels():
     broker = Broker(Registry(), events=print, wall_clock=int)
     assert broker._randomness is os.urandom
