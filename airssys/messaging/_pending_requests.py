@@ -178,10 +178,12 @@ class PendingRequests:
     _alarm_at: float = attrs.field(init=False, default=-math.inf)
     """When it wakes. Invariant while it sleeps: no ask is due before."""
 
-    _ids: Iterator[str] = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._ids = correlation_ids(self._randomness)
+    _ids: Iterator[str] = attrs.field(
+        init=False,
+        default=attrs.Factory(
+            lambda self: correlation_ids(self._randomness), takes_self=True
+        ),
+    )
 
     def __len__(self) -> int:
         return len(self._asks)
