@@ -4,6 +4,7 @@ from ._artifact import Artifact
 from ._blueprint import (
     DEFAULT_MAILBOX,
     DEFAULT_STOP_TIMEOUT,
+    MAX_DEPTH,
     ActorSpec,
     Blueprint,
     ChildSpec,
@@ -13,6 +14,7 @@ from ._blueprint import (
     check,
     child_name,
     find_mistakes,
+    find_spec_mistakes,
     walk,
 )
 from ._error_base import AirssysError, Fault, InternalError
@@ -103,6 +105,7 @@ __all__ = (
     "DEFAULT_START_TIMEOUT",
     "DEFAULT_STOP_TIMEOUT",
     "KIB",
+    "MAX_DEPTH",
     "MIB",
     "MOVES",
     "ActorSpec",
@@ -182,6 +185,7 @@ __all__ = (
     "check",
     "child_name",
     "find_mistakes",
+    "find_spec_mistakes",
     "follow",
     "identity_of_child",
     "next_state",

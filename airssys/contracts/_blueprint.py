@@ -136,13 +136,19 @@ def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
         text = f"{shown(blueprint.root)} is no supervisor"
         hint = "write SupervisorSpec(name='root', children=(...))"
         return [*mistakes, Mistake("$.root", text, hint)]
+    return [*mistakes, *find_spec_mistakes(blueprint.root, "$.root")]
+
+
+def find_spec_mistakes(spec: ChildSpec, path: str = "$") -> list[Mistake]:
+    """Look at one specification and all below it; raises nothing either."""
+    mistakes: list[Mistake] = []
     taken: dict[ComponentId, str] = {}
-    for path, spec, problem in _visit(blueprint.root):
+    for at, each, problem in _visit(spec, path):
         if problem is not None:
             mistakes.append(problem)
         else:
-            mistakes.extend(_mistakes_of(spec, path))
-            mistakes.extend(_name_taken(spec, path, taken))
+            mistakes.extend(_mistakes_of(each, at))
+            mistakes.extend(_name_taken(each, at, taken))
     return mistakes
 
 
@@ -164,14 +170,16 @@ def _children_of(spec: object, path: str) -> list[tuple[str, ChildSpec]]:
     return []
 
 
-def _visit(root: ChildSpec) -> Iterator[tuple[str, ChildSpec, Mistake | None]]:
+def _visit(
+    root: ChildSpec, path: str
+) -> Iterator[tuple[str, ChildSpec, Mistake | None]]:
     """Visit what may not be a tree; what is not entered comes with the reason.
 
     A supervisor that stands in two places, or inside itself, is entered once: else
     the visit might take for ever.
     """
     entered: dict[int, str] = {}
-    stack: list[tuple[str, ChildSpec, int]] = [("$.root", root, 0)]
+    stack: list[tuple[str, ChildSpec, int]] = [(path, root, 0)]
     while stack:
         path, spec, depth = stack.pop()
         problem = None

@@ -26,6 +26,7 @@ from airssys.contracts import (
     check,
     child_name,
     find_mistakes,
+    find_spec_mistakes,
     walk,
 )
 
@@ -221,6 +222,17 @@ def test_every_field_of_every_spec_is_looked_at():
                 continue  # any callable is one
             paths = mistakes_at(put(kind, spoiled))
             assert any(field.name in path for path in paths), (kind, field.name)
+
+
+def test_a_part_of_a_tree_is_looked_at_in_the_same_way():
+    part = a_supervisor(an_actor(mailbox=0), an_actor())
+    assert [mistake.path for mistake in find_spec_mistakes(part)] == [
+        "$.children[0].mailbox",
+        "$.children[1].id",
+    ]
+    assert find_spec_mistakes(an_actor(), "$.x") == []
+    for thing in [*EVERYTHING_BAD, Horror()]:
+        assert [m.path for m in find_spec_mistakes(thing, "$.x")] == ["$.x"]
 
 
 def test_what_is_no_blueprint_is_a_mistake_too():
