@@ -1,6 +1,7 @@
 """The table of an actor's life, by itself; that real runs follow it is in tests/system."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
@@ -12,6 +13,7 @@ from airssys.contracts import (
     ChildStartFailed,
     ChildUnstopped,
     ComponentId,
+    Event,
     ExitKind,
     ExitReason,
     InternalError,
@@ -118,3 +120,23 @@ def test_following_keeps_children_of_different_supervisors_apart():
 def test_events_of_a_child_say_whether_it_is_an_actor():
     assert ChildStarted("root", "local/a/0", 0).actor == ComponentId.parse("a")
     assert all(event.actor is None for event in EVENTS.values())
+
+
+# -- the page that tells of all this
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/reference/events.md"
+
+
+def test_the_page_shows_the_same_table_and_each_event():
+    rows = re.findall(r"^\| (.*) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    cells = [[cell.strip(" `") for cell in row.split("|")] for row in rows]
+    (_, *states), *steps = [row for row in cells if len(row) == 5]
+    shown = {
+        (LifeState(state), LifeStep(step)): LifeState(cell)
+        for step, *row in steps
+        for state, cell in zip(states, row, strict=True)
+        if cell
+    }
+    assert shown == MOVES
+    told = {row[0] for row in cells if len(row) == 3}
+    assert told == {"event"} | {event.__name__ for event in Event.__args__}
