@@ -60,8 +60,8 @@ async def test_a_guest_sets_gets_lists_and_deletes(told):
 
 
 async def test_refusals_are_told_by_their_case(told):
-    guest = caller("a", storage_bytes=10, storage_keys=1)
-    async with open_system(blueprint(guest)) as system:
+    guest, other = caller("a", storage_bytes=10), caller("b", storage_keys=1)
+    async with open_system(blueprint(guest, other)) as system:
         gone = "err:not-found:colour"
         assert await told(system, "a", "storage.delete") == gone
         bad = await told(system, "a", "storage.get", "k" * 513)
@@ -71,6 +71,8 @@ async def test_refusals_are_told_by_their_case(told):
         assert await told(system, "a", "storage.set", "colour", "blue") == "ok"
         assert await told(system, "a", "storage.set", "k", "") == full
         assert await told(system, "a", "storage.usage") == "ok:10 10 1"
+        assert await told(system, "b", "storage.set", "colour", "green") == "ok"
+        assert await told(system, "b", "storage.set", "k", "") == full
 
 
 async def test_what_is_kept_outlives_a_restart_and_not_the_system(told):
