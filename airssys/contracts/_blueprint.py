@@ -306,10 +306,6 @@ def _behaviour_mistakes(spec: ActorSpec, path: str) -> Iterator[Mistake]:
     if not is_kind(spec.arguments, tuple):
         text = f"{shown(spec.arguments)} is no tuple"
         yield Mistake(f"{path}.arguments", text, "write (argument, ...)")
-    elif spec.arguments and not is_kind(spec.behaviour, type):
-        text = "only a class is given arguments"
-        hint = "write functools.partial(function, ...), or a class"
-        yield Mistake(f"{path}.arguments", text, hint)
 
 
 def _config_mistakes(config: ComponentConfig, path: str) -> Iterator[Mistake]:

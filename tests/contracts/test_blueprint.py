@@ -136,7 +136,7 @@ BAD = {
     "actor.behaviour": (*with_field(an_actor, "behaviour"), [None, "text", 3]),
     "actor.arguments": (
         *with_field(an_actor, "arguments"),
-        [None, "text", 3, [1], (1,)],
+        [None, "text", 3, [1]],
     ),
     "component.id": (*with_field(a_component, "id"), EVERYTHING_BAD),
     "component.artifact": (*with_field(a_component, "artifact"), EVERYTHING_BAD),
