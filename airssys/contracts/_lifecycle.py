@@ -4,7 +4,7 @@
 |---------------------|------------|------------|------------|------------|
 | started             | running    |            | running    |            |
 | start failed        | absent     |            | absent     |            |
-| start failed, again |            |            | restarting |            |
+| start failed, again | restarting |            | restarting |            |
 | ended               | absent     | absent     | absent     |            |
 | ended, again        |            | restarting |            |            |
 | stopped             | absent     | absent     | absent     | absent     |
@@ -12,14 +12,16 @@
 | unstopped           | unstopped  | unstopped  | unstopped  | unstopped  |
 
 `again` is the promise of another start; `stopped` is an end that was asked for. An empty
-cell cannot happen: no child is started twice at once, nobody promises to start a child
-again that never was ready nor was stopped, and one that was reported as unstopped had
-been asked to stop.
+cell cannot happen: no child is started twice at once, one that ended by itself and will
+be started again was known to run, and one that was reported as unstopped had been asked
+to stop.
 
 * *absent*: no incarnation is known and none is promised: before the first start, and
   after the last end.
 * An end without a start before it is one that came before its supervisor had told of
   the start: it had been asked to stop meanwhile.
+* A child that was stopped may be started again without a promise: by hand, or together
+  with its siblings.
 * A supervisor that ends takes those of its children with it that are `restarting`:
   there is nobody left who would start them, and no event says so.
 * All other events tell of what an actor does, and move nothing.
@@ -75,6 +77,7 @@ MOVES: Final[Mapping[tuple[LifeState, LifeStep], LifeState]] = MappingProxyType(
     {
         (_ABSENT, LifeStep.STARTED): _RUNNING,
         (_ABSENT, LifeStep.START_FAILED): _ABSENT,
+        (_ABSENT, LifeStep.START_FAILED_AGAIN): _RESTARTING,
         (_ABSENT, LifeStep.ENDED): _ABSENT,
         (_RUNNING, LifeStep.ENDED): _ABSENT,
         (_RUNNING, LifeStep.ENDED_AGAIN): _RESTARTING,
