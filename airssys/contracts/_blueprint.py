@@ -110,12 +110,12 @@ def child_name(spec: ChildSpec) -> str:
 
 
 def walk(root: ChildSpec, path: str = "$.root") -> Iterator[tuple[str, ChildSpec]]:
-    """Visit a tree from the top, each spec with its path; the tree must be checked."""
-    stack = [(path, root)]
-    while stack:
-        path, spec = stack.pop()
-        yield path, spec
-        stack.extend(reversed(_children_of(spec, path)))
+    """Visit a tree from the top, each spec with its path.
+
+    What cannot be run is visited too, but not what is below it.
+    """
+    for at, spec, _ in _visit(root, path):
+        yield at, spec
 
 
 def find_mistakes(blueprint: Blueprint) -> list[Mistake]:

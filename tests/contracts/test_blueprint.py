@@ -313,6 +313,7 @@ def test_a_supervisor_inside_itself_is_reported():
         "$.root.children[0].children[1].children[0]"
     ]
     assert all(mistake.hint for mistake in found)
+    assert len(list(walk(outer))) == 5
 
 
 def test_a_list_inside_itself_is_reported():
@@ -332,6 +333,7 @@ def test_a_supervisor_in_two_places_is_reported_and_not_entered_again():
     found = find_mistakes(whole(spec))
     assert len(found) < 200
     assert any("stands at $.root.children[0]" in mistake.found for mistake in found)
+    assert len(list(walk(spec))) < 200
 
 
 @pytest.mark.parametrize("depth", [101, 20_000])
@@ -342,6 +344,7 @@ def test_a_tree_that_is_too_deep_is_reported(depth):
     (mistake,) = find_mistakes(Blueprint(root=spec))
     assert mistake.found == "there are 100 supervisors above it"
     assert mistake.path == "$.root" + ".children[0]" * 100
+    assert len(list(walk(spec))) == 101
 
 
 def test_a_tree_may_be_100_deep():
