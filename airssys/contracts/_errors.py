@@ -57,7 +57,7 @@ class DefinitionError(AirssysError):
     def __str__(self) -> str:
         lines = "\n".join(f"  - {mistake}" for mistake in self.mistakes)
         count = len(self.mistakes)
-        return f"{count} mistake(s) in the definition:\n{lines}\n{self.advice}"
+        return f"{count} mistake(s) in the definition. {self.advice}:\n{lines}"
 
 
 class ComponentRefused(AirssysError):
