@@ -4,6 +4,7 @@ from ._artifact import Artifact
 from ._blueprint import (
     DEFAULT_MAILBOX,
     DEFAULT_STOP_TIMEOUT,
+    MAX_DEPTH,
     ActorSpec,
     Blueprint,
     ChildSpec,
@@ -13,10 +14,11 @@ from ._blueprint import (
     check,
     child_name,
     find_mistakes,
+    find_spec_mistakes,
     walk,
 )
+from ._error_base import AirssysError, Fault, InternalError
 from ._errors import (
-    AirssysError,
     AskTimedOut,
     CalleeFailed,
     CapacityReached,
@@ -24,14 +26,11 @@ from ._errors import (
     DefinitionError,
     DeliveryFailed,
     EngineMisused,
-    GuestFailed,
-    GuestRejected,
-    GuestSpent,
-    GuestTrapped,
     InvalidMessage,
     MailboxFull,
     MessagingError,
     Mistake,
+    NoAnswer,
     NotGranted,
     Offence,
     RequestWouldDeadlock,
@@ -39,9 +38,9 @@ from ._errors import (
     StorageRefused,
     SystemGaveUp,
     TargetNotFound,
-    TrapReason,
 )
 from ._events import (
+    ChildEvent,
     ChildExited,
     ChildStarted,
     ChildStartFailed,
@@ -60,9 +59,18 @@ from ._guest import (
     ComponentMetadata,
     HealthStatus,
     LogLevel,
+    StorageUsage,
     Timestamp,
 )
-from ._identity import ComponentId
+from ._guest_errors import (
+    GuestFailed,
+    GuestRejected,
+    GuestSpent,
+    GuestTrapped,
+    TrapReason,
+)
+from ._identity import ComponentId, identity_of_child
+from ._lifecycle import MOVES, LifeState, LifeStep, follow, next_state, step_of
 from ._limits import KIB, MIB, EngineSettings, Limits
 from ._message import Envelope, ReplySlot
 from ._ports import (
@@ -70,7 +78,10 @@ from ._ports import (
     EventSink,
     Guest,
     HostServices,
+    Keyspace,
     LoadedComponent,
+    Randomness,
+    Store,
     WallClock,
 )
 from ._restart import (
@@ -94,7 +105,9 @@ __all__ = (
     "DEFAULT_START_TIMEOUT",
     "DEFAULT_STOP_TIMEOUT",
     "KIB",
+    "MAX_DEPTH",
     "MIB",
+    "MOVES",
     "ActorSpec",
     "AirssysError",
     "Artifact",
@@ -103,6 +116,7 @@ __all__ = (
     "BrutalKill",
     "CalleeFailed",
     "CapacityReached",
+    "ChildEvent",
     "ChildExited",
     "ChildSpec",
     "ChildStartFailed",
@@ -125,6 +139,7 @@ __all__ = (
     "EventSink",
     "ExitKind",
     "ExitReason",
+    "Fault",
     "Guest",
     "GuestFailed",
     "GuestRejected",
@@ -134,7 +149,11 @@ __all__ = (
     "HealthStatus",
     "HostServices",
     "Intensity",
+    "InternalError",
     "InvalidMessage",
+    "Keyspace",
+    "LifeState",
+    "LifeStep",
     "Limits",
     "LoadedComponent",
     "LogLevel",
@@ -143,14 +162,18 @@ __all__ = (
     "MessageFailed",
     "MessagingError",
     "Mistake",
+    "NoAnswer",
     "NotGranted",
     "Offence",
+    "Randomness",
     "ReplySlot",
     "RequestWouldDeadlock",
     "RestartType",
     "Shutdown",
     "StartFailed",
     "StorageRefused",
+    "StorageUsage",
+    "Store",
     "Strategy",
     "SupervisorGaveUp",
     "SupervisorSpec",
@@ -162,5 +185,10 @@ __all__ = (
     "check",
     "child_name",
     "find_mistakes",
+    "find_spec_mistakes",
+    "follow",
+    "identity_of_child",
+    "next_state",
+    "step_of",
     "walk",
 )

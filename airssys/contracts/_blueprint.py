@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final, TypeAlias, final
 
 import attrs
 
 from ._artifact import Artifact
+from ._checking import is_callable, is_count, is_kind, is_text, is_time, shown
 from ._errors import DefinitionError, Mistake
-from ._guest import ComponentConfig
+from ._guest import ComponentConfig, LogLevel
 from ._identity import ComponentId, segment_problem
 from ._limits import EngineSettings, Limits
 from ._restart import (
@@ -24,6 +27,8 @@ from ._restart import (
 
 DEFAULT_MAILBOX: Final = 1000
 DEFAULT_STOP_TIMEOUT: Final = 30.0
+MAX_DEPTH: Final = 100
+"""Supervisors above one another, at most."""
 
 Shutdown: TypeAlias = float | BrutalKill
 """Seconds to stop in before being cancelled, `math.inf` or `BRUTAL_KILL`."""
@@ -44,6 +49,8 @@ class ComponentSpec:
     """Seconds for instantiation and `initialize`; loading does not count."""
     mailbox: int = DEFAULT_MAILBOX
     """Messages that may queue."""
+    log_level: LogLevel = LogLevel.TRACE
+    """What it logs below this level is dropped, and costs no event."""
 
     @property
     def limits(self) -> Limits:
@@ -103,29 +110,45 @@ def child_name(spec: ChildSpec) -> str:
 
 
 def walk(root: ChildSpec, path: str = "$.root") -> Iterator[tuple[str, ChildSpec]]:
-    """Visit a tree from the top, each spec with its path."""
-    yield path, root
-    if isinstance(root, SupervisorSpec):
-        for index, child in enumerate(root.children):
-            yield from walk(child, f"{path}.children[{index}]")
+    """Visit a tree from the top, each spec with its path.
+
+    What cannot be run is visited too, but not what is below it.
+    """
+    for at, spec, _ in _visit(root, path):
+        yield at, spec
 
 
 def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
-    """Look at a whole blueprint; an empty list means that it can be run."""
+    """Look at a whole blueprint; an empty list means that it can be run.
+
+    Raises nothing, whatever is in the blueprint.
+    """
+    if not is_kind(blueprint, Blueprint):
+        text = f"{shown(blueprint)} is no Blueprint"
+        return [Mistake("$", text, "write airssys.blueprint(...)")]
     mistakes: list[Mistake] = []
-    if not _is_time(blueprint.stop_timeout, allow_infinity=True):
+    if not is_kind(blueprint.engine, EngineSettings):
+        text = f"{shown(blueprint.engine)} is no EngineSettings"
+        mistakes.append(Mistake("$.engine", text, "write EngineSettings(...)"))
+    if not is_time(blueprint.stop_timeout, allow_infinity=True):
         mistakes.append(_bad_time("$", "stop_timeout", blueprint.stop_timeout))
-    if not _is(blueprint.root, SupervisorSpec):
-        kind = type(blueprint.root).__name__
-        return [*mistakes, Mistake("$.root", f"{kind} is no supervisor", "wrap it")]
-    seen: dict[ComponentId, str] = {}
-    for path, spec in walk(blueprint.root):
-        mistakes.extend(_mistakes_of(spec, path))
-        if isinstance(spec, (ComponentSpec, ActorSpec)):
-            if spec.id in seen:
-                text = f"the name {spec.id} is taken by {seen[spec.id]}"
-                mistakes.append(Mistake(f"{path}.id", text, "names are unique"))
-            seen.setdefault(spec.id, path)
+    if not is_kind(blueprint.root, SupervisorSpec):
+        text = f"{shown(blueprint.root)} is no supervisor"
+        hint = "write SupervisorSpec(name='root', children=(...))"
+        return [*mistakes, Mistake("$.root", text, hint)]
+    return [*mistakes, *find_spec_mistakes(blueprint.root, "$.root")]
+
+
+def find_spec_mistakes(spec: ChildSpec, path: str = "$") -> list[Mistake]:
+    """Look at one specification and all below it; raises nothing either."""
+    mistakes: list[Mistake] = []
+    taken: dict[ComponentId, str] = {}
+    for at, each, problem in _visit(spec, path):
+        if problem is not None:
+            mistakes.append(problem)
+        else:
+            mistakes.extend(_mistakes_of(each, at))
+            mistakes.extend(_name_taken(each, at, taken))
     return mistakes
 
 
@@ -139,82 +162,170 @@ def check(blueprint: Blueprint) -> None:
         raise DefinitionError(mistakes)
 
 
+def _children_of(spec: object, path: str) -> list[tuple[str, ChildSpec]]:
+    """Name the children of a spec by their paths, as far as they can be told apart."""
+    if isinstance(spec, SupervisorSpec) and is_kind(spec.children, (tuple, list)):
+        children = enumerate(spec.children)
+        return [(f"{path}.children[{index}]", child) for index, child in children]
+    return []
+
+
+def _visit(
+    root: ChildSpec, path: str
+) -> Iterator[tuple[str, ChildSpec, Mistake | None]]:
+    """Visit what may not be a tree; what is not entered comes with the reason.
+
+    A supervisor that stands in two places, or inside itself, is entered once: else
+    the visit might take for ever.
+    """
+    entered: dict[int, str] = {}
+    stack: list[tuple[str, ChildSpec, int]] = [(path, root, 0)]
+    while stack:
+        path, spec, depth = stack.pop()
+        problem = None
+        if isinstance(spec, SupervisorSpec):
+            problem = _misplacement(path, entered.get(id(spec)), depth)
+            entered.setdefault(id(spec), path)
+        yield path, spec, problem
+        if problem is None:
+            below = [(p, s, depth + 1) for p, s in _children_of(spec, path)]
+            stack.extend(reversed(below))
+
+
+def _misplacement(path: str, other: str | None, depth: int) -> Mistake | None:
+    if other is not None:
+        is_inside = path.startswith(f"{other}.children[")
+        text = "it is inside itself" if is_inside else f"it stands at {other} already"
+        return Mistake(path, text, "make a supervisor of its own for each place")
+    if depth >= MAX_DEPTH:
+        text = f"there are {depth} supervisors above it"
+        return Mistake(path, text, f"nest them at most {MAX_DEPTH} deep")
+    return None
+
+
+def _name_taken(
+    spec: ChildSpec, path: str, taken: dict[ComponentId, str]
+) -> Iterator[Mistake]:
+    """Take the name of an actor, or say who has it."""
+    if not isinstance(spec, (ComponentSpec, ActorSpec)):
+        return
+    if not is_kind(spec.id, ComponentId):
+        return
+    if spec.id in taken:
+        text = f"the name {spec.id} is taken by {taken[spec.id]}"
+        hint = "names are unique in a system: choose another one"
+        yield Mistake(f"{path}.id", text, hint)
+    taken.setdefault(spec.id, path)
+
+
 def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
-    if not _is(spec, (SupervisorSpec, ComponentSpec, ActorSpec)):
-        kind = type(spec).__name__
-        yield Mistake(path, f"{kind} is no child spec", "see ChildSpec")
+    if not is_kind(spec, (SupervisorSpec, ComponentSpec, ActorSpec)):
+        hint = "write component(...), actor(...) or supervisor(...)"
+        yield Mistake(path, f"{shown(spec)} is no child", hint)
         return
     match spec:
         case SupervisorSpec():
             yield from _supervisor_mistakes(spec, path)
         case ComponentSpec() | ActorSpec():
             yield from _actor_mistakes(spec, path)
-    if not _is(spec.restart, RestartType):
-        hint = "use a RestartType"
-        yield Mistake(f"{path}.restart", f"{spec.restart!r:.80} is no type", hint)
-    is_kill = isinstance(spec.shutdown, BrutalKill)
-    if not is_kill and not _is_time(
-        spec.shutdown, allow_infinity=True, allow_zero=True
-    ):
-        yield _bad_time(path, "shutdown", spec.shutdown)
-    if not _is_time(spec.start_timeout, allow_infinity=True):
+    if not is_kind(spec.restart, RestartType):
+        hint = "write 'permanent', 'transient' or 'temporary' as a RestartType"
+        yield Mistake(f"{path}.restart", f"{shown(spec.restart)} is no type", hint)
+    is_kill = is_kind(spec.shutdown, BrutalKill)
+    if not is_kill and not is_time(spec.shutdown, allow_infinity=True, allow_zero=True):
+        hint = "seconds, 0 or more, math.inf or BRUTAL_KILL"
+        text = f"{shown(spec.shutdown)} is no time"
+        yield Mistake(f"{path}.shutdown", text, hint)
+    if not is_time(spec.start_timeout, allow_infinity=True):
         yield _bad_time(path, "start_timeout", spec.start_timeout)
 
 
 def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
     if problem := segment_problem(spec.name):
-        yield Mistake(f"{path}.name", f"{spec.name!r:.80} {problem}")
-    if not _is(spec.strategy, Strategy):
-        yield Mistake(f"{path}.strategy", f"{spec.strategy!r:.80} is no Strategy")
-    restarts, period = spec.intensity.restarts, spec.intensity.period
-    if not _is_count(restarts, at_least=0):
-        hint = "a whole number, 0 or more"
-        yield Mistake(f"{path}.intensity.restarts", f"{restarts!r:.80}", hint)
-    if not _is_time(period, allow_infinity=False):
-        yield _bad_time(f"{path}.intensity", "period", period)
-    names = [child_name(c) for c in spec.children if isinstance(c, SupervisorSpec)]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield Mistake(f"{path}.children", f"two supervisors are called {name!r}")
+        hint = "a short printable name without slashes"
+        yield Mistake(f"{path}.name", f"{shown(spec.name)} {problem}", hint)
+    if not is_kind(spec.strategy, Strategy):
+        text = f"{shown(spec.strategy)} is no Strategy"
+        yield Mistake(f"{path}.strategy", text, "write Strategy.ONE_FOR_ONE")
+    if not is_kind(spec.intensity, Intensity):
+        text = f"{shown(spec.intensity)} is no Intensity"
+        yield Mistake(f"{path}.intensity", text, "write Intensity(restarts, seconds)")
+    else:
+        restarts, period = spec.intensity.restarts, spec.intensity.period
+        if not is_count(restarts, at_least=0):
+            text = f"{shown(restarts)} is no number of restarts"
+            hint = "a whole number, 0 or more"
+            yield Mistake(f"{path}.intensity.restarts", text, hint)
+        if not is_time(period, allow_infinity=False):
+            yield _bad_time(f"{path}.intensity", "period", period)
+    if not is_kind(spec.children, tuple):
+        text = f"{shown(spec.children)} is no tuple"
+        yield Mistake(f"{path}.children", text, "write (child, ...)")
+    below = [child for _, child in _children_of(spec, path)]
+    names = Counter(
+        c.name for c in below if isinstance(c, SupervisorSpec) and is_text(c.name)
+    )
+    for name in sorted(name for name, count in names.items() if count > 1):
+        text = f"{names[name]} supervisors are called {shown(name)}"
+        yield Mistake(f"{path}.children", text, "call each of them differently")
 
 
 def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mistake]:
-    if not _is(spec.id, ComponentId):
-        hint = "write ComponentId.parse('name')"
-        yield Mistake(f"{path}.id", f"{spec.id!r:.80} is no ComponentId", hint)
-    mailbox = spec.mailbox
-    if not _is_count(mailbox, at_least=1):
-        hint = "a whole number, 1 or more"
-        yield Mistake(f"{path}.mailbox", f"{mailbox!r:.80} is no capacity", hint)
-    if isinstance(spec, ActorSpec) and not _is_callable(spec.behaviour):
+    if not is_kind(spec.id, ComponentId):
+        hint = "write a name, or 'namespace/name/instance', as ComponentId.parse reads"
+        yield Mistake(f"{path}.id", f"{shown(spec.id)} is no ComponentId", hint)
+    if not is_count(spec.mailbox, at_least=1):
+        text = f"{shown(spec.mailbox)} is no capacity"
+        yield Mistake(f"{path}.mailbox", text, "a whole number, 1 or more")
+    if isinstance(spec, ActorSpec):
+        yield from _behaviour_mistakes(spec, path)
+        return
+    if not is_kind(spec.artifact, Artifact):
+        text = f"{shown(spec.artifact)} is no artifact"
+        yield Mistake(f"{path}.artifact", text, "write Artifact.at(path)")
+    elif not is_kind(spec.artifact.source, (Path, bytes, str)):
+        text = f"{shown(spec.artifact.source)} is no code"
+        hint = "a Path, bytes, or WAT text as str"
+        yield Mistake(f"{path}.artifact.source", text, hint)
+    if not is_kind(spec.log_level, LogLevel):
+        text = f"{shown(spec.log_level)} is no level"
+        hint = "write 'trace', 'debug', 'info', 'warn' or 'error' as a LogLevel"
+        yield Mistake(f"{path}.log_level", text, hint)
+    if not is_kind(spec.config, ComponentConfig):
+        text = f"{shown(spec.config)} is no ComponentConfig"
+        yield Mistake(f"{path}.config", text, "write ComponentConfig(...)")
+    else:
+        yield from _config_mistakes(spec.config, f"{path}.config")
+
+
+def _behaviour_mistakes(spec: ActorSpec, path: str) -> Iterator[Mistake]:
+    if not is_callable(spec.behaviour):
+        text = f"{shown(spec.behaviour)} cannot be called"
         hint = "an async function or a class"
-        yield Mistake(f"{path}.behaviour", f"{spec.behaviour!r:.80}", hint)
-    if isinstance(spec, ComponentSpec) and not _is(spec.artifact, Artifact):
-        hint = "write Artifact.at(path)"
-        yield Mistake(f"{path}.artifact", f"{spec.artifact!r:.80} is no artifact", hint)
+        yield Mistake(f"{path}.behaviour", text, hint)
+    if not is_kind(spec.arguments, tuple):
+        text = f"{shown(spec.arguments)} is no tuple"
+        yield Mistake(f"{path}.arguments", text, "write (argument, ...)")
 
 
-def _is(value: object, kind: type | tuple[type, ...]) -> bool:
-    """Look at what was really handed in, whatever its annotation promises."""
-    return isinstance(value, kind)
-
-
-def _is_callable(value: object) -> bool:
-    return callable(value)
-
-
-def _is_count(value: object, *, at_least: int) -> bool:
-    if not isinstance(value, int) or isinstance(value, bool):
-        return False
-    return value >= at_least
-
-
-def _is_time(value: object, *, allow_infinity: bool, allow_zero: bool = False) -> bool:
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return False
-    if math.isnan(value) or (math.isinf(value) and not allow_infinity):
-        return False
-    return value >= 0 if allow_zero else value > 0
+def _config_mistakes(config: ComponentConfig, path: str) -> Iterator[Mistake]:
+    if not is_kind(config.limits, Limits):
+        text = f"{shown(config.limits)} is no Limits"
+        yield Mistake(f"{path}.limits", text, "write Limits(...)")
+    if config.data is not None and not is_kind(config.data, bytes):
+        text = f"{shown(config.data)} is neither bytes nor None"
+        yield Mistake(f"{path}.data", text, "encode text, e.g. by str.encode")
+    if not is_kind(config.env, tuple):
+        text = f"{shown(config.env)} is no tuple"
+        yield Mistake(f"{path}.env", text, "write (('NAME', 'value'), ...)")
+        return
+    for index, pair in enumerate(config.env):
+        is_pair = is_kind(pair, tuple) and len(pair) == 2  # noqa: PLR2004 (a pair)
+        if not is_pair or not all(map(is_text, pair)):
+            text = f"{shown(pair)} is no name with a value"
+            hint = "write ('NAME', 'value'), both of them text that UTF-8 can hold"
+            yield Mistake(f"{path}.env[{index}]", text, hint)
 
 
 def _bad_time(path: str, name: str, value: object) -> Mistake:
-    return Mistake(f"{path}.{name}", f"{value!r:.80} is no time", "seconds, above 0")
+    return Mistake(f"{path}.{name}", f"{shown(value)} is no time", "seconds, above 0")

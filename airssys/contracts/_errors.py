@@ -1,12 +1,12 @@
-"""What can go wrong, named by whose fault it is.
+"""What can go wrong, named by whose fault it is; each class says it in `fault`.
 
-* `DefinitionError`, `ComponentRefused`: what was handed in is wrong; mend it.
-* `GuestFailed` and its kin: the guest did wrong; its supervisor deals with it.
-* `MessagingError` and its kin: the message did not get through; its sender is told.
-* `CapacityReached`: the machine has no more to give; nothing crashed.
-* `EngineMisused`: the program broke a rule of the engine and was stopped in time.
-* `StartFailed`: a child never became ready, so the system did not open.
-* `SystemGaveUp`: the root supervisor ran out of restarts.
+* the definition's: `DefinitionError`, `ComponentRefused`; mend it.
+* the guest's: `GuestFailed` and its kin; its supervisor deals with it.
+* the sender's, an actor's: `MessagingError` and its kin; the sender is told.
+* an actor's: `StartFailed`, `SystemGaveUp`; the system did not open, or ended.
+* the machine's: `CapacityReached`; it has no more to give, and nothing crashed.
+* the embedding program's: `EngineMisused`; it was stopped in time.
+* ours: `InternalError`; report it.
 
 Fields carry the data; messages are for people and say what to do.
 """
@@ -14,19 +14,18 @@ Fields carry the data; messages are for people and say what to do.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, Final, final
 
 import attrs
+
+from ._error_base import AirssysError, Fault
+from ._identity import identity_of_child
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ._exit import ExitReason
     from ._identity import ComponentId
-
-
-class AirssysError(Exception):
-    """Everything that airssys raises on purpose."""
 
 
 @final
@@ -48,117 +47,110 @@ class Mistake:
 class DefinitionError(AirssysError):
     """A blueprint is wrong; `mistakes` holds all that is, not only the first."""
 
+    fault = Fault.DEFINITION
+    advice = "Mend the definition in these places; nothing was started"
+
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
         super().__init__(self.mistakes)
 
     def __str__(self) -> str:
         lines = "\n".join(f"  - {mistake}" for mistake in self.mistakes)
-        return f"{len(self.mistakes)} mistake(s) in the definition:\n{lines}"
+        count = len(self.mistakes)
+        return f"{count} mistake(s) in the definition. {self.advice}:\n{lines}"
 
 
 class ComponentRefused(AirssysError):
     """A component cannot be run here; found while loading it, before it ran."""
+
+    fault = Fault.DEFINITION
 
     def __init__(self, artifact: str, problem: str, advice: str) -> None:
         self.artifact, self.problem, self.advice = artifact, problem, advice
         super().__init__(artifact, problem, advice)
 
     def __str__(self) -> str:
-        return f"{self.artifact}: {self.problem}. {self.advice}"
+        return self._with_advice(f"{self.artifact}: {self.problem}")
 
 
 class EngineMisused(AirssysError):
     """A call that would break the engine was refused before it reached it."""
 
+    fault = Fault.PROGRAM
+    advice = "Use a guest from one task, one call at a time, before it is closed"
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        return self._with_advice(self.problem)
+
 
 class CapacityReached(AirssysError):
     """The machine or the kernel has no more to give; nothing was started."""
 
+    fault = Fault.MACHINE
 
-class TrapReason(enum.Enum):
-    """Why a guest was stopped. After any of them its instance is spent."""
-
-    UNREACHABLE = "unreachable"
-    MEMORY_OUT_OF_BOUNDS = "memory out of bounds"
-    TABLE_OUT_OF_BOUNDS = "table out of bounds"
-    NULL_INDIRECT_CALL = "null indirect call"
-    MISTYPED_INDIRECT_CALL = "mistyped indirect call"
-    INTEGER_OVERFLOW = "integer overflow"
-    DIVISION_BY_ZERO = "division by zero"
-    BAD_CONVERSION = "bad conversion"
-    STACK_EXHAUSTED = "stack exhausted"
-    FUEL_EXHAUSTED = "fuel exhausted"
-    TIME_LIMIT = "time limit"
-    MEMORY_LIMIT = "memory limit"
-    TABLE_LIMIT = "table limit"
-    HOST_ALLOCATION_LIMIT = "host allocation limit"
-    BAD_VALUE = "bad canonical-ABI value"
-    HOST_ERROR = "host error"
-    CANCELLED = "cancelled"
-    OTHER = "other"
-
-
-class GuestFailed(AirssysError):
-    """A guest did not do what it was asked to."""
-
-
-@final
-class GuestTrapped(GuestFailed):
-    """A guest was stopped in the middle of a call; its instance is spent."""
-
-    def __init__(self, reason: TrapReason, phase: str, text: str) -> None:
-        self.reason, self.phase, self.text = reason, phase, text
-        super().__init__(reason, phase, text)
+    def __init__(self, problem: str, advice: str = "") -> None:
+        self.problem, self.advice = problem, advice
+        """`problem` names the limit, and may say itself what to do."""
+        super().__init__(problem, advice)
 
     def __str__(self) -> str:
-        first_line = self.text.strip().partition("\n")[0]
-        return f"guest stopped in {self.phase}: {self.reason.value} ({first_line})"
-
-
-@final
-class GuestRejected(GuestFailed):
-    """A guest answered with a typed error of its own; its instance lives on."""
-
-    def __init__(self, phase: str, case: str, detail: str | None) -> None:
-        self.phase, self.case, self.detail = phase, case, detail
-        super().__init__(phase, case, detail)
-
-    def __str__(self) -> str:
-        detail = f": {self.detail}" if self.detail else ""
-        return f"guest answered {self.phase} with {self.case}{detail}"
-
-
-@final
-class GuestSpent(GuestFailed):
-    """A spent instance was called; start a fresh one."""
-
-    def __init__(self, why: str) -> None:
-        self.why = why
-        super().__init__(why)
-
-    def __str__(self) -> str:
-        return f"this instance is spent ({self.why}) and must be replaced"
+        return self._with_advice(self.problem)
 
 
 class MessagingError(AirssysError):
     """A message did not get through; `case` is the WIT case its sender sees."""
 
+    fault = Fault.SENDER
     case: ClassVar[str] = "delivery-failed"
 
 
 class DeliveryFailed(MessagingError):
     """The message could not be handled."""
 
+    fault = Fault.ACTOR
+    advice = "Send it again if handling it twice does no harm"
+
+    def __init__(self, problem: str, advice: str | None = None) -> None:
+        self.problem = problem
+        if advice is not None:
+            self.advice = advice
+        super().__init__(problem, advice)
+
+    def __str__(self) -> str:
+        return self._with_advice(self.problem)
+
 
 class NotGranted(MessagingError):
     """The actor does not hold what the call needs."""
 
+    advice = "Do without this call"
 
-class InvalidMessage(MessagingError):
-    """The message itself is wrong."""
+    def __init__(self, problem: str = "the call is not granted") -> None:
+        self.problem = problem
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        return self._with_advice(self.problem)
+
+
+class InvalidMessage(MessagingError, ValueError):
+    """The message itself is wrong: its target, its payload or its content type."""
 
     case = "invalid-message"
+    advice = "Mend the message; the same one will be refused again"
+
+    def __init__(self, problem: str, advice: str | None = None) -> None:
+        self.problem = problem
+        if advice is not None:
+            self.advice = advice
+        super().__init__(problem, advice)
+
+    def __str__(self) -> str:
+        return self._with_advice(self.problem)
 
 
 @final
@@ -166,13 +158,15 @@ class MailboxFull(MessagingError):
     """The target's mailbox is full and the sender does not want to wait."""
 
     case = "queue-full"
+    advice = "Wait for room with send or ask, or give it a larger mailbox"
 
     def __init__(self, target: ComponentId, capacity: int) -> None:
         self.target, self.capacity = target, capacity
         super().__init__(target, capacity)
 
     def __str__(self) -> str:
-        return f"the mailbox of {self.target} is full ({self.capacity} messages)"
+        text = f"the mailbox of {self.target} is full ({self.capacity} messages)"
+        return self._with_advice(text)
 
 
 @final
@@ -180,62 +174,112 @@ class TargetNotFound(MessagingError):
     """Nobody of that name is registered."""
 
     case = "target-not-found"
+    advice = "Mind the spelling; it may also not be ready yet, or have ended for good"
 
     def __init__(self, target: ComponentId) -> None:
         self.target = target
         super().__init__(target)
 
     def __str__(self) -> str:
-        return f"no actor is called {self.target}"
+        return self._with_advice(f"no actor is called {self.target}")
 
 
 @final
 class AskTimedOut(MessagingError):
     """No answer came in time; one that comes later is a dead letter."""
 
+    fault = Fault.ACTOR
     case = "correlation-timeout"
+    advice = "Ask with a longer timeout, or find out what keeps it busy"
 
     def __init__(self, target: ComponentId, correlation_id: str, waited: float) -> None:
         self.target, self.correlation_id, self.waited = target, correlation_id, waited
         super().__init__(target, correlation_id, waited)
 
     def __str__(self) -> str:
-        return f"{self.target} did not answer within {self.waited:g} s"
+        text = f"{self.target} did not answer within {self.waited:g} s"
+        return self._with_advice(text)
+
+
+_STORAGE_ADVICE: Final = {
+    "not-found": "Look with `exists` first, or take it as deleted",
+    "already-exists": "Choose another key, or replace the value",
+    "quota-exceeded": "Delete something, or raise the storage limits in Limits",
+    "invalid-key": "Use 1 to 512 bytes of printable text",
+    "io-error": "Look into the host's log",
+}
 
 
 class StorageRefused(AirssysError):
     """A storage call was refused; `case` is the WIT case that the guest sees."""
 
+    fault = Fault.GUEST
+
     def __init__(self, case: str, detail: str | None = None) -> None:
         self.case, self.detail = case, detail
+        self.advice = _STORAGE_ADVICE.get(case, "")
         super().__init__(case, detail)
 
     def __str__(self) -> str:
-        return self.case + (f": {self.detail}" if self.detail else "")
+        text = self.case + (f": {self.detail}" if self.detail else "")
+        return self._with_advice(text)
 
 
 @final
 class RequestWouldDeadlock(MessagingError):
     """The target already waits, through some steps, for the one that asks."""
 
+    advice = "Use tell on one of these steps, or answer before asking"
+
     def __init__(self, path: Sequence[ComponentId]) -> None:
         self.path = tuple(path)
         super().__init__(self.path)
 
     def __str__(self) -> str:
-        return "would wait for itself: " + " -> ".join(map(str, self.path))
+        path = " -> ".join(map(str, self.path))
+        return self._with_advice(f"would wait for itself: {path}")
+
+
+class NoAnswer(enum.Enum):
+    """Why an actor that has, or had, a message does not answer it."""
+
+    REFUSED = "refused"
+    """It answered with an error, and lives on."""
+    CRASHED = "crashed"
+    """It crashed with the message in hand."""
+    STOPPED = "stopped"
+    """It was stopped, or killed, before it had handled the message."""
 
 
 @final
 class CalleeFailed(MessagingError):
     """The actor that was asked crashed, was stopped or answered with an error."""
 
-    def __init__(self, target: ComponentId, why: str) -> None:
-        self.target, self.why = target, why
-        super().__init__(target, why)
+    fault = Fault.ACTOR
+
+    def __init__(
+        self,
+        target: ComponentId,
+        why: str,
+        reason: NoAnswer = NoAnswer.STOPPED,
+        error: BaseException | None = None,
+    ) -> None:
+        self.target, self.why, self.reason = target, why, reason
+        self.error = error
+        """What it answered (e.g. `GuestRejected`) or crashed by; None if stopped."""
+        self.advice = _NO_ANSWER_ADVICE[reason]
+        super().__init__(target, why, reason, error)
 
     def __str__(self) -> str:
-        return f"{self.target} did not answer: {self.why}"
+        text = f"{self.target} did not answer, it {self.reason.value}: {self.why}"
+        return self._with_advice(text)
+
+
+_NO_ANSWER_ADVICE: Final = {
+    NoAnswer.REFUSED: "Ask for something that it can do",
+    NoAnswer.CRASHED: "Do not repeat what may crash it again",
+    NoAnswer.STOPPED: "Ask again when it runs again, if it does",
+}
 
 
 @final
@@ -245,12 +289,21 @@ class StartFailed(AirssysError):
     `reason.error` is what the child raised. Out of `open_system`, it is also the cause.
     """
 
+    fault = Fault.ACTOR
+    advice = "Mend what it raised; everything that had started was stopped"
+
     def __init__(self, supervisor: str, child: str, reason: ExitReason) -> None:
         self.supervisor, self.child, self.reason = supervisor, child, reason
         super().__init__(supervisor, child, reason)
 
+    @property
+    def actor(self) -> ComponentId | None:
+        """The identity of the child; None for a supervisor."""
+        return identity_of_child(self.child)
+
     def __str__(self) -> str:
-        return f"{self.supervisor}: {self.child} did not start: {self.reason}"
+        text = f"{self.supervisor}: {self.child} did not start: {self.reason}"
+        return self._with_advice(text)
 
 
 @final
@@ -268,10 +321,18 @@ class Offence:
     reason: str
     """How the child ended the last time."""
 
+    @property
+    def actor(self) -> ComponentId | None:
+        """The identity of the child; None for a supervisor."""
+        return identity_of_child(self.child)
+
 
 @final
 class SystemGaveUp(AirssysError):
     """The root supervisor gave up; `chain` leads from the first offender to it."""
+
+    fault = Fault.ACTOR
+    advice = "Mend the first child named here, or allow more restarts"
 
     def __init__(self, chain: Sequence[Offence]) -> None:
         self.chain = tuple(chain)
@@ -283,4 +344,4 @@ class SystemGaveUp(AirssysError):
             f"{o.period:g} s ({o.reason})"
             for o in self.chain
         )
-        return f"the system gave up:\n{lines}"
+        return f"the system gave up:\n{lines}\n{self.advice}"

@@ -9,23 +9,38 @@ import attrs
 from ._errors import Offence
 from ._exit import ExitReason
 from ._guest import LogLevel
-from ._identity import ComponentId
+from ._identity import ComponentId, identity_of_child
+
+
+class ChildEvent:
+    """What happens to a child: an actor or a supervisor; its kinds are below."""
+
+    __slots__ = ()
+    supervisor: str
+    child: str
+
+    @property
+    def actor(self) -> ComponentId | None:
+        """The identity of the child; None for a supervisor."""
+        return identity_of_child(self.child)
 
 
 @final
 @attrs.frozen
-class ChildStarted:
+class ChildStarted(ChildEvent):
     """A child is ready: initialised, its mailbox open."""
 
     supervisor: str
+    """Path of the supervisor, e.g. `root/workers`."""
     child: str
+    """What it is called among its siblings: an identity, or a supervisor's name."""
     restarts: int
     """How often it was started again before this."""
 
 
 @final
 @attrs.frozen
-class ChildExited:
+class ChildExited(ChildEvent):
     """A child ended, for whatever reason."""
 
     supervisor: str
@@ -39,22 +54,25 @@ class ChildExited:
 
 @final
 @attrs.frozen
-class ChildStartFailed:
+class ChildStartFailed(ChildEvent):
     """A child did not become ready."""
 
     supervisor: str
     child: str
     reason: ExitReason
+    restarting: bool = False
+    """Its supervisor is about to start it again."""
 
 
 @final
 @attrs.frozen
-class ChildUnstopped:
+class ChildUnstopped(ChildEvent):
     """A child did not end within its shutdown time, although it was cancelled."""
 
     supervisor: str
     child: str
     waited: float
+    """Seconds since it was asked to stop, or cancelled."""
 
 
 @final
@@ -106,6 +124,7 @@ class HandlerHeldThread:
 
     actor: ComponentId
     handler: str
+    """What held it, e.g. `Counter.handle`."""
     seconds: float
 
 

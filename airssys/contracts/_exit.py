@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
-from typing import final
+from typing import Any, Self, final
 
 import attrs
+
+from ._error_base import portable
 
 
 class ExitKind(enum.Enum):
@@ -33,6 +35,16 @@ class ExitReason:
     """What it raised, for CRASH and REFUSED."""
     detail: str = ""
     """One line for people."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An error that cannot be pickled stays behind; `detail` has said what it was.
+        return ExitReason, (self.kind, portable(self.error), self.detail)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
 
     def __str__(self) -> str:
         return self.kind.value + (f" ({self.detail})" if self.detail else "")

@@ -20,6 +20,12 @@ class LogLevel(enum.Enum):
     WARN = "warn"
     ERROR = "error"
 
+    @property
+    def and_above(self) -> frozenset[LogLevel]:
+        """This level and all that are more important."""
+        levels = list(LogLevel)
+        return frozenset(levels[levels.index(self) :])
+
 
 class HealthStatus(enum.Enum):
     """WIT: `health-status`."""
@@ -35,6 +41,15 @@ class Timestamp(NamedTuple):
 
     seconds: int
     nanoseconds: int
+
+
+class StorageUsage(NamedTuple):
+    """How much of its quota a component uses (WIT: `storage-usage`)."""
+
+    used_bytes: int
+    """Of keys, as UTF-8, and values."""
+    quota_bytes: int
+    key_count: int
 
 
 @final

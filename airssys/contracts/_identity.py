@@ -6,6 +6,8 @@ from typing import Final, final
 
 import attrs
 
+from ._checking import shown
+
 MAX_SEGMENT_CHARACTERS: Final = 128
 
 
@@ -26,7 +28,7 @@ def segment_problem(segment: object) -> str | None:
 
 def _check_segment(_: object, attribute: attrs.Attribute[str], value: str) -> None:
     if problem := segment_problem(value):
-        raise ValueError(f"{attribute.name} {value!r:.80} {problem}")
+        raise ValueError(f"{attribute.name} {shown(value)} {problem}")
 
 
 @final
@@ -59,9 +61,17 @@ class ComponentId:
                 return cls(namespace, name, instance)
             case _:
                 raise ValueError(
-                    f"{text!r:.80} is no identity: write 'name' or "
+                    f"{shown(text)} is no identity: write 'name' or "
                     "'namespace/name/instance'"
                 )
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}/{self.instance}"
+
+
+def identity_of_child(child: str) -> ComponentId | None:
+    """Read how a child is called among its siblings; None for a supervisor.
+
+    The two cannot be mixed up: the name of a supervisor has no slash.
+    """
+    return ComponentId.parse(child) if "/" in child else None

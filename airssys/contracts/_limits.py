@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias, final
 
 import attrs
+
+from ._checking import is_number, shown
 
 _Validator: TypeAlias = Callable[[object, "attrs.Attribute[Any]", Any], None]
 
@@ -24,14 +25,12 @@ def _number(
     def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if optional and value is None:
             return
-        if isinstance(value, int if whole else (int, float)):
-            is_flag = isinstance(value, bool)
-            if not is_flag and not math.isnan(value) and low <= value <= high:
-                return
+        if is_number(value, low, high, whole=whole):
+            return
         kind = "a whole number" if whole else "a number"
         raise ValueError(
             f"{attribute.name} must be {kind} from {low:g} to {high:g} {unit}, "
-            f"not {value!r:.80}"
+            f"not {shown(value)}"
         )
 
     return check
@@ -44,7 +43,7 @@ def _bytes(low: int, high: int) -> _Validator:
 @final
 @attrs.frozen(kw_only=True)
 class Limits:
-    """What one guest may use before it is stopped.
+    """What one guest may use: beyond it a guest is stopped, a write to storage refused.
 
     Raises:
         ValueError: a value is not a number or outside the range that it names.
@@ -72,6 +71,13 @@ class Limits:
     host_call_bytes: int = attrs.field(default=MIB, validator=_bytes(1, 128 * MIB))
     """Bytes that one host call, or one answer, may make the host keep: strings and
     byte lists count their length, other values 32 bytes each."""
+    storage_bytes: int = attrs.field(default=100 * MIB, validator=_bytes(0, 2**40))
+    """Sum over the keys and values that the component keeps, in bytes."""
+    storage_keys: int = attrs.field(
+        default=100_000,
+        validator=_number(0, 2**32, whole=True, unit="keys"),
+    )
+    """Keys that the component may keep."""
 
 
 @final

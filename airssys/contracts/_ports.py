@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from ._artifact import Artifact
-    from ._errors import GuestFailed
     from ._events import Event
     from ._guest import (
         ComponentConfig,
@@ -15,8 +14,10 @@ if TYPE_CHECKING:
         ComponentMetadata,
         HealthStatus,
         LogLevel,
+        StorageUsage,
         Timestamp,
     )
+    from ._guest_errors import GuestFailed
     from ._identity import ComponentId
     from ._limits import Limits
     from ._message import Envelope
@@ -62,6 +63,38 @@ class HostServices(Protocol):
     def storage_exists(self, key: str) -> bool: ...
     def storage_keys(self, prefix: str | None) -> Sequence[str]: ...
     def storage_usage(self) -> tuple[int, int, int]: ...
+
+
+class Keyspace(Protocol):
+    """The keys and values of one component (WIT: `storage`); no other one sees them.
+
+    Each call is done at once and is atomic by itself. What is refused changes nothing
+    and raises `StorageRefused`, with the case that the guest sees: `invalid-key`,
+    `quota-exceeded`, `not-found`, or `io-error` if the store itself failed.
+    """
+
+    def get(self, key: str) -> bytes | None: ...
+    def set(self, key: str, value: bytes) -> None: ...
+    def delete(self, key: str) -> None: ...
+    def exists(self, key: str) -> bool: ...
+    def keys(self, prefix: str | None) -> Sequence[str]: ...
+    def usage(self) -> StorageUsage: ...
+
+
+class Store(Protocol):
+    """Where components keep what outlives their incarnations."""
+
+    def keyspace(
+        self, owner: ComponentId, *, max_bytes: int, max_keys: int
+    ) -> Keyspace:
+        """Return what a component keeps: the same as the last time, or an empty one.
+
+        Args:
+            owner: whose it is.
+            max_bytes: its quota from now on, keys and values together.
+            max_keys: how many keys it may have from now on.
+        """
+        ...
 
 
 class Guest(Protocol):
@@ -119,3 +152,6 @@ class ComponentLoader(Protocol):
 
 WallClock: TypeAlias = Callable[[], int]
 """Nanoseconds since 1970."""
+
+Randomness: TypeAlias = Callable[[int], bytes]
+"""So many random bytes, which nobody may be able to guess; `os.urandom` is one."""

@@ -28,6 +28,7 @@ from airssys.contracts import (
     EngineSettings,
     Intensity,
     Limits,
+    LogLevel,
     RestartType,
     Shutdown,
     SupervisorSpec,
@@ -50,6 +51,7 @@ def component(  # noqa: PLR0913  # keywords with defaults, one for each field
     shutdown: Shutdown = DEFAULT_SHUTDOWN,
     start_timeout: float = DEFAULT_START_TIMEOUT,
     mailbox: int = DEFAULT_MAILBOX,
+    log_level: LogLevel | str = LogLevel.TRACE,
 ) -> ComponentSpec:
     """Declare a component actor.
 
@@ -63,6 +65,8 @@ def component(  # noqa: PLR0913  # keywords with defaults, one for each field
         shutdown: seconds to stop in, `math.inf` or `BRUTAL_KILL`.
         start_timeout: seconds to become ready in; loading does not count.
         mailbox: messages that may queue.
+        log_level: `trace`, `debug`, `info`, `warn` or `error`; what the guest logs
+            below it is dropped.
     """
     config = ComponentConfig(
         env=tuple((env or {}).items()),
@@ -77,6 +81,7 @@ def component(  # noqa: PLR0913  # keywords with defaults, one for each field
         shutdown=shutdown,
         start_timeout=start_timeout,
         mailbox=mailbox,
+        log_level=_log_level(log_level),
     )
 
 
@@ -160,6 +165,10 @@ def _identity(name: str | ComponentId) -> ComponentId:
 
 def _restart(word: RestartType | str) -> RestartType:
     return _read(RestartType, word) if isinstance(word, str) else word
+
+
+def _log_level(word: LogLevel | str) -> LogLevel:
+    return _read(LogLevel, word) if isinstance(word, str) else word
 
 
 def _artifact(code: Artifact | Path | str | bytes) -> Artifact:

@@ -12,6 +12,7 @@ delivery nothing can change.
 from __future__ import annotations
 
 import math
+import os
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, final
 
@@ -29,6 +30,8 @@ from airssys.contracts import (
     DeadLetter,
     Envelope,
     EventSink,
+    NoAnswer,
+    Randomness,
     ReplySlot,
     TargetNotFound,
     WallClock,
@@ -65,13 +68,15 @@ class Broker:
     registry: Registry
     _events: EventSink = attrs.field(kw_only=True)
     _wall_clock: WallClock = attrs.field(kw_only=True)
+    _randomness: Randomness = attrs.field(kw_only=True, default=os.urandom)
+    """For correlation ids; by default the kernel's, as in `secrets`."""
     _gates: tuple[Gate, ...] = attrs.field(kw_only=True, default=())
     waits: WaitGraph = attrs.field(init=False, factory=WaitGraph)
     """Actors that wait for an answer or for room in a mailbox."""
     _pending: PendingRequests = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._pending = PendingRequests(self.waits, self._events)
+        self._pending = PendingRequests(self.waits, self._events, self._randomness)
 
     @property
     def pending_count(self) -> int:
@@ -194,10 +199,17 @@ class Broker:
         return await ask.wait()
 
     @enable_ki_protection
-    def dead_letter(self, envelope: Envelope, why: str) -> None:
+    def dead_letter(
+        self, envelope: Envelope, why: str, error: BaseException | None = None
+    ) -> None:
         """Give a message up that was delivered and will not be handled; tell everybody.
 
         Observers get a `DeadLetter`, the asker, if one still waits, `CalleeFailed`.
+
+        Args:
+            envelope: the message.
+            why: one line for people.
+            error: what its actor crashed by, with the message in hand.
         """
         self._events(
             DeadLetter(
@@ -208,7 +220,8 @@ class Broker:
             )
         )
         if envelope.reply is not None:
-            envelope.reply.fail(CalleeFailed(envelope.target, why))
+            reason = NoAnswer.STOPPED if error is None else NoAnswer.CRASHED
+            envelope.reply.fail(CalleeFailed(envelope.target, why, reason, error))
 
     async def run(  # noqa: ASYNC128  # serve() calls it
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED

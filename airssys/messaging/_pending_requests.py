@@ -9,7 +9,6 @@ nobody ever sees an ask that is over and still waits. One alarm serves all deadl
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from typing import Final, final
 
@@ -32,6 +31,7 @@ from airssys.contracts import (
     DeadLetter,
     DeliveryFailed,
     EventSink,
+    Randomness,
 )
 
 from ._alarm import Alarm
@@ -42,16 +42,20 @@ _ID_BYTES: Final = 16
 _IDS_AT_ONCE: Final = 256
 
 
-def correlation_ids() -> Iterator[str]:
+def correlation_ids(randomness: Randomness) -> Iterator[str]:
     """Make names for asks, without end: 128 random bits each, as 32 hex digits.
 
-    The bits are the kernel's, as in `secrets`, so that no id can be guessed from others,
-    and too many for one to come twice. Fetching them for 256 ids at once makes an id
-    cost a slice of a string instead of a system call.
+    If nobody can guess the bits, nobody can guess an id from others, and they are too
+    many for one to come twice. Fetching them for 256 ids at once makes an id cost a
+    slice of a string instead of a system call.
     """
-    width = 2 * _ID_BYTES
+    width, size = 2 * _ID_BYTES, _ID_BYTES * _IDS_AT_ONCE
     while True:
-        digits = os.urandom(_ID_BYTES * _IDS_AT_ONCE).hex()
+        data = randomness(size)
+        if len(data) != size:
+            problem = f"randomness returned {len(data)} bytes instead of {size}"
+            raise ValueError(problem)
+        digits = data.hex()
         for start in range(0, len(digits), width):
             yield digits[start : start + width]
 
@@ -161,12 +165,14 @@ class PendingRequests:
 
     waits: WaitGraph
     _events: EventSink
+    _randomness: Randomness
     _asks: Alarm[PendingAsk] = attrs.field(init=False)
     """Invariant: while it is not served, no ask has a deadline."""
-    _ids: Iterator[str] = attrs.field(init=False, factory=correlation_ids)
+    _ids: Iterator[str] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._asks = Alarm(_time_out)
+        self._ids = correlation_ids(self._randomness)
 
     def __len__(self) -> int:
         return len(self._asks)

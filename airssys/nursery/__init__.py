@@ -2,9 +2,10 @@
 
 from ._actor_seat import ActorSeat, seat_maker
 from ._actor_services import NOT_GRANTED, ActorServices
+from ._as_message import as_content_type, as_id, as_payload
 from ._child import GRACE, Child, Occupation
 from ._exit_reason import GaveUp, describe, find_escapee
-from ._python_actor import ASK_TIMEOUT, ActorContext, as_id
+from ._python_actor import ASK_TIMEOUT, ActorContext
 from ._restart_plan import RETRY_PAUSE
 from ._slots import Seat, SeatMaker, Slot, SlotState
 from ._supervisor import Supervisor, SupervisorSeat
@@ -31,7 +32,9 @@ __all__ = (
     "SupervisorSeat",
     "Surroundings",
     "TreeNode",
+    "as_content_type",
     "as_id",
+    "as_payload",
     "describe",
     "find_escapee",
     "render",

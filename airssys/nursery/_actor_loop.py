@@ -32,6 +32,7 @@ from airssys.contracts import (
     Envelope,
     GuestRejected,
     MessageFailed,
+    NoAnswer,
     Shutdown,
 )
 
@@ -123,7 +124,7 @@ class Actor:
             self._give_up_message("its actor was cancelled")
             raise
         except BaseException as error:
-            self._give_up_message(f"its actor ended: {describe(error)}")
+            self._give_up_message(f"its actor ended: {describe(error)}", error)
             if (escapee := find_escapee(error)) is not None:
                 self._address.around.on_escape(escapee)
             raise
@@ -196,12 +197,16 @@ class Actor:
             MessageFailed(envelope.target, envelope.sender, error)
         )
         if envelope.reply is not None:
-            envelope.reply.fail(CalleeFailed(envelope.target, describe(error)))
+            failure = CalleeFailed(
+                envelope.target, describe(error), NoAnswer.REFUSED, error
+            )
+            envelope.reply.fail(failure)
 
-    def _give_up_message(self, why: str) -> None:
+    def _give_up_message(self, why: str, error: BaseException | None = None) -> None:
         envelope = self._mailbox.release()
         if envelope is not None:
-            self._address.around.broker.dead_letter(_for_observers(envelope), why)
+            broker = self._address.around.broker
+            broker.dead_letter(_for_observers(envelope), why, error)
 
 
 def _for_observers(envelope: Envelope) -> Envelope:

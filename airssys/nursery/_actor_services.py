@@ -13,12 +13,13 @@ from airssys.contracts import (
     Logged,
     LogLevel,
     NotGranted,
-    StorageRefused,
     Timestamp,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from airssys.contracts import Keyspace
 
     from ._surroundings import Surroundings
 
@@ -29,12 +30,6 @@ NOT_GRANTED: Final = (
     "publish",
     "subscribe",
     "unsubscribe",
-    "storage_get",
-    "storage_set",
-    "storage_delete",
-    "storage_exists",
-    "storage_keys",
-    "storage_usage",
 )
 """What no actor holds: each answers with a typed refusal."""
 
@@ -45,9 +40,17 @@ _NANOSECONDS: Final = 1_000_000_000
 class ActorServices:
     """The services of one actor (implements `HostServices`)."""
 
-    def __init__(self, self_id: ComponentId, surroundings: Surroundings) -> None:
+    def __init__(
+        self,
+        self_id: ComponentId,
+        surroundings: Surroundings,
+        keyspace: Keyspace,
+        log_level: LogLevel = LogLevel.TRACE,
+    ) -> None:
         self._self_id, self._surroundings = self_id, surroundings
         self._broker = surroundings.broker
+        self._keyspace = keyspace
+        self._levels_wanted = log_level.and_above
 
     def self_id(self) -> ComponentId:
         """Return the actor's own name."""
@@ -66,7 +69,9 @@ class ActorServices:
     def log(
         self, level: LogLevel, message: str, context: Sequence[tuple[str, str]]
     ) -> None:
-        """Emit a line as an event; no line is written here."""
+        """Emit a line as an event, unless its level is too low; writes none itself."""
+        if level not in self._levels_wanted:
+            return
         line = Logged(self._self_id, level, message, tuple(context))
         self._surroundings.events(line)
 
@@ -111,33 +116,30 @@ class ActorServices:
         raise _not_granted("unsubscribe")
 
     def storage_get(self, key: str) -> bytes | None:
-        """Not granted."""
-        raise _no_storage("storage_get")
+        """Return the value of a key, None if it has none."""
+        return self._keyspace.get(key)
 
     def storage_set(self, key: str, value: bytes) -> None:
-        """Not granted."""
-        raise _no_storage("storage_set")
+        """Keep a value under a key."""
+        self._keyspace.set(key, value)
 
     def storage_delete(self, key: str) -> None:
-        """Not granted."""
-        raise _no_storage("storage_delete")
+        """Forget a key and its value."""
+        self._keyspace.delete(key)
 
     def storage_exists(self, key: str) -> bool:
-        """Not granted."""
-        raise _no_storage("storage_exists")
+        """Say whether a key has a value."""
+        return self._keyspace.exists(key)
 
     def storage_keys(self, prefix: str | None) -> Sequence[str]:
-        """Not granted."""
-        raise _no_storage("storage_keys")
+        """Return the keys that begin with a prefix, or all of them, sorted."""
+        return self._keyspace.keys(prefix)
 
     def storage_usage(self) -> tuple[int, int, int]:
-        """Not granted."""
-        raise _no_storage("storage_usage")
+        """Count what is in use."""
+        used, quota, keys = self._keyspace.usage()
+        return used, quota, keys
 
 
 def _not_granted(call: str) -> NotGranted:
     return NotGranted(f"{call} is not granted to any component")
-
-
-def _no_storage(call: str) -> StorageRefused:
-    return StorageRefused("io-error", f"not granted: {call}")

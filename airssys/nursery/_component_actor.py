@@ -10,6 +10,7 @@ from airssys.contracts import (
     Envelope,
     Guest,
     HealthStatus,
+    InternalError,
 )
 
 from ._actor_services import ActorServices
@@ -43,8 +44,12 @@ class ComponentBehaviour:
         """
         spec, around = self._spec, self._surroundings
         loaded = around.components[spec.artifact]
-        services = ActorServices(spec.id, around)
-        self._guest = guest = await loaded.instantiate(spec.limits, services)
+        limits = spec.limits
+        keyspace = around.store.keyspace(
+            spec.id, max_bytes=limits.storage_bytes, max_keys=limits.storage_keys
+        )
+        services = ActorServices(spec.id, around, keyspace, spec.log_level)
+        self._guest = guest = await loaded.instantiate(limits, services)
         await guest.initialize(spec.config)
         if spec.id not in around.infos:
             around.infos[spec.id] = await self._introduce(guest)
@@ -75,5 +80,5 @@ class ComponentBehaviour:
 
     def _present(self) -> Guest:
         if self._guest is None:
-            raise RuntimeError("this behaviour was not started, or is closed")
+            raise InternalError("this behaviour was not started, or is closed")
         return self._guest

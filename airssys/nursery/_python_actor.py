@@ -22,7 +22,7 @@ import inspect
 import time
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, final
 
 from trio.lowlevel import disable_ki_protection, enable_ki_protection
@@ -33,7 +33,10 @@ from airssys.contracts import (
     ComponentInfo,
     Envelope,
     HandlerHeldThread,
+    InternalError,
 )
+
+from ._as_message import as_id, as_payload
 
 if TYPE_CHECKING:
     import trio
@@ -66,8 +69,10 @@ class ActorContext:
 
         Raises:
             MailboxFull, TargetNotFound: it was not delivered.
+            InvalidMessage: the target is no name, or the payload no bytes.
         """
-        self._broker.tell(self._broker.sign(as_id(target), self.self_id, payload))
+        broker = self._broker
+        broker.tell(broker.sign(as_id(target), self.self_id, as_payload(payload)))
 
     @enable_ki_protection
     async def send(self, target: ComponentId | str, payload: bytes) -> None:
@@ -76,8 +81,10 @@ class ActorContext:
         Raises:
             TargetNotFound: nobody of that name is there.
             RequestWouldDeadlock: the target waits for this actor.
+            InvalidMessage: the target is no name, or the payload no bytes.
         """
-        await self._broker.send(self._broker.sign(as_id(target), self.self_id, payload))
+        broker, me = self._broker, self.self_id
+        await broker.send(broker.sign(as_id(target), me, as_payload(payload)))
 
     @enable_ki_protection
     async def ask(
@@ -92,10 +99,11 @@ class ActorContext:
         Raises:
             AskTimedOut, CalleeFailed, TargetNotFound: there is no answer.
             RequestWouldDeadlock: the target waits for this actor.
+            InvalidMessage: the target is no name, or the payload no bytes.
         """
         me = self.self_id
         return await self._broker.ask(
-            as_id(target), me, payload, timeout=timeout, waiter=me
+            as_id(target), me, as_payload(payload), timeout=timeout, waiter=me
         )
 
     def stop(self) -> None:
@@ -105,19 +113,6 @@ class ActorContext:
         one is not.
         """
         self.wants_to_stop = True
-
-
-def as_id(target: ComponentId | str) -> ComponentId:
-    """Read a name that may be given as text.
-
-    Raises:
-        ValueError: the text is no name.
-    """
-    return _parse(target) if isinstance(target, str) else target
-
-
-# Programs use few names, and reading one costs as much as waking a task.
-_parse = lru_cache(maxsize=1024)(ComponentId.parse)
 
 
 @final
@@ -163,7 +158,7 @@ class PythonBehaviour:
             Exception: what it raised.
         """
         if self._handle is None:
-            raise RuntimeError("this behaviour was not started, or is closed")
+            raise InternalError("this behaviour was not started, or is closed")
         answer: object = await _watch_slices(
             _unprotected(self._handle, self._context, envelope),
             self._surroundings.held_thread_after,

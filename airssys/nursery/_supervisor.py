@@ -283,10 +283,11 @@ class Supervisor:
         verdict: Verdict = Verdict.KEEP_STOPPED,
     ) -> None:
         slot.child = None
-        if not child.is_ready and not child.asked:
-            self._emit(ChildStartFailed(self.path, slot.name, reason))
-            return
         restarting = verdict in {Verdict.RESTART, Verdict.RETRY_LATER}
+        if not child.is_ready and not child.asked:
+            failed = ChildStartFailed(self.path, slot.name, reason, restarting)
+            self._emit(failed)
+            return
         exited = ChildExited(
             self.path, slot.name, reason, asked=child.asked, restarting=restarting
         )

@@ -13,6 +13,7 @@ from airssys.contracts import (
     ComponentInfo,
     EventSink,
     LoadedComponent,
+    Store,
     WallClock,
 )
 from airssys.messaging import Broker, Registry, Sleepers
@@ -32,6 +33,8 @@ class Surroundings:
     wall_clock: WallClock
     components: Mapping[Artifact, LoadedComponent]
     """Every artifact of the blueprint, loaded."""
+    store: Store
+    """Where components keep what outlives their incarnations."""
     sleepers: Sleepers = attrs.field(factory=Sleepers)
     """Guests that sleep."""
     on_escape: Callable[[BaseException], None] = lambda _: None

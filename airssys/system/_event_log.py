@@ -2,7 +2,8 @@
 
 A crash that nobody is told of is the hardest to find. So what went wrong is a warning
 of the logger `airssys`, which Python shows on stderr unless the program says otherwise;
-what components log goes to `airssys.guest`, at their level.
+what components log goes to `airssys.guest`, at their level: `trace` is 5, below Python's
+`DEBUG`, and the others are called the same there.
 """
 
 from __future__ import annotations
@@ -39,13 +40,22 @@ _LEVELS: Final = {
 def log_event(event: Event) -> None:
     """Write one event to the log; an `EventSink`."""
     if isinstance(event, Logged):
-        context = "".join(f" {key}={value}" for key, value in event.context)
         level = _LEVELS[event.level]
-        _GUEST.log(level, "%s: %s%s", event.source, event.message, context)
+        if _GUEST.isEnabledFor(level):
+            context = "".join(f" {key}={value}" for key, value in event.context)
+            line = _one_line(event.message + context)
+            _GUEST.log(level, "%s: %s", event.source, line)
         return
     level = _level_of(event)
     if _HOST.isEnabledFor(level):
         _HOST.log(level, "%s", _line(event))
+
+
+def _one_line(text: str) -> str:
+    """Escape what is not printable: a guest must not write lines in another's name."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _level_of(event: Event) -> int:

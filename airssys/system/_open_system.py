@@ -15,6 +15,7 @@ second one, the tree is cancelled at once.
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, final
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import Blueprint, WallClock, check
+from airssys.contracts import Blueprint, Randomness, WallClock, check
 from airssys.nursery import HELD_THREAD_AFTER
 
 from ._event_fanout import EventFanout
@@ -40,6 +41,7 @@ def open_system(
     *,
     open_loader: LoaderOpener = open_wasm_loader,
     wall_clock: WallClock = time.time_ns,
+    randomness: Randomness = os.urandom,
     held_thread_after: float = HELD_THREAD_AFTER,
 ) -> Opening:
     """Run a blueprint for as long as a block lasts.
@@ -56,6 +58,7 @@ def open_system(
         blueprint: what to run.
         open_loader: what opens the engine for components.
         wall_clock: nanoseconds since 1970, for messages and guests.
+        randomness: what correlation ids are made of; it must not be guessable.
         held_thread_after: seconds that a Python handler may hold the Trio thread
             without being named by an event.
 
@@ -66,7 +69,7 @@ def open_system(
         SystemGaveUp: the root supervisor ran out of restarts; the block was cancelled.
     """
     check(blueprint)
-    return Opening(blueprint, open_loader, wall_clock, held_thread_after)
+    return Opening(blueprint, open_loader, wall_clock, randomness, held_thread_after)
 
 
 @final
@@ -78,10 +81,12 @@ class Opening(AbstractAsyncContextManager["System"]):
         blueprint: Blueprint,
         open_loader: LoaderOpener,
         wall_clock: WallClock,
+        randomness: Randomness,
         held_thread_after: float,
     ) -> None:
         self._blueprint, self._open_loader = blueprint, open_loader
-        self._wall_clock, self._held_thread_after = wall_clock, held_thread_after
+        self._wall_clock, self._randomness = wall_clock, randomness
+        self._held_thread_after = held_thread_after
         self._events = EventFanout()
         self._guard = trio.CancelScope()
         self._body_scope = trio.CancelScope()
@@ -128,6 +133,7 @@ class Opening(AbstractAsyncContextManager["System"]):
                     components,
                     self._events,
                     wall_clock=self._wall_clock,
+                    randomness=self._randomness,
                     held_thread_after=self._held_thread_after,
                     on_escape=self._note_escape,
                 )

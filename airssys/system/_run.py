@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -12,7 +13,14 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeVar, final
 import trio
 from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
-from airssys.contracts import Blueprint, StartFailed, SystemGaveUp, WallClock
+from airssys.contracts import (
+    Blueprint,
+    InternalError,
+    Randomness,
+    StartFailed,
+    SystemGaveUp,
+    WallClock,
+)
 from airssys.nursery import HELD_THREAD_AFTER
 
 from ._open_system import Opening, open_system
@@ -42,6 +50,7 @@ def run(
     *,
     open_loader: LoaderOpener = open_wasm_loader,
     wall_clock: WallClock = time.time_ns,
+    randomness: Randomness = os.urandom,
     held_thread_after: float = HELD_THREAD_AFTER,
 ) -> _T | None:
     """Run a blueprint as a program, under Trio, until `main` returns or a signal comes.
@@ -56,6 +65,7 @@ def run(
         main: an async function, given the system; without it, run until a signal.
         open_loader: as in `open_system`.
         wall_clock: as in `open_system`.
+        randomness: as in `open_system`.
         held_thread_after: as in `open_system`.
 
     Returns:
@@ -69,6 +79,7 @@ def run(
         blueprint,
         open_loader=open_loader,
         wall_clock=wall_clock,
+        randomness=randomness,
         held_thread_after=held_thread_after,
     )
     program = _Program(opening)
@@ -86,7 +97,7 @@ def run(
 
 async def _run_until_signal(_: System) -> NoReturn:
     await trio.sleep_forever()
-    raise AssertionError("sleeping for ever does not return")
+    raise InternalError("sleeping for ever does not return")
 
 
 @final

@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Final, final
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import ComponentId
-from airssys.nursery import ASK_TIMEOUT, TreeNode, as_id, take_snapshot
+from airssys.nursery import (
+    ASK_TIMEOUT,
+    TreeNode,
+    as_content_type,
+    as_id,
+    as_payload,
+    take_snapshot,
+)
 
 from ._event_fanout import EVENTS_KEPT, EventFanout, EventStream
 
 if TYPE_CHECKING:
+    from airssys.contracts import Envelope
+
     from ._wiring import Parts
 
 OUTSIDE: Final = ComponentId("local", "outside")
@@ -42,12 +51,10 @@ class System:
         Raises:
             MailboxFull: there is no room.
             TargetNotFound: nobody of that name is there.
+            InvalidMessage: the target is no name, the payload no bytes, or the
+                content type no text.
         """
-        self._broker.tell(
-            self._broker.sign(
-                as_id(target), OUTSIDE, payload, content_type=content_type
-            )
-        )
+        self._broker.tell(self._sign(target, payload, content_type))
 
     @enable_ki_protection
     async def send(
@@ -61,12 +68,10 @@ class System:
 
         Raises:
             TargetNotFound: nobody of that name is there.
+            InvalidMessage: the target is no name, the payload no bytes, or the
+                content type no text.
         """
-        await self._broker.send(
-            self._broker.sign(
-                as_id(target), OUTSIDE, payload, content_type=content_type
-            )
-        )
+        await self._broker.send(self._sign(target, payload, content_type))
 
     @enable_ki_protection
     async def ask(
@@ -92,18 +97,34 @@ class System:
             AskTimedOut: no answer came in time.
             CalleeFailed: it crashed, was stopped, or answered with an error.
             TargetNotFound: nobody of that name is there.
+            InvalidMessage: the target is no name, the payload no bytes, or the
+                content type no text.
         """
         return await self._broker.ask(
             as_id(target),
             OUTSIDE,
-            payload,
+            as_payload(payload),
             timeout=timeout,
-            content_type=content_type,
+            content_type=as_content_type(content_type),
             waiter=None,
         )
 
+    def _sign(
+        self, target: ComponentId | str, payload: bytes, content_type: str | None
+    ) -> Envelope:
+        return self._broker.sign(
+            as_id(target),
+            OUTSIDE,
+            as_payload(payload),
+            content_type=as_content_type(content_type),
+        )
+
     def find(self, name: ComponentId | str) -> ComponentId | None:
-        """Return the identity of an actor that can be reached now, None if it cannot."""
+        """Return the identity of an actor that can be reached now, None if it cannot.
+
+        Raises:
+            InvalidMessage: the name is none.
+        """
         wanted = as_id(name)
         return wanted if wanted in self._registry.ids() else None
 

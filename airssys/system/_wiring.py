@@ -16,6 +16,7 @@ from airssys.contracts import (
     ComponentSpec,
     EngineSettings,
     LoadedComponent,
+    Randomness,
     WallClock,
     walk,
 )
@@ -27,6 +28,7 @@ from airssys.nursery import (
     find_escapee,
     seat_maker,
 )
+from airssys.storage import MemoryStore
 
 if TYPE_CHECKING:
     from ._event_fanout import EventFanout
@@ -61,24 +63,28 @@ class Parts:
     """The place of the root supervisor, which nobody has started yet."""
 
 
-def wire(
+def wire(  # noqa: PLR0913 (a part's every need from outside)
     blueprint: Blueprint,
     components: Mapping[Artifact, LoadedComponent],
     events: EventFanout,
     *,
     wall_clock: WallClock,
+    randomness: Randomness,
     held_thread_after: float,
     on_escape: Callable[[BaseException], None],
 ) -> Parts:
     """Make the parts of one system; starts nothing."""
     registry = Registry()
-    broker = Broker(registry, events=events.emit, wall_clock=wall_clock)
+    broker = Broker(
+        registry, events=events.emit, wall_clock=wall_clock, randomness=randomness
+    )
     surroundings = Surroundings(
         broker=broker,
         registry=registry,
         events=events.emit,
         wall_clock=wall_clock,
         components=components,
+        store=MemoryStore(),
         held_thread_after=held_thread_after,
         on_escape=on_escape,
     )

@@ -13,8 +13,10 @@ from airssys.contracts import (
     DefinitionError,
     Intensity,
     Limits,
+    LogLevel,
     RestartType,
     check,
+    find_mistakes,
 )
 from airssys.dsl import actor, blueprint, component, supervisor
 
@@ -56,6 +58,15 @@ def test_a_blueprint_has_a_root_that_supervises_the_rest():
 def test_code_may_be_at_hand(code):
     artifact = component("a", code).artifact
     assert artifact.source in {b"\0asm", "(component)"}
+
+
+def test_the_level_of_a_log_is_a_word_or_a_level():
+    assert component("a", "a.wasm").log_level is LogLevel.TRACE
+    assert component("a", "a.wasm", log_level="warn").log_level is LogLevel.WARN
+    given = component("a", "a.wasm", log_level=LogLevel.INFO)
+    assert given.log_level is LogLevel.INFO
+    (mistake,) = find_mistakes(blueprint(component("a", "a.wasm", log_level="loud")))
+    assert mistake.path == "$.root.children[0].log_level"
 
 
 def test_all_mistakes_are_reported_at_once():

@@ -1,6 +1,7 @@
 """Telling and sending: gates, names, room, order; and messages given up."""
 
 import math
+import os
 
 import pytest
 import trio
@@ -54,6 +55,30 @@ def test_correlation_ids_never_come_twice(world, make_world):
         broker.fresh_correlation_id() for broker in (one, other) for _ in range(1000)
     }
     assert len(ids) == 2000
+
+
+def test_correlation_ids_are_made_of_the_randomness_that_was_given():
+    asked = []
+
+    def counting(size):
+        asked.append(size)
+        return bytes([len(asked)]) * size
+
+    broker = Broker(Registry(), events=print, wall_clock=int, randomness=counting)
+    ids = [broker.fresh_correlation_id() for _ in range(257)]
+    assert ids == ["01" * 16] * 256 + ["02" * 16]
+    assert asked == [16 * 256] * 2, "one call serves many ids"
+
+
+def test_too_little_randomness_is_refused():
+    broker = Broker(Registry(), events=print, wall_clock=int, randomness=lambda _: b"")
+    with pytest.raises(ValueError, match="0 bytes instead of 4096"):
+        broker.fresh_correlation_id()
+
+
+def test_by_default_the_randomness_is_the_kernels():
+    broker = Broker(Registry(), events=print, wall_clock=int)
+    assert broker._randomness is os.urandom
 
 
 def test_a_broker_without_gates_delivers(names):

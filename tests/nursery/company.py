@@ -10,6 +10,7 @@ from airssys.contracts import (
     ActorSpec,
     Artifact,
     Blueprint,
+    ChildEvent,
     ComponentConfig,
     ComponentId,
     ComponentSpec,
@@ -19,6 +20,7 @@ from airssys.contracts import (
 from airssys.system import open_system
 
 from .fake_guest import FakeLoader
+from .stage import assert_lives_are_over
 
 ARTIFACT = Artifact.from_text("(component)", "fake")
 
@@ -59,7 +61,10 @@ class Watch:
 async def running(*children, loader=None, stop_timeout=30.0, restarts=3, **options):
     """Open a small system; yields it, and a watch on its events."""
     plan = blueprint(*children, restarts=restarts, stop_timeout=stop_timeout)
-    async with open_system(
-        plan, open_loader=loader or FakeLoader(), **options
-    ) as system:
-        yield system, Watch(system.events(100_000))
+    opening = open_system(plan, open_loader=loader or FakeLoader(), **options)
+    from_the_start = Watch(opening._events.listen(100_000))
+    try:
+        async with opening as system:
+            yield system, Watch(system.events(100_000))
+    finally:
+        assert_lives_are_over(from_the_start.of(ChildEvent))

@@ -78,7 +78,7 @@ class FakeGuest:
 
     async def _call(self, phase: str, word: bytes, deadline: float) -> bytes | None:
         if self.spent is not None:
-            raise GuestSpent(str(self.spent))
+            raise GuestSpent.after(self.spent)
         self.calls.append(phase)
         try:
             with trio.CancelScope(deadline=deadline) as scope:

@@ -15,7 +15,9 @@ from airssys.contracts import (
     ChildStarted,
     ComponentId,
     Intensity,
+    LifeState,
     SupervisorSpec,
+    follow,
 )
 from airssys.nursery._child import Child
 from airssys.nursery._slots import SlotState
@@ -151,6 +153,12 @@ class Stage:
         await self.settle()
 
 
+def assert_lives_are_over(events):
+    """Whatever a test was about: its events tell of possible lives, all of them over."""
+    left = set(follow(events).values())
+    assert left <= {LifeState.ABSENT, LifeState.RESTARTING}
+
+
 def worker(name, **options):
     return ActorSpec(id=ComponentId("local", name), behaviour=print, **options)
 
@@ -179,6 +187,15 @@ async def acting(spec, habits=None, *, wait=True):
             with trio.CancelScope(shield=True):
                 await stage.root.stop(math.inf)
     assert stage.alive == []
+    assert_lives_are_over(stage.events)
 
 
-__all__ = ("Puppet", "SlotState", "Stage", "acting", "group", "worker")
+__all__ = (
+    "Puppet",
+    "SlotState",
+    "Stage",
+    "acting",
+    "assert_lives_are_over",
+    "group",
+    "worker",
+)

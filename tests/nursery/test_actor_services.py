@@ -1,4 +1,4 @@
-"""What is granted and what is not, held against the port itself."""
+"""What a component may do, held against the port itself, and what each call does."""
 
 import inspect
 
@@ -6,12 +6,17 @@ import pytest
 
 from airssys.contracts import (
     ComponentId,
+    ComponentInfo,
     HostServices,
+    Logged,
+    LogLevel,
     NotGranted,
     StorageRefused,
+    Timestamp,
 )
 from airssys.nursery import NOT_GRANTED, ActorServices
 
+ME = ComponentId.parse("me")
 ARGUMENTS = {
     "target": ComponentId.parse("x"),
     "targets": [],
@@ -27,7 +32,33 @@ ARGUMENTS = {
 
 
 class Surroundings:
+    """As much of them as the calls below need."""
+
     broker = None
+
+    def __init__(self):
+        self.lines, self.infos = [], {}
+        self.events = self.lines.append
+
+    def wall_clock(self):
+        return 1_700_000_000_000_000_005
+
+
+class Recorder:
+    """A keyspace that notes what it is asked, and answers with it."""
+
+    def __getattr__(self, name):
+        return lambda *arguments: (name, *arguments)
+
+
+@pytest.fixture
+def around():
+    return Surroundings()
+
+
+@pytest.fixture
+def services(around):
+    return ActorServices(ME, around, Recorder())
 
 
 def calls_of(port):
@@ -40,18 +71,57 @@ def test_every_host_call_is_there_and_no_more():
 
 
 @pytest.mark.parametrize("call", NOT_GRANTED)
-async def test_what_is_not_granted_says_so(call):
-    method = getattr(ActorServices(ComponentId.parse("me"), Surroundings()), call)
+async def test_what_is_not_granted_says_so(services, call):
+    method = getattr(services, call)
     arguments = [ARGUMENTS[name] for name in inspect.signature(method).parameters]
-    expected = StorageRefused if call.startswith("storage") else NotGranted
 
     async def call_it():
         result = method(*arguments)
         if inspect.isawaitable(result):
             await result
 
-    with pytest.raises(expected, match="not granted") as caught:
+    with pytest.raises(NotGranted, match="not granted") as caught:
         await call_it()
     assert call in str(caught.value)
-    if expected is StorageRefused:
-        assert caught.value.case == "io-error"
+
+
+def test_storage_is_the_keyspace_of_the_component(services, around):
+    assert services.storage_get("k") == ("get", "k")
+    assert services.storage_exists("k") == ("exists", "k")
+    assert services.storage_keys("p") == ("keys", "p")
+
+    class Refusing:
+        def set(self, key, value):
+            raise StorageRefused("quota-exceeded", f"{key} {value!r}")
+
+        def usage(self):
+            return [1, 2, 3]
+
+    refusing = ActorServices(ME, around, Refusing())
+    with pytest.raises(StorageRefused, match=r"k b'v'"):
+        refusing.storage_set("k", b"v")
+    assert refusing.storage_usage() == (1, 2, 3)
+
+
+def test_a_line_is_an_event_with_its_source_and_context(services, around):
+    services.log(LogLevel.WARN, "hot", [("degrees", "99")])
+    assert around.lines == [Logged(ME, LogLevel.WARN, "hot", (("degrees", "99"),))]
+
+
+@pytest.mark.parametrize("minimum", LogLevel)
+def test_a_line_below_the_level_costs_no_event(around, minimum):
+    services = ActorServices(ME, around, Recorder(), minimum)
+    for level in LogLevel:
+        services.log(level, "line", ())
+    levels = list(LogLevel)
+    assert [line.level for line in around.lines] == levels[levels.index(minimum) :]
+
+
+def test_the_clock_is_the_one_that_was_given(services):
+    assert services.current_time() == Timestamp(1_700_000_000, 5)
+
+
+def test_what_an_actor_told_of_itself_is_told(services, around):
+    assert services.component_info(ME) is None
+    around.infos[ME] = info = ComponentInfo(ME, "me", "1.0", "healthy")
+    assert services.component_info(ME) is info

@@ -156,7 +156,8 @@ async def test_a_circle_of_asks_is_refused():
 
     async with running(python("a", ask_other), python("b", ask_other)) as (system, _):
         answer = await system.ask("a", b"")
-        assert answer == (b"would wait for itself: local/b/0 -> local/a/0 -> local/b/0")
+        path = b"would wait for itself: local/b/0 -> local/a/0 -> local/b/0"
+        assert answer.startswith(path)
 
 
 async def test_a_handler_is_cut_off_at_the_deadline_and_the_actor_lives_on(

@@ -94,3 +94,23 @@ def test_what_a_component_logs_keeps_its_level_and_context(caplog, level, expect
     [record] = caplog.records
     assert (record.name, record.levelno) == ("airssys.guest", expected)
     assert record.getMessage() == "local/me/0: hello k=v"
+
+
+def test_a_component_cannot_forge_lines(caplog):
+    caplog.set_level(1, logger="airssys.guest")
+    forged = "done\nERROR root gives up\x1b[2K\u2028\ud800 ß"
+    log_event(Logged(ME, LogLevel.INFO, forged, (("k\r", "v\t"),)))
+    [record] = caplog.records
+    assert record.getMessage() == (
+        "local/me/0: done\\nERROR root gives up\\x1b[2K\\u2028\\ud800 ß k\\r=v\\t"
+    )
+
+
+def test_a_line_of_a_component_that_nobody_wants_is_not_made(caplog):
+    class Context:
+        def __iter__(self):
+            raise AssertionError("made")
+
+    caplog.set_level(logging.WARNING, logger="airssys.guest")
+    log_event(Logged(ME, LogLevel.INFO, "hello", Context()))
+    assert not caplog.records

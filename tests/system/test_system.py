@@ -96,3 +96,12 @@ def test_the_door_is_sorted_and_complete():
     names = [name for name in airssys.__all__ if name != "__version__"]
     assert [n for n in names if not hasattr(airssys, n)] == []
     assert len(set(names)) == len(names)
+
+
+async def test_correlation_ids_are_made_of_the_randomness_that_was_given():
+    async def tell_id(context, envelope):
+        return envelope.correlation_id.encode()
+
+    options = {"randomness": lambda size: b"\xab" * size}
+    async with running(python("who", tell_id), **options) as (system, _):
+        assert await system.ask("who", b"") == b"ab" * 16

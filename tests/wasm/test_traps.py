@@ -266,7 +266,7 @@ def test_the_cause_is_what_follows_the_backtrace():
     assert last_cause("error\n 0: x\n\nCaused by:\n    why\n") == "why"
     assert last_cause(" no backtrace ") == "no backtrace"
     assert str(GuestTrapped(TrapReason.OTHER, "health", "one\ntwo")) == (
-        "guest stopped in health: other (one)"
+        "guest stopped in health: other (one). Mend the guest"
     )
 
 

@@ -124,7 +124,9 @@ async def is_spent_because(guest: Instance, failure: GuestFailed | None = None) 
     for call in calls:
         with pytest.raises(GuestSpent) as refusal:
             await call()
-        assert str(why) in str(refusal.value)
+        assert refusal.value.reason is why.reason
+        # Told once, and not as an error within an error.
+        assert str(refusal.value).count("spent") == 1
     guest.close()
     guest.close()
     return guest.spent is why

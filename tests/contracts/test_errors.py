@@ -1,0 +1,241 @@
+"""Errors: whose fault, which fields, what to do; and that they survive travelling."""
+
+import copy
+import inspect
+import pickle
+import threading
+
+import pytest
+from hypothesis import given, strategies as st
+
+from airssys import contracts
+from airssys.contracts import (
+    AirssysError,
+    AskTimedOut,
+    CalleeFailed,
+    CapacityReached,
+    ComponentId,
+    ComponentRefused,
+    DefinitionError,
+    DeliveryFailed,
+    EngineMisused,
+    ExitKind,
+    ExitReason,
+    Fault,
+    GuestFailed,
+    GuestRejected,
+    GuestSpent,
+    GuestTrapped,
+    InternalError,
+    InvalidMessage,
+    MailboxFull,
+    MessagingError,
+    Mistake,
+    NoAnswer,
+    NotGranted,
+    Offence,
+    RequestWouldDeadlock,
+    StartFailed,
+    StorageRefused,
+    SystemGaveUp,
+    TargetNotFound,
+    TrapReason,
+)
+
+TEXT = st.text(max_size=20)
+NAMES = st.builds(
+    ComponentId,
+    st.sampled_from(["local", "team"]),
+    st.text("abc-", min_size=1, max_size=5),
+)
+NUMBERS = st.integers(0, 10**6)
+SECONDS = st.floats(0, 1e6)
+CASES = ["not-found", "already-exists", "quota-exceeded", "invalid-key", "io-error"]
+BASES = {AirssysError, GuestFailed, MessagingError}
+
+guests_errors = st.one_of(
+    st.builds(GuestTrapped, st.sampled_from(TrapReason), TEXT, TEXT),
+    st.builds(GuestRejected, TEXT, TEXT, st.none() | TEXT),
+    st.builds(GuestSpent, TEXT, st.none() | st.sampled_from(TrapReason)),
+)
+causes = st.none() | guests_errors | st.builds(ValueError, TEXT)
+reasons = st.builds(ExitReason, st.sampled_from(ExitKind), causes, TEXT)
+offences = st.builds(Offence, TEXT, st.just("local/a/0"), NUMBERS, SECONDS, TEXT)
+EXAMPLES = {
+    DefinitionError: st.builds(
+        DefinitionError, st.lists(st.builds(Mistake, TEXT, TEXT, TEXT), max_size=3)
+    ),
+    ComponentRefused: st.builds(ComponentRefused, TEXT, TEXT, st.just("Mend it")),
+    EngineMisused: st.builds(EngineMisused, TEXT),
+    CapacityReached: st.builds(CapacityReached, TEXT, st.just("Run fewer")),
+    InternalError: st.builds(InternalError, TEXT),
+    GuestTrapped: st.builds(GuestTrapped, st.sampled_from(TrapReason), TEXT, TEXT),
+    GuestRejected: st.builds(GuestRejected, TEXT, TEXT, st.none() | TEXT),
+    GuestSpent: st.builds(GuestSpent, TEXT, st.none() | st.sampled_from(TrapReason)),
+    DeliveryFailed: st.builds(DeliveryFailed, TEXT, st.none() | st.just("Wait")),
+    NotGranted: st.builds(NotGranted, TEXT),
+    InvalidMessage: st.builds(InvalidMessage, TEXT, st.none() | st.just("Mend it")),
+    MailboxFull: st.builds(MailboxFull, NAMES, NUMBERS),
+    TargetNotFound: st.builds(TargetNotFound, NAMES),
+    AskTimedOut: st.builds(AskTimedOut, NAMES, TEXT, SECONDS),
+    RequestWouldDeadlock: st.builds(RequestWouldDeadlock, st.lists(NAMES, max_size=3)),
+    CalleeFailed: st.builds(
+        CalleeFailed, NAMES, TEXT, st.sampled_from(NoAnswer), causes
+    ),
+    StorageRefused: st.builds(StorageRefused, st.sampled_from(CASES), st.none() | TEXT),
+    StartFailed: st.builds(StartFailed, TEXT, st.just("local/a/0"), reasons),
+    SystemGaveUp: st.builds(SystemGaveUp, st.lists(offences, max_size=3)),
+}
+anything = st.one_of(*EXAMPLES.values())
+
+
+class Stubborn(Exception):
+    """Can be neither pickled nor copied, like many errors that programs define."""
+
+    def __init__(self, *, needed):
+        super().__init__(needed)
+        self.lock = threading.Lock()
+
+
+def public_errors():
+    members = (getattr(contracts, name) for name in contracts.__all__)
+    classes = {m for m in members if inspect.isclass(m)}
+    return {c for c in classes if issubclass(c, BaseException)}
+
+
+def comparable(value):
+    """Fields as what can be compared: exceptions are equal only to themselves."""
+    if isinstance(value, ExitReason):
+        return (value.kind, comparable(value.error), value.detail)
+    if isinstance(value, BaseException):
+        return (type(value), str(value), comparable(vars(value)))
+    if isinstance(value, dict):
+        return {name: comparable(each) for name, each in value.items()}
+    return value
+
+
+def is_same(one, other):
+    return one is not other and comparable(one) == comparable(other)
+
+
+def test_every_public_error_is_tested_here():
+    assert public_errors() == set(EXAMPLES) | BASES
+    assert all(issubclass(error, AirssysError) for error in public_errors())
+
+
+@given(anything)
+def test_an_error_survives_pickle_and_copy(error):
+    error.add_note("seen at noon")
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        assert is_same(pickle.loads(pickle.dumps(error, protocol)), error)
+    assert is_same(copy.copy(error), error)
+    assert is_same(copy.deepcopy(error), error)
+
+
+@given(anything)
+def test_an_error_says_whose_fault_it_is_and_what_to_do(error):
+    assert isinstance(error.fault, Fault)
+    assert len(error.advice) > 3
+    assert error.advice in str(error)
+    assert vars(error), "fields carry the data"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [
+        (DefinitionError, Fault.DEFINITION),
+        (ComponentRefused, Fault.DEFINITION),
+        (GuestFailed, Fault.GUEST),
+        (GuestTrapped, Fault.GUEST),
+        (StorageRefused, Fault.GUEST),
+        (InvalidMessage, Fault.SENDER),
+        (MailboxFull, Fault.SENDER),
+        (TargetNotFound, Fault.SENDER),
+        (CalleeFailed, Fault.ACTOR),
+        (SystemGaveUp, Fault.ACTOR),
+        (CapacityReached, Fault.MACHINE),
+        (EngineMisused, Fault.PROGRAM),
+        (InternalError, Fault.OURS),
+    ],
+)
+def test_the_fault_belongs_to_the_class(kind, fault):
+    assert kind.fault is fault
+
+
+def test_somebody_is_at_fault_in_each_way():
+    assert {kind.fault for kind in EXAMPLES} == set(Fault)
+
+
+@pytest.mark.parametrize(
+    "carry",
+    [
+        lambda error: CalleeFailed(
+            ComponentId.parse("a"), "w", NoAnswer.CRASHED, error
+        ),
+        lambda error: StartFailed("root", "local/a/0", _crash(error)),
+        lambda error: StartFailed(
+            "r", "s", _crash(StartFailed("s", "t", _crash(error)))
+        ),
+    ],
+)
+def test_a_stubborn_cause_stays_behind_and_its_words_travel(carry):
+    error = carry(Stubborn(needed="boom"))
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again)) == (type(error), str(error))
+    assert vars(again).keys() == vars(error).keys()
+    # A copy in the same process need not lose it.
+    for copied in (copy.copy(error), copy.deepcopy(error)):
+        assert vars(copied) == vars(error)
+
+
+def _crash(error):
+    return ExitReason(ExitKind.CRASH, error, "boom")
+
+
+@given(st.integers(1, 200))
+def test_a_long_chain_of_causes_takes_no_time(length):
+    error = ValueError("the first")
+    for _ in range(length):
+        error = CalleeFailed(ComponentId.parse("a"), "w", NoAnswer.CRASHED, error)
+    again = pickle.loads(pickle.dumps(error))
+    for _ in range(length):
+        again = again.error
+    assert str(again) == "the first"
+
+
+def test_a_users_subclass_may_take_other_arguments():
+    again = pickle.loads(pickle.dumps(Special(colour="red")))
+    assert (again.colour, str(again)) == (
+        "red",
+        "a red problem. Mend the message; the same one will be refused again",
+    )
+
+
+class Special(InvalidMessage):
+    def __init__(self, *, colour):
+        self.colour = colour
+        super().__init__(f"a {colour} problem")
+
+
+def test_a_bad_message_is_a_bad_value_too():
+    assert issubclass(InvalidMessage, ValueError)
+
+
+def test_a_call_into_a_spent_instance_names_the_first_failure_once():
+    trapped = GuestTrapped(TrapReason.TIME_LIMIT, "handle-message", "too slow")
+    first = GuestSpent.after(trapped)
+    assert first.reason is TrapReason.TIME_LIMIT
+    assert str(first) == (
+        "this instance is spent: time limit in handle-message. Start a fresh instance"
+    )
+    assert is_same(GuestSpent.after(first), first)
+    assert GuestSpent.after(GuestSpent("it was closed")).reason is None
+    assert "odd" in str(GuestSpent.after(GuestFailed("odd")))
+
+
+def test_what_names_a_child_says_whether_it_is_an_actor():
+    reason = ExitReason(ExitKind.NORMAL)
+    actor = ComponentId.parse("a")
+    assert StartFailed("root", str(actor), reason).actor == actor
+    assert StartFailed("root", "workers", reason).actor is None
+    assert Offence("root", str(actor), 1, 1.0, "crash").actor == actor

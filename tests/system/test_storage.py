@@ -1,0 +1,99 @@
+"""Real guests keep things: across messages and restarts, apart from each other."""
+
+from contextlib import suppress
+
+import pytest
+import trio
+
+from airssys import (
+    CalleeFailed,
+    ChildExited,
+    Limits,
+    actor,
+    blueprint,
+    component,
+    open_system,
+)
+from airssys.contracts import Artifact
+from wasm_support import GUESTS
+
+CALLS = Artifact.at(GUESTS / "calls.wat")
+SLEEP_TOO_LONG = b"host-services.sleep-millis\n10000"
+
+
+def caller(name, **limits):
+    return component(name, CALLS, limits=Limits(**limits))
+
+
+def drained(stream):
+    events = []
+    with suppress(trio.WouldBlock):
+        while True:
+            events.append(stream.next_nowait())
+    return events
+
+
+@pytest.fixture
+def told():
+    """Ask a guest to call a host function; what came back, as text."""
+
+    async def tell(system, name, *lines):
+        return (await system.ask(name, "\n".join(lines).encode())).decode()
+
+    return tell
+
+
+async def test_a_guest_sets_gets_lists_and_deletes(told):
+    async with open_system(blueprint(caller("a"))) as system:
+        assert await told(system, "a", "storage.get", "colour") == "ok"
+        assert await told(system, "a", "storage.exists", "colour") == "ok:false"
+        assert await told(system, "a", "storage.set", "colour", "red") == "ok"
+        assert await told(system, "a", "storage.set", "shape", "round") == "ok"
+        assert await told(system, "a", "storage.get", "colour") == "ok:red"
+        assert await told(system, "a", "storage.exists", "colour") == "ok:true"
+        assert await told(system, "a", "storage.list-keys") == "ok:colour,shape"
+        assert await told(system, "a", "storage.list-keys", "s") == "ok:shape"
+        usage = f"ok:{6 + 3 + 5 + 5} {100 * 2**20} 2"
+        assert await told(system, "a", "storage.usage") == usage
+        assert await told(system, "a", "storage.delete", "colour") == "ok"
+        assert await told(system, "a", "storage.get", "colour") == "ok"
+
+
+async def test_refusals_are_told_by_their_case(told):
+    guest, other = caller("a", storage_bytes=10), caller("b", storage_keys=1)
+    async with open_system(blueprint(guest, other)) as system:
+        gone = "err:not-found:colour"
+        assert await told(system, "a", "storage.delete") == gone
+        bad = await told(system, "a", "storage.get", "k" * 513)
+        assert bad.startswith("err:invalid-key:")
+        full = "err:quota-exceeded"
+        assert await told(system, "a", "storage.set", "colour", "green") == full
+        assert await told(system, "a", "storage.set", "colour", "blue") == "ok"
+        assert await told(system, "a", "storage.set", "k", "") == full
+        assert await told(system, "a", "storage.usage") == "ok:10 10 1"
+        assert await told(system, "b", "storage.set", "colour", "green") == "ok"
+        assert await told(system, "b", "storage.set", "k", "") == full
+
+
+async def test_what_is_kept_outlives_a_restart_and_not_the_system(told):
+    plan = blueprint(caller("a", execution_time=0.05), caller("b"))
+    async with open_system(plan) as system:
+        events = system.events()
+        await told(system, "a", "storage.set", "colour", "red")
+        with pytest.raises(CalleeFailed, match="time limit"):
+            await system.ask("a", SLEEP_TOO_LONG)
+        assert await told(system, "a", "storage.get", "colour") == "ok:red"
+        ends = [e for e in drained(events) if isinstance(e, ChildExited)]
+        assert [end.restarting for end in ends] == [True]
+        assert await told(system, "b", "storage.get", "colour") == "ok"
+    async with open_system(plan) as system:
+        assert await told(system, "a", "storage.get", "colour") == "ok"
+
+
+async def test_a_python_actor_may_stand_beside(told):
+    async def relay(context, envelope):
+        return await context.ask("a", envelope.payload)
+
+    async with open_system(blueprint(caller("a"), actor("relay", relay))) as system:
+        await told(system, "relay", "storage.set", "colour", "red")
+        assert await told(system, "relay", "storage.list-keys") == "ok:colour"
