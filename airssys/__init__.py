@@ -37,6 +37,7 @@ from .contracts import (
     MailboxFull,
     MessageFailed,
     MessagingError,
+    Mistake,
     RequestWouldDeadlock,
     RestartType,
     StartFailed,
@@ -47,7 +48,7 @@ from .contracts import (
     TargetNotFound,
     TrapReason,
 )
-from .dsl import actor, blueprint, component, supervisor
+from .dsl import actor, blueprint, component, supervisor, topology
 from .nursery import ActorContext, TreeNode, render
 from .system import (
     EXIT_GAVE_UP,
@@ -105,6 +106,7 @@ __all__: tuple[str, ...] = (
     "MailboxFull",
     "MessageFailed",
     "MessagingError",
+    "Mistake",
     "RequestWouldDeadlock",
     "RestartType",
     "StartFailed",
@@ -124,4 +126,5 @@ __all__: tuple[str, ...] = (
     "render",
     "run",
     "supervisor",
+    "topology",
 )

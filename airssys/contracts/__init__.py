@@ -4,6 +4,7 @@ from ._artifact import Artifact
 from ._blueprint import (
     DEFAULT_MAILBOX,
     DEFAULT_STOP_TIMEOUT,
+    MAX_DEPTH,
     ActorSpec,
     Blueprint,
     ChildSpec,
@@ -65,6 +66,7 @@ from ._guest import (
 from ._identity import ComponentId
 from ._limits import KIB, MIB, EngineSettings, Limits
 from ._message import Envelope, ReplySlot
+from ._origin import Origin
 from ._ports import (
     ComponentLoader,
     EventSink,
@@ -84,8 +86,10 @@ from ._restart import (
     RestartType,
     Strategy,
 )
+from ._topology import BLUEPRINT_METHOD, as_blueprint
 
 __all__ = (
+    "BLUEPRINT_METHOD",
     "BRUTAL_KILL",
     "DEFAULT_MAILBOX",
     "DEFAULT_PERIOD",
@@ -94,6 +98,7 @@ __all__ = (
     "DEFAULT_START_TIMEOUT",
     "DEFAULT_STOP_TIMEOUT",
     "KIB",
+    "MAX_DEPTH",
     "MIB",
     "ActorSpec",
     "AirssysError",
@@ -145,6 +150,7 @@ __all__ = (
     "Mistake",
     "NotGranted",
     "Offence",
+    "Origin",
     "ReplySlot",
     "RequestWouldDeadlock",
     "RestartType",
@@ -159,6 +165,7 @@ __all__ = (
     "Timestamp",
     "TrapReason",
     "WallClock",
+    "as_blueprint",
     "check",
     "child_name",
     "find_mistakes",

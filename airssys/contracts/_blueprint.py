@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias, final
 
 import attrs
 
 from ._artifact import Artifact
+from ._config_mistakes import config_mistakes, settings_mistakes
 from ._errors import DefinitionError, Mistake
 from ._guest import ComponentConfig
 from ._identity import ComponentId, segment_problem
 from ._limits import EngineSettings, Limits
+from ._origin import Origin, bare, placed
 from ._restart import (
     DEFAULT_SHUTDOWN,
     DEFAULT_START_TIMEOUT,
@@ -24,6 +27,9 @@ from ._restart import (
 
 DEFAULT_MAILBOX: Final = 1000
 DEFAULT_STOP_TIMEOUT: Final = 30.0
+
+MAX_DEPTH: Final = 100
+"""Supervisors inside each other, the root included."""
 
 Shutdown: TypeAlias = float | BrutalKill
 """Seconds to stop in before being cancelled, `math.inf` or `BRUTAL_KILL`."""
@@ -44,6 +50,8 @@ class ComponentSpec:
     """Seconds for instantiation and `initialize`; loading does not count."""
     mailbox: int = DEFAULT_MAILBOX
     """Messages that may queue."""
+    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
+    """Where it was declared."""
 
     @property
     def limits(self) -> Limits:
@@ -66,6 +74,7 @@ class ActorSpec:
     shutdown: Shutdown = DEFAULT_SHUTDOWN
     start_timeout: float = DEFAULT_START_TIMEOUT
     mailbox: int = DEFAULT_MAILBOX
+    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
 
 @final
@@ -81,6 +90,7 @@ class SupervisorSpec:
     shutdown: Shutdown = math.inf
     start_timeout: float = math.inf
     """Infinite by default: its children have start times of their own."""
+    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
 
 ChildSpec: TypeAlias = ComponentSpec | ActorSpec | SupervisorSpec
@@ -95,6 +105,7 @@ class Blueprint:
     engine: EngineSettings = EngineSettings()
     stop_timeout: float = DEFAULT_STOP_TIMEOUT
     """Seconds for the whole tree to stop in; then everything is cancelled."""
+    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
 
 def child_name(spec: ChildSpec) -> str:
@@ -104,29 +115,51 @@ def child_name(spec: ChildSpec) -> str:
 
 def walk(root: ChildSpec, path: str = "$.root") -> Iterator[tuple[str, ChildSpec]]:
     """Visit a tree from the top, each spec with its path."""
-    yield path, root
-    if isinstance(root, SupervisorSpec):
-        for index, child in enumerate(root.children):
-            yield from walk(child, f"{path}.children[{index}]")
+    ahead = [(path, root)]
+    while ahead:
+        path, spec = ahead.pop()
+        yield path, spec
+        if isinstance(spec, SupervisorSpec):
+            children = enumerate(spec.children)
+            ahead += reversed([(f"{path}.children[{n}]", c) for n, c in children])
 
 
 def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
     """Look at a whole blueprint; an empty list means that it can be run."""
-    mistakes: list[Mistake] = []
-    if not _is_time(blueprint.stop_timeout, allow_infinity=True):
-        mistakes.append(_bad_time("$", "stop_timeout", blueprint.stop_timeout))
+    mistakes = list(placed(_mistakes_on_top(blueprint), blueprint.origin, "$"))
     if not _is(blueprint.root, SupervisorSpec):
-        kind = type(blueprint.root).__name__
-        return [*mistakes, Mistake("$.root", f"{kind} is no supervisor", "wrap it")]
+        return mistakes
+    origins: dict[str, Origin | None] = {"$": bare(blueprint.origin)}
     seen: dict[ComponentId, str] = {}
+    told: set[object] = set()
     for path, spec in walk(blueprint.root):
-        mistakes.extend(_mistakes_of(spec, path))
-        if isinstance(spec, (ComponentSpec, ActorSpec)):
+        above = origins[path.rpartition(".")[0]]
+        own = getattr(spec, "origin", None)
+        origin = own if isinstance(own, Origin) else above
+        origins[path] = bare(origin)
+        found = [*_mistakes_of(spec, path)]
+        if isinstance(spec, (ComponentSpec, ActorSpec)) and _is(spec.id, ComponentId):
             if spec.id in seen:
                 text = f"the name {spec.id} is taken by {seen[spec.id]}"
-                mistakes.append(Mistake(f"{path}.id", text, "names are unique"))
-            seen.setdefault(spec.id, path)
+                found.append(Mistake(f"{path}.id", text, "names are unique"))
+            place = "" if origin is None else f", {origin.file}:{origin.line}"
+            seen.setdefault(spec.id, path + place)
+        for mistake in placed(found, origin, path):
+            # Many children may be made at one place, which is then told of once.
+            at = (mistake.file, mistake.line, mistake.path.removeprefix(path))
+            if origin is None or (*at, mistake.found) not in told:
+                told.add((*at, mistake.found))
+                mistakes.append(mistake)
     return mistakes
+
+
+def _mistakes_on_top(blueprint: Blueprint) -> Iterator[Mistake]:
+    if not _is_time(blueprint.stop_timeout, allow_infinity=True):
+        yield _bad_time("$", "stop_timeout", blueprint.stop_timeout)
+    yield from settings_mistakes(EngineSettings, blueprint.engine, "$.engine")
+    if not _is(blueprint.root, SupervisorSpec):
+        kind = type(blueprint.root).__name__
+        yield Mistake("$.root", f"{kind} is no supervisor", "wrap it")
 
 
 def check(blueprint: Blueprint) -> None:
@@ -150,8 +183,9 @@ def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
         case ComponentSpec() | ActorSpec():
             yield from _actor_mistakes(spec, path)
     if not _is(spec.restart, RestartType):
-        hint = "use a RestartType"
-        yield Mistake(f"{path}.restart", f"{spec.restart!r:.80} is no type", hint)
+        hint = "permanent, transient or temporary"
+        text = f"{spec.restart!r:.80} is no restart type"
+        yield Mistake(f"{path}.restart", text, hint)
     is_kill = isinstance(spec.shutdown, BrutalKill)
     if not is_kill and not _is_time(
         spec.shutdown, allow_infinity=True, allow_zero=True
@@ -162,6 +196,9 @@ def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
 
 
 def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
+    if path.count(".children[") == MAX_DEPTH:
+        text = f"more than {MAX_DEPTH} supervisors inside each other"
+        yield Mistake(path, text, "put some side by side")
     if problem := segment_problem(spec.name):
         yield Mistake(f"{path}.name", f"{spec.name!r:.80} {problem}")
     if not _is(spec.strategy, Strategy):
@@ -172,15 +209,16 @@ def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
         yield Mistake(f"{path}.intensity.restarts", f"{restarts!r:.80}", hint)
     if not _is_time(period, allow_infinity=False):
         yield _bad_time(f"{path}.intensity", "period", period)
-    names = [child_name(c) for c in spec.children if isinstance(c, SupervisorSpec)]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield Mistake(f"{path}.children", f"two supervisors are called {name!r}")
+    names = Counter(c.name for c in spec.children if isinstance(c, SupervisorSpec))
+    for name in sorted(str(name) for name, often in names.items() if often > 1):
+        text = f"two supervisors are called {name!r}"
+        yield Mistake(f"{path}.children", text, "names are unique among siblings")
 
 
 def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mistake]:
     if not _is(spec.id, ComponentId):
-        hint = "write ComponentId.parse('name')"
-        yield Mistake(f"{path}.id", f"{spec.id!r:.80} is no ComponentId", hint)
+        hint = "write 'name' or 'namespace/name/instance'"
+        yield Mistake(f"{path}.id", f"{spec.id!r:.80} is no name", hint)
     mailbox = spec.mailbox
     if not _is_count(mailbox, at_least=1):
         hint = "a whole number, 1 or more"
@@ -191,6 +229,8 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
     if isinstance(spec, ComponentSpec) and not _is(spec.artifact, Artifact):
         hint = "write Artifact.at(path)"
         yield Mistake(f"{path}.artifact", f"{spec.artifact!r:.80} is no artifact", hint)
+    if isinstance(spec, ComponentSpec):
+        yield from config_mistakes(spec.config, f"{path}.config")
 
 
 def _is(value: object, kind: type | tuple[type, ...]) -> bool:

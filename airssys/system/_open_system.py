@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import Blueprint, WallClock, check
+from airssys.contracts import Blueprint, WallClock, as_blueprint, check
 from airssys.nursery import HELD_THREAD_AFTER
 
 from ._event_fanout import EventFanout
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def open_system(
-    blueprint: Blueprint,
+    blueprint: Blueprint | type[object],
     *,
     open_loader: LoaderOpener = open_wasm_loader,
     wall_clock: WallClock = time.time_ns,
@@ -55,7 +55,7 @@ def open_system(
     then does the block's own exception or cancellation go on, unchanged.
 
     Args:
-        blueprint: what to run.
+        blueprint: what to run, or a topology: a class that makes one.
         open_loader: what opens the engine for components.
         wall_clock: nanoseconds since 1970, for messages and guests.
         held_thread_after: seconds that a Python handler may hold the Trio thread
@@ -67,8 +67,9 @@ def open_system(
         StartFailed: an actor did not become ready.
         SystemGaveUp: the root supervisor ran out of restarts; the block was cancelled.
     """
-    check(blueprint)
-    return Opening(blueprint, open_loader, wall_clock, held_thread_after)
+    whole = as_blueprint(blueprint)
+    check(whole)
+    return Opening(whole, open_loader, wall_clock, held_thread_after)
 
 
 @final

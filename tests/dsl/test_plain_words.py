@@ -30,7 +30,7 @@ def test_what_is_convenient_to_write_becomes_specs():
     )
     assert isinstance(spec, ComponentSpec)
     assert spec.id == ComponentId("local", "counter", "0")
-    assert spec.artifact == Artifact.at(Path("counter.wasm"))
+    assert spec.artifact == Artifact.at(Path(__file__).with_name("counter.wasm"))
     assert (spec.config.data, spec.config.env) == (b"from 1", (("A", "b"),))
     assert spec.limits == limits
 
