@@ -88,6 +88,8 @@ class _Collector:
         """The classes whose bodies are being collected, the topology first."""
         self._seats: dict[type[object], str] = {}
         """For each supervisor: the attributes that lead to it."""
+        self._components: set[type[object]] = set()
+        """The classes of components whose bodies were looked at."""
         self._sources = Sources()
 
     def collect(
@@ -164,7 +166,8 @@ class _Collector:
             for name in names:
                 yield read_actor(name, value, (), options, origin)
             return
-        if inspect.isclass(value):
+        if inspect.isclass(value) and value not in self._components:
+            self._components.add(value)
             for attribute in _attributes(value):
                 text = f"{value.__qualname__}.{attribute} is not read by anybody"
                 hint = "what a component is given stands in @component(...)"
@@ -190,7 +193,7 @@ class _Collector:
             return
         if body in self._seats:
             text = f"{shown} is a child already, as {self._seats[body][1:]}"
-            yield Mistake(path, text, "declare a class that inherits from it")
+            yield Mistake(path, text, "declare another one")
             return
         origin = declaration.origin
         children, mistakes = self.collect(body, origin, seat)

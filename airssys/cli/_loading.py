@@ -1,0 +1,26 @@
+"""The option that commands which load components have."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from airssys.system import LoaderOpener
+
+cache_option: Final = click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIRECTORY",
+    help="Keep compiled components there; it must be yours alone.",
+)
+
+
+def loader_opener(cache: Path | None) -> LoaderOpener:
+    """Open the engine, with a directory of compiled components if there is one."""
+    from airssys.wasm import open_runtime  # noqa: PLC0415  # only if something is loaded
+
+    return functools.partial(open_runtime, cache_directory=cache)
