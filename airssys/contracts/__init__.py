@@ -66,7 +66,7 @@ from ._guest import (
 from ._identity import ComponentId
 from ._limits import KIB, MIB, EngineSettings, Limits
 from ._message import Envelope, ReplySlot
-from ._origin import Origin
+from ._origin import Origin, placed
 from ._ports import (
     ComponentLoader,
     EventSink,
@@ -169,5 +169,6 @@ __all__ = (
     "check",
     "child_name",
     "find_mistakes",
+    "placed",
     "walk",
 )

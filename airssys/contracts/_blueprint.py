@@ -114,14 +114,21 @@ def child_name(spec: ChildSpec) -> str:
 
 
 def walk(root: ChildSpec, path: str = "$.root") -> Iterator[tuple[str, ChildSpec]]:
-    """Visit a tree from the top, each spec with its path."""
-    ahead = [(path, root)]
+    """Visit a tree from the top, each spec with its path.
+
+    What stands below `MAX_DEPTH` supervisors cannot be run and is not visited.
+    """
+    ahead = [(path, root, 0)]
     while ahead:
-        path, spec = ahead.pop()
+        path, spec, depth = ahead.pop()
         yield path, spec
-        if isinstance(spec, SupervisorSpec):
-            children = enumerate(spec.children)
-            ahead += reversed([(f"{path}.children[{n}]", c) for n, c in children])
+        if isinstance(spec, SupervisorSpec) and depth < MAX_DEPTH:
+            ahead += reversed(
+                [
+                    (f"{path}.children[{n}]", child, depth + 1)
+                    for n, child in enumerate(spec.children)
+                ]
+            )
 
 
 def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
@@ -206,7 +213,8 @@ def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
     restarts, period = spec.intensity.restarts, spec.intensity.period
     if not _is_count(restarts, at_least=0):
         hint = "a whole number, 0 or more"
-        yield Mistake(f"{path}.intensity.restarts", f"{restarts!r:.80}", hint)
+        text = f"{restarts!r:.80} is no number of restarts"
+        yield Mistake(f"{path}.intensity.restarts", text, hint)
     if not _is_time(period, allow_infinity=False):
         yield _bad_time(f"{path}.intensity", "period", period)
     names = Counter(c.name for c in spec.children if isinstance(c, SupervisorSpec))
@@ -225,7 +233,8 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
         yield Mistake(f"{path}.mailbox", f"{mailbox!r:.80} is no capacity", hint)
     if isinstance(spec, ActorSpec) and not _is_callable(spec.behaviour):
         hint = "an async function or a class"
-        yield Mistake(f"{path}.behaviour", f"{spec.behaviour!r:.80}", hint)
+        text = f"{spec.behaviour!r:.80} is no behaviour"
+        yield Mistake(f"{path}.behaviour", text, hint)
     if isinstance(spec, ComponentSpec) and not _is(spec.artifact, Artifact):
         hint = "write Artifact.at(path)"
         yield Mistake(f"{path}.artifact", f"{spec.artifact!r:.80} is no artifact", hint)

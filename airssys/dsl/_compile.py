@@ -11,7 +11,7 @@ of it and noted in the origin of its supervisor, so that `find_mistakes` has it 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias, final
 
@@ -145,7 +145,7 @@ class _Collector:
             return
         names = _names(declaration, name)
         if not names:
-            hint = "give it an attribute of its own, or names=..."
+            hint = "give it an attribute of its own, or some names=..."
             yield Mistake(path, f"{_shown(value)} has no name here", hint)
         elif declaration.kind is Kind.SUPERVISOR and inspect.isclass(value):
             yield from self._supervisor(names[0], value, declaration, path, seat)
@@ -255,6 +255,8 @@ def _no_child(value: object, path: str) -> Mistake:
         hint = f"write {kind.__qualname__} without brackets"
         return Mistake(path, f"an instance of {kind.__qualname__} is no child", hint)
     hint = "a name that begins with '_' may hold anything"
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        hint = "several children are a list or a tuple"
     return Mistake(path, f"{value!r:.80} is no child", hint)
 
 

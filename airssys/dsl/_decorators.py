@@ -27,8 +27,6 @@ from typing import (
     overload,
 )
 
-import attrs
-
 from airssys.contracts import (
     BLUEPRINT_METHOD,
     ActorSpec,
@@ -55,6 +53,7 @@ from ._reading import (
     read_blueprint,
     read_component,
     read_supervisor,
+    take_over,
 )
 from ._vocabulary import (
     ActorOptions,
@@ -143,7 +142,7 @@ def component(
             declared = declaration_of(code)
             if declared is not None and declared.kind is Kind.COMPONENT:
                 code = read_artifact(declared.code, declared.origin)
-                options, origin = _like(declared, options, origin)
+                options, origin = take_over(declared, options, origin)
             return read_component(name, code, options, origin)
         case _:
             raise TypeError(
@@ -200,7 +199,7 @@ def actor(*given: object, **options: object) -> object:
         case (name, behaviour, *arguments):
             declared = declaration_of(behaviour)
             if declared is not None and declared.kind is Kind.ACTOR:
-                options, origin = _like(declared, options, origin)
+                options, origin = take_over(declared, options, origin)
             return read_actor(name, behaviour, tuple(arguments), options, origin)
         case _:
             raise TypeError(
@@ -301,15 +300,6 @@ def _decorator(kind: Kind, options: Options, origin: Origin) -> Callable[[Any], 
         return target
 
     return decorate
-
-
-def _like(
-    declared: Declaration, options: Options, origin: Origin
-) -> tuple[dict[str, object], Origin]:
-    """Take over a declaration, but for its names and for what is given again."""
-    taken = {word: value for word, value in declared.options.items() if word != "names"}
-    origin = attrs.evolve(origin, mistakes=declared.origin.mistakes)
-    return {**taken, **options}, origin
 
 
 def _is_code(value: object) -> bool:

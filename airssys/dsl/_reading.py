@@ -29,8 +29,10 @@ from airssys.contracts import (
     Origin,
     RestartType,
     SupervisorSpec,
+    placed,
 )
 
+from ._declarations import Declaration, Kind
 from ._vocabulary import (
     ActorOptions,
     ComponentOptions,
@@ -119,6 +121,22 @@ def read_blueprint(
     )
     engine = _settings(EngineSettings, said.pop("engine", None))
     return Blueprint(root=root, engine=engine, origin=origin, **cast("Any", said))
+
+
+def take_over(
+    declared: Declaration, options: Options, origin: Origin
+) -> tuple[dict[str, object], Origin]:
+    """Take over a declaration, but for its names and for the options given again.
+
+    What is wrong with its own options stays a mistake of the place where it stands.
+    """
+    is_actor = declared.kind is Kind.ACTOR
+    said = {word: value for word, value in declared.options.items() if word != "names"}
+    said, there = _known(
+        said, ActorOptions if is_actor else ComponentOptions, declared.origin
+    )
+    mistakes = tuple(placed((), there, ""))
+    return {**said, **options}, attrs.evolve(origin, mistakes=mistakes)
 
 
 def _known(
@@ -211,7 +229,9 @@ def _behaviour_mistakes(
             hint = "the arguments follow the class: actor(name, class, ...)"
             yield Mistake(".arguments", f"{name} cannot be made: {problem}", hint)
         handle = getattr(behaviour, "handle", None)
-        given = (None,) * (2 if inspect.ismethod(handle) else 3)
+        as_written = inspect.getattr_static(behaviour, "handle", None)
+        is_bound = isinstance(as_written, (staticmethod, classmethod))
+        given = (None,) * (2 if is_bound else 3)
         if handle is None and getattr(behaviour, "__getattr__", None) is not None:
             return
     if not callable(handle):
