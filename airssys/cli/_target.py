@@ -129,10 +129,9 @@ def _import_module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
-        hint = f"; for the file write {name}.py" if name[-3:] == ".py" else ""
         raise _NotFound(
             f"there is no module {error.name}, neither here in {Path.cwd()} nor "
-            f"where Python looks{hint}"
+            "where Python looks"
         ) from error
 
 
