@@ -4,7 +4,6 @@ from ._artifact import Artifact
 from ._blueprint import (
     DEFAULT_MAILBOX,
     DEFAULT_STOP_TIMEOUT,
-    MAX_DEPTH,
     ActorSpec,
     Blueprint,
     ChildSpec,
@@ -66,7 +65,7 @@ from ._guest import (
 from ._identity import ComponentId
 from ._limits import KIB, MIB, EngineSettings, Limits
 from ._message import Envelope, ReplySlot
-from ._origin import Origin, placed
+from ._origin import Origin
 from ._ports import (
     ComponentLoader,
     EventSink,
@@ -98,7 +97,6 @@ __all__ = (
     "DEFAULT_START_TIMEOUT",
     "DEFAULT_STOP_TIMEOUT",
     "KIB",
-    "MAX_DEPTH",
     "MIB",
     "ActorSpec",
     "AirssysError",
@@ -169,6 +167,5 @@ __all__ = (
     "check",
     "child_name",
     "find_mistakes",
-    "placed",
     "walk",
 )

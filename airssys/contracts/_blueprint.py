@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias, final
 
 import attrs
 
 from ._artifact import Artifact
-from ._config_mistakes import config_mistakes, settings_mistakes
 from ._errors import DefinitionError, Mistake
 from ._guest import ComponentConfig
 from ._identity import ComponentId, segment_problem
 from ._limits import EngineSettings, Limits
-from ._origin import Origin, bare, placed
+from ._origin import Origin, place_mistakes
 from ._restart import (
     DEFAULT_SHUTDOWN,
     DEFAULT_START_TIMEOUT,
@@ -27,9 +25,6 @@ from ._restart import (
 
 DEFAULT_MAILBOX: Final = 1000
 DEFAULT_STOP_TIMEOUT: Final = 30.0
-
-MAX_DEPTH: Final = 100
-"""Supervisors inside each other, the root included."""
 
 Shutdown: TypeAlias = float | BrutalKill
 """Seconds to stop in before being cancelled, `math.inf` or `BRUTAL_KILL`."""
@@ -114,59 +109,35 @@ def child_name(spec: ChildSpec) -> str:
 
 
 def walk(root: ChildSpec, path: str = "$.root") -> Iterator[tuple[str, ChildSpec]]:
-    """Visit a tree from the top, each spec with its path.
-
-    What stands below `MAX_DEPTH` supervisors cannot be run and is not visited.
-    """
-    ahead = [(path, root, 0)]
-    while ahead:
-        path, spec, depth = ahead.pop()
-        yield path, spec
-        if isinstance(spec, SupervisorSpec) and depth < MAX_DEPTH:
-            ahead += reversed(
-                [
-                    (f"{path}.children[{n}]", child, depth + 1)
-                    for n, child in enumerate(spec.children)
-                ]
-            )
+    """Visit a tree from the top, each spec with its path."""
+    yield path, root
+    if isinstance(root, SupervisorSpec):
+        for index, child in enumerate(root.children):
+            yield from walk(child, f"{path}.children[{index}]")
 
 
 def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
     """Look at a whole blueprint; an empty list means that it can be run."""
-    mistakes = list(placed(_mistakes_on_top(blueprint), blueprint.origin, "$"))
+    places = [("$", blueprint), *walk(blueprint.root)]
+    return place_mistakes(_find_mistakes(blueprint), places)
+
+
+def _find_mistakes(blueprint: Blueprint) -> list[Mistake]:
+    mistakes: list[Mistake] = []
+    if not _is_time(blueprint.stop_timeout, allow_infinity=True):
+        mistakes.append(_bad_time("$", "stop_timeout", blueprint.stop_timeout))
     if not _is(blueprint.root, SupervisorSpec):
-        return mistakes
-    origins: dict[str, Origin | None] = {"$": bare(blueprint.origin)}
+        kind = type(blueprint.root).__name__
+        return [*mistakes, Mistake("$.root", f"{kind} is no supervisor", "wrap it")]
     seen: dict[ComponentId, str] = {}
-    told: set[object] = set()
     for path, spec in walk(blueprint.root):
-        above = origins[path.rpartition(".")[0]]
-        own = getattr(spec, "origin", None)
-        origin = own if isinstance(own, Origin) else above
-        origins[path] = bare(origin)
-        found = [*_mistakes_of(spec, path)]
+        mistakes.extend(_mistakes_of(spec, path))
         if isinstance(spec, (ComponentSpec, ActorSpec)) and _is(spec.id, ComponentId):
             if spec.id in seen:
                 text = f"the name {spec.id} is taken by {seen[spec.id]}"
-                found.append(Mistake(f"{path}.id", text, "names are unique"))
-            place = "" if origin is None else f", {origin.file}:{origin.line}"
-            seen.setdefault(spec.id, path + place)
-        for mistake in placed(found, origin, path):
-            # Many children may be made at one place, which is then told of once.
-            at = (mistake.file, mistake.line, mistake.path.removeprefix(path))
-            if origin is None or (*at, mistake.found) not in told:
-                told.add((*at, mistake.found))
-                mistakes.append(mistake)
+                mistakes.append(Mistake(f"{path}.id", text, "names are unique"))
+            seen.setdefault(spec.id, path)
     return mistakes
-
-
-def _mistakes_on_top(blueprint: Blueprint) -> Iterator[Mistake]:
-    if not _is_time(blueprint.stop_timeout, allow_infinity=True):
-        yield _bad_time("$", "stop_timeout", blueprint.stop_timeout)
-    yield from settings_mistakes(EngineSettings, blueprint.engine, "$.engine")
-    if not _is(blueprint.root, SupervisorSpec):
-        kind = type(blueprint.root).__name__
-        yield Mistake("$.root", f"{kind} is no supervisor", "wrap it")
 
 
 def check(blueprint: Blueprint) -> None:
@@ -190,9 +161,8 @@ def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
         case ComponentSpec() | ActorSpec():
             yield from _actor_mistakes(spec, path)
     if not _is(spec.restart, RestartType):
-        hint = "permanent, transient or temporary"
-        text = f"{spec.restart!r:.80} is no restart type"
-        yield Mistake(f"{path}.restart", text, hint)
+        hint = "use a RestartType"
+        yield Mistake(f"{path}.restart", f"{spec.restart!r:.80} is no type", hint)
     is_kill = isinstance(spec.shutdown, BrutalKill)
     if not is_kill and not _is_time(
         spec.shutdown, allow_infinity=True, allow_zero=True
@@ -203,9 +173,6 @@ def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
 
 
 def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
-    if path.count(".children[") == MAX_DEPTH:
-        text = f"more than {MAX_DEPTH} supervisors inside each other"
-        yield Mistake(path, text, "put some side by side")
     if problem := segment_problem(spec.name):
         yield Mistake(f"{path}.name", f"{spec.name!r:.80} {problem}")
     if not _is(spec.strategy, Strategy):
@@ -213,33 +180,28 @@ def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
     restarts, period = spec.intensity.restarts, spec.intensity.period
     if not _is_count(restarts, at_least=0):
         hint = "a whole number, 0 or more"
-        text = f"{restarts!r:.80} is no number of restarts"
-        yield Mistake(f"{path}.intensity.restarts", text, hint)
+        yield Mistake(f"{path}.intensity.restarts", f"{restarts!r:.80}", hint)
     if not _is_time(period, allow_infinity=False):
         yield _bad_time(f"{path}.intensity", "period", period)
-    names = Counter(c.name for c in spec.children if isinstance(c, SupervisorSpec))
-    for name in sorted(str(name) for name, often in names.items() if often > 1):
-        text = f"two supervisors are called {name!r}"
-        yield Mistake(f"{path}.children", text, "names are unique among siblings")
+    names = [child_name(c) for c in spec.children if isinstance(c, SupervisorSpec)]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Mistake(f"{path}.children", f"two supervisors are called {name!r}")
 
 
 def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mistake]:
     if not _is(spec.id, ComponentId):
-        hint = "write 'name' or 'namespace/name/instance'"
-        yield Mistake(f"{path}.id", f"{spec.id!r:.80} is no name", hint)
+        hint = "write ComponentId.parse('name')"
+        yield Mistake(f"{path}.id", f"{spec.id!r:.80} is no ComponentId", hint)
     mailbox = spec.mailbox
     if not _is_count(mailbox, at_least=1):
         hint = "a whole number, 1 or more"
         yield Mistake(f"{path}.mailbox", f"{mailbox!r:.80} is no capacity", hint)
     if isinstance(spec, ActorSpec) and not _is_callable(spec.behaviour):
         hint = "an async function or a class"
-        text = f"{spec.behaviour!r:.80} is no behaviour"
-        yield Mistake(f"{path}.behaviour", text, hint)
+        yield Mistake(f"{path}.behaviour", f"{spec.behaviour!r:.80}", hint)
     if isinstance(spec, ComponentSpec) and not _is(spec.artifact, Artifact):
         hint = "write Artifact.at(path)"
         yield Mistake(f"{path}.artifact", f"{spec.artifact!r:.80} is no artifact", hint)
-    if isinstance(spec, ComponentSpec):
-        yield from config_mistakes(spec.config, f"{path}.config")
 
 
 def _is(value: object, kind: type | tuple[type, ...]) -> bool:

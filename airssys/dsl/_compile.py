@@ -13,20 +13,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias, final
+from typing import Final, TypeAlias, final, get_args
 
 import attrs
 
 from airssys.contracts import (
-    MAX_DEPTH,
-    ActorSpec,
     Blueprint,
     ChildSpec,
     ComponentId,
     ComponentSpec,
     Mistake,
     Origin,
-    SupervisorSpec,
     walk,
 )
 
@@ -34,6 +31,10 @@ from ._declarations import ComponentDeclaration, Declaration, Kind, declaration_
 from ._reading import read_actor, read_blueprint, read_component, read_supervisor
 from ._sources import Sources
 
+MAX_DEPTH: Final = 100
+"""Classes inside each other, the topology included."""
+
+_SPECS: Final = get_args(ChildSpec)
 _Found: TypeAlias = ChildSpec | Mistake
 
 
@@ -102,8 +103,6 @@ class _Collector:
             origin: where it was declared.
             seat: the attributes that lead to it, each with a dot before it.
         """
-        if len(self._above) >= MAX_DEPTH:  # which is for `find_mistakes` to say
-            return (), ()
         self._seats[body] = seat
         self._above.append(body)
         children: list[ChildSpec] = []
@@ -133,7 +132,7 @@ class _Collector:
     def _child(
         self, name: str | None, value: object, path: str, seat: str
     ) -> Iterator[_Found]:
-        if isinstance(value, (ComponentSpec, ActorSpec, SupervisorSpec)):
+        if isinstance(value, _SPECS):
             yield value
             return
         declaration = declaration_of(value)
@@ -194,6 +193,10 @@ class _Collector:
         if body in self._seats:
             text = f"{shown} is a child already, as {self._seats[body][1:]}"
             yield Mistake(path, text, "declare another one")
+            return
+        if len(self._above) == MAX_DEPTH:
+            text = f"{shown} is inside of {MAX_DEPTH} others"
+            yield Mistake(path, text, "put some side by side")
             return
         origin = declaration.origin
         children, mistakes = self.collect(body, origin, seat)

@@ -273,8 +273,7 @@ def topology(body: object = None, /, **options: object) -> object:
     Args:
         body: the class.
         options: `restarts` and `period` of the root; `engine`: how guests are run,
-            `EngineSettings` or a dict of plain values; `stop_timeout`: seconds for the
-            whole tree to stop in.
+            `EngineSettings`; `stop_timeout`: seconds for the whole tree to stop in.
     """
     decorator = _decorator(Kind.TOPOLOGY, options, here())
     return decorator if body is None else decorator(body)

@@ -1,16 +1,15 @@
-"""Turns what is convenient to write into specs, and judges nothing.
+"""Turns what is convenient to write into specs.
 
-What cannot be read is passed on as it is, and what no spec can hold goes into its
-origin, so that looking at the blueprint finds all mistakes at once, each in its place.
+What no spec can hold is noted in its origin, with the default in its place. What a spec
+can hold is not judged here: looking at the blueprint finds that.
 """
 
 from __future__ import annotations
 
 import difflib
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import attrs
 
@@ -29,9 +28,9 @@ from airssys.contracts import (
     Origin,
     RestartType,
     SupervisorSpec,
-    placed,
 )
 
+from ._behaviours import behaviour_mistakes
 from ._declarations import Declaration, Kind
 from ._vocabulary import (
     ActorOptions,
@@ -40,28 +39,33 @@ from ._vocabulary import (
     TopologyOptions,
 )
 
+if TYPE_CHECKING:
+    from enum import Enum
+
 Options = Mapping[str, object]
 
-_Word = TypeVar("_Word")
+_WORDS: Final[dict[str, type[Enum]]] = {"restart": RestartType}
+"""Options that may be written as a word; the words are the values."""
+
+_T = TypeVar("_T")
 
 
 def read_component(
     name: object, code: object, options: Options, origin: Origin
 ) -> ComponentSpec:
     """Read a component actor."""
-    said, origin = _known(options, ComponentOptions, origin)
-    data, env = said.pop("data", None), said.pop("env", None)
+    said, mistakes = _read_options(options, ComponentOptions)
     config = ComponentConfig(
-        env=_environment(env),
-        data=_read(str.encode, data) if isinstance(data, str) else cast("Any", data),
-        limits=_settings(Limits, said.pop("limits", None)),
+        env=_read_env(said.pop("env", None), mistakes),
+        data=_read_data(said.pop("data", None), mistakes),
+        limits=_read_limits(said.pop("limits", None), mistakes),
     )
     return ComponentSpec(
-        id=_identity(name),
+        id=_read_name(name),
         artifact=read_artifact(code, origin),
         config=config,
-        origin=origin,
-        **_lifetime(said),
+        origin=_noted(origin, mistakes),
+        **said,
     )
 
 
@@ -73,14 +77,14 @@ def read_actor(
     origin: Origin,
 ) -> ActorSpec:
     """Read a Python actor."""
-    said, origin = _known(options, ActorOptions, origin)
-    found = (*origin.mistakes, *_behaviour_mistakes(behaviour, arguments))
+    said, mistakes = _read_options(options, ActorOptions)
+    mistakes += behaviour_mistakes(behaviour, arguments)
     return ActorSpec(
-        id=_identity(name),
+        id=_read_name(name),
         behaviour=cast("Any", behaviour),
         arguments=arguments,
-        origin=attrs.evolve(origin, mistakes=found),
-        **_lifetime(said),
+        origin=_noted(origin, mistakes),
+        **said,
     )
 
 
@@ -88,13 +92,13 @@ def read_supervisor(
     name: object, children: tuple[ChildSpec, ...], options: Options, origin: Origin
 ) -> SupervisorSpec:
     """Read a supervisor of children that were read already."""
-    said, origin = _known(options, SupervisorOptions, origin)
+    said, mistakes = _read_options(options, SupervisorOptions)
     return SupervisorSpec(
         name=cast("Any", name),
         children=children,
-        intensity=_intensity(said),
-        origin=origin,
-        **_lifetime(said),
+        intensity=_pop_intensity(said),
+        origin=_noted(origin, mistakes),
+        **said,
     )
 
 
@@ -112,86 +116,20 @@ def read_blueprint(
         origin: where the system was declared.
         mistakes: what stands among the children of the root and is none.
     """
-    said, origin = _known(options, TopologyOptions, origin)
+    said, others = _read_options(options, TopologyOptions)
     root = SupervisorSpec(
         name="root",
         children=children,
-        intensity=_intensity(said),
+        intensity=_pop_intensity(said),
         origin=attrs.evolve(origin, mistakes=mistakes),
     )
-    engine = _settings(EngineSettings, said.pop("engine", None))
-    return Blueprint(root=root, engine=engine, origin=origin, **cast("Any", said))
-
-
-def take_over(
-    declared: Declaration, options: Options, origin: Origin
-) -> tuple[dict[str, object], Origin]:
-    """Take over a declaration, but for its names and for the options given again.
-
-    What is wrong with its own options stays a mistake of the place where it stands.
-    """
-    is_actor = declared.kind is Kind.ACTOR
-    said = {word: value for word, value in declared.options.items() if word != "names"}
-    said, there = _known(
-        said, ActorOptions if is_actor else ComponentOptions, declared.origin
-    )
-    mistakes = tuple(placed((), there, ""))
-    return {**said, **options}, attrs.evolve(origin, mistakes=mistakes)
-
-
-def _known(
-    options: Options, vocabulary: type[Any], origin: Origin
-) -> tuple[dict[str, object], Origin]:
-    """Keep the options that there are; the others are mistakes."""
-    known = vocabulary.__optional_keys__
-    unknown = [word for word in options if word not in known]
-    if not unknown:
-        return dict(options), origin
-    mistakes = tuple(_no_option(word, known) for word in unknown)
-    return (
-        {word: value for word, value in options.items() if word in known},
-        attrs.evolve(origin, mistakes=(*origin.mistakes, *mistakes)),
-    )
-
-
-def _no_option(word: str, known: frozenset[str]) -> Mistake:
-    close = difflib.get_close_matches(word, known, 1)
-    hint = (
-        f"did you mean {close[0]}?"
-        if close
-        else "there are " + ", ".join(sorted(known))
-    )
-    return Mistake(f".{word}", f"there is no option {word!r}", hint)
-
-
-def _lifetime(said: dict[str, object]) -> dict[str, Any]:
-    """Read what all children have in common; the rest are fields of the spec."""
-    if isinstance(said.get("restart"), str):
-        said["restart"] = _read(RestartType, said["restart"])
-    return said
-
-
-def _intensity(said: dict[str, object]) -> Intensity:
-    words = {w: said.pop(w) for w in ("restarts", "period") if w in said}
-    return Intensity(**cast("Any", words))
-
-
-def _identity(name: object) -> ComponentId:
-    if isinstance(name, str):
-        return _read(ComponentId.parse, name)
-    return cast("ComponentId", name)
-
-
-def _environment(env: object) -> tuple[tuple[str, str], ...]:
-    if isinstance(env, Mapping):
-        return tuple(env.items())
-    return () if env is None else cast("Any", env)
-
-
-def _settings(kind: type[_Word], given: object) -> _Word:
-    if isinstance(given, Mapping):
-        return _read(lambda values: kind(**values), given)
-    return kind() if given is None else cast("_Word", given)
+    engine = said.pop("engine", None)
+    if isinstance(engine, EngineSettings):
+        said["engine"] = engine
+    elif engine is not None:
+        text = f"{engine!r:.80} is no EngineSettings"
+        others.append(Mistake(".engine", text, "write EngineSettings(...)"))
+    return Blueprint(root=root, origin=_noted(origin, others), **said)
 
 
 def read_artifact(code: object, origin: Origin) -> Artifact:
@@ -207,51 +145,119 @@ def read_artifact(code: object, origin: Origin) -> Artifact:
             return cast("Artifact", code)
 
 
-def _read(reader: Callable[[Any], _Word], given: object) -> _Word:
+def take_over(
+    declared: Declaration, options: Options, origin: Origin
+) -> tuple[dict[str, object], Origin]:
+    """Take over a declaration, but for its names and for the options given again.
+
+    What is wrong with its own options stays a mistake of the place where it stands.
+    """
+    is_actor = declared.kind is Kind.ACTOR
+    known = (ActorOptions if is_actor else ComponentOptions).__optional_keys__
+    taken = {word: value for word, value in declared.options.items() if word in known}
+    unknown = declared.options.keys() - known - {"names"}
+    there = declared.origin
+    mistakes = [_no_option(word, known) for word in sorted(unknown)]
+    noted = tuple(
+        attrs.evolve(m, file=m.file or there.file, line=m.line or there.line)
+        for m in (*there.mistakes, *mistakes)
+    )
+    return {**taken, **options}, attrs.evolve(origin, mistakes=noted)
+
+
+def _noted(origin: Origin, mistakes: list[Mistake]) -> Origin:
+    if not mistakes:
+        return origin
+    return attrs.evolve(origin, mistakes=(*origin.mistakes, *mistakes))
+
+
+def _read_options(
+    options: Options, vocabulary: type[Any]
+) -> tuple[dict[str, Any], list[Mistake]]:
+    """Keep the options that there are, with their words read; others are mistakes."""
+    known: frozenset[str] = vocabulary.__optional_keys__
+    said = {word: value for word, value in options.items() if word in known}
+    for word, kind in _WORDS.items():
+        if isinstance(text := said.get(word), str):
+            said[word] = _read(kind, text)
+    return said, [_no_option(word, known) for word in options if word not in known]
+
+
+def _no_option(word: str, known: frozenset[str]) -> Mistake:
+    close = difflib.get_close_matches(word, known, 1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {_list(known)}"
+    return Mistake(f".{word}", f"there is no option {word!r}", hint)
+
+
+def _pop_intensity(said: dict[str, Any]) -> Intensity:
+    words = {word: said.pop(word) for word in ("restarts", "period") if word in said}
+    return Intensity(**words)
+
+
+def _read_name(name: object) -> ComponentId:
+    if isinstance(name, str):
+        return _read(ComponentId.parse, name)
+    return cast("ComponentId", name)
+
+
+def _read_data(data: object, mistakes: list[Mistake]) -> bytes | None:
+    if isinstance(data, str):
+        data = _read(lambda text: text.encode(), data)
+    if data is None or isinstance(data, bytes):
+        return data
+    hint = "bytes, or text, which goes as UTF-8"
+    mistakes.append(Mistake(".data", f"{data!r:.80} is no data", hint))
+    return None
+
+
+def _read_env(env: object, mistakes: list[Mistake]) -> tuple[tuple[str, str], ...]:
+    if env is None:
+        return ()
+    if isinstance(env, Mapping):
+        pairs = tuple(env.items())
+        if all(isinstance(text, str) for pair in pairs for text in pair):
+            return pairs
+    hint = "a dict of names and values, both text"
+    mistakes.append(Mistake(".env", f"{env!r:.80} is no environment", hint))
+    return ()
+
+
+def _read_limits(given: object, mistakes: list[Mistake]) -> Limits:
+    """Read plain values; where `Limits` would stop at the first mistake, find all."""
+    if given is None:
+        return Limits()
+    if isinstance(given, Limits):
+        return given
+    if not isinstance(given, Mapping):
+        text = f"{given!r:.80} are no limits"
+        hint = "write Limits(...), or a dict of plain values"
+        mistakes.append(Mistake(".limits", text, hint))
+        return Limits()
+    fields = attrs.fields_dict(Limits)
+    read: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in fields:
+            hint = f"there are {_list(fields)}"
+            text = f"there is no limit {name!r:.80}"
+            mistakes.append(Mistake(f".limits.{name}", text, hint))
+            continue
+        try:
+            Limits(**{name: value})
+        except ValueError as error:
+            hint = "leave it out for its default"
+            mistakes.append(Mistake(f".limits.{name}", str(error), hint))
+        else:
+            read[name] = value
+    return Limits(**read)
+
+
+def _list(names: Mapping[str, object] | frozenset[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _read(reader: Callable[[str], _T], text: str) -> _T:
     """Read a word; one that cannot be read is left for the blueprint's own check."""
     try:
-        return reader(given)
-    except (TypeError, ValueError):
-        return cast("_Word", given)
-
-
-def _behaviour_mistakes(
-    behaviour: object, arguments: tuple[object, ...]
-) -> Iterator[Mistake]:
-    """Say why an actor could never handle a message, as far as can be seen."""
-    if not callable(behaviour):
-        return
-    name = getattr(behaviour, "__qualname__", type(behaviour).__name__)
-    handle: object = behaviour
-    given: tuple[None, ...] = (None, None)
-    if inspect.isclass(handle):
-        if problem := _misfit(handle, arguments):
-            hint = "the arguments follow the class: actor(name, class, ...)"
-            yield Mistake(".arguments", f"{name} cannot be made: {problem}", hint)
-        handle = getattr(behaviour, "handle", None)
-        as_written = inspect.getattr_static(behaviour, "handle", None)
-        is_bound = isinstance(as_written, (staticmethod, classmethod))
-        given = (None,) * (2 if is_bound else 3)
-        if handle is None and getattr(behaviour, "__getattr__", None) is not None:
-            return
-    if not callable(handle):
-        hint = "write `async def handle(self, context, envelope)`"
-        yield Mistake(".behaviour", f"{name} has no method `handle`", hint)
-    elif problem := _misfit(handle, given):
-        hint = "it is called with the context and the envelope"
-        yield Mistake(".behaviour", f"{name} cannot handle: {problem}", hint)
-    elif inspect.isasyncgenfunction(handle):
-        yield Mistake(".behaviour", f"{name} yields", "return the answer instead")
-
-
-def _misfit(code: Callable[..., Any], arguments: tuple[object, ...]) -> str | None:
-    """Say why something cannot be called with these; None if it can, or may."""
-    try:
-        signature = inspect.signature(code)
-    except (TypeError, ValueError):
-        return None
-    try:
-        signature.bind(*arguments)
-    except TypeError as error:
-        return str(error)
-    return None
+        return reader(text)
+    except ValueError:
+        return cast("_T", text)

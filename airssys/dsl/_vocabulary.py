@@ -55,16 +55,6 @@ class LimitValues(TypedDict, total=False):
     host_call_bytes: int
 
 
-class EngineValues(TypedDict, total=False):
-    """`EngineSettings` as plain values, which are looked at when the system opens."""
-
-    tick: float
-    guest_stack_bytes: int
-    fiber_stack_bytes: int
-    worker_threads: int
-    thread_payload_bytes: int
-
-
 class ActorOptions(TypedDict, total=False):
     """Of every actor."""
 
@@ -121,7 +111,7 @@ class SupervisorOptions(_IntensityOptions, total=False):
 class TopologyOptions(_IntensityOptions, total=False):
     """Of a whole system; `restarts` and `period` are those of its root."""
 
-    engine: EngineSettings | EngineValues | None
+    engine: EngineSettings | None
     """How guests are run."""
     stop_timeout: float
     """Seconds for the whole tree to stop in."""

@@ -6,14 +6,15 @@ import pickle
 from functools import wraps
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 from hypothesis import given, strategies as st
 
 from airssys.contracts import (
     BRUTAL_KILL,
-    MAX_DEPTH,
     ActorSpec,
+    Blueprint,
     ComponentId,
     ComponentSpec,
     DefinitionError,
@@ -27,7 +28,20 @@ from airssys.contracts import (
     find_mistakes,
     walk,
 )
-from airssys.dsl import actor, blueprint, component, supervisor, topology
+from airssys.dsl import (
+    ActorOptions,
+    ComponentOptions,
+    DeclaredActorOptions,
+    DeclaredComponentOptions,
+    LimitValues,
+    SupervisorOptions,
+    TopologyOptions,
+    actor,
+    blueprint,
+    component,
+    supervisor,
+    topology,
+)
 from airssys.system import open_system, run
 
 SHOUT = Path(__file__).resolve().parents[2] / "examples" / "shout.wat"
@@ -69,7 +83,7 @@ def test_a_topology_becomes_a_blueprint():
 
         greeter = greet
 
-    @topology(stop_timeout=10, restarts=1, period=2, engine={"tick": 0.01})
+    @topology(stop_timeout=10, restarts=1, period=2, engine=EngineSettings(tick=0.01))
     class App:
         """Everything."""
 
@@ -248,6 +262,21 @@ def test_a_wrapper_stays_declared():
     assert as_blueprint(App).root.children[0].behaviour is loud
 
 
+def test_the_vocabulary_is_in_step_with_what_it_describes():
+    assert set(LimitValues.__optional_keys__) == set(attrs.fields_dict(Limits))
+    own = {"names", "restarts", "period", "data", "env", "limits"}
+    for options, spec in (
+        (ActorOptions, ActorSpec),
+        (DeclaredActorOptions, ActorSpec),
+        (ComponentOptions, ComponentSpec),
+        (DeclaredComponentOptions, ComponentSpec),
+        (SupervisorOptions, SupervisorSpec),
+        (TopologyOptions, Blueprint),
+    ):
+        assert not options.__required_keys__
+        assert options.__optional_keys__ <= set(attrs.fields_dict(spec)) | own
+
+
 def test_relative_paths_begin_at_the_file_of_the_declaration(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     here = Path(__file__).parent
@@ -302,24 +331,18 @@ def test_what_is_no_topology_does_not_run(wrong):
         open_system(wrong)
 
 
-def test_a_tree_may_be_as_deep_as_it_may():
-    inner = supervisor("last", actor("a", greet))
-    for depth in range(MAX_DEPTH - 2):
-        inner = supervisor(f"s{depth}", inner)
-    assert find_mistakes(blueprint(inner)) == []
-    (mistake,) = find_mistakes(blueprint(supervisor("more", inner)))
-    assert "more than 100" in mistake.found
-
-
-def test_a_thousand_deep_is_a_mistake_and_no_crash():
-    inner = supervisor("last")
-    body = supervisor(type("Last", (), {}))
-    for depth in range(1_000):
-        inner = supervisor(f"s{depth}", inner)
+def nested(depth):
+    body = supervisor(type("Last", (), {"last": greet}))
+    for _ in range(depth - 2):
         body = supervisor(type("Inner", (), {"inner": body}))
-    for whole in blueprint(inner), as_blueprint(topology(type("A", (), {"i": body}))):
-        (mistake,) = find_mistakes(whole)
-        assert "more than 100" in mistake.found
+    return as_blueprint(topology(type("App", (), {"inner": body})))
+
+
+def test_a_tree_may_be_as_deep_as_it_may():
+    assert find_mistakes(nested(100)) == []
+    for depth in 101, 1_000:
+        (mistake,) = find_mistakes(nested(depth))
+        assert "inside of 100 others" in mistake.found
 
 
 def test_mistakes_travel():

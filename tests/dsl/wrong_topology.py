@@ -74,7 +74,7 @@ class Inner:
     """A whole system, which can be no child."""
 
 
-@topology(stop_timeout=-1, engine={"tick": 9}, per=1)  # ! .stop_timeout .tick .per
+@topology(stop_timeout=-1, engine=9, per=1)  # ! .stop_timeout .engine .per
 class App:
     gone = Gone
     folder = Folder

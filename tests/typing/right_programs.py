@@ -94,7 +94,7 @@ class Workers:
     inner = Inner
 
 
-@topology(stop_timeout=10, restarts=1, period=2.5, engine={"tick": 0.01})
+@topology(stop_timeout=10, restarts=1, period=2.5, engine=EngineSettings(tick=0.01))
 class App:
     """A whole system."""
 
