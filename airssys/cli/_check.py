@@ -20,7 +20,7 @@ from airssys.contracts import (
 )
 from airssys.system import EXIT_INTERRUPTED, LoaderOpener
 
-from ._loading import cache_option, loader_opener
+from ._loading import cache_option, give_up, loader_opener
 from ._target import EXIT_MISTAKES, Declared, as_checked, report, target_argument
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def command(target: Declared, *, load: bool, cache: Path | None) -> None:
             refused = trio.run(_load_all, blueprint, loader_opener(cache))
         except KeyboardInterrupt:
             sys.exit(EXIT_INTERRUPTED)
+        except PermissionError as error:  # of the cache directory
+            give_up(error)
         if refused:
             report(refused)
             sys.exit(EXIT_MISTAKES)

@@ -1,12 +1,15 @@
-"""The option that commands which load components have."""
+"""What commands that load components have in common."""
 
 from __future__ import annotations
 
 import functools
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
+
+from ._target import EXIT_MISTAKES
 
 if TYPE_CHECKING:
     from airssys.system import LoaderOpener
@@ -24,3 +27,10 @@ def loader_opener(cache: Path | None) -> LoaderOpener:
     from airssys.wasm import open_runtime  # noqa: PLC0415  # only if something is loaded
 
     return functools.partial(open_runtime, cache_directory=cache)
+
+
+def give_up(error: Exception) -> NoReturn:
+    """Print an error and the notes on it, and end the program."""
+    for line in (str(error), *getattr(error, "__notes__", ())):
+        click.echo(line, err=True)
+    sys.exit(EXIT_MISTAKES)

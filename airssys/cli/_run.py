@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -11,8 +10,8 @@ import trio
 from airssys.contracts import AirssysError
 from airssys.system import System, run
 
-from ._loading import cache_option, loader_opener
-from ._target import EXIT_MISTAKES, Declared, as_checked, target_argument
+from ._loading import cache_option, give_up, loader_opener
+from ._target import Declared, as_checked, target_argument
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,10 +32,11 @@ def command(target: Declared, *, cache: Path | None) -> None:
     blueprint = as_checked(target)
     try:
         run(blueprint, _serve, open_loader=loader_opener(cache))
-    except AirssysError as error:
-        for line in (str(error), *getattr(error, "__notes__", ())):
-            click.echo(line, err=True)
-        sys.exit(EXIT_MISTAKES)
+    except (
+        AirssysError,
+        PermissionError,
+    ) as error:  # the latter of the cache directory
+        give_up(error)
 
 
 async def _serve(system: System) -> None:

@@ -102,6 +102,17 @@ def test_components_that_load_are_no_mistake(airssys, folder):
     assert list((folder / "cache").iterdir())
 
 
+@pytest.mark.parametrize("command", [["check", "--load"], ["run"]])
+def test_a_cache_that_others_can_write_to_is_refused(airssys, folder, command):
+    cache = folder / "cache"
+    cache.mkdir()
+    cache.chmod(0o777)
+    done = airssys(*command, "--cache", str(cache), "app:App")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert str(cache) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_run_tells_of_all_components_that_were_refused(airssys, write):
     write("refused.py", REFUSED)
     done = airssys("run", "refused:App")
