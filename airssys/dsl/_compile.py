@@ -27,7 +27,13 @@ from airssys.contracts import (
     walk,
 )
 
-from ._declarations import ComponentDeclaration, Declaration, Kind, declaration_of
+from ._declarations import (
+    ComponentDeclaration,
+    Declaration,
+    Kind,
+    declaration_of,
+    shown,
+)
 from ._reading import read_actor, read_blueprint, read_component, read_supervisor
 from ._sources import Sources
 
@@ -41,9 +47,10 @@ _Found: TypeAlias = ChildSpec | Mistake
 def compile_topology(declared: type[object]) -> Blueprint:
     """Make a blueprint of a class that `topology` was put above."""
     declaration = declaration_of(declared)
-    if declaration is None or declaration.kind is not Kind.TOPOLOGY:
-        origin = Origin("?", 0) if declaration is None else declaration.origin
-        return read_blueprint((), {}, origin)
+    if declaration is None:
+        raise TypeError(f"{declared.__qualname__} has lost what @topology noted on it")
+    if declaration.kind is not Kind.TOPOLOGY:  # of two decorators, which is noted
+        return read_blueprint((), {}, declaration.origin)
     children, mistakes = _Collector().collect(declared, declaration.origin)
     blueprint = read_blueprint(
         children, declaration.options, declaration.origin, mistakes
@@ -70,14 +77,22 @@ def missing_artifacts(blueprint: Blueprint) -> list[Mistake]:
         file = getattr(spec.artifact, "source", None)
         if not isinstance(file, Path) or (file, spec.origin) in found:
             continue
-        mistake = None
-        if not file.is_file():
-            text = f"{file} is a folder" if file.is_dir() else f"there is no {file}"
+        found[file, spec.origin] = None
+        if problem := _file_problem(file):
             hint = "a relative path begins at the file that it is written in"
-            place = spec.origin and (spec.origin.file, spec.origin.line)
-            mistake = Mistake(f"{path}.artifact", text, hint, *(place or ()))
-        found[file, spec.origin] = mistake
+            place = (spec.origin.file, spec.origin.line) if spec.origin else ()
+            mistake = Mistake(f"{path}.artifact", problem, hint, *place)
+            found[file, spec.origin] = mistake
     return [mistake for mistake in found.values() if mistake is not None]
+
+
+def _file_problem(file: Path) -> str | None:
+    try:
+        if file.is_file():
+            return None
+        return f"{file} is a folder" if file.is_dir() else f"there is no {file}"
+    except OSError as error:
+        return f"{file!s:.200} cannot be read: {error.strerror}"
 
 
 @final
@@ -145,7 +160,7 @@ class _Collector:
         names = _names(declaration, name)
         if not names:
             hint = "give it an attribute of its own, or some names=..."
-            yield Mistake(path, f"{_shown(value)} has no name here", hint)
+            yield Mistake(path, f"{_name_of(value)} has no name here", hint)
         elif declaration.kind is Kind.SUPERVISOR and inspect.isclass(value):
             yield from self._supervisor(names[0], value, declaration, path, seat)
         else:
@@ -240,10 +255,10 @@ def _misplaced(declaration: Declaration, value: object) -> tuple[str, str] | Non
     """Say why what was declared cannot be a child, and what to do."""
     kind = declaration.kind
     if kind is Kind.TOPOLOGY:
-        return f"{_shown(value)} is a whole system", "decorate it with @supervisor"
+        return f"{_name_of(value)} is a whole system", "decorate it with @supervisor"
     is_class = inspect.isclass(value) or isinstance(value, ComponentDeclaration)
     if kind is not Kind.ACTOR and not is_class:
-        text = f"@{kind.value} stands above the function {_shown(value)}"
+        text = f"@{kind.value} stands above the function {_name_of(value)}"
         return text, "write it above a class"
     return None
 
@@ -251,7 +266,7 @@ def _misplaced(declaration: Declaration, value: object) -> tuple[str, str] | Non
 def _no_child(value: object, path: str) -> Mistake:
     """Say why something in a body is no child, and what to do."""
     if inspect.isclass(value) or inspect.isroutine(value):
-        text = f"{_shown(value)} is not declared"
+        text = f"{_name_of(value)} is not declared"
         return Mistake(path, text, "decorate it with @component, @actor or @supervisor")
     kind = type(value)
     if declaration_of(kind) is not None:
@@ -260,10 +275,10 @@ def _no_child(value: object, path: str) -> Mistake:
     hint = "a name that begins with '_' may hold anything"
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         hint = "several children are a list or a tuple"
-    return Mistake(path, f"{value!r:.80} is no child", hint)
+    return Mistake(path, f"{shown(value)} is no child", hint)
 
 
-def _shown(value: object) -> str:
+def _name_of(value: object) -> str:
     if isinstance(value, ComponentDeclaration):
-        return f"component({value.declaration.code!r:.80})"
-    return getattr(value, "__qualname__", None) or f"{value!r:.80}"
+        return f"component({shown(value.declaration.code)})"
+    return getattr(value, "__qualname__", None) or shown(value)

@@ -105,3 +105,12 @@ def here() -> Origin:
     if not file.startswith("<"):
         file = str(Path(file).absolute())
     return Origin(file, frame.f_lineno)
+
+
+def shown(value: object) -> str:
+    """Show what was written, on one line and not too long."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001  # a `repr` may do anything
+        text = object.__repr__(value)
+    return f"{' '.join(text.split()):.80}"

@@ -31,7 +31,7 @@ from airssys.contracts import (
 )
 
 from ._behaviours import behaviour_mistakes
-from ._declarations import Declaration, Kind
+from ._declarations import Declaration, Kind, shown
 from ._vocabulary import (
     ActorOptions,
     ComponentOptions,
@@ -127,7 +127,7 @@ def read_blueprint(
     if isinstance(engine, EngineSettings):
         said["engine"] = engine
     elif engine is not None:
-        text = f"{engine!r:.80} is no EngineSettings"
+        text = f"{shown(engine)} is no EngineSettings"
         others.append(Mistake(".engine", text, "write EngineSettings(...)"))
     return Blueprint(root=root, origin=_noted(origin, others), **said)
 
@@ -206,7 +206,7 @@ def _read_data(data: object, mistakes: list[Mistake]) -> bytes | None:
     if data is None or isinstance(data, bytes):
         return data
     hint = "bytes, or text, which goes as UTF-8"
-    mistakes.append(Mistake(".data", f"{data!r:.80} is no data", hint))
+    mistakes.append(Mistake(".data", f"{shown(data)} is no data", hint))
     return None
 
 
@@ -218,7 +218,7 @@ def _read_env(env: object, mistakes: list[Mistake]) -> tuple[tuple[str, str], ..
         if all(isinstance(text, str) for pair in pairs for text in pair):
             return pairs
     hint = "a dict of names and values, both text"
-    mistakes.append(Mistake(".env", f"{env!r:.80} is no environment", hint))
+    mistakes.append(Mistake(".env", f"{shown(env)} is no environment", hint))
     return ()
 
 
@@ -229,7 +229,7 @@ def _read_limits(given: object, mistakes: list[Mistake]) -> Limits:
     if isinstance(given, Limits):
         return given
     if not isinstance(given, Mapping):
-        text = f"{given!r:.80} are no limits"
+        text = f"{shown(given)} are no limits"
         hint = "write Limits(...), or a dict of plain values"
         mistakes.append(Mistake(".limits", text, hint))
         return Limits()
@@ -238,7 +238,7 @@ def _read_limits(given: object, mistakes: list[Mistake]) -> Limits:
     for name, value in given.items():
         if name not in fields:
             hint = f"there are {_list(fields)}"
-            text = f"there is no limit {name!r:.80}"
+            text = f"there is no limit {shown(name)}"
             mistakes.append(Mistake(f".limits.{name}", text, hint))
             continue
         try:

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from airssys.contracts import DefinitionError, as_blueprint, check, find_mistakes
-from airssys.dsl import actor, blueprint, component, missing_artifacts, topology
+from airssys.dsl import (
+    actor,
+    blueprint,
+    component,
+    missing_artifacts,
+    supervisor,
+    topology,
+)
 from airssys.system import open_system
 
 from . import wrong_topology
@@ -196,6 +203,37 @@ def test_missing_files_are_told_of_at_each_place_that_names_them():
     paths = [mistake.path for mistake in missing_artifacts(whole)]
     assert paths == ["$.root.children[0].artifact", "$.root.children[1].artifact"]
     check(whole)
+
+
+class Unshowable:
+    def __repr__(self):
+        raise ValueError("not me")
+
+
+def test_what_cannot_be_shown_is_a_mistake_and_no_crash():
+    body = {"one": Unshowable(), "two": component(b"", data=Unshowable())}
+    mistakes = find_mistakes(as_blueprint(topology(type("App", (), body))))
+    assert len(mistakes) == 2
+    assert all("Unshowable object" in mistake.found for mistake in mistakes)
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [("a" * 5000, "cannot be read"), ("a\0b", "there is no"), ("", "is a folder")],
+)
+def test_paths_that_cannot_be_are_mistakes(path, problem):
+    (mistake,) = missing_artifacts(blueprint(component("a", path)))
+    assert problem in mistake.found
+
+
+def test_of_two_decorators_one_is_kept_and_the_other_told_of():
+    @topology
+    @supervisor
+    class App: ...
+
+    (mistake,) = find_mistakes(as_blueprint(App))
+    assert mistake.found == "@topology stands above @supervisor"
+    assert mistake.line is not None
 
 
 def test_words_that_make_no_sense_are_refused_at_once():
