@@ -99,8 +99,12 @@ def test_classes_and_constants_that_are_named_exist(path):
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 def test_modules_that_are_named_exist(path):
     text = path.read_text("utf-8")
-    modules = re.findall(r"`((?:contracts|dsl|messaging|nursery|system|wasm)/_\w+)", text)
-    tests = re.findall(r"`((?:dsl|messaging|nursery|system|wasm)/(?:test_\w+\.py)?)`", text)
+    modules = re.findall(
+        r"`((?:contracts|dsl|messaging|nursery|system|wasm)/_\w+)", text
+    )
+    tests = re.findall(
+        r"`((?:dsl|messaging|nursery|system|wasm)/(?:test_\w+\.py)?)`", text
+    )
     missing = [m for m in modules if not (ROOT / f"airssys/{m}.py").exists()]
     missing += [t for t in tests if not (ROOT / "tests" / t).exists()]
     assert missing == []
