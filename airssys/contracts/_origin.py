@@ -25,7 +25,7 @@ class Origin:
     """A place in a file, and what stands there that no specification can hold."""
 
     file: str
-    """Absolute; in angle brackets if there is no file, e.g. `<stdin>`."""
+    """As Python names it: absolute, or in angle brackets if there is none."""
     line: int
     mistakes: tuple[Mistake, ...] = ()
     """Found when it was read. Their paths begin below what was declared, e.g.

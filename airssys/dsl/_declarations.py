@@ -11,7 +11,6 @@ import enum
 import inspect
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final, TypeVar, final
 
 import attrs
@@ -101,10 +100,7 @@ def here() -> Origin:
     package = __name__.rpartition(".")[0]
     while frame.f_back and frame.f_globals.get("__package__") == package:
         frame = frame.f_back
-    file = frame.f_code.co_filename
-    if not file.startswith("<"):
-        file = str(Path(file).absolute())
-    return Origin(file, frame.f_lineno)
+    return Origin(frame.f_code.co_filename, frame.f_lineno)
 
 
 def shown(value: object) -> str:

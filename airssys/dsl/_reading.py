@@ -136,9 +136,8 @@ def read_artifact(code: object, origin: Origin) -> Artifact:
     """Read where code comes from; a relative path begins where it was written."""
     match code:
         case str() | Path():
-            is_file = not origin.file.startswith("<")
-            folder = Path(origin.file).parent if is_file else Path()
-            return Artifact.at(folder / code)
+            # Of what is no file, e.g. <stdin>, the parent is the current directory.
+            return Artifact.at(Path(origin.file).parent / code)
         case bytes():
             return Artifact.from_bytes(code)
         case _:

@@ -34,6 +34,7 @@ REFUSED = f"""
         wasi = component({str(GUESTS / "wasi-import.wat")!r})
         shout = component({str(SHOUT)!r})
         broken = component({str(GUESTS / "malformed.wat")!r})
+        again = component({str(GUESTS / "wasi-import.wat")!r})
 """
 CRASHING = """
     from airssys import actor, topology

@@ -35,6 +35,11 @@ def test_what_is_convenient_to_write_becomes_specs():
     assert spec.limits == limits
 
 
+def test_limits_may_be_plain_values():
+    spec = component("a", "a.wasm", limits={"fuel": 7, "execution_time": 2})
+    assert spec.limits == Limits(fuel=7, execution_time=2)
+
+
 def test_an_actor_is_given_its_arguments():
     spec = actor("team/printer/1", handle, 1, 2, restart="transient")
     assert isinstance(spec, ActorSpec)

@@ -93,6 +93,56 @@ def test_a_declaration_is_told_of_once_however_often_it_is_used():
     assert mistake.line == wrong.__code__.co_firstlineno
 
 
+def test_what_is_taken_over_stays_a_mistake_of_the_place_where_it_was_declared():
+    (mistake,) = find_mistakes(blueprint(actor("a", wrong_topology.printer)))
+    assert mistake.path == "$.root.children[0].mailbx"
+    assert mistake.file == str(FILE)
+    assert (mistake.line, ".mailbx") in PLANTED
+
+
+def test_the_body_of_a_component_is_told_of_once():
+    @component(__file__)
+    class Echo:
+        one = 1
+
+    @topology
+    class App:
+        first = Echo
+        second = Echo
+
+    (mistake,) = find_mistakes(as_blueprint(App))
+    assert "Echo.one is not read" in mistake.found
+
+
+def test_a_name_that_is_taken_says_where():
+    first = actor("a", handle)
+    second = actor("a", handle)
+    (mistake,) = find_mistakes(blueprint(first, second))
+    assert mistake.line == second.origin.line
+    assert f"$.root.children[0] ({__file__}:{first.origin.line})" in mistake.found
+
+
+def test_the_line_is_that_of_the_class_and_the_assignment_that_counts():
+    @topology
+    class App:
+        one = 1
+        two = 1
+        two = 2  # noqa: PIE794  # the later one counts
+
+    first = App
+
+    @topology
+    class App:
+        one = 3
+        two = 3
+
+    began = first.__blueprint__().origin.line
+    lines = [m.line - began for m in find_mistakes(as_blueprint(first))]
+    assert lines == [2, 4]
+    lines = [m.line - began for m in find_mistakes(as_blueprint(App))]
+    assert lines == [10, 11]
+
+
 @pytest.mark.parametrize(
     ("word", "advice"),
     [("mailbux", "did you mean mailbox?"), ("colour", "there are mailbox, restart")],
