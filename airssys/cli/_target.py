@@ -68,24 +68,20 @@ def _find(_: click.Context, __: click.Parameter, value: str) -> Declared:
 target_argument: Final = click.argument("target", metavar="MODULE:NAME", callback=_find)
 
 
-def find_all_mistakes(declared: Declared) -> list[Mistake]:
-    """Find everything wrong with a definition, also files that are not there."""
-    mistakes = find_mistakes(as_blueprint(declared))
-    if isinstance(declared, Blueprint):  # a topology looks for its files by itself
-        mistakes += missing_artifacts(declared)
-    return mistakes
-
-
 def as_checked(declared: Declared) -> Blueprint:
     """Return the blueprint, or end the program with all mistakes.
 
     Raises:
         SystemExit: there are mistakes; they are on stderr.
     """
-    if mistakes := find_all_mistakes(declared):
+    blueprint = as_blueprint(declared)
+    mistakes = find_mistakes(blueprint)
+    if isinstance(declared, Blueprint):  # a topology looks for its files by itself
+        mistakes += missing_artifacts(declared)
+    if mistakes:
         report(mistakes)
         sys.exit(EXIT_MISTAKES)
-    return as_blueprint(declared)
+    return blueprint
 
 
 def report(mistakes: list[Mistake]) -> None:

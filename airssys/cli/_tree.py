@@ -54,8 +54,9 @@ def _describe(spec: ChildSpec) -> str:
             text = f"{_short(identity)} (component) {artifact.label}"
         case ActorSpec(id=identity, behaviour=behaviour):
             code = inspect.unwrap(behaviour)
+            module = getattr(code, "__module__", None) or "?"
             shown = getattr(code, "__qualname__", type(code).__qualname__)
-            text = f"{_short(identity)} (actor) {code.__module__}.{shown}"
+            text = f"{_short(identity)} (actor) {module}.{shown}"
     is_default = spec.restart is RestartType.PERMANENT
     return text if is_default else f"{text}, {spec.restart.value}"
 

@@ -12,10 +12,23 @@ import linecache
 import sys
 from typing import TYPE_CHECKING, final
 
+import attrs
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airssys.contracts import Origin
+
+
+@final
+@attrs.frozen
+class _Body:
+    """What the source says of one class."""
+
+    file: str
+    line: int
+    lines: dict[str, int]
+    """By attribute, the last line that gives it a value."""
 
 
 @final
@@ -24,6 +37,8 @@ class Sources:
 
     def __init__(self) -> None:
         self._classes: dict[str, list[tuple[str, ast.ClassDef]]] = {}
+        """By file: its classes with their qualified names."""
+        self._bodies: dict[type[object], _Body] = {}
 
     def find(
         self, body: type[object], attribute: str, declared: Origin
@@ -36,13 +51,19 @@ class Sources:
             declared: where the class was declared, which is the second best answer.
         """
         owner = next((c for c in body.__mro__ if attribute in vars(c)), body)
+        if owner not in self._bodies:
+            self._bodies[owner] = self._look_up(owner, declared)
+        found = self._bodies[owner]
+        return found.file, found.lines.get(attribute, found.line)
+
+    def _look_up(self, owner: type[object], declared: Origin) -> _Body:
         module = sys.modules.get(owner.__module__)
         file = getattr(module, "__file__", None) or declared.file
         found = [n for name, n in self._read(file) if name == owner.__qualname__]
         exact = [n for n in found if _first_line(n) <= declared.line <= n.lineno]
         for node in (exact or found)[-1:]:
-            return file, max(_lines(node.body, attribute), default=node.lineno)
-        return declared.file, declared.line
+            return _Body(file, node.lineno, dict(_lines(node.body)))
+        return _Body(declared.file, declared.line, {})
 
     def _read(self, file: str) -> list[tuple[str, ast.ClassDef]]:
         if file not in self._classes:
@@ -71,22 +92,22 @@ def _classes(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.ClassDef]]:
                 yield from _classes(below, prefix)
 
 
-def _lines(body: list[ast.stmt], attribute: str) -> Iterator[int]:
-    """Visit the lines of a body that give an attribute its value."""
+def _lines(body: list[ast.stmt]) -> Iterator[tuple[str, int]]:
+    """Visit what a body gives values to, each name with its line."""
     for statement in body:
         match statement:
             case ast.Assign(targets=targets):
                 nodes = [node for target in targets for node in ast.walk(target)]
-                names = {node.id for node in nodes if isinstance(node, ast.Name)}
+                names = [node.id for node in nodes if isinstance(node, ast.Name)]
             case ast.AnnAssign(target=ast.Name(id=name)):
-                names = {name}
+                names = [name]
             case (
                 ast.FunctionDef(name=name)
                 | ast.AsyncFunctionDef(name=name)
                 | ast.ClassDef(name=name)
             ):
-                names = {name}
+                names = [name]
             case _:
                 continue
-        if attribute in names:
-            yield statement.lineno
+        for name in names:
+            yield name, statement.lineno
