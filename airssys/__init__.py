@@ -40,6 +40,7 @@ from .contracts import (
     MailboxFull,
     MessageFailed,
     MessagingError,
+    Mistake,
     NoAnswer,
     RequestWouldDeadlock,
     RestartType,
@@ -51,7 +52,7 @@ from .contracts import (
     TargetNotFound,
     TrapReason,
 )
-from .dsl import actor, blueprint, component, supervisor
+from .dsl import actor, blueprint, component, supervisor, topology
 from .nursery import ActorContext, TreeNode, render
 from .system import (
     EXIT_GAVE_UP,
@@ -114,6 +115,7 @@ __all__: tuple[str, ...] = (
     "MailboxFull",
     "MessageFailed",
     "MessagingError",
+    "Mistake",
     "NoAnswer",
     "Portal",
     "RequestWouldDeadlock",
@@ -136,4 +138,5 @@ __all__: tuple[str, ...] = (
     "run",
     "serve",
     "supervisor",
+    "topology",
 )

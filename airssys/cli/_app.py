@@ -12,7 +12,11 @@ import click
 
 import airssys
 
-_COMMANDS: Final[dict[str, tuple[str, str]]] = {}
+_COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "check": ("_check", "Find all mistakes of a topology."),
+    "run": ("_run", "Run a topology until a signal comes."),
+    "tree": ("_tree", "Draw the tree that a topology declares."),
+}
 """By name: the module of the command, and its line in the list."""
 
 

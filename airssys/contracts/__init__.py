@@ -73,6 +73,7 @@ from ._identity import ComponentId, identity_of_child
 from ._lifecycle import MOVES, LifeState, LifeStep, follow, next_state, step_of
 from ._limits import KIB, MIB, EngineSettings, Limits
 from ._message import Envelope, ReplySlot
+from ._origin import Origin
 from ._ports import (
     ComponentLoader,
     EventSink,
@@ -95,8 +96,10 @@ from ._restart import (
     RestartType,
     Strategy,
 )
+from ._topology import BLUEPRINT_METHOD, as_blueprint
 
 __all__ = (
+    "BLUEPRINT_METHOD",
     "BRUTAL_KILL",
     "DEFAULT_MAILBOX",
     "DEFAULT_PERIOD",
@@ -165,6 +168,7 @@ __all__ = (
     "NoAnswer",
     "NotGranted",
     "Offence",
+    "Origin",
     "Randomness",
     "ReplySlot",
     "RequestWouldDeadlock",
@@ -182,6 +186,7 @@ __all__ = (
     "Timestamp",
     "TrapReason",
     "WallClock",
+    "as_blueprint",
     "check",
     "child_name",
     "find_mistakes",

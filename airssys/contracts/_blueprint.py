@@ -16,6 +16,7 @@ from ._errors import DefinitionError, Mistake
 from ._guest import ComponentConfig, LogLevel
 from ._identity import ComponentId, segment_problem
 from ._limits import EngineSettings, Limits
+from ._origin import Origin, place_mistakes
 from ._restart import (
     DEFAULT_SHUTDOWN,
     DEFAULT_START_TIMEOUT,
@@ -51,6 +52,8 @@ class ComponentSpec:
     """Messages that may queue."""
     log_level: LogLevel = LogLevel.TRACE
     """What it logs below this level is dropped, and costs no event."""
+    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
+    """Where it was declared."""
 
     @property
     def limits(self) -> Limits:
@@ -73,6 +76,7 @@ class ActorSpec:
     shutdown: Shutdown = DEFAULT_SHUTDOWN
     start_timeout: float = DEFAULT_START_TIMEOUT
     mailbox: int = DEFAULT_MAILBOX
+    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
 
 @final
@@ -88,6 +92,7 @@ class SupervisorSpec:
     shutdown: Shutdown = math.inf
     start_timeout: float = math.inf
     """Infinite by default: its children have start times of their own."""
+    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
 
 ChildSpec: TypeAlias = ComponentSpec | ActorSpec | SupervisorSpec
@@ -102,6 +107,7 @@ class Blueprint:
     engine: EngineSettings = EngineSettings()
     stop_timeout: float = DEFAULT_STOP_TIMEOUT
     """Seconds for the whole tree to stop in; then everything is cancelled."""
+    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
 
 def child_name(spec: ChildSpec) -> str:
@@ -121,11 +127,22 @@ def walk(root: ChildSpec, path: str = "$.root") -> Iterator[tuple[str, ChildSpec
 def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
     """Look at a whole blueprint; an empty list means that it can be run.
 
-    Raises nothing, whatever is in the blueprint.
+    Raises nothing, whatever is in the blueprint. A mistake names the file and line of
+    what was declared, where that is known.
     """
     if not is_kind(blueprint, Blueprint):
         text = f"{shown(blueprint)} is no Blueprint"
         return [Mistake("$", text, "write airssys.blueprint(...)")]
+    places = [("$", blueprint), *walk(blueprint.root)]
+    return place_mistakes(_find_mistakes(blueprint), places)
+
+
+def find_spec_mistakes(spec: ChildSpec, path: str = "$") -> list[Mistake]:
+    """Look at one specification and all below it; raises nothing either."""
+    return place_mistakes(_find_spec_mistakes(spec, path), walk(spec, path))
+
+
+def _find_mistakes(blueprint: Blueprint) -> list[Mistake]:
     mistakes: list[Mistake] = []
     if not is_kind(blueprint.engine, EngineSettings):
         text = f"{shown(blueprint.engine)} is no EngineSettings"
@@ -136,11 +153,10 @@ def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
         text = f"{shown(blueprint.root)} is no supervisor"
         hint = "write SupervisorSpec(name='root', children=(...))"
         return [*mistakes, Mistake("$.root", text, hint)]
-    return [*mistakes, *find_spec_mistakes(blueprint.root, "$.root")]
+    return [*mistakes, *_find_spec_mistakes(blueprint.root, "$.root")]
 
 
-def find_spec_mistakes(spec: ChildSpec, path: str = "$") -> list[Mistake]:
-    """Look at one specification and all below it; raises nothing either."""
+def _find_spec_mistakes(spec: ChildSpec, path: str) -> list[Mistake]:
     mistakes: list[Mistake] = []
     taken: dict[ComponentId, str] = {}
     for at, each, problem in _visit(spec, path):

@@ -39,9 +39,14 @@ class Mistake:
     """What stands there and why that cannot be."""
     hint: str = ""
     """What to write instead."""
+    file: str | None = None
+    """The file that it stands in, if that is known; then `line` is known too."""
+    line: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.found} @ {self.path}" + (f" ({self.hint})" if self.hint else "")
+        place = "" if self.file is None else f"{self.file}:{self.line}: "
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{place}{self.found} @ {self.path}{hint}"
 
 
 class DefinitionError(AirssysError):

@@ -23,7 +23,13 @@ from typing import TYPE_CHECKING, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import Blueprint, Randomness, WallClock, check
+from airssys.contracts import (
+    Blueprint,
+    Randomness,
+    WallClock,
+    as_blueprint,
+    check,
+)
 from airssys.nursery import HELD_THREAD_AFTER
 
 from ._event_fanout import EventFanout
@@ -37,7 +43,7 @@ if TYPE_CHECKING:
 
 
 def open_system(
-    blueprint: Blueprint,
+    blueprint: Blueprint | type[object],
     *,
     open_loader: LoaderOpener = open_wasm_loader,
     wall_clock: WallClock = time.time_ns,
@@ -55,7 +61,7 @@ def open_system(
     then does the block's own exception or cancellation go on, unchanged.
 
     Args:
-        blueprint: what to run.
+        blueprint: what to run, or a topology: a class that makes one.
         open_loader: what opens the engine for components.
         wall_clock: nanoseconds since 1970, for messages and guests.
         randomness: what correlation ids are made of; it must not be guessable.
@@ -68,8 +74,9 @@ def open_system(
         StartFailed: an actor did not become ready.
         SystemGaveUp: the root supervisor ran out of restarts; the block was cancelled.
     """
-    check(blueprint)
-    return Opening(blueprint, open_loader, wall_clock, randomness, held_thread_after)
+    whole = as_blueprint(blueprint)
+    check(whole)
+    return Opening(whole, open_loader, wall_clock, randomness, held_thread_after)
 
 
 @final

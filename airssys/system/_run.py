@@ -45,7 +45,7 @@ _T = TypeVar("_T")
 
 
 def run(
-    blueprint: Blueprint,
+    blueprint: Blueprint | type[object],
     main: Callable[[System], Awaitable[_T]] | None = None,
     *,
     open_loader: LoaderOpener = open_wasm_loader,
@@ -61,7 +61,7 @@ def run(
     that is not the main one no signals are served.
 
     Args:
-        blueprint: what to run.
+        blueprint: what to run, or a topology: a class that makes one.
         main: an async function, given the system; without it, run until a signal.
         open_loader: as in `open_system`.
         wall_clock: as in `open_system`.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def serve(
-    blueprint: Blueprint,
+    blueprint: Blueprint | type[object],
     *,
     task_status: trio.TaskStatus[System] = trio.TASK_STATUS_IGNORED,
     **settings: Any,  # noqa: ANN401  # passed on to `open_system`
@@ -28,7 +28,7 @@ async def serve(
     `functools.partial`.
 
     Args:
-        blueprint: what to run.
+        blueprint: what to run, or a topology.
         task_status: Trio's; told of the system when it is ready.
         settings: as keywords of `open_system`.
 

@@ -32,9 +32,14 @@ def test_what_is_convenient_to_write_becomes_specs():
     )
     assert isinstance(spec, ComponentSpec)
     assert spec.id == ComponentId("local", "counter", "0")
-    assert spec.artifact == Artifact.at(Path("counter.wasm"))
+    assert spec.artifact == Artifact.at(Path(__file__).with_name("counter.wasm"))
     assert (spec.config.data, spec.config.env) == (b"from 1", (("A", "b"),))
     assert spec.limits == limits
+
+
+def test_limits_may_be_plain_values():
+    spec = component("a", "a.wasm", limits={"fuel": 7, "execution_time": 2})
+    assert spec.limits == Limits(fuel=7, execution_time=2)
 
 
 def test_an_actor_is_given_its_arguments():

@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 import airssys
-from airssys import contracts, messaging, nursery, system
+from airssys import contracts, dsl, messaging, nursery, system
 from airssys.contracts import EngineSettings, Limits, TrapReason
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,7 +75,7 @@ def test_links_lead_somewhere(path):
 def known_names():
     """Everything public that a document may name in code font."""
     names = set(vars(__builtins__) if inspect.ismodule(__builtins__) else __builtins__)
-    for package in (airssys, contracts, messaging, nursery, system):
+    for package in (airssys, contracts, dsl, messaging, nursery, system):
         names |= set(package.__all__)
         for name in package.__all__:
             member = getattr(package, name)
@@ -99,8 +99,12 @@ def test_classes_and_constants_that_are_named_exist(path):
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 def test_modules_that_are_named_exist(path):
     text = path.read_text("utf-8")
-    modules = re.findall(r"`((?:contracts|messaging|nursery|system|wasm)/_\w+)", text)
-    tests = re.findall(r"`((?:messaging|nursery|system|wasm)/(?:test_\w+\.py)?)`", text)
+    modules = re.findall(
+        r"`((?:contracts|dsl|messaging|nursery|system|wasm)/_\w+)", text
+    )
+    tests = re.findall(
+        r"`((?:dsl|messaging|nursery|system|wasm)/(?:test_\w+\.py)?)`", text
+    )
     missing = [m for m in modules if not (ROOT / f"airssys/{m}.py").exists()]
     missing += [t for t in tests if not (ROOT / "tests" / t).exists()]
     assert missing == []

@@ -1,0 +1,36 @@
+"""What commands that load components have in common."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import click
+
+from ._target import EXIT_MISTAKES
+
+if TYPE_CHECKING:
+    from airssys.system import LoaderOpener
+
+cache_option: Final = click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIRECTORY",
+    help="Keep compiled components there; it must be yours alone.",
+)
+
+
+def loader_opener(cache: Path | None) -> LoaderOpener:
+    """Open the engine, with a directory of compiled components if there is one."""
+    from airssys.wasm import open_runtime  # noqa: PLC0415  # only if something is loaded
+
+    return functools.partial(open_runtime, cache_directory=cache)
+
+
+def give_up(error: Exception) -> NoReturn:
+    """Print an error and the notes on it, and end the program."""
+    for line in (str(error), *getattr(error, "__notes__", ())):
+        click.echo(line, err=True)
+    sys.exit(EXIT_MISTAKES)

@@ -1,0 +1,284 @@
+"""Makes a blueprint of a topology: the declarations, collected in the order of bodies.
+
+A class body is a list of children. Each public attribute holds one of them, or a list
+or tuple of them; names that begin with an underscore are the user's own. What a base
+class declares comes first, and an attribute that is given again takes its place.
+
+Compiling always ends with a blueprint. What stands where no child can stand is left out
+of it and noted in the origin of its supervisor, so that `find_mistakes` has it all.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, TypeAlias, final, get_args
+
+import attrs
+
+from airssys.contracts import (
+    Blueprint,
+    ChildSpec,
+    ComponentId,
+    ComponentSpec,
+    Mistake,
+    Origin,
+    walk,
+)
+
+from ._declarations import (
+    ComponentDeclaration,
+    Declaration,
+    Kind,
+    declaration_of,
+    shown,
+)
+from ._reading import read_actor, read_blueprint, read_component, read_supervisor
+from ._sources import Sources
+
+MAX_DEPTH: Final = 100
+"""Classes inside each other, the topology included."""
+
+_SPECS: Final = get_args(ChildSpec)
+_Found: TypeAlias = ChildSpec | Mistake
+
+
+def compile_topology(declared: type[object]) -> Blueprint:
+    """Make a blueprint of a class that `topology` was put above."""
+    declaration = declaration_of(declared)
+    if declaration is None:
+        raise TypeError(f"{declared.__qualname__} has lost what @topology noted on it")
+    if declaration.kind is not Kind.TOPOLOGY:  # of two decorators, which is noted
+        return read_blueprint((), {}, declaration.origin)
+    children, mistakes = _Collector().collect(declared, declaration.origin)
+    blueprint = read_blueprint(
+        children, declaration.options, declaration.origin, mistakes
+    )
+    missing = [
+        attrs.evolve(m, path=m.path.removeprefix("$"))
+        for m in missing_artifacts(blueprint)
+    ]
+    origin = blueprint.origin or declaration.origin
+    origin = attrs.evolve(origin, mistakes=(*origin.mistakes, *missing))
+    return attrs.evolve(blueprint, origin=origin)
+
+
+def missing_artifacts(blueprint: Blueprint) -> list[Mistake]:
+    """Find out which files a blueprint names that cannot be read.
+
+    A file that is named in several places is a mistake in each of them, but only one
+    for all the actors of one place.
+    """
+    found: dict[object, Mistake | None] = {}
+    for path, spec in walk(blueprint.root):
+        if not isinstance(spec, ComponentSpec):
+            continue
+        file = getattr(spec.artifact, "source", None)
+        if not isinstance(file, Path) or (file, spec.origin) in found:
+            continue
+        found[file, spec.origin] = None
+        if problem := _file_problem(file):
+            hint = "a relative path begins at the file that it is written in"
+            place = (spec.origin.file, spec.origin.line) if spec.origin else ()
+            mistake = Mistake(f"{path}.artifact", problem, hint, *place)
+            found[file, spec.origin] = mistake
+    return [mistake for mistake in found.values() if mistake is not None]
+
+
+def _file_problem(file: Path) -> str | None:
+    try:
+        if file.is_file():
+            return None
+        return f"{file} is a folder" if file.is_dir() else f"there is no {file}"
+    except OSError as error:
+        return f"{file!s:.200} cannot be read: {error.strerror}"
+
+
+@final
+class _Collector:
+    """Collects the children of one topology, and what is wrong with its bodies."""
+
+    def __init__(self) -> None:
+        self._above: list[type[object]] = []
+        """The classes whose bodies are being collected, the topology first."""
+        self._seats: dict[type[object], str] = {}
+        """For each supervisor: the attributes that lead to it."""
+        self._components: set[type[object]] = set()
+        """The classes of components whose bodies were looked at."""
+        self._sources = Sources()
+
+    def collect(
+        self, body: type[object], origin: Origin, seat: str = ""
+    ) -> tuple[tuple[ChildSpec, ...], tuple[Mistake, ...]]:
+        """Collect one body.
+
+        Args:
+            body: the class.
+            origin: where it was declared.
+            seat: the attributes that lead to it, each with a dot before it.
+        """
+        self._seats[body] = seat
+        self._above.append(body)
+        children: list[ChildSpec] = []
+        mistakes: list[Mistake] = []
+        for attribute, value in _attributes(body).items():
+            for found in self._children(attribute, value, f"{seat}.{attribute}"):
+                if isinstance(found, Mistake) and found.file:
+                    mistakes.append(found)
+                elif isinstance(found, Mistake):
+                    file, line = self._sources.find(body, attribute, origin)
+                    mistakes.append(attrs.evolve(found, file=file, line=line))
+                else:
+                    children.append(found)
+        self._above.pop()
+        return tuple(children), tuple(mistakes)
+
+    def _children(self, attribute: str, value: object, seat: str) -> Iterator[_Found]:
+        if isinstance(value, (list, tuple)):
+            for index, item in enumerate(value):
+                yield from self._child(None, item, f".{attribute}[{index}]", seat)
+        elif value is _ONLY_ANNOTATED:
+            text = f"{attribute} has a type but no value"
+            yield Mistake(f".{attribute}", text, f"write {attribute} = ...")
+        else:
+            yield from self._child(attribute, value, f".{attribute}", seat)
+
+    def _child(
+        self, name: str | None, value: object, path: str, seat: str
+    ) -> Iterator[_Found]:
+        if isinstance(value, _SPECS):
+            yield value
+            return
+        declaration = declaration_of(value)
+        if declaration is None:
+            yield _no_child(value, path)
+            return
+        if problem := _misplaced(declaration, value):
+            yield Mistake(path, *problem)
+            return
+        names = _names(declaration, name)
+        if not names:
+            hint = "give it an attribute of its own, or some names=..."
+            yield Mistake(path, f"{_name_of(value)} has no name here", hint)
+        elif declaration.kind is Kind.SUPERVISOR and inspect.isclass(value):
+            yield from self._supervisor(names[0], value, declaration, path, seat)
+        else:
+            yield from self._actors(names, value, declaration, path)
+
+    def _actors(
+        self,
+        names: Sequence[object],
+        value: object,
+        declaration: Declaration,
+        path: str,
+    ) -> Iterator[_Found]:
+        said = declaration.options.items()
+        options = {word: value for word, value in said if word != "names"}
+        origin = declaration.origin
+        if declaration.kind is Kind.ACTOR:
+            for name in names:
+                yield read_actor(name, value, (), options, origin)
+            return
+        if inspect.isclass(value) and value not in self._components:
+            self._components.add(value)
+            for attribute in _attributes(value):
+                text = f"{value.__qualname__}.{attribute} is not read by anybody"
+                hint = "what a component is given stands in @component(...)"
+                place = self._sources.find(value, attribute, origin)
+                yield Mistake(f"{path}.{attribute}", text, hint, *place)
+        for name in names:
+            yield read_component(name, declaration.code, options, origin)
+
+    def _supervisor(
+        self,
+        name: object,
+        body: type[object],
+        declaration: Declaration,
+        path: str,
+        seat: str,
+    ) -> Iterator[_Found]:
+        shown = body.__qualname__
+        if body in self._above:
+            circle = [*self._above[self._above.index(body) :], body]
+            names = " > ".join(each.__qualname__ for each in circle)
+            hint = "a supervisor stands above its children only"
+            yield Mistake(path, f"{shown} contains itself: {names}", hint)
+            return
+        if body in self._seats:
+            text = f"{shown} is a child already, as {self._seats[body][1:]}"
+            yield Mistake(path, text, "declare another one")
+            return
+        if len(self._above) == MAX_DEPTH:
+            text = f"{shown} is inside of {MAX_DEPTH} others"
+            yield Mistake(path, text, "put some side by side")
+            return
+        origin = declaration.origin
+        children, mistakes = self.collect(body, origin, seat)
+        origin = attrs.evolve(origin, mistakes=(*origin.mistakes, *mistakes))
+        yield read_supervisor(name, children, declaration.options, origin)
+
+
+_ONLY_ANNOTATED = object()
+"""Stands for the value of an attribute that has none."""
+
+
+def _attributes(body: type[object]) -> dict[str, object]:
+    """Return the public attributes of a class, in the order of their first lines."""
+    found: dict[str, object] = {}
+    for owner in reversed(body.__mro__[:-1]):
+        found |= vars(owner)
+    for owner in body.__mro__[:-1]:
+        for name in vars(owner).get("__annotations__", ()):
+            found.setdefault(name, _ONLY_ANNOTATED)
+    return {
+        name: value.__func__ if isinstance(value, staticmethod) else value
+        for name, value in found.items()
+        if not name.startswith("_")
+    }
+
+
+def _names(declaration: Declaration, attribute: str | None) -> Sequence[object]:
+    """Return the names that actors of a declaration get where it stands."""
+    match declaration.options.get("names"):
+        case None:
+            return () if attribute is None else (attribute,)
+        case str() | ComponentId() as name:
+            return (name,)
+        case Sequence() as names:
+            return names
+        case other:
+            return (other,)
+
+
+def _misplaced(declaration: Declaration, value: object) -> tuple[str, str] | None:
+    """Say why what was declared cannot be a child, and what to do."""
+    kind = declaration.kind
+    if kind is Kind.TOPOLOGY:
+        return f"{_name_of(value)} is a whole system", "decorate it with @supervisor"
+    is_class = inspect.isclass(value) or isinstance(value, ComponentDeclaration)
+    if kind is not Kind.ACTOR and not is_class:
+        text = f"@{kind.value} stands above the function {_name_of(value)}"
+        return text, "write it above a class"
+    return None
+
+
+def _no_child(value: object, path: str) -> Mistake:
+    """Say why something in a body is no child, and what to do."""
+    if inspect.isclass(value) or inspect.isroutine(value):
+        text = f"{_name_of(value)} is not declared"
+        return Mistake(path, text, "decorate it with @component, @actor or @supervisor")
+    kind = type(value)
+    if declaration_of(kind) is not None:
+        hint = f"write {kind.__qualname__} without brackets"
+        return Mistake(path, f"an instance of {kind.__qualname__} is no child", hint)
+    hint = "a name that begins with '_' may hold anything"
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        hint = "several children are a list or a tuple"
+    return Mistake(path, f"{shown(value)} is no child", hint)
+
+
+def _name_of(value: object) -> str:
+    if isinstance(value, ComponentDeclaration):
+        return f"component({shown(value.declaration.code)})"
+    return getattr(value, "__qualname__", None) or shown(value)

@@ -1,0 +1,112 @@
+"""What a decorator leaves behind: one small record, and nothing else.
+
+A record says what kind of thing was declared, how, and where. It does not say what it
+stands on: that is whatever has it in hand when a topology is compiled, so a class that
+inherits a record is declared like the one it inherits from.
+"""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import sys
+from collections.abc import Mapping
+from typing import Final, TypeVar, final
+
+import attrs
+
+from airssys.contracts import Mistake, Origin
+
+_MARK: Final = "__airssys__"
+
+_T = TypeVar("_T")
+_Class = TypeVar("_Class", bound=type[object])
+
+
+class Kind(enum.Enum):
+    """What is declared, by the word that declares it."""
+
+    COMPONENT = "component"
+    ACTOR = "actor"
+    SUPERVISOR = "supervisor"
+    TOPOLOGY = "topology"
+
+
+@final
+@attrs.frozen(eq=False)
+class Declaration:
+    """What was written, as it was written; nobody has looked at it yet."""
+
+    kind: Kind
+    options: Mapping[str, object]
+    origin: Origin
+    code: object = None
+    """Of a component: where its code comes from."""
+
+
+def declare(target: _T, declaration: Declaration) -> _T:
+    """Leave a record on a class or function, and return that.
+
+    Raises:
+        TypeError: nothing can be left there.
+    """
+    on: object = target.__func__ if isinstance(target, staticmethod) else target
+    earlier = vars(on).get(_MARK) if hasattr(on, "__dict__") else None
+    if isinstance(earlier, Declaration):
+        word = declaration.kind.value
+        text = f"@{word} stands above @{earlier.kind.value}"
+        origin = declaration.origin
+        mistake = Mistake("", text, "keep one of them", origin.file, origin.line)
+        mistakes = (*earlier.origin.mistakes, mistake)
+        declaration = attrs.evolve(
+            earlier, origin=attrs.evolve(earlier.origin, mistakes=mistakes)
+        )
+    try:
+        setattr(on, _MARK, declaration)
+    except (AttributeError, TypeError):
+        kind = type(target).__name__
+        word = declaration.kind.value
+        raise TypeError(
+            f"@{word} goes above a class or a function, not a {kind}"
+        ) from None
+    return target
+
+
+@final
+@attrs.frozen(eq=False)
+class ComponentDeclaration:
+    """A component without a name: a child by itself, or the decorator of a class."""
+
+    declaration: Declaration
+
+    def __call__(self, body: _Class, /) -> _Class:
+        """Leave a record on a class, and return it."""
+        return declare(body, self.declaration)
+
+
+def declaration_of(value: object) -> Declaration | None:
+    """Return the record of a class, a function or a component; None if it has none."""
+    if isinstance(value, ComponentDeclaration):
+        return value.declaration
+    if not (inspect.isclass(value) or inspect.isroutine(value)):
+        return None
+    found = getattr(value, _MARK, None)
+    return found if isinstance(found, Declaration) else None
+
+
+def here() -> Origin:
+    """Say where the code stands that called into this package."""
+    frame = sys._getframe(1)  # noqa: SLF001  # a tenth of what `inspect` takes for it
+    package = __name__.rpartition(".")[0]
+    while frame.f_back and frame.f_globals.get("__package__") == package:
+        frame = frame.f_back
+    return Origin(frame.f_code.co_filename, frame.f_lineno)
+
+
+def shown(value: object) -> str:
+    """Show what was written, on one line and not too long."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001  # a `repr` may do anything
+        text = object.__repr__(value)
+    return f"{' '.join(text.split()):.80}"

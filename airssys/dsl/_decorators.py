@@ -1,0 +1,305 @@
+"""The words: `component`, `actor`, `supervisor`, `topology` and `blueprint`.
+
+With a name first, a word makes a finished child at once. Without one it declares: it
+goes above a class or a function and leaves a record there, and what it stands on gets
+its name from the attribute of a supervisor or topology that holds it.
+
+    component("shout", "shout.wasm")            shout = component("shout.wasm")
+    actor("greeter", greet, mailbox=10)         @actor(mailbox=10)
+    supervisor("workers", one, two)             @supervisor
+    blueprint(one, two, restarts=5)             @topology(restarts=5)
+
+Nothing is judged here. `open_system`, `run` and `airssys check` report all mistakes of
+a definition at once, each with its file, its line and its path in the tree.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Protocol,
+    TypeVar,
+    TypeVarTuple,
+    Unpack,
+    cast,
+    overload,
+)
+
+from airssys.contracts import (
+    BLUEPRINT_METHOD,
+    ActorSpec,
+    Blueprint,
+    ChildSpec,
+    ComponentSpec,
+    Origin,
+    SupervisorSpec,
+)
+
+from ._compile import compile_topology
+from ._declarations import (
+    ComponentDeclaration,
+    Declaration,
+    Kind,
+    declaration_of,
+    declare,
+    here,
+)
+from ._reading import (
+    Options,
+    read_actor,
+    read_artifact,
+    read_blueprint,
+    read_component,
+    read_supervisor,
+    take_over,
+)
+from ._vocabulary import (
+    ActorOptions,
+    Behaviour,
+    Code,
+    ComponentOptions,
+    DeclaredActorOptions,
+    DeclaredComponentOptions,
+    Handler,
+    Name,
+    SupervisorOptions,
+    TopologyOptions,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Class = TypeVar("_Class", bound=type[object])
+_Actor = TypeVar("_Actor", bound=Handler | type[Behaviour])
+_Arguments = TypeVarTuple("_Arguments")
+
+
+class ActorDecorator(Protocol):
+    """`@actor(...)`, waiting for its function or class."""
+
+    def __call__(self, behaviour: _Actor, /) -> _Actor:
+        """Leave a record on it, and return it."""
+
+
+class ClassDecorator(Protocol):
+    """`@supervisor(...)` or `@topology(...)`, waiting for its class."""
+
+    def __call__(self, body: _Class, /) -> _Class:
+        """Leave a record on it, and return it."""
+
+
+@overload
+def component(
+    name: Name,
+    code: Code | type[object] | ComponentDeclaration,
+    /,
+    **options: Unpack[ComponentOptions],
+) -> ComponentSpec: ...
+
+
+@overload
+def component(
+    code: Code, /, **options: Unpack[DeclaredComponentOptions]
+) -> ComponentDeclaration: ...
+
+
+def component(
+    *given: object, **options: object
+) -> ComponentSpec | ComponentDeclaration:
+    """Declare a component actor.
+
+        counter = component("counter", "counter.wasm", mailbox=64)
+
+        @component("counter.wasm", mailbox=64)
+        class Counter:
+            "Counts words."
+
+    Args:
+        given: the name, `name` alone or `namespace/name/instance`, or no name; then
+            a path to a component, or its bytes, or WAT text by `Artifact.from_text`.
+            A relative path begins at the folder of the file that it is written in.
+            After a name, a class that was declared makes another actor like it.
+        options: `data` and `env`, the configuration that `initialize` is given;
+            `limits`, what the guest may use: `Limits`, or a dict of plain values;
+            `restart`: `permanent`, `transient` or `temporary`;
+            `shutdown`: seconds to stop in, `math.inf` or `BRUTAL_KILL`;
+            `start_timeout`: seconds to become ready in, loading not counted;
+            `mailbox`: messages that may queue;
+            `names`, without a name first: one actor for each.
+
+    Raises:
+        TypeError: there is no code, or more than a name and code.
+    """
+    origin = here()
+    match given:
+        case (code,):
+            return ComponentDeclaration(
+                Declaration(Kind.COMPONENT, options, origin, code)
+            )
+        case (name, code):
+            declared = declaration_of(code)
+            if declared is not None and declared.kind is Kind.COMPONENT:
+                code = read_artifact(declared.code, declared.origin)
+                options, origin = take_over(declared, options, origin)
+            return read_component(name, code, options, origin)
+        case _:
+            raise TypeError(
+                "write component(name, code, ...), or without a name "
+                "component(code, ...) to declare one"
+            )
+
+
+@overload
+def actor(
+    name: Name, handler: Handler, /, **options: Unpack[ActorOptions]
+) -> ActorSpec: ...
+
+
+@overload
+def actor(
+    name: Name,
+    behaviour: Callable[[*_Arguments], Behaviour],
+    /,
+    *arguments: *_Arguments,
+    **options: Unpack[ActorOptions],
+) -> ActorSpec: ...
+
+
+@overload
+def actor(behaviour: _Actor, /) -> _Actor: ...
+
+
+@overload
+def actor(**options: Unpack[DeclaredActorOptions]) -> ActorDecorator: ...
+
+
+def actor(*given: object, **options: object) -> object:
+    """Declare a Python actor: an async function, or a class made afresh at each start.
+
+        clerk = actor("clerk", Clerk, "an argument of Clerk", restart="transient")
+
+        @actor(mailbox=10)
+        async def printer(context, envelope): ...
+
+    Args:
+        given: with a name first: the function, or the class and its arguments.
+        options: those of `component`, without `data`, `env` and `limits`.
+
+    Raises:
+        TypeError: a name without a behaviour, or options without either of them.
+    """
+    origin = here()
+    match given:
+        case ():
+            return _decorator(Kind.ACTOR, options, origin)
+        case (behaviour,) if _is_code(behaviour) and not options:
+            return declare(behaviour, Declaration(Kind.ACTOR, {}, origin))
+        case (name, behaviour, *arguments):
+            declared = declaration_of(behaviour)
+            if declared is not None and declared.kind is Kind.ACTOR:
+                options, origin = take_over(declared, options, origin)
+            return read_actor(name, behaviour, tuple(arguments), options, origin)
+        case _:
+            raise TypeError(
+                "write actor(name, behaviour, ...), or above a function or class "
+                "@actor or @actor(option=...)"
+            )
+
+
+@overload
+def supervisor(
+    name: str, /, *children: ChildSpec, **options: Unpack[SupervisorOptions]
+) -> SupervisorSpec: ...
+
+
+@overload
+def supervisor(body: _Class, /) -> _Class: ...
+
+
+@overload
+def supervisor(**options: Unpack[SupervisorOptions]) -> ClassDecorator: ...
+
+
+def supervisor(*given: object, **options: object) -> object:
+    """Declare a supervisor; its children start in this order and stop in reverse.
+
+        supervisor("workers", counter, clerk, restarts=5, period=10)
+
+        @supervisor(restarts=5, period=10)
+        class Workers:
+            counter = Counter
+            clerk = actor("clerk", Clerk, "an argument of Clerk")
+
+    Args:
+        given: its name, unique among its siblings, and its children.
+        options: `restarts`: so many within `period` are allowed, one more and it
+            gives up;
+            `period`: seconds;
+            `restart`: what its own supervisor does when it ends;
+            `shutdown`: seconds to stop in; by default its children decide.
+    """
+    origin = here()
+    match given:
+        case ():
+            return _decorator(Kind.SUPERVISOR, options, origin)
+        case (body,) if _is_code(body) and not options:
+            return declare(body, Declaration(Kind.SUPERVISOR, {}, origin))
+        case _:
+            name, *children = given
+            found = cast("tuple[ChildSpec, ...]", tuple(children))
+            return read_supervisor(name, found, options, origin)
+
+
+@overload
+def topology(body: _Class, /) -> _Class: ...
+
+
+@overload
+def topology(**options: Unpack[TopologyOptions]) -> ClassDecorator: ...
+
+
+def topology(body: object = None, /, **options: object) -> object:
+    """Declare a whole system: its class body is what the root supervises, in order.
+
+        @topology(stop_timeout=10)
+        class App:
+            shout = component("shout.wasm")
+            workers = Workers
+
+    `open_system` and `run` take the class as they take a `Blueprint`.
+
+    Args:
+        body: the class.
+        options: `restarts` and `period` of the root; `engine`: how guests are run,
+            `EngineSettings`; `stop_timeout`: seconds for the whole tree to stop in.
+    """
+    decorator = _decorator(Kind.TOPOLOGY, options, here())
+    return decorator if body is None else decorator(body)
+
+
+def blueprint(*children: ChildSpec, **options: Unpack[TopologyOptions]) -> Blueprint:
+    """Put a whole system together, under a root supervisor called `root`.
+
+    Args:
+        children: what the root supervises.
+        options: those of `topology`.
+    """
+    return read_blueprint(children, cast("Options", options), here())
+
+
+def _decorator(kind: Kind, options: Options, origin: Origin) -> Callable[[Any], Any]:
+    declaration = Declaration(kind, options, origin)
+
+    def decorate(target: Any) -> Any:  # noqa: ANN401  # returned as it came
+        declare(target, declaration)
+        if kind is Kind.TOPOLOGY:
+            setattr(target, BLUEPRINT_METHOD, classmethod(compile_topology))
+        return target
+
+    return decorate
+
+
+def _is_code(value: object) -> bool:
+    return inspect.isclass(value) or inspect.isroutine(value)

@@ -1,0 +1,123 @@
+"""What may be said of each thing that is declared: one typed dictionary a word.
+
+A new option is one line here, which gives it to decorators and builders alike, and its
+place in `_reading`. Whatever is left out has the default of the spec's own field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict
+
+from airssys.contracts import (
+    Artifact,
+    ComponentId,
+    EngineSettings,
+    Envelope,
+    Limits,
+    LogLevel,
+    RestartType,
+    Shutdown,
+)
+
+Name: TypeAlias = str | ComponentId
+"""`name` alone, or `namespace/name/instance`."""
+
+Code: TypeAlias = Artifact | Path | str | bytes
+"""A path to a component, or its bytes; WAT text by `Artifact.from_text`. A path that is
+relative begins at the folder of the file that it is written in."""
+
+LogLevelWord: TypeAlias = LogLevel | Literal["trace", "debug", "info", "warn", "error"]
+RestartWord: TypeAlias = RestartType | Literal["permanent", "transient", "temporary"]
+
+Handler: TypeAlias = Callable[[Any, Envelope], Awaitable[bytes | None]]
+"""`async def handle(context, envelope)`."""
+
+
+class Behaviour(Protocol):
+    """What an instance of an actor's class can do; `airssys.nursery` says what more."""
+
+    def handle(
+        self,
+        context: Any,  # noqa: ANN401  # an `ActorContext`, which is not known here
+        envelope: Envelope,
+        /,
+    ) -> Awaitable[bytes | None]:
+        """Handle one message."""
+
+
+class LimitValues(TypedDict, total=False):
+    """`Limits` as plain values, which are looked at when the system opens."""
+
+    memory_bytes: int
+    table_elements: int
+    execution_time: float
+    fuel: int | None
+    host_call_bytes: int
+    storage_bytes: int
+    storage_keys: int
+
+
+class ActorOptions(TypedDict, total=False):
+    """Of every actor."""
+
+    restart: RestartWord
+    """Which ends cause a restart."""
+    shutdown: Shutdown
+    """Seconds to stop in, `math.inf` or `BRUTAL_KILL`."""
+    start_timeout: float
+    """Seconds to become ready in; loading does not count."""
+    mailbox: int
+    """Messages that may queue."""
+
+
+class ComponentOptions(ActorOptions, total=False):
+    """Of a component actor."""
+
+    data: bytes | str | None
+    """The `config-data` that `initialize` is given; text goes as UTF-8."""
+    env: Mapping[str, str] | None
+    """The `env-vars` that `initialize` is given."""
+    limits: Limits | LimitValues | None
+    """What the guest may use."""
+    log_level: LogLevelWord
+    """What it logs below this level is dropped."""
+
+
+class _Names(TypedDict, total=False):
+    names: Name | Sequence[Name]
+    """One actor for each; without them, the attribute that holds the declaration."""
+
+
+class DeclaredActorOptions(ActorOptions, _Names, total=False):
+    """Of a Python actor that gets its name from the place where it stands."""
+
+
+class DeclaredComponentOptions(ComponentOptions, _Names, total=False):
+    """Of a component actor that gets its name from the place where it stands."""
+
+
+class _IntensityOptions(TypedDict, total=False):
+    restarts: int
+    """So many within `period` are allowed; one more and the supervisor gives up."""
+    period: float
+    """Seconds."""
+
+
+class SupervisorOptions(_IntensityOptions, total=False):
+    """Of a supervisor."""
+
+    restart: RestartWord
+    """What its own supervisor does when it ends."""
+    shutdown: Shutdown
+    """Seconds to stop in; by default its children decide."""
+
+
+class TopologyOptions(_IntensityOptions, total=False):
+    """Of a whole system; `restarts` and `period` are those of its root."""
+
+    engine: EngineSettings | None
+    """How guests are run."""
+    stop_timeout: float
+    """Seconds for the whole tree to stop in."""

@@ -1,0 +1,143 @@
+"""Programs that are right, in every form of each word; `make mypy` checks this file."""
+
+import math
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import assert_type
+
+from airssys import (
+    BRUTAL_KILL,
+    ActorContext,
+    ActorSpec,
+    Artifact,
+    Blueprint,
+    ComponentId,
+    ComponentSpec,
+    EngineSettings,
+    Envelope,
+    Limits,
+    RestartType,
+    SupervisorSpec,
+    System,
+    actor,
+    blueprint,
+    component,
+    open_system,
+    run,
+    supervisor,
+    topology,
+)
+from airssys.dsl import ComponentDeclaration
+
+
+@component("counter.wasm", restart="transient", limits=Limits(fuel=1000), mailbox=64)
+class Counter:
+    """A component that was declared with all that there is."""
+
+
+@component(
+    Path("worker.wasm"),
+    names=("worker-1", ComponentId("team", "worker", "2")),
+    data=b"\x01",
+    env={"VERBOSE": "1"},
+    limits={"memory_bytes": 2**20, "fuel": None},
+    shutdown=BRUTAL_KILL,
+    start_timeout=2,
+)
+class Worker:
+    """A component of two actors, its limits as plain values."""
+
+
+@actor
+async def printer(context: ActorContext, envelope: Envelope) -> None:
+    """Return nothing."""
+
+
+@actor(mailbox=10, restart=RestartType.TEMPORARY, shutdown=math.inf)
+async def asker(context: ActorContext, envelope: Envelope) -> bytes | None:
+    """Return what may be nothing."""
+    return await context.ask("printer", envelope.payload)
+
+
+def relay(context: ActorContext, envelope: Envelope) -> Awaitable[bytes | None]:
+    """Return what can be awaited."""
+    return context.ask("printer", envelope.payload)
+
+
+@actor(names="clerk")
+class Clerk:
+    """A class with arguments, one of which may be left out."""
+
+    def __init__(self, name: str = "nobody", age: int = 0) -> None:
+        self.name = name
+
+    async def handle(self, context: ActorContext, envelope: Envelope) -> bytes:
+        """Return bytes, where nothing would do."""
+        return self.name.encode()
+
+
+@supervisor
+class Inner:
+    """Declared without options."""
+
+    clerk = Clerk
+    relay = actor("relay", relay)
+
+
+@supervisor(restarts=5, period=10, restart="temporary", shutdown=3)
+class Workers:
+    """Declared with all options."""
+
+    workers = Worker
+    counter = Counter
+    more = tuple(component(f"more-{n}", Counter, mailbox=n + 1) for n in range(3))
+    inner = Inner
+
+
+@topology(stop_timeout=10, restarts=1, period=2.5, engine=EngineSettings(tick=0.01))
+class App:
+    """A whole system."""
+
+    shout = component("shout.wasm", names=["loud", "louder"])
+    printer = printer
+    asker = asker
+    workers = Workers
+
+
+@topology
+class Small:
+    """Declared without options."""
+
+    printer = printer
+
+
+# What a decorator was put above stays what it was.
+assert_type(App, type[App])
+assert_type(Clerk("a", 1).name, str)
+assert_type(component("shout.wasm"), ComponentDeclaration)
+
+a_component = component("a", Artifact.from_text("(component)"), data="text")
+an_actor = actor("b", Clerk, "name", 7, mailbox=3)
+a_supervisor = supervisor("c", a_component, an_actor, restarts=1)
+a_blueprint = blueprint(a_supervisor, actor("d", printer), engine=EngineSettings())
+assert_type(a_component, ComponentSpec)
+assert_type(an_actor, ActorSpec)
+assert_type(a_supervisor, SupervisorSpec)
+assert_type(a_blueprint, Blueprint)
+
+
+async def main(system: System) -> int:
+    """Return what `run` returns."""
+    return len(await system.ask("asker", b"") or b"")
+
+
+async def embed() -> None:
+    """Open a topology and a blueprint alike."""
+    async with open_system(App) as system, open_system(a_blueprint):
+        assert_type(system, System)
+
+
+def start() -> None:
+    """Run a topology and a blueprint alike."""
+    assert_type(run(App, main), int | None)
+    assert_type(run(a_blueprint, main), int | None)
