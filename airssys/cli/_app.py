@@ -12,7 +12,10 @@ import click
 
 import airssys
 
-_COMMANDS: Final[dict[str, tuple[str, str]]] = {}
+_COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "build": ("_build", "Make a component of a Python, C or Rust file."),
+    "wit": ("_wit", "Print where the WIT text of the world lies."),
+}
 """By name: the module of the command, and its line in the list."""
 
 
