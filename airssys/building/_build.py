@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 import attrs
-import wasmtime
 
 from ._build_cache import default_build_cache, digest, find_or_make
 from ._c_guest import c_recipe
@@ -68,7 +67,8 @@ def build(
     """
     source = Path(source).absolute()
     recipe = _recipe(source)
-    name = f"{source.stem}-{digest(recipe.made_with, recipe.files)[:32]}.wasm"
+    made_from = digest(recipe.made_with, recipe.files | _of_ours())
+    name = f"{source.stem}-{made_from[:32]}.wasm"
     directory = (cache_directory or default_build_cache()).absolute()
 
     def make(path: Path) -> None:
@@ -89,7 +89,9 @@ def _recipe(source: Path) -> Recipe:
     make = _RECIPES.get(source.suffix.lower())
     if make is None:
         known = ", ".join(_RECIPES)
-        msg = f"{source}: nothing is known about {source.suffix or 'no suffix'}: {known}"
+        msg = (
+            f"{source}: nothing is known about {source.suffix or 'no suffix'}: {known}"
+        )
         raise BuildFailed(msg)
     read_source(source)
     return make(source)
@@ -97,13 +99,19 @@ def _recipe(source: Path) -> Recipe:
 
 def _core_module_recipe(source: Path) -> Recipe:
     core = read_source(source)
-    files = {f"wit/{p.name}": p.read_bytes() for p in wit_directory().glob("*.wit")}
-    return Recipe(
-        f"making a component of {source.name}",
-        ("core", wasmtime.__version__),
-        {"core.wasm": core, **files},
-        lambda path: path.write_bytes(encode_component(core)) and None,
-    )
+
+    def make(path: Path) -> None:
+        path.write_bytes(encode_component(core))
+
+    does = f"making a component of {source.name}"
+    return Recipe(does, ("core",), {"core.wasm": core}, make)
+
+
+def _of_ours() -> dict[str, bytes]:
+    """Return what we add to any guest, and how: another airssys builds anew."""
+    package = Path(__file__).parent
+    files = [*package.rglob("*.py"), *package.rglob("*.h"), *wit_directory().iterdir()]
+    return {f"airssys/{path.name}": path.read_bytes() for path in files}
 
 
 _RECIPES: Final[dict[str, Callable[[Path], Recipe]]] = {

@@ -16,7 +16,6 @@ from ._errors import BuildFailed, ToolMissing
 from ._recipe import Recipe, read_source, run_tool
 
 INCLUDE: Final = Path(__file__).with_name("include")
-_HEADER: Final = INCLUDE / "airssys_guest.h"
 _QUOTED: Final = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
 _FLAGS: Final = (
     *("-std=c11", "-Wall", "-Os", "-ffreestanding", "-fno-builtin", "-nostdlib"),
@@ -34,7 +33,6 @@ def c_recipe(source: Path) -> Recipe:
     """
     command = _compiler()
     files = {f"guest/{name}": content for name, content in _sources(source).items()}
-    files[_HEADER.name] = _HEADER.read_bytes()
     said = run_tool([command[0], *command[1:-2], "--version"], source.parent).stdout
     version = said.strip().partition("\n")[0]
     name = f"zig cc, {version}" if "zig" in " ".join(command) else version
@@ -76,7 +74,9 @@ def _sources(main: Path) -> dict[str, bytes]:
         if str(path) in found:
             continue
         found[str(path)] = read_source(path)
-        names = (name.decode(errors="replace") for name in _QUOTED.findall(found[str(path)]))
+        names = (
+            name.decode(errors="replace") for name in _QUOTED.findall(found[str(path)])
+        )
         waiting += [there for name in names if (there := path.parent / name).is_file()]
     # By their place beside the main file, so that a moved folder is the same folder.
     return {path.removeprefix(str(main.parent)): text for path, text in found.items()}

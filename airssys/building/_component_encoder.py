@@ -83,7 +83,9 @@ def encode_component(core: bytes) -> bytes:
 
 def _read(core: bytes) -> Module:
     if not core.startswith(_CORE):
-        found = "a component already" if core.startswith(_PREAMBLE) else "no WebAssembly"
+        found = (
+            "a component already" if core.startswith(_PREAMBLE) else "no WebAssembly"
+        )
         raise CoreModuleUnfit([f"it is {found}"])
     config = Config()
     config.cranelift_opt_level = "none"  # it is compiled only to be checked

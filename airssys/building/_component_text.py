@@ -161,7 +161,7 @@ def _export(world: World, interface: str, extras: frozenset[str]) -> Iterator[st
     for name, meant in found.types.items():
         here = f"${interface}.{name}"
         yield f"(type {here}' {_type(meant, reference)})"
-        yield f"(export {here} \"{name}\" (type {here}'))"
+        yield f'(export {here} "{name}" (type {here}\'))'
     for name, function in found.functions.items():
         options = _OPTIONS
         post = f"{POST_RETURN}{full}#{name}"

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ._wit_text import Function, Name, Of, Record, Variant
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ._wit_text import Type, World
 
 _MOST_PARAMS: Final = 16
@@ -62,21 +64,29 @@ def flat(world: World, interface: str, wit_type: Type | None) -> tuple[str, ...]
     match wit_type:
         case None:
             return ()
-        case Name("string") | Of("list"):
-            return ("i32", "i32")
-        case Name(name) if _is_defined(world, interface, name):
-            place, meant = world.resolve(interface, name)
-            return flat(world, place, meant)
         case Name(name):
-            return (_WORDS.get(name, "i32"),)
-        case Of("tuple", parts):
-            return tuple(word for part in parts for word in inner(part))
-        case Of(_, parts):  # option and result
-            return ("i32", *_joined([inner(part) for part in parts]))
+            return _flat_name(world, interface, name)
+        case Of(kind, parts):
+            return _flat_of(kind, [inner(part) for part in parts])
         case Record(fields):
             return tuple(word for _, field in fields for word in inner(field))
         case Variant(cases):
-            return ("i32", *_joined([inner(carried) for _, carried in cases]))
+            return ("i32", *_joined(inner(carried) for _, carried in cases))
+
+
+def _flat_name(world: World, interface: str, name: str) -> tuple[str, ...]:
+    if _is_defined(world, interface, name):
+        place, meant = world.resolve(interface, name)
+        return flat(world, place, meant)
+    return ("i32", "i32") if name == "string" else (_WORDS.get(name, "i32"),)
+
+
+def _flat_of(kind: str, parts: list[tuple[str, ...]]) -> tuple[str, ...]:
+    if kind == "list":
+        return ("i32", "i32")
+    if kind == "tuple":
+        return tuple(word for part in parts for word in part)
+    return ("i32", *_joined(parts))  # option and result
 
 
 def _is_defined(world: World, interface: str, name: str) -> bool:
@@ -84,7 +94,7 @@ def _is_defined(world: World, interface: str, name: str) -> bool:
     return name in found.uses or name in found.types
 
 
-def _joined(cases: list[tuple[str, ...]]) -> tuple[str, ...]:
+def _joined(cases: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     """Return words that can carry any of several cases."""
     return tuple(_join({w for w in words if w}) for words in zip_longest(*cases))
 

@@ -57,12 +57,10 @@ def python_recipe(source: Path) -> Recipe:
     wit = wit_directory()
     files = python_sources(source)
     files = {f"guest/{name}": content for name, content in files.items()}
-    files |= {f"wit/{path.name}": path.read_bytes() for path in wit.glob("*.wit")}
-    files["airssys_guest.py"] = _GUEST_SIDE.read_bytes()
     tool = f"componentize-py {version}"
     return Recipe(
         f"building {source.name} with {tool} (10 to 30 s)",
-        ("python", tool, source.stem, _APP),
+        ("python", tool, source.stem),
         files,
         partial(_componentize, source, wit),
     )
@@ -126,7 +124,13 @@ def _componentize(source: Path, wit: Path, output: Path) -> None:
         app = _APP.format(root=_GUEST_ROOT, module=source.stem)
         (ours / "airssys_app.py").write_text(app, "utf-8")
         paths = ("--python-path", str(ours), "--python-path", str(source.parent))
-        how = ("componentize", "--stub-wasi", *paths, "--output", str(output.absolute()))
+        how = (
+            "componentize",
+            "--stub-wasi",
+            *paths,
+            "--output",
+            str(output.absolute()),
+        )
         done = run_tool(_command(wit, *how, "airssys_app"), ours)
     if done.returncode or not output.is_file():
         said = _said(done.stderr).replace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, final
 
@@ -24,8 +24,8 @@ class Recipe:
     """For people, e.g. `building greeter.py with componentize-py 0.25.1`."""
     made_with: tuple[str, ...]
     """Everything besides `files` that changes what comes out."""
-    files: Mapping[str, bytes]
-    """What is read, by name."""
+    files: dict[str, bytes]
+    """What is read of the author's, by name."""
     make: Callable[[Path], None]
     """Writes the component to a path.
 

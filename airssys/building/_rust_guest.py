@@ -50,7 +50,7 @@ def rust_recipe(source: Path) -> Recipe:
     return Recipe(
         f"building {source.name} with {version}",
         ("rust", rustc, version, *_FLAGS),
-        _sources(source),
+        {f"guest/{name}": text for name, text in _sources(source).items()},
         partial(_compile, rustc, source),
     )
 

@@ -22,8 +22,13 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 )
 @click.option("--cache", type=_FOLDER, help="Where built components are kept.")
 @click.option("--fresh", is_flag=True, help="Build even if it was built before.")
-def command(  # noqa: D417  # click shows this, and the options by themselves
-    source: Path, output: Path | None, stubs: Path | None, cache: Path | None, fresh: bool
+def command(
+    source: Path,
+    output: Path | None,
+    stubs: Path | None,
+    cache: Path | None,
+    *,
+    fresh: bool,
 ) -> None:
     """Make a WebAssembly component of SOURCE.
 
@@ -54,6 +59,5 @@ def _tell(text: str) -> None:
 
 def _told(made: Built) -> str:
     size = made.path.stat().st_size
-    how_large = f"{size / 1e6:.1f} MB" if size > 1e5 else f"{size:,} bytes"
     again = "" if made.is_new else ", built before from the same source"
-    return f"{made.path}: {how_large}{again}"
+    return f"{made.path}: {size:,} bytes{again}"

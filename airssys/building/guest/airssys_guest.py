@@ -261,7 +261,8 @@ def compile_text(source, filename, mode, *arguments, **named):
         BUILT_IN_COMPILE(source, f"{filename}\udfff", mode, *arguments, **named)
     except SyntaxError as error:
         error.filename = filename
-        error._metadata = None  # traceback would tokenize it, with the same end
+        # traceback would tokenize it, with the same end
+        error._metadata = None  # noqa: SLF001  # there is no other way
         raise
     return BUILT_IN_COMPILE(source, filename, mode, *arguments, **named)
 
@@ -282,7 +283,7 @@ def exec_text(source, globals=None, locals=None, /, **named):  # noqa: A002  # i
 class NoImports(importlib.abc.MetaPathFinder):
     """Refuses what was not imported when the component was built."""
 
-    def find_spec(self, fullname, path=None, target=None):  # noqa: ARG002  # the protocol
+    def find_spec(self, fullname, path=None, target=None):
         raise ModuleNotFoundError(
             f"{fullname} was not imported when the component was built, and a guest has"
             " no files to import it from: import it at the top of the module",
