@@ -31,11 +31,13 @@ def default_build_cache() -> Path:
 def digest(made_with: Iterable[str], files: Mapping[str, bytes]) -> str:
     """Name a build by the words that describe it and the files it reads, by name."""
     found = hashlib.sha256()
-    parts = [word.encode() for word in made_with]
+    words = [word.encode(errors="surrogatepass") for word in made_with]
+    parts = [str(len(words)).encode(), *words]
     for name, content in sorted(files.items()):
-        parts += [name.encode(errors="surrogateescape"), content]
+        parts += [name.encode(errors="surrogatepass"), content]
     for part in parts:
-        # With its length before it, no part can pass for two, nor two for one.
+        # With its length before it, no part can pass for two, nor two for one; with
+        # their count before them, no word for a file.
         found.update(len(part).to_bytes(8, "little") + part)
     return found.hexdigest()
 

@@ -96,7 +96,7 @@ def _read(core: bytes) -> Module:
 
 
 def _imports(world: World, module: Module, problems: list[str]) -> list[CoreFunction]:
-    """Return the imported functions, each once; adds what is wrong to `problems`."""
+    """Return the imported functions; adds what is wrong to `problems`."""
     known = {world.full_name(interface): interface for interface in world.imports}
     found: dict[tuple[str, str], CoreFunction] = {}
     for one in module.imports:
@@ -107,7 +107,12 @@ def _imports(world: World, module: Module, problems: list[str]) -> list[CoreFunc
             continue
         function = world.interfaces[interface].functions[name]
         wanted = core_type(world, interface, function, is_import=True)
-        if _core_type(one.type) == wanted:
+        if (interface, name) in found:
+            problems.append(
+                f"it imports {one.module}#{name} twice, which no component may:"
+                " declare it in one place"
+            )
+        elif _core_type(one.type) == wanted:
             found[interface, name] = CoreFunction(interface, name, wanted)
         else:
             problems.append(
