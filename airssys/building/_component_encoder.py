@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from ._wit_text import World
 
-_PREAMBLE: Final = b"\0asm"
-_CORE: Final = _PREAMBLE + b"\x01\0\0\0"
+_CORE: Final = b"\0asm\x01\0\0\0"
+_COMPONENT: Final = b"\0asm\x0d\0\x01\0"
 _CORE_MODULE_SECTION: Final = 1
 _REALLOC_TYPE: Final = CoreType(("i32",) * 4, ("i32",))
 _START_TYPE: Final = CoreType((), ())
@@ -84,7 +84,9 @@ def encode_component(core: bytes) -> bytes:
 def _read(core: bytes) -> Module:
     if not core.startswith(_CORE):
         found = (
-            "a component already" if core.startswith(_PREAMBLE) else "no WebAssembly"
+            "a component already"
+            if core.startswith(_COMPONENT)
+            else "no WebAssembly module"
         )
         raise CoreModuleUnfit([f"it is {found}"])
     config = Config()
@@ -181,8 +183,8 @@ def _told(extern: object) -> str:
 
 def _with_core_module(component: bytes, number: int, core: bytes) -> bytes:
     """Replace the core module of this number in a component."""
-    result = bytearray(component[:8])
-    at, seen = 8, 0
+    result = bytearray(_COMPONENT)
+    at, seen = len(result), 0
     while at < len(component):
         size, start = _read_number(component, at + 1)
         end = start + size

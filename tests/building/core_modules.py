@@ -62,15 +62,13 @@ BASICS = {
 def core_wat(imports=(), extra="", without=(), **bodies):
     """Return the text of a core module; bodies by the function's name with `_`."""
     fields = [host_import(*one) for one in imports]
-    for name, body in BASICS.items():
-        body = bodies.get(name.replace("-", "_"), body)
-        if name in without:
-            continue
+    for name in sorted(BASICS.keys() - set(without)):
+        text = bodies.get(name.replace("-", "_"), BASICS[name])
         if name in WORLD.interfaces["component-lifecycle"].functions:
             function = WORLD.interfaces["component-lifecycle"].functions[name]
             core = core_type(WORLD, "component-lifecycle", function, is_import=False)
-            body = f'(func (export "{LIFECYCLE}{name}") {signature(core)} {body})'
-        fields.append(dedent(body))
+            text = f'(func (export "{LIFECYCLE}{name}") {signature(core)} {text})'
+        fields.append(dedent(text))
     return "(module\n" + "\n".join(fields) + extra + ")"
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 import wasmtime
-from .core_modules import HOST, LIFECYCLE, WORLD, core_module, core_wat
-from hypothesis import given, settings, strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from wasmtime.component import Component
 
 from airssys.building import CoreModuleUnfit, encode_component
@@ -14,6 +13,8 @@ from airssys.contracts import GuestRejected, HealthStatus, InvalidMessage, LogLe
 from airssys.wasm import EXPORTS, IMPORTS
 from wasm_support import ScriptedServices, envelope
 from wat_guests import world as by_hand
+
+from .core_modules import HOST, LIFECYCLE, WORLD, core_module, core_wat
 
 ENGINE = wasmtime.Engine()
 FEWER = settings(max_examples=settings.default.max_examples // 4)
@@ -262,10 +263,10 @@ def test_exports_that_do_not_fit_are_named():
     wrong += f'(func (export "cabi_post_{LIFECYCLE}metadata"))'
     wrong += '(func (export "_initialize") (param i32))'
     found = problems(core_module([], wrong, without=["health"]))
+    post = f"cabi_post_{LIFECYCLE}metadata"
     assert found == (
         f"it exports {name} as () -> i64; the world has () -> i32",
-        f"it exports cabi_post_{LIFECYCLE}metadata as () -> nothing;"
-        " the world has (i32) -> nothing",
+        f"it exports {post} as () -> nothing; the world has (i32) -> nothing",
         "it exports _initialize as (i32) -> nothing; the world has () -> nothing",
     )
 
@@ -280,7 +281,8 @@ def test_a_large_memory_does_not_fit():
 
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_module_are_refused(junk):
-    assert problems(junk) == ("it is no WebAssembly",)
+    assume(not junk.startswith((b"\0asm\x01", b"\0asm\r")))
+    assert problems(junk) == ("it is no WebAssembly module",)
     (found,) = problems(b"\0asm\x01\0\0\0" + b"\xff" + junk)
     assert found.startswith("it is not valid: ")
 

@@ -164,7 +164,8 @@ static void *airssys_alloc_aligned(size_t size, size_t align) {
     at = (at + align - 1) & ~(uintptr_t)(align - 1);
     uint64_t end = (uint64_t)at + size, have = (uint64_t)__builtin_wasm_memory_size(0) << 16;
     if (end > have &&
-        (end >> 32 || __builtin_wasm_memory_grow(0, (size_t)((end - have + 65535) >> 16)) == (size_t)-1))
+        (end >> 32 ||
+         (size_t)__builtin_wasm_memory_grow(0, (size_t)((end - have + 65535) >> 16)) == (size_t)-1))
         __builtin_trap();
     airssys_top = (uintptr_t)end;
     return (void *)at;

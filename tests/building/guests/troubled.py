@@ -10,7 +10,7 @@ import trouble
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports.component_lifecycle import ComponentMetadata
-from wit_world.imports.errors import WasmError_Timeout, WasmError_RuntimeError
+from wit_world.imports.errors import WasmError_RuntimeError, WasmError_Timeout
 from wit_world.imports.types import HealthStatus
 
 print("printed while it is built")
