@@ -34,7 +34,7 @@ _RESERVED: Final = {
 _APP: Final = """\
 import airssys_guest
 
-airssys_guest.prepare({root!r})
+airssys_guest.prepare()
 
 import {module}
 
@@ -121,7 +121,7 @@ def _componentize(source: Path, wit: Path, output: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="airssys-build-") as directory:
         ours = Path(directory)
         (ours / _GUEST_SIDE.name).write_bytes(_GUEST_SIDE.read_bytes())
-        app = _APP.format(root=_GUEST_ROOT, module=source.stem)
+        app = _APP.format(module=source.stem)
         (ours / "airssys_app.py").write_text(app, "utf-8")
         paths = ("--python-path", str(ours), "--python-path", str(source.parent))
         how = (

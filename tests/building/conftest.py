@@ -1,10 +1,12 @@
 """Guests that are built once, kept by content, and run in a real runtime."""
 
+import faulthandler
 import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import trio
 
 from airssys.building import build
 from airssys.contracts import Artifact, ComponentConfig, Limits
@@ -32,8 +34,18 @@ def built_before():
 
 @pytest.fixture(scope="session")
 def troubled(built_before):
+    """A Python guest, built and compiled here: both take long, once."""
     pytest.importorskip("componentize_py")
-    return build(GUESTS / "troubled.py", cache_directory=built_before).path
+    # On a busy machine this takes longer than a test that hangs is given.
+    faulthandler.cancel_dump_traceback_later()
+    path = build(GUESTS / "troubled.py", cache_directory=built_before).path
+    trio.run(compile_once, path)
+    return path
+
+
+async def compile_once(path):
+    async with open_guests(make_private("compiled")) as guests:
+        await guests.loader.load(Artifact.at(path))
 
 
 @pytest.fixture

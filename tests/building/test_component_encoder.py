@@ -293,8 +293,13 @@ def test_a_component_is_refused_as_what_it_is():
 
 
 @given(st.data())
-def test_a_module_that_is_cut_off_is_refused(data):
+def test_a_module_that_is_cut_off_is_refused_or_whole(data):
     core = core_module(HOST[:3])
     size = data.draw(st.integers(0, len(core) - 1))
-    with pytest.raises(CoreModuleUnfit):
-        encode_component(core[:size])
+    try:
+        component = encode_component(core[:size])
+    except CoreModuleUnfit:
+        return
+    # Nothing is missing but the names of functions, which come last.
+    assert Component(ENGINE, component)
+    assert size > len(core) // 2

@@ -3,7 +3,13 @@
 import pytest
 
 from airssys.building import wit_directory, write_stubs
-from airssys.contracts import GuestRejected, GuestTrapped, LogLevel, TrapReason
+from airssys.contracts import (
+    DeliveryFailed,
+    GuestRejected,
+    GuestTrapped,
+    LogLevel,
+    TrapReason,
+)
 from wasm_support import ScriptedServices, envelope
 
 RUN = pytest.mark.parametrize
@@ -30,9 +36,9 @@ async def test_an_uncaught_exception_is_an_error_with_its_traceback(
         assert first == "ZeroDivisionError: division by zero"
         assert trace == [
             "Traceback (most recent call last):",
-            '  File "troubled.py", line 34, in handle_message',
+            '  File "troubled.py", line 35, in handle_message',
             "    return getattr(self, message.payload.decode(), self.echo)()",
-            '  File "troubled.py", line 60, in deep',
+            '  File "troubled.py", line 61, in deep',
             "    return trouble.deep()",
             '  File "trouble.py", line 10, in deep',
             "    return deeper(0)",
@@ -59,7 +65,7 @@ async def test_an_uncaught_exception_is_an_error_with_its_traceback(
         ("numbers", ["handle_message returned list"]),
         ("refused", ["as it was said"]),
         ("refused_with_an_exception", ["not a str"]),
-        ("refused_with_a_str", ["handle_message raised Err('no variant')"]),
+        ("refused_with_a_str", ["Err: no variant", "in refused_with_a_str"]),
         ("file", ["OSError: builtins.open: a guest has no files", "in file"]),
         ("late_import", ["decimal was not imported when the component was built"]),
         ("no_such_import", ["no_such_module was not imported"]),
@@ -85,6 +91,17 @@ async def test_a_typed_error_passes_unchanged(troubled, open_component):
         error = await rejected(guest, "timeout")
         assert (error.case, error.detail) == ("timeout", None)
         assert (await rejected(guest, "refused")).detail == "as it was said"
+
+
+async def test_a_refusal_of_the_host_that_is_not_caught_is_told(
+    troubled, open_component
+):
+    services = ScriptedServices(ask=DeliveryFailed("nobody listens"))
+    async with open_component(troubled, services) as guest:
+        error = await rejected(guest, "ask_nobody")
+        assert error.case == "runtime-error"
+        assert "nobody listens" in error.detail.splitlines()[0]
+        assert "in ask_nobody" in error.detail
 
 
 async def test_tracebacks_that_the_guest_makes_itself_have_lines(

@@ -17,6 +17,7 @@ what it is given until the instance ends.
 
 import builtins
 import importlib.abc
+import inspect
 import io
 import linecache
 import os
@@ -146,10 +147,9 @@ def typed(error, name):
         return make(told(error))
     value = error.value
     if not isinstance(value, typing.get_args(may_be)):
-        said = f"{name} raised Err({value!r}), whose value is no {make.__name__.partition('_')[0]}"
-        return make(sayable(said))
-    text = getattr(value, "value", "")
-    return type(value)(sayable(str(text))) if hasattr(value, "value") else value
+        return make(told(error))  # the refusal of a host function, mostly
+    has_text = hasattr(value, "value")
+    return type(value)(sayable(str(value.value))) if has_text else value
 
 
 def wrap(module):
@@ -165,6 +165,12 @@ def wrap(module):
     lacking = [n for n in FUNCTIONS if n in abstract or not hasattr(found, n)]
     if lacking:
         raise TypeError(f"ComponentLifecycle does not define {', '.join(lacking)}")
+    waiting = [n for n in FUNCTIONS if inspect.iscoroutinefunction(getattr(found, n))]
+    if waiting:
+        raise TypeError(
+            f"{', '.join(waiting)} must not be async: calls to the host wait by themselves"
+        )
+    _State.root = str(Path(module.__file__).parent)
     made = []
 
     def call(name, *arguments):
@@ -316,9 +322,8 @@ def _nanoseconds():
     return now.seconds * 1_000_000_000 + now.nanoseconds
 
 
-def prepare(root):
+def prepare():
     """Change the guest's Python before the guest's own module is imported."""
-    _State.root = root
     sys.stdout = HostLog(LogLevel.INFO, sys.stdout)
     sys.stderr = HostLog(LogLevel.WARN, sys.stderr)
     no_files = "a guest has no files"

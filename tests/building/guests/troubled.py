@@ -10,8 +10,9 @@ import trouble
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports.component_lifecycle import ComponentMetadata
+from wit_world.imports import host_messaging
 from wit_world.imports.errors import WasmError_RuntimeError, WasmError_Timeout
-from wit_world.imports.types import HealthStatus
+from wit_world.imports.types import ComponentId, HealthStatus
 
 print("printed while it is built")
 
@@ -100,6 +101,9 @@ class ComponentLifecycle(exports.ComponentLifecycle):
 
     def refused_with_a_str(self):
         raise Err("no variant")
+
+    def ask_nobody(self):
+        host_messaging.ask(ComponentId("test", "nobody", "0"), b"", 1000)
 
     def told_by_itself(self):
         try:
