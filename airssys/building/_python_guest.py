@@ -1,7 +1,7 @@
 """Python guests: componentize-py, with our module between the guest and the host.
 
 What is built is not the author's module but a small one that imports it between the two
-halves of `guest/airssys_guest.py`, which says what that is good for.
+halves of what is in `guest/`, which says what that is good for.
 """
 
 from __future__ import annotations
@@ -22,19 +22,23 @@ from ._recipe import Recipe, run_tool
 from ._wit_directory import wit_directory
 
 WORLD: Final = "runtime-host"
-_GUEST_SIDE: Final = Path(__file__).with_name("guest") / "airssys_guest.py"
+_GUEST_SIDE: Final = Path(__file__).with_name("guest")
+_OURS: Final = ("airssys_guest.py", "airssys_outside.py")
 _RESERVED: Final = {
-    "airssys_app": "the module that airssys adds",
-    "airssys_guest": "the module that airssys adds",
+    "airssys_app": "a module that airssys adds",
+    "airssys_guest": "a module that airssys adds",
+    "airssys_outside": "a module that airssys adds",
     "componentize_py_runtime": "a module of componentize-py",
     "componentize_py_types": "a module of componentize-py",
     "runtime_host": "the world",
     "wit_world": "the bindings",
 }
 _APP: Final = """\
-import airssys_guest
+import airssys_outside
 
-airssys_guest.prepare()
+airssys_outside.prepare()
+
+import airssys_guest
 
 import {module}
 
@@ -120,7 +124,8 @@ def _command(wit: Path, *arguments: str) -> list[str]:
 def _componentize(source: Path, wit: Path, output: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="airssys-build-") as directory:
         ours = Path(directory)
-        (ours / _GUEST_SIDE.name).write_bytes(_GUEST_SIDE.read_bytes())
+        for name in _OURS:
+            (ours / name).write_bytes((_GUEST_SIDE / name).read_bytes())
         app = _APP.format(module=source.stem)
         (ours / "airssys_app.py").write_text(app, "utf-8")
         paths = ("--python-path", str(ours), "--python-path", str(source.parent))

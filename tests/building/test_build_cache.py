@@ -94,3 +94,7 @@ def test_the_usual_place_is_below_the_users_cache(monkeypatch, tmp_path, home):
     assert default_build_cache() == tmp_path / ".cache/airssys/built"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
     assert default_build_cache() == tmp_path / "own/airssys/built"
+
+
+def test_words_do_not_pass_for_files():
+    assert digest(["name", "text"], {}) != digest([], {"name": b"text"})

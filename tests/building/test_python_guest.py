@@ -36,9 +36,9 @@ async def test_an_uncaught_exception_is_an_error_with_its_traceback(
         assert first == "ZeroDivisionError: division by zero"
         assert trace == [
             "Traceback (most recent call last):",
-            '  File "troubled.py", line 35, in handle_message',
+            '  File "troubled.py", line 37, in handle_message',
             "    return getattr(self, message.payload.decode(), self.echo)()",
-            '  File "troubled.py", line 61, in deep',
+            '  File "troubled.py", line 63, in deep',
             "    return trouble.deep()",
             '  File "trouble.py", line 10, in deep',
             "    return deeper(0)",
@@ -71,6 +71,7 @@ async def test_an_uncaught_exception_is_an_error_with_its_traceback(
         ("no_such_import", ["no_such_module was not imported"]),
         ("clock", ["time.monotonic: a guest has no such clock"]),
         ("random_bytes", ["os.urandom: a guest has no source of random bytes"]),
+        ("standard_input", ["EOFError"]),
         ("bad_exec", ["SyntaxError: invalid syntax", 'File "<string>", line 1']),
         ("bad_parse", ["SyntaxError: invalid syntax", 'File "<unknown>", line 1']),
     ],
@@ -117,6 +118,7 @@ async def test_what_may_be_returned(troubled, open_component):
         assert await guest.handle_message(envelope(b"buffer")) == b"buffer"
         assert await guest.handle_message(envelope(b"echo")) is None
         assert await guest.handle_message(envelope(b"good_exec")) == b"42"
+        assert await guest.handle_message(envelope(b"no_file")) == b"False"
 
 
 async def test_self_lasts_from_call_to_call(troubled, open_component):
@@ -198,6 +200,11 @@ async def test_time_is_the_hosts(troubled, open_component, services, autojump_cl
     async with open_component(troubled, services) as guest:
         now = await guest.handle_message(envelope(b"now"))
         assert now == b"(5.007, 5007000000)"
+        dates = (await guest.handle_message(envelope(b"dates"))).decode()
+        assert dates == (
+            "1970-01-01 1970-01-01 00:00:06.007000 1970-01-01 00:00:05.007000+00:00"
+            " 00:00:05 1970"
+        )
         await guest.handle_message(envelope(b"sleep"))
     assert services.called("sleep") == [[0.25]]
 

@@ -1,10 +1,12 @@
 """A guest that gets into the trouble its messages name."""
 
 import ast
+import datetime
 import os
 import sys
 import time
 import traceback
+from pathlib import Path
 
 import trouble
 from componentize_py_types import Err
@@ -160,6 +162,26 @@ class ComponentLifecycle(exports.ComponentLifecycle):
 
     def now(self):
         return repr((time.time(), time.time_ns())).encode()
+
+    def dates(self):
+        day = datetime.date.today()
+        when = datetime.datetime.now()
+        assert isinstance(when, datetime.date)
+        return " ".join(
+            [
+                str(day),
+                str(when + datetime.timedelta(seconds=1)),
+                str(datetime.datetime.now(datetime.UTC)),
+                time.strftime("%H:%M:%S"),
+                str(time.gmtime().tm_year),
+            ]
+        ).encode()
+
+    def no_file(self):
+        return str(os.path.exists("/etc") or Path("x").exists()).encode()
+
+    def standard_input(self):
+        return input()
 
     def sleep(self):
         time.sleep(0.25)
