@@ -62,7 +62,7 @@ def told(error):
         lines = traceback.format_exception(type(error), error, trace)
         # The error itself comes first, because who shows one line only shows the first.
         text = f"{first}\n{''.join(lines)}".strip() if trace else first
-    except BaseException:  # noqa: BLE001  # a guest's __str__ may do anything
+    except BaseException:  # noqa: BLE001, ASYNC103  # a __str__ may do anything
         text = f"{type(error).__name__} (and it cannot be told)"
     return sayable(text.replace(f'File "{_State.root}/', 'File "'))
 
@@ -156,7 +156,7 @@ def _method(name, call):
         begin_running()
         try:
             return call(name, *arguments)
-        except BaseException as error:  # noqa: BLE001  # told to the host, whatever it is
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # told to the host
             if name not in FAILURES:
                 _log_and_trap(name, error)
             failure = typed(error, name)
