@@ -13,9 +13,11 @@ import click
 import airssys
 
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "build": ("_build", "Make a component of a Python, C or Rust file."),
     "check": ("_check", "Find all mistakes of a topology."),
     "run": ("_run", "Run a topology until a signal comes."),
     "tree": ("_tree", "Draw the tree that a topology declares."),
+    "wit": ("_wit", "Print where the WIT text of the world lies."),
 }
 """By name: the module of the command, and its line in the list."""
 

@@ -1,0 +1,65 @@
+"""Built guests on disk, found again by everything they were made from.
+
+The theory. A name is the digest of all that went into a build: kind of guest, tools with
+their versions, and each file by name and content. So a change makes a new name, nothing
+is ever out of date, and nothing must be compared. A file is written beside its place and
+moved there, so that readers and other builders see all of it or nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+def default_build_cache() -> Path:
+    """Return `airssys/built` in the user's cache directory; it may not exist yet.
+
+    That is `$XDG_CACHE_HOME`, or `~/.cache`.
+    """
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(home) if Path(home).is_absolute() else Path.home() / ".cache"
+    return base / "airssys" / "built"
+
+
+def digest(made_with: Iterable[str], files: Mapping[str, bytes]) -> str:
+    """Name a build by the words that describe it and the files it reads, by name."""
+    found = hashlib.sha256()
+    words = [word.encode(errors="surrogatepass") for word in made_with]
+    parts = [str(len(words)).encode(), *words]
+    for name, content in sorted(files.items()):
+        parts += [name.encode(errors="surrogatepass"), content]
+    for part in parts:
+        # With its length before it, no part can pass for two, nor two for one; with
+        # their count before them, no word for a file.
+        found.update(len(part).to_bytes(8, "little") + part)
+    return found.hexdigest()
+
+
+def find_or_make(
+    directory: Path, name: str, make: Callable[[Path], None], *, fresh: bool = False
+) -> tuple[Path, bool]:
+    """Return a file of this name, and whether `make` had to write it now.
+
+    Args:
+        directory: made if it is not there, for its owner alone.
+        name: the file's name.
+        make: writes the path it is given; what it raises is passed on, and then
+            nothing is kept.
+        fresh: make it even if it is there.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept = directory / name
+    if kept.is_file() and not fresh:
+        return kept, False
+    with tempfile.TemporaryDirectory(dir=directory, prefix=".making-") as working:
+        unfinished = Path(working) / name
+        make(unfinished)
+        unfinished.replace(kept)
+    return kept, True

@@ -1,0 +1,192 @@
+"""Stands between a Python guest and its host, so that nothing it raises is lost.
+
+The theory. An exception that leaves a guest without a stderr is a trap, because Python
+wants to print its traceback. Hence the guest's `ComponentLifecycle` is wrapped: what it
+raises becomes the error of the function's result, or a line in the host's log where the
+function has none. The sources of the guest are loaded while the component is built, so
+that tracebacks show lines. `airssys_outside` sees to all that would be a trap besides.
+
+One object of the guest's class serves all calls of an instance, so that `self` keeps
+what it is given until the instance ends.
+"""
+
+import inspect
+import linecache
+import os
+import sys
+import traceback
+import typing
+from pathlib import Path
+
+from airssys_outside import begin_running, end_lines, sayable
+from componentize_py_types import Err
+from wit_world.exports.component_lifecycle import ComponentMetadata
+from wit_world.imports import errors, host_services
+from wit_world.imports.types import HealthStatus, LogLevel
+
+FAILURES = {
+    "initialize": (errors.ComponentError_InitializationFailed, errors.ComponentError),
+    "handle_message": (errors.WasmError_RuntimeError, errors.WasmError),
+    "handle_callback": (errors.WasmError_RuntimeError, errors.WasmError),
+    "shutdown": (errors.ComponentError_ShutdownFailed, errors.ComponentError),
+}
+"""By function: what an exception becomes, and what may be raised with `Err`."""
+FUNCTIONS = (*FAILURES, "metadata", "health")
+
+SAMPLES = (
+    "if 1: x = 1 / 0",
+    "if 1: [][0]",
+    "if 1: int(*[int('x')])",
+    "if 1: pint(1)",
+    "if 1: ''.spit()",
+    "if 1: import nosuch",
+    "if 1: from os import nosuch",
+    "x =",
+)
+"""Each makes traceback import what it needs to tell of such an error."""
+
+
+class _State:
+    root = ""
+    """The folder of the guest's sources, as the guest sees it."""
+
+
+def told(error):
+    """Tell an exception with its traceback, from the guest's own code on."""
+    try:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+            trace = trace.tb_next
+        only = "".join(traceback.format_exception_only(error)).splitlines()
+        first = next(line for line in only if line.strip() == line)
+        lines = traceback.format_exception(type(error), error, trace)
+        # The error itself comes first, because who shows one line only shows the first.
+        text = f"{first}\n{''.join(lines)}".strip() if trace else first
+    except BaseException:  # noqa: BLE001, ASYNC103  # a __str__ may do anything
+        text = f"{type(error).__name__} (and it cannot be told)"
+    return sayable(text.replace(f'File "{_State.root}/', 'File "'))
+
+
+def checked_answer(answer):
+    if answer is None or type(answer) is bytes:
+        return answer
+    if isinstance(answer, bytes | bytearray | memoryview):
+        return bytes(answer)
+    found = type(answer).__name__
+    raise TypeError(f"handle_message returned {found}, which is neither bytes nor None")
+
+
+def checked_metadata(about):
+    if not isinstance(about, ComponentMetadata):
+        raise TypeError(
+            f"metadata returned {type(about).__name__}, not ComponentMetadata"
+        )
+    for name in ("name", "version", "description", "author", "license"):
+        if not isinstance(getattr(about, name), str):
+            raise TypeError(f"ComponentMetadata.{name} is not a str")
+    operations = about.supported_operations
+    if not isinstance(operations, list | tuple) or not all(
+        isinstance(each, str) for each in operations
+    ):
+        raise TypeError("ComponentMetadata.supported_operations is not a list of str")
+    about.supported_operations = list(operations)
+    about.stateful = bool(about.stateful)
+    return about
+
+
+def checked_health(health):
+    if not isinstance(health, HealthStatus):
+        raise TypeError(f"health returned {type(health).__name__}, not HealthStatus")
+    return health
+
+
+CHECKS = {
+    "handle_message": checked_answer,
+    "metadata": checked_metadata,
+    "health": checked_health,
+}
+
+
+def typed(error, name):
+    """Return the error of the function's result for what was raised in it."""
+    make, may_be = FAILURES[name]
+    if not isinstance(error, Err):
+        return make(told(error))
+    value = error.value
+    if not isinstance(value, typing.get_args(may_be)):
+        return make(told(error))  # the refusal of a host function, mostly
+    has_text = hasattr(value, "value")
+    return type(value)(sayable(str(value.value))) if has_text else value
+
+
+def wrap(module):
+    """Return the class that componentize-py calls, around that of a guest's module.
+
+    Raises:
+        TypeError: the module has no such class, or it lacks functions.
+    """
+    found = getattr(module, "ComponentLifecycle", None)
+    if not isinstance(found, type):
+        raise TypeError(f"{module.__name__} has no class ComponentLifecycle")
+    abstract = getattr(found, "__abstractmethods__", ())
+    lacking = [n for n in FUNCTIONS if n in abstract or not hasattr(found, n)]
+    if lacking:
+        raise TypeError(f"ComponentLifecycle does not define {', '.join(lacking)}")
+    waiting = [n for n in FUNCTIONS if inspect.iscoroutinefunction(getattr(found, n))]
+    if waiting:
+        raise TypeError(
+            f"{', '.join(waiting)} must not be async: calls to the host wait by themselves"
+        )
+    _State.root = str(Path(module.__file__).parent)
+    made = []
+
+    def call(name, *arguments):
+        if not made:
+            made.append(found())
+        answer = getattr(made[0], name)(*arguments)
+        return CHECKS[name](answer) if name in CHECKS else None
+
+    return type(
+        "ComponentLifecycle", (), {name: _method(name, call) for name in FUNCTIONS}
+    )
+
+
+def _method(name, call):
+    def method(_self, *arguments):
+        begin_running()
+        try:
+            return call(name, *arguments)
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # told to the host
+            if name not in FAILURES:
+                _log_and_trap(name, error)
+            failure = typed(error, name)
+        finally:
+            end_lines()
+        # From None: the error must not keep what was raised, and all it refers to.
+        raise Err(failure) from None
+
+    return method
+
+
+def _log_and_trap(name, error):
+    context = [("function", name), ("exception", sayable(type(error).__name__))]
+    host_services.log(LogLevel.ERROR, told(error), context)
+    os.abort()
+
+
+def finish():
+    """Load, after the guest's module, what telling of its exceptions needs."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None) or ""
+        if file.startswith(f"{_State.root}/"):
+            lines = Path(file).read_text("utf-8", "replace").splitlines(keepends=True)
+            # Without a time the entry is never compared with the file.
+            linecache.cache[file] = (sum(map(len, lines)), None, lines, file)
+    for sample in SAMPLES:
+        linecache.cache["sample"] = (len(sample), None, [f"{sample}\n"], "sample")
+        try:
+            exec(compile(sample, "sample", "exec"), {})  # noqa: S102  # our own words
+        except Exception as error:  # noqa: BLE001  # traceback imports what it needs
+            told(ExceptionGroup("", [error]))
+    del linecache.cache["sample"]
+    linecache.updatecache = lambda *_: []

@@ -1,0 +1,113 @@
+"""What is built into Python guests, tried in the host with bindings that are not real."""
+
+import importlib.util
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies as st
+
+import airssys.building
+
+SOURCES = Path(airssys.building.__file__).with_name("guest")
+
+
+class Refusal(Exception):
+    def __init__(self, value):
+        self.value = value
+
+
+def error(name):
+    return type(
+        name, (), {"__init__": lambda self, value="": vars(self).update(value=value)}
+    )
+
+
+@pytest.fixture(scope="module")
+def guest_side():
+    """The module, imported beside stand-ins for the bindings; it changes nothing."""
+    kinds = ["ComponentError_InitializationFailed", "ComponentError_ShutdownFailed"]
+    kinds += ["WasmError_RuntimeError", "WasmError_Timeout"]
+    errors = {name: error(name) for name in kinds}
+    errors["ComponentError"] = errors[kinds[0]] | errors[kinds[1]]
+    errors["WasmError"] = errors[kinds[2]] | errors[kinds[3]]
+    level = types.SimpleNamespace(INFO="info", WARN="warn", ERROR="error")
+    stand_ins = {
+        "componentize_py_types": {"Err": Refusal},
+        "wit_world": {},
+        "wit_world.exports": {},
+        "wit_world.exports.component_lifecycle": {"ComponentMetadata": dict},
+        "wit_world.imports": {
+            "errors": types.SimpleNamespace(**errors),
+            "host_services": types.SimpleNamespace(),
+        },
+        "wit_world.imports.types": {"HealthStatus": str, "LogLevel": level},
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, members in stand_ins.items():
+            module = types.ModuleType(name)
+            vars(module).update(members)
+            patch.setitem(sys.modules, name, module)
+        for name in ("airssys_outside", "airssys_guest"):
+            path = SOURCES / f"{name}.py"
+            spec = importlib.util.spec_from_file_location(name, path)
+            module = importlib.util.module_from_spec(spec)
+            patch.setitem(sys.modules, name, module)
+            spec.loader.exec_module(module)
+        yield module
+
+
+def module_with(**functions):
+    module = types.ModuleType("greeter")
+    module.__file__ = "/1/greeter.py"
+    module.ComponentLifecycle = type("ComponentLifecycle", (), functions)
+    return module
+
+
+def nothing(self, *_):
+    return None
+
+
+ALL = dict.fromkeys(
+    [
+        "initialize",
+        "handle_message",
+        "handle_callback",
+        "metadata",
+        "health",
+        "shutdown",
+    ],
+    nothing,
+)
+
+
+def test_a_module_without_the_class_is_refused(guest_side):
+    with pytest.raises(TypeError, match="greeter has no class ComponentLifecycle"):
+        guest_side.wrap(types.ModuleType("greeter"))
+
+
+@given(st.sets(st.sampled_from(sorted(ALL)), min_size=1))
+def test_all_functions_that_are_missing_are_named(guest_side, lacking):
+    module = module_with(**{n: f for n, f in ALL.items() if n not in lacking})
+    with pytest.raises(TypeError) as refusal:
+        guest_side.wrap(module)
+    named = str(refusal.value).removeprefix("ComponentLifecycle does not define ")
+    assert set(named.split(", ")) == lacking
+
+
+def test_async_functions_are_refused(guest_side):
+    async def waits(self, message):
+        pass
+
+    with pytest.raises(TypeError, match="handle_message must not be async"):
+        guest_side.wrap(module_with(**ALL | {"handle_message": waits}))
+
+
+@given(st.text(st.characters(), max_size=200), st.integers(1, 300))
+def test_any_text_can_be_said_and_is_not_too_long(guest_side, text, often):
+    said = guest_side.sayable(text * often)
+    assert said.encode("utf-8").decode() == said
+    assert len(said) <= guest_side.sayable.__globals__["LONGEST"] + 50
+    if "left out" not in said:
+        assert said == (text * often).encode("utf-8", "backslashreplace").decode()
