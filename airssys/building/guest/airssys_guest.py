@@ -119,6 +119,42 @@ def typed(error, name):
     return type(value)(sayable(str(value.value))) if has_text else value
 
 
+class Defaults:
+    """What a guest's class need not define; `handle_message` it must."""
+
+    def initialize(self, config):
+        pass
+
+    def handle_callback(self, message):
+        pass
+
+    def metadata(self):
+        about = inspect.getdoc(type(self)) or ""
+        return ComponentMetadata(
+            name=type(self).__module__,
+            version="0",
+            description=about.partition("\n")[0],
+            author="",
+            license="",
+            supported_operations=[],
+            stateful=False,
+        )
+
+    def health(self):
+        return HealthStatus.HEALTHY
+
+    def shutdown(self):
+        pass
+
+
+def with_defaults(found):
+    """Return the guest's class, completed."""
+    if issubclass(found, Defaults):
+        return found
+    own = {"__doc__": found.__doc__, "__module__": found.__module__}
+    return type(found.__name__, (found, Defaults), own)
+
+
 def wrap(module):
     """Return the class that componentize-py calls, around that of a guest's module.
 
@@ -128,6 +164,7 @@ def wrap(module):
     found = getattr(module, "ComponentLifecycle", None)
     if not isinstance(found, type):
         raise TypeError(f"{module.__name__} has no class ComponentLifecycle")
+    found = with_defaults(found)
     abstract = getattr(found, "__abstractmethods__", ())
     lacking = [n for n in FUNCTIONS if n in abstract or not hasattr(found, n)]
     if lacking:
