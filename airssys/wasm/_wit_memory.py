@@ -16,7 +16,7 @@ from typing import Final, final
 
 from . import _c_api as c
 from ._c_api import VAL_SIZE, Kind
-from ._wit_types import ValueUnfit
+from ._wit_types import Handles, ValueUnfit
 
 CONTENT: Final = 8
 """Where in a `wasmtime_component_val_t` its content begins; the kind is at 0."""
@@ -31,8 +31,8 @@ copied before it is unpacked. As there, an address that is not ours is a crash.
 _U8_TAGS: Final = bytes([Kind.U8]) * PIECE
 
 
-def encoded(text: str) -> bytes:
-    """Encode a string as UTF-8.
+def encoded(text: str, path: str) -> bytes:
+    """Encode the string at `path` as UTF-8.
 
     Raises:
         ValueUnfit: it has lone surrogates, which UTF-8 cannot carry.
@@ -40,7 +40,7 @@ def encoded(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise ValueUnfit(f"{text!r:.60} has lone surrogates") from error
+        raise ValueUnfit(f"{text!r:.60} has lone surrogates", path) from error
 
 
 @final
@@ -66,7 +66,7 @@ class Frame:
     It may be used again once no call reads it any more.
     """
 
-    __slots__ = ("borrowed", "byte_values", "fixed", "more", "spare")
+    __slots__ = ("borrowed", "byte_values", "fixed", "handles", "more", "spare")
 
     def __init__(self, fixed_bytes: int) -> None:
         self.fixed = Block(fixed_bytes)
@@ -75,6 +75,8 @@ class Frame:
         self.borrowed: list[object] = []
         """What else the values point into, kept until `reset`."""
         self.byte_values = _tagged_bytes(128)
+        self.handles: Handles | None = None
+        """Whose resources the values speak of, for types that have some."""
 
     def reserve(self, size: int) -> tuple[Block, int]:
         """Find room for `size` bytes, aligned to 8, valid until `reset`."""
@@ -85,13 +87,13 @@ class Frame:
         block.top = at + size
         return block, at
 
-    def put_text(self, text: str) -> tuple[int, int]:
-        """Copy a string behind; return its size in bytes and its address.
+    def put_text(self, text: str, path: str) -> tuple[int, int]:
+        """Copy the string at `path` behind; return its size in bytes and its address.
 
         Raises:
             ValueUnfit: it has lone surrogates, which UTF-8 cannot carry.
         """
-        data = encoded(text)
+        data = encoded(text, path)
         size = len(data)
         block = self.spare
         at = block.top

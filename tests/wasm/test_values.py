@@ -235,7 +235,7 @@ PAIR = record(one=STRING, two=Number.U8)
         (BYTES, [1], "[1] (list) is no bytes @ result"),
         (List(STRING), "abc", "'abc' (str) is no list @ result"),
         (List(STRING), {"a"}, "{'a'} (set) is no list @ result"),
-        (List(STRING), ["a", 1], "1 (int) is no str @ result[]"),
+        (List(STRING), ["a", 1], "1 (int) is no str @ result[1]"),
         (Enum(("a", "b")), "c", "'c' (str) is no a | b @ result"),
         (PAIR, ("a",), "('a',) (tuple) is no tuple of 2 @ result"),
         (PAIR, ["a", 1], "['a', 1] (list) is no tuple of 2 @ result"),
@@ -269,7 +269,7 @@ def test_what_does_not_fit_is_named_with_its_place(wit, value, text):
 
 def test_parameters_are_named():
     marshaller = Marshaller(function(first=STRING, second_one=List(PAIR)))
-    with pytest.raises(ValueUnfit, match=r"@ second-one\[\]\.two"):
+    with pytest.raises(ValueUnfit, match=r"@ second-one\[0\]\.two"):
         marshaller.lower_params(["", [("x", -1)]])
     with pytest.raises(ValueError, match="shorter"):
         marshaller.lower_params([""])

@@ -1,0 +1,255 @@
+"""Lists, laid out column by column.
+
+Element by element costs a few hundred nanoseconds each. But most of what is written
+lies at equal distances: the kinds of all elements, all numbers of one field, all
+addresses of one string. A *column* writes such a row of values with strided copies of
+arrays, which C makes and whose ranges C checks.
+
+A column may refuse a list for any reason by raising what it likes of `_REFUSALS`; then
+the elements are lowered one by one, and that says what is wrong and where. So a column
+must take only what the other way takes, and must have written nothing outside the room
+that the list was given. Types without a column (variants, options) are always lowered
+one by one.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import accumulate, chain
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from ._wit_layout import NAME, VAL, kind_of, row_of
+from ._wit_memory import Block, Frame
+from ._wit_text import Name, unfit
+from ._wit_types import Char, Enum, Float, Number, Record, String, Tuple, WitType
+
+
+@attrs.frozen
+class Places:
+    """Where the values of a column lie: so many, the first at a word, in equal steps.
+
+    Their fixed places lie elsewhere, in steps of their own.
+    """
+
+    count: int
+    at: int
+    step: int
+    more: int
+    more_step: int
+
+    def words(self, word: int) -> slice:
+        """One word of every value."""
+        first = self.at + word
+        return slice(first, first + (self.count - 1) * self.step + 1, self.step)
+
+    def words_of_more(self, word: int) -> slice:
+        """One word of every value's fixed places."""
+        first = self.more + word
+        step = self.more_step
+        return slice(first, first + (self.count - 1) * step + 1, step)
+
+    def content_as(self, size: int) -> slice:
+        """The beginning of every value's content, in units of `size` bytes."""
+        each = 8 // size
+        first = (self.at + 1) * each
+        step = self.step * each
+        return slice(first, first + (self.count - 1) * step + 1, step)
+
+    def below(self, place: int, inner: int) -> Places:
+        """The places of one field of every row."""
+        step = self.more_step
+        return Places(self.count, self.more + place, step, self.more + inner, step)
+
+
+Column: TypeAlias = Callable[[Frame, Block, Places, Sequence[Any]], None]
+_REFUSALS: Final = (
+    TypeError,
+    ValueError,
+    OverflowError,
+    LookupError,
+    NotImplementedError,
+)
+_FEW: Final = 4
+"""Shorter lists are not worth the set-up of arrays."""
+_PIECE: Final = 4096
+"""Elements that are laid out in one step; other threads run in between."""
+
+
+def lower_list(
+    frame: Frame, how: tuple[int, Column | None, Any], values: Any, path: str
+) -> tuple[int, int]:
+    """Lay a list out behind; returns how many elements it has and their address.
+
+    Raises:
+        ValueUnfit: this is no list, or an element does not fit.
+    """
+    stride, column, lower_each = how
+    values = _fixed(values, path)
+    count = len(values)
+    block, at = frame.reserve(count * stride * 8)
+    first, more = at // 8, at // 8 + count * VAL
+    try:
+        if column is None or count < _FEW:
+            raise TypeError
+        for start in range(0, count, _PIECE):
+            piece = values[start : start + _PIECE]
+            a, m = first + start * VAL, more + start * (stride - VAL)
+            places = Places(len(piece), a, VAL, m, stride - VAL)
+            column(frame, block, places, piece)
+    except _REFUSALS:
+        lower_each(frame, block, first, more, values)
+    return count, block.base + at
+
+
+def _fixed(values: Any, path: str) -> Sequence[Any]:
+    """Take a list as it is now: what it may become later has no room."""
+    if type(values) is tuple:
+        return values
+    if isinstance(values, (array, memoryview)):
+        view = memoryview(values)
+        if view.ndim == 1:
+            return view
+    elif isinstance(values, Sequence) and not isinstance(values, (str, bytes)):
+        return tuple(values)
+    unfit(path, values, "list")
+
+
+def column_of(wit: WitType) -> Column | None:
+    """Make what lowers a column of a type, if it can be done at once."""
+    match wit:
+        case Number.BOOL:
+            return _bools
+        case Number() | Float():
+            return _numbers(wit)
+        case Char():
+            return _chars
+        case String():
+            return _strings
+        case Enum(cases):
+            return _enums(cases)
+        case Record() | Tuple():
+            return _rows(wit)
+        case _:
+            return None
+
+
+def _repeated(count: int, word: int) -> memoryview:
+    return memoryview(array("Q", (word,)) * count)
+
+
+def _only(values: Sequence[Any], *kinds: type) -> None:
+    if not set(map(type, values)) <= set(kinds):
+        raise TypeError
+
+
+def _tag(block: Block, places: Places, wit: WitType) -> None:
+    block.words[places.words(0)] = _repeated(places.count, kind_of(wit))
+
+
+def _bools(
+    _frame: Frame, block: Block, places: Places, values: Sequence[Any]
+) -> None:
+    _only(values, bool)
+    _tag(block, places, Number.BOOL)
+    memoryview(block.data)[places.content_as(1)] = bytes(values)
+
+
+def _numbers(wit: Number | Float) -> Column:
+    code = wit.value[1]
+    kinds = (int,) if isinstance(wit, Number) else (float, int)
+    size = array(code).itemsize
+
+    def lower(
+        _frame: Frame, block: Block, places: Places, values: Sequence[Any]
+    ) -> None:
+        _tag(block, places, wit)
+        content = memoryview(block.data).cast(code)
+        content[places.content_as(size)] = _as_buffer(values)
+
+    def _as_buffer(values: Sequence[Any]) -> memoryview:
+        if type(values) is memoryview and values.format == code:
+            return values
+        _only(values, *kinds)
+        return memoryview(array(code, values))
+
+    return lower
+
+
+def _chars(_frame: Frame, block: Block, places: Places, values: Sequence[Any]) -> None:
+    _only(values, str)
+    if set(map(len, values)) != {1}:
+        raise ValueError
+    _tag(block, places, Char())
+    codes = "".join(values).encode("utf-32-le")
+    memoryview(block.data).cast("I")[places.content_as(4)] = memoryview(codes).cast("I")
+
+
+def _strings(frame: Frame, block: Block, places: Places, values: Sequence[Any]) -> None:
+    _only(values, str)
+    text = "".join(values)
+    data = text.encode()
+    if len(data) == len(text):
+        sizes = array("Q", map(len, values))
+    else:
+        sizes = array("Q", [len(each.encode()) for each in values])
+    there, at = frame.reserve(len(data))
+    there.data[at : at + len(data)] = data
+    ends = accumulate(chain((there.base + at,), sizes))
+    words = block.words
+    _tag(block, places, String())
+    words[places.words(1)] = memoryview(sizes)
+    words[places.words(2)] = memoryview(array("Q", ends))[:-1]
+
+
+def _enums(cases: tuple[str, ...]) -> Column:
+    names = {case: Name(case) for case in cases}
+    wit = Enum(cases)
+
+    def lower(
+        _frame: Frame, block: Block, places: Places, values: Sequence[Any]
+    ) -> None:
+        _only(values, str)
+        found = [names[value].place for value in values]
+        _tag(block, places, wit)
+        for word in (0, 1):
+            items = memoryview(array("Q", [place[word] for place in found]))
+            block.words[places.words(1 + word)] = items
+
+    return lower
+
+
+def _rows(wit: Record | Tuple) -> Column | None:
+    fields = []
+    for name, field, place, inner in row_of(wit):
+        column = column_of(field)
+        if column is None:
+            return None
+        fields.append((Name(name) if name else None, column, place, inner))
+
+    def lower(
+        frame: Frame, block: Block, places: Places, values: Sequence[Any]
+    ) -> None:
+        if not all(issubclass(kind, tuple) for kind in set(map(type, values))):
+            raise TypeError
+        if set(map(len, values)) != {len(fields)}:
+            raise ValueError
+        words, count = block.words, places.count
+        _tag(block, places, wit)
+        words[places.words(1)] = _repeated(count, len(fields))
+        first = block.base + 8 * places.more
+        step = 8 * places.more_step
+        rows = array("Q", range(first, first + count * step, step))
+        words[places.words(2)] = memoryview(rows)
+        for each, (name, column, place, inner) in zip(
+            zip(*values, strict=True), fields, strict=True
+        ):
+            if name is not None:
+                for word in (0, 1):
+                    at = places.words_of_more(place - NAME + word)
+                    words[at] = _repeated(count, name.place[word])
+            column(frame, block, places.below(place, inner), each)
+
+    return lower
