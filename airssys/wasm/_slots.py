@@ -11,7 +11,16 @@ from typing import Final
 from . import _c_api as c
 
 MAX_PARAMS: Final = 8
-MAX_
+"""Of a function of the world that actors live in; a store may be made for more."""
+MAX_FUNCTIONS: Final = 8
+
+RESULT: Final = 0
+"""The result of a call. First, so that the ledger can reset it without this table."""
+ERROR: Final = RESULT + c.VAL_SIZE
+INSTANCE: Final = ERROR + 8
+ARGUMENTS: Final = INSTANCE + 16
+"""The arguments of a host call, moved here by the callback."""
+
 
 def functions_at(params: int) -> int:
     """Where the functions of an instance lie, behind so many arguments."""
@@ -24,4 +33,4 @@ def slot_bytes(params: int, functions: int) -> int:
 
 
 FUNCTIONS: Final = functions_at(MAX_PARAMS)
-"""The functions of the lifecycle."""
+"""The functions of an actor's component."""
