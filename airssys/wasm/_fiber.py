@@ -282,15 +282,16 @@ class Call:
         opened.keep = None
         if opened.handles is not None:
             opened.handles.end_call()
+        lent = self.lent
         self._return_frame()
         self.finished = True
         words = opened.slots.words
-        if words[RESULT // 8]:
-            opened.owed.append(self.slots + RESULT)
         error = words[ERROR // 8]
         if error:
             words[ERROR // 8] = 0
             raise WasmtimeFailed(error_text(error))
+        if lent is not None and lent[0].result_count:
+            opened.owed.append(self.slots + RESULT)
 
     def _raise_failure(self) -> None:
         failure, self.failure = self.failure, None

@@ -71,7 +71,9 @@ class HandleTable:
     ) -> None:
         self._context = context
         self._resources = resources
-        self._numbers = {name: resources.number_of(name) for name in resources.destructors}
+        self._numbers = {
+            name: resources.number_of(name) for name in resources.destructors
+        }
         self._noted = noted
         self._things: dict[int, tuple[str, object]] = {}
         self._taken: list[tuple[str, object]] = []
@@ -100,8 +102,8 @@ class HandleTable:
         self._made.append((box, number, owned))
         return box
 
-    def lift(self, resource: str, address: int, *, owned: bool) -> object:  # noqa: ARG002  # wasmtime has checked the kind
-        """Give the object of a handle.
+    def lift(self, resource: str, address: int, *, owned: bool) -> object:
+        """Give the object of a handle, whose kind wasmtime has checked.
 
         If it is owned, the host has it from `accept` on.
         """
@@ -170,9 +172,13 @@ class HandleTable:
             destructor(thing)
 
     def _take_back(self, box: int, number: int) -> None:
-        """Remove a handle that the host still has; a guest that died may keep it."""
-        if self._number_in(box) is not None:
-            del self._things[number]
+        """Remove a handle that the host has made for itself, or for nobody.
+
+        wasmtime refuses if a guest that died has still borrowed it; that guest is never
+        entered again, so that nobody will ask for the object.
+        """
+        self._number_in(box)
+        self._things.pop(number, None)
         c.resource_any_delete(box)
 
     def _number_in(self, box: int) -> int | None:

@@ -136,11 +136,11 @@ class Ledger:
         pointer, store.pointer = store.pointer, 0
         if pointer:
             c.store_delete(pointer)
-            if store.handles is not None:
-                store.handles.close()
         # Another thread may have been given the address for a new store by now.
         if self.stores.get(store.context) is store:
             del self.stores[store.context]
+        if pointer and store.handles is not None:
+            store.handles.close()
 
     def close(self) -> None:
         """Delete everything in order: calls, stores, linkers, indices, components."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, final
 
 from ._c_api import VAL_SIZE
-from ._wit_lifting import lift_of
 from ._wit_layout import fixed_words
+from ._wit_lifting import lift_of
 from ._wit_lowering import generate
 from ._wit_memory import Frame
 from ._wit_types import Budget, Function, ValueUnfit

@@ -84,7 +84,7 @@ class _Reader:
         self._resources = resources
         self._left = _MOST_TYPES
 
-    def read(self, kind: Any) -> WitType:  # noqa: C901, PLR0911  # one match over a closed union
+    def read(self, kind: Any) -> WitType:  # noqa: C901, PLR0911, PLR0912  # one match over a closed union
         self._left -= 1
         if self._left < 0:
             raise Unspeakable(f"types of more than {_MOST_TYPES} parts")

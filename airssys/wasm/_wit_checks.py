@@ -7,10 +7,10 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from ._wit_text import unfit
-from ._wit_types import ValueUnfit
 
 if TYPE_CHECKING:
     from ._wit_memory import Frame
+    from ._wit_types import ValueUnfit
 
 put_f64: Final = struct.Struct("=d").pack_into
 _pack_f32: Final = struct.Struct("=f").pack_into

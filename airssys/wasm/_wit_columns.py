@@ -110,11 +110,10 @@ def _fixed(values: Any, path: str) -> Sequence[Any]:
         return values
     if isinstance(values, (array, memoryview)):
         view = memoryview(values)
-        if view.ndim == 1:
-            return view
-    elif isinstance(values, Sequence) and not isinstance(values, (str, bytes)):
-        return tuple(values)
-    unfit(path, values, "list")
+        return view if view.ndim == 1 else unfit(path, values, "list")
+    if not isinstance(values, Sequence) or isinstance(values, (str, bytes)):
+        unfit(path, values, "list")
+    return tuple(values)
 
 
 def column_of(wit: WitType) -> Column | None:
@@ -149,9 +148,7 @@ def _tag(block: Block, places: Places, wit: WitType) -> None:
     block.words[places.words(0)] = _repeated(places.count, kind_of(wit))
 
 
-def _bools(
-    _frame: Frame, block: Block, places: Places, values: Sequence[Any]
-) -> None:
+def _bools(_frame: Frame, block: Block, places: Places, values: Sequence[Any]) -> None:
     _only(values, bool)
     _tag(block, places, Number.BOOL)
     memoryview(block.data)[places.content_as(1)] = bytes(values)
@@ -222,12 +219,14 @@ def _enums(cases: tuple[str, ...]) -> Column:
 
 
 def _rows(wit: Record | Tuple) -> Column | None:
-    fields = []
-    for name, field, place, inner in row_of(wit):
-        column = column_of(field)
-        if column is None:
-            return None
-        fields.append((Name(name) if name else None, column, place, inner))
+    found = [(name, column_of(t), place, more) for name, t, place, more in row_of(wit)]
+    fields = [
+        (Name(name) if name else None, column, place, more)
+        for name, column, place, more in found
+        if column is not None
+    ]
+    if len(fields) < len(found):
+        return None
 
     def lower(
         frame: Frame, block: Block, places: Places, values: Sequence[Any]
@@ -236,20 +235,22 @@ def _rows(wit: Record | Tuple) -> Column | None:
             raise TypeError
         if set(map(len, values)) != {len(fields)}:
             raise ValueError
-        words, count = block.words, places.count
         _tag(block, places, wit)
-        words[places.words(1)] = _repeated(count, len(fields))
-        first = block.base + 8 * places.more
-        step = 8 * places.more_step
-        rows = array("Q", range(first, first + count * step, step))
-        words[places.words(2)] = memoryview(rows)
-        for each, (name, column, place, inner) in zip(
-            zip(*values, strict=True), fields, strict=True
-        ):
+        block.words[places.words(1)] = _repeated(places.count, len(fields))
+        block.words[places.words(2)] = _rows_of(block, places)
+        columns = zip(*values, strict=True)
+        for (name, column, place, more), each in zip(fields, columns, strict=True):
             if name is not None:
                 for word in (0, 1):
                     at = places.words_of_more(place - NAME + word)
-                    words[at] = _repeated(count, name.place[word])
-            column(frame, block, places.below(place, inner), each)
+                    block.words[at] = _repeated(places.count, name.place[word])
+            column(frame, block, places.below(place, more), each)
 
     return lower
+
+
+def _rows_of(block: Block, places: Places) -> memoryview:
+    """The addresses of the fixed places of all values."""
+    first = block.base + 8 * places.more
+    step = 8 * places.more_step
+    return memoryview(array("Q", range(first, first + places.count * step, step)))

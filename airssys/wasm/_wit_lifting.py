@@ -158,7 +158,7 @@ class _Writer:
         items = [self.fresh() for code in content if code not in "78x"]
         return f"{_KIND}{content}{padding}x", items
 
-    def _lift(self, wit: WitType, items: list[str], target: str) -> None:  # noqa: C901  # one match over a closed union
+    def _lift(self, wit: WitType, items: list[str], target: str) -> None:  # noqa: C901, PLR0912  # one match over a closed union
         match wit:
             case Number() | Float():
                 self.say(f"{target} = {items[0]}")

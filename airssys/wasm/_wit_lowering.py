@@ -192,7 +192,7 @@ class _Writer:
                 self.say(f"w[{more.plus(place - NAME + 1)}] = {address}")
             self.prepare(field, more.plus(place), more.plus(inner))
 
-    def lower(  # noqa: C901, PLR0912  # one match over a closed union
+    def lower(  # noqa: C901  # one match over a closed union
         self, wit: WitType, at: _Place, more: _Place, v: str, path: str
     ) -> None:
         """Write what changes, from the Python value in the variable `v`."""
@@ -205,7 +205,9 @@ class _Writer:
                 self.say(f"put_{wit.value[0]}(block.data, 8 * ({first}), {v})")
             case Char():
                 fits = f"type({v}) is str and len({v}) == 1"
-                self._require(f"{fits} and not '\\ud800' <= {v} <= '\\udfff'", v, path, "char")
+                self._require(
+                    f"{fits} and not '\\ud800' <= {v} <= '\\udfff'", v, path, "char"
+                )
                 self.say(f"w[{first}] = ord({v})")
             case String() | List() | Enum() | Flags():
                 self._lower_pair(wit, f"w[{first}], w[{at.plus(2)}]", v, path)

@@ -131,6 +131,12 @@ class Frame:
                 values[first + CONTENT : last : VAL_SIZE] = piece
         return block.base + at
 
+    @property
+    def size(self) -> int:
+        """How many bytes the strings and lists have taken."""
+        taken = self.spare.top + self.byte_values.top
+        return taken + sum(block.top for block in self.more)
+
     def reset(self) -> int:
         """Make it ready for other values; return how many bytes it has grown to."""
         self.more.clear()

@@ -233,6 +233,9 @@ class ValueUnfit(TypeError):
     def __str__(self) -> str:
         return f"{self.problem} @ {self.path}" if self.path else self.problem
 
+    def __repr__(self) -> str:
+        return f"ValueUnfit({str(self)!r})"
+
 
 class TooMuch(Exception):  # it is a fact about a guest, told in our words by the caller
     """A guest's value is larger than the host is willing to keep."""
