@@ -287,7 +287,7 @@ async def test_a_value_that_cannot_even_be_shown_is_refused(mirror):
 
 async def test_an_answer_that_does_not_fit_costs_the_instance(mirror):
     one = await mirror(Number.U8, answer=lambda _: 256)
-    with pytest.raises(GuestTrapped, match="256 .* is no u8 @ result") as caught:
+    with pytest.raises(GuestTrapped, match=r"256 .* is no u8 @ result") as caught:
         await one.instance.call("run-0", 1)
     assert caught.value.reason is TrapReason.HOST_ERROR
     with pytest.raises(GuestSpent):
