@@ -21,10 +21,24 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from ._wit_layout import NAME, VAL, kind_of, row_of
+from ._c_api import VAL_SIZE
+from ._wit_layout import NAME, VAL, kind_of, row_of, stride_of
 from ._wit_memory import Block, Frame
 from ._wit_text import Name, unfit
-from ._wit_types import Char, Enum, Float, Number, Record, String, Tuple, WitType
+from ._wit_types import (
+    BYTES,
+    CHAR,
+    STRING,
+    Char,
+    Enum,
+    Float,
+    List,
+    Number,
+    Record,
+    String,
+    Tuple,
+    WitType,
+)
 
 
 @attrs.frozen
@@ -116,7 +130,7 @@ def _fixed(values: Any, path: str) -> Sequence[Any]:
     return tuple(values)
 
 
-def column_of(wit: WitType) -> Column | None:
+def column_of(wit: WitType) -> Column | None:  # noqa: C901, PLR0911  # one match over a closed union
     """Make what lowers a column of a type, if it can be done at once."""
     match wit:
         case Number.BOOL:
@@ -131,6 +145,10 @@ def column_of(wit: WitType) -> Column | None:
             return _enums(cases)
         case Record() | Tuple():
             return _rows(wit)
+        case List(Number.U8):
+            return _byte_lists
+        case List(element):
+            return _lists(element)
         case _:
             return None
 
@@ -179,7 +197,7 @@ def _chars(_frame: Frame, block: Block, places: Places, values: Sequence[Any]) -
     _only(values, str)
     if set(map(len, values)) != {1}:
         raise ValueError
-    _tag(block, places, Char())
+    _tag(block, places, CHAR)
     codes = "".join(values).encode("utf-32-le")
     memoryview(block.data).cast("I")[places.content_as(4)] = memoryview(codes).cast("I")
 
@@ -194,11 +212,8 @@ def _strings(frame: Frame, block: Block, places: Places, values: Sequence[Any]) 
         sizes = array("Q", [len(each.encode()) for each in values])
     there, at = frame.reserve(len(data))
     there.data[at : at + len(data)] = data
-    ends = accumulate(chain((there.base + at,), sizes))
-    words = block.words
-    _tag(block, places, String())
-    words[places.words(1)] = memoryview(sizes)
-    words[places.words(2)] = memoryview(array("Q", ends))[:-1]
+    _tag(block, places, STRING)
+    _point(block, places, sizes, there.base + at, 1)
 
 
 def _enums(cases: tuple[str, ...]) -> Column:
@@ -216,6 +231,52 @@ def _enums(cases: tuple[str, ...]) -> Column:
             block.words[places.words(1 + word)] = items
 
     return lower
+
+
+def _byte_lists(
+    frame: Frame, block: Block, places: Places, values: Sequence[Any]
+) -> None:
+    _only(values, bytes)
+    first = frame.put_byte_values(b"".join(values))
+    _tag(block, places, BYTES)
+    _point(block, places, array("Q", map(len, values)), first, VAL_SIZE)
+
+
+def _lists(element: WitType) -> Column | None:
+    """Lay the elements of all lists out as one list."""
+    column = column_of(element)
+    if column is None:
+        return None
+    stride = stride_of(element)
+    wit = List(element)
+
+    def lower(
+        frame: Frame, block: Block, places: Places, values: Sequence[Any]
+    ) -> None:
+        _only(values, tuple, list)
+        sizes = array("Q", map(len, values))
+        flat = tuple(chain.from_iterable(values))
+        count = len(flat)
+        if count != sum(sizes):
+            raise ValueError  # somebody changes them while we look
+        there, at = frame.reserve(count * stride * 8)
+        first, more = at // 8, at // 8 + count * VAL
+        if count:
+            column(frame, there, Places(count, first, VAL, more, stride - VAL), flat)
+        _tag(block, places, wit)
+        _point(block, places, sizes, there.base + at, VAL_SIZE)
+
+    return lower
+
+
+def _point(
+    block: Block, places: Places, sizes: array[int], first: int, unit: int
+) -> None:
+    """Write sizes, and addresses of things that lie one behind the other."""
+    steps = sizes if unit == 1 else [size * unit for size in sizes]
+    ends = array("Q", accumulate(chain((first,), steps)))
+    block.words[places.words(1)] = memoryview(sizes)
+    block.words[places.words(2)] = memoryview(ends)[:-1]
 
 
 def _rows(wit: Record | Tuple) -> Column | None:

@@ -78,21 +78,24 @@ def _bytes_at(count: int, values: int) -> bytes:
     return b"".join(pieces)
 
 
-def _numbers_at(code: str, count: int, values: int) -> tuple[Any, ...]:
-    """Copy a list of numbers of one struct format, in pieces like bytes."""
-    size = struct.calcsize(code)
+def _numbers_at(code: str, size: int, count: int, values: int) -> tuple[Any, ...]:
+    """Copy a list of numbers of one struct format and size, in pieces like bytes."""
+    first, step = CONTENT // size, VAL_SIZE // size
+    if 0 < count <= PIECE:
+        whole = MEMORY[values : values + count * VAL_SIZE].cast(code)  # type: ignore[call-overload]  # no literal
+        return tuple(whole[first::step].tolist())
     numbers: list[Any] = []
     for start in range(0, count, PIECE):
-        first = values + start * VAL_SIZE
-        last = first + min(PIECE, count - start) * VAL_SIZE
-        whole = MEMORY[first:last].cast(code)  # type: ignore[call-overload]  # no literal
-        numbers += whole[CONTENT // size :: VAL_SIZE // size].tolist()
+        at = values + start * VAL_SIZE
+        end = at + min(PIECE, count - start) * VAL_SIZE
+        whole = MEMORY[at:end].cast(code)  # type: ignore[call-overload]  # as above
+        numbers += whole[first::step].tolist()
     return tuple(numbers)
 
 
 def _chars_at(count: int, values: int) -> tuple[str, ...]:
     """Copy a list of characters."""
-    return tuple(map(chr, _numbers_at("I", count, values)))
+    return tuple(map(chr, _numbers_at("I", 4, count, values)))
 
 
 def _flags_at(count: int, names: int) -> frozenset[str]:
@@ -206,7 +209,9 @@ class _Writer:
         match element:
             case Number() | Float():
                 code = element.value[1]
-                self.say(f"{target} = numbers_at({code!r}, {count}, {values})")
+                size = struct.calcsize(code)
+                call = f"numbers_at({code!r}, {size}, {count}, {values})"
+                self.say(f"{target} = {call}")
             case Char():
                 self.say(f"{target} = chars_at({count}, {values})")
             case _:
