@@ -34,6 +34,7 @@ from ._wit_types import (
     Float,
     List,
     Number,
+    Option,
     Record,
     String,
     Tuple,
@@ -145,6 +146,8 @@ def column_of(wit: WitType) -> Column | None:  # noqa: C901, PLR0911  # one matc
             return _enums(cases)
         case Record() | Tuple():
             return _rows(wit)
+        case Option(some):
+            return _options(some)
         case List(Number.U8):
             return _byte_lists
         case List(element):
@@ -240,6 +243,32 @@ def _byte_lists(
     first = frame.put_byte_values(b"".join(values))
     _tag(block, places, BYTES)
     _point(block, places, array("Q", map(len, values)), first, VAL_SIZE)
+
+
+def _options(some: WitType) -> Column | None:
+    """Lay out as one list those that are there."""
+    column = None if isinstance(some, Option) else column_of(some)
+    if column is None:
+        return None
+    stride = stride_of(some)
+    wit = Option(some)
+
+    def lower(
+        frame: Frame, block: Block, places: Places, values: Sequence[Any]
+    ) -> None:
+        there = [value for value in values if value is not None]
+        count = len(there)
+        room, at = frame.reserve(count * stride * 8)
+        first, more = at // 8, at // 8 + count * VAL
+        if count:
+            column(frame, room, Places(count, first, VAL, more, stride - VAL), there)
+        address, end = room.base + at, room.base + at + count * VAL_SIZE
+        addresses = iter(range(address, end, VAL_SIZE))
+        found = [0 if value is None else next(addresses) for value in values]
+        _tag(block, places, wit)
+        block.words[places.words(1)] = memoryview(array("Q", found))
+
+    return lower
 
 
 def _lists(element: WitType) -> Column | None:

@@ -50,6 +50,10 @@ _DEEPEST: Final = 8
 """So many levels of a type go into one function; Python cannot nest for ever."""
 _NAME: Final = f"{FIELD_SIZE - VAL_SIZE}x"
 _KIND: Final = f"{CONTENT}x"
+_TEXTS: Final = tuple(struct.Struct(f"{size}s").unpack_from for size in range(128))
+"""What reads a short string, by its size; a slice of all memory takes longer."""
+_SHORT: Final = 32
+"""Lists of fewer numbers are unpacked at once."""
 _HEAD: Final = ["def lift(address, budget):", "    left = budget.left"]
 _TAIL: Final = ["    budget.left = left", "    return result"]
 
@@ -66,6 +70,11 @@ def lift_of(wit: WitType) -> Lift:
     return lift
 
 
+def _text_at(size: int, at: int) -> str:
+    """Read a long string."""
+    return str(MEMORY[at : at + size], "utf-8")
+
+
 def _bytes_at(count: int, values: int) -> bytes:
     """Copy a byte list; a long one in pieces, between which others may run."""
     if count <= PIECE:
@@ -78,24 +87,34 @@ def _bytes_at(count: int, values: int) -> bytes:
     return b"".join(pieces)
 
 
-def _numbers_at(code: str, size: int, count: int, values: int) -> tuple[Any, ...]:
-    """Copy a list of numbers of one struct format and size, in pieces like bytes."""
+@functools.cache
+def _numbers_of(code: str) -> Callable[[int, int], tuple[Any, ...]]:
+    """Make what copies a list of numbers of one struct format.
+
+    Short lists are unpacked, long ones copied in pieces like bytes.
+    """
+    size = struct.calcsize(code)
+    one = f"{CONTENT}x{code}{VAL_SIZE - CONTENT - size}x"
+    short = [struct.Struct("=" + one * count).unpack_from for count in range(_SHORT)]
     first, step = CONTENT // size, VAL_SIZE // size
-    if 0 < count <= PIECE:
-        whole = MEMORY[values : values + count * VAL_SIZE].cast(code)  # type: ignore[call-overload]  # no literal
-        return tuple(whole[first::step].tolist())
-    numbers: list[Any] = []
-    for start in range(0, count, PIECE):
-        at = values + start * VAL_SIZE
-        end = at + min(PIECE, count - start) * VAL_SIZE
-        whole = MEMORY[at:end].cast(code)  # type: ignore[call-overload]  # as above
-        numbers += whole[first::step].tolist()
-    return tuple(numbers)
+
+    def copy(count: int, values: int) -> tuple[Any, ...]:
+        if count < _SHORT:
+            return short[count](MEMORY, values)
+        numbers: list[Any] = []
+        for start in range(0, count, PIECE):
+            at = values + start * VAL_SIZE
+            end = at + min(PIECE, count - start) * VAL_SIZE
+            piece = MEMORY[at:end].cast(code)  # type: ignore[call-overload]  # no literal
+            numbers += piece[first::step].tolist()
+        return tuple(numbers)
+
+    return copy
 
 
 def _chars_at(count: int, values: int) -> tuple[str, ...]:
     """Copy a list of characters."""
-    return tuple(map(chr, _numbers_at("I", 4, count, values)))
+    return tuple(map(chr, _numbers_of("I")(count, values)))
 
 
 def _flags_at(count: int, names: int) -> frozenset[str]:
@@ -124,7 +143,8 @@ class _Writer:
             "bytes_at": _bytes_at,
             "chars_at": _chars_at,
             "flags_at": _flags_at,
-            "numbers_at": _numbers_at,
+            "text_at": _text_at,
+            "texts": _TEXTS,
         }
 
     def say(self, line: str) -> None:
@@ -197,7 +217,8 @@ class _Writer:
 
     def _text(self, items: list[str], target: str) -> None:
         size, at = items
-        self.say(f"{target} = str(M[{at} : {at} + {size}], 'utf-8')")
+        short, long = f"texts[{size}](M, {at})[0].decode()", f"text_at({size}, {at})"
+        self.say(f"{target} = {short} if {size} < {len(_TEXTS)} else {long}")
 
     def _lift_list(self, element: WitType, items: list[str], target: str) -> None:
         count, values = items
@@ -208,10 +229,8 @@ class _Writer:
         self._spend(f"{VAL_SIZE} * {count}")
         match element:
             case Number() | Float():
-                code = element.value[1]
-                size = struct.calcsize(code)
-                call = f"numbers_at({code!r}, {size}, {count}, {values})"
-                self.say(f"{target} = {call}")
+                copy = self.add(_numbers_of(element.value[1]))
+                self.say(f"{target} = {copy}({count}, {values})")
             case Char():
                 self.say(f"{target} = chars_at({count}, {values})")
             case _:
