@@ -143,6 +143,9 @@ class _Writer:
             "bytes_at": _bytes_at,
             "chars_at": _chars_at,
             "flags_at": _flags_at,
+            "new": tuple.__new__,
+            "no_Err": Err(),
+            "no_Ok": Ok(),
             "text_at": _text_at,
             "texts": _TEXTS,
         }
@@ -287,11 +290,12 @@ class _Writer:
                 self.depth += 1
                 value = self.fresh()
                 self.value_at(wit, items[2], value)
-                self.say(f"{target} = Case({name}, {value})")
+                self.say(f"{target} = new(Case, ({case!r}, {value}))")
                 self.depth -= 1
-        empty = tuple(case for case, wit in cases if wit is None)
+        empty = {case: Case(case) for case, wit in cases if wit is None}
         if empty:
-            self.say(f"if {name} in {empty!r}: {target} = Case({name})")
+            known = self.add(empty)
+            self.say(f"if {name} in {known}: {target} = {known}[{name}]")
 
     def _lift_option(self, some: WitType, item: str, target: str) -> None:
         self.say(f"if not {item}: {target} = None")
@@ -309,11 +313,11 @@ class _Writer:
             self.say(f"if {items[0]}:" if test == "if" else "else:")
             self.depth += 1
             if wit is None:
-                self.say(f"{target} = {word}()")
+                self.say(f"{target} = no_{word}")
             else:
                 value = self.fresh()
                 self.value_at(wit, items[1], value)
-                self.say(f"{target} = {word}({value})")
+                self.say(f"{target} = new({word}, ({value},))")
             self.depth -= 1
 
 

@@ -3,7 +3,7 @@
 `_wit_layout` says where things lie. The generated `prepare` writes kinds, names and
 pointers, which stay as they are, and `lower` only what changes. Where a variant's cases
 share a place, `lower` prepares the one that it writes. Lists are lowered by columns
-where their elements allow it (`_wit_columns`), and one by one elsewhere.
+where their elements allow it (`_wit_lists`), and one by one elsewhere.
 
 Code is generated because a component-message has sixteen values: a closure for each
 took 8 us, which is more than the call itself; straight code takes 3.
@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 import attrs
 
 from ._wit_checks import as_bytes, as_float, at_path, handle, put_f32, put_f64
-from ._wit_columns import Column, column_of, lower_list
 from ._wit_layout import FIELD, NAME, VAL, kind_of, row_of, stride_of
+from ._wit_lists import column_of, lower_list
 from ._wit_memory import Block, Frame
 from ._wit_text import FlagRows, Name, TextRows, unfit
 from ._wit_types import (
@@ -44,6 +44,9 @@ from ._wit_types import (
     Variant,
     WitType,
 )
+
+if TYPE_CHECKING:
+    from ._wit_columns import Column
 
 Prepare: TypeAlias = Callable[[Block, int, int], None]
 """Block, word where the value goes, word where its fixed places begin."""
