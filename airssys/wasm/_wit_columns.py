@@ -14,7 +14,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import accumulate, chain
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, final
 
 import attrs
 
@@ -143,19 +143,32 @@ def strings(frame: Frame, block: Block, places: Places, values: Sequence[Any]) -
     point(block, places, sizes, there.base + at, 1)
 
 
-def enums(cases: tuple[str, ...]) -> Column:
-    names = {case: Name(case) for case in cases}
-    wit = Enum(cases)
+@final
+class NameTable:
+    """Names in memory, and what writes one for each value of a column."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = {name: Name(name) for name in names}
+        self._sizes = {name: each.place[0] for name, each in self._names.items()}
+        self._addresses = {name: each.place[1] for name, each in self._names.items()}
+
+    def write(self, block: Block, places: Places, keys: Sequence[str]) -> None:
+        """Write size and address; LookupError if there is no such name."""
+        for word, table in ((1, self._sizes), (2, self._addresses)):
+            found = array("Q", map(table.__getitem__, keys))
+            block.words[places.words(word)] = memoryview(found)
+
+
+def enums(wit: Enum) -> Column:
+    """Lower the names of cases."""
+    names = NameTable(wit.cases)
 
     def lower(
         _frame: Frame, block: Block, places: Places, values: Sequence[Any]
     ) -> None:
         only(values, str)
-        found = [names[value].place for value in values]
         tag(block, places, wit)
-        for word in (0, 1):
-            items = memoryview(array("Q", [place[word] for place in found]))
-            block.words[places.words(1 + word)] = items
+        names.write(block, places, values)
 
     return lower
 

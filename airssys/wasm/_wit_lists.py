@@ -11,12 +11,13 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from ._c_api import VAL_SIZE
 from ._wit_columns import (
     REFUSALS,
     Column,
+    NameTable,
     Places,
     bools,
     byte_lists,
@@ -109,8 +110,8 @@ def column_of(wit: WitType) -> Column | None:  # noqa: C901, PLR0911, PLR0912  #
             return chars
         case String():
             return strings
-        case Enum(cases):
-            return enums(cases)
+        case Enum():
+            return enums(wit)
         case Record() | Tuple():
             return _rows(wit)
         case Variant():
@@ -180,6 +181,7 @@ def _lists(element: WitType) -> Column | None:
     return lower
 
 
+@final
 class _Payloads:
     """Lays out what the cases of a variant or result carry, case by case."""
 
@@ -196,12 +198,12 @@ class _Payloads:
         )
 
     def addresses(
-        self, frame: Frame, keys: Sequence[Any], values: Sequence[Any]
+        self, frame: Frame, keys: Sequence[Any], carried: Sequence[Any]
     ) -> memoryview:
-        """The address of what each value carries, 0 where it carries nothing."""
+        """Lay out what values carry; returns the addresses, 0 for nothing."""
         payloads: dict[Any, list[Any]] = {key: [] for key in self._columns}
-        for key, value in zip(keys, values, strict=True):
-            payloads[key].append(value.value)
+        for key, payload in zip(keys, carried, strict=True):
+            payloads[key].append(payload)
         found: dict[Any, Iterator[int]] = {}
         for key, (column, stride) in self._columns.items():
             if column is not None:
@@ -218,19 +220,16 @@ def _variants(wit: Variant) -> Column | None:
     payloads = _Payloads(wit.cases)
     if not payloads.possible:
         return None
-    names = {case: Name(case) for case, _ in wit.cases}
+    names = NameTable([case for case, _ in wit.cases])
 
     def lower(
         frame: Frame, block: Block, places: Places, values: Sequence[Any]
     ) -> None:
         only(values, Case)
-        keys = [value.name for value in values]
-        found = [names[key].place for key in keys]
+        keys, carried = zip(*values, strict=True)
         tag(block, places, wit)
-        for word in (0, 1):
-            items = memoryview(array("Q", [place[word] for place in found]))
-            block.words[places.words(1 + word)] = items
-        block.words[places.words(3)] = payloads.addresses(frame, keys, values)
+        names.write(block, places, keys)
+        block.words[places.words(3)] = payloads.addresses(frame, keys, carried)
 
     return lower
 
@@ -248,7 +247,8 @@ def _results(wit: Result) -> Column | None:
         tag(block, places, wit)
         good = memoryview(array("Q", [key is Ok for key in keys]))
         block.words[places.words(1)] = good
-        block.words[places.words(2)] = payloads.addresses(frame, keys, values)
+        carried = [value.value for value in values]
+        block.words[places.words(2)] = payloads.addresses(frame, keys, carried)
 
     return lower
 
