@@ -1,6 +1,6 @@
 """What the tests of airssys.wasm share: real guests, host services, a heartbeat."""
 
-from ._echo import HOST, echo_component, flatten
+from ._echo import HOST, echo_component, flatten, stray_component
 from ._guests import (
     GUESTS,
     ME,
@@ -37,6 +37,7 @@ __all__ = (
     "process_memory",
     "read_wit",
     "same",
+    "stray_component",
     "types",
     "values_of",
     "wit_folder",

@@ -197,6 +197,49 @@ def echo_component(*wits: WitType) -> str:
 """
 
 
+def stray_component(wit: WitType, words: Sequence[int]) -> str:
+    """Write a component that says nonsense: words of memory, read as a value.
+
+    `get` returns it, `put` passes it to the host's function of the same name.
+    """
+    names = _Names()
+    text = names.text(wit)
+    aliases = " ".join(
+        f'(alias export $h "{name}" (type ${name}))' for name in names.names.values()
+    )
+    data = "".join(
+        f"\\{byte:02x}"
+        for word in words
+        for byte in (word % 2**32).to_bytes(4, "little")
+    )
+    flat = flatten(wit)
+    params = _params(wit)
+    result = "i32" if _spills(wit) else flat[0]
+    loads = " ".join(
+        f"({core}.load (i32.const {1024 + 8 * n}))" for n, core in enumerate(params)
+    )
+    passed = loads if len(flat) <= 16 else "(i32.const 1024)"
+    returned = "(i32.const 1024)" if _spills(wit) else loads
+    return f"""(component
+  (import "{HOST}" (instance $h {" ".join(names.definitions)}
+    (export "put" (func (param "x" {text})))))
+  {aliases}
+  (core module $libc (memory (export "mem") 1) (data (i32.const 1024) "{data}"))
+  (core instance $c (instantiate $libc))
+  (core func $put (canon lower (func $h "put") (memory (core memory $c "mem"))))
+  (core module $main
+    (import "c" "mem" (memory 1))
+    (import "h" "put" (func $put (param {" ".join(params)})))
+    (func (export "put") (call $put {passed}))
+    (func (export "get") (result {result}) {returned}))
+  (core instance $m (instantiate $main (with "c" (instance $c))
+    (with "h" (instance (export "put" (func $put))))))
+  (func (export "put") (canon lift (core func $m "put")))
+  (func (export "get") (result {text})
+    (canon lift (core func $m "get") (memory (core memory $c "mem")))))
+"""
+
+
 def _spills(wit: WitType) -> bool:
     """Whether a result is more than one core value and goes through memory."""
     return len(flatten(wit)) > 1
