@@ -13,6 +13,7 @@ from airssys.contracts import (
     EngineMisused,
     GuestSpent,
     GuestTrapped,
+    Limits,
     TrapReason,
 )
 from airssys.wasm._any_instance import load_any
@@ -336,10 +337,10 @@ async def add_later(one, other):
     return one + other
 
 
-async def start_adder(guests, logged, **limits):
+async def start_adder(guests, logged, limits=None):
     host = Host({"log": logged.append, "acme:shop/till#wait": add_later})
     component = await load_any(guests.runtime, Artifact.from_text(ADDER), host)
-    instance = await component.instantiate(**limits)
+    instance = await component.instantiate(limits)
     guests.started.append(instance)
     return instance
 
@@ -389,6 +390,32 @@ async def test_large_values_are_moved_by_a_worker(guests):
     data = bytes(range(256)) * 1024
     assert await mirror.echo(data) == data
     assert await mirror.echo(b"small") == b"small"
+
+
+async def test_fuel_is_filled_up_before_each_call(guests):
+    adder = await start_adder(guests, [], limits=Limits(fuel=10_000))
+    for _ in range(1000):
+        assert await adder.call("many", *range(12)) == 11
+    with pytest.raises(GuestTrapped) as caught:
+        await adder.call("spin")
+    assert caught.value.reason is TrapReason.FUEL_EXHAUSTED
+
+
+async def test_a_call_waits_for_its_turn(guests):
+    limits = Limits(execution_time=0.05)
+    adders = [await start_adder(guests, [], limits) for _ in range(4)]
+    async with trio.open_nursery() as nursery:
+        for adder in adders[:3]:
+            nursery.start_soon(spin_to_the_end, adder)
+        for _ in range(5):
+            assert await adders[3].call("many", *range(12)) == 11
+            await trio.sleep(0.005)
+
+
+async def spin_to_the_end(adder):
+    with pytest.raises(GuestTrapped) as caught:
+        await adder.call("spin")
+    assert caught.value.reason is TrapReason.TIME_LIMIT
 
 
 async def test_a_failing_start_leaves_nothing_open(guests):
