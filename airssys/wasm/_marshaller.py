@@ -87,12 +87,15 @@ class Marshaller:
         Raises:
             ValueUnfit: a value does not fit its type; says which and where.
         """
+        if len(values) != self.count:
+            raise ValueUnfit(f"{len(values)} values for {self.count} parameters")
         frame = self._take_frame()
         frame.handles = handles
         block = frame.fixed
         try:
-            each = zip(self._lower_params, values, strict=True)
-            for (lower, at, more), value in each:
+            plans = self._lower_params
+            # A keyword costs as much as a value, and the lengths have been compared.
+            for (lower, at, more), value in zip(plans, values):  # noqa: B905  # as above
                 lower(frame, block, at, more, value)
         except BaseException:
             if handles is not None:

@@ -200,7 +200,7 @@ def test_parameters_are_named():
     marshaller = Marshaller(function(first=STRING, second_one=List(PAIR)))
     with pytest.raises(ValueUnfit, match=r"@ second-one\[0\]\.two"):
         marshaller.lower_params(["", [("x", -1)]])
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(ValueUnfit, match="1 values for 2 parameters"):
         marshaller.lower_params([""])
 
 
