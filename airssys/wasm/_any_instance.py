@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, cast, final
 
 import attrs
 import trio
 from trio.lowlevel import current_task
+from wasmtime.component import Component as Compiled
 
 from airssys.contracts import (
     Artifact,
@@ -27,7 +28,9 @@ from . import _c_api as c
 from ._any_world import AnyWorld, Host, read_world
 from ._component_loader import compile_binary, count_memories, read, to_binary
 from ._driver import Driver, HostFailed
+from ._footprint import Footprint
 from ._handles import HostResources
+from ._host_functions import HostFunction
 from ._instance import share_out
 from ._linker import link
 from ._marshaller import Marshaller
@@ -39,11 +42,8 @@ from ._turns import now
 from ._wit_types import Budget
 
 if TYPE_CHECKING:
-    from wasmtime.component import Component as Compiled
-
     from airssys.contracts import HostServices
 
-    from ._footprint import Footprint
     from ._wit_memory import Frame
 
 
@@ -53,15 +53,15 @@ async def load_any(runtime: Runtime, artifact: Artifact, host: Host) -> AnyCompo
     Raises:
         ComponentRefused: it cannot be run here, or `host` lacks what it imports.
     """
-    work = functools.partial(_compile, runtime, artifact, host)
-    compiled, world, found = await trio.to_thread.run_sync(
+    work = functools.partial(_prepare, runtime, artifact, host)
+    ready = await trio.to_thread.run_sync(
         work, abandon_on_cancel=True, limiter=runtime.compilers
     )
-    engine = runtime.engine
+    engine, world = runtime.engine, ready.world
     engine.check()
-    pointer = c.component_clone(c.address_of(compiled.ptr()))
+    pointer = c.component_clone(c.address_of(ready.compiled.ptr()))
     engine.ledger.components.add(pointer)
-    compiled.close()
+    ready.compiled.close()
     exports = {name: _export_index(runtime, pointer, name) for name in world.exports}
     resources = host.resources_for(world)
     imports = [name.rpartition("#") for name in world.imports]
@@ -74,23 +74,40 @@ async def load_any(runtime: Runtime, artifact: Artifact, host: Host) -> AnyCompo
         ],
     )
     return AnyComponent(
-        runtime.with_host(host.functions_for(world), linker),
-        Code(artifact.label, pointer, exports, found),
+        runtime.with_host(ready.functions, linker),
+        Code(artifact.label, pointer, exports, ready.footprint),
         world,
-        {name: Marshaller(each) for name, each in world.exports.items()},
+        ready.marshallers,
         resources,
     )
 
 
-def _compile(
-    runtime: Runtime, artifact: Artifact, host: Host
-) -> tuple[Compiled, AnyWorld, Footprint]:
+@final
+@attrs.frozen
+class _Prepared:
+    """What a worker thread has made; nothing of it must be undone."""
+
+    compiled: Compiled
+    footprint: Footprint
+    world: AnyWorld
+    functions: Sequence[HostFunction]
+    marshallers: Mapping[str, Marshaller]
+
+
+def _prepare(runtime: Runtime, artifact: Artifact, host: Host) -> _Prepared:
+    """Do all that takes long: large types take as long as large code."""
     code = to_binary(read(artifact), artifact.label)
     engine = runtime.engine.wasmtime
     compiled = compile_binary(engine, code, artifact.label)
     world = read_world(engine, compiled, artifact.label)
     host.check(world, artifact.label)
-    return compiled, world, count_memories(code, artifact.label)
+    return _Prepared(
+        compiled,
+        count_memories(code, artifact.label),
+        world,
+        host.functions_for(world),
+        {name: Marshaller(each) for name, each in world.exports.items()},
+    )
 
 
 def _export_index(runtime: Runtime, pointer: int, full: str) -> int:

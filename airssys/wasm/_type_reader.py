@@ -85,9 +85,7 @@ class _Reader:
         self._left = _MOST_TYPES
 
     def read(self, kind: Any) -> WitType:  # noqa: C901, PLR0911, PLR0912  # one match over a closed union
-        self._left -= 1
-        if self._left < 0:
-            raise Unspeakable(f"types of more than {_MOST_TYPES} parts")
+        self._count(1)
         match kind:
             case their.ListType():
                 return List(self.read(kind.element))
@@ -96,9 +94,9 @@ class _Reader:
             case their.TupleType():
                 return Tuple(tuple(self.read(element) for element in kind.elements))
             case their.EnumType():
-                return Enum(tuple(kind.names))
+                return Enum(self._names(kind))
             case their.FlagsType():
-                return Flags(tuple(kind.names))
+                return Flags(self._names(kind))
             case their.VariantType():
                 return Variant(tuple((n, self.optional(t)) for n, t in kind.cases))
             case their.OptionType():
@@ -114,6 +112,16 @@ class _Reader:
 
     def optional(self, kind: Any) -> WitType | None:
         return None if kind is None else self.read(kind)
+
+    def _names(self, kind: Any) -> tuple[str, ...]:
+        names = tuple(kind.names)
+        self._count(len(names))
+        return names
+
+    def _count(self, parts: int) -> None:
+        self._left -= parts
+        if self._left < 0:
+            raise Unspeakable(f"types of more than {_MOST_TYPES} parts")
 
     def _simple(self, kind: Any) -> WitType:
         if type(kind) not in _SIMPLE:

@@ -52,6 +52,8 @@ _NAME: Final = f"{FIELD_SIZE - VAL_SIZE}x"
 _KIND: Final = f"{CONTENT}x"
 _TEXTS: Final = tuple(struct.Struct(f"{size}s").unpack_from for size in range(128))
 """What reads a short string, by its size; a slice of all memory takes longer."""
+_MANY: Final = 50
+"""Python's compiler descends one level for each `elif`."""
 _SHORT: Final = 32
 """Lists of fewer numbers are unpacked at once."""
 _HEAD: Final = ["def lift(address, budget):", "    left = budget.left"]
@@ -282,20 +284,23 @@ class _Writer:
         items: list[str],
         target: str,
     ) -> None:
-        name = self.fresh()
-        self._text(items[:2], name)
+        name, (size, at, payload) = self.fresh(), items
+        short, long = f"texts[{size}](M, {at})[0]", f"text_at({size}, {at}).encode()"
+        self.say(f"{name} = {short} if {size} < {len(_TEXTS)} else {long}")
+        word = "if"
         for case, wit in cases:
             if wit is not None:
-                self.say(f"if {name} == {case!r}:")
+                self.say(f"{word} {name} == {case.encode()!r}:")
                 self.depth += 1
                 value = self.fresh()
-                self.value_at(wit, items[2], value)
+                self.value_at(wit, payload, value)
                 self.say(f"{target} = new(Case, ({case!r}, {value}))")
                 self.depth -= 1
-        empty = {case: Case(case) for case, wit in cases if wit is None}
+                word = "elif" if len(cases) < _MANY else "if"
+        empty = {case.encode(): Case(case) for case, wit in cases if wit is None}
         if empty:
             known = self.add(empty)
-            self.say(f"if {name} in {known}: {target} = {known}[{name}]")
+            self.say(f"{word} {name} in {known}: {target} = {known}[{name}]")
 
     def _lift_option(self, some: WitType, item: str, target: str) -> None:
         self.say(f"if not {item}: {target} = None")

@@ -305,6 +305,33 @@ async def test_a_type_nested_very_deep_is_no_limit_of_python(mirror):
     assert await one.echo(value) == value
 
 
+def doubled(wit, value, times):
+    for _ in range(times):
+        wit, value = Tuple((wit, wit)), (value, value)
+    return wit, value
+
+
+def nested(wit, value, times, around):
+    for _ in range(times):
+        wit, value = around(wit), (value,)
+    return wit, value
+
+
+@pytest.mark.parametrize(
+    ("wit", "value"),
+    [
+        doubled(record(a=STRING), ("x",), 7),
+        nested(Number.U8, 1, 90, lambda wit: Tuple((wit,))),
+        nested(STRING, "x", 90, List),
+        (variant(**{f"c{n}": STRING for n in range(1000)}), Case("c999", "x")),
+        (Tuple((Number.U8,) * 500), (1,) * 500),
+    ],
+)
+async def test_large_types_are_types(mirror, wit, value):
+    one = await mirror(wit)
+    assert await one.echo(value) == value
+
+
 # -- calls
 
 ADDER = """(component
@@ -460,6 +487,11 @@ DOUBLING = "(component (type $t0 (tuple u8 u8)) {} {})".format(
     '(import "f" (func (param "x" (list $t15))))',
 )
 
+MANY_NAMES = """(component (import "i" (instance
+  (type $is (enum {})) (export "t" (type $t (eq $is)))
+  (export "f" (func (param "x" (tuple {}))))))
+)""".format(" ".join(f'"e{n}"' for n in range(200)), "$t " * 60)
+
 
 @pytest.mark.parametrize(
     ("wat", "text"),
@@ -467,6 +499,7 @@ DOUBLING = "(component (type $t0 (tuple u8 u8)) {} {})".format(
         (OWN_RESOURCE, "its export f has a resource that is defined by a component"),
         ('(component (import "m" (core module)))', "its import m is a module"),
         (DOUBLING, "its import f has types of more than 10000 parts"),
+        (MANY_NAMES, "its import i#f has types of more than 10000 parts"),
     ],
 )
 async def test_what_cannot_be_spoken_to_is_refused_at_load(guests, wat, text):
