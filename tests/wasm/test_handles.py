@@ -422,10 +422,16 @@ async def test_no_box_is_left_over(holder, monkeypatch):
     await guest.call("keep", Thing(1))
     await guest.call("peek", Thing(2))
     await guest.call("make")
+    assert sorted(made) == sorted(deleted)
     with pytest.raises(ValueUnfit):
         await guest.call("keep-two", Thing(1), Thing(2), 256)
     with pytest.raises(GuestTrapped):
         await guest.call("trap-with", Thing(3))
+    assert sorted(made) == sorted(deleted)
+    other = await holder()
+    with trio.move_on_after(0.02):
+        await other.call("spin", Thing(4))
+    other.close()
     guest.close()
-    assert len(made) == 6
+    assert len(made) == 7
     assert sorted(made) == sorted(deleted)
