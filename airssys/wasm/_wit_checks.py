@@ -69,7 +69,5 @@ def handle(frame: Frame, resource: str, thing: Any, owned: bool, path: str) -> i
 
 def at_path(error: ValueUnfit, path: str, index: int) -> ValueUnfit:
     """Say in which element of the list at `path` a value did not fit."""
-    rest = error.path.removeprefix(f"{path}[]")
-    if rest != error.path:
-        error.path = f"{path}[{index}]{rest}"
+    error.path = f"{path}[{index}]{error.path.removeprefix(f'{path}[]')}"
     return error

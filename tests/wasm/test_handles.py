@@ -1,6 +1,7 @@
 """The host's resources in the hands of real guests: given, lent, taken back, dropped."""
 
 import logging
+from pathlib import Path
 
 import pytest
 import trio
@@ -28,8 +29,9 @@ from airssys.wasm._wit_types import (
     record,
     variant,
 )
-from wasm_support import GUESTS, HOST, echo_component
+from wasm_support import HOST, echo_component
 
+WAT = Path(__file__).with_name("things.wat")
 THING = "test:things/host#thing"
 
 
@@ -74,7 +76,7 @@ def things():
 @pytest.fixture
 async def holder(guests, things):
     """Makes instances of `things.wat`."""
-    artifact = Artifact.at(GUESTS / "things.wat")
+    artifact = Artifact.at(WAT)
     component = await load_any(guests.runtime, artifact, things.host)
 
     async def make():
@@ -234,7 +236,7 @@ async def fragile(guests):
 
     things = Things()
     host = Host(things.host.functions, {THING: destroy})
-    artifact = Artifact.at(GUESTS / "things.wat")
+    artifact = Artifact.at(WAT)
     component = await load_any(guests.runtime, artifact, host)
     instance = await component.instantiate()
     guests.started.append(instance)

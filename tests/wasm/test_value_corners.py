@@ -75,6 +75,7 @@ def test_lists_of_what_has_no_column_come_back():
     flags = Flags(("a", "b"))
     for wit, one in [
         (List(flags), (frozenset("a"),)),
+        (List(List(flags)), ((frozenset("a"),),)),
         (flags, frozenset("ab")),
         (Option(Option(flags)), None),
         (variant(a=flags, b=None), Case("a", frozenset())),
