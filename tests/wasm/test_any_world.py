@@ -70,7 +70,7 @@ class Mirror:
         return found
 
 
-async def open_mirror(guests, *wits, answer=lambda value: value):
+async def open_mirror(guests, *wits, answer=lambda value: value, encoding="utf8"):
     seen = []
 
     def echo(value):
@@ -78,7 +78,7 @@ async def open_mirror(guests, *wits, answer=lambda value: value):
         return answer(value)
 
     host = Host({f"{HOST}#echo-{number}": echo for number in range(len(wits))})
-    artifact = Artifact.from_text(echo_component(*wits))
+    artifact = Artifact.from_text(echo_component(*wits, encoding=encoding))
     component = await load_any(guests.runtime, artifact, host)
     assert [each.result for each in component.world.exports.values()] == list(wits)
     assert [each.result for each in component.world.imports.values()] == list(wits)
@@ -219,6 +219,25 @@ async def test_a_list_may_come_as_any_sequence(mirror, number):
     one = await mirror(wit)
     expected = bytes(value) if wit == BYTES else tuple(value)
     assert await one.echo(value) == expected
+
+
+TEXTS = ("", "a", "hi", "\0", "a\0b", "\x80", "\x80b", "ab\xefc", "\xff" * 300)
+WIDE_TEXTS = (
+    "\u01ffy",
+    "xy\u01ff",
+    "a\ud7ffb",
+    "a\u02ff\u03ff\u04ffbc",
+    "\uf123",
+    "🫠" * 9,
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf8", "utf16", "latin1+utf16"])
+async def test_strings_come_back_in_every_encoding_of_a_guest(mirror, encoding):
+    one = await mirror(STRING, List(STRING), encoding=encoding)
+    for text in TEXTS + WIDE_TEXTS:
+        assert await one.echo(text) == text
+    assert await one.echo(TEXTS + WIDE_TEXTS, 1) == TEXTS + WIDE_TEXTS
 
 
 # -- what does not fit

@@ -138,14 +138,28 @@ async def test_a_malformed_value_is_a_trap(run_text, what):
 @pytest.mark.parametrize(
     ("wit", "said", "value"),
     [
-        ("bool", 2, True),
-        ("u8", 0x1FF, 0xFF),
-        ("s8", 0x80, -128),
-        ("u16", 0x10001, 1),
-        ("s16", -1, -1),
+        *(("bool", said, bool(said)) for said in (0, 1, 2, LAST)),
+        *(("u8", said, said % 2**8) for said in (127, 255, 256, LAST)),
+        *(("u16", said, said % 2**16) for said in (32767, 65535, 65536, LAST)),
+        *(("u32", said, said) for said in (0, 2**31, LAST)),
+        ("s8", 127, 127),
+        ("s8", 128, -128),
+        ("s8", 255, -1),
+        ("s8", 256, 0),
+        ("s8", LAST, -1),
+        ("s16", 32767, 32767),
+        ("s16", 32768, -32768),
+        ("s16", 65536, 0),
+        ("s16", LAST, -1),
+        ("s32", 2**31, -(2**31)),
+        ("s32", LAST, -1),
+        ("char", 0, "\0"),
+        ("char", 0xD7FF, "\ud7ff"),
+        ("char", 0xE000, "\ue000"),
+        ("char", 0x10FFFF, "\U0010ffff"),
     ],
 )
-async def test_small_numbers_are_cut_to_their_size(run_text, wit, said, value):
+async def test_a_word_is_cut_to_the_size_of_its_type(run_text, wit, said, value):
     found = await run_text(returning(wit, const(said)))
     assert (found, type(found)) == (value, type(value))
 

@@ -48,6 +48,8 @@ _LIBC = """
           (i32.div_u (i32.add (local.get 3) (i32.const 65536)) (i32.const 65536))))
           (then unreachable))))
       (global.set $top (local.get $end))
+      (memory.copy (local.get $at) (local.get 0) (select (local.get 1)
+        (local.get 3) (i32.lt_u (local.get 1) (local.get 3))))
       (local.get $at))
     (func (export "reset") (param i32) (global.set $top (i32.const 65536))))
   (core instance $c (instantiate $libc))
@@ -152,8 +154,11 @@ class _Names:
                 return f"({type(wit).__name__.lower()} {quoted})"
 
 
-def echo_component(*wits: WitType) -> str:
-    """Write a component with `echo-N` and `run-N` for each type."""
+def echo_component(*wits: WitType, encoding: str = "utf8") -> str:
+    """Write a component with `echo-N` and `run-N` for each type.
+
+    Its strings are in `encoding`: utf8, utf16 or latin1+utf16.
+    """
     names = _Names()
     texts = [names.text(wit) for wit in wits]
     aliases = [
@@ -166,24 +171,25 @@ def echo_component(*wits: WitType) -> str:
     ]
     lowered = [
         f'(core func $echo{n} (canon lower (func $h "echo-{n}")'
-        ' (memory (core memory $c "mem")) (realloc (core func $c "realloc"))))'
+        ' (memory (core memory $c "mem")) (realloc (core func $c "realloc"))'
+        " string-encoding=ENCODING))"
         for n in range(len(wits))
     ]
     exports = [
         f'(func (export "run-{n}") (param "x" {text}) (result {text})'
         f' (canon lift (core func $m "run-{n}") (memory (core memory $c "mem"))'
-        ' (realloc (core func $c "realloc")) (post-return (core func $c "reset"))))'
+        ' (realloc (core func $c "realloc")) string-encoding=ENCODING (post-return (core func $c "reset"))))'
         if _spills(wit)
         else f'(func (export "run-{n}") (param "x" {text}) (result {text})'
         f' (canon lift (core func $m "run-{n}") (memory (core memory $c "mem"))'
-        ' (realloc (core func $c "realloc"))))'
+        ' (realloc (core func $c "realloc")) string-encoding=ENCODING))'
         for n, (wit, text) in enumerate(zip(wits, texts, strict=True))
     ]
     functions = "".join(
         f'\n      (export "echo-{n}" (func $echo{n}))' for n in range(len(wits))
     )
     newline = "\n  "
-    return f"""(component
+    text = f"""(component
   (import "{HOST}" (instance $h
     {newline.join([*names.definitions, *imports])}))
   {newline.join(aliases)}
@@ -195,6 +201,7 @@ def echo_component(*wits: WitType) -> str:
   (core instance $m (instantiate $main (with "h" (instance {functions}))))
   {newline.join(exports)})
 """
+    return text.replace("ENCODING", encoding)
 
 
 def stray_component(wit: WitType, words: Sequence[int]) -> str:
