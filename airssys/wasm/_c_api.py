@@ -9,7 +9,15 @@ in which order is the business of `_fiber`.
 from __future__ import annotations
 
 import ctypes
-from ctypes import CFUNCTYPE, PYFUNCTYPE, c_bool, c_size_t, c_uint64, c_void_p
+from ctypes import (
+    CFUNCTYPE,
+    PYFUNCTYPE,
+    c_bool,
+    c_size_t,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
 from typing import Any, Final
 
 from wasmtime import _bindings, _ffi
@@ -29,10 +37,19 @@ PROTOTYPES: Final[dict[str, tuple[Any, ...]]] = {
     "wasmtime_component_linker_delete": (None, _P),
     "wasmtime_component_linker_instance_add_func_async": (_P, _P, _P, _N, _P, _P, _P),
     "wasmtime_component_linker_instance_add_instance": (_P, _P, _P, _N, _P),
+    "wasmtime_component_linker_instance_add_resource": (_P, _P, _P, _N, _P, _P, _P, _P),
     "wasmtime_component_linker_instance_delete": (None, _P),
     "wasmtime_component_linker_instantiate_async": (_P, _P, _P, _P, _P, _P),
     "wasmtime_component_linker_new": (_P, _P),
     "wasmtime_component_linker_root": (_P, _P),
+    "wasmtime_component_resource_any_delete": (None, _P),
+    "wasmtime_component_resource_any_to_host": (_P, _P, _P, _P),
+    "wasmtime_component_resource_host_delete": (None, _P),
+    "wasmtime_component_resource_host_new": (_P, c_bool, c_uint32, c_uint32),
+    "wasmtime_component_resource_host_rep": (c_uint32, _P),
+    "wasmtime_component_resource_host_to_any": (_P, _P, _P, _P),
+    "wasmtime_component_resource_type_delete": (None, _P),
+    "wasmtime_component_resource_type_new_host": (_P, c_uint32),
     "wasmtime_component_val_clone": (None, _P, _P),
     "wasmtime_component_val_delete": (None, _P),
     "wasmtime_config_async_stack_size_set": (None, _P, _N),
@@ -90,7 +107,16 @@ linker_instance_add_instance = _bind("wasmtime_component_linker_instance_add_ins
 linker_instance_add_func_async = _bind(
     "wasmtime_component_linker_instance_add_func_async"
 )
+linker_instance_add_resource = _bind("wasmtime_component_linker_instance_add_resource")
 linker_instance_delete = _bind("wasmtime_component_linker_instance_delete")
+resource_any_delete = _bind_short("wasmtime_component_resource_any_delete")
+resource_any_to_host = _bind_short("wasmtime_component_resource_any_to_host")
+resource_host_delete = _bind_short("wasmtime_component_resource_host_delete")
+resource_host_new = _bind_short("wasmtime_component_resource_host_new")
+resource_host_rep = _bind_short("wasmtime_component_resource_host_rep")
+resource_host_to_any = _bind_short("wasmtime_component_resource_host_to_any")
+resource_type_delete = _bind("wasmtime_component_resource_type_delete")
+resource_type_new_host = _bind("wasmtime_component_resource_type_new_host")
 val_clone = _bind("wasmtime_component_val_clone")
 val_delete = _bind("wasmtime_component_val_delete")
 config_async_stack_size_set = _bind("wasmtime_config_async_stack_size_set")
@@ -116,6 +142,8 @@ store_limiter = _bind("wasmtime_store_limiter")
 HostCallback = CFUNCTYPE(None, _P, _P, _P, _P, _N, _P, _N, _P, _P)
 """env, context, type, arguments, how many, results, how many, error, continuation."""
 ContinuationCallback = CFUNCTYPE(c_bool, _P)
+DropCallback = CFUNCTYPE(c_size_t, _P, _P, c_uint32)
+"""env, context, the number that stands for the resource; returns an error or 0."""
 
 
 class Kind:
@@ -142,6 +170,7 @@ class Kind:
     OPTION: Final = _ffi.WASMTIME_COMPONENT_OPTION.value
     RESULT: Final = _ffi.WASMTIME_COMPONENT_RESULT.value
     FLAGS: Final = _ffi.WASMTIME_COMPONENT_FLAGS.value
+    RESOURCE: Final = _ffi.WASMTIME_COMPONENT_RESOURCE.value
 
 
 FUNC_SIZE: Final = ctypes.sizeof(_bindings.wasmtime_component_func)

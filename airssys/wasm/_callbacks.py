@@ -3,12 +3,13 @@
 The theory. A callback comes in the middle of C and of somebody else's stack. It may
 not raise (a BaseException in a plain ctypes callback is a crash, an exception in a
 continuation a call that hangs), may not be interrupted by Ctrl-C, and may free nothing
-of C. So both are protected from KeyboardInterrupt, and do only this:
+of C. So all are protected from KeyboardInterrupt, and do only this:
 
 * A *host call* sets the continuation before anything else: without one wasmtime
   aborts. It moves the arguments out, because they are wasmtime's only until the
   callback returns, and notes which function was called.
 * A *continuation* says whether the answer is there.
+* A *destructor* notes which of the host's resources the guest has let go.
 
 An exception is noted in the call, which fails as soon as its poll is back. Only a
 callback that cannot even begin, because Python's limit of recursion is reached, could
@@ -29,7 +30,7 @@ from ._slots import ARGUMENTS, MAX_PARAMS
 from ._wit_memory import MEMORY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableSet
+    from collections.abc import Callable, Mapping, MutableSet
 
 
 _write_pair: Final = struct.Struct("=QQ").pack_into
@@ -63,16 +64,29 @@ class Notebook(Protocol):
         ...
 
 
+class DropsNoted(Protocol):
+    """The side of a store that the destructor of its resources sees."""
+
+    dropped: list[int]
+
+
 @final
 class Callbacks:
-    """The two C callbacks of an engine; must live as long as its linkers."""
+    """The three C callbacks of an engine; must live as long as its linkers."""
 
-    def __init__(self, polling: dict[int, Notebook], inside: MutableSet[int]) -> None:
+    def __init__(
+        self,
+        polling: dict[int, Notebook],
+        inside: MutableSet[int],
+        stores: Mapping[int, DropsNoted],
+    ) -> None:
         continuation = c.ContinuationCallback(_continuation_over(polling))
         address = ctypes.cast(continuation, ctypes.c_void_p).value or 0
         host_call = c.HostCallback(_callback_over(polling, inside, address))
-        self._kept = (continuation, host_call)
+        drop = c.DropCallback(_drop_over(stores, inside))
+        self._kept = (continuation, host_call, drop)
         self.host_call = ctypes.cast(host_call, ctypes.c_void_p).value or 0
+        self.drop = ctypes.cast(drop, ctypes.c_void_p).value or 0
 
 
 def _callback_over(
@@ -101,7 +115,8 @@ def _callback_over(
                 ours = call.slots + ARGUMENTS
                 MEMORY[ours : ours + size] = MEMORY[arguments : arguments + size]
                 # Kind 0 is a bool: wasmtime now drops nothing of what we have taken.
-                MEMORY[arguments : arguments + size] = _ZEROS[:size]
+                nothing = _ZEROS[:size] if count <= MAX_PARAMS else bytes(size)
+                MEMORY[arguments : arguments + size] = nothing
             call.note(HostCall(function or 0, results), count)
         except BaseException as error:  # noqa: BLE001, ASYNC103  # nothing may leave a callback
             _fail(polling, context, error)
@@ -121,6 +136,25 @@ def _continuation_over(polling: dict[int, Notebook]) -> Callable[[int | None], b
             return False  # noqa: ASYNC104  # as above
 
     return is_answered
+
+
+def _drop_over(
+    stores: Mapping[int, DropsNoted], inside: MutableSet[int]
+) -> Callable[..., int]:
+    get_ident = threading.get_ident
+
+    @enable_ki_protection
+    def guest_dropped(_env: int | None, context: int, number: int) -> int:
+        try:
+            inside.add(get_ident())
+            stores[context].dropped.append(number)
+        except BaseException:  # noqa: BLE001, ASYNC103, S110  # nothing may leave a callback; it is dropped when its store closes
+            pass
+        finally:
+            inside.discard(get_ident())
+        return 0  # noqa: ASYNC104  # as above
+
+    return guest_dropped
 
 
 def _nest(levels: int) -> Callable[[], None]:

@@ -103,14 +103,7 @@ class Loader:
             if self._cache is not None:
                 self._cache.keep(compiled, code)
         check_world(engine, compiled, artifact.label)
-        try:
-            return compiled, footprint(code)
-        except ValueError as error:
-            raise ComponentRefused(
-                artifact.label,
-                f"its memories cannot be counted ({error})",
-                "Link it into one component that contains its modules",
-            ) from error
+        return compiled, count_memories(code, artifact.label)
 
     def _adopt(
         self, artifact: Artifact, compiled: Compiled, found: Footprint
@@ -195,6 +188,22 @@ def compile_binary(engine: wasmtime.Engine, code: bytes, label: str) -> Compiled
             label,
             f"wasmtime refuses it: {_first_lines(error)}",
             "Build it again, for the component model without its async part",
+        ) from error
+
+
+def count_memories(code: bytes, label: str) -> Footprint:
+    """Count what an instance will create.
+
+    Raises:
+        ComponentRefused: it cannot be known beforehand.
+    """
+    try:
+        return footprint(code)
+    except ValueError as error:
+        raise ComponentRefused(
+            label,
+            f"its memories cannot be counted ({error})",
+            "Link it into one component that contains its modules",
         ) from error
 
 

@@ -70,7 +70,8 @@ class Engine:
         self.ledger = Ledger()
         self.polling: dict[int, Notebook] = {}
         """The calls that are inside a poll now, by the context of their store."""
-        self.callbacks = Callbacks(self.polling, self.ledger.inside)
+        ledger = self.ledger
+        self.callbacks = Callbacks(self.polling, ledger.inside, ledger.stores)
         self.pointer = c.address_of(self.wasmtime.ptr())
         """The address of wasmtime's engine."""
         self.ticker = Ticker(settings.tick, _ticking(self.wasmtime), self.polling)

@@ -186,6 +186,7 @@ class Call:
         try:
             if not opened.owed:
                 return []
+            budget.handles = opened.handles
             try:
                 return marshaller.lift_params(self.slots + ARGUMENTS, budget)
             finally:
@@ -210,9 +211,11 @@ class Call:
             if host_call is None or not opened.future:
                 raise EngineMisused("there is no host call to answer")
             if marshaller.result_count:
-                frame, address = marshaller.lower_result(value)
+                frame, address = marshaller.lower_result(value, opened.handles)
                 c.val_clone(address, host_call.results)
                 marshaller.give_back(frame)
+                if opened.handles is not None:
+                    opened.handles.handed_over()
             self.host_call = None
             self.answered = True
         finally:
@@ -240,6 +243,7 @@ class Call:
                 raise EngineMisused("this call has not finished, or another has begun")
             if marshaller.result_count and not self._open.owed:
                 raise EngineMisused("the result of this call was taken")
+            budget.handles = self._open.handles
             try:
                 return marshaller.lift_result(self.slots + RESULT, budget)
             finally:
@@ -276,15 +280,18 @@ class Call:
         future, opened.future = opened.future, 0
         c.future_delete_short(future)
         opened.keep = None
+        if opened.handles is not None:
+            opened.handles.end_call()
+        lent = self.lent
         self._return_frame()
         self.finished = True
         words = opened.slots.words
-        if words[RESULT // 8]:
-            opened.owed.append(self.slots + RESULT)
         error = words[ERROR // 8]
         if error:
             words[ERROR // 8] = 0
             raise WasmtimeFailed(error_text(error))
+        if lent is not None and lent[0].result_count:
+            opened.owed.append(self.slots + RESULT)
 
     def _raise_failure(self) -> None:
         failure, self.failure = self.failure, None

@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, final
 from trio.lowlevel import current_task
 
 from airssys.contracts import (
-    CapacityReached,
     ComponentConfig,
     ComponentMetadata,
     EngineMisused,
@@ -34,21 +33,18 @@ from airssys.contracts import (
     GuestFailed,
     GuestRejected,
     GuestSpent,
-    GuestTrapped,
     HealthStatus,
     HostServices,
     Limits,
-    TrapReason,
 )
 
-from ._driver import Driver, HostFailed, Late
-from ._fiber import CallbackFailed, WasmtimeFailed
+from ._driver import Driver
 from ._footprint import Footprint, fair_cap
 from ._lifecycle import config_value, message_value, metadata_of
+from ._outcomes import name_failure
 from ._store import Store
-from ._traps import failure_of
 from ._turns import now
-from ._wit_types import Budget, Err, Ok, TooMuch, ValueUnfit
+from ._wit_types import Budget, Err, Ok, ValueUnfit
 from ._world import EXPORTS
 
 if TYPE_CHECKING:
@@ -58,6 +54,9 @@ if TYPE_CHECKING:
     from ._marshaller import Marshaller
     from ._runtime import Code, Runtime
     from ._wit_memory import Frame
+
+
+_NUMBERS = {name: number for number, name in enumerate(EXPORTS)}
 
 
 @lru_cache(maxsize=256)
@@ -70,7 +69,10 @@ def _shares(found: Footprint, memory_bytes: int, elements: int) -> tuple[int, in
     return memory_share, fair_cap(elements, found.tables) or 0
 
 
-_NUMBERS = {name: number for number, name in enumerate(EXPORTS)}
+def share_out(store: Store, found: Footprint, limits: Limits) -> None:
+    """Give each memory and table its share of what an instance may have."""
+    shares = _shares(found, limits.memory_bytes, limits.table_elements)
+    store.limit(*shares, len(found.memories), len(found.tables))
 
 
 @final
@@ -104,7 +106,7 @@ class Instance:
             GuestTrapped: it trapped, or needs more than its limits.
             CapacityReached: the kernel has no more memory maps.
         """
-        self._share_out()
+        share_out(self._store, self._code.footprint, self._limits)
         if self._limits.fuel is not None:
             self._store.refuel(self._limits.fuel)
         linker, pointer = self._runtime.linker, self._code.pointer
@@ -116,12 +118,6 @@ class Instance:
         finally:
             call.close()
         self._store.find_functions(self._code.exports.values())
-
-    def _share_out(self) -> None:
-        """Give each memory and table its share of what the instance may have."""
-        found, limits = self._code.footprint, self._limits
-        shares = _shares(found, limits.memory_bytes, limits.table_elements)
-        self._store.limit(*shares, len(found.memories), len(found.tables))
 
     async def initialize(self, config: ComponentConfig) -> None:
         """Give the guest its configuration (WIT: `initialize`)."""
@@ -245,30 +241,9 @@ class Instance:
 
     def _failure(self, error: BaseException, name: str) -> BaseException:
         """Give what ended a call its name; the instance is spent if it was running."""
-        match error:
-            case GuestRejected() | CapacityReached():
-                return error
-            case WasmtimeFailed():
-                failure = failure_of(str(error), name)
-                if isinstance(failure, GuestTrapped):
-                    self._spent = failure
-                return failure
-            case TooMuch():
-                most = self._limits.host_call_bytes
-                text = f"more than {most} bytes for the host to keep (host_call_bytes)"
-                return self._stopped(TrapReason.HOST_ALLOCATION_LIMIT, name, text)
-            case CallbackFailed() | HostFailed():
-                text = f"a host function failed: {error.__cause__!r}"
-                return self._stopped(TrapReason.HOST_ERROR, name, text)
-            case Late():
-                return self._stopped(TrapReason.TIME_LIMIT, name, str(error))
-            case _:
-                self._stopped(TrapReason.CANCELLED, name, "the call was cancelled")
-                return error
-
-    def _stopped(self, reason: TrapReason, phase: str, text: str) -> GuestTrapped:
-        self._spent = GuestTrapped(reason, phase, text)
-        return self._spent
+        failure, why = name_failure(error, name, self._limits)
+        self._spent = why or self._spent
+        return failure
 
     def _check_idle(self) -> None:
         if self._spent is not None:

@@ -35,6 +35,7 @@ from . import _c_api as c
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ._handles import HandleTable
     from ._wit_memory import Block
 
 
@@ -45,7 +46,9 @@ class OpenStore:
     __slots__ = (
         "begun",
         "context",
+        "dropped",
         "future",
+        "handles",
         "keep",
         "lock",
         "owed",
@@ -69,6 +72,10 @@ class OpenStore:
         """Addresses of values that wasmtime gave us: arguments, or the result."""
         self.keep: object = None
         """What the future reads, kept alive until it is deleted."""
+        self.handles: HandleTable | None = None
+        """The host's resources that the guest may hold, if its world has some."""
+        self.dropped: list[int] = []
+        """Those that it has let go, noted by the destructor."""
 
     def pay(self) -> None:
         """Delete the values that wasmtime gave us."""
@@ -120,6 +127,8 @@ class Ledger:
             c.future_delete(future)
         store.pay()
         store.keep = None
+        if store.handles is not None and store.pointer:
+            store.handles.end_call()
 
     def close_store(self, store: OpenStore) -> None:
         """Delete a store, its call before it; does nothing twice."""
@@ -130,6 +139,8 @@ class Ledger:
         # Another thread may have been given the address for a new store by now.
         if self.stores.get(store.context) is store:
             del self.stores[store.context]
+        if pointer and store.handles is not None:
+            store.handles.close()
 
     def close(self) -> None:
         """Delete everything in order: calls, stores, linkers, indices, components."""

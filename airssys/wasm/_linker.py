@@ -10,7 +10,7 @@ from ._wit_memory import Block, error_text
 from ._world import full_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ._engine import Engine
     from ._host_functions import HostFunction
@@ -21,19 +21,36 @@ def make_linker(engine: Engine, functions: Sequence[HostFunction]) -> int:
 
     The linker belongs to the engine's ledger. A component may import any part of it.
     """
+    numbered = enumerate(functions)
+    table = [(full_name(each.interface), each.name, n) for n, each in numbered]
+    return link(engine, table, ())
+
+
+def link(
+    engine: Engine,
+    functions: Iterable[tuple[str, str, int]],
+    resources: Iterable[tuple[str, str, int]],
+) -> int:
+    """Make a linker of functions and resources: interface, name and number of each.
+
+    What stands in no interface has "" for one.
+    """
     engine.check()
     linker: int = c.linker_new(engine.pointer)
     engine.ledger.linkers.add(linker)
+    members = [(where, name, n, _add_resource) for where, name, n in resources]
+    members += [(where, name, n, _add_function) for where, name, n in functions]
+    members.sort(key=lambda member: member[0])
     root = c.linker_root(linker)
     try:
-        numbered = enumerate(functions)
-        for interface, members in groupby(numbered, lambda pair: pair[1].interface):
-            instance = _add_instance(root, full_name(interface).encode())
+        for interface, inside in groupby(members, lambda member: member[0]):
+            instance = _add_instance(root, interface.encode()) if interface else root
             try:
-                for number, function in members:
-                    _add_function(engine, instance, function.name.encode(), number)
+                for _, name, number, add in inside:
+                    add(engine, instance, name.encode(), number)
             finally:
-                c.linker_instance_delete(instance)
+                if instance != root:
+                    c.linker_instance_delete(instance)
     finally:
         c.linker_instance_delete(root)
     return linker
@@ -52,6 +69,19 @@ def _add_function(engine: Engine, instance: int, name: bytes, number: int) -> No
             instance, name, len(name), callback, number, None
         )
     )
+
+
+def _add_resource(engine: Engine, instance: int, name: bytes, number: int) -> None:
+    kind = c.resource_type_new_host(number)
+    drop = engine.callbacks.drop
+    try:
+        _check(
+            c.linker_instance_add_resource(
+                instance, name, len(name), kind, drop, None, None
+            )
+        )
+    finally:
+        c.resource_type_delete(kind)
 
 
 def _check(error: int | None) -> None:

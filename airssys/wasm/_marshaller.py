@@ -11,13 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, final
 
 from ._c_api import VAL_SIZE
+from ._wit_layout import fixed_words
 from ._wit_lifting import lift_of
-from ._wit_lowering import fixed_words, generate
+from ._wit_lowering import generate
 from ._wit_memory import Frame
 from ._wit_types import Budget, Function, ValueUnfit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ._wit_types import Handles
 
 _MOST_FRAMES: Final = 1024
 _SMALL: Final = 8 * 1024
@@ -72,20 +75,42 @@ class Marshaller:
         self._words = more
         self._frames: list[Frame] = []
 
-    def lower_params(self, values: Sequence[Any]) -> Frame:
+    def lower_params(
+        self, values: Sequence[Any], handles: Handles | None = None
+    ) -> Frame:
         """Lay out arguments from the start of a frame's fixed block.
+
+        Args:
+            values: one for each parameter.
+            handles: where resources are looked up, for types that have some.
 
         Raises:
             ValueUnfit: a value does not fit its type; says which and where.
         """
+        if len(values) != self.count:
+            raise ValueUnfit(f"{len(values)} values for {self.count} parameters")
         frame = self._take_frame()
+        frame.handles = handles
         block = frame.fixed
-        for (lower, at, more), value in zip(self._lower_params, values, strict=True):
-            lower(frame, block, at, more, value)
+        try:
+            plans = self._lower_params
+            # A keyword costs as much as a value, and the lengths have been compared.
+            for (lower, at, more), value in zip(plans, values):  # noqa: B905  # as above
+                lower(frame, block, at, more, value)
+        except BaseException:
+            if handles is not None:
+                handles.undo()
+            raise
         return frame
 
-    def lower_result(self, value: Any) -> tuple[Frame, int]:
+    def lower_result(
+        self, value: Any, handles: Handles | None = None
+    ) -> tuple[Frame, int]:
         """Lay out an answer; returns its frame and its address.
+
+        Args:
+            value: the answer.
+            handles: where resources are looked up, for types that have some.
 
         Raises:
             ValueUnfit: the value does not fit the type; says where.
@@ -93,8 +118,14 @@ class Marshaller:
         if not self.result_count:
             raise ValueUnfit(f"{value!r:.60} for a function without a result")
         frame = self._take_frame()
+        frame.handles = handles
         block, at = frame.fixed, self._result_word
-        self._lower_result(frame, block, at, at + VAL_SIZE // 8, value)
+        try:
+            self._lower_result(frame, block, at, at + VAL_SIZE // 8, value)
+        except BaseException:
+            if handles is not None:
+                handles.undo()
+            raise
         return frame, block.base + at * 8
 
     def lift_params(self, address: int, budget: Budget) -> list[Any]:
@@ -103,7 +134,10 @@ class Marshaller:
         Raises:
             TooMuch: it is larger than the budget.
         """
-        return [lift(address + at, budget) for lift, at in self._lift_params]
+        values = [lift(address + at, budget) for lift, at in self._lift_params]
+        if budget.handles is not None:
+            budget.handles.accept()
+        return values
 
     def lift_result(self, address: int, budget: Budget) -> Any:
         """Read what a guest answered, None if the function has no result.
@@ -111,7 +145,12 @@ class Marshaller:
         Raises:
             TooMuch: it is larger than the budget.
         """
-        return self._lift_result(address, budget) if self.result_count else None
+        if not self.result_count:
+            return None
+        value = self._lift_result(address, budget)
+        if budget.handles is not None:
+            budget.handles.accept()
+        return value
 
     def give_back(self, frame: Frame) -> None:
         """Keep a frame that nobody reads any more for the next call."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, final
 
 import attrs
@@ -11,7 +12,7 @@ import trio
 
 from ._engine import Engine
 from ._footprint import Footprint
-from ._host_functions import host_functions
+from ._host_functions import HostFunction, host_functions
 from ._linker import make_linker
 from ._map_budget import MapBudget, kernel_limit
 from ._marshaller import Marshaller
@@ -42,10 +43,16 @@ class Runtime:
     def __init__(self, settings: EngineSettings) -> None:
         self.settings = settings
         self.engine = Engine(settings)
-        self.functions = host_functions()
+        self.functions: Sequence[HostFunction] = host_functions()
         self.marshallers = {name: Marshaller(each) for name, each in EXPORTS.items()}
         self.linker = make_linker(self.engine, self.functions)
         self.turns = Turns(settings.tick, settings.worker_threads)
         self.maps = MapBudget(kernel_limit())
         self.compilers = trio.CapacityLimiter(max(1, (os.cpu_count() or 2) - 1))
         """How many components are compiled at once: one core stays for the rest."""
+
+    def with_host(self, functions: Sequence[HostFunction], linker: int) -> Runtime:
+        """Give this same runtime with other host functions."""
+        other = copy.copy(self)
+        other.functions, other.linker = functions, linker
+        return other

@@ -11,6 +11,7 @@ from typing import Final
 from . import _c_api as c
 
 MAX_PARAMS: Final = 8
+"""Of a function of the world that actors live in; a store may be made for more."""
 MAX_FUNCTIONS: Final = 8
 
 RESULT: Final = 0
@@ -19,5 +20,17 @@ ERROR: Final = RESULT + c.VAL_SIZE
 INSTANCE: Final = ERROR + 8
 ARGUMENTS: Final = INSTANCE + 16
 """The arguments of a host call, moved here by the callback."""
-FUNCTIONS: Final = ARGUMENTS + MAX_PARAMS * c.VAL_SIZE
-SLOT_BYTES: Final = FUNCTIONS + MAX_FUNCTIONS * c.FUNC_SIZE
+
+
+def functions_at(params: int) -> int:
+    """Where the functions of an instance lie, behind so many arguments."""
+    return ARGUMENTS + params * c.VAL_SIZE
+
+
+def slot_bytes(params: int, functions: int) -> int:
+    """How much memory a store needs for calls of so many parameters and functions."""
+    return functions_at(params) + functions * c.FUNC_SIZE
+
+
+FUNCTIONS: Final = functions_at(MAX_PARAMS)
+"""The functions of an actor's component."""

@@ -14,8 +14,17 @@ from airssys.contracts import CapacityReached, EngineMisused
 
 from . import _c_api as c
 from ._fiber import ENTERED, Call, Entered
+from ._handles import HandleTable, HostResources
 from ._ledger import OpenStore
-from ._slots import ERROR, FUNCTIONS, INSTANCE, RESULT, SLOT_BYTES
+from ._slots import (
+    ERROR,
+    INSTANCE,
+    MAX_FUNCTIONS,
+    MAX_PARAMS,
+    RESULT,
+    functions_at,
+    slot_bytes,
+)
 from ._wit_memory import Block
 
 if TYPE_CHECKING:
@@ -34,18 +43,33 @@ UNLIMITED_FUEL: Final = 2**63 - 1
 class Store:
     """One store in C: a guest's memories, and one call at a time."""
 
-    __slots__ = ("__weakref__", "_lock", "_open", "_spare", "engine", "slots")
+    __slots__ = (
+        "__weakref__",
+        "_functions",
+        "_lock",
+        "_open",
+        "_spare",
+        "engine",
+        "slots",
+    )
 
     @enable_ki_protection
-    def __init__(self, engine: Engine) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        params: int = MAX_PARAMS,
+        functions: int = MAX_FUNCTIONS,
+    ) -> None:
         engine.check()
         self.engine = engine
         pointer = c.store_new(engine.pointer, None, None)
         context = c.store_context(pointer)
-        block = Block(SLOT_BYTES)
+        block = Block(slot_bytes(params, functions))
         self._open = engine.ledger.stores[context] = OpenStore(pointer, context, block)
         self._lock = self._open.lock
         self.slots = block.base
+        self._functions = block.base + functions_at(params)
         self._spare: Call | None = None
         """A call that is over and that nobody else has, to be used again."""
         c.context_set_fuel(context, UNLIMITED_FUEL)
@@ -92,7 +116,7 @@ class Store:
         with self.entered():
             self._check_idle()
             instance, context = self.slots + INSTANCE, self._open.context
-            place = self.slots + FUNCTIONS
+            place = self._functions
             for index in export_indices:
                 c.instance_get_func(instance, context, index, place)
                 place += c.FUNC_SIZE
@@ -156,7 +180,7 @@ class Store:
         c.context_set_epoch_deadline(context, 1)
         opened.keep = frame
         opened.future = begin(
-            slots + FUNCTIONS + number * c.FUNC_SIZE,
+            self._functions + number * c.FUNC_SIZE,
             context,
             frame.fixed.base,
             marshaller.count,
@@ -166,6 +190,8 @@ class Store:
         )
         if not opened.future:
             raise CapacityReached(_NOT_BEGUN)
+        if opened.handles is not None:
+            opened.handles.begin_call()
         opened.begun += 1
 
     @enable_ki_protection
@@ -178,6 +204,12 @@ class Store:
         self.engine.ledger.check_process()
         with self.entered():
             self.engine.ledger.close_store(self._open)
+
+    def give_resources(self, resources: HostResources) -> HandleTable:
+        """Let the guest hold the host's resources; their table is the store's."""
+        table = HandleTable(self._open.context, resources, self._open.dropped)
+        self._open.handles = table
+        return table
 
     @property
     def closed(self) -> bool:

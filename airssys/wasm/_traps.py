@@ -39,6 +39,14 @@ FRAGMENTS: Final[tuple[tuple[str, TrapReason], ...]] = (
     ("incomplete utf-8", TrapReason.BAD_VALUE),
     ("discriminant", TrapReason.BAD_VALUE),
     ("converted integer out of range for `char`", TrapReason.BAD_VALUE),
+    ("pointer is not aligned", TrapReason.BAD_VALUE),
+    ("pointer out of bounds", TrapReason.BAD_VALUE),
+    ("unpaired surrogate", TrapReason.BAD_VALUE),
+    ("handle index", TrapReason.BAD_VALUE),
+    ("index is not a resource", TrapReason.BAD_VALUE),
+    ("borrow handles still remain", TrapReason.BAD_VALUE),
+    ("resource while borrowed", TrapReason.BAD_VALUE),
+    ("own resource from a borrow", TrapReason.BAD_VALUE),
 )
 
 _NO_MAPS: Final = (

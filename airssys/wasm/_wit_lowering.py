@@ -1,14 +1,9 @@
 """Python values into wasmtime's memory, by code generated from their types.
 
-A `wasmtime_component_val_t` is 32 bytes: the kind in the first word, what it is from
-the second on. Aggregates point to arrays of more such values, a record to entries of
-48 bytes (name, then value).
-
-The shape of a type is laid out once. All values of fixed number (record fields, option
-and result payloads) have their place in the frame from the beginning: the generated
-`prepare` writes kinds, names and pointers, and `lower` only what changes. Strings and
-lists, whose size varies, are put behind. Where a variant's cases share a place, `lower`
-prepares the one that it writes.
+`_wit_layout` says where things lie. The generated `prepare` writes kinds, names and
+pointers, which stay as they are, and `lower` only what changes. Where a variant's cases
+share a place, `lower` prepares the one that it writes. Lists are lowered by columns
+where their elements allow it (`_wit_lists`), and one by one elsewhere.
 
 Code is generated because a component-message has sixteen values: a closure for each
 took 8 us, which is more than the call itself; straight code takes 3.
@@ -17,58 +12,65 @@ took 8 us, which is more than the call itself; straight code takes 3.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias, final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 import attrs
 
-from ._c_api import FIELD_SIZE, VAL_SIZE, Kind
+from ._wit_checks import as_bytes, as_float, at_path, handle, put_f32, put_f64
+from ._wit_layout import FIELD, NAME, VAL, kind_of, row_of, stride_of
+from ._wit_lists import column_of, lower_list
 from ._wit_memory import Block, Frame
-from ._wit_text import Name, TextRows, unfit
+from ._wit_text import FlagRows, Name, TextRows, unfit
 from ._wit_types import (
+    Borrow,
     Case,
+    Char,
     Enum,
     Err,
+    Flags,
+    Float,
     List,
     Number,
     Ok,
     Option,
+    Own,
     Record,
     Result,
+    Some,
     String,
     Tuple,
+    ValueUnfit,
     Variant,
     WitType,
 )
+
+if TYPE_CHECKING:
+    from ._wit_columns import Column
 
 Prepare: TypeAlias = Callable[[Block, int, int], None]
 """Block, word where the value goes, word where its fixed places begin."""
 Lower: TypeAlias = Callable[[Frame, Block, int, int, Any], None]
 """Frame, block, the same two words, the Python value."""
 
-_VAL: Final = VAL_SIZE // 8
-_FIELD: Final = FIELD_SIZE // 8
-_NAME: Final = _FIELD - _VAL
 _MASK: Final = 2**64 - 1
-
-KIND_OF_NUMBER: Final = {number: getattr(Kind, number.name) for number in Number}
-
-
-def fixed_words(wit: WitType) -> int:
-    """How many words of fixed places a type has, besides the value itself."""
-    match wit:
-        case Record(fields):
-            return sum(_FIELD + fixed_words(field) for _, field in fields)
-        case Tuple(elements):
-            return sum(_VAL + fixed_words(element) for element in elements)
-        case Option(some):
-            return _VAL + fixed_words(some)
-        case Variant(cases):
-            return _VAL + max((fixed_words(t) for _, t in cases if t), default=0)
-        case Result(ok, err):
-            return _VAL + max((fixed_words(t) for t in (ok, err) if t), default=0)
-        case _:
-            return 0
+_DEEPEST: Final = 8
+"""So many levels of a type go into one function; Python cannot nest for ever."""
+_NAMES: Final[dict[str, Any]] = {
+    "Case": Case,
+    "Err": Err,
+    "Ok": Ok,
+    "Some": Some,
+    "ValueUnfit": ValueUnfit,
+    "as_bytes": as_bytes,
+    "as_float": as_float,
+    "at_path": at_path,
+    "handle": handle,
+    "list_of": lower_list,
+    "put_f32": put_f32,
+    "put_f64": put_f64,
+    "unfit": unfit,
+}
 
 
 @functools.lru_cache(maxsize=1024)
@@ -84,10 +86,30 @@ def generate(wit: WitType, path: str) -> tuple[Prepare, Lower]:
     head = ["def lower(frame, block, a, m, v):", "    w = block.words"]
     lower = _Writer(source, [*head, "    base = block.base"])
     lower.lower(wit, _Place("a", 0), _Place("m", 0), "v", path)
-    code = "\n".join([*prepare.lines, *lower.lines])
-    # The text holds types and names of fields from our own tables, never user data.
-    exec(compile(code, f"<lowering of {path}>", "exec"), source.names)  # noqa: S102  # see above
+    source.compile([*prepare.lines, *lower.lines], path)
     return source.names["prepare"], source.names["lower"]
+
+
+@functools.lru_cache(maxsize=1024)
+def _generate_list(element: WitType, path: str) -> tuple[int, Column | None, Any]:
+    """Make what lowers the elements of a list: at once if possible, or one by one."""
+    source = _Source()
+    head = ["def lower_each(frame, block, a, m, values):", "    w = block.words"]
+    each = _Writer(source, [*head, "    base = block.base", "    count = a"])
+    each.say("try:")
+    each.depth += 1
+    each.say("for v in values:")
+    each.depth += 1
+    each.nested += 1
+    each.prepare(element, _Place("a", 0), _Place("m", 0))
+    each.lower(element, _Place("a", 0), _Place("m", 0), "v", f"{path}[]")
+    each.say(f"a += {VAL}")
+    each.say(f"m += {stride_of(element) - VAL}")
+    each.depth -= 2
+    each.say("except ValueUnfit as error:")
+    each.say(f"    raise at_path(error, {path!r}, (a - count) // {VAL})")
+    source.compile(each.lines, path)
+    return stride_of(element), column_of(element), source.names["lower_each"]
 
 
 @final
@@ -111,15 +133,7 @@ class _Source:
 
     def __init__(self) -> None:
         self.kept: list[Name] = []
-        self.names: dict[str, Any] = {
-            "Case": Case,
-            "Err": Err,
-            "Ok": Ok,
-            "as_bytes": _as_bytes,
-            "kept": self.kept,
-            "list_of": _lower_list,
-            "unfit": unfit,
-        }
+        self.names: dict[str, Any] = {**_NAMES, "kept": self.kept}
 
     def place_of(self, text: str) -> tuple[int, int]:
         """Keep a name in memory; its size and address go into the text as numbers."""
@@ -133,6 +147,12 @@ class _Source:
         self.names[name] = value
         return name
 
+    def compile(self, lines: list[str], path: str) -> None:
+        """Make the functions; they are found in `names`."""
+        # The text holds types and names of fields, as literals; never a value.
+        code = compile("\n".join(lines), f"<lowering of {path}>", "exec")
+        exec(code, self.names)  # noqa: S102  # see above
+
 
 @final
 class _Writer:
@@ -142,6 +162,8 @@ class _Writer:
         self.source = source
         self.lines = lines
         self.depth = 1
+        self.nested = 0
+        """How many branches are around what is written."""
         self.variables = 0
 
     def say(self, line: str) -> None:
@@ -153,92 +175,109 @@ class _Writer:
 
     def prepare(self, wit: WitType, at: _Place, more: _Place) -> None:
         """Write what never changes."""
-        self.say(f"w[{at}] = {_kind(wit)}")
+        self.say(f"w[{at}] = {kind_of(wit)}")
         match wit:
             case Record() | Tuple():
                 self._prepare_row(wit, at, more)
             case Option(some):
-                self.prepare(some, more, more.plus(_VAL))
+                self.prepare(some, more, more.plus(VAL))
             case _:
                 pass
 
     def _prepare_row(self, wit: Record | Tuple, at: _Place, more: _Place) -> None:
-        row = _row(wit)
+        row = row_of(wit)
         self.say(f"w[{at.plus(1)}] = {len(row)}")
         self.say(f"w[{at.plus(2)}] = base + 8 * ({more})")
         for name, field, place, inner in row:
             if name:
                 size, address = self.source.place_of(name)
-                self.say(f"w[{more.plus(place - _NAME)}] = {size}")
-                self.say(f"w[{more.plus(place - _NAME + 1)}] = {address}")
+                self.say(f"w[{more.plus(place - NAME)}] = {size}")
+                self.say(f"w[{more.plus(place - NAME + 1)}] = {address}")
             self.prepare(field, more.plus(place), more.plus(inner))
 
     def lower(  # noqa: C901  # one match over a closed union
         self, wit: WitType, at: _Place, more: _Place, v: str, path: str
     ) -> None:
         """Write what changes, from the Python value in the variable `v`."""
-        first, second = at.plus(1), at.plus(2)
+        first = at.plus(1)
         match wit:
             case Number():
                 self._lower_number(wit, first, v, path)
-            case String():
-                self._require(f"isinstance({v}, str)", v, path, "str")
-                self.say(f"w[{first}], w[{second}] = frame.put_text({v})")
-            case List(Number.U8):
-                self.say(f"if type({v}) is not bytes: {v} = as_bytes({v}, {path!r})")
-                self.say(f"w[{first}] = len({v})")
-                self.say(f"w[{second}] = frame.put_byte_values({v})")
-            case List(element):
-                item = self.source.add(
-                    (_stride(element), generate(element, f"{path}[]"))
+            case Float():
+                self.say(f"if type({v}) is not float: {v} = as_float({v}, {path!r})")
+                self.say(f"put_{wit.value[0]}(block.data, 8 * ({first}), {v})")
+            case Char():
+                fits = f"type({v}) is str and len({v}) == 1"
+                self._require(
+                    f"{fits} and not '\\ud800' <= {v} <= '\\udfff'", v, path, "char"
                 )
-                call = f"list_of(frame, {item}, {v}, {path!r})"
-                self.say(f"w[{first}], w[{second}] = {call}")
+                self.say(f"w[{first}] = ord({v})")
+            case String() | List() | Enum() | Flags():
+                self._lower_pair(wit, f"w[{first}], w[{at.plus(2)}]", v, path)
             case Record() if _is_all_text(wit):
                 self._lower_text_record(wit, more, v, path)
             case Record() | Tuple():
                 self._lower_row(wit, more, v, path)
-            case Enum(cases):
-                table = {case: self.source.place_of(case) for case in cases}
-                table_name = self.source.add(table)
-                self._require(f"{v} in {table_name}", v, path, " | ".join(cases))
-                self.say(f"w[{first}], w[{second}] = {table_name}[{v}]")
             case Option(some):
-                self.say(f"if {v} is None: w[{first}] = 0")
-                self.say("else:")
-                self.depth += 1
-                self.say(f"w[{first}] = base + 8 * ({more})")
-                self.lower(some, more, more.plus(_VAL), v, path)
-                self.depth -= 1
+                self._lower_option(some, first, more, v, path)
             case Variant(cases):
                 self._lower_variant(cases, at, more, v, path)
             case Result(ok, err):
                 self._lower_result((ok, err), at, more, v, path)
+            case Own(name) | Borrow(name):
+                owned = isinstance(wit, Own)
+                call = f"handle(frame, {name!r}, {v}, {owned}, {path!r})"
+                self.say(f"w[{first}] = {call}")
+
+    def _lower_pair(
+        self, wit: String | List | Enum | Flags, pair: str, v: str, path: str
+    ) -> None:
+        """Write what is a number of things and their address."""
+        match wit:
+            case String():
+                self._require(f"isinstance({v}, str)", v, path, "str")
+                self.say(f"{pair} = frame.put_text({v}, {path!r})")
+            case List(Number.U8):
+                self.say(f"if type({v}) is not bytes: {v} = as_bytes({v}, {path!r})")
+                self.say(f"{pair} = len({v}), frame.put_byte_values({v})")
+            case List(element):
+                how = self.source.add(_generate_list(element, path))
+                self.say(f"{pair} = list_of(frame, {how}, {v}, {path!r})")
+            case Enum(cases):
+                table = self.source.add({c: self.source.place_of(c) for c in cases})
+                fits = f"isinstance({v}, str) and {v} in {table}"
+                self._require(fits, v, path, " | ".join(cases))
+                self.say(f"{pair} = {table}[{v}]")
+            case Flags(names):
+                rows = self.source.add(FlagRows(names, path))
+                row = self.fresh()
+                self.say(f"{row} = {rows}.find({v})")
+                self.say(f"frame.borrowed.append({row})")
+                self.say(f"{pair} = {row}.place")
 
     def _require(self, condition: str, v: str, path: str, wanted: str) -> None:
         self.say(f"if not ({condition}): unfit({path!r}, {v}, {wanted!r})")
 
     def _lower_number(self, number: Number, place: _Place, v: str, path: str) -> None:
-        name, code, low, high = number.value
+        name, _, low, high = number.value
         if number is Number.BOOL:
             self._require(f"{v} is True or {v} is False", v, path, name)
         else:
             fits = f"type({v}) is int and {low} <= {v} <= {high}"
             self._require(fits, v, path, name)
-        signed = code.islower() and low < 0
-        self.say(f"w[{place}] = {v} & {_MASK}" if signed else f"w[{place}] = {v}")
+        self.say(f"w[{place}] = {v} & {_MASK}" if low < 0 else f"w[{place}] = {v}")
 
     def _lower_text_record(self, wit: Record, more: _Place, v: str, path: str) -> None:
         """Write a record of strings, such as an identity, as it was made before."""
         rows = self.source.add(TextRows(wit, path))
-        words = len(wit.fields) * _FIELD
+        words = len(wit.fields) * FIELD
         row = self.fresh()
         self.say(f"{row} = {rows}.find({v})")
         self.say(f"frame.borrowed.append({row})")
         self.say(f"block.data[8 * ({more}) : 8 * ({more.plus(words)})] = {row}.data")
 
     def _lower_row(self, wit: Record | Tuple, more: _Place, v: str, path: str) -> None:
-        row = _row(wit)
+        row = row_of(wit)
         fits = f"isinstance({v}, tuple) and len({v}) == {len(row)}"
         self._require(fits, v, path, f"tuple of {len(row)}")
         names = [self.fresh() for _ in row]
@@ -246,6 +285,21 @@ class _Writer:
         for index, (name, field, place, inner) in enumerate(row):
             below = f"{path}.{name or index}"
             self.lower(field, more.plus(place), more.plus(inner), names[index], below)
+
+    def _lower_option(
+        self, some: WitType, first: _Place, more: _Place, v: str, path: str
+    ) -> None:
+        self.say(f"if {v} is None: w[{first}] = 0")
+        self.say("else:")
+        self.depth += 1
+        inner = v
+        if isinstance(some, Option):
+            self._require(f"type({v}) is Some", v, path, "None | Some")
+            inner = self.fresh()
+            self.say(f"{inner} = {v}.value")
+        self.say(f"w[{first}] = base + 8 * ({more})")
+        self._lower_below(some, more, inner, path)
+        self.depth -= 1
 
     def _lower_variant(
         self,
@@ -265,11 +319,9 @@ class _Writer:
             size, address = self.source.place_of(name)
             self.say(f"w[{at.plus(1)}] = {size}")
             self.say(f"w[{at.plus(2)}] = {address}")
-            self._lower_payload(
-                payload, at.plus(3), more, f"{v}.value", f"{path}.{name}"
-            )
+            self._lower_payload(payload, at.plus(3), more, v, f"{path}.{name}")
             self.depth -= 1
-        known = self.source.add(frozenset(name for name, _ in cases))
+        known = self.source.add(tuple(name for name, _ in cases))
         self._require(f"{chosen} in {known}", v, path, names)
 
     def _lower_result(
@@ -285,72 +337,33 @@ class _Writer:
         for name, side in zip(("Ok", "Err"), sides, strict=True):
             self.say(f"if type({v}) is {name}:")
             self.depth += 1
-            below = f"{path}.{name.lower()}"
-            self._lower_payload(side, at.plus(2), more, f"{v}.value", below)
+            self._lower_payload(side, at.plus(2), more, v, f"{path}.{name.lower()}")
             self.depth -= 1
 
     def _lower_payload(
         self, wit: WitType | None, pointer: _Place, more: _Place, v: str, path: str
     ) -> None:
+        """Write what a case carries, which must be nothing where it carries nothing."""
         if wit is None:
+            self._require(f"{v}.value is None", f"{v}.value", path, "None")
             self.say(f"w[{pointer}] = 0")
             return
         inner = self.fresh()
-        self.say(f"{inner} = {v}")
+        self.say(f"{inner} = {v}.value")
         self.say(f"w[{pointer}] = base + 8 * ({more})")
-        self.prepare(wit, more, more.plus(_VAL))
-        self.lower(wit, more, more.plus(_VAL), inner, path)
+        self.prepare(wit, more, more.plus(VAL))
+        self._lower_below(wit, more, inner, path)
+
+    def _lower_below(self, wit: WitType, more: _Place, v: str, path: str) -> None:
+        """Write a value one level deeper; far below, by a function of its own."""
+        if self.nested == _DEEPEST:
+            lower = self.source.add(generate(wit, path)[1])
+            self.say(f"{lower}(frame, block, {more}, {more.plus(VAL)}, {v})")
+            return
+        self.nested += 1
+        self.lower(wit, more, more.plus(VAL), v, path)
+        self.nested -= 1
 
 
 def _is_all_text(wit: Record) -> bool:
     return all(isinstance(field, String) for _, field in wit.fields)
-
-
-def _kind(wit: WitType) -> int:
-    if isinstance(wit, Number):
-        return int(KIND_OF_NUMBER[wit])
-    return int(getattr(Kind, type(wit).__name__.upper()))
-
-
-def _row(wit: Record | Tuple) -> list[tuple[str, WitType, int, int]]:
-    """Name, type, word of the value and of its fixed places, for each in the row."""
-    if isinstance(wit, Record):
-        named, stride, lead = list(wit.fields), _FIELD, _NAME
-    else:
-        named, stride, lead = [("", each) for each in wit.elements], _VAL, 0
-    row, inner = [], len(named) * stride
-    for index, (name, field) in enumerate(named):
-        row.append((name, field, index * stride + lead, inner))
-        inner += fixed_words(field)
-    return row
-
-
-def _stride(element: WitType) -> int:
-    return _VAL + fixed_words(element)
-
-
-def _lower_list(
-    frame: Frame,
-    item: tuple[int, tuple[Prepare, Lower]],
-    values: Any,
-    path: str,
-) -> tuple[int, int]:
-    stride, (prepare, lower) = item
-    if not isinstance(values, Sequence) or isinstance(values, (str, bytes)):
-        unfit(path, values, "list")
-    count = len(values)
-    block, at = frame.reserve(count * stride * 8)
-    first, more = at // 8, at // 8 + count * _VAL
-    for index, value in enumerate(values):
-        inner = more + index * (stride - _VAL)
-        prepare(block, first + index * _VAL, inner)
-        lower(frame, block, first + index * _VAL, inner, value)
-    return count, block.base + at
-
-
-def _as_bytes(value: object, path: str) -> bytes | bytearray | memoryview:
-    if isinstance(value, memoryview):
-        return value.cast("B") if value.c_contiguous else value.tobytes()
-    if not isinstance(value, (bytes, bytearray)):
-        unfit(path, value, "bytes")
-    return value

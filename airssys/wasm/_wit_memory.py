@@ -17,7 +17,7 @@ from typing import Final, final
 
 from . import _c_api as c
 from ._c_api import VAL_SIZE, Kind
-from ._wit_types import ValueUnfit
+from ._wit_types import Handles, ValueUnfit
 
 CONTENT: Final = 8
 """Where in a `wasmtime_component_val_t` its content begins; the kind is at 0."""
@@ -34,8 +34,8 @@ _PRIVATE: Final = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 _U8_TAGS: Final = bytes([Kind.U8]) * PIECE
 
 
-def encoded(text: str) -> bytes:
-    """Encode a string as UTF-8.
+def encoded(text: str, path: str) -> bytes:
+    """Encode the string at `path` as UTF-8.
 
     Raises:
         ValueUnfit: it has lone surrogates, which UTF-8 cannot carry.
@@ -43,7 +43,7 @@ def encoded(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise ValueUnfit(f"{text!r:.60} has lone surrogates") from error
+        raise ValueUnfit(f"{text!r:.60} has lone surrogates", path) from error
 
 
 @final
@@ -71,7 +71,7 @@ class Frame:
     It may be used again once no call reads it any more.
     """
 
-    __slots__ = ("borrowed", "byte_values", "fixed", "more", "spare")
+    __slots__ = ("borrowed", "byte_values", "fixed", "handles", "more", "spare")
 
     def __init__(self, fixed_bytes: int) -> None:
         self.fixed = Block(fixed_bytes)
@@ -80,6 +80,8 @@ class Frame:
         self.borrowed: list[object] = []
         """What else the values point into, kept until `reset`."""
         self.byte_values = _tagged_bytes(128)
+        self.handles: Handles | None = None
+        """Whose resources the values speak of, for types that have some."""
 
     def reserve(self, size: int) -> tuple[Block, int]:
         """Find room for `size` bytes, aligned to 8, valid until `reset`."""
@@ -90,13 +92,13 @@ class Frame:
         block.top = at + size
         return block, at
 
-    def put_text(self, text: str) -> tuple[int, int]:
-        """Copy a string behind; return its size in bytes and its address.
+    def put_text(self, text: str, path: str) -> tuple[int, int]:
+        """Copy the string at `path` behind; return its size in bytes and its address.
 
         Raises:
             ValueUnfit: it has lone surrogates, which UTF-8 cannot carry.
         """
-        data = encoded(text)
+        data = encoded(text, path)
         size = len(data)
         block = self.spare
         at = block.top
@@ -133,6 +135,12 @@ class Frame:
                 last = first + len(piece) * VAL_SIZE
                 values[first + CONTENT : last : VAL_SIZE] = piece
         return block.base + at
+
+    @property
+    def size(self) -> int:
+        """How many bytes the strings and lists have taken."""
+        taken = self.spare.top + self.byte_values.top
+        return taken + sum(block.top for block in self.more)
 
     def reset(self) -> int:
         """Make it ready for other values; return how many bytes it has grown to."""

@@ -83,10 +83,66 @@ class TextRows:
                 unfit(path, text, "str")
         if len(self._rows) >= _MOST_ROWS:
             self._rows.clear()
-        row = self._rows[value] = TextRow(self._names, [encoded(t) for t in value])
+        texts = [encoded(t, p) for t, p in zip(value, self._paths, strict=True)]
+        row = self._rows[value] = TextRow(self._names, texts)
         return row
+
+
+@final
+class FlagRow:
+    """The names of the flags that are there, in a row."""
+
+    __slots__ = ("_names", "place")
+
+    def __init__(self, names: Sequence[Name]) -> None:
+        self._names = Block(16 * len(names))
+        for index, name in enumerate(names):
+            self._names.words[2 * index], self._names.words[2 * index + 1] = name.place
+        self.place = (len(names), self._names.base)
+        """How many, and their address."""
+
+
+@final
+class FlagRows:
+    """Rows by the set of flags that are there."""
+
+    def __init__(self, names: Sequence[str], path: str) -> None:
+        self._names = {name: Name(name) for name in names}
+        self._path = path
+        self._rows: dict[frozenset[str], FlagRow] = {}
+
+    def find(self, value: Any) -> FlagRow:
+        """Look a row up, or make it.
+
+        Raises:
+            ValueUnfit: this is no set of these names.
+        """
+        if not isinstance(value, (frozenset, set)):
+            unfit(self._path, value, "set")
+        present = frozenset(value)
+        if present not in self._rows:
+            self._make(present)
+        return self._rows[present]
+
+    def _make(self, present: frozenset[str]) -> None:
+        for name in present:
+            if name not in self._names:
+                unfit(self._path, name, " | ".join(self._names))
+        if len(self._rows) >= _MOST_ROWS:
+            self._rows.clear()
+        row = FlagRow([name for flag, name in self._names.items() if flag in present])
+        self._rows[present] = row
 
 
 def unfit(path: str, value: object, wanted: str) -> NoReturn:
     """Refuse a value, saying where it stands."""
-    raise ValueUnfit(f"{value!r:.60} ({type(value).__name__}) is no {wanted} @ {path}")
+    problem = f"{_shown(value)} ({type(value).__name__}) is no {wanted:.200}"
+    raise ValueUnfit(problem, path)
+
+
+def _shown(value: object) -> str:
+    """Show a value, whatever its own `__repr__` does."""
+    try:
+        return f"{value!r:.60}"
+    except Exception:  # noqa: BLE001  # whose value it is is told in any case
+        return "a value"

@@ -3,23 +3,27 @@
 How each type looks in Python:
 
 ======================  ==========================================================
-bool, integers, floats  bool, int, float
+bool, integers          bool, int; never one for the other
+f32, f64                float, or an int that a float can be; see `Float`
+char                    str of one character
 string                  str
-list<u8>                bytes
+list<u8>                bytes; in also bytearray and memoryview
 list<T>                 a sequence in, a tuple out
 record                  a tuple of its fields, in the order of the WIT text
 tuple                   a tuple
 enum                    its case as str
+flags                   a set of names in, a frozenset out
 variant                 `Case(name, value)`, value None where the case has none
-option                  None or the value
+option                  None or the value; of an option, None or `Some(value)`
 result                  `Ok(value)` or `Err(value)`
+own, borrow             the Python object itself, any but None
 ======================  ==========================================================
 """
 
 from __future__ import annotations
 
 import enum
-from typing import Any, NamedTuple, TypeAlias, final
+from typing import Any, NamedTuple, Protocol, TypeAlias, final
 
 import attrs
 
@@ -33,8 +37,28 @@ class Number(enum.Enum):
     U16 = ("u16", "H", 0, 2**16 - 1)
     U32 = ("u32", "I", 0, 2**32 - 1)
     U64 = ("u64", "Q", 0, 2**64 - 1)
+    S8 = ("s8", "b", -(2**7), 2**7 - 1)
+    S16 = ("s16", "h", -(2**15), 2**15 - 1)
     S32 = ("s32", "i", -(2**31), 2**31 - 1)
     S64 = ("s64", "q", -(2**63), 2**63 - 1)
+
+
+@final
+class Float(enum.Enum):
+    """The floats: name and struct format.
+
+    What f32 has no room for is rounded to the nearest that it has, infinity included.
+    NaN stays NaN, but not its bits.
+    """
+
+    F32 = ("f32", "f")
+    F64 = ("f64", "d")
+
+
+@final
+@attrs.frozen
+class Char:
+    """`char`: any character but a surrogate."""
 
 
 @final
@@ -77,6 +101,14 @@ class Enum:
 
 @final
 @attrs.frozen
+class Flags:
+    """`flags`: names that are there or not."""
+
+    names: tuple[str, ...]
+
+
+@final
+@attrs.frozen
 class Variant:
     """`variant`: cases in order, with or without a value."""
 
@@ -100,8 +132,37 @@ class Result:
     err: WitType | None
 
 
+@final
+@attrs.frozen
+class Own:
+    """`own<resource>`: a resource of the host, given away."""
+
+    resource: str
+
+
+@final
+@attrs.frozen
+class Borrow:
+    """`borrow<resource>`: a resource of the host, lent for one call."""
+
+    resource: str
+
+
 WitType: TypeAlias = (
-    Number | String | List | Record | Tuple | Enum | Variant | Option | Result
+    Number
+    | Float
+    | Char
+    | String
+    | List
+    | Record
+    | Tuple
+    | Enum
+    | Flags
+    | Variant
+    | Option
+    | Result
+    | Own
+    | Borrow
 )
 
 
@@ -121,6 +182,12 @@ class Case(NamedTuple):
     value: Any = None
 
 
+class Some(NamedTuple):
+    """An option that is there, where None would not tell which of two is not."""
+
+    value: Any
+
+
 class Ok(NamedTuple):
     """The good side of a `result`."""
 
@@ -134,6 +201,7 @@ class Err(NamedTuple):
 
 
 STRING = String()
+CHAR = Char()
 BYTES = List(Number.U8)
 
 
@@ -156,26 +224,50 @@ def function(*, to: WitType | None = None, **params: WitType) -> Function:
 class ValueUnfit(TypeError):
     """A Python value does not fit the WIT type it is lowered as; says where."""
 
+    def __init__(self, problem: str, path: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.path = path
+        """The place of the value, such as `config.limits[3].name`."""
+
+    def __str__(self) -> str:
+        return f"{self.problem} @ {self.path}" if self.path else self.problem
+
+    def __repr__(self) -> str:
+        return f"ValueUnfit({str(self)!r})"
+
 
 class TooMuch(Exception):  # it is a fact about a guest, told in our words by the caller
     """A guest's value is larger than the host is willing to keep."""
+
+
+class Handles(Protocol):
+    """Where the resources of one guest are looked up (`_handles`)."""
+
+    def lower(self, resource: str, thing: object, *, owned: bool) -> int:
+        """Make a handle for a Python object; returns its address."""
+        ...
+
+    def lift(self, resource: str, address: int, *, owned: bool) -> object:
+        """Give the Python object of a handle."""
+        ...
+
+    def undo(self) -> None:
+        """Take back the handles of a value that did not fit as a whole."""
+        ...
+
+    def accept(self) -> None:
+        """Keep the resources that came with a value: it was read as a whole."""
+        ...
 
 
 @final
 class Budget:
     """How many bytes a guest's value may still make the host keep."""
 
-    __slots__ = ("left",)
+    __slots__ = ("handles", "left")
 
     def __init__(self, left: int) -> None:
         self.left = left
-
-    def spend(self, size: int) -> None:
-        """Take `size` bytes, or refuse the whole value.
-
-        Raises:
-            TooMuch: there is less left.
-        """
-        self.left -= size
-        if self.left < 0:
-            raise TooMuch
+        self.handles: Handles | None = None
+        """Where the value's resources are, for types that have some."""

@@ -14,9 +14,12 @@ from airssys.wasm import (  # the floor that ratios stand on has no public name
     _slots as at,  # noqa: PLC2701 (see above)
 )
 from airssys.wasm._store import Store  # noqa: PLC2701 (see above)
+from airssys.wasm._wit_memory import error_text  # noqa: PLC2701 (see above)
+from airssys.wasm._wit_types import Budget  # noqa: PLC2701 (see above)
 
 if TYPE_CHECKING:
     from airssys.contracts import Guest, LoadedComponent
+    from airssys.wasm._any_instance import AnyInstance
     from airssys.wasm._component_loader import Component
     from airssys.wasm._instance import Instance
 
@@ -54,6 +57,73 @@ class RawHealth:
             c.val_delete(result)
             data[place] = 0
         return perf_counter() - began, answered
+
+
+@final
+class RawCall:
+    """A function of a component of any world, by the C API and by our marshalling."""
+
+    def __init__(self, guest: AnyInstance, name: str, *values: object) -> None:
+        self._guest = guest  # as above
+        self._values = values
+        self._number = guest._numbers[name]  # noqa: SLF001 (see above)
+        self._marshaller = guest._component.marshallers[name]  # noqa: SLF001 (see above)
+        self._store = store = guest._store  # noqa: SLF001 (see above)
+        self._opened = opened = store._open  # noqa: SLF001 (see above)
+        self._frame = self._marshaller.lower_params(values)
+        base = opened.slots.base
+        function = store._functions + self._number * c.FUNC_SIZE  # noqa: SLF001 (see above)
+        self._result, self._begin = (
+            base + at.RESULT,
+            (
+                function,
+                opened.context,
+                self._frame.fixed.base,
+                self._marshaller.count,
+                base + at.RESULT,
+                1,
+                base + at.ERROR,
+            ),
+        )
+
+    def call(self) -> None:
+        """Call with the arguments that were laid out before."""
+        self._leave_result()
+        self._delete_result()
+
+    def marshalled(self) -> object:
+        """Lay out, call, read."""
+        frame = self._marshaller.lower_params(self._values)
+        budget = Budget(2**40)
+        call, result = self._store.call_and_poll(
+            self._number, self._marshaller, frame, budget, owner=self
+        )
+        if call is None:
+            return result
+        while not call.poll(self):
+            pass
+        return call.take_result(self._marshaller, budget)
+
+    def lay_out(self) -> None:
+        """Lay out the arguments, and nothing else."""
+        self._marshaller.give_back(self._marshaller.lower_params(self._values))
+
+    def read(self) -> None:
+        """Read the arguments as if they were the result."""
+        self._marshaller.lift_params(self._frame.fixed.base, Budget(2**40))
+
+    def _leave_result(self) -> None:
+        c.context_set_epoch_deadline(self._opened.context, 1)
+        future = c.func_call_async(*self._begin)
+        while not c.future_poll(future):
+            pass
+        c.future_delete(future)
+        if error := self._opened.slots.words[at.ERROR // 8]:
+            raise RuntimeError(error_text(error))
+
+    def _delete_result(self) -> None:
+        c.val_delete(self._result)
+        self._opened.slots.data[at.RESULT] = 0
 
 
 @final

@@ -91,7 +91,7 @@ def test_a_module_without_the_class_is_refused(guest_side):
 def test_only_handling_messages_must_be_defined(guest_side, lacking):
     module = module_with(**{n: f for n, f in ALL.items() if n not in lacking})
     if "handle_message" in lacking:
-        with pytest.raises(TypeError, match="does not define handle_message$"):
+        with pytest.raises(TypeError, match=r"does not define handle_message$"):
             guest_side.wrap(module)
     else:
         guest_side.wrap(module)

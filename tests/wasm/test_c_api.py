@@ -8,8 +8,8 @@ import pytest
 from wasmtime import _bindings, _ffi
 
 from airssys.wasm import _c_api
-from airssys.wasm._wit_lowering import KIND_OF_NUMBER
-from airssys.wasm._wit_types import Number
+from airssys.wasm._wit_layout import kind_of
+from airssys.wasm._wit_types import Float, Number
 
 NEEDED_BY_THE_FIBER = [
     "wasmtime_call_future_delete",
@@ -61,5 +61,7 @@ def test_sizes_are_those_that_memory_is_laid_out_with():
 
 
 def test_every_number_has_its_kind():
-    assert len(set(KIND_OF_NUMBER.values())) == len(Number)
-    assert KIND_OF_NUMBER[Number.U8] == _ffi.WASMTIME_COMPONENT_U8.value
+    numbers = [*Number, *Float]
+    assert len(set(map(kind_of, numbers))) == len(numbers)
+    assert kind_of(Number.U8) == _ffi.WASMTIME_COMPONENT_U8.value
+    assert kind_of(Float.F32) == _ffi.WASMTIME_COMPONENT_F32.value

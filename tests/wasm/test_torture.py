@@ -213,3 +213,14 @@ def test_in_development_mode(script):
 )
 def test_the_interpreter_exits_many_times_over(state, attempt):
     torture("exits", state, "end", noise=True)
+
+
+@pytest.mark.parametrize("scenario", ["values_of_the_host", "values_of_a_guest"])
+def test_a_few_random_values_never_crash(scenario):
+    torture("random_values", scenario, "15")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["values_of_the_host", "values_of_a_guest"])
+def test_random_values_never_crash(scenario):
+    torture("random_values", scenario, "600", timeout=110)

@@ -1,5 +1,6 @@
 """What the tests of airssys.wasm share: real guests, host services, a heartbeat."""
 
+from ._echo import HOST, echo_component, flatten, stray_component
 from ._guests import (
     GUESTS,
     ME,
@@ -12,21 +13,32 @@ from ._guests import (
     process_memory,
 )
 from ._services import BOB, ScriptedServices
+from ._values import SIMPLE, TEXTS, TYPED_VALUES, same, types, values_of
 from ._wit_text import checkout_wit, read_wit, wit_folder
 
 __all__ = (
     "BOB",
     "GUESTS",
+    "HOST",
     "ME",
     "SENDER",
+    "SIMPLE",
+    "TEXTS",
+    "TYPED_VALUES",
     "Guests",
     "ScriptedServices",
     "beat",
     "checkout_wit",
+    "echo_component",
     "envelope",
+    "flatten",
     "is_spent_because",
     "open_guests",
     "process_memory",
     "read_wit",
+    "same",
+    "stray_component",
+    "types",
+    "values_of",
     "wit_folder",
 )

@@ -1,0 +1,292 @@
+"""One instance of a component of any world: call what it exports, by name.
+
+The rules are those of `_instance`; what differs is that values are given and returned
+as they are, and that the host's resources may be among them.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, cast, final
+
+import attrs
+import trio
+from trio.lowlevel import current_task
+from wasmtime.component import Component as Compiled
+
+from airssys.contracts import (
+    Artifact,
+    EngineMisused,
+    GuestFailed,
+    GuestSpent,
+    Limits,
+)
+
+from . import _c_api as c
+from ._any_world import AnyWorld, Host, read_world
+from ._component_loader import compile_binary, count_memories, read, to_binary
+from ._driver import Driver, HostFailed
+from ._footprint import Footprint
+from ._handles import HostResources
+from ._host_functions import HostFunction
+from ._instance import share_out
+from ._linker import link
+from ._marshaller import Marshaller
+from ._outcomes import name_failure
+from ._runtime import Code, Runtime
+from ._slots import MAX_PARAMS
+from ._store import Store
+from ._turns import now
+from ._wit_types import Budget
+
+if TYPE_CHECKING:
+    from airssys.contracts import HostServices
+
+    from ._wit_memory import Frame
+
+
+async def load_any(runtime: Runtime, artifact: Artifact, host: Host) -> AnyComponent:
+    """Read, compile and link a component of any world; nothing of it is cached.
+
+    Raises:
+        ComponentRefused: it cannot be run here, or `host` lacks what it imports.
+    """
+    work = functools.partial(_prepare, runtime, artifact, host)
+    ready = await trio.to_thread.run_sync(
+        work, abandon_on_cancel=True, limiter=runtime.compilers
+    )
+    engine, world = runtime.engine, ready.world
+    engine.check()
+    pointer = c.component_clone(c.address_of(ready.compiled.ptr()))
+    engine.ledger.components.add(pointer)
+    ready.compiled.close()
+    exports = {name: _export_index(runtime, pointer, name) for name in world.exports}
+    resources = host.resources_for(world)
+    imports = [name.rpartition("#") for name in world.imports]
+    linker = link(
+        engine,
+        [(interface, name, n) for n, (interface, _, name) in enumerate(imports)],
+        [
+            (*name.rpartition("#")[::2], resources.number_of(first))
+            for name, first in world.resources.items()
+        ],
+    )
+    return AnyComponent(
+        runtime.with_host(ready.functions, linker),
+        Code(artifact.label, pointer, exports, ready.footprint),
+        world,
+        ready.marshallers,
+        resources,
+    )
+
+
+@final
+@attrs.frozen
+class _Prepared:
+    """What a worker thread has made; nothing of it must be undone."""
+
+    compiled: Compiled
+    footprint: Footprint
+    world: AnyWorld
+    functions: Sequence[HostFunction]
+    marshallers: Mapping[str, Marshaller]
+
+
+def _prepare(runtime: Runtime, artifact: Artifact, host: Host) -> _Prepared:
+    """Do all that takes long: large types take as long as large code."""
+    code = to_binary(read(artifact), artifact.label)
+    engine = runtime.engine.wasmtime
+    compiled = compile_binary(engine, code, artifact.label)
+    world = read_world(engine, compiled, artifact.label)
+    host.check(world, artifact.label)
+    return _Prepared(
+        compiled,
+        count_memories(code, artifact.label),
+        world,
+        host.functions_for(world),
+        {name: Marshaller(each) for name, each in world.exports.items()},
+    )
+
+
+def _export_index(runtime: Runtime, pointer: int, full: str) -> int:
+    """Look a function up; the index of its interface is the ledger's too."""
+    index: int = 0
+    interface, _, name = full.rpartition("#")
+    for each in filter(None, (interface, name)):
+        encoded = each.encode()
+        index = c.component_get_export_index(
+            pointer, index or None, encoded, len(encoded)
+        )
+        runtime.engine.ledger.indices.add(index)
+    return index
+
+
+@final
+@attrs.frozen
+class AnyComponent:
+    """A component of any world that can be run."""
+
+    runtime: Runtime = attrs.field(repr=False)
+    code: Code
+    world: AnyWorld = attrs.field(repr=False)
+    marshallers: Mapping[str, Marshaller] = attrs.field(repr=False)
+    resources: HostResources = attrs.field(repr=False)
+
+    async def instantiate(self, limits: Limits | None = None) -> AnyInstance:
+        """Make a fresh instance.
+
+        Raises:
+            GuestTrapped: its start function trapped, or it needs more than `limits`.
+            CapacityReached: the kernel has no more memory maps.
+        """
+        self.runtime.maps.check()
+        instance = AnyInstance(self, limits or Limits())
+        try:
+            await instance.start()
+        except BaseException:
+            instance.close()
+            raise
+        return instance
+
+
+@final
+class AnyInstance:
+    """A running component of any world. Made by `AnyComponent.instantiate`."""
+
+    def __init__(self, component: AnyComponent, limits: Limits) -> None:
+        runtime, world = component.runtime, component.world
+        self._component = component
+        self._limits = limits
+        functions = [*world.imports.values(), *world.exports.values()]
+        params = max((len(each.params) for each in functions), default=0)
+        self._store = Store(
+            runtime.engine,
+            params=max(params, MAX_PARAMS),
+            functions=len(world.exports),
+        )
+        runtime.maps.take()
+        self.handles = self._store.give_resources(component.resources)
+        """The host's resources that it holds."""
+        # It is handed on to the host's functions, and those of `Host` take the table.
+        self._driver = Driver(runtime, limits, cast("HostServices", self.handles))
+        self._numbers = {name: number for number, name in enumerate(world.exports)}
+        self._is_called = False
+        self._spent: GuestFailed | None = None
+
+    @property
+    def spent(self) -> GuestFailed | None:
+        """Why this instance cannot be called any more, or None while it can."""
+        return self._spent
+
+    async def start(self) -> None:
+        """Make the instance itself; its start functions run here."""
+        runtime, code = self._component.runtime, self._component.code
+        share_out(self._store, code.footprint, self._limits)
+        if self._limits.fuel is not None:
+            self._store.refuel(self._limits.fuel)
+        linker, pointer = runtime.linker, code.pointer
+        call = self._store.instantiate(linker, pointer, owner=current_task())
+        try:
+            await self._driver.drive(call, math.inf)
+            self._drop_noted()
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
+            self._raise_named(error, "instantiate")
+        finally:
+            call.close()
+        self._store.find_functions(code.exports.values())
+
+    async def call(self, name: str, *values: Any, deadline: float = math.inf) -> Any:
+        """Call an export with one value for each parameter; returns its result.
+
+        A `result` is returned as `Ok` or `Err`. How types look in Python is said in
+        `_wit_types`. `deadline` is a time on Trio's clock.
+
+        Raises:
+            KeyError: it exports no such function.
+            ValueUnfit: a value does not fit its type; nothing was called.
+            GuestTrapped: it did not come to its end; the instance is spent.
+            GuestSpent: it was spent before.
+        """
+        number = self._numbers[name]
+        marshaller = self._component.marshallers[name]
+        self._check_idle()
+        self._is_called = True
+        try:
+            driver = self._driver
+            if not driver.may_begin():
+                await driver.wait_to_begin(deadline)
+            if self._limits.fuel is not None:
+                self._store.refuel(self._limits.fuel)
+            frame = marshaller.lower_params(values, self.handles)
+            result = await self._run(number, marshaller, frame, deadline)
+            self._drop_noted()
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
+            self._raise_named(error, name)
+        finally:
+            self._is_called = False
+        return result
+
+    async def _run(
+        self, number: int, marshaller: Marshaller, frame: Frame, deadline: float
+    ) -> Any:
+        driver, conduct = self._driver, self._driver.conduct
+        budget = Budget(self._limits.host_call_bytes)
+        budget.handles = self.handles
+        owner = current_task()
+        most = self._component.runtime.settings.thread_payload_bytes * c.VAL_SIZE
+        if frame.size <= most and not (conduct.suspect or conduct.in_worker):
+            began = now()
+            call, result = self._store.call_and_poll(
+                number, marshaller, frame, budget, owner=owner
+            )
+            if call is None:
+                driver.note_slice(began)
+                return result
+            slices = driver.go_on(call, began, deadline)
+        else:
+            begin = functools.partial(
+                self._store.call, number, marshaller, frame, owner=owner
+            )
+            if frame.size > most:
+                driver.expect_large()
+                call = await self._component.runtime.turns.in_worker(begin)
+            else:
+                call = begin()
+            slices = driver.drive(call, deadline)
+        try:
+            await slices
+            return await driver.take_result(call, marshaller, budget)
+        finally:
+            call.close()
+
+    def close(self) -> None:
+        """Give back everything at once, a running call included.
+
+        What it still holds of the host's resources is dropped.
+        """
+        if self._spent is None:
+            self._spent = GuestSpent("it was closed")
+        if not self._store.closed:
+            self._store.close()
+            self._component.runtime.maps.give_back()
+
+    def _drop_noted(self) -> None:
+        try:
+            self.handles.drop_noted()
+        except Exception as error:
+            raise HostFailed from error
+
+    def _raise_named(self, error: BaseException, name: str) -> NoReturn:
+        failure, why = name_failure(error, name, self._limits)
+        self._spent = why or self._spent
+        if failure is error:
+            raise error
+        raise failure from error.__cause__
+
+    def _check_idle(self) -> None:
+        if self._spent is not None:
+            raise GuestSpent(str(self._spent))
+        if self._is_called:
+            raise EngineMisused("this instance is in the middle of a call")

@@ -1,0 +1,164 @@
+"""Components of any world: what they import and export, and who gives it to them.
+
+Actors live in one world, `_world`. This is for everybody else: the types are read from
+the component itself, and the host's side is a table of Python functions and resources.
+Names are `interface#function`, or the function's name alone where it stands in none.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, final
+
+import attrs
+from wasmtime import component as their
+
+from airssys.contracts import ComponentRefused
+
+from ._handles import Destructor, HandleTable, HostResources
+from ._host_functions import HostFunction
+from ._marshaller import Marshaller
+from ._type_reader import Unspeakable, read_function
+from ._wit_types import Function
+
+if TYPE_CHECKING:
+    import wasmtime
+
+_ADVICE: Final = "Build it for a world whose values can be moved"
+
+
+@final
+@attrs.frozen
+class AnyWorld:
+    """What one component imports and exports, by name."""
+
+    imports: Mapping[str, Function]
+    exports: Mapping[str, Function]
+    resources: Mapping[str, str]
+    """The host's resources by the names they are imported under. A resource that is
+    imported twice has two names; the value is the first of them."""
+
+
+@final
+@attrs.frozen
+class Host:
+    """What the host gives to components of any world."""
+
+    functions: Mapping[str, Callable[..., Any]] = attrs.Factory(dict)
+    """By name; those that are async may wait."""
+    resources: Mapping[str, Destructor | None] = attrs.Factory(dict)
+    """Destructors by the name of the resource, such as `acme:shop/till#drawer`."""
+
+    def check(self, world: AnyWorld, label: str) -> None:
+        """See that nothing is missing.
+
+        Raises:
+            ComponentRefused: naming all that is.
+        """
+        missing = [name for name in world.imports if name not in self.functions]
+        missing += [
+            name
+            for name in dict.fromkeys(world.resources.values())
+            if name not in self.resources
+        ]
+        if missing:
+            raise ComponentRefused(
+                label,
+                f"it imports {', '.join(missing)}, which nobody provides",
+                "Give the host these functions and resources",
+            )
+
+    def functions_for(self, world: AnyWorld) -> tuple[HostFunction, ...]:
+        """Make the table of a component's imports; its order is their number."""
+        return tuple(
+            _host_function(name, signature, self.functions[name])
+            for name, signature in world.imports.items()
+        )
+
+    def resources_for(self, world: AnyWorld) -> HostResources:
+        """Number the resources that a component imports."""
+        names = dict.fromkeys(world.resources.values())
+        return HostResources({name: self.resources[name] for name in names})
+
+
+def _host_function(
+    name: str, signature: Function, act: Callable[..., Any]
+) -> HostFunction:
+    waits = inspect.iscoroutinefunction(act)
+
+    def answer(handles: HandleTable, *arguments: Any) -> Any:
+        handles.drop_noted()
+        return act(*arguments)
+
+    async def answer_later(handles: HandleTable, *arguments: Any) -> Any:
+        handles.drop_noted()
+        return await act(*arguments)
+
+    interface, _, own_name = name.rpartition("#")
+    implementation = answer_later if waits else answer
+    marshaller = Marshaller(signature)
+    return HostFunction(
+        interface, own_name, marshaller, implementation, waits, lambda *_: math.inf
+    )
+
+
+def read_world(
+    engine: wasmtime.Engine, compiled: their.Component, label: str
+) -> AnyWorld:
+    """Read what a component says of itself.
+
+    Raises:
+        ComponentRefused: naming all that cannot be spoken to.
+    """
+    kind = compiled.type
+    imported, exported = _Side(engine), _Side(engine)
+    imported.read("", kind.imports(engine))
+    exported.read("", kind.exports(engine))
+    wrong = [f"its import {name} is {what}" for name, what in imported.others.items()]
+    first = {
+        name: next(other for other, same in imported.resources.items() if same == each)
+        for name, each in imported.resources.items()
+    }
+    known = {name: imported.resources[name] for name in first.values()}
+    functions = []
+    for side, word in ((imported, "import"), (exported, "export")):
+        read = {}
+        for name, stated in side.functions.items():
+            try:
+                read[name] = read_function(stated, known)
+            except Unspeakable as error:
+                wrong.append(f"its {word} {name} has {error}")
+        functions.append(read)
+    if wrong:
+        raise ComponentRefused(label, "; ".join(wrong), _ADVICE)
+    return AnyWorld(functions[0], functions[1], first)
+
+
+@final
+class _Side:
+    """The imports, or the exports, by name and by what they are."""
+
+    def __init__(self, engine: wasmtime.Engine) -> None:
+        self._engine = engine
+        self.functions: dict[str, their.FuncType] = {}
+        self.resources: dict[str, their.ResourceType] = {}
+        self.others: dict[str, str] = {}
+
+    def read(self, interface: str, items: Mapping[str, Any]) -> None:
+        for name, item in items.items():
+            full = f"{interface}#{name}" if interface else name
+            try:
+                kind = getattr(item, "ty", item)  # wasmtime 48 gives the type itself
+            except TypeError:
+                continue  # a type that no function here may mention
+            if isinstance(kind, their.FuncType):
+                self.functions[full] = kind
+            elif isinstance(kind, their.ResourceType):
+                self.resources[full] = kind
+            elif isinstance(kind, their.ComponentInstanceType) and not interface:
+                self.read(name, kind.exports(self._engine))
+            elif not isinstance(kind, their.ValType):
+                word = type(kind).__name__.removesuffix("Type").lower()
+                self.others[full] = f"a {word}"

@@ -1,0 +1,49 @@
+"""Gives what ended a call its name, and says whether it cost the instance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airssys.contracts import (
+    CapacityReached,
+    GuestRejected,
+    GuestTrapped,
+    TrapReason,
+)
+
+from ._driver import HostFailed, Late
+from ._fiber import CallbackFailed, WasmtimeFailed
+from ._traps import failure_of
+from ._wit_types import TooMuch, ValueUnfit
+
+if TYPE_CHECKING:
+    from airssys.contracts import Limits
+
+
+def name_failure(
+    error: BaseException, phase: str, limits: Limits
+) -> tuple[BaseException, GuestTrapped | None]:
+    """Name the error that ended a call in `phase`.
+
+    Returns:
+        What is to be raised, and why the instance is spent: None if it is not.
+    """
+    match error:
+        case GuestRejected() | CapacityReached() | ValueUnfit():
+            return error, None
+        case WasmtimeFailed():
+            failure = failure_of(str(error), phase)
+            return failure, failure if isinstance(failure, GuestTrapped) else None
+        case TooMuch():
+            most = limits.host_call_bytes
+            text = f"more than {most} bytes for the host to keep (host_call_bytes)"
+            stopped = GuestTrapped(TrapReason.HOST_ALLOCATION_LIMIT, phase, text)
+        case CallbackFailed() | HostFailed():
+            text = f"a host function failed: {error.__cause__!r}"
+            stopped = GuestTrapped(TrapReason.HOST_ERROR, phase, text)
+        case Late():
+            stopped = GuestTrapped(TrapReason.TIME_LIMIT, phase, str(error))
+        case _:
+            text = "the call was cancelled"
+            return error, GuestTrapped(TrapReason.CANCELLED, phase, text)
+    return stopped, stopped
