@@ -26,7 +26,14 @@ from typing import TYPE_CHECKING, TypeAlias, final
 
 import attrs
 
-from ._binary import CoreModule, Range, Reader, Unreadable, read_core_module
+from ._binary import (
+    CoreModule,
+    Range,
+    Reader,
+    Uncountable,
+    Unreadable,
+    read_core_module,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -52,6 +59,8 @@ class Footprint:
     """Instantiations of core modules; the engine adds adapters between components."""
     functions: int
     """Functions in the file: each core module counts once, instantiated or not."""
+    largest_function: int
+    """Bytes of the largest one's body."""
 
 
 def footprint(code: bytes) -> Footprint:
@@ -67,9 +76,10 @@ def footprint(code: bytes) -> Footprint:
         The memories and tables in the order in which they are created.
 
     Raises:
-        Unreadable: These bytes are not a component; or it has a part that cannot be
-            counted, because it instantiates what it imports or takes from an instance,
-            or is of a later format; or it is beyond what wasmtime runs by default.
+        Unreadable: These bytes are not a component, or one of a later format.
+        Uncountable: It has a part that cannot be counted, because it instantiates what
+            it imports or takes from an instance; or it is beyond what wasmtime runs by
+            default. This is an `Unreadable` too.
     """
     root = _read_component(Reader(code), None)
     memories: list[Range] = []
@@ -80,8 +90,14 @@ def footprint(code: bytes) -> Footprint:
         tables += module.tables
         core_instances += 1
         if max(len(memories), len(tables)) > _MOST:
-            raise Unreadable(f"it has more than {_MOST} memories or tables")
-    return Footprint(tuple(memories), tuple(tables), core_instances, root.functions)
+            raise Uncountable(f"it has more than {_MOST} memories or tables")
+    return Footprint(
+        tuple(memories),
+        tuple(tables),
+        core_instances,
+        root.functions,
+        root.largest_function,
+    )
 
 
 def fair_cap(total: int, ranges: Sequence[Range]) -> int | None:
@@ -155,6 +171,8 @@ class _Component:
     instantiates: list[_Definition] = attrs.Factory(list)
     functions: int = 0
     """Its own and those of the components in it."""
+    largest_function: int = 0
+    """As `functions`."""
 
     def define(self, sort: _Sort, definition: _Definition) -> None:
         """Give a definition the next index of its sort."""
@@ -169,6 +187,11 @@ class _Component:
         if index >= len(known):
             raise Unreadable(f"there is no {sort.name.lower()} {index} in a component")
         return known[index]
+
+    def include(self, part: CoreModule | _Component) -> None:
+        """Note that a module or component is part of this one."""
+        self.functions += part.functions
+        self.largest_function = max(self.largest_function, part.largest_function)
 
     def instantiate(self, sort: _Sort, index: int) -> None:
         """Note that each instance of this component instantiates that definition."""
@@ -203,11 +226,11 @@ def _read_section(section: int, body: Reader, component: _Component) -> None:
     match section:
         case 1:
             module = read_core_module(body)
-            component.functions += module.functions
+            component.include(module)
             component.define(_Sort.MODULE, module)
         case 4:
             inner = _read_component(body, component)
-            component.functions += inner.functions
+            component.include(inner)
             component.define(_Sort.COMPONENT, inner)
         case 0 | 3 | 7 | 8 | 9:  # custom, core types, types, canonical functions, start
             pass
@@ -215,7 +238,7 @@ def _read_section(section: int, body: Reader, component: _Component) -> None:
             read_item = _ITEMS.get(section)
             if read_item is None:
                 raise body.error(f"a component has a section {section}")
-            for _ in range(body.number()):
+            for _ in body.items():
                 read_item(body, component)
             body.finish()
 
@@ -224,7 +247,7 @@ def _read_core_instance(reader: Reader, component: _Component) -> None:
     is_made_of_others = _read_flag(reader)
     if not is_made_of_others:
         component.instantiate(_Sort.MODULE, reader.number())
-    for _ in range(reader.number()):
+    for _ in reader.items():
         reader.skip_name()
         reader.byte()
         reader.number()
@@ -235,7 +258,7 @@ def _read_instance(reader: Reader, component: _Component) -> None:
     if not is_made_of_others:
         component.instantiate(_Sort.COMPONENT, reader.number())
     skip_name = _skip_external_name if is_made_of_others else Reader.skip_name
-    for _ in range(reader.number()):
+    for _ in reader.items():
         skip_name(reader)
         _read_sort(reader)
         reader.number()
@@ -313,7 +336,7 @@ def _skip_external_name(reader: Reader) -> None:
             reader.skip_name()
         case 0x02:  # followed by options, each a kind and a text
             reader.skip_name()
-            for _ in range(reader.number()):
+            for _ in reader.items():
                 reader.byte()
                 reader.skip_name()
         case _:
@@ -335,10 +358,10 @@ def _instantiations(root: _Component) -> Iterator[CoreModule]:
             case CoreModule() as module:
                 yield module
             case None:
-                raise Unreadable(
+                raise Uncountable(
                     "it instantiates a core module or component that it imports, or "
                     "takes from an instance: what that creates cannot be counted"
                 )
         if not waiting:
             return
-    raise Unreadable(f"it has more than {_MOST} instances")
+    raise Uncountable(f"it has more than {_MOST} instances")
