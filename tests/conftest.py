@@ -1,5 +1,7 @@
 """Settings for all tests: which are slow, and how hypothesis searches."""
 
+import os
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,6 +20,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # The secret of the artifact cache: not the one of whoever runs the tests.
+    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="airssys-tests-")
     slow = config.getoption("--run-slow")
     hypothesis.settings.load_profile("slow" if slow else "gate")
 

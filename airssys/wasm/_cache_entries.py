@@ -47,15 +47,48 @@ class _Entry:
     size: int = 0
     used: float = 0.0
     """When its record was touched, or its newest code written; seconds since 1970."""
-    has_record: bool = False
-    names: list[str] = attrs.Factory(list)
+    record: list[str] = attrs.Factory(list)
+    """Its name, or nothing."""
+    codes: list[tuple[float, str]] = attrs.Factory(list)
+    """When each was written, and its name: two processes may have compiled the same."""
 
     def add(self, name: str, found: os.stat_result) -> None:
-        is_record = name.endswith(".entry")
+        if name.endswith(".entry"):
+            self.record.append(name)
+        else:
+            self.codes.append((found.st_mtime, name))
         self.size += found.st_size
-        self.has_record |= is_record
         self.used = max(self.used, found.st_mtime)
-        self.names.insert(0 if is_record else len(self.names), name)
+
+    def names(self) -> list[str]:
+        """All its files, the record first: without it nobody looks for the code."""
+        return self.record + [name for _, name in self.codes]
+
+
+@final
+@attrs.define
+class _Contents:
+    """The files of a cache directory, sorted; what is not ours is left out."""
+
+    entries: dict[str, _Entry] = attrs.Factory(dict)
+    """By key."""
+    seen: list[tuple[float, str]] = attrs.Factory(list)
+    """Notes on files elsewhere: when they were written, and their names."""
+    unfinished: list[tuple[float, str]] = attrs.Factory(list)
+
+    @classmethod
+    def of(cls, files: Iterable[tuple[str, os.stat_result]]) -> _Contents:
+        contents = cls()
+        for name, found in files:
+            match = _OURS.fullmatch(name)
+            if is_unfinished(name):
+                contents.unfinished.append((found.st_mtime, name))
+            elif match and match["key"]:
+                entry = contents.entries.setdefault(match["key"], _Entry())
+                entry.add(name, found)
+            elif match:
+                contents.seen.append((found.st_mtime, name))
+        return contents
 
 
 def surplus(
@@ -71,34 +104,28 @@ def surplus(
         most: bytes.
         now: seconds since 1970.
     """
-    entries: dict[str, _Entry] = {}
-    seen: list[tuple[float, str]] = []
-    for name, found in files:
-        if is_unfinished(name):
-            if now - found.st_mtime > _ABANDONED_AFTER:
-                yield name
-        elif match := _OURS.fullmatch(name):
-            if match["key"]:
-                entries.setdefault(match["key"], _Entry()).add(name, found)
-            else:
-                seen.append((found.st_mtime, name))
-    yield from (name for _, name in sorted(seen)[:-_MOST_SEEN])
-    total = sum(entry.size for entry in entries.values())
-    for entry in sorted(entries.values(), key=lambda each: each.used):
-        is_abandoned = not entry.has_record and now - entry.used > _ABANDONED_AFTER
+    contents = _Contents.of(files)
+    yield from _abandoned(contents.unfinished, now)
+    yield from (name for _, name in sorted(contents.seen)[:-_MOST_SEEN])
+    entries = contents.entries.values()
+    total = sum(entry.size for entry in entries)
+    for entry in sorted(entries, key=lambda each: each.used):
+        is_abandoned = not entry.record and now - entry.used > _ABANDONED_AFTER
         if is_abandoned or total > most:
             total -= entry.size
-            yield from entry.names
+            yield from entry.names()
+        else:
+            yield from _abandoned(sorted(entry.codes)[:-1], now)
+
+
+def _abandoned(files: Iterable[tuple[float, str]], now: float) -> Iterator[str]:
+    return (name for written, name in files if now - written > _ABANDONED_AFTER)
 
 
 def keys(directory: PrivateDirectory) -> list[tuple[str, int, float]]:
     """List the entries, the one used last first: key, bytes, seconds since 1970."""
-    entries: dict[str, _Entry] = {}
-    for name, found in directory.files():
-        match = _OURS.fullmatch(name)
-        if match and match["key"]:
-            entries.setdefault(match["key"], _Entry()).add(name, found)
-    listed = [(key, e.size, e.used) for key, e in entries.items() if e.has_record]
+    entries = _Contents.of(directory.files()).entries
+    listed = [(key, e.size, e.used) for key, e in entries.items() if e.record]
     return sorted(listed, key=lambda each: -each[2])
 
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 _KINDS: Final = (
-    (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISSOCK, "a socket"),
     (stat.S_ISCHR, "a device"),
@@ -60,9 +59,10 @@ def opened(path: Path, label: str, most: int) -> Iterator[Reading]:
     try:
         # Not blocking: a pipe would wait for a writer.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = _buffered(fd)
     except (OSError, ValueError) as error:
         raise unreadable(label, error) from error
-    with os.fdopen(fd, "rb") as file:
+    with file:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
             kind = next((k for test, k in _KINDS if test(found.st_mode)), "no file")
@@ -71,6 +71,15 @@ def opened(path: Path, label: str, most: int) -> Iterator[Reading]:
             )
         check_size(found.st_size, label, most)
         yield Reading(file, label, most)
+
+
+def _buffered(fd: int) -> BinaryIO:
+    """Make a file of a descriptor; a directory is closed and refused."""
+    try:
+        return os.fdopen(fd, "rb")
+    except OSError:
+        os.close(fd)
+        raise
 
 
 def read_resource(resource: Resource | Traversable, label: str, most: int) -> bytes:

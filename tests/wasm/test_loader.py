@@ -2,7 +2,6 @@
 
 import os
 import threading
-from pathlib import Path
 
 import attrs
 import pytest
@@ -16,8 +15,7 @@ from airssys.contracts import (
     EngineSettings,
     Limits,
 )
-from airssys.wasm import _component_loader, open_runtime
-from airssys.wasm._artifact_cache import ArtifactCache
+from airssys.wasm import _component_loader, _source, open_runtime
 from wasm_support import GUESTS, beat, envelope, open_guests
 from wat_guests import world
 from wat_guests.component import Guest
@@ -103,12 +101,13 @@ async def test_a_fixture_is_refused(guests, name, problem, advice):
     [
         (b"", "it is empty"),
         ("  \n", "it is empty"),
-        (b"\0asm", "wasmtime refuses it"),
-        (b"\0asm\x0d\0\x01\0\xff", "wasmtime refuses it"),
+        (b"\0asm", "it is malformed (it ends too early"),
+        (b"\0asm\x0d\0\x01\0\xff", "it is malformed (it ends too early"),
+        (b"\0asm\x0d\0\x01\0\x07\x01\xff", "wasmtime refuses it"),
         (to_binary("(module)"), "core module, not a component"),
         (b"\xff\xfe", "neither WebAssembly nor WAT text"),
         ("\ud800", "neither WebAssembly nor WAT text"),
-        (to_binary(ECHO)[:-7], "wasmtime refuses it"),
+        (to_binary(ECHO)[:-7], "it is malformed (it ends too early"),
         ('(component (import "do" (func)))', "it imports do, which nobody provides"),
         (
             (
@@ -143,10 +142,10 @@ async def test_an_unreadable_file_is_refused(guests, tmp_path):
 
 
 async def test_a_failed_read_is_refused(guests, monkeypatch):
-    def fail(_):
+    def fail(*_):
         raise OSError("the disk is on fire")
 
-    monkeypatch.setattr(Path, "read_bytes", fail)
+    monkeypatch.setattr(_source.os, "open", fail)
     error = await refused(guests, Artifact.at("somewhere"))
     assert error.problem == "cannot be read: the disk is on fire"
 
@@ -377,102 +376,6 @@ async def test_a_heartbeat_goes_on_during_a_large_compilation():
     assert took > 0.1, "too small to tell"
     assert len(late) > took / 0.03
     assert sorted(late)[len(late) * 9 // 10 - 1] < 0.04
-
-
-# -- the cache
-
-
-def cached(folder):
-    return sorted(folder.glob("*.cwasm"))
-
-
-async def load_echo(folder, **settings):
-    async with open_guests(folder, **settings) as guests:
-        assert await answers(guests, Artifact.from_text(ECHO))
-
-
-async def test_the_second_load_uses_the_file(tmp_path, compilations):
-    folder = tmp_path / "cache"
-    for _ in range(2):
-        await load_echo(folder)
-    assert len(compilations.threads) == 1
-    assert len(cached(folder)) == 1
-    assert [each for each in folder.iterdir() if each.suffix != ".cwasm"] == []
-
-
-async def test_other_settings_or_code_have_other_files(tmp_path, compilations):
-    folder = tmp_path / "cache"
-    await load_echo(folder)
-    await load_echo(folder, guest_stack_bytes=256 * 1024)
-    async with open_guests(folder) as guests:
-        await guests.component("state")
-    assert len(compilations.threads) == len(cached(folder)) == 3
-
-
-@pytest.mark.parametrize("damage", [b"", b"nonsense", None])
-async def test_a_damaged_file_is_ignored_and_replaced(tmp_path, compilations, damage):
-    folder = tmp_path / "cache"
-    await load_echo(folder)
-    (path,) = cached(folder)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
-    await load_echo(folder)
-    assert len(compilations.threads) == 2
-    assert len(path.read_bytes()) == len(whole)
-
-
-async def test_the_cache_is_its_owners_alone(tmp_path):
-    folder = tmp_path / "new" / "cache"
-    await load_echo(folder)
-    assert folder.stat().st_mode & 0o777 == 0o700
-
-
-@pytest.mark.parametrize("mode", [0o770, 0o702, 0o750, 0o777])
-async def test_a_directory_for_others_is_refused(tmp_path, mode):
-    folder = tmp_path / "cache"
-    folder.mkdir()
-    folder.chmod(mode)
-    with pytest.raises(PermissionError, match="make it yours alone"):
-        async with open_runtime(EngineSettings(), cache_directory=folder):
-            pytest.fail("it was opened")
-
-
-async def test_a_directory_of_somebody_else_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "getuid", lambda: 12345)
-    with pytest.raises(PermissionError, match="make it yours alone"):
-        ArtifactCache(tmp_path / "cache", EngineSettings())
-
-
-def test_two_threads_may_keep_the_same_code_at_once(tmp_path):
-    """As when one file is loaded under two labels."""
-    engine = wasmtime.Engine()
-    code = to_binary("(component)")
-    compiled = wasmtime.component.Component(engine, code)
-    cache = ArtifactCache(tmp_path / "cache", EngineSettings())
-    both = threading.Barrier(2)
-    failures = []
-    original = Path.write_bytes
-
-    def write_bytes(path, data):
-        size = original(path, data)
-        both.wait(5)
-        return size
-
-    def keep():
-        try:
-            cache.keep(compiled, code)
-        except OSError as error:
-            failures.append(error)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, "write_bytes", write_bytes)
-        threads = [threading.Thread(target=keep) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert failures == []
-    assert cache.find(engine, code) is not None
 
 
 # -- opening and leaving
