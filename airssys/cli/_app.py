@@ -12,7 +12,10 @@ import click
 
 import airssys
 
-_COMMANDS: Final[dict[str, tuple[str, str]]] = {}
+_COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "cache": ("_cache", "List or clear what was compiled before."),
+    "inspect": ("_inspect", "Show what a component is and what it would need."),
+}
 """By name: the module of the command, and its line in the list."""
 
 

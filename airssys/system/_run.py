@@ -20,6 +20,7 @@ from ._wiring import LoaderOpener, open_wasm_loader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
     from types import FrameType
 
     from ._system import System
@@ -40,6 +41,7 @@ def run(
     blueprint: Blueprint,
     main: Callable[[System], Awaitable[_T]] | None = None,
     *,
+    cache_directory: str | Path | None = None,
     open_loader: LoaderOpener = open_wasm_loader,
     wall_clock: WallClock = time.time_ns,
     held_thread_after: float = HELD_THREAD_AFTER,
@@ -54,6 +56,7 @@ def run(
     Args:
         blueprint: what to run.
         main: an async function, given the system; without it, run until a signal.
+        cache_directory: as in `open_system`.
         open_loader: as in `open_system`.
         wall_clock: as in `open_system`.
         held_thread_after: as in `open_system`.
@@ -67,6 +70,7 @@ def run(
     """
     opening = open_system(
         blueprint,
+        cache_directory=cache_directory,
         open_loader=open_loader,
         wall_clock=wall_clock,
         held_thread_after=held_thread_after,

@@ -176,5 +176,9 @@ def to_binary(code: bytes, label: str) -> bytes:
 
 
 def first_lines(error: Exception) -> str:
-    """Shorten what wasmtime says to what fits into a sentence."""
-    return " ".join(str(error).split())[:300]
+    """Shorten what wasmtime says to what fits into a sentence.
+
+    It quotes the file: what would control a terminal is left out.
+    """
+    words = " ".join(str(error).split())[:300]
+    return "".join(each if each.isprintable() else "?" for each in words)

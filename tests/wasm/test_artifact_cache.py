@@ -1,6 +1,9 @@
 """Compiled code on disk: found again, never trusted without its mark, bounded."""
 
+import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -606,3 +609,25 @@ def test_of_two_codes_for_one_entry_the_older_one_goes():
 
     assert gone(DAY, 60) == [older]
     assert gone(120, 60) == []
+
+
+@pytest.mark.parametrize(
+    "rounds", [15, pytest.param(200, marks=pytest.mark.slow)], ids=["few", "many"]
+)
+def test_killed_processes_leave_nothing_wrong(folder, rounds):
+    """Four at once, of which one or two are killed at a random moment."""
+    program = Path(__file__).with_name("cache_rounds.py")
+    done = subprocess.run(
+        [sys.executable, str(program), str(folder), str(rounds), "1"],
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["wrong"] == 0, found
+    assert found["other ends"] == {}, done.stderr
+    assert found["killed"] + found["ended well"] == 4 * rounds
+    assert found["killed"] > rounds / 4, found
+    assert found["found"] > rounds / 4, found
+    assert found["compiled"] > rounds / 4, found
