@@ -370,7 +370,7 @@ def big_component(functions):
 
 
 async def test_a_heartbeat_goes_on_during_a_large_compilation():
-    code = to_binary(big_component(8_000))
+    code = to_binary(big_component(2_000))
     late = []
     async with open_guests() as guests, trio.open_nursery() as nursery:
         nursery.start_soon(beat, 10, 0.01, late)
@@ -611,7 +611,7 @@ def test_one_core_stays_for_the_rest():
 async def test_a_compiler_is_one_thread(guests):
     """With more, it would be no use to limit how many compile."""
     before = native_threads()
-    await guests.loader.load(Artifact.from_text(big_component(2_000)))
+    await guests.loader.load(Artifact.from_text(big_component(500)))
     known = {thread.native_id for thread in threading.enumerate()}
     assert native_threads() - before <= known
 
