@@ -44,6 +44,7 @@ from ._cache_record import Record, Seen, identity_of
 from ._cache_secret import Secret, load_secret, user_state_directory
 from ._footprint import Footprint
 from ._private_directory import PrivateDirectory
+from ._world import EXPORTS, IMPORTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +58,9 @@ _AT_REST: Final = 50_000_000
 """Nanoseconds after a change within which a second one could bear the same time; the
 kernel's clock for files has steps of up to 10 ms."""
 _FORMAT: Final = 1
-"""Raised when records, or how footprints are counted, become other ones."""
+"""Raised when records, or how components are counted or checked, become other ones."""
+_WORLD: Final = hashlib.sha256(repr((EXPORTS, IMPORTS)).encode()).hexdigest()[:16]
+
 _CAN_MAP_DESCRIPTORS: Final = sys.platform == "linux"
 
 WallClock: TypeAlias = Callable[[], int]
@@ -234,8 +237,9 @@ class ArtifactCache:
 def made_with(settings: EngineSettings) -> str:
     """Name everything besides the component that compiled code depends on.
 
-    Flags of the engine that are the same for all are known to wasmtime, which refuses
-    what was compiled with others.
+    Only components that fit the world are kept, so the world is part of it. Flags of
+    the engine that are the same for all are known to wasmtime, which refuses what was
+    compiled with others.
     """
-    tools = f"wasmtime {version('wasmtime')}, format {_FORMAT}"
+    tools = f"wasmtime {version('wasmtime')}, format {_FORMAT}, world {_WORLD}"
     return f"{tools}, guest stack {settings.guest_stack_bytes}"

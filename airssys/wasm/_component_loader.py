@@ -148,11 +148,11 @@ class Loader:
     def _find_kept(self, artifact: Artifact, digest: str) -> Kept | None:
         if self._cache is None:
             return None
-        engine = self._runtime.engine.wasmtime
-        kept = self._cache.find(engine, digest)
+        kept = self._cache.find(self._runtime.engine.wasmtime, digest)
         if kept is not None:
+            # That it fits the world is known: nothing else is kept, and the world is
+            # part of its key. The limits may be other ones now.
             check_counts(kept.footprint, artifact.label, self._runtime.settings)
-            check_world(engine, kept.compiled, artifact.label)
         return kept
 
     def _compile(self, artifact: Artifact, source: _Source) -> Kept:

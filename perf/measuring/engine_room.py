@@ -13,12 +13,15 @@ from airssys.wasm import (  # the floor that ratios stand on has no public name
     _c_api as c,  # noqa: PLC2701 (see above)
     _slots as at,  # noqa: PLC2701 (see above)
 )
+from airssys.wasm._engine import Engine  # noqa: PLC2701 (see above)
 from airssys.wasm._store import Store  # noqa: PLC2701 (see above)
 
 if TYPE_CHECKING:
     from airssys.contracts import Guest, LoadedComponent
     from airssys.wasm._component_loader import Component
     from airssys.wasm._instance import Instance
+
+__all__ = ("Engine", "RawHealth", "RawInstances")
 
 _HEALTH = list(EXPORTS).index("health")
 

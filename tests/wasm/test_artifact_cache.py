@@ -631,3 +631,33 @@ def test_killed_processes_leave_nothing_wrong(folder, rounds):
     assert found["killed"] > rounds / 4, found
     assert found["found"] > rounds / 4, found
     assert found["compiled"] > rounds / 4, found
+
+
+async def test_what_was_checked_for_another_world_is_compiled_anew(
+    folder, compilations, monkeypatch
+):
+    await load_echo(folder)
+    monkeypatch.setattr(_artifact_cache, "_WORLD", "another")
+    await load_echo(folder)
+    assert len(compilations) == 2
+
+
+def test_the_world_has_the_same_name_in_every_process():
+    code = "from airssys.wasm._artifact_cache import _WORLD; print(_WORLD)"
+    names = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in "12"
+    }
+    assert names == {f"{_artifact_cache._WORLD}\n".encode()}
+
+
+async def test_a_component_that_is_refused_is_not_kept(folder):
+    async with open_guests(folder) as guests:
+        with pytest.raises(_component_loader.ComponentRefused):
+            await guests.component("wasi-import")
+    assert list(folder.iterdir()) == []
