@@ -91,9 +91,9 @@ class Reader:
                 return value
         raise self.error(f"a number has more than {bits} bits")
 
-    def skip_name(self) -> None:
-        """Pass over a name: its size, then so many bytes."""
-        self.skip(self.number())
+    def name(self) -> str:
+        """Read a name: its size, then so many bytes; what is no UTF-8 is replaced."""
+        return self.take(self.number()).decode(errors="replace")
 
     def sections(self) -> Iterator[tuple[int, Reader]]:
         """Yield the id and the content of each section, up to the end."""

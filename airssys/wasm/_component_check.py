@@ -6,6 +6,7 @@ addresses of the guest's choice.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from wasmtime.component import Component as Compiled, FuncType
@@ -16,16 +17,24 @@ from ._signatures import fits
 from ._world import EXPORTS, IMPORTS, LIFECYCLE, TYPE_ONLY, full_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import wasmtime
 
     from ._wit_types import Function
 
+_MOST: Final = 20
+_WASI: Final = re.compile(r"wasi:[\w./@+-]+")
 _WASI_ADVICE: Final = (
     "WASI is not offered: build without it (componentize-py: --stub-wasi; "
     "componentize-qjs: --stub-wasi; C and Rust: a freestanding wasm32 target)"
 )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Join names for a message that a person can still read."""
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more
 
 
 def check_world(engine: wasmtime.Engine, compiled: Compiled, label: str) -> None:
@@ -56,12 +65,21 @@ def check_world(engine: wasmtime.Engine, compiled: Compiled, label: str) -> None
     _check_signatures(exported[wanted], EXPORTS, wanted, label)
 
 
+def check_wasi(imported: Iterable[str], label: str) -> None:
+    """See that a component does not import WASI; takes names, so it can come early.
+
+    Raises:
+        ComponentRefused: it does.
+    """
+    wasi = sorted(name for name in imported if _WASI.fullmatch(name))
+    if wasi:
+        raise ComponentRefused(label, f"it imports {_listed(wasi)}", _WASI_ADVICE)
+
+
 def _check_imports(
     imported: Mapping[str, Mapping[str, FuncType | None]], label: str
 ) -> None:
-    wasi = sorted(name for name in imported if name.startswith("wasi:"))
-    if wasi:
-        raise ComponentRefused(label, f"it imports {', '.join(wasi)}", _WASI_ADVICE)
+    check_wasi(imported, label)
     known = {full_name(name): functions for name, functions in IMPORTS.items()}
     known |= {full_name(name): {} for name in TYPE_ONLY}
     unknown = sorted(set(imported) - set(known))
@@ -75,7 +93,7 @@ def _check_imports(
     if unknown:
         raise ComponentRefused(
             label,
-            f"it imports {', '.join(unknown)}, which nobody provides",
+            f"it imports {_listed(unknown)}, which nobody provides",
             "Import only what the world airssys:core/runtime-host@1.0.0 has",
         )
     for interface in both:
@@ -96,7 +114,7 @@ def _check_signatures(
     if wrong:
         raise ComponentRefused(
             label,
-            f"its {interface} has other types for {', '.join(wrong)}",
+            f"its {interface} has other types for {_listed(wrong)}",
             "Build it for the world airssys:core/runtime-host@1.0.0",
         )
 

@@ -32,8 +32,8 @@ from airssys.contracts import (
 from . import _c_api as c
 from ._artifact_cache import Kept
 from ._binary import Uncountable, Unreadable
-from ._component_check import check_world
-from ._footprint import Footprint, footprint
+from ._component_check import check_wasi, check_world
+from ._footprint import Footprint, footprint, import_names
 from ._instance import Instance
 from ._runtime import Code, Runtime
 from ._source import first_lines, opened, read, to_binary
@@ -161,6 +161,7 @@ class Loader:
         binary = to_binary(source.code, label)
         found = count(binary, label)
         check_counts(found, label, settings)
+        check_wasi(import_names(binary), label)
         compiled = compile_binary(engine, binary, label)
         check_world(engine, compiled, label)
         if self._cache is not None:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 _COMPONENT = b"\0asm\x0d\0\x01\0"
 
+_IMPORTS = 10
+"""The section of imports."""
 _DEEPEST = 100
 """Components inside components, so that reading them cannot exhaust the stack."""
 _MOST = 10_000
@@ -98,6 +100,23 @@ def footprint(code: bytes) -> Footprint:
         root.functions,
         root.largest_function,
     )
+
+
+def import_names(code: bytes) -> list[str]:
+    """Read what a component imports, by name only; nothing else of it is looked at.
+
+    Raises:
+        Unreadable: These bytes are not a component, or one of a later format.
+    """
+    reader = Reader(code)
+    reader.skip(len(_COMPONENT))
+    names: list[str] = []
+    for section, body in reader.sections():
+        if section == _IMPORTS:
+            for _ in body.items():
+                names.append(_read_external_name(body))  # not all of it
+                _read_description(body)
+    return names
 
 
 def fair_cap(total: int, ranges: Sequence[Range]) -> int | None:
@@ -248,7 +267,7 @@ def _read_core_instance(reader: Reader, component: _Component) -> None:
     if not is_made_of_others:
         component.instantiate(_Sort.MODULE, reader.number())
     for _ in reader.items():
-        reader.skip_name()
+        reader.name()
         reader.byte()
         reader.number()
 
@@ -257,7 +276,7 @@ def _read_instance(reader: Reader, component: _Component) -> None:
     is_made_of_others = _read_flag(reader)
     if not is_made_of_others:
         component.instantiate(_Sort.COMPONENT, reader.number())
-    skip_name = _skip_external_name if is_made_of_others else Reader.skip_name
+    skip_name = _read_external_name if is_made_of_others else Reader.name
     for _ in reader.items():
         skip_name(reader)
         _read_sort(reader)
@@ -269,7 +288,7 @@ def _read_alias(reader: Reader, component: _Component) -> None:
     match reader.byte():
         case 0x00 | 0x01:  # an export of an instance, of a core instance
             reader.number()
-            reader.skip_name()
+            reader.name()
             component.define(sort, None)
         case 0x02:  # of a component around this one
             around = component.outward(reader.number())
@@ -279,13 +298,13 @@ def _read_alias(reader: Reader, component: _Component) -> None:
 
 
 def _read_import(reader: Reader, component: _Component) -> None:
-    _skip_external_name(reader)
+    _read_external_name(reader)
     component.define(_read_description(reader), None)
 
 
 def _read_export(reader: Reader, component: _Component) -> None:
     """Read an export: it gives what it exports one more index."""
-    _skip_external_name(reader)
+    _read_external_name(reader)
     sort = _read_sort(reader)
     component.define(sort, component.find(sort, reader.number()))
     if _read_flag(reader):
@@ -296,7 +315,7 @@ _ITEMS: dict[int, Callable[[Reader, _Component], None]] = {
     2: _read_core_instance,
     5: _read_instance,
     6: _read_alias,
-    10: _read_import,
+    _IMPORTS: _read_import,
     11: _read_export,
 }
 """How one item of a section is read, for the sections that are lists of them."""
@@ -330,15 +349,16 @@ def _read_description(reader: Reader) -> _Sort:
     return sort
 
 
-def _skip_external_name(reader: Reader) -> None:
+def _read_external_name(reader: Reader) -> str:
     match reader.byte():
         case 0x00 | 0x01:
-            reader.skip_name()
+            return reader.name()
         case 0x02:  # followed by options, each a kind and a text
-            reader.skip_name()
+            name = reader.name()
             for _ in reader.items():
                 reader.byte()
-                reader.skip_name()
+                reader.name()
+            return name
         case _:
             raise reader.error("a name is of a kind that we do not know")
 

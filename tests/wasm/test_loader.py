@@ -483,6 +483,15 @@ def no_compiler(monkeypatch):
     monkeypatch.setattr(_component_loader, "compile_binary", compile_binary)
 
 
+async def test_a_component_with_wasi_is_refused_before_it_is_compiled(
+    no_compiler, guests
+):
+    """Who forgot --stub-wasi need not wait half a minute to be told."""
+    error = await refused(guests, Artifact.at(GUESTS / "wasi-import.wat"))
+    assert "wasi:io/poll@0.2.9, wasi:io/streams@0.2.9" in error.problem
+    assert "--stub-wasi" in error.advice
+
+
 def in_a_file(folder):
     path = folder / "large.wat"
     path.write_text(ECHO)
