@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, final
 
@@ -109,13 +111,17 @@ class Loader:
 
     async def _compile_in_time(self, artifact: Artifact, source: _Source) -> Kept:
         seconds = self._runtime.settings.compile_time
-        with trio.CancelScope() as scope:
-            slot = _Slot(self._runtime.compilers, scope, seconds)
-            return await trio.to_thread.run_sync(
-                functools.partial(self._compile, artifact, source),
-                abandon_on_cancel=True,
-                limiter=cast("trio.CapacityLimiter", slot),
-            )
+        scope = trio.CancelScope()
+        slot = _Slot(self._runtime.compilers, scope, seconds)
+        with scope:
+            try:
+                return await trio.to_thread.run_sync(
+                    functools.partial(self._compile, artifact, source),
+                    abandon_on_cancel=True,
+                    limiter=cast("trio.CapacityLimiter", slot),
+                )
+            finally:
+                slot.stop_clock()
         raise ComponentRefused(
             artifact.label,
             f"compiling it takes more than {seconds:g} s (compile_time)",
@@ -194,18 +200,36 @@ class Loader:
 class _Slot:
     """A limiter that starts a clock when there is room: waiting for it does not count.
 
-    Trio takes anything that has these two methods. It gives the slot back when the
-    thread ends, not when nobody waits for it any more.
+    Trio takes anything that acquires and releases. It gives the slot back when the
+    thread ends, not when nobody waits for it any more. The clock is that on the wall:
+    Trio's may be one of a test, which jumps while nothing happens but compiling.
     """
 
     def __init__(
         self, limiter: trio.CapacityLimiter, scope: trio.CancelScope, seconds: float
     ) -> None:
-        self._limiter, self._scope, self._seconds = limiter, scope, seconds
+        self._limiter, self._scope = limiter, scope
+        self._token = trio.lowlevel.current_trio_token()
+        self._clock = threading.Timer(seconds, self._ring)
+        self._clock.daemon = True
+
+    def _ring(self) -> None:
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._scope.cancel)
+
+    def stop_clock(self) -> None:
+        """Have it not ring any more, and end its thread."""
+        self._clock.cancel()
+        if self._clock.is_alive():
+            self._clock.join()
 
     async def acquire_on_behalf_of(self, borrower: object) -> None:
         await self._limiter.acquire_on_behalf_of(borrower)
-        self._scope.deadline = trio.current_time() + self._seconds
+        try:
+            self._clock.start()
+        except RuntimeError:  # the machine has no thread left
+            self._limiter.release_on_behalf_of(borrower)
+            raise
 
     def release_on_behalf_of(self, borrower: object) -> None:
         self._limiter.release_on_behalf_of(borrower)

@@ -162,6 +162,18 @@ async def test_a_large_file_is_read_once(folder, large, tmp_path, monkeypatch):
     await load_echo(folder, Artifact.at(path))
 
 
+async def test_each_file_is_remembered_by_itself(folder, large, tmp_path):
+    cache = ArtifactCache(folder, EngineSettings(), wall_clock=lambda: 1 << 62)
+    found = {}
+    for name in "ab":
+        path = tmp_path / name
+        path.write_text(ECHO)
+        found[path] = path.stat()
+        cache.remember(path, found[path], found[path], name * 64)
+    digests = [cache.recognise(path, status) for path, status in found.items()]
+    assert digests == ["a" * 64, "b" * 64]
+
+
 async def test_a_file_that_has_just_changed_is_read_again(folder, large, tmp_path):
     """What changes a second time within the same step of the clock looks the same."""
     path = tmp_path / "echo.wat"

@@ -582,6 +582,23 @@ async def test_a_compiler_that_takes_too_long_keeps_its_slot(compilations):
         assert await answers(guests, Artifact.from_text(ECHO))
 
 
+async def test_the_clock_of_a_test_does_not_jump_over_a_compilation(autojump_clock):
+    async with open_guests() as guests:
+        assert await guests.component("echo")
+
+
+async def test_a_machine_without_threads_loses_no_slot(guests, monkeypatch):
+    def start(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Timer, "start", start)
+        with pytest.raises(RuntimeError, match="new thread"):
+            await guests.loader.load(Artifact.from_text(ECHO + " "))
+    assert guests.runtime.compilers.borrowed_tokens == 0
+    assert await answers(guests, Artifact.from_text(ECHO + " "))
+
+
 async def test_what_was_compiled_too_late_is_kept(compilations, tmp_path):
     compilations.clear()
     folder = tmp_path / "cache"
