@@ -60,7 +60,14 @@ def user_state_directory() -> Path:
 def _home(variable: str, otherwise: str) -> Path:
     """Find a base directory; the specification has relative ones ignored."""
     named = Path(os.environ.get(variable, ""))
-    return named if named.is_absolute() else Path.home() / otherwise
+    if named.is_absolute():
+        return named
+    try:
+        return Path.home() / otherwise
+    except RuntimeError as error:
+        raise FileNotFoundError(
+            f"there is no home directory: set {variable} to a directory of yours"
+        ) from error
 
 
 def load_secret(directory: Path) -> Secret:
@@ -71,7 +78,14 @@ def load_secret(directory: Path) -> Secret:
     Raises:
         OSError: the directory, or the secret in it, is not ours alone or cannot be made.
     """
-    place = PrivateDirectory(directory)
+    try:
+        place = PrivateDirectory(directory)
+    except OSError as error:
+        error.add_note(
+            "The secret of the artifact cache lies there; set XDG_STATE_HOME to a "
+            "directory that you can write to."
+        )
+        raise
     for attempt in range(2):
         with suppress(FileNotFoundError):
             key = place.read(_NAME, most=4096)

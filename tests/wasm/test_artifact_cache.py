@@ -463,6 +463,23 @@ def test_a_base_directory_that_is_not_absolute_is_ignored(monkeypatch, value):
     assert user_state_directory() == Path("/home/somebody/.local/state/airssys")
 
 
+def test_without_a_home_it_says_what_to_set(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(FileNotFoundError, match="set XDG_STATE_HOME to a directory"):
+        user_state_directory()
+
+
+def test_a_secret_that_cannot_be_made_says_what_to_set(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError) as caught:  # noqa: PT011  # its note is what matters
+        load_secret(tmp_path / "file" / "airssys")
+    assert "set XDG_STATE_HOME" in "".join(caught.value.__notes__)
+
+
 @given(st.lists(st.tuples(st.text(), st.text(), st.binary()), min_size=2, max_size=2))
 def test_a_mark_is_good_for_one_purpose_one_name_and_one_content(pair):
     pair = [(p.replace("\0", ""), n.replace("\0", ""), c) for p, n, c in pair]
