@@ -16,8 +16,8 @@ from airssys.wasm import IMPORTS, TYPE_ONLY, Inspection, full_name, inspect
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-_PATIENCE: Final = 1.0
-"""Seconds after which we say what takes so long."""
+_LARGE: Final = 1 << 20
+"""Bytes from which we say beforehand what takes so long."""
 _OFFERED: Final = {full_name(name) for name in IMPORTS}
 _TYPES: Final = {full_name(name) for name in TYPE_ONLY}
 
@@ -31,6 +31,8 @@ def command(file: Path) -> None:
     would be refused is shown as far as it can be read, with the reason and the way out,
     and the exit status is 1.
     """
+    if file.is_file() and file.stat().st_size >= _LARGE:
+        click.echo("compiling; a Python guest takes up to a minute ...", err=True)
     found = trio.run(_inspect_in_time, Artifact.at(file), EngineSettings())
     for line in describe(found):
         click.echo(line)
@@ -42,25 +44,15 @@ def command(file: Path) -> None:
 
 async def _inspect_in_time(artifact: Artifact, settings: EngineSettings) -> Inspection:
     """Inspect in a thread, so that Ctrl-C need not wait for the compiler."""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_tell_that_it_takes_long)
-        with trio.move_on_after(settings.compile_time):
-            found = await trio.to_thread.run_sync(
-                functools.partial(inspect, artifact, settings), abandon_on_cancel=True
-            )
-            nursery.cancel_scope.cancel()
-            return found
-        nursery.cancel_scope.cancel()
+    with trio.move_on_after(settings.compile_time):
+        return await trio.to_thread.run_sync(
+            functools.partial(inspect, artifact, settings), abandon_on_cancel=True
+        )
     problem = f"compiling it takes more than {settings.compile_time:g} s"
     refusal = ComponentRefused(
         artifact.label, problem, "Split its largest functions, or make it smaller"
     )
     return Inspection(artifact.label, refusal=refusal)
-
-
-async def _tell_that_it_takes_long() -> None:
-    await trio.sleep(_PATIENCE)
-    click.echo("compiling; a Python guest takes up to a minute ...", err=True)
 
 
 def describe(found: Inspection) -> Iterator[str]:

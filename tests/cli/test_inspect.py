@@ -1,6 +1,10 @@
 """`airssys inspect`: shows what a component is; says why one would be refused."""
 
 import hashlib
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -98,3 +102,20 @@ def test_what_would_control_a_terminal_is_not_shown(tmp_path):
     assert result.exit_code == 1
     assert "\x1b" not in result.output
     assert "\x07" not in result.output
+
+
+def test_ctrl_c_does_not_wait_for_the_compiler(tmp_path):
+    path = tmp_path / "large.wat"
+    body = "(i64.add (i64.mul (local.get 0) (i64.const 3)) (i64.const 1))"
+    functions = f"(func (param i64) (result i64) {body})\n" * 40_000
+    path.write_text(f"(component (core module {functions}))")
+    command = [sys.executable, "-m", "airssys", "inspect", str(path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert "compiling" in process.stderr.readline()
+        time.sleep(0.3)  # noqa: TID251  # a real process, in the middle of it
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+        assert process.wait(10) == 1
+    assert time.monotonic() - began < 2
+    assert said.strip() == "Aborted!"
