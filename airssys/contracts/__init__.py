@@ -1,6 +1,6 @@
 """The values, ports and errors that everything else is written in."""
 
-from ._artifact import Artifact
+from ._artifact import Artifact, Resource
 from ._blueprint import (
     DEFAULT_MAILBOX,
     DEFAULT_STOP_TIMEOUT,
@@ -172,6 +172,7 @@ __all__ = (
     "Randomness",
     "ReplySlot",
     "RequestWouldDeadlock",
+    "Resource",
     "RestartType",
     "Shutdown",
     "StartFailed",
