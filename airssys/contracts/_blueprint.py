@@ -16,10 +16,19 @@ from ._limits import EngineSettings, Limits
 from ._restart import (
     DEFAULT_SHUTDOWN,
     DEFAULT_START_TIMEOUT,
+    NO_BACKOFF,
+    AutoShutdown,
+    Backoff,
     BrutalKill,
     Intensity,
+    OnError,
     RestartType,
     Strategy,
+)
+from ._restart_checks import (
+    backoff_mistakes,
+    on_error_mistakes,
+    significance_mistakes,
 )
 
 DEFAULT_MAILBOX: Final = 1000
@@ -44,6 +53,11 @@ class ComponentSpec:
     """Seconds for instantiation and `initialize`; loading does not count."""
     mailbox: int = DEFAULT_MAILBOX
     """Messages that may queue."""
+    significant: bool = False
+    """Its end may end its supervisor, as `auto_shutdown` says."""
+    backoff: Backoff = NO_BACKOFF
+    on_error: OnError = ()
+    """What errors ask for, before the restart type is looked at."""
 
     @property
     def limits(self) -> Limits:
@@ -66,6 +80,9 @@ class ActorSpec:
     shutdown: Shutdown = DEFAULT_SHUTDOWN
     start_timeout: float = DEFAULT_START_TIMEOUT
     mailbox: int = DEFAULT_MAILBOX
+    significant: bool = False
+    backoff: Backoff = NO_BACKOFF
+    on_error: OnError = ()
 
 
 @final
@@ -77,10 +94,14 @@ class SupervisorSpec:
     children: tuple[ChildSpec, ...] = ()
     strategy: Strategy = Strategy.ONE_FOR_ONE
     intensity: Intensity = Intensity()
+    auto_shutdown: AutoShutdown = AutoShutdown.NEVER
     restart: RestartType = RestartType.PERMANENT
     shutdown: Shutdown = math.inf
     start_timeout: float = math.inf
     """Infinite by default: its children have start times of their own."""
+    significant: bool = False
+    backoff: Backoff = NO_BACKOFF
+    on_error: OnError = ()
 
 
 ChildSpec: TypeAlias = ComponentSpec | ActorSpec | SupervisorSpec
@@ -118,14 +139,33 @@ def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
     if not _is(blueprint.root, SupervisorSpec):
         kind = type(blueprint.root).__name__
         return [*mistakes, Mistake("$.root", f"{kind} is no supervisor", "wrap it")]
+    return [*mistakes, *find_spec_mistakes(blueprint.root, "$.root")]
+
+
+def find_spec_mistakes(spec: ChildSpec, path: str = "$") -> list[Mistake]:
+    """Look at one specification and all below it; the same verdict as at a start."""
+    mistakes: list[Mistake] = []
     seen: dict[ComponentId, str] = {}
-    for path, spec in walk(blueprint.root):
+    for path, spec in walk(spec, path):  # noqa: B020, PLR1704  # the root is the first
         mistakes.extend(_mistakes_of(spec, path))
         if isinstance(spec, (ComponentSpec, ActorSpec)):
             if spec.id in seen:
                 text = f"the name {spec.id} is taken by {seen[spec.id]}"
                 mistakes.append(Mistake(f"{path}.id", text, "names are unique"))
             seen.setdefault(spec.id, path)
+    return mistakes
+
+
+def find_child_mistakes(
+    spec: ChildSpec, auto_shutdown: AutoShutdown, path: str = "$"
+) -> list[Mistake]:
+    """Look at one specification as a child of a supervisor with that rule."""
+    mistakes = find_spec_mistakes(spec, path)
+    if _is(spec, (SupervisorSpec, ComponentSpec, ActorSpec)):
+        significant, restart = spec.significant, spec.restart
+        mistakes.extend(
+            significance_mistakes(significant, restart, auto_shutdown, path)
+        )
     return mistakes
 
 
@@ -159,6 +199,9 @@ def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
         yield _bad_time(path, "shutdown", spec.shutdown)
     if not _is_time(spec.start_timeout, allow_infinity=True):
         yield _bad_time(path, "start_timeout", spec.start_timeout)
+    yield from backoff_mistakes(spec.backoff, path)
+    may_resume = isinstance(spec, ActorSpec)
+    yield from on_error_mistakes(spec.on_error, path, may_resume=may_resume)
 
 
 def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
@@ -172,9 +215,24 @@ def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
         yield Mistake(f"{path}.intensity.restarts", f"{restarts!r:.80}", hint)
     if not _is_time(period, allow_infinity=False):
         yield _bad_time(f"{path}.intensity", "period", period)
+    yield from _mistakes_among(spec, path)
     names = [child_name(c) for c in spec.children if isinstance(c, SupervisorSpec)]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield Mistake(f"{path}.children", f"two supervisors are called {name!r}")
+
+
+def _mistakes_among(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
+    """Look at what children must be for the supervisor that they have."""
+    rule = spec.auto_shutdown
+    if not _is(rule, AutoShutdown):
+        hint = "use an AutoShutdown"
+        yield Mistake(f"{path}.auto_shutdown", f"{rule!r:.80}", hint)
+    for index, child in enumerate(spec.children):
+        if _is(child, (SupervisorSpec, ComponentSpec, ActorSpec)):
+            where = f"{path}.children[{index}]"
+            yield from significance_mistakes(
+                child.significant, child.restart, rule, where
+            )
 
 
 def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mistake]:

@@ -2,12 +2,14 @@
 
 from ._actor_seat import ActorSeat, seat_maker
 from ._actor_services import NOT_GRANTED, ActorServices
+from ._administration import Administration
 from ._child import GRACE, Child, Occupation
-from ._exit_reason import GaveUp, describe, find_escapee
+from ._exit_reason import GaveUp, Ignore, Stop, describe, find_escapee
 from ._python_actor import ASK_TIMEOUT, ActorContext, as_id
 from ._restart_plan import RETRY_PAUSE
 from ._slots import Seat, SeatMaker, Slot, SlotState
-from ._supervisor import Supervisor, SupervisorSeat
+from ._supervisor import Supervisor
+from ._supervisor_seat import SupervisorSeat, find_supervisor
 from ._surroundings import HELD_THREAD_AFTER, Surroundings
 from ._tree_snapshot import TreeNode, render, take_snapshot
 
@@ -20,13 +22,16 @@ __all__ = (
     "ActorContext",
     "ActorSeat",
     "ActorServices",
+    "Administration",
     "Child",
     "GaveUp",
+    "Ignore",
     "Occupation",
     "Seat",
     "SeatMaker",
     "Slot",
     "SlotState",
+    "Stop",
     "Supervisor",
     "SupervisorSeat",
     "Surroundings",
@@ -34,6 +39,7 @@ __all__ = (
     "as_id",
     "describe",
     "find_escapee",
+    "find_supervisor",
     "render",
     "seat_maker",
     "take_snapshot",

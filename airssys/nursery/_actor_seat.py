@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from airssys.contracts import ActorSpec, ComponentSpec
+from airssys.contracts import ActorSpec, ChildSpec, ComponentSpec, SupervisorSpec
 
 from ._actor_loop import Actor
 from ._address import Address
@@ -32,6 +32,11 @@ class ActorSeat:
         if isinstance(spec, ComponentSpec):
             return Actor(self.address, ComponentBehaviour(spec, around), spec.shutdown)
         return Actor(self.address, PythonBehaviour(spec, around), spec.shutdown)
+
+    def change_spec(self, spec: ChildSpec) -> None:
+        """Make the next incarnation by another specification; the mailbox stays."""
+        if not isinstance(spec, SupervisorSpec):
+            self._spec = spec
 
     def vacate(self) -> None:
         """Give up name and mailbox."""

@@ -10,7 +10,7 @@ from airssys.contracts import ComponentSpec
 
 from ._actor_seat import ActorSeat
 from ._slots import Slot, SlotState
-from ._supervisor import Supervisor, SupervisorSeat
+from ._supervisor_seat import SupervisorSeat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +56,8 @@ def take_snapshot(slot: Slot) -> TreeNode:
             slot.name, kind, state, slot.restarts, fill.queued, fill.capacity
         )
     children: tuple[TreeNode, ...] = ()
-    if isinstance(seat, SupervisorSeat) and isinstance(seat.present, Supervisor):
-        children = tuple(take_snapshot(child) for child in seat.present.slots)
+    if isinstance(seat, SupervisorSeat) and seat.present is not None:
+        children = tuple(take_snapshot(child) for child in seat.present.roster)
     return TreeNode(slot.name, "supervisor", state, slot.restarts, children=children)
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import ComponentId
-from airssys.nursery import ASK_TIMEOUT, TreeNode, as_id, take_snapshot
+from airssys.nursery import (
+    ASK_TIMEOUT,
+    Administration,
+    TreeNode,
+    as_id,
+    find_supervisor,
+    take_snapshot,
+)
 
 from ._event_fanout import EVENTS_KEPT, EventFanout, EventStream
 
@@ -110,6 +118,13 @@ class System:
     def tree(self) -> TreeNode:
         """Look at all supervisors and actors as they are now."""
         return take_snapshot(self._root)
+
+    def supervisor(self, path: str) -> Administration:
+        """Administer the children of a supervisor, e.g. `root/workers`.
+
+        Whether there is one is found out at each request, not here.
+        """
+        return Administration(partial(find_supervisor, self._root, path))
 
     def events(self, capacity: int = EVENTS_KEPT) -> EventStream:
         """Listen to what happens from now on; see `EventStream`."""

@@ -20,6 +20,7 @@ from airssys.contracts import (
 from airssys.nursery._child import Child
 from airssys.nursery._slots import SlotState
 from airssys.nursery._supervisor import Supervisor
+from airssys.nursery._supervisor_seat import SupervisorSeat
 
 
 @attrs.define(eq=False)
@@ -91,6 +92,9 @@ class PuppetSeat:
         self.stage.puppets[name] = puppet
         return puppet
 
+    def change_spec(self, spec):
+        self.spec = spec
+
     def vacate(self):
         if not self.vacated:
             self.stage.log.append(f"vacate {self.spec.id.name}")
@@ -120,9 +124,9 @@ class Stage:
         self.log.append(f"root {reason.kind.value}")
 
     def make(self, spec):
-        return Supervisor(
+        return SupervisorSeat(
             spec, spec.name, lambda s: PuppetSeat(s, self), self.events.append
-        )
+        ).occupy()
 
     def of(self, kind):
         return [event for event in self.events if isinstance(event, kind)]
@@ -134,7 +138,7 @@ class Stage:
         return [(e.child, e.restarts) for e in self.of(ChildStarted)]
 
     def state(self, name):
-        for slot in self.supervisor.slots:
+        for slot in self.supervisor.roster:
             if slot.name == name or slot.name == f"local/{name}/0":
                 return slot.state
         return None

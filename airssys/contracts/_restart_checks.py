@@ -1,0 +1,81 @@
+"""What can be wrong with how a child is restarted."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from ._errors import Mistake
+from ._restart import AutoShutdown, Backoff, Directive, Growth, RestartType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def backoff_mistakes(backoff: object, path: str) -> Iterator[Mistake]:
+    """Look at a back-off."""
+    path = f"{path}.backoff"
+    if not isinstance(backoff, Backoff):
+        yield Mistake(path, f"{backoff!r:.80} is no Backoff", "e.g. NO_BACKOFF")
+        return
+    if not _is(backoff.growth, Growth):
+        yield Mistake(f"{path}.growth", f"{backoff.growth!r:.80}", "use a Growth")
+    if not _is(backoff.jitter, bool):
+        yield Mistake(f"{path}.jitter", f"{backoff.jitter!r:.80}", "True or False")
+    lowest = {"first": 0.0, "factor": 1.0, "cap": 0.0, "reset_after": 0.0}
+    for name, low in lowest.items():
+        value = getattr(backoff, name)
+        if not _is_number(value) or value < low:
+            hint = f"a number, {low:g} or more"
+            yield Mistake(f"{path}.{name}", f"{value!r:.80}", hint)
+
+
+def on_error_mistakes(
+    on_error: object, path: str, *, may_resume: bool
+) -> Iterator[Mistake]:
+    """Look at what errors ask for."""
+    path = f"{path}.on_error"
+    if not isinstance(on_error, tuple):
+        hint = "a tuple of (error type, Directive)"
+        yield Mistake(path, f"{on_error!r:.80}", hint)
+        return
+    for index, entry in enumerate(on_error):
+        match entry:
+            case (type() as kind, Directive() as directive) if issubclass(
+                kind, Exception
+            ):
+                if directive is Directive.RESUME and not may_resume:
+                    text = f"{kind.__name__} cannot be resumed from"
+                    hint = "only Python actors keep their state after an error"
+                    yield Mistake(f"{path}[{index}]", text, hint)
+            case _:
+                hint = "(error type, Directive)"
+                yield Mistake(f"{path}[{index}]", f"{entry!r:.80}", hint)
+
+
+def significance_mistakes(
+    significant: object,
+    restart: RestartType,
+    auto_shutdown: AutoShutdown,
+    path: str,
+) -> Iterator[Mistake]:
+    """Look at whether a child may be significant where it stands."""
+    path = f"{path}.significant"
+    if not isinstance(significant, bool):
+        yield Mistake(path, f"{significant!r:.80} is no flag", "True or False")
+    elif significant and restart is RestartType.PERMANENT:
+        text, hint = "a permanent child cannot be significant", "transient or temporary"
+        yield Mistake(path, text, hint)
+    elif significant and auto_shutdown is AutoShutdown.NEVER:
+        text = "its supervisor never shuts down by itself"
+        yield Mistake(path, text, "set auto_shutdown of the supervisor")
+
+
+def _is(value: object, kind: type) -> bool:
+    return isinstance(value, kind)
+
+
+def _is_number(value: object) -> bool:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return not math.isnan(value)
