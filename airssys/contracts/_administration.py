@@ -23,6 +23,8 @@ class Refusal(enum.Enum):
     START_FAILED = "the child did not become ready"
     CUT_OFF = "the child was stopped before it was ready"
     MAX_CHILDREN = "there are as many children as there may be"
+    DYNAMIC = "a dynamic supervisor keeps nothing of a child that does not run"
+    NO_TEMPLATE = "this supervisor makes no children from a template"
     INVALID_SPEC = "the specification is wrong"
     NOT_RUNNING = "the supervisor does not run"
 

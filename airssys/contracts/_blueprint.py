@@ -104,7 +104,36 @@ class SupervisorSpec:
     on_error: OnError = ()
 
 
-ChildSpec: TypeAlias = ComponentSpec | ActorSpec | SupervisorSpec
+@final
+@attrs.frozen(kw_only=True)
+class DynamicSupervisorSpec:
+    """A supervisor whose children come and go while it runs; none start with it.
+
+    Each child is restarted on its own, and nothing is kept of one that is gone. When
+    the supervisor stops, all stop at once.
+    """
+
+    name: str
+    template: ComponentSpec | ActorSpec | None = None
+    """What children are made from; a start adds arguments and the last part of the
+    name. None: each start brings a specification of its own."""
+    max_children: int | None = None
+    """Those being restarted count. None: no limit."""
+    intensity: Intensity = Intensity()
+    restart: RestartType = RestartType.PERMANENT
+    shutdown: Shutdown = math.inf
+    start_timeout: float = math.inf
+    significant: bool = False
+    backoff: Backoff = NO_BACKOFF
+    on_error: OnError = ()
+
+
+ChildSpec: TypeAlias = (
+    ComponentSpec | ActorSpec | SupervisorSpec | DynamicSupervisorSpec
+)
+
+SUPERVISOR_SPECS: Final = (SupervisorSpec, DynamicSupervisorSpec)
+_SPECS: Final = (ComponentSpec, ActorSpec, *SUPERVISOR_SPECS)
 
 
 @final
@@ -120,7 +149,7 @@ class Blueprint:
 
 def child_name(spec: ChildSpec) -> str:
     """Name a child among its siblings."""
-    return spec.name if isinstance(spec, SupervisorSpec) else str(spec.id)
+    return spec.name if isinstance(spec, SUPERVISOR_SPECS) else str(spec.id)
 
 
 def walk(root: ChildSpec, path: str = "$.root") -> Iterator[tuple[str, ChildSpec]]:
@@ -129,6 +158,8 @@ def walk(root: ChildSpec, path: str = "$.root") -> Iterator[tuple[str, ChildSpec
     if isinstance(root, SupervisorSpec):
         for index, child in enumerate(root.children):
             yield from walk(child, f"{path}.children[{index}]")
+    elif isinstance(root, DynamicSupervisorSpec) and root.template is not None:
+        yield f"{path}.template", root.template
 
 
 def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
@@ -161,7 +192,7 @@ def find_child_mistakes(
 ) -> list[Mistake]:
     """Look at one specification as a child of a supervisor with that rule."""
     mistakes = find_spec_mistakes(spec, path)
-    if _is(spec, (SupervisorSpec, ComponentSpec, ActorSpec)):
+    if _is(spec, _SPECS):
         significant, restart = spec.significant, spec.restart
         mistakes.extend(
             significance_mistakes(significant, restart, auto_shutdown, path)
@@ -180,13 +211,15 @@ def check(blueprint: Blueprint) -> None:
 
 
 def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
-    if not _is(spec, (SupervisorSpec, ComponentSpec, ActorSpec)):
+    if not _is(spec, _SPECS):
         kind = type(spec).__name__
         yield Mistake(path, f"{kind} is no child spec", "see ChildSpec")
         return
     match spec:
         case SupervisorSpec():
             yield from _supervisor_mistakes(spec, path)
+        case DynamicSupervisorSpec():
+            yield from _dynamic_mistakes(spec, path)
         case ComponentSpec() | ActorSpec():
             yield from _actor_mistakes(spec, path)
     if not _is(spec.restart, RestartType):
@@ -205,20 +238,43 @@ def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
 
 
 def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
-    if problem := segment_problem(spec.name):
-        yield Mistake(f"{path}.name", f"{spec.name!r:.80} {problem}")
+    yield from _name_and_intensity_mistakes(spec, path)
     if not _is(spec.strategy, Strategy):
         yield Mistake(f"{path}.strategy", f"{spec.strategy!r:.80} is no Strategy")
+    yield from _mistakes_among(spec, path)
+    names = [c.name for c in spec.children if isinstance(c, SUPERVISOR_SPECS)]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Mistake(f"{path}.children", f"two supervisors are called {name!r}")
+
+
+def _name_and_intensity_mistakes(
+    spec: SupervisorSpec | DynamicSupervisorSpec, path: str
+) -> Iterator[Mistake]:
+    if problem := segment_problem(spec.name):
+        yield Mistake(f"{path}.name", f"{spec.name!r:.80} {problem}")
     restarts, period = spec.intensity.restarts, spec.intensity.period
     if not _is_count(restarts, at_least=0):
         hint = "a whole number, 0 or more"
         yield Mistake(f"{path}.intensity.restarts", f"{restarts!r:.80}", hint)
     if not _is_time(period, allow_infinity=False):
         yield _bad_time(f"{path}.intensity", "period", period)
-    yield from _mistakes_among(spec, path)
-    names = [child_name(c) for c in spec.children if isinstance(c, SupervisorSpec)]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield Mistake(f"{path}.children", f"two supervisors are called {name!r}")
+
+
+def _dynamic_mistakes(spec: DynamicSupervisorSpec, path: str) -> Iterator[Mistake]:
+    yield from _name_and_intensity_mistakes(spec, path)
+    limit, template = spec.max_children, spec.template
+    if limit is not None and not _is_count(limit, at_least=0):
+        hint = "a whole number, 0 or more, or None"
+        yield Mistake(f"{path}.max_children", f"{limit!r:.80}", hint)
+    if template is None:
+        return
+    if not _is(template, (ComponentSpec, ActorSpec)):
+        kind = type(template).__name__
+        yield Mistake(f"{path}.template", f"{kind} is no actor", "see ActorSpec")
+        return
+    yield from significance_mistakes(
+        template.significant, template.restart, AutoShutdown.NEVER, f"{path}.template"
+    )
 
 
 def _mistakes_among(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
@@ -228,7 +284,7 @@ def _mistakes_among(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
         hint = "use an AutoShutdown"
         yield Mistake(f"{path}.auto_shutdown", f"{rule!r:.80}", hint)
     for index, child in enumerate(spec.children):
-        if _is(child, (SupervisorSpec, ComponentSpec, ActorSpec)):
+        if _is(child, _SPECS):
             where = f"{path}.children[{index}]"
             yield from significance_mistakes(
                 child.significant, child.restart, rule, where

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from airssys.contracts import ActorSpec, ChildSpec, ComponentSpec, SupervisorSpec
+from airssys.contracts import ActorSpec, ChildSpec, ComponentSpec
 
 from ._actor_loop import Actor
 from ._address import Address
@@ -35,7 +35,7 @@ class ActorSeat:
 
     def change_spec(self, spec: ChildSpec) -> None:
         """Make the next incarnation by another specification; the mailbox stays."""
-        if not isinstance(spec, SupervisorSpec):
+        if isinstance(spec, (ActorSpec, ComponentSpec)):
             self._spec = spec
 
     def vacate(self) -> None:

@@ -12,6 +12,7 @@ from airssys.contracts import (
     ChildInfo,
     ChildSpec,
     ComponentId,
+    DynamicSupervisorSpec,
     Refusal,
     Refused,
     SupervisorSpec,
@@ -23,6 +24,7 @@ from ._requests import (
     Request,
     RestartChild,
     StartChild,
+    StartFromTemplate,
     TerminateChild,
 )
 from ._roster import Roster
@@ -30,7 +32,7 @@ from ._roster import Roster
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._supervisor import Supervisor
+    from ._supervisor_seat import AnySupervisor
 
 _NOBODY: Final = Roster()
 _NOT_RUNNING: Final = Refused(Refusal.NOT_RUNNING)
@@ -49,7 +51,7 @@ class Administration:
     waits does not take the request back.
     """
 
-    def __init__(self, find: Callable[[], Supervisor | None]) -> None:
+    def __init__(self, find: Callable[[], AnySupervisor | None]) -> None:
         self._find = find
 
     async def start_child(self, spec: ChildSpec) -> Answer:
@@ -63,6 +65,15 @@ class Administration:
             wrong specification, a failed start.
         """
         return await self._ask(StartChild(spec))
+
+    async def start_from_template(self, *arguments: object) -> Answer:
+        """Add a child to a dynamic supervisor, made from its template.
+
+        Returns:
+            `Started` with its name, `Ignored`; or `Refused`: too many children, wrong
+            arguments, a failed start.
+        """
+        return await self._ask(StartFromTemplate(arguments))
 
     async def terminate_child(self, child: str | ComponentId) -> Answer:
         """Stop a child and wait for its end; it is not restarted on its own.
@@ -94,7 +105,9 @@ class Administration:
         """
         return await self._ask(DeleteChild(str(child)))
 
-    async def change_specs(self, spec: SupervisorSpec) -> Answer:
+    async def change_specs(
+        self, spec: SupervisorSpec | DynamicSupervisorSpec
+    ) -> Answer:
         """Take over other flags and specifications; its name stays.
 
         Running children run on, also those that are no longer named; these now stop

@@ -22,9 +22,10 @@ from airssys.contracts import (
     EventSink,
     ExitKind,
     ExitReason,
+    Shutdown,
 )
 
-from ._child import GRACE, Child, still_alive
+from ._child import GRACE, Child, still_alive, stop_all
 from ._reply import Reply
 from ._reports import problem_of_end, problem_of_stop
 from ._requests import Request
@@ -132,14 +133,26 @@ class Crew:
         """Stop a child, within its shutdown time; its end comes as a notice."""
         if slot.child is not None and slot.state is not SlotState.STOPPING:
             slot.state = SlotState.STOPPING
-            self.nursery.start_soon(self._stop, slot, slot.child)
+            together = {slot.child: slot}
+            self.nursery.start_soon(self._stop, together, slot.spec.shutdown)
 
     @enable_ki_protection
-    async def _stop(self, slot: Slot, child: Child) -> None:
+    async def _stop(self, children: dict[Child, Slot], shutdown: Shutdown) -> None:
         asked_at = trio.current_time()
-        if await child.stop(slot.spec.shutdown) is None:
+        for child in await stop_all(children, shutdown):
             waited = trio.current_time() - asked_at
-            self.emit(ChildUnstopped(self.path, slot.name, waited))
+            self.emit(ChildUnstopped(self.path, children[child].name, waited))
+
+    def stop_together(self, slots: Iterable[Slot]) -> None:
+        """Stop many children at the same time; their ends come as notices."""
+        by_shutdown: dict[Shutdown, dict[Child, Slot]] = {}
+        for slot in slots:
+            if slot.child is not None and slot.child.reason is None:
+                slot.state = SlotState.STOPPING
+                together = by_shutdown.setdefault(slot.spec.shutdown, {})
+                together[slot.child] = slot
+        for shutdown, children in by_shutdown.items():
+            self.nursery.start_soon(self._stop, children, shutdown)
 
     def retry(self, slot: Slot, pause: float) -> None:
         """Give notice when it is time to start a child again.

@@ -29,6 +29,7 @@ from ._requests import (
     Request,
     RestartChild,
     StartChild,
+    StartFromTemplate,
     TerminateChild,
 )
 from ._slots import PRESENCES, Slot, SlotState, Start
@@ -58,6 +59,8 @@ class Desk:
         match request:
             case StartChild(spec):
                 self._start(spec, reply)
+            case StartFromTemplate():
+                reply.give(Refused(Refusal.NO_TEMPLATE))
             case TerminateChild(name):
                 self._terminate(name, reply)
             case RestartChild(name):
@@ -121,10 +124,13 @@ class Desk:
             return Refusal.RESTARTING
         return NOT_STOPPED.get(PRESENCES[slot.state])
 
-    def _change(self, spec: SupervisorSpec, reply: Reply) -> None:
+    def _change(self, spec: ChildSpec, reply: Reply) -> None:
         house = self._house
         if house.is_ending:
             reply.give(Refused(Refusal.NOT_RUNNING))
+            return
+        if not isinstance(spec, SupervisorSpec):
+            reply.give(Refused(Refusal.INVALID_SPEC))
             return
         if mistakes := tuple(find_spec_mistakes(spec)):
             reply.give(Refused(Refusal.INVALID_SPEC, mistakes=mistakes))

@@ -31,8 +31,6 @@ from airssys.contracts import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ._intensity import RestartWindow
-
 MAX_DETAIL: Final = 200
 """Characters of an error that go into the one line for people."""
 
@@ -56,14 +54,6 @@ class GaveUp(Stop):
     def __str__(self) -> str:
         last = self.chain[-1]
         return f"gave up: {last.child} needed restart {last.restarts} ({last.reason})"
-
-
-def offence_of(
-    supervisor: str, child: str, window: RestartWindow, reason: ExitReason
-) -> Offence:
-    """Put one restart too many on record."""
-    period = window.intensity.period
-    return Offence(supervisor, child, window.count, period, str(reason))
 
 
 def failure_to_start(supervisor: str, child: str, reason: ExitReason) -> StartFailed:

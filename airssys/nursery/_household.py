@@ -7,8 +7,7 @@ the supervisor, which hears the crew's notices, and for the desk, which hears re
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import TYPE_CHECKING, final
 
 import attrs
 
@@ -24,16 +23,14 @@ from airssys.contracts import (
 from ._restart_plan import sharing
 from ._roster import Roster
 from ._round import Act, Aim, Round
-from ._slots import Seat, Slot, SlotState, Start
+from ._slots import Slot, SlotState, Start
 
 if TYPE_CHECKING:
     from airssys.contracts import ExitReason
 
     from ._child import Child
     from ._crew import Crew
-
-ChildSeatMaker: TypeAlias = Callable[[ChildSpec], Seat]
-"""Makes the seat of any child, supervisors included."""
+    from ._slots import ChildSeatMaker
 
 
 @final

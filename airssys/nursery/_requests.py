@@ -6,7 +6,7 @@ from typing import Final, TypeAlias, final
 
 import attrs
 
-from airssys.contracts import ChildSpec, SupervisorSpec
+from airssys.contracts import ChildSpec, DynamicSupervisorSpec, SupervisorSpec
 
 
 @final
@@ -15,6 +15,14 @@ class StartChild:
     """Add a child and start it."""
 
     spec: ChildSpec
+
+
+@final
+@attrs.frozen
+class StartFromTemplate:
+    """Add a child made from the template of a dynamic supervisor, and start it."""
+
+    arguments: tuple[object, ...]
 
 
 @final
@@ -46,11 +54,16 @@ class DeleteChild:
 class ChangeSpecs:
     """Take over other flags and specifications (OTP: `code_change`)."""
 
-    spec: SupervisorSpec
+    spec: SupervisorSpec | DynamicSupervisorSpec
 
 
 Request: TypeAlias = (
-    StartChild | TerminateChild | RestartChild | DeleteChild | ChangeSpecs
+    StartChild
+    | StartFromTemplate
+    | TerminateChild
+    | RestartChild
+    | DeleteChild
+    | ChangeSpecs
 )
 
 REORDERING: Final = (StartChild, RestartChild, ChangeSpecs)

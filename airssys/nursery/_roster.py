@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from airssys.contracts import ChildCounts, ChildInfo, Presence, SupervisorSpec
+from airssys.contracts import SUPERVISOR_SPECS, ChildCounts, ChildInfo, Presence
 
 from ._slots import PRESENCES
 
@@ -56,7 +56,7 @@ class Roster:
     def count(self) -> ChildCounts:
         """Count all."""
         presences = [PRESENCES[slot.state] for slot in self]
-        supervisors = sum(isinstance(slot.spec, SupervisorSpec) for slot in self)
+        supervisors = sum(isinstance(slot.spec, SUPERVISOR_SPECS) for slot in self)
         return ChildCounts(
             specs=len(self),
             active=presences.count(Presence.RUNNING),

@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias, final
 import attrs
 
 from airssys.contracts import (
+    SUPERVISOR_SPECS,
     ActorSpec,
     Answer,
     ChildInfo,
@@ -17,12 +18,13 @@ from airssys.contracts import (
     Done,
     ExitReason,
     Presence,
-    SupervisorSpec,
+    RestartType,
     child_name,
 )
 
 from ._child import Child, Occupation
 from ._reply import Reply
+from ._template import without_arguments
 
 
 class SlotState(enum.Enum):
@@ -79,6 +81,9 @@ class Seat(Protocol):
 
 
 SeatMaker: TypeAlias = Callable[[ActorSpec | ComponentSpec], Seat]
+"""Makes the seats of actors."""
+ChildSeatMaker: TypeAlias = Callable[[ChildSpec], Seat]
+"""Makes the seat of any child, supervisors included."""
 
 
 @final
@@ -154,6 +159,11 @@ class Slot:
         self.spec = spec
         self.seat.change_spec(spec)
 
+    def drop_arguments(self) -> None:
+        """Let go of the arguments of a temporary child: it is started only once."""
+        if self.spec.restart is RestartType.TEMPORARY:
+            self.change_spec(without_arguments(self.spec))
+
     def answer_start(self, answer: Answer) -> None:
         """Answer who asked for the start, if anybody did."""
         if self.start_reply is not None:
@@ -171,6 +181,6 @@ class Slot:
         return ChildInfo(
             self.name,
             PRESENCES[self.state],
-            isinstance(self.spec, SupervisorSpec),
+            isinstance(self.spec, SUPERVISOR_SPECS),
             self.restarts,
         )

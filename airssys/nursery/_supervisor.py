@@ -32,7 +32,6 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, assert_never, final
 
-import attrs
 import trio
 
 from airssys.contracts import (
@@ -47,14 +46,13 @@ from airssys.contracts import (
     SupervisorSpec,
 )
 
-from ._backoff import failures_before, pause_before_restart
 from ._crew import Crew, Ended, Notice, Ready, Requested, RetryDue, StopAsked
 from ._desk import Desk
-from ._exit_reason import GaveUp, Stop, failure_to_start, offence_of, offences_behind
-from ._household import ChildSeatMaker, Household
-from ._intensity import RestartWindow
+from ._exit_reason import Stop, failure_to_start
+from ._household import Household
 from ._reply import Reply
 from ._requests import REORDERING, Request
+from ._restart_account import RestartAccount
 from ._restart_plan import (
     RETRY_PAUSE,
     Verdict,
@@ -72,6 +70,7 @@ if TYPE_CHECKING:
 
     from ._child import Child
     from ._roster import Roster
+    from ._slots import ChildSeatMaker
 
 
 @final
@@ -88,11 +87,11 @@ class Supervisor:
     ) -> None:
         self.path = path
         """Its own name after those of all above it, e.g. `root/workers`."""
-        self._emit, self._chance = events, chance
+        self._emit = events
         self._crew = Crew(path, events)
         self._house = Household(spec, self._crew, make_seat)
         self._desk = Desk(self._house)
-        self._window = RestartWindow(spec.intensity)
+        self._account = RestartAccount(path, spec.intensity, chance)
         self._deferred: deque[Notice] = deque()
         """Put off until the round under way is over. Empty when there is none."""
         self._is_serving = False
@@ -197,9 +196,7 @@ class Supervisor:
                     self._attempt(slot)
             case Requested(request, reply):
                 self._desk.serve(request, reply)
-                self._window = attrs.evolve(
-                    self._window, intensity=self._house.spec.intensity
-                )
+                self._account.change(self._house.spec.intensity)
             case StopAsked():
                 self._house.end(None)
             case _:
@@ -209,6 +206,7 @@ class Supervisor:
         slot = self._crew.slot_of(child)
         if slot is not None and slot.state is not SlotState.STOPPING:
             slot.note_ready(trio.current_time())
+            slot.drop_arguments()
             self._crew.report_start(slot)
             slot.answer_start(Started(slot.name))
             self._house.pass_on(slot)
@@ -235,13 +233,19 @@ class Supervisor:
         """Decide what follows the end of a child that ran."""
         spec = slot.spec
         verdict = judge_end(spec.restart, reason, spec.on_error)
-        ran_for = trio.current_time() - slot.ready_at
-        slot.failures = failures_before(spec.backoff, slot.failures, ran_for)
-        returns = verdict is Verdict.RESTART
+        now, returns, pause = trio.current_time(), False, 0.0
+        self._account.note_end(slot, now)
+        if verdict is Verdict.RESTART:
+            pause = self._account.pause_before(slot)
+            returns = self._account.allows(now + pause)
         self._crew.report_end(slot, child, reason, restarting=returns)
         match verdict:
             case Verdict.RESTART:
-                self._bring_back(slot, reason, has_failed=False)
+                slot.state, slot.last_end = SlotState.WAITING, reason
+                if pause and returns:
+                    self._wait(slot, pause)
+                else:
+                    self._attempt(slot)
             case Verdict.KEEP_STOPPED | Verdict.FORGET:
                 self._house.settle(slot)
                 self._consider_shutdown(slot)
@@ -277,35 +281,31 @@ class Supervisor:
             case Start.AGAIN:
                 if house.is_grouping:
                     house.round = None  # the rest of it stays down until the next try
-                self._bring_back(slot, reason, has_failed=True)
+                self._try_again(slot, reason)
             case _:
                 assert_never(slot.start)
         house.pass_on(slot)
 
     # ------------------------------------------------------------------- restarts
 
-    def _bring_back(self, slot: Slot, reason: ExitReason, *, has_failed: bool) -> None:
-        """Start a child again, now or when its pause is over."""
+    def _try_again(self, slot: Slot, reason: ExitReason) -> None:
+        """Follow a restart that failed by another one."""
         slot.last_end = reason
-        is_refused = reason.kind is ExitKind.REFUSED
-        slot.state = SlotState.REFUSED if is_refused else SlotState.WAITING
-        pause = RETRY_PAUSE if is_refused else self._pause_before(slot)
-        if pause and not is_refused and self._would_give_up_after(pause):
-            pause, has_failed = 0.0, False
-        if not (pause or has_failed):
-            self._attempt(slot)
+        if reason.kind is ExitKind.REFUSED:
+            slot.state = SlotState.REFUSED
+            self._wait(slot, RETRY_PAUSE)
             return
+        slot.state = SlotState.WAITING
+        pause = self._account.pause_before(slot)
+        if pause and not self._account.allows(trio.current_time() + pause):
+            self._attempt(slot)  # nobody waits only to give up after it
+        else:
+            self._wait(slot, pause)
+
+    def _wait(self, slot: Slot, pause: float) -> None:
         if pause and self._house.is_grouping:
             pause = self._clear_for(slot, pause)
         self._crew.retry(slot, pause)
-
-    def _pause_before(self, slot: Slot) -> float:
-        failures = slot.failures
-        slot.failures += 1
-        return pause_before_restart(slot.spec.backoff, failures, self._chance)
-
-    def _would_give_up_after(self, pause: float) -> bool:
-        return self._window.stamped(trio.current_time() + pause).is_exceeded
 
     def _clear_for(self, slot: Slot, pause: float) -> float:
         """Stop those that share a restart which is due later; return the whole pause.
@@ -326,10 +326,13 @@ class Supervisor:
         """Count a restart, and make it or give up."""
         house = self._house
         if slot.state is not SlotState.REFUSED:
-            self._window = self._window.stamped(trio.current_time())
-        attempt = plan_attempt(house.spec.strategy, self.roster, slot, self._window)
+            self._account.count(trio.current_time())
+        window = self._account.window
+        attempt = plan_attempt(house.spec.strategy, self.roster, slot, window)
         if attempt.gives_up:
-            self._give_up(slot)
+            gave_up = self._account.give_up(slot)
+            self._emit(SupervisorGaveUp(self.path, gave_up.chain[-1]))
+            house.end(gave_up)
         elif house.is_grouping:
             for member in attempt.start:
                 if not member.is_occupied:
@@ -338,9 +341,3 @@ class Supervisor:
             house.round = Round(Aim.RESTART, attempt.stop, start, returning=start)
         else:
             house.start(slot, Start.AGAIN)
-
-    def _give_up(self, slot: Slot) -> None:
-        reason = slot.last_end or ExitReason(ExitKind.CRASH)
-        offence = offence_of(self.path, slot.name, self._window, reason)
-        self._emit(SupervisorGaveUp(self.path, offence))
-        self._house.end(GaveUp((*offences_behind(reason), offence)))

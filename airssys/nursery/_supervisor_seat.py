@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, TypeAlias, final
 
-from airssys.contracts import ChildSpec, EventSink, SupervisorSpec
+from airssys.contracts import (
+    SUPERVISOR_SPECS,
+    ChildSpec,
+    DynamicSupervisorSpec,
+    EventSink,
+    SupervisorSpec,
+)
 
+from ._dynamic_supervisor import DynamicSupervisor
 from ._supervisor import Supervisor
+
+AnySupervisor: TypeAlias = Supervisor | DynamicSupervisor
 
 if TYPE_CHECKING:
     from ._slots import Seat, SeatMaker, Slot
@@ -27,7 +36,7 @@ class SupervisorSeat:
 
     def __init__(
         self,
-        spec: SupervisorSpec,
+        spec: SupervisorSpec | DynamicSupervisorSpec,
         path: str,
         make_seat: SeatMaker,
         events: EventSink,
@@ -36,14 +45,20 @@ class SupervisorSeat:
         self._spec, self._path = spec, path
         self._make_seat, self._events = make_seat, events
         self._chance = chance or random.Random()  # noqa: S311  # jitter is no secret
-        self.present: Supervisor | None = None
+        self.present: AnySupervisor | None = None
         """The present incarnation, or the last one."""
 
-    def occupy(self) -> Supervisor:
+    def occupy(self) -> AnySupervisor:
         """Make a supervisor with fresh children."""
-        self.present = Supervisor(
-            self._spec, self._path, self._child_seat, self._events, self._chance
-        )
+        spec, path, events = self._spec, self._path, self._events
+        if isinstance(spec, SupervisorSpec):
+            self.present = Supervisor(
+                spec, path, self._child_seat, events, self._chance
+            )
+        else:
+            self.present = DynamicSupervisor(
+                spec, path, self._child_seat, events, self._chance
+            )
         return self.present
 
     def vacate(self) -> None:
@@ -51,11 +66,11 @@ class SupervisorSeat:
 
     def change_spec(self, spec: ChildSpec) -> None:
         """Make the next incarnation by another specification."""
-        if isinstance(spec, SupervisorSpec):
+        if isinstance(spec, SUPERVISOR_SPECS):
             self._spec = spec
 
     def _child_seat(self, spec: ChildSpec) -> Seat:
-        if isinstance(spec, SupervisorSpec):
+        if isinstance(spec, SUPERVISOR_SPECS):
             path = f"{self._path}/{spec.name}"
             return SupervisorSeat(
                 spec, path, self._make_seat, self._events, self._chance
@@ -63,7 +78,7 @@ class SupervisorSeat:
         return self._make_seat(spec)
 
 
-def find_supervisor(root: Slot, path: str) -> Supervisor | None:
+def find_supervisor(root: Slot, path: str) -> AnySupervisor | None:
     """Find the present or last incarnation of a supervisor by its path; None if none."""
     name, *below = path.split("/")
     slot = root if name == root.name else None
