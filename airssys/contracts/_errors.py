@@ -5,6 +5,7 @@
 * `MessagingError` and its kin: the message did not get through; its sender is told.
 * `CapacityReached`: the machine has no more to give; nothing crashed.
 * `EngineMisused`: the program broke a rule of the engine and was stopped in time.
+* `NameTaken`: two actors cannot have one name.
 * `StartFailed`: a child never became ready, so the system did not open.
 * `SystemGaveUp`: the root supervisor ran out of restarts.
 
@@ -236,6 +237,18 @@ class CalleeFailed(MessagingError):
 
     def __str__(self) -> str:
         return f"{self.target} did not answer: {self.why}"
+
+
+@final
+class NameTaken(AirssysError):
+    """An actor was started under a name that another one has; it did not run."""
+
+    def __init__(self, name: ComponentId) -> None:
+        self.name = name
+        super().__init__(name)
+
+    def __str__(self) -> str:
+        return f"another actor is called {self.name}: stop it, or choose another name"
 
 
 @final

@@ -106,9 +106,11 @@ class Actor:
 
         Raises:
             Stop: the actor ended itself.
+            NameTaken: another actor has its name; its code did not run.
             Exception: it crashed.
         """
         try:
+            self._address.check_free()
             with self._start_scope:
                 await self._behaviour.start()
                 self._is_started = True

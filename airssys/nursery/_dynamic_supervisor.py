@@ -35,6 +35,7 @@ from airssys.contracts import (
 from ._crew import Crew, Ended, Notice, Ready, Requested, RetryDue, StopAsked
 from ._dynamic_start import Admissions
 from ._reply import Reply
+from ._reports import refused_start
 from ._requests import (
     ChangeSpecs,
     DeleteChild,
@@ -198,7 +199,7 @@ class DynamicSupervisor:
         if is_ignored:
             slot.answer_start(Ignored(slot.name))
         else:
-            slot.answer_start(Refused(Refusal.START_FAILED, slot.name, reason))
+            slot.answer_start(refused_start(slot.name, reason))
         self._forget(slot)
 
     def _try_again(self, slot: Slot, reason: ExitReason) -> None:

@@ -1,4 +1,4 @@
-"""Which ends are worth an error report: OTP's `child_terminated`, `shutdown_error`. Pure."""
+"""What is told of an end: to observers OTP's error reports, to askers refusals. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from airssys.contracts import (
     BrutalKill,
     ExitKind,
     ExitReason,
+    NameTaken,
     Problem,
+    Refusal,
+    Refused,
     RestartType,
     Shutdown,
 )
@@ -32,6 +35,13 @@ def problem_of_stop(spec: ChildSpec, reason: ExitReason) -> Problem | None:
     """Judge the end of a child that was stopped, or ended when its turn came (43)."""
     is_fine = _is_proper(spec.restart, spec.shutdown, reason)
     return None if is_fine else Problem.SHUTDOWN_ERROR
+
+
+def refused_start(child: str, reason: ExitReason) -> Refused:
+    """Say to whoever asked for a start why there is none."""
+    is_taken = isinstance(reason.error, NameTaken)
+    why = Refusal.NAME_TAKEN if is_taken else Refusal.START_FAILED
+    return Refused(why, child, reason)
 
 
 def _is_proper(restart: RestartType, shutdown: Shutdown, reason: ExitReason) -> bool:

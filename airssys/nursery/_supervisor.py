@@ -51,6 +51,7 @@ from ._desk import Desk
 from ._exit_reason import Stop, failure_to_start
 from ._household import Household
 from ._reply import Reply
+from ._reports import refused_start
 from ._requests import REORDERING, Request
 from ._restart_account import RestartAccount
 from ._restart_plan import (
@@ -270,7 +271,7 @@ class Supervisor:
             slot.answer_start(Ignored(slot.name))
             house.settle(slot)
             return
-        slot.answer_start(Refused(Refusal.START_FAILED, slot.name, reason))
+        slot.answer_start(refused_start(slot.name, reason))
         match slot.start:
             case Start.FIRST:
                 house.end(failure_to_start(self.path, slot.name, reason))

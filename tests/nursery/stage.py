@@ -14,12 +14,13 @@ from airssys.contracts import (
     ChildExited,
     ChildStarted,
     ComponentId,
+    DynamicSupervisorSpec,
     Intensity,
     SupervisorSpec,
 )
+from airssys.nursery import Administration
 from airssys.nursery._child import Child
 from airssys.nursery._slots import SlotState
-from airssys.nursery._supervisor import Supervisor
 from airssys.nursery._supervisor_seat import SupervisorSeat
 
 
@@ -78,6 +79,12 @@ class Puppet:
         self._told.set()
 
 
+def label_of(spec):
+    """Name a puppet: `a`, and `a/3` for the third one made from a template."""
+    own = spec.id
+    return own.name if own.instance == "0" else f"{own.name}/{own.instance}"
+
+
 @attrs.define(eq=False)
 class PuppetSeat:
     spec: ActorSpec
@@ -85,11 +92,13 @@ class PuppetSeat:
     vacated: int = 0
 
     def occupy(self):
-        name = self.spec.id.name
-        habits = self.stage.habits.get(name, [{}])
+        name = label_of(self.spec)
+        by_name = self.stage.habits
+        habits = by_name.get(name) or by_name.get(self.spec.id.name) or [{}]
         habit = habits.pop(0) if len(habits) > 1 else habits[0]
         puppet = Puppet(name, self.stage, **habit)
         self.stage.puppets[name] = puppet
+        self.stage.arguments.append((name, repr(self.spec.arguments)))
         return puppet
 
     def change_spec(self, spec):
@@ -97,7 +106,7 @@ class PuppetSeat:
 
     def vacate(self):
         if not self.vacated:
-            self.stage.log.append(f"vacate {self.spec.id.name}")
+            self.stage.log.append(f"vacate {label_of(self.spec)}")
         self.vacated += 1
 
 
@@ -112,7 +121,9 @@ class Stage:
     alive: list[Puppet] = attrs.Factory(list)
     puppets: dict[str, Puppet] = attrs.Factory(dict)
     """The latest incarnation of each name."""
-    supervisor: Supervisor | None = None
+    arguments: list[tuple[str, str]] = attrs.Factory(list)
+    """What each incarnation was given."""
+    supervisor: object | None = None
     root: Child | None = None
     nursery: trio.Nursery | None = None
     ready: trio.Event = attrs.Factory(trio.Event)
@@ -143,6 +154,18 @@ class Stage:
                 return slot.state
         return None
 
+    @property
+    def admin(self):
+        return Administration(lambda: self.supervisor)
+
+    def living(self):
+        return [puppet.name for puppet in self.alive]
+
+    def presences(self):
+        """All children in start order, e.g. `a:running`."""
+        which = reversed(self.admin.which_children())
+        return [f"{short(info.child)}:{info.presence.value}" for info in which]
+
     async def settle(self):
         await trio.testing.wait_all_tasks_blocked()
 
@@ -153,6 +176,20 @@ class Stage:
     async def finish(self, name):
         self.puppets[name].end()
         await self.settle()
+
+
+def short(child):
+    namespace, _, rest = child.partition("/")
+    return rest.removesuffix("/0") if rest else namespace
+
+
+def dynamic(template=None, *, name="root", restarts=3, period=60.0, **options):
+    return DynamicSupervisorSpec(
+        name=name,
+        template=template,
+        intensity=Intensity(restarts, period),
+        **options,
+    )
 
 
 def worker(name, **options):
@@ -185,4 +222,13 @@ async def acting(spec, habits=None, *, wait=True):
     assert stage.alive == []
 
 
-__all__ = ("Puppet", "SlotState", "Stage", "acting", "group", "worker")
+__all__ = (
+    "Puppet",
+    "SlotState",
+    "Stage",
+    "acting",
+    "dynamic",
+    "group",
+    "short",
+    "worker",
+)
