@@ -16,7 +16,6 @@ from ._limits import EngineSettings, Limits
 from ._restart import (
     DEFAULT_SHUTDOWN,
     DEFAULT_START_TIMEOUT,
-    NO_BACKOFF,
     AutoShutdown,
     Backoff,
     BrutalKill,
@@ -55,7 +54,7 @@ class ComponentSpec:
     """Messages that may queue."""
     significant: bool = False
     """Its end may end its supervisor, as `auto_shutdown` says."""
-    backoff: Backoff = NO_BACKOFF
+    backoff: Backoff = Backoff()
     on_error: OnError = ()
     """What errors ask for, before the restart type is looked at."""
 
@@ -81,7 +80,7 @@ class ActorSpec:
     start_timeout: float = DEFAULT_START_TIMEOUT
     mailbox: int = DEFAULT_MAILBOX
     significant: bool = False
-    backoff: Backoff = NO_BACKOFF
+    backoff: Backoff = Backoff()
     on_error: OnError = ()
 
 
@@ -100,7 +99,7 @@ class SupervisorSpec:
     start_timeout: float = math.inf
     """Infinite by default: its children have start times of their own."""
     significant: bool = False
-    backoff: Backoff = NO_BACKOFF
+    backoff: Backoff = Backoff()
     on_error: OnError = ()
 
 
@@ -124,7 +123,7 @@ class DynamicSupervisorSpec:
     shutdown: Shutdown = math.inf
     start_timeout: float = math.inf
     significant: bool = False
-    backoff: Backoff = NO_BACKOFF
+    backoff: Backoff = Backoff()
     on_error: OnError = ()
 
 

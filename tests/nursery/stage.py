@@ -10,6 +10,7 @@ import trio
 import trio.testing
 
 from airssys.contracts import (
+    NO_BACKOFF,
     ActorSpec,
     ChildExited,
     ChildStarted,
@@ -188,17 +189,24 @@ def dynamic(template=None, *, name="root", restarts=3, period=60.0, **options):
         name=name,
         template=template,
         intensity=Intensity(restarts, period),
+        backoff=NO_BACKOFF,
         **options,
     )
 
 
-def worker(name, **options):
-    return ActorSpec(id=ComponentId("local", name), behaviour=print, **options)
+def worker(name, *, backoff=NO_BACKOFF, **options):
+    return ActorSpec(
+        id=ComponentId("local", name), behaviour=print, backoff=backoff, **options
+    )
 
 
 def group(*children, name="root", restarts=3, period=60.0, **options):
     return SupervisorSpec(
-        name=name, children=children, intensity=Intensity(restarts, period), **options
+        name=name,
+        children=children,
+        intensity=Intensity(restarts, period),
+        backoff=options.pop("backoff", NO_BACKOFF),
+        **options,
     )
 
 

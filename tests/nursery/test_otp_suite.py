@@ -706,7 +706,7 @@ async def test_simple_global_supervisor(autojump_clock):
     async with running_system(inner) as (system, _):
         for order in (b"crash", b"exit"):  # the second one costs the supervisor
             system.tell("a", order)
-            await trio.testing.wait_all_tasks_blocked()
+            await trio.sleep(1)
             for name in "ab":
                 assert await system.ask(name, b"hello") == b"hello"
         inner_admin = system.supervisor("root/inner")
