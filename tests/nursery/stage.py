@@ -56,7 +56,7 @@ class Puppet:
             if self._error is not None:
                 raise self._error
             await trio.sleep(self.stop_seconds)
-            if self.stop_error is not None:
+            if self.stop_error is not None and self.asked:
                 raise self.stop_error
         except trio.Cancelled:
             if self.swallows_cancel:
