@@ -52,6 +52,8 @@ class ComponentSpec:
     """Seconds for instantiation and `initialize`; loading does not count."""
     mailbox: int = DEFAULT_MAILBOX
     """Messages that may queue."""
+    drain: bool = False
+    """When asked to stop, handle what is queued first, within the shutdown time."""
     significant: bool = False
     """Its end may end its supervisor, as `auto_shutdown` says."""
     backoff: Backoff = Backoff()
@@ -79,6 +81,7 @@ class ActorSpec:
     shutdown: Shutdown = DEFAULT_SHUTDOWN
     start_timeout: float = DEFAULT_START_TIMEOUT
     mailbox: int = DEFAULT_MAILBOX
+    drain: bool = False
     significant: bool = False
     backoff: Backoff = Backoff()
     on_error: OnError = ()
@@ -298,6 +301,8 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
     if not _is_count(mailbox, at_least=1):
         hint = "a whole number, 1 or more"
         yield Mistake(f"{path}.mailbox", f"{mailbox!r:.80} is no capacity", hint)
+    if not _is(spec.drain, bool):
+        yield Mistake(f"{path}.drain", f"{spec.drain!r:.80}", "True or False")
     if isinstance(spec, ActorSpec) and not _is_callable(spec.behaviour):
         hint = "an async function or a class"
         yield Mistake(f"{path}.behaviour", f"{spec.behaviour!r:.80}", hint)

@@ -30,8 +30,8 @@ class ActorSeat:
         """Make a fresh incarnation."""
         spec, around = self._spec, self._surroundings
         if isinstance(spec, ComponentSpec):
-            return Actor(self.address, ComponentBehaviour(spec, around), spec.shutdown)
-        return Actor(self.address, PythonBehaviour(spec, around), spec.shutdown)
+            return Actor(self.address, ComponentBehaviour(spec, around), spec)
+        return Actor(self.address, PythonBehaviour(spec, around), spec)
 
     def change_spec(self, spec: ChildSpec) -> None:
         """Make the next incarnation by another specification; the mailbox stays."""
