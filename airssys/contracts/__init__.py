@@ -14,6 +14,7 @@ from ._administration import (
 from ._artifact import Artifact
 from ._blueprint import (
     DEFAULT_MAILBOX,
+    DEFAULT_RESTART_BUDGET,
     DEFAULT_STOP_TIMEOUT,
     SUPERVISOR_SPECS,
     ActorSpec,
@@ -23,6 +24,7 @@ from ._blueprint import (
     DynamicSupervisorSpec,
     Shutdown,
     SupervisorSpec,
+    TaskSpec,
     check,
     child_name,
     find_child_mistakes,
@@ -113,6 +115,7 @@ __all__ = (
     "DEFAULT_MAILBOX",
     "DEFAULT_PERIOD",
     "DEFAULT_RESTARTS",
+    "DEFAULT_RESTART_BUDGET",
     "DEFAULT_SHUTDOWN",
     "DEFAULT_START_TIMEOUT",
     "DEFAULT_STOP_TIMEOUT",
@@ -198,6 +201,7 @@ __all__ = (
     "SupervisorSpec",
     "SystemGaveUp",
     "TargetNotFound",
+    "TaskSpec",
     "Timestamp",
     "TrapReason",
     "WallClock",

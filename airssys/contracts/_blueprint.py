@@ -26,12 +26,14 @@ from ._restart import (
 )
 from ._restart_checks import (
     backoff_mistakes,
+    budget_mistakes,
     on_error_mistakes,
     significance_mistakes,
 )
 
 DEFAULT_MAILBOX: Final = 1000
 DEFAULT_STOP_TIMEOUT: Final = 30.0
+DEFAULT_RESTART_BUDGET: Final = 1000
 
 Shutdown: TypeAlias = float | BrutalKill
 """Seconds to stop in before being cancelled, `math.inf` or `BRUTAL_KILL`."""
@@ -89,6 +91,26 @@ class ActorSpec:
 
 @final
 @attrs.frozen(kw_only=True)
+class TaskSpec:
+    """One async function as a child: supervised, but with no mailbox."""
+
+    name: str
+    function: Callable[..., Any]
+    """`async def function(*arguments)`."""
+    arguments: tuple[object, ...] = ()
+    context: bool = False
+    """It takes an `airssys.nursery.TaskContext` first: it says when it is ready, and
+    hears that it is to stop. Otherwise it is ready at once, and asked by cancelling."""
+    restart: RestartType = RestartType.PERMANENT
+    shutdown: Shutdown = DEFAULT_SHUTDOWN
+    start_timeout: float = DEFAULT_START_TIMEOUT
+    significant: bool = False
+    backoff: Backoff = Backoff()
+    on_error: OnError = ()
+
+
+@final
+@attrs.frozen(kw_only=True)
 class SupervisorSpec:
     """A supervisor and its children, started in this order, stopped in reverse."""
 
@@ -131,11 +153,12 @@ class DynamicSupervisorSpec:
 
 
 ChildSpec: TypeAlias = (
-    ComponentSpec | ActorSpec | SupervisorSpec | DynamicSupervisorSpec
+    ComponentSpec | ActorSpec | TaskSpec | SupervisorSpec | DynamicSupervisorSpec
 )
 
 SUPERVISOR_SPECS: Final = (SupervisorSpec, DynamicSupervisorSpec)
-_SPECS: Final = (ComponentSpec, ActorSpec, *SUPERVISOR_SPECS)
+_NAMED: Final = (TaskSpec, *SUPERVISOR_SPECS)
+_SPECS: Final = (ComponentSpec, ActorSpec, *_NAMED)
 
 
 @final
@@ -147,11 +170,14 @@ class Blueprint:
     engine: EngineSettings = EngineSettings()
     stop_timeout: float = DEFAULT_STOP_TIMEOUT
     """Seconds for the whole tree to stop in; then everything is cancelled."""
+    restart_budget: int | None = DEFAULT_RESTART_BUDGET
+    """How often a child may be started before the root gives up, at most; see
+    `budget_mistakes`. None: not checked."""
 
 
 def child_name(spec: ChildSpec) -> str:
     """Name a child among its siblings."""
-    return spec.name if isinstance(spec, SUPERVISOR_SPECS) else str(spec.id)
+    return str(spec.id) if isinstance(spec, (ComponentSpec, ActorSpec)) else spec.name
 
 
 def walk(root: ChildSpec, path: str = "$.root") -> Iterator[tuple[str, ChildSpec]]:
@@ -172,7 +198,26 @@ def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
     if not _is(blueprint.root, SupervisorSpec):
         kind = type(blueprint.root).__name__
         return [*mistakes, Mistake("$.root", f"{kind} is no supervisor", "wrap it")]
-    return [*mistakes, *find_spec_mistakes(blueprint.root, "$.root")]
+    mistakes.extend(find_spec_mistakes(blueprint.root, "$.root"))
+    budget = blueprint.restart_budget
+    if budget is not None and not _is_count(budget, at_least=1):
+        hint = "a whole number, 1 or more, or None"
+        mistakes.append(Mistake("$.restart_budget", f"{budget!r:.80}", hint))
+    elif budget is not None and not mistakes:
+        mistakes.extend(budget_mistakes(_supervisors(blueprint.root), budget))
+    return mistakes
+
+
+def _supervisors(
+    spec: ChildSpec, path: str = "", above: tuple[Intensity, ...] = ()
+) -> Iterator[tuple[str, tuple[Intensity, ...]]]:
+    """Visit all supervisors, each with its path and the intensities down to it."""
+    if isinstance(spec, SUPERVISOR_SPECS):
+        path = f"{path}/{spec.name}" if path else spec.name
+        chain = (*above, spec.intensity)
+        yield path, chain
+        for child in spec.children if isinstance(spec, SupervisorSpec) else ():
+            yield from _supervisors(child, path, chain)
 
 
 def find_spec_mistakes(spec: ChildSpec, path: str = "$") -> list[Mistake]:
@@ -217,13 +262,7 @@ def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
         kind = type(spec).__name__
         yield Mistake(path, f"{kind} is no child spec", "see ChildSpec")
         return
-    match spec:
-        case SupervisorSpec():
-            yield from _supervisor_mistakes(spec, path)
-        case DynamicSupervisorSpec():
-            yield from _dynamic_mistakes(spec, path)
-        case ComponentSpec() | ActorSpec():
-            yield from _actor_mistakes(spec, path)
+    yield from _own_mistakes(spec, path)
     if not _is(spec.restart, RestartType):
         hint = "use a RestartType"
         yield Mistake(f"{path}.restart", f"{spec.restart!r:.80} is no type", hint)
@@ -239,14 +278,36 @@ def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
     yield from on_error_mistakes(spec.on_error, path, may_resume=may_resume)
 
 
+def _own_mistakes(spec: ChildSpec, path: str) -> Iterator[Mistake]:
+    """Look at what only specs of that kind have."""
+    match spec:
+        case SupervisorSpec():
+            yield from _supervisor_mistakes(spec, path)
+        case TaskSpec():
+            yield from _task_mistakes(spec, path)
+        case DynamicSupervisorSpec():
+            yield from _dynamic_mistakes(spec, path)
+        case ComponentSpec() | ActorSpec():
+            yield from _actor_mistakes(spec, path)
+
+
 def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
     yield from _name_and_intensity_mistakes(spec, path)
     if not _is(spec.strategy, Strategy):
         yield Mistake(f"{path}.strategy", f"{spec.strategy!r:.80} is no Strategy")
     yield from _mistakes_among(spec, path)
-    names = [c.name for c in spec.children if isinstance(c, SUPERVISOR_SPECS)]
+    names = [c.name for c in spec.children if isinstance(c, _NAMED)]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield Mistake(f"{path}.children", f"two supervisors are called {name!r}")
+        yield Mistake(f"{path}.children", f"two children are called {name!r}")
+
+
+def _task_mistakes(spec: TaskSpec, path: str) -> Iterator[Mistake]:
+    if problem := segment_problem(spec.name):
+        yield Mistake(f"{path}.name", f"{spec.name!r:.80} {problem}")
+    if not _is_callable(spec.function):
+        yield Mistake(f"{path}.function", f"{spec.function!r:.80}", "an async function")
+    if not _is(spec.context, bool):
+        yield Mistake(f"{path}.context", f"{spec.context!r:.80}", "True or False")
 
 
 def _name_and_intensity_mistakes(

@@ -57,6 +57,8 @@ class ChildStartFailed:
     supervisor: str
     child: str
     reason: ExitReason
+    restarting: bool = False
+    """Its supervisor is about to start it again."""
 
 
 @final

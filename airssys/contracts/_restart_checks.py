@@ -6,10 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from ._errors import Mistake
-from ._restart import AutoShutdown, Backoff, Directive, Growth, RestartType
+from ._restart import AutoShutdown, Backoff, Directive, Growth, Intensity, RestartType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 def backoff_mistakes(backoff: object, path: str) -> Iterator[Mistake]:
@@ -69,6 +69,28 @@ def significance_mistakes(
     elif significant and auto_shutdown is AutoShutdown.NEVER:
         text = "its supervisor never shuts down by itself"
         yield Mistake(path, text, "set auto_shutdown of the supervisor")
+
+
+def budget_mistakes(
+    supervisors: Iterable[tuple[str, tuple[Intensity, ...]]], budget: int
+) -> Iterator[Mistake]:
+    """Look for paths on which restarts multiply beyond a budget.
+
+    Each supervisor on the way allows its restarts again after each of its own: (R1 + 1)
+    (R2 + 1) … starts of a child, within the longest of their periods, before the root
+    gives up. Of a path that goes beyond, the first supervisor that does is named.
+    """
+    for path, chain in supervisors:
+        starts = _starts(chain)
+        if starts > budget >= _starts(chain[:-1]):
+            period = max(intensity.period for intensity in chain)
+            text = f"a child may be started {starts} times within {period:g} s"
+            hint = f"the budget is {budget}: allow fewer restarts, or fewer levels"
+            yield Mistake(f"$.restart_budget, at {path}", text, hint)
+
+
+def _starts(chain: tuple[Intensity, ...]) -> int:
+    return math.prod(intensity.restarts + 1 for intensity in chain)
 
 
 def _is(value: object, kind: type) -> bool:

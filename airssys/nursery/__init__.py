@@ -11,6 +11,7 @@ from ._slots import Seat, SeatMaker, Slot, SlotState
 from ._supervisor import Supervisor
 from ._supervisor_seat import SupervisorSeat, find_supervisor
 from ._surroundings import HELD_THREAD_AFTER, Surroundings
+from ._task_seat import TaskContext
 from ._tree_snapshot import TreeNode, render, take_snapshot
 
 __all__ = (
@@ -35,6 +36,7 @@ __all__ = (
     "Supervisor",
     "SupervisorSeat",
     "Surroundings",
+    "TaskContext",
     "TreeNode",
     "as_id",
     "describe",

@@ -200,7 +200,8 @@ class Crew:
     ) -> None:
         """Tell of a child that ended by itself."""
         if not child.is_ready and reason.kind is not ExitKind.IGNORED:
-            self.emit(ChildStartFailed(self.path, slot.name, reason))
+            failed = ChildStartFailed(self.path, slot.name, reason, restarting)
+            self.emit(failed)
             return
         exited = ChildExited(
             self.path,

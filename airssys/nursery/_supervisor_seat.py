@@ -11,10 +11,12 @@ from airssys.contracts import (
     DynamicSupervisorSpec,
     EventSink,
     SupervisorSpec,
+    TaskSpec,
 )
 
 from ._dynamic_supervisor import DynamicSupervisor
 from ._supervisor import Supervisor
+from ._task_seat import TaskSeat
 
 AnySupervisor: TypeAlias = Supervisor | DynamicSupervisor
 
@@ -75,7 +77,7 @@ class SupervisorSeat:
             return SupervisorSeat(
                 spec, path, self._make_seat, self._events, self._chance
             )
-        return self._make_seat(spec)
+        return TaskSeat(spec) if isinstance(spec, TaskSpec) else self._make_seat(spec)
 
 
 def find_supervisor(root: Slot, path: str) -> AnySupervisor | None:

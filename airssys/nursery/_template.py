@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import attrs
 
-from airssys.contracts import ActorSpec, ChildSpec, ComponentId, ComponentSpec, Mistake
+from airssys.contracts import (
+    ActorSpec,
+    ChildSpec,
+    ComponentId,
+    ComponentSpec,
+    Mistake,
+    TaskSpec,
+)
 
 
 def number_of(template: ActorSpec | ComponentSpec, name: str) -> int | None:
@@ -50,6 +57,6 @@ def remade_from(template: ActorSpec | ComponentSpec, present: ChildSpec) -> Chil
 
 def without_arguments(spec: ChildSpec) -> ChildSpec:
     """Return a specification that holds on to no arguments."""
-    if isinstance(spec, ActorSpec) and spec.arguments:
+    if isinstance(spec, (ActorSpec, TaskSpec)) and spec.arguments:
         return attrs.evolve(spec, arguments=())
     return spec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from contextlib import asynccontextmanager
 
 import attrs
@@ -125,6 +126,7 @@ class Stage:
     arguments: list[tuple[str, str]] = attrs.Factory(list)
     """What each incarnation was given."""
     supervisor: object | None = None
+    chance: random.Random | None = None
     root: Child | None = None
     nursery: trio.Nursery | None = None
     ready: trio.Event = attrs.Factory(trio.Event)
@@ -137,7 +139,11 @@ class Stage:
 
     def make(self, spec):
         return SupervisorSeat(
-            spec, spec.name, lambda s: PuppetSeat(s, self), self.events.append
+            spec,
+            spec.name,
+            lambda s: PuppetSeat(s, self),
+            self.events.append,
+            self.chance,
         ).occupy()
 
     def of(self, kind):
@@ -211,9 +217,10 @@ def group(*children, name="root", restarts=3, period=60.0, **options):
 
 
 @asynccontextmanager
-async def acting(spec, habits=None, *, wait=True):
+async def acting(spec, habits=None, *, wait=True, chance=None):
     """Run a supervisor as a child of nobody; stop it at the end."""
     stage = Stage({name: list(h) for name, h in (habits or {}).items()})
+    stage.chance = chance
     stage.supervisor = stage.make(spec)
     async with trio.open_nursery() as nursery:
         stage.nursery = nursery
