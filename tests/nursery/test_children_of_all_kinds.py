@@ -70,6 +70,7 @@ async def test_mailboxes_outlive_a_restart_that_is_shared(
         await trio.testing.wait_all_tasks_blocked()
         for name in "abc":  # reached while it is down or starts, handled afterwards
             assert await system.ask(name, b"count") == b"1"
+        await trio.testing.wait_all_tasks_blocked()
         assert watch.of(DeadLetter)[0].why.startswith("its actor ended")
         assert len(watch.of(DeadLetter)) == 1
         assert [e.restarts for e in watch.of(ChildStarted)] == [1, 1, 1]

@@ -39,8 +39,16 @@ from airssys.contracts import (
 )
 from airssys.nursery import Administration, Ignore, Stop
 from airssys.nursery._supervisor_seat import SupervisorSeat
-from airssys.testing import ModelSupervisor, World
-from airssys.testing._model import CRASH, FAILS, IGNORES, NORMAL, SHUTDOWN, End
+from airssys.testing import (
+    CRASH,
+    FAILS,
+    IGNORES,
+    NORMAL,
+    SHUTDOWN,
+    End,
+    ModelSupervisor,
+    World,
+)
 
 from .stage import Stage, acting, group, worker
 
