@@ -125,15 +125,26 @@ class Household:
     def dismiss(self, slot: Slot) -> None:
         """Stop one child by request; its place stays, unless it is temporary.
 
-        A restart that is due is not made, and those that waited with it stay down.
+        A restart that is due or under way is not made, and those that were to start
+        after it stay down.
         """
         if self.round is not None:
             self.round.drop(slot)
+            is_starting = slot.state in {SlotState.STARTING, SlotState.RESTARTING}
+            if self.round.current is slot and is_starting:
+                self._break_off(self.round)
         if not slot.is_occupied:
             self._release_group(slot)
             self.settle(slot)
         elif not self.is_ending:  # otherwise its turn comes
             self.stop(slot)
+
+    def _break_off(self, now: Round[Slot]) -> None:
+        """Leave those down that a restart has not come to yet."""
+        if now.aim is Aim.RESTART:
+            for member in now.still_to_start():
+                member.retire()
+            self.round = None
 
     def _release_group(self, slot: Slot) -> None:
         if slot.retry is None or not self.is_grouping:

@@ -268,6 +268,7 @@ async def test_a_dynamic_supervisor_of_real_actors(autojump_clock):
         assert await system.ask(first, b"arguments") == b"(1, 'x')"
         system.tell(first, b"crash")
         assert await system.ask(first, b"arguments") == b"(1, 'x')"
+        await trio.testing.wait_all_tasks_blocked()
         assert system.tree().find("local/worker/1").restarts == 1
         await admin.terminate_child(first)
         assert system.find(first) is None
