@@ -1,5 +1,19 @@
 """The words that a topology is declared in."""
 
-from ._builders import actor, blueprint, component, supervisor
+from ._builders import (
+    actor,
+    blueprint,
+    component,
+    dynamic_supervisor,
+    supervisor,
+    task,
+)
 
-__all__ = ("actor", "blueprint", "component", "supervisor")
+__all__ = (
+    "actor",
+    "blueprint",
+    "component",
+    "dynamic_supervisor",
+    "supervisor",
+    "task",
+)

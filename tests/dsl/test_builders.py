@@ -8,15 +8,26 @@ import pytest
 from airssys.contracts import (
     ActorSpec,
     Artifact,
+    AutoShutdown,
+    Backoff,
     ComponentId,
     ComponentSpec,
     DefinitionError,
+    Directive,
     Intensity,
     Limits,
     RestartType,
+    Strategy,
     check,
 )
-from airssys.dsl import actor, blueprint, component, supervisor
+from airssys.dsl import (
+    actor,
+    blueprint,
+    component,
+    dynamic_supervisor,
+    supervisor,
+    task,
+)
 
 
 async def handle(context, envelope):
@@ -82,3 +93,50 @@ def test_all_mistakes_are_reported_at_once():
     ]
     assert "'no/good'" in str(caught.value)
     assert "$.root.children[0].restart" in str(caught.value)
+
+
+def test_how_restarts_are_shared_and_what_errors_ask_for():
+    slow = Backoff(first=2.0)
+    main = task("main", handle, 1, restart="transient", significant=True)
+    worker = actor("a", handle, backoff=slow, drain=True, on_error={OSError: "resume"})
+    whole = blueprint(
+        main,
+        worker,
+        component("c", "c.wasm", on_error={OSError: Directive.STOP}),
+        strategy="rest_for_one",
+        auto_shutdown="any_significant",
+        restart_budget=None,
+    )
+    assert (main.arguments, main.significant, main.context) == ((1,), True, False)
+    assert (worker.backoff, worker.drain) == (slow, True)
+    assert worker.on_error == ((OSError, Directive.RESUME),)
+    assert whole.root.strategy is Strategy.REST_FOR_ONE
+    assert whole.root.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT
+    check(whole)
+
+
+def test_a_dynamic_supervisor_has_a_template():
+    pool = dynamic_supervisor("pool", actor("a", handle), max_children=3, restarts=2)
+    assert (pool.template.id.name, pool.max_children) == ("a", 3)
+    assert pool.intensity == Intensity(2)
+    check(blueprint(pool, dynamic_supervisor("any")))
+
+
+def test_wrong_words_about_restarts_are_reported_at_once():
+    whole = blueprint(
+        supervisor("s", strategy="sometimes", auto_shutdown="perhaps"),
+        actor("a", handle, on_error={OSError: "pray"}),
+        actor("b", handle, on_error="pray", backoff=1.0),
+        dynamic_supervisor("d", max_children=-1),
+    )
+    with pytest.raises(DefinitionError) as caught:
+        check(whole)
+    places = [mistake.path.removeprefix("$.root.") for mistake in caught.value.mistakes]
+    assert places == [
+        "children[0].strategy",
+        "children[0].auto_shutdown",
+        "children[1].on_error[0]",
+        "children[2].backoff",
+        "children[2].on_error",
+        "children[3].max_children",
+    ]
