@@ -7,8 +7,10 @@ import trio.testing
 from airssys.contracts import (
     BRUTAL_KILL,
     NO_BACKOFF,
+    Artifact,
     AutoShutdown,
     Backoff,
+    Blueprint,
     CalleeFailed,
     ChildExited,
     ChildStarted,
@@ -26,6 +28,7 @@ from airssys.contracts import (
     TaskSpec,
 )
 from airssys.nursery import Ignore
+from airssys.system import open_system
 
 from .company import component, python, running
 from .fake_guest import FakeLoader
@@ -312,3 +315,46 @@ async def test_children_added_to_a_running_system(autojump_clock):
         assert (await root.restart_child("all")) == Started("all")
         assert await system.ask("c", b"") == b"1"
     assert (await root.start_child(python("d", Tally))).why is Refusal.NOT_RUNNING
+
+
+async def test_a_component_that_the_blueprint_does_not_name_is_refused(autojump_clock):
+    async with running(component("c"), loader=FakeLoader()) as (system, _):
+        other = component("d", artifact=Artifact.from_text("(component)", "other"))
+        answer = await system.supervisor("root").start_child(other)
+        assert answer.why is Refusal.START_FAILED
+        assert "other: it was not loaded" in str(answer)
+        assert await system.ask("c", b"count") == b"1"
+
+
+async def test_a_system_ends_with_its_significant_child(autojump_clock):
+    async def main():
+        await trio.sleep(3)
+
+    log = []
+    task = TaskSpec(
+        name="main", function=main, restart=RestartType.TRANSIENT, significant=True
+    )
+    root = all_of(
+        python("a", Tally),
+        task,
+        name="root",
+        auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
+    )
+    async with open_system(Blueprint(root=root)):
+        try:
+            await trio.sleep_forever()
+        finally:
+            log.append(trio.current_time())
+    assert log == pytest.approx([3])
+
+
+async def test_an_error_that_escapes_the_root_by_escalation_is_raised(autojump_clock):
+    escalating = python("a", Tally, on_error=((OSError, Directive.ESCALATE),))
+
+    async def run():
+        async with running(escalating) as (system, _):
+            system.tell("a", b"crash")
+            await trio.sleep_forever()
+
+    with pytest.raises(OSError, match="crash"):
+        await run()
