@@ -74,6 +74,10 @@ class Behaviour(Protocol):
         """
         ...
 
+    def hear_stop(self) -> None:
+        """Hear that it is asked to stop, perhaps in the middle of a message."""
+        ...
+
     async def stop(self) -> None:
         """Say goodbye: called when it ends on purpose, without a message in hand."""
         ...
@@ -108,6 +112,7 @@ class Actor:
         One that drains first handles what is queued now, but nothing that comes later.
         """
         self._is_stopping = True
+        self._behaviour.hear_stop()
         drains = self._spec.drain and self._is_started
         self._may_take = self._mailbox.statistics().queued if drains else 0
         if self._may_take == 0 and self._mailbox.in_hand is None:

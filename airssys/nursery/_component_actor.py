@@ -74,6 +74,9 @@ class ComponentBehaviour:
         """
         return await self._present().handle_message(envelope)
 
+    def hear_stop(self) -> None:
+        """Do nothing: a guest hears it by its `shutdown`, between two messages."""
+
     async def stop(self) -> None:
         """Call the guest's `shutdown`."""
         await self._present().shutdown()

@@ -150,6 +150,8 @@ class Household:
         if slot.retry is None or not self.is_grouping:
             return
         for member in sharing(self.spec.strategy, self.roster, slot):
+            if self.round is not None:
+                self.round.returning.discard(member)
             if member.state is SlotState.DOWN and not self.is_due(member):
                 member.retire()
 

@@ -81,6 +81,18 @@ async def test_terminating_the_one_that_waits_leaves_its_group_down(
         assert all_running(stage)
 
 
+async def test_terminating_while_the_group_is_still_being_stopped(autojump_clock):
+    slow = {"stop_seconds": 3}
+    async with acting(abc(ONE_FOR_ALL), {"c": [slow]}) as stage:
+        await stage.crash("b")
+        await stage.admin.terminate_child("local/b/0")
+        await trio.sleep(10)
+        assert stage.presences() == ["a:none", "b:none", "c:none"]
+        # Nobody follows, so names and mailboxes are given up.
+        vacated = [line for line in stage.log if line.startswith("vacate")]
+        assert sorted(vacated) == ["vacate a", "vacate b", "vacate c"]
+
+
 async def test_a_group_waits_for_the_longest_pause_in_it(autojump_clock):
     pauses = {"a": 1.0, "c": 10.0}
     children = [

@@ -148,6 +148,23 @@ async def test_an_actor_that_drains_handles_what_is_queued_first(drain, autojump
         assert len(watch.of(DeadLetter)) == (1 if drain else 4)
 
 
+async def test_a_long_handler_hears_that_it_is_to_stop(autojump_clock):
+    heard = []
+
+    async def work(context, envelope):
+        await context.stop_asked.wait()
+        heard.append(trio.current_time())
+        await trio.sleep(2)
+
+    async with running(python("a", work, shutdown=60.0)) as (system, watch):
+        system.tell("a", b"")
+        await trio.sleep(7)
+    assert heard == [7]
+    assert trio.current_time() == pytest.approx(9)
+    (exited,) = (e for e in watch.of(ChildExited) if e.child == "local/a/0")
+    assert exited.reason.kind is ExitKind.SHUTDOWN
+
+
 async def test_draining_ends_with_the_shutdown_time(autojump_clock):
     spec = python("a", Tally, drain=True, shutdown=2.5)
     async with running(spec) as (system, watch):
