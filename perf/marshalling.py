@@ -78,7 +78,7 @@ async def run(rounds: int, *, detail: bool) -> None:
     """Measure all types."""
     report = Report("values there and back")
     async with open_runtime(EngineSettings()) as loader:
-        guest = await open_mirror(loader._runtime)  # noqa: SLF001  # not public yet
+        guest = await open_mirror(loader)
         for number, each in enumerate(MIRRORED):
             found = measure(report, guest, number, each, rounds)
             for part in ("laying out", "reading") if detail else ():

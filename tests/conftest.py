@@ -1,5 +1,7 @@
 """Settings for all tests: which are slow, and how hypothesis searches."""
 
+import os
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,6 +20,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # Caches and their secret: not those of whoever runs the tests.
+    for variable in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        os.environ[variable] = tempfile.mkdtemp(prefix="airssys-tests-")
     slow = config.getoption("--run-slow")
     hypothesis.settings.load_profile("slow" if slow else "gate")
 

@@ -14,7 +14,9 @@ import airssys
 
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "build": ("_build", "Make a component of a Python, C or Rust file."),
+    "cache": ("_cache", "List or clear what was compiled before."),
     "check": ("_check", "Find all mistakes of a topology."),
+    "inspect": ("_inspect", "Show what a component is and what it would need."),
     "run": ("_run", "Run a topology until a signal comes."),
     "tree": ("_tree", "Draw the tree that a topology declares."),
     "wit": ("_wit", "Print where the WIT text of the world lies."),

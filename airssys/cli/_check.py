@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @target_argument
 @click.option("--load", is_flag=True, help="Also load and compile every component.")
 @cache_option
-def command(target: Declared, *, load: bool, cache: Path | None) -> None:
+def command(target: Declared, *, load: bool, cache: Path) -> None:
     """Find all mistakes of a topology, without running it.
 
     MODULE:NAME is a topology or blueprint; MODULE may be path/to/file.py.

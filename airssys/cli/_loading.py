@@ -14,16 +14,25 @@ from ._target import EXIT_MISTAKES
 if TYPE_CHECKING:
     from airssys.system import LoaderOpener
 
+
+def _default_cache() -> Path:
+    from airssys.wasm import user_cache_directory  # noqa: PLC0415  # only if it is used
+
+    return user_cache_directory()
+
+
 cache_option: Final = click.option(
     "--cache",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIRECTORY",
+    default=_default_cache,
+    show_default="your own",
     help="Keep compiled components there; it must be yours alone.",
 )
 
 
-def loader_opener(cache: Path | None) -> LoaderOpener:
-    """Open the engine, with a directory of compiled components if there is one."""
+def loader_opener(cache: Path) -> LoaderOpener:
+    """Open the engine, with a directory of compiled components."""
     from airssys.wasm import open_runtime  # noqa: PLC0415  # only if something is loaded
 
     return functools.partial(open_runtime, cache_directory=cache)

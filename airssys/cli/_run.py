@@ -10,7 +10,7 @@ import trio
 from airssys.contracts import AirssysError
 from airssys.system import System, run
 
-from ._loading import cache_option, give_up, loader_opener
+from ._loading import cache_option, give_up
 from ._target import Declared, as_checked, target_argument
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command("run")
 @target_argument
 @cache_option
-def command(target: Declared, *, cache: Path | None) -> None:
+def command(target: Declared, *, cache: Path) -> None:
     """Run a topology until SIGINT or SIGTERM comes; the tree then stops in order.
 
     MODULE:NAME is a topology or blueprint; MODULE may be path/to/file.py.
@@ -31,7 +31,7 @@ def command(target: Declared, *, cache: Path | None) -> None:
     """
     blueprint = as_checked(target)
     try:
-        run(blueprint, _serve, open_loader=loader_opener(cache))
+        run(blueprint, _serve, cache_directory=cache)
     except (
         AirssysError,
         PermissionError,

@@ -11,7 +11,7 @@ from ._administration import (
     Refused,
     Started,
 )
-from ._artifact import Artifact
+from ._artifact import Artifact, Resource
 from ._blueprint import (
     DEFAULT_RESTART_BUDGET,
     DEFAULT_STOP_TIMEOUT,
@@ -217,6 +217,7 @@ __all__ = (
     "Refused",
     "ReplySlot",
     "RequestWouldDeadlock",
+    "Resource",
     "RestartType",
     "Shutdown",
     "StartFailed",

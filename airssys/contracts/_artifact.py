@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import final
 
@@ -10,15 +12,34 @@ import attrs
 
 @final
 @attrs.frozen
+class Resource:
+    """A file inside an installed package."""
+
+    package: str
+    """Its import name."""
+    parts: tuple[str, ...]
+    """Folders and file name below it."""
+
+    def find(self) -> Traversable:
+        """Find it; this imports the package.
+
+        Raises:
+            ModuleNotFoundError: there is no such package, or it has no files.
+        """
+        return files(self.package).joinpath(*self.parts)
+
+
+@final
+@attrs.frozen
 class Artifact:
-    """A component to load: a path, WebAssembly bytes, or WAT text.
+    """A component to load: a file, a resource, WebAssembly bytes, or WAT text.
 
     Two artifacts that are equal are loaded once.
     """
 
-    source: Path | bytes | str = attrs.field(repr=False)
-    """A path is read when the system opens; bytes are the binary format; a str is
-    WAT text, never a path."""
+    source: Path | Resource | Traversable | bytes | str = attrs.field(repr=False)
+    """Files and resources are read when the system opens; bytes are the binary format;
+    a str is WAT text, never a path."""
     label: str
     """What errors call it."""
 
@@ -26,6 +47,25 @@ class Artifact:
     def at(cls, path: str | Path) -> Artifact:
         """Name a file: `.wasm` binary or `.wat` text, told apart by its content."""
         return cls(Path(path), str(path))
+
+    @classmethod
+    def resource(cls, where: str | Traversable, *parts: str) -> Artifact:
+        """Name a file inside an installed package, zipped or not.
+
+        Args:
+            where: the import name of a package, or what `importlib.resources.files`
+                gave or led to. A package that is named is found when the artifact is
+                loaded; equal names are then equal artifacts.
+            parts: folders and file name below it.
+
+        Example:
+            >>> Artifact.resource("my_program", "guests", "echo.wasm").label
+            'my_program:guests/echo.wasm'
+        """
+        if isinstance(where, str):
+            return cls(Resource(where, parts), f"{where}:{'/'.join(parts)}")
+        found = where.joinpath(*parts) if parts else where
+        return cls(found, str(found) if isinstance(found, Path) else found.name)
 
     @classmethod
     def from_bytes(cls, code: bytes, label: str = "component bytes") -> Artifact:

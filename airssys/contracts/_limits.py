@@ -14,6 +14,7 @@ _Validator: TypeAlias = Callable[[object, "attrs.Attribute[Any]", Any], None]
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
+GIB: Final = 1024 * MIB
 
 HOST_STACK_BYTES: Final = 512 * KIB
 """What stays free of a fiber's stack for host code when the guest has used its share."""
@@ -115,6 +116,23 @@ class EngineSettings:
         validator=_bytes(KIB, 2**31),
     )
     """Payloads above this are moved in and out by a worker thread."""
+    component_bytes: int = attrs.field(default=64 * MIB, validator=_bytes(KIB, 2**31))
+    """Size of a component's code, text or binary, beyond which it is refused."""
+    component_functions: int = attrs.field(
+        default=50_000, validator=_number(1, 10**6, whole=True, unit="functions")
+    )
+    """Functions in a component, its core modules together, beyond which it is refused.
+    100,000 of the smallest take 8 s and 660 MB to compile."""
+    function_bytes: int = attrs.field(default=512 * KIB, validator=_bytes(KIB, 8 * MIB))
+    """Size of one function, beyond which its component is refused: compiling takes more
+    than its size in time and memory. The largest of CPython has 417 KiB."""
+    compile_time: float = attrs.field(
+        default=300.0, validator=_number(0.001, 86_400, whole=False, unit="seconds")
+    )
+    """Seconds after which a component that is still being compiled is refused. Waiting
+    for other components to be compiled does not count."""
+    cache_bytes: int = attrs.field(default=GIB, validator=_bytes(0, 2**50))
+    """Size of the artifact cache beyond which what was not used for longest goes."""
 
     def __attrs_post_init__(self) -> None:
         if self.guest_stack_bytes + HOST_STACK_BYTES > self.fiber_stack_bytes:

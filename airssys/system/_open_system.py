@@ -35,16 +35,25 @@ from airssys.nursery import HELD_THREAD_AFTER
 from ._event_fanout import EventFanout
 from ._root import Root
 from ._system import System
-from ._wiring import LoaderOpener, Parts, load_components, open_wasm_loader, wire
+from ._wiring import (
+    LoaderOpener,
+    Parts,
+    load_components,
+    open_wasm_loader,
+    wire,
+    with_cache,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
     from types import TracebackType
 
 
 def open_system(
     blueprint: Blueprint | type[object],
     *,
+    cache_directory: str | Path | None = None,
     open_loader: LoaderOpener = open_wasm_loader,
     wall_clock: WallClock = time.time_ns,
     randomness: Randomness = os.urandom,
@@ -62,7 +71,13 @@ def open_system(
 
     Args:
         blueprint: what to run, or a topology: a class that makes one.
-        open_loader: what opens the engine for components.
+        cache_directory: where compiled components are kept from run to run; made if it
+            is not there, for its owner alone. None: nothing is kept, and each run
+            compiles anew. That is the default because what is kept is code that will be
+            run: a program says itself whether and where it leaves such files. The
+            user's own directory is `airssys.wasm.user_cache_directory()`.
+        open_loader: what opens the engine for components; with another one than this
+            library's, `cache_directory` cannot be given.
         wall_clock: nanoseconds since 1970, for messages and guests.
         randomness: what correlation ids are made of; it must not be guessable.
         held_thread_after: seconds that a Python handler may hold the Trio thread
@@ -70,13 +85,15 @@ def open_system(
 
     Raises:
         DefinitionError: the blueprint cannot be run.
+        PermissionError: others can reach the cache directory.
         ComponentRefused: a component cannot be loaded.
         StartFailed: an actor did not become ready.
         SystemGaveUp: the root supervisor ran out of restarts; the block was cancelled.
     """
     whole = as_blueprint(blueprint)
     check(whole)
-    return Opening(whole, open_loader, wall_clock, randomness, held_thread_after)
+    opener = with_cache(open_loader, cache_directory)
+    return Opening(whole, opener, wall_clock, randomness, held_thread_after)
 
 
 @final

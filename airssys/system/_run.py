@@ -28,6 +28,7 @@ from ._wiring import LoaderOpener, open_wasm_loader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
     from types import FrameType
 
     from ._system import System
@@ -44,10 +45,11 @@ EXIT_TERMINATED: Final = 143
 _T = TypeVar("_T")
 
 
-def run(
+def run(  # noqa: PLR0913  # keywords with defaults
     blueprint: Blueprint | type[object],
     main: Callable[[System], Awaitable[_T]] | None = None,
     *,
+    cache_directory: str | Path | None = None,
     open_loader: LoaderOpener = open_wasm_loader,
     wall_clock: WallClock = time.time_ns,
     randomness: Randomness = os.urandom,
@@ -63,6 +65,7 @@ def run(
     Args:
         blueprint: what to run, or a topology: a class that makes one.
         main: an async function, given the system; without it, run until a signal.
+        cache_directory: as in `open_system`.
         open_loader: as in `open_system`.
         wall_clock: as in `open_system`.
         randomness: as in `open_system`.
@@ -77,14 +80,18 @@ def run(
     """
     opening = open_system(
         blueprint,
+        cache_directory=cache_directory,
         open_loader=open_loader,
         wall_clock=wall_clock,
         randomness=randomness,
         held_thread_after=held_thread_after,
     )
-    program = _Program(opening)
+    return _run(_Program(opening), main or _run_until_signal)
+
+
+def _run(program: _Program, main: Callable[[System], Awaitable[_T]]) -> _T | None:
     try:
-        result = trio.run(program.run, main or _run_until_signal)
+        result = trio.run(program.run, main)
     except (SystemGaveUp, StartFailed) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EXIT_GAVE_UP) from error

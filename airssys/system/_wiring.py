@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, final
 
 import attrs
@@ -40,15 +42,37 @@ LoaderOpener: TypeAlias = Callable[
 
 
 def open_wasm_loader(
-    settings: EngineSettings,
+    settings: EngineSettings, *, cache_directory: Path | None = None
 ) -> AbstractAsyncContextManager[ComponentLoader]:
     """Open the engine that runs WebAssembly.
 
     Imported here because a system of Python actors alone needs no engine.
+
+    Args:
+        settings: how guests are run.
+        cache_directory: as in `open_system`.
     """
     from airssys.wasm import open_runtime  # noqa: PLC0415 (see above)
 
-    return open_runtime(settings)
+    return open_runtime(settings, cache_directory=cache_directory)
+
+
+def with_cache(
+    open_loader: LoaderOpener, cache_directory: str | Path | None
+) -> LoaderOpener:
+    """Have the loader of this library keep compiled components in a directory.
+
+    Raises:
+        ValueError: it is another loader, which we cannot tell about the directory.
+    """
+    if cache_directory is None:
+        return open_loader
+    if open_loader is not open_wasm_loader:
+        raise ValueError(
+            "cache_directory is for the loader of this library: "
+            "give it to your open_loader instead"
+        )
+    return functools.partial(open_wasm_loader, cache_directory=Path(cache_directory))
 
 
 @final

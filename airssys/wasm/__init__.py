@@ -4,7 +4,36 @@ Read `_fiber` (one call), `_turns` (who runs when), `_instance` (one guest and i
 limits), in this order; `_ledger` holds what must be closed before what.
 """
 
+from ._any_instance import AnyComponent, AnyInstance, load_any
+from ._any_world import Host
+from ._cache_listing import CacheEntry, clear_cache, list_cache
+from ._cache_secret import user_cache_directory
+from ._component_loader import Loader
+from ._inspection import Inspection, inspect
 from ._open_runtime import open_runtime
-from ._world import EXPORTS, IMPORTS, full_name
+from ._wit_types import Case, Err, Ok, Some, ValueUnfit
+from ._world import EXPORTS, IMPORTS, TYPE_ONLY, full_name
 
-__all__ = ("EXPORTS", "IMPORTS", "full_name", "open_runtime")
+__all__ = (
+    "EXPORTS",
+    "IMPORTS",
+    "TYPE_ONLY",
+    "AnyComponent",
+    "AnyInstance",
+    "CacheEntry",
+    "Case",
+    "Err",
+    "Host",
+    "Inspection",
+    "Loader",
+    "Ok",
+    "Some",
+    "ValueUnfit",
+    "clear_cache",
+    "full_name",
+    "inspect",
+    "list_cache",
+    "load_any",
+    "open_runtime",
+    "user_cache_directory",
+)

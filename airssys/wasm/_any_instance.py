@@ -26,7 +26,7 @@ from airssys.contracts import (
 
 from . import _c_api as c
 from ._any_world import AnyWorld, Host, read_world
-from ._component_loader import compile_binary, count_memories, read, to_binary
+from ._component_loader import check_counts, compile_binary, count
 from ._driver import Driver, HostFailed
 from ._footprint import Footprint
 from ._handles import HostResources
@@ -37,6 +37,7 @@ from ._marshaller import Marshaller
 from ._outcomes import name_failure
 from ._runtime import Code, Runtime
 from ._slots import MAX_PARAMS
+from ._source import read, to_binary
 from ._store import Store
 from ._turns import now
 from ._wit_types import Budget
@@ -44,15 +45,17 @@ from ._wit_types import Budget
 if TYPE_CHECKING:
     from airssys.contracts import HostServices
 
+    from ._component_loader import Loader
     from ._wit_memory import Frame
 
 
-async def load_any(runtime: Runtime, artifact: Artifact, host: Host) -> AnyComponent:
+async def load_any(loader: Loader, artifact: Artifact, host: Host) -> AnyComponent:
     """Read, compile and link a component of any world; nothing of it is cached.
 
     Raises:
         ComponentRefused: it cannot be run here, or `host` lacks what it imports.
     """
+    runtime = loader.runtime
     work = functools.partial(_prepare, runtime, artifact, host)
     ready = await trio.to_thread.run_sync(
         work, abandon_on_cancel=True, limiter=runtime.compilers
@@ -96,14 +99,17 @@ class _Prepared:
 
 def _prepare(runtime: Runtime, artifact: Artifact, host: Host) -> _Prepared:
     """Do all that takes long: large types take as long as large code."""
-    code = to_binary(read(artifact), artifact.label)
+    label, settings = artifact.label, runtime.settings
+    code = to_binary(read(artifact, settings.component_bytes), label)
+    found = count(code, label)
+    check_counts(found, label, settings)
     engine = runtime.engine.wasmtime
     compiled = compile_binary(engine, code, artifact.label)
     world = read_world(engine, compiled, artifact.label)
     host.check(world, artifact.label)
     return _Prepared(
         compiled,
-        count_memories(code, artifact.label),
+        found,
         world,
         host.functions_for(world),
         {name: Marshaller(each) for name, each in world.exports.items()},

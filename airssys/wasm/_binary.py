@@ -1,9 +1,10 @@
 """Reads WebAssembly binaries: numbers, names, sections, and what core modules define.
 
-It reads only what counting takes; sections about other things, code above all, are
-passed over by their size. The bytes are not trusted: every read is checked against the
-end of what is being read, numbers have a longest form, and the lists that are read must
-fill their section. But what is wrong and does not matter here is not found.
+It reads only what counting takes; sections about other things are passed over by their
+size, and so is each function. The bytes are not trusted: every read is checked against
+the end of what is being read, numbers have a longest form, the lists that are read must
+fill their section, and there is a limit on their items, so that no file takes long. But
+what is wrong and does not matter here is not found.
 
 The source is chapter 5 of the core specification.
 """
@@ -23,22 +24,31 @@ _HAS_INITIAL = 0x40
 """Begins a table whose elements are not null at first."""
 _PAGE = 16
 """The size of a page of memory as a power of two: 64 KiB."""
+_MOST_ITEMS = 1_200_000
+"""Sections and items in them, functions included, in one file: about a second."""
+_SECTION = 20
+"""As many items as a section counts for, by the time that it takes."""
 
 
 class Unreadable(ValueError):
     """These bytes are not a component that can be read; says why and where."""
 
 
+class Uncountable(Unreadable):
+    """A component may be well-formed, but what it creates cannot be counted."""
+
+
 @final
 class Reader:
     """A position in `data` that moves forward, up to `end`; offsets are in bytes."""
 
-    __slots__ = ("_at", "_data", "_end")
+    __slots__ = ("_at", "_data", "_end", "_items")
 
-    def __init__(self, data: bytes, at: int = 0, end: int | None = None) -> None:
+    def __init__(self, data: bytes) -> None:
         self._data = data
-        self._at = at
-        self._end = len(data) if end is None else end
+        self._at, self._end = 0, len(data)
+        self._items = [0]
+        """How many were read so far; one count for all readers of the same data."""
 
     def error(self, problem: str) -> Unreadable:
         """Make the error to raise here."""
@@ -81,18 +91,35 @@ class Reader:
                 return value
         raise self.error(f"a number has more than {bits} bits")
 
-    def skip_name(self) -> None:
-        """Pass over a name: its size, then so many bytes."""
-        self.skip(self.number())
+    def name(self) -> str:
+        """Read a name: its size, then so many bytes; what is no UTF-8 is replaced."""
+        return self.take(self.number()).decode(errors="replace")
 
     def sections(self) -> Iterator[tuple[int, Reader]]:
         """Yield the id and the content of each section, up to the end."""
         while self._at < self._end:
+            self._count_items(_SECTION)
             section = self.byte()
-            size = self.number()
-            start = self._at
-            self.skip(size)
-            yield section, Reader(self._data, start, self._at)
+            yield section, self._part(self.number())
+
+    def items(self) -> Iterator[None]:
+        """Read the length of a list, then yield so many times."""
+        for _ in range(self.number()):
+            self._count_items(1)
+            yield
+
+    def _part(self, size: int) -> Reader:
+        part = Reader(self._data)
+        part._at = self._at
+        self.skip(size)
+        part._end = self._at
+        part._items = self._items
+        return part
+
+    def _count_items(self, number: int) -> None:
+        self._items[0] += number
+        if self._items[0] > _MOST_ITEMS:
+            raise Uncountable(f"it has more than {_MOST_ITEMS} parts")
 
     def finish(self) -> None:
         """Check that everything was read."""
@@ -118,6 +145,8 @@ class CoreModule:
     memories: tuple[Range, ...]
     tables: tuple[Range, ...]
     functions: int
+    largest_function: int
+    """In bytes of its body."""
 
 
 def read_core_module(reader: Reader) -> CoreModule:
@@ -130,20 +159,32 @@ def read_core_module(reader: Reader) -> CoreModule:
         raise reader.error("this is not a core module that we know")
     memories: list[Range] = []
     tables: list[Range] = []
-    functions = 0
+    functions = largest = 0
     for section, body in reader.sections():
         match section:
             case 3:
                 functions += body.number()
             case 4:
-                tables += [_read_table(body) for _ in range(body.number())]
+                tables += [_read_table(body) for _ in body.items()]
                 body.finish()
             case 5:
-                memories += [_read_memory(body) for _ in range(body.number())]
+                memories += [_read_memory(body) for _ in body.items()]
+                body.finish()
+            case 10:
+                largest = max(largest, _largest_function(body))
                 body.finish()
             case _:
                 pass  # creates neither
-    return CoreModule(tuple(memories), tuple(tables), functions)
+    return CoreModule(tuple(memories), tuple(tables), functions, largest)
+
+
+def _largest_function(reader: Reader) -> int:
+    largest = 0
+    for _ in reader.items():
+        size = reader.number()
+        reader.skip(size)
+        largest = max(largest, size)
+    return largest
 
 
 def _read_memory(reader: Reader) -> Range:

@@ -1,41 +1,48 @@
-"""From bytes to a component that is checked and compiled, away from the Trio thread."""
+"""From bytes to a component that is checked and compiled, away from the Trio thread.
+
+Theory. A load has two steps, each in a thread of its own. The first one finds out what
+is to be loaded; for code that was compiled before, that is all. The second one compiles.
+A compiler cannot be stopped. So what would take it long is refused beforehand, by size
+and number of functions, which are read from the file; and when it takes long all the
+same, the component is refused at the time limit, while the compiler keeps its slot
+until it ends. Threads that compile are thus never more than there are slots.
+"""
 
 from __future__ import annotations
 
 import functools
+import hashlib
+import threading
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, cast, final
 
 import attrs
 import trio
 import wasmtime
-from wasmtime.component import Component as Compiled, FuncType
+from wasmtime.component import Component as Compiled
 
 from airssys.contracts import (
     Artifact,
     ComponentRefused,
+    EngineSettings,
     Guest,
     HostServices,
     Limits,
 )
 
 from . import _c_api as c
-from ._footprint import Footprint, footprint
+from ._artifact_cache import Kept
+from ._binary import Uncountable, Unreadable
+from ._component_check import check_wasi, check_world
+from ._footprint import Footprint, footprint, import_names
 from ._instance import Instance
 from ._runtime import Code, Runtime
-from ._signatures import fits
-from ._world import EXPORTS, IMPORTS, LIFECYCLE, TYPE_ONLY, full_name
+from ._source import first_lines, opened, read, to_binary
+from ._world import EXPORTS, LIFECYCLE, full_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ._artifact_cache import ArtifactCache
-    from ._wit_types import Function
-
-_WASI_ADVICE: Final = (
-    "WASI is not offered: build without it (componentize-py: --stub-wasi; "
-    "componentize-qjs: --stub-wasi; C and Rust: a freestanding wasm32 target)"
-)
 
 
 @final
@@ -64,11 +71,20 @@ class Component:
 
 
 @final
+@attrs.frozen
+class _Source:
+    """Code that must be compiled."""
+
+    code: bytes
+    digest: str
+
+
+@final
 class Loader:
     """Loads components for one runtime (the port `ComponentLoader`)."""
 
     def __init__(self, runtime: Runtime, cache: ArtifactCache | None) -> None:
-        self._runtime = runtime
+        self.runtime = runtime
         self._cache = cache
         self._loaded: dict[Artifact, Component] = {}
         self._locks: dict[Artifact, trio.Lock] = {}
@@ -83,100 +99,191 @@ class Loader:
         """
         async with self._locks.setdefault(artifact, trio.Lock()):
             if artifact not in self._loaded:
-                work = functools.partial(self._load, artifact)
-                compiled = await trio.to_thread.run_sync(
-                    work, abandon_on_cancel=True, limiter=self._runtime.compilers
+                found = await trio.to_thread.run_sync(
+                    functools.partial(self._find, artifact),
+                    abandon_on_cancel=True,
+                    limiter=self.runtime.readers,
                 )
-                self._loaded[artifact] = self._adopt(artifact, *compiled)
+                if isinstance(found, _Source):
+                    found = await self._compile_in_time(artifact, found)
+                self._loaded[artifact] = self._adopt(artifact, found)
             return self._loaded[artifact]
 
-    def _load(self, artifact: Artifact) -> tuple[Compiled, Footprint]:
-        """Do, in a worker thread, all that takes long.
+    async def _compile_in_time(self, artifact: Artifact, source: _Source) -> Kept:
+        seconds = self.runtime.settings.compile_time
+        scope = trio.CancelScope()
+        slot = _Slot(self.runtime.compilers, scope, seconds)
+        with scope:
+            try:
+                return await trio.to_thread.run_sync(
+                    functools.partial(self._compile, artifact, source),
+                    abandon_on_cancel=True,
+                    limiter=cast("trio.CapacityLimiter", slot),
+                )
+            finally:
+                slot.stop_clock()
+        raise ComponentRefused(
+            artifact.label,
+            f"compiling it takes more than {seconds:g} s (compile_time)",
+            "Split its largest functions, or raise EngineSettings.compile_time",
+        )
 
-        Nothing here must be undone if nobody waits for it any more.
-        """
-        code = to_binary(read(artifact), artifact.label)
-        engine = self._runtime.engine.wasmtime
-        compiled = None if self._cache is None else self._cache.find(engine, code)
-        if compiled is None:
-            compiled = compile_binary(engine, code, artifact.label)
-            if self._cache is not None:
-                self._cache.keep(compiled, code)
-        check_world(engine, compiled, artifact.label)
-        return compiled, count_memories(code, artifact.label)
+    # Both are run in worker threads. They do all that takes long, and nothing that must
+    # be undone if nobody waits for it any more.
 
-    def _adopt(
-        self, artifact: Artifact, compiled: Compiled, found: Footprint
-    ) -> Component:
-        engine = self._runtime.engine
+    def _find(self, artifact: Artifact) -> Kept | _Source:
+        """Read an artifact, or find it in the cache; large files even without reading."""
+        most = self.runtime.settings.component_bytes
+        cache = self._cache
+        if cache is None or not isinstance(artifact.source, Path):
+            code = read(artifact, most)
+            digest = hashlib.sha256(code).hexdigest()
+        else:
+            path = artifact.source
+            with opened(path, artifact.label, most) as reading:
+                before = reading.status()
+                recognised = cache.recognise(path, before)
+                kept = recognised and self._find_kept(artifact, recognised)
+                if kept:
+                    return kept
+                code = reading.read()
+                digest = hashlib.sha256(code).hexdigest()
+                cache.remember(path, before, reading.status(), digest)
+        return self._find_kept(artifact, digest) or _Source(code, digest)
+
+    def _find_kept(self, artifact: Artifact, digest: str) -> Kept | None:
+        if self._cache is None:
+            return None
+        kept = self._cache.find(self.runtime.engine.wasmtime, digest)
+        if kept is not None:
+            # That it fits the world is known: nothing else is kept, and the world is
+            # part of its key. The limits may be other ones now.
+            check_counts(kept.footprint, artifact.label, self.runtime.settings)
+        return kept
+
+    def _compile(self, artifact: Artifact, source: _Source) -> Kept:
+        label, settings = artifact.label, self.runtime.settings
+        engine = self.runtime.engine.wasmtime
+        binary = to_binary(source.code, label)
+        found = count(binary, label)
+        check_counts(found, label, settings)
+        check_wasi(import_names(binary), label)
+        compiled = compile_binary(engine, binary, label)
+        check_world(engine, compiled, label)
+        if self._cache is not None:
+            self._cache.keep(source.digest, compiled, found, label)
+        return Kept(compiled, found)
+
+    def _adopt(self, artifact: Artifact, kept: Kept) -> Component:
+        engine = self.runtime.engine
         engine.check()
-        pointer = c.component_clone(c.address_of(compiled.ptr()))
+        pointer = c.component_clone(c.address_of(kept.compiled.ptr()))
         engine.ledger.components.add(pointer)
-        compiled.close()
+        kept.compiled.close()
         interface = self._export_index(pointer, None, full_name(LIFECYCLE))
         exports = {
             name: self._export_index(pointer, interface, name) for name in EXPORTS
         }
-        return Component(self._runtime, Code(artifact.label, pointer, exports, found))
+        code = Code(artifact.label, pointer, exports, kept.footprint)
+        return Component(self.runtime, code)
 
     def _export_index(self, pointer: int, inside: int | None, name: str) -> int:
         encoded = name.encode()
         index: int = c.component_get_export_index(
             pointer, inside, encoded, len(encoded)
         )
-        self._runtime.engine.ledger.indices.add(index)
+        self.runtime.engine.ledger.indices.add(index)
         return index
 
 
-def read(artifact: Artifact) -> bytes:
-    """Get the bytes of an artifact.
+@final
+class _Slot:
+    """A limiter that starts a clock when there is room: waiting for it does not count.
+
+    Trio takes anything that acquires and releases. It gives the slot back when the
+    thread ends, not when nobody waits for it any more. The clock is that on the wall:
+    Trio's may be one of a test, which jumps while nothing happens but compiling.
+    """
+
+    def __init__(
+        self, limiter: trio.CapacityLimiter, scope: trio.CancelScope, seconds: float
+    ) -> None:
+        self._limiter, self._scope = limiter, scope
+        self._token = trio.lowlevel.current_trio_token()
+        self._clock = threading.Timer(seconds, self._ring)
+        self._clock.daemon = True
+
+    def _ring(self) -> None:
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._scope.cancel)
+
+    def stop_clock(self) -> None:
+        """Have it not ring any more, and end its thread."""
+        self._clock.cancel()
+        if self._clock.is_alive():
+            self._clock.join()
+
+    async def acquire_on_behalf_of(self, borrower: object) -> None:
+        await self._limiter.acquire_on_behalf_of(borrower)
+        try:
+            self._clock.start()
+        except RuntimeError:  # the machine has no thread left
+            self._limiter.release_on_behalf_of(borrower)
+            raise
+
+    def release_on_behalf_of(self, borrower: object) -> None:
+        self._limiter.release_on_behalf_of(borrower)
+
+
+def count(binary: bytes, label: str) -> Footprint:
+    """Count what a component consists of, before anything is compiled.
 
     Raises:
-        ComponentRefused: the file cannot be read.
+        ComponentRefused: it is malformed, or cannot be counted.
     """
-    match artifact.source:
-        case Path() as path:
-            try:
-                return path.read_bytes()
-            except OSError as error:
-                reason = error.strerror or str(error)
-                raise ComponentRefused(
-                    artifact.label, f"cannot be read: {reason}", "Check the path"
-                ) from error
-        case str() as text:
-            return text.encode(errors="surrogatepass")
-        case code:
-            return code
-
-
-def to_binary(code: bytes, label: str) -> bytes:
-    """Turn WAT text into the binary format; binaries pass.
-
-    Raises:
-        ComponentRefused: it is neither.
-    """
-    if not code.strip():
-        raise ComponentRefused(label, "it is empty", "Build the component again")
     try:
-        if not code.startswith(b"\0asm"):
-            code = bytes(wasmtime.wat2wasm(code.decode()))
-    except (UnicodeDecodeError, wasmtime.WasmtimeError) as error:
+        return footprint(binary)
+    except Uncountable as error:
         raise ComponentRefused(
             label,
-            f"neither WebAssembly nor WAT text: {_first_lines(error)}",
-            "Hand in a .wasm component or its .wat text",
+            f"its parts cannot be counted ({error})",
+            "Link it into one component that contains its modules",
         ) from error
-    if code[4:8] == b"\1\0\0\0":
+    except Unreadable as error:
         raise ComponentRefused(
             label,
-            "this is a core module, not a component",
-            "Wrap it: wasm-tools component new, or build with componentize-py",
+            f"it is malformed ({error})",
+            "Build it again: a file that was cut off or damaged looks like this",
+        ) from error
+
+
+def check_counts(found: Footprint, label: str, settings: EngineSettings) -> None:
+    """See that compiling a component cannot take too much.
+
+    Raises:
+        ComponentRefused: it has too many functions, or too large ones.
+    """
+    most = settings.component_functions
+    if found.functions > most:
+        raise ComponentRefused(
+            label,
+            f"it has {found.functions} functions, more than {most} "
+            f"(component_functions)",
+            "Leave out what it does not use, or raise "
+            "EngineSettings.component_functions",
         )
-    return code
+    most = settings.function_bytes
+    if found.largest_function > most:
+        raise ComponentRefused(
+            label,
+            f"it has a function of {found.largest_function} bytes, more than {most} "
+            f"(function_bytes)",
+            "Split that function, or raise EngineSettings.function_bytes",
+        )
 
 
 def compile_binary(engine: wasmtime.Engine, code: bytes, label: str) -> Compiled:
-    """Compile; takes 5 ms for a small component and 5 s for a Python guest.
+    """Compile; takes 5 ms for a small component and half a minute for a Python guest.
 
     Raises:
         ComponentRefused: it is malformed or uses what this engine does not offer.
@@ -186,119 +293,6 @@ def compile_binary(engine: wasmtime.Engine, code: bytes, label: str) -> Compiled
     except wasmtime.WasmtimeError as error:
         raise ComponentRefused(
             label,
-            f"wasmtime refuses it: {_first_lines(error)}",
+            f"wasmtime refuses it: {first_lines(error)}",
             "Build it again, for the component model without its async part",
         ) from error
-
-
-def count_memories(code: bytes, label: str) -> Footprint:
-    """Count what an instance will create.
-
-    Raises:
-        ComponentRefused: it cannot be known beforehand.
-    """
-    try:
-        return footprint(code)
-    except ValueError as error:
-        raise ComponentRefused(
-            label,
-            f"its memories cannot be counted ({error})",
-            "Link it into one component that contains its modules",
-        ) from error
-
-
-def check_world(engine: wasmtime.Engine, compiled: Compiled, label: str) -> None:
-    """See that a component imports only what we have and exports what we call.
-
-    Raises:
-        ComponentRefused: naming what is wrong and the way out.
-    """
-    kind = compiled.type
-    _check_imports(_instances(kind.imports(engine), engine), label)
-    exported = _instances(kind.exports(engine), engine)
-    wanted = full_name(LIFECYCLE)
-    if wanted not in exported:
-        others = [name for name in exported if LIFECYCLE in name]
-        found = f"it exports {others[0]}" if others else "it does not export it"
-        raise ComponentRefused(
-            label,
-            f"a component must export {wanted}, but {found}",
-            "Build it for the world airssys:core/runtime-host@1.0.0",
-        )
-    missing = [name for name in EXPORTS if name not in exported[wanted]]
-    if missing:
-        raise ComponentRefused(
-            label,
-            f"{wanted} lacks {', '.join(missing)}",
-            "Export every function of the interface",
-        )
-    _check_signatures(exported[wanted], EXPORTS, wanted, label)
-
-
-def _check_imports(
-    imported: Mapping[str, Mapping[str, FuncType | None]], label: str
-) -> None:
-    wasi = sorted(name for name in imported if name.startswith("wasi:"))
-    if wasi:
-        raise ComponentRefused(label, f"it imports {', '.join(wasi)}", _WASI_ADVICE)
-    known = {full_name(name): functions for name, functions in IMPORTS.items()}
-    known |= {full_name(name): {} for name in TYPE_ONLY}
-    unknown = sorted(set(imported) - set(known))
-    both = sorted(set(imported) & set(known))
-    for interface in both:
-        unknown += [
-            f"{interface}#{name}"
-            for name, function in imported[interface].items()
-            if function is not None and name not in known[interface]
-        ]
-    if unknown:
-        raise ComponentRefused(
-            label,
-            f"it imports {', '.join(unknown)}, which nobody provides",
-            "Import only what the world airssys:core/runtime-host@1.0.0 has",
-        )
-    for interface in both:
-        _check_signatures(imported[interface], known[interface], interface, label)
-
-
-def _check_signatures(
-    found: Mapping[str, FuncType | None],
-    wanted: Mapping[str, Function],
-    interface: str,
-    label: str,
-) -> None:
-    wrong = [
-        name
-        for name, function in found.items()
-        if name in wanted and (function is None or not fits(function, wanted[name]))
-    ]
-    if wrong:
-        raise ComponentRefused(
-            label,
-            f"its {interface} has other types for {', '.join(wrong)}",
-            "Build it for the world airssys:core/runtime-host@1.0.0",
-        )
-
-
-def _instances(
-    items: Mapping[str, Any], engine: wasmtime.Engine
-) -> dict[str, dict[str, FuncType | None]]:
-    """Instances by name, each with its members: functions, or None for what is none.
-
-    Other things (a plain function, a type) count as instances without members.
-    """
-    found: dict[str, dict[str, FuncType | None]] = {}
-    for name, item in items.items():
-        kind = getattr(item, "ty", item)  # wasmtime 48 gives the type itself
-        members = kind.exports(engine) if hasattr(kind, "exports") else {}
-        found[name] = {
-            member: inner if isinstance(inner, FuncType) else None
-            for member, inner in (
-                (member, getattr(item, "ty", item)) for member, item in members.items()
-            )
-        }
-    return found
-
-
-def _first_lines(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

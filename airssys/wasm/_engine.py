@@ -29,6 +29,8 @@ def _configure(settings: EngineSettings) -> wasmtime.Config:
     guest makes one call at a time, and calls are 20 % cheaper without it.
     Garbage-collected objects and exceptions live in a heap that obeys the limit of one
     memory and is counted as none; without them the sum over all memories is the whole.
+    A compiler is one thread: in parallel it would take every core, whatever our limit
+    on compilers says.
     """
     config = wasmtime.Config()
     config.consume_fuel = True
@@ -36,6 +38,7 @@ def _configure(settings: EngineSettings) -> wasmtime.Config:
     config.wasm_component_model = True
     config.wasm_gc = False
     config.wasm_exceptions = False
+    config.parallel_compilation = False
     config.max_wasm_stack = settings.guest_stack_bytes
     pointer = c.address_of(config.ptr())
     c.config_async_stack_size_set(pointer, settings.fiber_stack_bytes)

@@ -26,13 +26,22 @@ from typing import TYPE_CHECKING, TypeAlias, final
 
 import attrs
 
-from ._binary import CoreModule, Range, Reader, Unreadable, read_core_module
+from ._binary import (
+    CoreModule,
+    Range,
+    Reader,
+    Uncountable,
+    Unreadable,
+    read_core_module,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _COMPONENT = b"\0asm\x0d\0\x01\0"
 
+_IMPORTS = 10
+"""The section of imports."""
 _DEEPEST = 100
 """Components inside components, so that reading them cannot exhaust the stack."""
 _MOST = 10_000
@@ -52,6 +61,8 @@ class Footprint:
     """Instantiations of core modules; the engine adds adapters between components."""
     functions: int
     """Functions in the file: each core module counts once, instantiated or not."""
+    largest_function: int
+    """Bytes of the largest one's body."""
 
 
 def footprint(code: bytes) -> Footprint:
@@ -67,9 +78,10 @@ def footprint(code: bytes) -> Footprint:
         The memories and tables in the order in which they are created.
 
     Raises:
-        Unreadable: These bytes are not a component; or it has a part that cannot be
-            counted, because it instantiates what it imports or takes from an instance,
-            or is of a later format; or it is beyond what wasmtime runs by default.
+        Unreadable: These bytes are not a component, or one of a later format.
+        Uncountable: It has a part that cannot be counted, because it instantiates what
+            it imports or takes from an instance; or it is beyond what wasmtime runs by
+            default. This is an `Unreadable` too.
     """
     root = _read_component(Reader(code), None)
     memories: list[Range] = []
@@ -80,8 +92,31 @@ def footprint(code: bytes) -> Footprint:
         tables += module.tables
         core_instances += 1
         if max(len(memories), len(tables)) > _MOST:
-            raise Unreadable(f"it has more than {_MOST} memories or tables")
-    return Footprint(tuple(memories), tuple(tables), core_instances, root.functions)
+            raise Uncountable(f"it has more than {_MOST} memories or tables")
+    return Footprint(
+        tuple(memories),
+        tuple(tables),
+        core_instances,
+        root.functions,
+        root.largest_function,
+    )
+
+
+def import_names(code: bytes) -> list[str]:
+    """Read what a component imports, by name only; nothing else of it is looked at.
+
+    Raises:
+        Unreadable: These bytes are not a component, or one of a later format.
+    """
+    reader = Reader(code)
+    reader.skip(len(_COMPONENT))
+    names: list[str] = []
+    for section, body in reader.sections():
+        if section == _IMPORTS:
+            for _ in body.items():
+                names.append(_read_external_name(body))  # not all of it
+                _read_description(body)
+    return names
 
 
 def fair_cap(total: int, ranges: Sequence[Range]) -> int | None:
@@ -155,6 +190,8 @@ class _Component:
     instantiates: list[_Definition] = attrs.Factory(list)
     functions: int = 0
     """Its own and those of the components in it."""
+    largest_function: int = 0
+    """As `functions`."""
 
     def define(self, sort: _Sort, definition: _Definition) -> None:
         """Give a definition the next index of its sort."""
@@ -169,6 +206,11 @@ class _Component:
         if index >= len(known):
             raise Unreadable(f"there is no {sort.name.lower()} {index} in a component")
         return known[index]
+
+    def include(self, part: CoreModule | _Component) -> None:
+        """Note that a module or component is part of this one."""
+        self.functions += part.functions
+        self.largest_function = max(self.largest_function, part.largest_function)
 
     def instantiate(self, sort: _Sort, index: int) -> None:
         """Note that each instance of this component instantiates that definition."""
@@ -203,11 +245,11 @@ def _read_section(section: int, body: Reader, component: _Component) -> None:
     match section:
         case 1:
             module = read_core_module(body)
-            component.functions += module.functions
+            component.include(module)
             component.define(_Sort.MODULE, module)
         case 4:
             inner = _read_component(body, component)
-            component.functions += inner.functions
+            component.include(inner)
             component.define(_Sort.COMPONENT, inner)
         case 0 | 3 | 7 | 8 | 9:  # custom, core types, types, canonical functions, start
             pass
@@ -215,7 +257,7 @@ def _read_section(section: int, body: Reader, component: _Component) -> None:
             read_item = _ITEMS.get(section)
             if read_item is None:
                 raise body.error(f"a component has a section {section}")
-            for _ in range(body.number()):
+            for _ in body.items():
                 read_item(body, component)
             body.finish()
 
@@ -224,8 +266,8 @@ def _read_core_instance(reader: Reader, component: _Component) -> None:
     is_made_of_others = _read_flag(reader)
     if not is_made_of_others:
         component.instantiate(_Sort.MODULE, reader.number())
-    for _ in range(reader.number()):
-        reader.skip_name()
+    for _ in reader.items():
+        reader.name()
         reader.byte()
         reader.number()
 
@@ -234,8 +276,8 @@ def _read_instance(reader: Reader, component: _Component) -> None:
     is_made_of_others = _read_flag(reader)
     if not is_made_of_others:
         component.instantiate(_Sort.COMPONENT, reader.number())
-    skip_name = _skip_external_name if is_made_of_others else Reader.skip_name
-    for _ in range(reader.number()):
+    skip_name = _read_external_name if is_made_of_others else Reader.name
+    for _ in reader.items():
         skip_name(reader)
         _read_sort(reader)
         reader.number()
@@ -246,7 +288,7 @@ def _read_alias(reader: Reader, component: _Component) -> None:
     match reader.byte():
         case 0x00 | 0x01:  # an export of an instance, of a core instance
             reader.number()
-            reader.skip_name()
+            reader.name()
             component.define(sort, None)
         case 0x02:  # of a component around this one
             around = component.outward(reader.number())
@@ -256,13 +298,13 @@ def _read_alias(reader: Reader, component: _Component) -> None:
 
 
 def _read_import(reader: Reader, component: _Component) -> None:
-    _skip_external_name(reader)
+    _read_external_name(reader)
     component.define(_read_description(reader), None)
 
 
 def _read_export(reader: Reader, component: _Component) -> None:
     """Read an export: it gives what it exports one more index."""
-    _skip_external_name(reader)
+    _read_external_name(reader)
     sort = _read_sort(reader)
     component.define(sort, component.find(sort, reader.number()))
     if _read_flag(reader):
@@ -273,7 +315,7 @@ _ITEMS: dict[int, Callable[[Reader, _Component], None]] = {
     2: _read_core_instance,
     5: _read_instance,
     6: _read_alias,
-    10: _read_import,
+    _IMPORTS: _read_import,
     11: _read_export,
 }
 """How one item of a section is read, for the sections that are lists of them."""
@@ -307,15 +349,16 @@ def _read_description(reader: Reader) -> _Sort:
     return sort
 
 
-def _skip_external_name(reader: Reader) -> None:
+def _read_external_name(reader: Reader) -> str:
     match reader.byte():
         case 0x00 | 0x01:
-            reader.skip_name()
+            return reader.name()
         case 0x02:  # followed by options, each a kind and a text
-            reader.skip_name()
-            for _ in range(reader.number()):
+            name = reader.name()
+            for _ in reader.items():
                 reader.byte()
-                reader.skip_name()
+                reader.name()
+            return name
         case _:
             raise reader.error("a name is of a kind that we do not know")
 
@@ -335,10 +378,10 @@ def _instantiations(root: _Component) -> Iterator[CoreModule]:
             case CoreModule() as module:
                 yield module
             case None:
-                raise Unreadable(
+                raise Uncountable(
                     "it instantiates a core module or component that it imports, or "
                     "takes from an instance: what that creates cannot be counted"
                 )
         if not waiting:
             return
-    raise Unreadable(f"it has more than {_MOST} instances")
+    raise Uncountable(f"it has more than {_MOST} instances")

@@ -31,10 +31,12 @@ async def open_runtime(
     Args:
         settings: how guests are run.
         cache_directory: where compiled components are kept from run to run; made if it
-            is not there. Without it each run compiles anew.
+            is not there. Without it each run compiles anew. What is kept there bears
+            a mark by a secret of the user, which is made if it is not there.
 
     Raises:
-        PermissionError: others could write to the cache directory.
+        PermissionError: others could write to the cache directory, or read the secret.
+        OSError: one of them cannot be made.
     """
     cache = (
         None if cache_directory is None else ArtifactCache(cache_directory, settings)

@@ -48,8 +48,11 @@ class Runtime:
         self.linker = make_linker(self.engine, self.functions)
         self.turns = Turns(settings.tick, settings.worker_threads)
         self.maps = MapBudget(kernel_limit())
-        self.compilers = trio.CapacityLimiter(max(1, (os.cpu_count() or 2) - 1))
+        threads = max(1, (os.cpu_count() or 2) - 1)
+        self.compilers = trio.CapacityLimiter(threads)
         """How many components are compiled at once: one core stays for the rest."""
+        self.readers = trio.CapacityLimiter(threads)
+        """How many are read or found in the cache at once, whoever compiles meanwhile."""
 
     def with_host(self, functions: Sequence[HostFunction], linker: int) -> Runtime:
         """Give this same runtime with other host functions."""

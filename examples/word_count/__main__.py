@@ -41,7 +41,6 @@ from airssys import (
     run,
     supervisor,
 )
-from airssys.wasm import open_runtime
 
 STEADY = ("steady-1", "steady-2")
 WORKERS = {
@@ -168,7 +167,7 @@ def main() -> int:
         run(
             declare(build_guest()),
             functools.partial(count_all, pieces),
-            open_loader=functools.partial(open_runtime, cache_directory=CACHE),
+            cache_directory=CACHE,
         )
         or b""
     )

@@ -13,6 +13,7 @@ from airssys.wasm import (  # the floor that ratios stand on has no public name
     _c_api as c,  # noqa: PLC2701 (see above)
     _slots as at,  # noqa: PLC2701 (see above)
 )
+from airssys.wasm._engine import Engine  # noqa: PLC2701 (see above)
 from airssys.wasm._store import Store  # noqa: PLC2701 (see above)
 from airssys.wasm._wit_memory import error_text  # noqa: PLC2701 (see above)
 from airssys.wasm._wit_types import Budget  # noqa: PLC2701 (see above)
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from airssys.wasm._any_instance import AnyInstance
     from airssys.wasm._component_loader import Component
     from airssys.wasm._instance import Instance
+
+__all__ = ("Engine", "RawHealth", "RawInstances")
 
 _HEALTH = list(EXPORTS).index("health")
 

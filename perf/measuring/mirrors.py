@@ -12,13 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, final
 import attrs
 
 from airssys.contracts import Artifact
-from airssys.wasm._any_instance import load_any  # noqa: PLC2701  # not public yet
-from airssys.wasm._any_world import Host  # noqa: PLC2701  # as above
-from airssys.wasm._wit_types import Case  # noqa: PLC2701  # as above
+from airssys.wasm import Case, Host, load_any
 
 if TYPE_CHECKING:
-    from airssys.wasm._any_instance import AnyInstance
-    from airssys.wasm._runtime import Runtime
+    from airssys.wasm import AnyInstance, Loader
 
 _TYPES: Final = """
   (type $id-is (record (field "space" string) (field "name" string)
@@ -114,7 +111,7 @@ def mirror_text() -> str:
     )
 
 
-async def open_mirror(runtime: Runtime) -> AnyInstance:
+async def open_mirror(loader: Loader) -> AnyInstance:
     """Instantiate the component of `mirror_text`."""
     artifact = Artifact.from_text(mirror_text())
-    return await (await load_any(runtime, artifact, Host())).instantiate()
+    return await (await load_any(loader, artifact, Host())).instantiate()

@@ -23,6 +23,11 @@ RANGES = {
     (EngineSettings, "fiber_stack_bytes"): (512 * KIB, 128 * MIB, int),
     (EngineSettings, "worker_threads"): (1, 64, int),
     (EngineSettings, "thread_payload_bytes"): (KIB, 2**31, int),
+    (EngineSettings, "component_bytes"): (KIB, 2**31, int),
+    (EngineSettings, "component_functions"): (1, 10**6, int),
+    (EngineSettings, "function_bytes"): (KIB, 8 * MIB, int),
+    (EngineSettings, "compile_time"): (0.001, 86_400, float),
+    (EngineSettings, "cache_bytes"): (0, 2**50, int),
 }
 fields = pytest.mark.parametrize(("place", "bounds"), RANGES.items())
 BEYOND = [math.nan, math.inf, -math.inf, -1, 10**400, -(10**400), 10**5000, True]

@@ -79,7 +79,7 @@ async def open_mirror(guests, *wits, answer=lambda value: value, encoding="utf8"
 
     host = Host({f"{HOST}#echo-{number}": echo for number in range(len(wits))})
     artifact = Artifact.from_text(echo_component(*wits, encoding=encoding))
-    component = await load_any(guests.runtime, artifact, host)
+    component = await load_any(guests.loader, artifact, host)
     assert [each.result for each in component.world.exports.values()] == list(wits)
     assert [each.result for each in component.world.imports.values()] == list(wits)
     return Mirror(await component.instantiate(), seen)
@@ -385,7 +385,7 @@ async def add_later(one, other):
 
 async def start_adder(guests, logged, limits=None):
     host = Host({"log": logged.append, "acme:shop/till#wait": add_later})
-    component = await load_any(guests.runtime, Artifact.from_text(ADDER), host)
+    component = await load_any(guests.loader, Artifact.from_text(ADDER), host)
     instance = await component.instantiate(limits)
     guests.started.append(instance)
     return instance
@@ -468,7 +468,7 @@ async def spin_to_the_end(adder):
 async def test_a_failing_start_leaves_nothing_open(guests):
     wat = """(component (core module $m (func $f unreachable) (start $f))
       (core instance (instantiate $m)))"""
-    component = await load_any(guests.runtime, Artifact.from_text(wat), Host())
+    component = await load_any(guests.loader, Artifact.from_text(wat), Host())
     with pytest.raises(GuestTrapped) as caught:
         await component.instantiate()
     assert caught.value.phase == "instantiate"
@@ -480,7 +480,7 @@ async def test_a_failing_start_leaves_nothing_open(guests):
 
 async def refusal(guests, wat, **host):
     with pytest.raises(ComponentRefused) as caught:
-        await load_any(guests.runtime, Artifact.from_text(wat), Host(**host))
+        await load_any(guests.loader, Artifact.from_text(wat), Host(**host))
     return str(caught.value)
 
 
@@ -528,14 +528,14 @@ async def test_what_cannot_be_spoken_to_is_refused_at_load(guests, wat, text):
 async def test_types_that_no_function_mentions_do_no_harm(guests):
     wat = """(component (type $u u8) (import "t" (type (eq $u)))
       (import "i" (instance (type $u u8) (export "t" (type (eq $u))))))"""
-    component = await load_any(guests.runtime, Artifact.from_text(wat), Host())
+    component = await load_any(guests.loader, Artifact.from_text(wat), Host())
     assert component.world.exports == {}
     (await component.instantiate()).close()
 
 
 async def test_the_world_of_a_component_can_be_read(guests):
     host = Host({"log": print, "acme:shop/till#wait": add_later})
-    component = await load_any(guests.runtime, Artifact.from_text(ADDER), host)
+    component = await load_any(guests.loader, Artifact.from_text(ADDER), host)
     two = (("a", Number.U32), ("b", Number.U32))
     assert component.world.exports["acme:shop/sums#add"] == Function(two, Number.U32)
     assert list(component.world.imports) == ["log", "acme:shop/till#wait"]
@@ -543,9 +543,7 @@ async def test_the_world_of_a_component_can_be_read(guests):
 
 
 async def test_no_instance_is_made_when_there_are_no_maps(guests, monkeypatch):
-    component = await load_any(
-        guests.runtime, Artifact.from_text("(component)"), Host()
-    )
+    component = await load_any(guests.loader, Artifact.from_text("(component)"), Host())
 
     def check():
         raise CapacityReached("no maps")

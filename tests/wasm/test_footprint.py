@@ -138,11 +138,11 @@ def test_the_hungry_fixtures(name, memories, tables):
 
 
 def test_nothing_comes_of_nothing():
-    assert count("") == Footprint((), (), 0, 0)
+    assert count("") == Footprint((), (), 0, 0, 0)
 
 
 def test_a_module_that_is_not_instantiated_has_only_functions():
-    assert count("(core module (memory 1) (func) (func))") == Footprint((), (), 0, 2)
+    assert count("(core module (memory 1) (func) (func))") == Footprint((), (), 0, 2, 2)
 
 
 @pytest.mark.parametrize(

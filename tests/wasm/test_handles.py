@@ -77,7 +77,7 @@ def things():
 async def holder(guests, things):
     """Makes instances of `things.wat`."""
     artifact = Artifact.at(WAT)
-    component = await load_any(guests.runtime, artifact, things.host)
+    component = await load_any(guests.loader, artifact, things.host)
 
     async def make():
         instance = await component.instantiate()
@@ -237,7 +237,7 @@ async def fragile(guests):
     things = Things()
     host = Host(things.host.functions, {THING: destroy})
     artifact = Artifact.at(WAT)
-    component = await load_any(guests.runtime, artifact, host)
+    component = await load_any(guests.loader, artifact, host)
     instance = await component.instantiate()
     guests.started.append(instance)
     await instance.call("keep", Thing(1))
@@ -278,7 +278,7 @@ async def test_resources_inside_of_other_values_come_back(guests, number):
     wit, value = NESTED[number]
     host = Host({f"{HOST}#echo-0": lambda it: it}, {f"{HOST}#thing": None})
     artifact = Artifact.from_text(echo_component(wit))
-    component = await load_any(guests.runtime, artifact, host)
+    component = await load_any(guests.loader, artifact, host)
     instance = await component.instantiate()
     guests.started.append(instance)
     found = await instance.call("run-0", value)
@@ -291,7 +291,7 @@ async def test_a_failing_value_takes_back_what_it_has_given(guests):
     dropped = []
     host = Host({f"{HOST}#echo-0": lambda it: it}, {f"{HOST}#thing": dropped.append})
     artifact = Artifact.from_text(echo_component(wit))
-    component = await load_any(guests.runtime, artifact, host)
+    component = await load_any(guests.loader, artifact, host)
     instance = await component.instantiate()
     guests.started.append(instance)
     with pytest.raises(ValueUnfit) as caught:
@@ -330,7 +330,7 @@ async def test_two_kinds_of_resources_are_told_apart(guests):
         {"is-a": lambda it: it == "A"},
         {"a": lambda it: events.append(("a", it)), "b": events.append},
     )
-    component = await load_any(guests.runtime, Artifact.from_text(wat), host)
+    component = await load_any(guests.loader, Artifact.from_text(wat), host)
     assert component.world.resources == {"a": "a", "b": "b", "again": "a"}
     instance = await component.instantiate()
     guests.started.append(instance)

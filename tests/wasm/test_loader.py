@@ -1,6 +1,10 @@
 """What is loaded and what is refused, away from the Trio thread, and the cache on disk."""
 
+import importlib.resources
 import os
+import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -16,8 +20,8 @@ from airssys.contracts import (
     EngineSettings,
     Limits,
 )
-from airssys.wasm import _component_loader, open_runtime
-from airssys.wasm._artifact_cache import ArtifactCache
+from airssys.wasm import _component_loader, _source, open_runtime
+from airssys.wasm._runtime import Runtime
 from wasm_support import GUESTS, beat, envelope, open_guests
 from wat_guests import world
 from wat_guests.component import Guest
@@ -103,12 +107,13 @@ async def test_a_fixture_is_refused(guests, name, problem, advice):
     [
         (b"", "it is empty"),
         ("  \n", "it is empty"),
-        (b"\0asm", "wasmtime refuses it"),
-        (b"\0asm\x0d\0\x01\0\xff", "wasmtime refuses it"),
+        (b"\0asm", "it is malformed (it ends too early"),
+        (b"\0asm\x0d\0\x01\0\xff", "it is malformed (it ends too early"),
+        (b"\0asm\x0d\0\x01\0\x07\x01\xff", "wasmtime refuses it"),
         (to_binary("(module)"), "core module, not a component"),
         (b"\xff\xfe", "neither WebAssembly nor WAT text"),
         ("\ud800", "neither WebAssembly nor WAT text"),
-        (to_binary(ECHO)[:-7], "wasmtime refuses it"),
+        (to_binary(ECHO)[:-7], "it is malformed (it ends too early"),
         ('(component (import "do" (func)))', "it imports do, which nobody provides"),
         (
             (
@@ -143,10 +148,10 @@ async def test_an_unreadable_file_is_refused(guests, tmp_path):
 
 
 async def test_a_failed_read_is_refused(guests, monkeypatch):
-    def fail(_):
+    def fail(*_):
         raise OSError("the disk is on fire")
 
-    monkeypatch.setattr(Path, "read_bytes", fail)
+    monkeypatch.setattr(_source.os, "open", fail)
     error = await refused(guests, Artifact.at("somewhere"))
     assert error.problem == "cannot be read: the disk is on fire"
 
@@ -366,7 +371,7 @@ def big_component(functions):
 
 
 async def test_a_heartbeat_goes_on_during_a_large_compilation():
-    code = to_binary(big_component(8_000))
+    code = to_binary(big_component(2_000))
     late = []
     async with open_guests() as guests, trio.open_nursery() as nursery:
         nursery.start_soon(beat, 10, 0.01, late)
@@ -377,102 +382,6 @@ async def test_a_heartbeat_goes_on_during_a_large_compilation():
     assert took > 0.1, "too small to tell"
     assert len(late) > took / 0.03
     assert sorted(late)[len(late) * 9 // 10 - 1] < 0.04
-
-
-# -- the cache
-
-
-def cached(folder):
-    return sorted(folder.glob("*.cwasm"))
-
-
-async def load_echo(folder, **settings):
-    async with open_guests(folder, **settings) as guests:
-        assert await answers(guests, Artifact.from_text(ECHO))
-
-
-async def test_the_second_load_uses_the_file(tmp_path, compilations):
-    folder = tmp_path / "cache"
-    for _ in range(2):
-        await load_echo(folder)
-    assert len(compilations.threads) == 1
-    assert len(cached(folder)) == 1
-    assert [each for each in folder.iterdir() if each.suffix != ".cwasm"] == []
-
-
-async def test_other_settings_or_code_have_other_files(tmp_path, compilations):
-    folder = tmp_path / "cache"
-    await load_echo(folder)
-    await load_echo(folder, guest_stack_bytes=256 * 1024)
-    async with open_guests(folder) as guests:
-        await guests.component("state")
-    assert len(compilations.threads) == len(cached(folder)) == 3
-
-
-@pytest.mark.parametrize("damage", [b"", b"nonsense", None])
-async def test_a_damaged_file_is_ignored_and_replaced(tmp_path, compilations, damage):
-    folder = tmp_path / "cache"
-    await load_echo(folder)
-    (path,) = cached(folder)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
-    await load_echo(folder)
-    assert len(compilations.threads) == 2
-    assert len(path.read_bytes()) == len(whole)
-
-
-async def test_the_cache_is_its_owners_alone(tmp_path):
-    folder = tmp_path / "new" / "cache"
-    await load_echo(folder)
-    assert folder.stat().st_mode & 0o777 == 0o700
-
-
-@pytest.mark.parametrize("mode", [0o770, 0o702, 0o750, 0o777])
-async def test_a_directory_for_others_is_refused(tmp_path, mode):
-    folder = tmp_path / "cache"
-    folder.mkdir()
-    folder.chmod(mode)
-    with pytest.raises(PermissionError, match="make it yours alone"):
-        async with open_runtime(EngineSettings(), cache_directory=folder):
-            pytest.fail("it was opened")
-
-
-async def test_a_directory_of_somebody_else_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "getuid", lambda: 12345)
-    with pytest.raises(PermissionError, match="make it yours alone"):
-        ArtifactCache(tmp_path / "cache", EngineSettings())
-
-
-def test_two_threads_may_keep_the_same_code_at_once(tmp_path):
-    """As when one file is loaded under two labels."""
-    engine = wasmtime.Engine()
-    code = to_binary("(component)")
-    compiled = wasmtime.component.Component(engine, code)
-    cache = ArtifactCache(tmp_path / "cache", EngineSettings())
-    both = threading.Barrier(2)
-    failures = []
-    original = Path.write_bytes
-
-    def write_bytes(path, data):
-        size = original(path, data)
-        both.wait(5)
-        return size
-
-    def keep():
-        try:
-            cache.keep(compiled, code)
-        except OSError as error:
-            failures.append(error)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, "write_bytes", write_bytes)
-        threads = [threading.Thread(target=keep) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert failures == []
-    assert cache.find(engine, code) is not None
 
 
 # -- opening and leaving
@@ -503,3 +412,269 @@ async def test_afterwards_no_thread_is_left():
         await guests.start("echo")
     left = {each for each in threading.enumerate() if "Trio" not in each.name}
     assert left <= before
+
+
+# -- resources of packages
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """An installed package with a component in it."""
+    folder = tmp_path / "site" / "guest_package"
+    (folder / "data").mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    (folder / "data" / "echo.wasm").write_bytes(to_binary(ECHO))
+    monkeypatch.syspath_prepend(str(folder.parent))
+    yield "guest_package"
+    sys.modules.pop("guest_package", None)
+
+
+@pytest.fixture
+def zipped(package, tmp_path, monkeypatch):
+    """The same, in a zip file."""
+    archive = shutil.make_archive(str(tmp_path / "zipped"), "zip", tmp_path / "site")
+    monkeypatch.setattr(sys, "path", [archive, *sys.path[1:]])
+    return package
+
+
+@pytest.mark.parametrize("how", ["package", "zipped"])
+@pytest.mark.parametrize("by_name", [True, False])
+async def test_resources_are_loaded(guests, request, how, by_name):
+    name = request.getfixturevalue(how)
+    where = name if by_name else importlib.resources.files(name)
+    assert await answers(guests, Artifact.resource(where, "data", "echo.wasm"))
+
+
+def test_a_resource_that_is_named_twice_is_one_artifact():
+    first, second = (Artifact.resource("somewhere", "echo.wasm") for _ in range(2))
+    assert first == second
+    assert hash(first) == hash(second)
+    assert first.label == "somewhere:echo.wasm"
+
+
+@pytest.mark.parametrize("how", ["package", "zipped"])
+async def test_a_resource_that_is_not_there_is_refused(guests, request, how):
+    name = request.getfixturevalue(how)
+    error = await refused(guests, Artifact.resource(name, "gone.wasm"))
+    assert error.artifact == "guest_package:gone.wasm"
+    assert error.problem.startswith("cannot be read: ")
+
+
+async def test_a_resource_of_a_package_that_is_not_there_is_refused(guests):
+    error = await refused(guests, Artifact.resource("no_such_package", "echo.wasm"))
+    assert "no_such_package" in error.problem
+    assert error.advice == "Install the package"
+
+
+async def test_a_zipped_resource_that_is_too_large_is_refused(zipped):
+    async with open_guests(component_bytes=1024) as guests:
+        artifact = Artifact.resource(zipped, "data", "echo.wasm")
+        error = await refused(guests, artifact)
+    assert "more than 1024 bytes (component_bytes)" in error.problem
+
+
+# -- limits: what would take long is refused before it is compiled
+
+
+@pytest.fixture
+def no_compiler(monkeypatch):
+    def compile_binary(*_):
+        pytest.fail("it was compiled")
+
+    monkeypatch.setattr(_component_loader, "compile_binary", compile_binary)
+
+
+async def test_a_component_with_wasi_is_refused_before_it_is_compiled(
+    no_compiler, guests
+):
+    """Who forgot --stub-wasi need not wait half a minute to be told."""
+    error = await refused(guests, Artifact.at(GUESTS / "wasi-import.wat"))
+    assert "wasi:io/poll@0.2.9, wasi:io/streams@0.2.9" in error.problem
+    assert "--stub-wasi" in error.advice
+
+
+def in_a_file(folder):
+    path = folder / "large.wat"
+    path.write_text(ECHO)
+    return Artifact.at(path)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda _: Artifact.from_text(ECHO),
+        lambda _: Artifact.from_bytes(to_binary(ECHO)),
+        in_a_file,
+    ],
+    ids=["text", "bytes", "file"],
+)
+async def test_a_component_that_is_too_large_is_refused(no_compiler, tmp_path, make):
+    async with open_guests(component_bytes=1024) as guests:
+        error = await refused(guests, make(tmp_path))
+    assert error.problem == "it has more than 1024 bytes (component_bytes)"
+    assert "raise EngineSettings.component_bytes" in error.advice
+
+
+def test_the_smallest_size_that_is_refused_is_one_byte_more():
+    _source.check_size(1024, "mine", 1024)
+    with pytest.raises(ComponentRefused):
+        _source.check_size(1025, "mine", 1024)
+
+
+async def test_too_many_functions_are_refused(no_compiler):
+    """Also when they are in a component inside the component."""
+    body = "(core module " + "(func)" * 60 + ")"
+    nested = f"(component {body} (component {body} (component {body})))"
+    async with open_guests(component_functions=179) as guests:
+        error = await refused(guests, Artifact.from_text(nested))
+    assert error.problem == "it has 180 functions, more than 179 (component_functions)"
+    assert "raise EngineSettings.component_functions" in error.advice
+
+
+async def test_a_function_that_is_too_large_is_refused(no_compiler):
+    body = "(core module (func (drop (i32.const 1))) (func " + "(nop)" * 2000 + "))"
+    nested = f"(component (component {body}))"
+    async with open_guests(function_bytes=1024) as guests:
+        error = await refused(guests, Artifact.from_text(nested))
+    assert (
+        error.problem
+        == "it has a function of 2002 bytes, more than 1024 (function_bytes)"
+    )
+    assert "raise EngineSettings.function_bytes" in error.advice
+
+
+async def test_a_component_of_very_many_parts_is_refused_soon(no_compiler, guests):
+    """Thirty million empty sections would take half a minute to read."""
+    code = b"\0asm\x0d\0\x01\0" + b"\0\1\0" * 10_000_000
+    with trio.fail_after(10):
+        error = await refused(guests, Artifact.from_bytes(code))
+    assert "more than 1200000 parts" in error.problem
+
+
+async def test_exponentially_many_instances_are_refused(no_compiler, guests):
+    """Forty components, each of which instantiates the one before it twice."""
+    text = "(component $c0)"
+    for n in range(40):
+        text += (
+            f"(component $c{n + 1} (alias outer $root $c{n} (component $x))"
+            "(instance (instantiate $x)) (instance (instantiate $x)))"
+        )
+    text = f"(component $root {text} (instance (instantiate $c40)))"
+    error = await refused(guests, Artifact.from_text(text))
+    assert "more than 10000 instances" in error.problem
+
+
+async def test_a_compiler_that_takes_too_long_keeps_its_slot(compilations):
+    """The component is refused in time; others wait until the compiler is done."""
+    compilations.clear()
+    async with open_guests(compile_time=0.05) as guests:
+        guests.runtime.compilers.total_tokens = 1
+        with trio.fail_after(5):
+            error = await refused(guests, Artifact.from_text(ECHO))
+        assert error.problem == "compiling it takes more than 0.05 s (compile_time)"
+        assert "raise EngineSettings.compile_time" in error.advice
+        assert guests.runtime.compilers.borrowed_tokens == 1
+        guests.runtime.settings = EngineSettings()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(guests.component, "state")
+            await trio.sleep(0.2)
+            assert len(compilations.threads) == 1, "a second compiler was started"
+            compilations.set()
+        assert await answers(guests, Artifact.from_text(ECHO))
+
+
+async def test_the_clock_of_a_test_does_not_jump_over_a_compilation(autojump_clock):
+    async with open_guests() as guests:
+        assert await guests.component("echo")
+
+
+async def test_a_machine_without_threads_loses_no_slot(guests, monkeypatch):
+    def start(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Timer, "start", start)
+        with pytest.raises(RuntimeError, match="new thread"):
+            await guests.loader.load(Artifact.from_text(ECHO + " "))
+    assert guests.runtime.compilers.borrowed_tokens == 0
+    assert await answers(guests, Artifact.from_text(ECHO + " "))
+
+
+async def test_what_was_compiled_too_late_is_kept(compilations, tmp_path):
+    compilations.clear()
+    folder = tmp_path / "cache"
+    async with open_guests(folder, compile_time=0.05) as guests:
+        await refused(guests, Artifact.from_text(ECHO))
+        compilations.set()
+        with trio.fail_after(5):
+            while guests.runtime.compilers.borrowed_tokens:  # noqa: ASYNC110  # threads
+                await trio.sleep(0.005)
+        assert await answers(guests, Artifact.from_text(ECHO))
+    assert len(compilations.threads) == 1
+
+
+async def test_what_was_compiled_before_needs_no_slot(compilations, tmp_path):
+    folder = tmp_path / "cache"
+    async with open_guests(folder) as guests:
+        await guests.component("echo")
+    compilations.clear()
+    async with open_guests(folder) as guests:
+        guests.runtime.compilers.total_tokens = 1
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(guests.component, "state")
+            with trio.fail_after(5):
+                assert await answers(guests, Artifact.at(GUESTS / "echo.wat"))
+            compilations.set()
+
+
+def test_one_core_stays_for_the_rest():
+    runtime = Runtime(EngineSettings())
+    try:
+        assert runtime.compilers.total_tokens == max(1, os.cpu_count() - 1)
+    finally:
+        runtime.engine.close()
+
+
+ONE_COMPILATION = """\
+import os, sys, threading
+from wasmtime.component import Component
+from airssys.contracts import EngineSettings
+from airssys.wasm._engine import Engine
+engine = Engine(EngineSettings())
+Component(engine.wasmtime, sys.stdin.buffer.read())
+print(len(os.listdir("/proc/self/task")) - threading.active_count())
+"""
+
+
+def test_a_compiler_is_one_thread():
+    """With more, it would be no use to limit how many compile."""
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_COMPILATION],
+        input=to_binary(big_component(300)),
+        capture_output=True,
+    )
+    assert (done.returncode, done.stdout) == (0, b"0\n"), done.stderr
+
+
+# -- what a path may lead to
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "endless file"])
+async def test_a_path_to_what_never_ends_is_refused(guests, tmp_path, kind):
+    path = Path("/dev/zero")
+    if kind == "pipe":
+        path = tmp_path / "pipe"
+        os.mkfifo(path)
+    if kind == "endless file":
+        path = tmp_path / "sparse.wasm"
+        path.touch()
+        os.truncate(path, 2**40)
+    with trio.fail_after(5):
+        error = await refused(guests, Artifact.at(path))
+    wanted = "more than" if kind == "endless file" else f"it is a {kind}, not a file"
+    assert wanted in error.problem
+
+
+async def test_a_path_that_cannot_be_one_is_refused(guests):
+    error = await refused(guests, Artifact.at("a\0b"))
+    assert "null" in error.problem

@@ -116,7 +116,7 @@ def run_text(guests):
 
         host = Host({"host#put": put})
         artifact = Artifact.from_text(wat)
-        component = await load_any(guests.runtime, artifact, host)
+        component = await load_any(guests.loader, artifact, host)
         instances.append(await component.instantiate())
         return await instances[-1].call("get")
 

@@ -54,7 +54,7 @@ class Guests:
 
     @property
     def runtime(self) -> Runtime:
-        return self.loader._runtime
+        return self.loader.runtime
 
     async def component(self, name: str) -> Component:
         return await self.loader.load(Artifact.at(GUESTS / f"{name}.wat"))

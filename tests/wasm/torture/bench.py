@@ -23,6 +23,7 @@ from airssys.contracts import (
     Timestamp,
 )
 from airssys.wasm import _runtime
+from airssys.wasm._artifact_cache import Kept
 from airssys.wasm._component_loader import Loader
 from airssys.wasm._fiber import CallbackFailed, WasmtimeFailed
 from airssys.wasm._lifecycle import config_value, message_value
@@ -143,11 +144,15 @@ class Bench:
     def component(self, name):
         artifact = source(name)
         if name not in _serialized:
-            compiled, footprint = self.loader._load(artifact)
-            _serialized[name] = compiled.serialize(), footprint
+            kept = self.compile(artifact)
+            _serialized[name] = kept.compiled.serialize(), kept.footprint
         code, footprint = _serialized[name]
         compiled = Compiled.deserialize(self.engine.wasmtime, code)
-        return self.loader._adopt(artifact, compiled, footprint)
+        return self.loader._adopt(artifact, Kept(compiled, footprint))
+
+    def compile(self, artifact):
+        """Compile in this thread."""
+        return self.loader._compile(artifact, self.loader._find(artifact))
 
     def begin_instance(self, component):
         """Begin to make an instance of a component in a store of its own."""

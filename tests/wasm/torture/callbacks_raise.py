@@ -103,7 +103,7 @@ async def ask_with(place, error):
             guest.close()
         assert await bystander.handle_message(envelope(b"y")) == b"y"
         bystander.close()
-        ledger = loader._runtime.engine.ledger
+        ledger = loader.runtime.engine.ledger
         assert not ledger.stores
         assert not ledger.inside
 

@@ -193,7 +193,7 @@ async def repeat(way, payloads, times):
 async def main(times, name):
     async with open_runtime(EngineSettings(tick=0.001)) as loader:
         way, payloads = ways(Host(loader))[name]
-        ledger = loader._runtime.engine.ledger
+        ledger = loader.runtime.engine.ledger
         await repeat(way, payloads, WARM_UP)
         memory, maps = await trio.to_thread.run_sync(footprint)
         await repeat(way, payloads, times)

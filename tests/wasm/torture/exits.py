@@ -64,7 +64,7 @@ def compiles_in_threads():
     artifact = Artifact.from_text(big_component())
     compiling = threading.Event()
     thread = threading.Thread(
-        target=lambda: (compiling.set(), bench.loader._load(artifact)), daemon=True
+        target=lambda: (compiling.set(), bench.compile(artifact)), daemon=True
     )
     KEPT.append(bench)
     thread.start()
@@ -92,7 +92,7 @@ async def busy_program(reached):
                 nursery.start_soon(guest.handle_message, envelope(payload))
             KEPT.append(await make(loader, "echo"))
             nursery.start_soon(keep_echoing, KEPT[-1])
-            while not loader._runtime.engine.polling:  # noqa: ASYNC110  # no event
+            while not loader.runtime.engine.polling:  # noqa: ASYNC110  # no event
                 await trio.sleep(0.001)
             reached()
             await trio.sleep_forever()

@@ -64,7 +64,7 @@ async def program(crash):
                 nursery.start_soon(guest.handle_message, envelope(payload))
             KEPT.append(await make(loader, "echo"))
             nursery.start_soon(keep_echoing, KEPT[-1])
-            while not loader._runtime.engine.polling:  # noqa: ASYNC110  # no event
+            while not loader.runtime.engine.polling:  # noqa: ASYNC110  # no event
                 await trio.sleep(0.001)
             crash()
             await trio.sleep_forever()

@@ -28,7 +28,7 @@ async def ask_once(steps):
                 await trio.lowlevel.checkpoint()
         finally:
             guest.close()
-            ledger = loader._runtime.engine.ledger
+            ledger = loader.runtime.engine.ledger
     assert not ledger.stores
 
 
@@ -64,7 +64,7 @@ def at_random(rounds):
 
     async def main(ledgers):
         async with open_runtime(EngineSettings(tick=0.001)) as loader:
-            ledgers.append(loader._runtime.engine.ledger)
+            ledgers.append(loader.runtime.engine.ledger)
             guest = await make(loader, "host-call-count", execution_time=60)
             asker = await make(loader, "asker", config=TARGET)
             armed.set()

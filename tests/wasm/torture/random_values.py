@@ -101,7 +101,7 @@ def values_of_the_host(trial):
         async with open_guests() as guests:
             host = Host({f"{HOST}#echo-0": lambda x: x})
             artifact = Artifact.from_text(echo_component(wit))
-            component = await load_any(guests.runtime, artifact, host)
+            component = await load_any(guests.loader, artifact, host)
             guest = await component.instantiate()
             for junk, way in changes:
                 try:
@@ -132,7 +132,7 @@ def values_of_a_guest(wit, words):
             passed = []
             host = Host({f"{HOST}#put": passed.append})
             artifact = Artifact.from_text(stray_component(wit, words))
-            component = await load_any(guests.runtime, artifact, host)
+            component = await load_any(guests.loader, artifact, host)
             for name in ("get", "put"):
                 guest = await component.instantiate()
                 try:
@@ -141,7 +141,7 @@ def values_of_a_guest(wit, words):
                     assert error.reason in NAMED, (error.reason, error.text)
                 else:
                     echo = await load_any(
-                        guests.runtime,
+                        guests.loader,
                         Artifact.from_text(echo_component(wit)),
                         Host({f"{HOST}#echo-0": lambda x: x}),
                     )

@@ -1,0 +1,121 @@
+"""`airssys inspect`: shows what a component is; says why one would be refused."""
+
+import hashlib
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import wasmtime
+from click.testing import CliRunner
+
+from airssys.cli import main
+from airssys.wasm import EXPORTS
+
+GUESTS = Path(__file__).resolve().parents[1] / "guests"
+REFUSED = {
+    "core-module": ("core module, not a component", "wasm-tools component new"),
+    "malformed": ("neither WebAssembly nor WAT text", "Hand in a .wasm component"),
+    "empty": ("must export airssys:core/component-lifecycle@1.0.0", "Build it for"),
+    "wrong-version": ("airssys:core/component-lifecycle@2.0.0", "Build it for"),
+    "missing-export": ("lacks health", "Export every function"),
+    "unknown-import": ("acme:other/thing@1.0.0", "Import only what"),
+    "unknown-function": ("airssys:core/host-services@1.0.0#reboot", "Import only what"),
+    "wasi-import": ("wasi:io/poll@0.2.9", "--stub-wasi"),
+    "bad-signature": ("other types for handle-message", "Build it for"),
+}
+
+
+def inspect(path):
+    return CliRunner().invoke(main, ["inspect", str(path)])
+
+
+def test_a_component_is_shown():
+    path = GUESTS / "calls.wat"
+    result = inspect(path)
+    assert (result.exit_code, result.stderr) == (0, "")
+    shown = result.stdout
+    assert shown.startswith(str(path))
+    assert f"{path.stat().st_size:,} bytes, text" in shown
+    assert f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" in shown
+    assert "memories   1, from 65,536 bytes up to as many as memory_bytes" in shown
+    assert "tables     none" in shown
+    for name in EXPORTS:
+        assert name in shown
+    assert "airssys:core/storage@1.0.0  (offered: to be granted)" in shown
+    assert "delete, exists, get, list-keys, set, usage" in shown
+    assert "airssys:core/types@1.0.0  (types only: nothing to grant)" in shown
+
+
+def test_a_binary_is_shown_as_one(tmp_path):
+    path = tmp_path / "echo.wasm"
+    path.write_bytes(wasmtime.wat2wasm((GUESTS / "echo.wat").read_text()))
+    result = inspect(path)
+    assert result.exit_code == 0
+    assert f"{path.stat().st_size:,} bytes, binary" in result.stdout
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_would_be_refused_says_why_and_fails(name):
+    problem, advice = REFUSED[name]
+    result = inspect(GUESTS / f"{name}.wat")
+    assert result.exit_code == 1
+    why, way_out = result.stderr.splitlines()
+    assert why.startswith("Refused: ")
+    assert problem in why
+    assert advice in way_out
+    assert "sha256:" in result.stdout
+
+
+def test_a_component_with_wasi_is_shown_all_the_same():
+    result = inspect(GUESTS / "wasi-import.wat")
+    assert result.exit_code == 1
+    assert "wasi:io/poll@0.2.9  (WASI: not offered)" in result.stdout
+    assert "[method]pollable.block" in result.stdout
+    assert "handle-message" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda folder: folder / "gone.wasm", "No such file"),
+        (lambda folder: folder, "Is a directory"),
+        (lambda _: Path("/dev/zero"), "it is a device"),
+    ],
+    ids=["missing", "directory", "device"],
+)
+def test_a_path_that_is_no_file_reads_well(tmp_path, make, reason):
+    path = make(tmp_path)
+    result = inspect(path)
+    assert result.exit_code == 1
+    assert result.stdout == f"{path}\n"
+    assert reason in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_what_would_control_a_terminal_is_not_shown(tmp_path):
+    path = tmp_path / "evil.wat"
+    path.write_text("(component \x1b]0;owned\x07\x1b[31m")
+    result = inspect(path)
+    assert result.exit_code == 1
+    assert "\x1b" not in result.output
+    assert "\x07" not in result.output
+
+
+def test_ctrl_c_does_not_wait_for_the_compiler(tmp_path):
+    path = tmp_path / "large.wat"
+    body = "(i64.add (i64.mul (local.get 0) (i64.const 3)) (i64.const 1))"
+    functions = f"(func (param i64) (result i64) {body})\n" * 40_000
+    path.write_text(f"(component (core module {functions}))")
+    command = [sys.executable, "-m", "airssys", "inspect", str(path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert "compiling" in process.stderr.readline()
+        time.sleep(0.3)  # noqa: TID251  # a real process, in the middle of it
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+        assert process.wait(10) == 1
+    assert time.monotonic() - began < 2
+    assert said.strip() == "Aborted!"

@@ -1,0 +1,197 @@
+"""Every refusal of a component names the component, what is wrong, and the way out."""
+
+import ast
+import importlib
+import threading
+from pathlib import Path
+
+import pytest
+
+import airssys.wasm
+from airssys.contracts import Artifact, ComponentRefused
+from airssys.wasm import _component_loader
+from wasm_support import GUESTS, open_guests
+
+SOURCES = [  # components of any world have tests of their own
+    path
+    for path in sorted(Path(airssys.wasm.__file__).parent.glob("*.py"))
+    if not path.name.startswith("_any_")
+]
+ECHO = (GUESTS / "echo.wat").read_text()
+HANDED_OVER = """\
+(component
+  (component $inner (core module $m (memory 1)) (export "m" (core module $m)))
+  (instance $inner (instantiate $inner))
+  (alias export $inner "m" (core module $module))
+  (core instance (instantiate $module)))
+"""
+ODD_IMPORT = ECHO.replace(
+    "(component\n",
+    '(component (import "airssys:core/storage@1.0.0" (instance'
+    ' (export "get" (type (sub resource)))))\n',
+    1,
+)
+
+
+def fixture(name):
+    return Artifact.at(GUESTS / f"{name}.wat")
+
+
+REFUSALS = {
+    "missing file": (
+        Artifact.at("/no/such/file.wasm"),
+        "cannot be read: No such file or directory",
+        "Check the path",
+    ),
+    "no file": (
+        Artifact.at("/dev/null"),
+        "it is a device, not a file",
+        "Name the component's file",
+    ),
+    "missing package": (
+        Artifact.resource("no_such_package", "echo.wasm"),
+        "its package cannot be imported: No module named 'no_such_package'",
+        "Install the package",
+    ),
+    "empty": (Artifact.from_bytes(b""), "it is empty", "Build the component again"),
+    "neither": (
+        fixture("malformed"),
+        "neither WebAssembly nor WAT text: expected valid component field",
+        "Hand in a .wasm component or its .wat text",
+    ),
+    "core module": (
+        fixture("core-module"),
+        "this is a core module, not a component",
+        "Wrap it: wasm-tools component new, or build with componentize-py",
+    ),
+    "malformed": (
+        Artifact.from_bytes(b"\0asm\x0d\0\x01\0\x07\x7f"),
+        "it is malformed (it ends too early: 127 more bytes were announced, before",
+        "Build it again: a file that was cut off or damaged looks like this",
+    ),
+    "uncountable": (
+        Artifact.from_text(HANDED_OVER),
+        "its parts cannot be counted (it instantiates a core module or component",
+        "Link it into one component that contains its modules",
+    ),
+    "invalid": (
+        Artifact.from_bytes(b"\0asm\x0d\0\x01\0\x07\x01\xff"),
+        "wasmtime refuses it: ",
+        "Build it again, for the component model without its async part",
+    ),
+    "wasi": (
+        fixture("wasi-import"),
+        "it imports wasi:io/poll@0.2.9, wasi:io/streams@0.2.9",
+        "componentize-py: --stub-wasi",
+    ),
+    "unknown interface": (
+        fixture("unknown-import"),
+        "it imports acme:other/thing@1.0.0, which nobody provides",
+        "Import only what the world airssys:core/runtime-host@1.0.0 has",
+    ),
+    "unknown function": (
+        fixture("unknown-function"),
+        "it imports airssys:core/host-services@1.0.0#reboot, which nobody provides",
+        "Import only what the world airssys:core/runtime-host@1.0.0 has",
+    ),
+    "wrong import": (
+        Artifact.from_text(ODD_IMPORT),
+        "its airssys:core/storage@1.0.0 has other types for get",
+        "Build it for the world airssys:core/runtime-host@1.0.0",
+    ),
+    "no export": (
+        fixture("empty"),
+        "must export airssys:core/component-lifecycle@1.0.0, but it does not",
+        "Build it for the world airssys:core/runtime-host@1.0.0",
+    ),
+    "wrong version": (
+        fixture("wrong-version"),
+        "but it exports airssys:core/component-lifecycle@2.0.0",
+        "Build it for the world airssys:core/runtime-host@1.0.0",
+    ),
+    "missing function": (
+        fixture("missing-export"),
+        "airssys:core/component-lifecycle@1.0.0 lacks health",
+        "Export every function of the interface",
+    ),
+    "wrong export": (
+        fixture("bad-signature"),
+        "its airssys:core/component-lifecycle@1.0.0 has other types for handle-message",
+        "Build it for the world airssys:core/runtime-host@1.0.0",
+    ),
+    "too large": (
+        Artifact.from_text(ECHO),
+        "it has more than 1024 bytes (component_bytes)",
+        "Make it smaller (wasm-tools strip), or raise EngineSettings.component_bytes",
+        {"component_bytes": 1024},
+    ),
+    "too many functions": (
+        Artifact.from_text(ECHO),
+        "it has 13 functions, more than 12 (component_functions)",
+        "Leave out what it does not use, or raise EngineSettings.component_functions",
+        {"component_functions": 12},
+    ),
+    "too large a function": (
+        Artifact.from_text(
+            f"(component (core module (func {'(nop)' * 2000})))", label="long"
+        ),
+        "it has a function of 2002 bytes, more than 1024 (function_bytes)",
+        "Split that function, or raise EngineSettings.function_bytes",
+        {"function_bytes": 1024},
+    ),
+    "too slow": (
+        Artifact.from_text(ECHO),
+        "compiling it takes more than 0.01 s (compile_time)",
+        "Split its largest functions, or raise EngineSettings.compile_time",
+        {"compile_time": 0.01},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+async def test_a_refusal_says_what_is_wrong_and_what_to_do(case, monkeypatch):
+    artifact, problem, advice, *settings = REFUSALS[case]
+    may_go_on = threading.Event()
+    if case == "too slow":
+        monkeypatch.setattr(
+            _component_loader, "compile_binary", lambda *_: may_go_on.wait(10)
+        )
+    async with open_guests(**(settings[0] if settings else {})) as guests:
+        with pytest.raises(ComponentRefused) as caught:
+            await guests.loader.load(artifact)
+        may_go_on.set()
+    error = caught.value
+    assert error.artifact == artifact.label
+    assert problem in error.problem
+    assert advice in error.advice
+    assert str(error) == f"{artifact.label}: {error.problem}. {error.advice}"
+
+
+def advice_in_the_code():
+    """The last argument of every `ComponentRefused` that is raised."""
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Name(id="ComponentRefused"),
+                    args=[_, _, ast.Constant(value=advice)],
+                ):
+                    yield advice
+                case ast.Call(
+                    func=ast.Name(id="ComponentRefused"),
+                    args=[_, _, ast.Name(id=name)],
+                ):
+                    yield getattr(
+                        importlib.import_module(f"airssys.wasm.{path.stem}"), name
+                    )
+                case ast.Call(func=ast.Name(id="ComponentRefused")):
+                    raise AssertionError(
+                        f"{path.name}:{node.lineno} has no plain advice"
+                    )
+
+
+def test_no_refusal_is_left_out_here():
+    tested = [advice for _, _, advice, *_ in REFUSALS.values()]
+    found = list(advice_in_the_code())
+    assert len(found) >= 15
+    assert [each for each in found if not any(one in each for one in tested)] == []
