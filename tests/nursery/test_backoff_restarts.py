@@ -150,6 +150,14 @@ async def test_nobody_waits_only_to_give_up_after_it(autojump_clock):
         assert trio.current_time() == now
 
 
+async def test_nobody_waits_to_give_up_after_a_restart_that_failed(autojump_clock):
+    spec = group(worker("a", backoff=SECOND), restarts=1)
+    async with acting(spec, {"a": [{}, FAILING]}) as stage:
+        await stage.crash("a")
+        await trio.sleep(1.001)
+        assert len(stage.of(SupervisorGaveUp)) == 1
+
+
 async def test_a_pause_can_carry_a_restart_out_of_the_window(autojump_clock):
     spec = group(worker("a", backoff=SECOND), restarts=1, period=1.5)
     async with acting(spec) as stage:

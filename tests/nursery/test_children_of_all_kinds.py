@@ -334,6 +334,21 @@ async def test_children_added_to_a_running_system(autojump_clock):
     assert (await root.start_child(python("d", Tally))).why is Refusal.NOT_RUNNING
 
 
+async def test_code_does_not_run_under_a_name_that_is_taken(autojump_clock):
+    made = []
+
+    class Loud(Tally):
+        def __init__(self):
+            made.append(self)
+            super().__init__()
+
+    async with running(python("a", Tally), all_of()) as (system, _):
+        answer = await system.supervisor("root/all").start_child(python("a", Loud))
+        assert answer.why is Refusal.NAME_TAKEN
+        assert made == []
+        assert await system.ask("a", b"") == b"1"
+
+
 async def test_a_component_that_the_blueprint_does_not_name_is_refused(autojump_clock):
     async with running(component("c"), loader=FakeLoader()) as (system, _):
         other = component("d", artifact=Artifact.from_text("(component)", "other"))

@@ -6,8 +6,10 @@ import trio
 from airssys.contracts import (
     BRUTAL_KILL,
     AutoShutdown,
+    Backoff,
     ChildExited,
     Done,
+    Growth,
     Problem,
     RestartType,
     Started,
@@ -310,3 +312,38 @@ async def test_whoever_waits_when_the_supervisor_ends_is_answered(kill, autojump
         with trio.fail_after(1):
             for reply in replies:
                 await reply.wait()
+
+
+@pytest.mark.parametrize("strategy", GROUPING)
+async def test_what_starts_children_waits_for_the_round_under_way(
+    strategy, autojump_clock
+):
+    slow = {"stop_seconds": 5}
+    spec = group(*workers("abc"), strategy=strategy)
+    async with acting(spec, {"c": [slow, {}]}) as stage:
+        await stage.admin.terminate_child("local/b/0")
+        await stage.crash("a")  # c is being stopped
+        asked = [stage.supervisor.ask(StartChild(worker("z")))]
+        await stage.settle()
+        assert "start z" not in stage.log
+        assert len(stage.admin.which_children()) == 3
+        await trio.sleep(6)
+        starts = lines(stage, "start")
+        assert starts == ["start a", "start b", "start c", "start z"]
+        assert await asked[0].wait() == Started("local/z/0")
+
+
+async def test_a_restart_that_was_cancelled_is_not_made_later(autojump_clock):
+    pausing = Backoff(growth=Growth.CONSTANT, first=10.0)
+    async with acting(group(worker("a", backoff=pausing))) as stage:
+        await stage.crash("a")
+        await stage.admin.terminate_child("local/a/0")
+        await trio.sleep(1)
+        await stage.admin.restart_child("local/a/0")
+        await trio.sleep(20)
+        assert lines(stage, "start") == ["start a"]
+        await stage.crash("a")
+        await trio.sleep(1)
+        await stage.admin.terminate_child("local/a/0")
+        await trio.sleep(20)
+        assert stage.presences() == ["a:none"]
