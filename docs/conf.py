@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, cast
 
 import airssys
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-HERE = Path(__file__).parent
+CODE = re.compile(r"^([^\s:*-].*)\n\n    (?=\S)", re.MULTILINE)
+"""An indented block after a line of plain text."""
 
 project = "airssys"
 copyright = "The airssys authors"  # noqa: A001  # Sphinx's name
@@ -25,14 +26,13 @@ autodoc_class_signature = "mixed"
 suppress_warnings = ["myst.xref_missing"]
 
 
-def _plain(_app: Sphinx, _what: str, _name: str, *rest: object) -> None:
-    """Read single backticks as Markdown does: as code."""
-    lines = rest[-1]
-    assert isinstance(lines, list)
+def _as_written(_app: Sphinx, _what: str, _name: str, *rest: object) -> None:
+    """Read docstrings as Markdown does: backticks and indented blocks are code."""
+    lines = cast("list[str]", rest[-1])
     text = "\n".join(lines).replace("``", "\0").replace("`", "``").replace("\0", "``")
-    lines[:] = text.split("\n")
+    lines[:] = CODE.sub(r"\1\n\n::\n\n    ", text).split("\n")
 
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
-    app.connect("autodoc-process-docstring", _plain, priority=900)
+    app.connect("autodoc-process-docstring", _as_written, priority=900)

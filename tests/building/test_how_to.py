@@ -1,4 +1,4 @@
-"""The pages on writing guests, followed step by step."""
+"""The tutorial and the pages on writing guests, followed step by step."""
 
 import os
 import re
@@ -16,12 +16,12 @@ ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```(\w+) *\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
-def blocks(page):
-    return BLOCK.findall((ROOT / "docs/how-to" / page).read_text("utf-8"))
+def blocks(page, kind="how-to"):
+    return BLOCK.findall((ROOT / "docs" / kind / page).read_text("utf-8"))
 
 
-def airssys_commands(page):
-    shell = "".join(text for kind, text in blocks(page) if kind == "sh")
+def airssys_commands(page, kind="how-to"):
+    shell = "".join(text for kind, text in blocks(page, kind) if kind == "sh")
     return [line.split() for line in shell.splitlines() if line.startswith("airssys ")]
 
 
@@ -36,6 +36,24 @@ def python(*arguments, folder, **env):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.slow
+def test_the_tutorial_does_what_it_says(tmp_path, built_before):
+    pytest.importorskip("componentize_py")
+    page = "first-topology.md", "tutorial"
+    guest, app = (text for kind, text in blocks(*page) if kind == "python")
+    assert len(guest.splitlines()) + len(app.split("async def")[0].splitlines()) < 20
+    (tmp_path / "greeter.py").write_text(guest, "utf-8")
+    (tmp_path / "app.py").write_text(app, "utf-8")
+    build, check, tree = airssys_commands(*page)
+    python("-m", *build, "--cache", str(built_before), folder=tmp_path)
+    assert "no mistakes" in python("-m", *check, folder=tmp_path)
+    assert "greeter (component)" in python("-m", *tree, folder=tmp_path)
+    first, second, third = python("app.py", folder=tmp_path).splitlines()
+    assert (first, third) == ("b'hello, world'", "b'hello, again'")
+    assert second.startswith("it did not answer: its actor ended: GuestTrapped: ")
+    assert "time limit (longer than 0.5 s (execution_time))" in second
 
 
 @pytest.mark.slow

@@ -91,7 +91,7 @@ def test_classes_and_constants_that_are_named_exist(path):
     words = {
         word
         for span in re.findall(r"`([^`\n]+)`", prose)
-        for word in re.findall(r"(?<![\w./-])[A-Z]\w*[a-z_]\w*|[A-Z]+_[A-Z_]+", span)
+        for word in re.findall(r"(?<![\w./:-])[A-Z]\w*[a-z_]\w*|[A-Z]+_[A-Z_]+", span)
     }
     assert sorted(words - known_names() - {"ARGS"}) == []
 
