@@ -12,14 +12,17 @@ from airssys.contracts import (
     ChildSpec,
     ComponentId,
     ComponentSpec,
+    DynamicSupervisorSpec,
     RestartType,
     SupervisorSpec,
+    TaskSpec,
+    child_name,
 )
 
 from ._target import Declared, as_checked, target_argument
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @click.command("tree")
@@ -50,15 +53,24 @@ def _describe(spec: ChildSpec) -> str:
             strategy = spec.strategy.value.replace("_", "-")
             within = f"{allowed.restarts} restarts in {allowed.period:g} s"
             text = f"{name} (supervisor) {strategy}, {within}"
+        case DynamicSupervisorSpec(name=name, template=template):
+            made = "any" if template is None else child_name(template)
+            text = f"{name} (dynamic supervisor) of {made}"
+        case TaskSpec(name=name, function=function):
+            text = f"{name} (task) {_named(function)}"
         case ComponentSpec(id=identity, artifact=artifact):
             text = f"{_short(identity)} (component) {artifact.label}"
         case ActorSpec(id=identity, behaviour=behaviour):
-            code = inspect.unwrap(behaviour)
-            module = getattr(code, "__module__", None) or "?"
-            shown = getattr(code, "__qualname__", type(code).__qualname__)
-            text = f"{_short(identity)} (actor) {module}.{shown}"
+            text = f"{_short(identity)} (actor) {_named(behaviour)}"
     is_default = spec.restart is RestartType.PERMANENT
     return text if is_default else f"{text}, {spec.restart.value}"
+
+
+def _named(behaviour: Callable[..., object]) -> str:
+    code = inspect.unwrap(behaviour)
+    module = getattr(code, "__module__", None) or "?"
+    shown = getattr(code, "__qualname__", type(code).__qualname__)
+    return f"{module}.{shown}"
 
 
 def _short(identity: ComponentId) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
@@ -17,85 +15,32 @@ from ._guest import ComponentConfig, LogLevel
 from ._identity import ComponentId, segment_problem
 from ._limits import EngineSettings, Limits
 from ._origin import Origin, place_mistakes
-from ._restart import (
-    DEFAULT_SHUTDOWN,
-    DEFAULT_START_TIMEOUT,
-    BrutalKill,
-    Intensity,
-    RestartType,
-    Strategy,
+from ._restart import AutoShutdown, BrutalKill, Intensity, RestartType, Strategy
+from ._restart_checks import (
+    backoff_mistakes,
+    budget_mistakes,
+    on_error_mistakes,
+    significance_mistakes,
+)
+from ._specs import (
+    CHILD_SPECS,
+    NAMED_SPECS,
+    SUPERVISOR_SPECS,
+    ActorSpec,
+    ChildSpec,
+    ComponentSpec,
+    DynamicSupervisorSpec,
+    SupervisorSpec,
+    TaskSpec,
 )
 
-DEFAULT_MAILBOX: Final = 1000
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 DEFAULT_STOP_TIMEOUT: Final = 30.0
+DEFAULT_RESTART_BUDGET: Final = 1000
 MAX_DEPTH: Final = 100
 """Supervisors above one another, at most."""
-
-Shutdown: TypeAlias = float | BrutalKill
-"""Seconds to stop in before being cancelled, `math.inf` or `BRUTAL_KILL`."""
-
-
-@final
-@attrs.frozen(kw_only=True)
-class ComponentSpec:
-    """One component actor: WebAssembly code behind a name and a mailbox."""
-
-    id: ComponentId
-    artifact: Artifact
-    config: ComponentConfig = ComponentConfig()
-    """`config.limits` is what the host enforces."""
-    restart: RestartType = RestartType.PERMANENT
-    shutdown: Shutdown = DEFAULT_SHUTDOWN
-    start_timeout: float = DEFAULT_START_TIMEOUT
-    """Seconds for instantiation and `initialize`; loading does not count."""
-    mailbox: int = DEFAULT_MAILBOX
-    """Messages that may queue."""
-    log_level: LogLevel = LogLevel.TRACE
-    """What it logs below this level is dropped, and costs no event."""
-    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
-    """Where it was declared."""
-
-    @property
-    def limits(self) -> Limits:
-        """What the guest may use."""
-        return self.config.limits
-
-
-@final
-@attrs.frozen(kw_only=True)
-class ActorSpec:
-    """One Python actor: an async function, or a class made afresh for each start."""
-
-    id: ComponentId
-    behaviour: Callable[..., Any]
-    """`async def handle(context, envelope)`, or a class whose instances have such a
-    method; see `airssys.nursery` for what a class may add."""
-    arguments: tuple[object, ...] = ()
-    """Given to the class each time the actor starts."""
-    restart: RestartType = RestartType.PERMANENT
-    shutdown: Shutdown = DEFAULT_SHUTDOWN
-    start_timeout: float = DEFAULT_START_TIMEOUT
-    mailbox: int = DEFAULT_MAILBOX
-    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
-
-
-@final
-@attrs.frozen(kw_only=True)
-class SupervisorSpec:
-    """A supervisor and its children, started in this order, stopped in reverse."""
-
-    name: str
-    children: tuple[ChildSpec, ...] = ()
-    strategy: Strategy = Strategy.ONE_FOR_ONE
-    intensity: Intensity = Intensity()
-    restart: RestartType = RestartType.PERMANENT
-    shutdown: Shutdown = math.inf
-    start_timeout: float = math.inf
-    """Infinite by default: its children have start times of their own."""
-    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
-
-
-ChildSpec: TypeAlias = ComponentSpec | ActorSpec | SupervisorSpec
 
 
 @final
@@ -107,12 +52,10 @@ class Blueprint:
     engine: EngineSettings = EngineSettings()
     stop_timeout: float = DEFAULT_STOP_TIMEOUT
     """Seconds for the whole tree to stop in; then everything is cancelled."""
+    restart_budget: int | None = DEFAULT_RESTART_BUDGET
+    """How often a child may be started before the root gives up, at most; see
+    `budget_mistakes`. None: not checked."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
-
-
-def child_name(spec: ChildSpec) -> str:
-    """Name a child among its siblings."""
-    return spec.name if isinstance(spec, SupervisorSpec) else str(spec.id)
 
 
 def walk(root: ChildSpec, path: str = "$.root") -> Iterator[tuple[str, ChildSpec]]:
@@ -142,6 +85,19 @@ def find_spec_mistakes(spec: ChildSpec, path: str = "$") -> list[Mistake]:
     return place_mistakes(_find_spec_mistakes(spec, path), walk(spec, path))
 
 
+def find_child_mistakes(
+    spec: ChildSpec, auto_shutdown: AutoShutdown, path: str = "$"
+) -> list[Mistake]:
+    """Look at one specification as a child of a supervisor with that rule."""
+    mistakes = find_spec_mistakes(spec, path)
+    if is_kind(spec, CHILD_SPECS):
+        significant, restart = spec.significant, spec.restart
+        mistakes.extend(
+            significance_mistakes(significant, restart, auto_shutdown, path)
+        )
+    return mistakes
+
+
 def _find_mistakes(blueprint: Blueprint) -> list[Mistake]:
     mistakes: list[Mistake] = []
     if not is_kind(blueprint.engine, EngineSettings):
@@ -153,7 +109,26 @@ def _find_mistakes(blueprint: Blueprint) -> list[Mistake]:
         text = f"{shown(blueprint.root)} is no supervisor"
         hint = "write SupervisorSpec(name='root', children=(...))"
         return [*mistakes, Mistake("$.root", text, hint)]
-    return [*mistakes, *_find_spec_mistakes(blueprint.root, "$.root")]
+    mistakes.extend(_find_spec_mistakes(blueprint.root, "$.root"))
+    budget = blueprint.restart_budget
+    if budget is not None and not is_count(budget, at_least=1):
+        text, hint = f"{shown(budget)} is no budget", "a whole number from 1, or None"
+        mistakes.append(Mistake("$.restart_budget", text, hint))
+    elif budget is not None and not mistakes:
+        mistakes.extend(budget_mistakes(_supervisors(blueprint.root, "$.root"), budget))
+    return mistakes
+
+
+def _supervisors(
+    spec: ChildSpec, path: str, name: str = "", above: tuple[Intensity, ...] = ()
+) -> Iterator[tuple[str, str, tuple[Intensity, ...]]]:
+    """Visit all supervisors: where each stands, its name, the intensities down to it."""
+    if isinstance(spec, SUPERVISOR_SPECS):
+        name = f"{name}/{spec.name}" if name else spec.name
+        chain = (*above, spec.intensity)
+        yield path, name, chain
+        for at, child in _children_of(spec, path):
+            yield from _supervisors(child, at, name, chain)
 
 
 def _find_spec_mistakes(spec: ChildSpec, path: str) -> list[Mistake]:
@@ -183,6 +158,8 @@ def _children_of(spec: object, path: str) -> list[tuple[str, ChildSpec]]:
     if isinstance(spec, SupervisorSpec) and is_kind(spec.children, (tuple, list)):
         children = enumerate(spec.children)
         return [(f"{path}.children[{index}]", child) for index, child in children]
+    if isinstance(spec, DynamicSupervisorSpec) and spec.template is not None:
+        return [(f"{path}.template", spec.template)]
     return []
 
 
@@ -235,15 +212,11 @@ def _name_taken(
 
 
 def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
-    if not is_kind(spec, (SupervisorSpec, ComponentSpec, ActorSpec)):
+    if not is_kind(spec, CHILD_SPECS):
         hint = "write component(...), actor(...) or supervisor(...)"
         yield Mistake(path, f"{shown(spec)} is no child", hint)
         return
-    match spec:
-        case SupervisorSpec():
-            yield from _supervisor_mistakes(spec, path)
-        case ComponentSpec() | ActorSpec():
-            yield from _actor_mistakes(spec, path)
+    yield from _own_mistakes(spec, path)
     if not is_kind(spec.restart, RestartType):
         hint = "write 'permanent', 'transient' or 'temporary' as a RestartType"
         yield Mistake(f"{path}.restart", f"{shown(spec.restart)} is no type", hint)
@@ -254,36 +227,100 @@ def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
         yield Mistake(f"{path}.shutdown", text, hint)
     if not is_time(spec.start_timeout, allow_infinity=True):
         yield _bad_time(path, "start_timeout", spec.start_timeout)
+    yield from backoff_mistakes(spec.backoff, path)
+    may_resume = isinstance(spec, ActorSpec)
+    yield from on_error_mistakes(spec.on_error, path, may_resume=may_resume)
+
+
+def _own_mistakes(spec: ChildSpec, path: str) -> Iterator[Mistake]:
+    """Look at what only specs of that kind have."""
+    match spec:
+        case SupervisorSpec():
+            yield from _supervisor_mistakes(spec, path)
+        case TaskSpec():
+            yield from _task_mistakes(spec, path)
+        case DynamicSupervisorSpec():
+            yield from _dynamic_mistakes(spec, path)
+        case ComponentSpec() | ActorSpec():
+            yield from _actor_mistakes(spec, path)
 
 
 def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
-    if problem := segment_problem(spec.name):
-        hint = "a short printable name without slashes"
-        yield Mistake(f"{path}.name", f"{shown(spec.name)} {problem}", hint)
+    yield from _name_mistakes(spec, path)
     if not is_kind(spec.strategy, Strategy):
         text = f"{shown(spec.strategy)} is no Strategy"
         yield Mistake(f"{path}.strategy", text, "write Strategy.ONE_FOR_ONE")
-    if not is_kind(spec.intensity, Intensity):
-        text = f"{shown(spec.intensity)} is no Intensity"
-        yield Mistake(f"{path}.intensity", text, "write Intensity(restarts, seconds)")
-    else:
-        restarts, period = spec.intensity.restarts, spec.intensity.period
-        if not is_count(restarts, at_least=0):
-            text = f"{shown(restarts)} is no number of restarts"
-            hint = "a whole number, 0 or more"
-            yield Mistake(f"{path}.intensity.restarts", text, hint)
-        if not is_time(period, allow_infinity=False):
-            yield _bad_time(f"{path}.intensity", "period", period)
+    yield from _intensity_mistakes(spec.intensity, f"{path}.intensity")
+    rule = spec.auto_shutdown
+    if not is_kind(rule, AutoShutdown):
+        text = f"{shown(rule)} is no AutoShutdown"
+        yield Mistake(f"{path}.auto_shutdown", text, "write AutoShutdown.NEVER")
     if not is_kind(spec.children, tuple):
         text = f"{shown(spec.children)} is no tuple"
         yield Mistake(f"{path}.children", text, "write (child, ...)")
-    below = [child for _, child in _children_of(spec, path)]
+    below = _children_of(spec, path)
+    for at, child in below:
+        if is_kind(child, CHILD_SPECS):
+            marked, restart = child.significant, child.restart
+            yield from significance_mistakes(marked, restart, rule, at)
     names = Counter(
-        c.name for c in below if isinstance(c, SupervisorSpec) and is_text(c.name)
+        c.name for _, c in below if isinstance(c, NAMED_SPECS) and is_text(c.name)
     )
     for name in sorted(name for name, count in names.items() if count > 1):
-        text = f"{names[name]} supervisors are called {shown(name)}"
+        text = f"{names[name]} children are called {shown(name)}"
         yield Mistake(f"{path}.children", text, "call each of them differently")
+
+
+def _name_mistakes(
+    spec: SupervisorSpec | DynamicSupervisorSpec | TaskSpec, path: str
+) -> Iterator[Mistake]:
+    if problem := segment_problem(spec.name):
+        hint = "a short printable name without slashes"
+        yield Mistake(f"{path}.name", f"{shown(spec.name)} {problem}", hint)
+
+
+def _intensity_mistakes(intensity: Intensity, path: str) -> Iterator[Mistake]:
+    if not is_kind(intensity, Intensity):
+        text = f"{shown(intensity)} is no Intensity"
+        yield Mistake(path, text, "write Intensity(restarts, seconds)")
+        return
+    if not is_count(intensity.restarts, at_least=0):
+        text = f"{shown(intensity.restarts)} is no number of restarts"
+        yield Mistake(f"{path}.restarts", text, "a whole number, 0 or more")
+    if not is_time(intensity.period, allow_infinity=False):
+        yield _bad_time(path, "period", intensity.period)
+
+
+def _dynamic_mistakes(spec: DynamicSupervisorSpec, path: str) -> Iterator[Mistake]:
+    yield from _name_mistakes(spec, path)
+    yield from _intensity_mistakes(spec.intensity, f"{path}.intensity")
+    limit, template = spec.max_children, spec.template
+    if limit is not None and not is_count(limit, at_least=0):
+        text = f"{shown(limit)} is no number of children"
+        yield Mistake(f"{path}.max_children", text, "a whole number from 0, or None")
+    if template is None:
+        return
+    if not is_kind(template, (ComponentSpec, ActorSpec)):
+        text = f"{shown(template)} is no actor"
+        yield Mistake(f"{path}.template", text, "write component(...) or actor(...)")
+        return
+    marked, restart = template.significant, template.restart
+    yield from significance_mistakes(
+        marked, restart, AutoShutdown.NEVER, f"{path}.template"
+    )
+
+
+def _task_mistakes(spec: TaskSpec, path: str) -> Iterator[Mistake]:
+    yield from _name_mistakes(spec, path)
+    if not is_callable(spec.function):
+        text = f"{shown(spec.function)} cannot be called"
+        yield Mistake(f"{path}.function", text, "an async function")
+    if not is_kind(spec.context, bool):
+        text = f"{shown(spec.context)} is no flag"
+        yield Mistake(f"{path}.context", text, "True or False")
+    if not is_kind(spec.arguments, tuple):
+        text = f"{shown(spec.arguments)} is no tuple"
+        yield Mistake(f"{path}.arguments", text, "write (argument, ...)")
 
 
 def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mistake]:
@@ -293,9 +330,16 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
     if not is_count(spec.mailbox, at_least=1):
         text = f"{shown(spec.mailbox)} is no capacity"
         yield Mistake(f"{path}.mailbox", text, "a whole number, 1 or more")
+    if not is_kind(spec.drain, bool):
+        text = f"{shown(spec.drain)} is no flag"
+        yield Mistake(f"{path}.drain", text, "True or False")
     if isinstance(spec, ActorSpec):
         yield from _behaviour_mistakes(spec, path)
-        return
+    else:
+        yield from _component_mistakes(spec, path)
+
+
+def _component_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
     if not is_kind(spec.artifact, Artifact):
         text = f"{shown(spec.artifact)} is no artifact"
         yield Mistake(f"{path}.artifact", text, "write Artifact.at(path)")

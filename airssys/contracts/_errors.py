@@ -5,7 +5,7 @@
 * the sender's, an actor's: `MessagingError` and its kin; the sender is told.
 * an actor's: `StartFailed`, `SystemGaveUp`; the system did not open, or ended.
 * the machine's: `CapacityReached`; it has no more to give, and nothing crashed.
-* the embedding program's: `EngineMisused`; it was stopped in time.
+* the embedding program's: `EngineMisused`, `NameTaken`; it was stopped in time.
 * ours: `InternalError`; report it.
 
 Fields carry the data; messages are for people and say what to do.
@@ -285,6 +285,21 @@ _NO_ANSWER_ADVICE: Final = {
     NoAnswer.CRASHED: "Do not repeat what may crash it again",
     NoAnswer.STOPPED: "Ask again when it runs again, if it does",
 }
+
+
+@final
+class NameTaken(AirssysError):
+    """An actor was started under a name that another one has; it did not run."""
+
+    fault = Fault.PROGRAM
+    advice = "Stop the other one, or choose another name"
+
+    def __init__(self, name: ComponentId) -> None:
+        self.name = name
+        super().__init__(name)
+
+    def __str__(self) -> str:
+        return self._with_advice(f"another actor is called {self.name}")
 
 
 @final

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import TypeAlias, final
 
 import attrs
@@ -38,6 +39,15 @@ class ChildStarted(ChildEvent):
     """How often it was started again before this."""
 
 
+class Problem(enum.Enum):
+    """What is wrong with how a child ended (OTP's error reports, by their context)."""
+
+    CHILD_TERMINATED = "child_terminated"
+    """It ended by itself, and its restart type did not expect that."""
+    SHUTDOWN_ERROR = "shutdown_error"
+    """It ended otherwise than stopping should make it end."""
+
+
 @final
 @attrs.frozen
 class ChildExited(ChildEvent):
@@ -50,6 +60,8 @@ class ChildExited(ChildEvent):
     """Its supervisor had asked it to stop."""
     restarting: bool
     """Its supervisor is about to start it again."""
+    problem: Problem | None = None
+    """None if it ended as was to be expected."""
 
 
 @final

@@ -16,6 +16,7 @@ class ExitKind(enum.Enum):
     NORMAL: it returned. SHUTDOWN: it was asked to stop, or its supervisor gave up.
     CRASH: an error or a trap. KILLED: it did not stop in time and was cancelled.
     REFUSED: it could not be started for want of capacity; nobody failed.
+    IGNORED: when it was started, it chose not to run; nobody failed.
     """
 
     NORMAL = "normal"
@@ -23,6 +24,7 @@ class ExitKind(enum.Enum):
     CRASH = "crash"
     KILLED = "killed"
     REFUSED = "refused"
+    IGNORED = "ignored"
 
 
 @final

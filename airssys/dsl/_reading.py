@@ -16,11 +16,13 @@ import attrs
 from airssys.contracts import (
     ActorSpec,
     Artifact,
+    AutoShutdown,
     Blueprint,
     ChildSpec,
     ComponentConfig,
     ComponentId,
     ComponentSpec,
+    Directive,
     EngineSettings,
     Intensity,
     Limits,
@@ -28,6 +30,7 @@ from airssys.contracts import (
     Mistake,
     Origin,
     RestartType,
+    Strategy,
     SupervisorSpec,
 )
 
@@ -46,8 +49,10 @@ if TYPE_CHECKING:
 Options = Mapping[str, object]
 
 _WORDS: Final[dict[str, type[Enum]]] = {
+    "auto_shutdown": AutoShutdown,
     "log_level": LogLevel,
     "restart": RestartType,
+    "strategy": Strategy,
 }
 """Options that may be written as a word; the words are the values."""
 
@@ -121,10 +126,12 @@ def read_blueprint(
         mistakes: what stands among the children of the root and is none.
     """
     said, others = _read_options(options, TopologyOptions)
+    of_root = ("strategy", "auto_shutdown")
     root = SupervisorSpec(
         name="root",
         children=children,
         intensity=_pop_intensity(said),
+        **{word: said.pop(word) for word in of_root if word in said},
         origin=attrs.evolve(origin, mistakes=mistakes),
     )
     engine = said.pop("engine", None)
@@ -183,6 +190,11 @@ def _read_options(
     for word, kind in _WORDS.items():
         if isinstance(text := said.get(word), str):
             said[word] = _read(kind, text)
+    if isinstance(table := said.get("on_error"), Mapping):
+        said["on_error"] = tuple(
+            (kind, _read(Directive, word) if isinstance(word, str) else word)
+            for kind, word in table.items()
+        )
     return said, [_no_option(word, known) for word in options if word not in known]
 
 

@@ -12,13 +12,17 @@ from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
 from airssys.contracts import (
     Artifact,
+    AutoShutdown,
+    Backoff,
     ComponentId,
+    Directive,
     EngineSettings,
     Envelope,
     Limits,
     LogLevel,
     RestartType,
     Shutdown,
+    Strategy,
 )
 
 Name: TypeAlias = str | ComponentId
@@ -29,6 +33,13 @@ Code: TypeAlias = Artifact | Path | str | bytes
 relative begins at the folder of the file that it is written in."""
 
 LogLevelWord: TypeAlias = LogLevel | Literal["trace", "debug", "info", "warn", "error"]
+AutoShutdownWord: TypeAlias = (
+    AutoShutdown | Literal["never", "any_significant", "all_significant"]
+)
+DirectiveWord: TypeAlias = Directive | Literal["restart", "resume", "stop", "escalate"]
+StrategyWord: TypeAlias = (
+    Strategy | Literal["one_for_one", "one_for_all", "rest_for_one"]
+)
 RestartWord: TypeAlias = RestartType | Literal["permanent", "transient", "temporary"]
 
 Handler: TypeAlias = Callable[[Any, Envelope], Awaitable[bytes | None]]
@@ -59,7 +70,16 @@ class LimitValues(TypedDict, total=False):
     storage_keys: int
 
 
-class ActorOptions(TypedDict, total=False):
+class _RestartOptions(TypedDict, total=False):
+    significant: bool
+    """Whether its end may end its supervisor; see `auto_shutdown`."""
+    backoff: Backoff
+    """How long to wait before it is started again."""
+    on_error: Mapping[type[Exception], DirectiveWord]
+    """What errors ask for, e.g. `{ValueError: "stop"}`; the first that fits decides."""
+
+
+class ActorOptions(_RestartOptions, total=False):
     """Of every actor."""
 
     restart: RestartWord
@@ -70,6 +90,8 @@ class ActorOptions(TypedDict, total=False):
     """Seconds to become ready in; loading does not count."""
     mailbox: int
     """Messages that may queue."""
+    drain: bool
+    """Whether to handle what is queued before stopping."""
 
 
 class ComponentOptions(ActorOptions, total=False):
@@ -105,7 +127,14 @@ class _IntensityOptions(TypedDict, total=False):
     """Seconds."""
 
 
-class SupervisorOptions(_IntensityOptions, total=False):
+class _StrategyOptions(_IntensityOptions, total=False):
+    strategy: StrategyWord
+    """Who shares a child's restart: nobody, all, or those started after it."""
+    auto_shutdown: AutoShutdownWord
+    """Whether it ends with its significant children."""
+
+
+class SupervisorOptions(_StrategyOptions, _RestartOptions, total=False):
     """Of a supervisor."""
 
     restart: RestartWord
@@ -114,10 +143,12 @@ class SupervisorOptions(_IntensityOptions, total=False):
     """Seconds to stop in; by default its children decide."""
 
 
-class TopologyOptions(_IntensityOptions, total=False):
-    """Of a whole system; `restarts` and `period` are those of its root."""
+class TopologyOptions(_StrategyOptions, total=False):
+    """Of a whole system; strategy, restarts and the like are those of its root."""
 
     engine: EngineSettings | None
     """How guests are run."""
     stop_timeout: float
     """Seconds for the whole tree to stop in."""
+    restart_budget: int | None
+    """How often a child may be started before the root gives up; None: not checked."""

@@ -47,6 +47,9 @@ class Registry:
         except KeyError:
             raise TargetNotFound(id) from None
 
+    def __contains__(self, id: ComponentId) -> bool:  # noqa: A002  # as above
+        return id in self._mailboxes
+
     def ids(self) -> tuple[ComponentId, ...]:
         """Return all names that are registered now, sorted."""
         return tuple(sorted(self._mailboxes))

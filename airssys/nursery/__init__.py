@@ -2,14 +2,17 @@
 
 from ._actor_seat import ActorSeat, seat_maker
 from ._actor_services import NOT_GRANTED, ActorServices
+from ._administration import Administration
 from ._as_message import as_content_type, as_id, as_payload
 from ._child import GRACE, Child, Occupation
-from ._exit_reason import GaveUp, describe, find_escapee
+from ._exit_reason import GaveUp, Ignore, Stop, describe, find_escapee
 from ._python_actor import ASK_TIMEOUT, ActorContext
 from ._restart_plan import RETRY_PAUSE
 from ._slots import Seat, SeatMaker, Slot, SlotState
-from ._supervisor import Supervisor, SupervisorSeat
+from ._supervisor import Supervisor
+from ._supervisor_seat import SupervisorSeat, find_supervisor
 from ._surroundings import HELD_THREAD_AFTER, Surroundings
+from ._task_seat import TaskContext
 from ._tree_snapshot import TreeNode, render, take_snapshot
 
 __all__ = (
@@ -21,22 +24,27 @@ __all__ = (
     "ActorContext",
     "ActorSeat",
     "ActorServices",
+    "Administration",
     "Child",
     "GaveUp",
+    "Ignore",
     "Occupation",
     "Seat",
     "SeatMaker",
     "Slot",
     "SlotState",
+    "Stop",
     "Supervisor",
     "SupervisorSeat",
     "Surroundings",
+    "TaskContext",
     "TreeNode",
     "as_content_type",
     "as_id",
     "as_payload",
     "describe",
     "find_escapee",
+    "find_supervisor",
     "render",
     "seat_maker",
     "take_snapshot",

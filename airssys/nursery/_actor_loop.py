@@ -4,9 +4,10 @@ The loop belongs to the actor, what it does with a message to its behaviour: a g
 Python code, behind one interface. A message ends in one of four ways here:
 
 * handled: the asker, if there is one, gets the answer;
-* refused by the actor (`GuestRejected`) or by the machine (`CapacityReached`): the asker
-  gets `CalleeFailed`, observers `MessageFailed`, and the actor lives on; the same when
-  it was cut off at its deadline, except that its asker times out at that moment;
+* refused by the actor (`GuestRejected`, or an error that it resumes from) or by the
+  machine (`CapacityReached`): the asker gets `CalleeFailed`, observers `MessageFailed`,
+  and the actor lives on; the same when it was cut off at its deadline, except that its
+  asker times out at that moment;
 * its deadline had passed before it was taken: a dead letter, not handled;
 * the actor crashed or was killed with it in hand: a dead letter. What is still queued
   stays in the mailbox, which outlives this incarnation.
@@ -29,17 +30,20 @@ from airssys.contracts import (
     CalleeFailed,
     CapacityReached,
     DeliveryFailed,
+    Directive,
     Envelope,
     GuestRejected,
     MessageFailed,
     NoAnswer,
-    Shutdown,
 )
 
 from ._exit_reason import Stop, describe, find_escapee
+from ._restart_plan import directive_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from airssys.contracts import ActorSpec, ComponentSpec
 
     from ._address import Address
 
@@ -70,6 +74,10 @@ class Behaviour(Protocol):
         """
         ...
 
+    def hear_stop(self) -> None:
+        """Hear that it is asked to stop, perhaps in the middle of a message."""
+        ...
+
     async def stop(self) -> None:
         """Say goodbye: called when it ends on purpose, without a message in hand."""
         ...
@@ -84,40 +92,50 @@ class Actor:
     """One incarnation of an actor: an occupation."""
 
     def __init__(
-        self, address: Address, behaviour: Behaviour, shutdown: Shutdown
+        self,
+        address: Address,
+        behaviour: Behaviour,
+        spec: ActorSpec | ComponentSpec,
     ) -> None:
-        self._address, self._behaviour = address, behaviour
-        self._shutdown = shutdown
+        self._address, self._behaviour, self._spec = address, behaviour, spec
         self._mailbox = address.mailbox
-        self._start_scope = trio.CancelScope()
+        self._scope = trio.CancelScope()
+        """Around its start, and then around serving its mailbox."""
         self._is_started = False
         self._is_stopping = False
+        self._may_take: float = math.inf
+        """Messages that it may still take."""
 
     def stop_soon(self) -> None:
-        """Ask it to end after the message in hand; one that still starts is cut off."""
+        """Ask it to end after the message in hand; one that still starts is cut off.
+
+        One that drains first handles what is queued now, but nothing that comes later.
+        """
         self._is_stopping = True
-        if not self._is_started:
-            self._start_scope.cancel()
-        elif self._mailbox.in_hand is None:
-            # Closing the mailbox is what wakes a loop that waits for a message.
-            self._address.close()
+        self._behaviour.hear_stop()
+        drains = self._spec.drain and self._is_started
+        self._may_take = self._mailbox.statistics().queued if drains else 0
+        if self._may_take == 0 and self._mailbox.in_hand is None:
+            self._scope.cancel()
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Start, serve the mailbox, end.
 
         Raises:
             Stop: the actor ended itself.
+            NameTaken: another actor has its name; its code did not run.
             Exception: it crashed.
         """
         try:
-            with self._start_scope:
+            self._address.check_free()
+            with self._scope:
                 await self._behaviour.start()
                 self._is_started = True
             if not self._is_started:
                 return
             self._address.open()
             ready()
-            while not (self._is_stopping or self._behaviour.wants_to_end):
+            while self._goes_on:
                 await self._serve()
             await self._say_goodbye()
         except trio.Cancelled:
@@ -133,10 +151,14 @@ class Actor:
         if not self._is_stopping:
             raise Stop("stopped itself")
 
+    @property
+    def _goes_on(self) -> bool:
+        return self._may_take > 0 and not self._behaviour.wants_to_end
+
     async def _say_goodbye(self) -> None:
-        if not isinstance(self._shutdown, BrutalKill):
+        if not isinstance(self._spec.shutdown, BrutalKill):
             # A supervisor that asked keeps this time itself; nobody else would.
-            with trio.move_on_after(self._shutdown):
+            with trio.move_on_after(self._spec.shutdown):
                 await self._behaviour.stop()
 
     async def _serve(self) -> None:
@@ -145,24 +167,22 @@ class Actor:
         One scope serves many messages, because opening one costs as much as half an
         ask; it is replaced after it cut one off.
         """
-        with trio.CancelScope() as scope:
-            await self._serve_within(scope)
-        if scope.cancelled_caught:
+        with trio.CancelScope() as self._scope:
+            await self._serve_within(self._scope)
+        if self._scope.cancelled_caught:
             error = DeliveryFailed("cut off at its deadline, while it was handled")
             self._refuse(error)
 
     async def _serve_within(self, scope: trio.CancelScope) -> None:
         mailbox, clock = self._mailbox, time.perf_counter
         messages, turn_ends = 0, clock() + SECONDS_PER_TURN
-        while not (self._is_stopping or self._behaviour.wants_to_end):
+        while self._goes_on:
             try:
                 envelope = mailbox.take_nowait()
             except trio.WouldBlock:
-                try:
-                    envelope = await mailbox.take()
-                except trio.ClosedResourceError:
-                    return
+                envelope = await mailbox.take()
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+            self._may_take -= 1
             await self._handle(envelope, scope)
             if envelope.deadline is not None and scope.cancel_called:
                 return
@@ -179,6 +199,11 @@ class Actor:
         try:
             answer = await self._behaviour.handle(envelope, scope)
         except (GuestRejected, CapacityReached) as error:
+            self._refuse(error)
+            return
+        except Exception as error:
+            if directive_for(self._spec.on_error, error) is not Directive.RESUME:
+                raise
             self._refuse(error)
             return
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from airssys.contracts import ActorSpec, ComponentSpec
+from airssys.contracts import ActorSpec, ChildSpec, ComponentSpec
 
 from ._actor_loop import Actor
 from ._address import Address
@@ -30,8 +30,13 @@ class ActorSeat:
         """Make a fresh incarnation."""
         spec, around = self._spec, self._surroundings
         if isinstance(spec, ComponentSpec):
-            return Actor(self.address, ComponentBehaviour(spec, around), spec.shutdown)
-        return Actor(self.address, PythonBehaviour(spec, around), spec.shutdown)
+            return Actor(self.address, ComponentBehaviour(spec, around), spec)
+        return Actor(self.address, PythonBehaviour(spec, around), spec)
+
+    def change_spec(self, spec: ChildSpec) -> None:
+        """Make the next incarnation by another specification; the mailbox stays."""
+        if isinstance(spec, (ActorSpec, ComponentSpec)):
+            self._spec = spec
 
     def vacate(self) -> None:
         """Give up name and mailbox."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
+from airssys.contracts import ComponentId, NameTaken
 from airssys.messaging import Mailbox
 
 if TYPE_CHECKING:
-    from airssys.contracts import ComponentId
-
     from ._surroundings import Surroundings
 
 
@@ -21,11 +20,25 @@ class Address:
         self.mailbox = Mailbox(id, capacity)
         self._is_open = False
 
+    def check_free(self) -> None:
+        """Make sure that nobody else has the name.
+
+        Raises:
+            NameTaken: somebody has.
+        """
+        if not self._is_open and self.id in self.around.registry:
+            raise NameTaken(self.id)
+
     def open(self) -> None:
-        """Make the mailbox reachable; it stays so across restarts."""
+        """Make the mailbox reachable; it stays so across restarts.
+
+        Raises:
+            NameTaken: somebody has the name.
+        """
         if not self._is_open:
-            self._is_open = True
+            self.check_free()
             self.around.registry.register(self.mailbox)
+            self._is_open = True
 
     def close(self) -> None:
         """Give up the name and close the mailbox; what is left in it are dead letters."""

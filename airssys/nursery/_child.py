@@ -22,10 +22,12 @@ from airssys.contracts import BrutalKill, ExitReason, Shutdown
 from ._exit_reason import exit_reason, find_escapee
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 GRACE: Final = 1.0
 """Seconds that a cancelled child has before it is reported as unstopped."""
+PROMPT_PASSES: Final = 5
+"""Scheduler passes that a child has to end in, however short its shutdown time is."""
 
 
 class Occupation(Protocol):
@@ -106,13 +108,7 @@ class Child:
         Returns:
             How it ended; None if it still lives a grace after being killed.
         """
-        if not isinstance(shutdown, BrutalKill):
-            self.ask_to_stop()
-            with trio.move_on_after(shutdown):
-                return await self.wait_ended()
-        self.kill()
-        with trio.move_on_after(grace):
-            await self.wait_ended()
+        await stop_all((self,), shutdown, grace)
         return self.reason
 
     @enable_ki_protection
@@ -147,9 +143,28 @@ class Child:
         self._supervision.child_ended(self, reason)
 
 
+async def stop_all(
+    children: Collection[Child], shutdown: Shutdown, grace: float = GRACE
+) -> list[Child]:
+    """Ask all, wait, kill those left, as their common shutdown time says (OTP rule 40).
+
+    Returns:
+        Those that still live a grace after being killed.
+    """
+    if not isinstance(shutdown, BrutalKill):
+        for child in children:
+            child.ask_to_stop()
+        for _ in range(PROMPT_PASSES if shutdown <= 0 else 0):
+            await trio.lowlevel.checkpoint()
+        await still_alive(children, shutdown)
+    for child in children:
+        child.kill()
+    return await still_alive(children, grace)
+
+
 async def still_alive(children: Iterable[Child], grace: float) -> list[Child]:
     """Wait until all have ended, at most so many seconds; return those that have not."""
-    waited_for = list(children)
+    waited_for = [child for child in children if child.reason is None]
     with trio.move_on_after(grace):
         for child in waited_for:
             await child.wait_ended()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, final
 
 from airssys.contracts import (
     ComponentInfo,
+    ComponentRefused,
     ComponentSpec,
     Envelope,
     Guest,
@@ -39,11 +40,16 @@ class ComponentBehaviour:
         """Instantiate, `initialize`, and note what the guest tells of itself.
 
         Raises:
+            ComponentRefused: the blueprint did not name its code.
             GuestFailed: it trapped, or `initialize` answered with an error.
             CapacityReached: the kernel has no more memory maps.
         """
         spec, around = self._spec, self._surroundings
-        loaded = around.components[spec.artifact]
+        loaded = around.components.get(spec.artifact)
+        if loaded is None:
+            problem = "it was not loaded when the system opened"
+            advice = "Name it in the blueprint, e.g. in the template of its supervisor"
+            raise ComponentRefused(spec.artifact.label, problem, advice)
         limits = spec.limits
         keyspace = around.store.keyspace(
             spec.id, max_bytes=limits.storage_bytes, max_keys=limits.storage_keys
@@ -67,6 +73,9 @@ class ComponentBehaviour:
             GuestRejected: it answered with an error of its own.
         """
         return await self._present().handle_message(envelope)
+
+    def hear_stop(self) -> None:
+        """Do nothing: a guest hears it by its `shutdown`, between two messages."""
 
     async def stop(self) -> None:
         """Call the guest's `shutdown`."""

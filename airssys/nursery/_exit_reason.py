@@ -7,6 +7,7 @@
 | was cut off by our cancellation               | killed                  |
 | raised `Stop`: it ended itself on purpose     | shutdown, OTP's `{shutdown, _}` |
 | raised `CapacityReached` before it was ready  | refused                 |
+| raised `Ignore` before it was ready           | ignored                 |
 | raised any other Exception, trapped           | crash                   |
 | raised KeyboardInterrupt, SystemExit, or another BaseException | leaves the tree |
 
@@ -38,6 +39,10 @@ class Stop(Exception):
     """Ends an actor on purpose, from inside (OTP: `{shutdown, _}`)."""
 
 
+class Ignore(Exception):
+    """Says, while an actor starts, that it is not to run (OTP: `ignore`)."""
+
+
 @final
 class GaveUp(Stop):
     """A supervisor ran out of restarts; its own end is a shutdown (OTP rule 35)."""
@@ -49,6 +54,13 @@ class GaveUp(Stop):
     def __str__(self) -> str:
         last = self.chain[-1]
         return f"gave up: {last.child} needed restart {last.restarts} ({last.reason})"
+
+
+def failure_to_start(supervisor: str, child: str, reason: ExitReason) -> StartFailed:
+    """Say that a supervisor did not start because of a child, however far below."""
+    if isinstance(reason.error, StartFailed):
+        return reason.error
+    return StartFailed(supervisor, child, reason)
 
 
 def offences_behind(reason: ExitReason) -> tuple[Offence, ...]:
@@ -93,6 +105,8 @@ def _reason_for(error: BaseException, *, ready: bool) -> ExitReason:
             kind = ExitKind.SHUTDOWN
         case CapacityReached() if not ready:
             kind = ExitKind.REFUSED
+        case Ignore() if not ready:
+            kind = ExitKind.IGNORED
         case _:
             kind = ExitKind.CRASH
     return ExitReason(kind, error, describe(error))

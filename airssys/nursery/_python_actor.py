@@ -25,6 +25,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, final
 
+import trio
 from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
 from airssys.contracts import (
@@ -39,8 +40,6 @@ from airssys.contracts import (
 from ._as_message import as_id, as_payload
 
 if TYPE_CHECKING:
-    import trio
-
     from ._surroundings import Surroundings
 
 ASK_TIMEOUT: Final = 5.0
@@ -62,6 +61,9 @@ class ActorContext:
         self._broker = surroundings.broker
         self.wants_to_stop = False
         """`stop` was called."""
+        self.stop_asked = trio.Event()
+        """Set when the actor is asked to stop, for handlers that take long; whatever it
+        does when its shutdown time is over is cancelled."""
 
     @enable_ki_protection
     def tell(self, target: ComponentId | str, payload: bytes) -> None:
@@ -169,6 +171,10 @@ class PythonBehaviour:
             return answer
         kind = type(answer).__name__
         raise TypeError(f"handle returned {kind}; return bytes or None")
+
+    def hear_stop(self) -> None:
+        """Let the code hear that it is asked to stop."""
+        self._context.stop_asked.set()
 
     async def stop(self) -> None:
         """Let the code say goodbye."""

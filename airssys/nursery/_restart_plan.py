@@ -1,8 +1,14 @@
-"""What a supervisor does when a child has ended: a table, and a count.
+"""What a supervisor does when a child has ended: tables, and a count. Pure.
 
-`RESTARTS` is OTP's rules 20-22. A restart is counted before it is made, and a
-supervisor that counted too many gives up instead (rule 31). A restart that fails is
-itself followed by another, whatever the restart type says, and counts again (rule 32).
+Three questions, each with a function of its own:
+
+* `judge_end`: is the child started again? `RESTARTS` is OTP's rules 20-22; what an
+  error asks for by `on_error` goes before it.
+* `plan_attempt`: may it be, and who else shares the restart? A restart is counted
+  before it is made, one stamp however many children share it, and a supervisor that
+  counted too many gives up instead (31, 34). A restart that fails is followed by
+  another, which counts again (32).
+* `ends_supervisor`: has a significant child taken its supervisor with it (49-52)?
 
 Ours, not OTP's: a start refused for want of capacity is nobody's failure. It is tried
 again after a pause and does not count, so that a machine that is full for a while
@@ -12,26 +18,36 @@ costs neither the tree nor the thread.
 from __future__ import annotations
 
 import enum
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar, final
 
 import attrs
 
-from airssys.contracts import ExitKind, ExitReason, RestartType
+from airssys.contracts import (
+    AutoShutdown,
+    Directive,
+    ExitKind,
+    ExitReason,
+    OnError,
+    RestartType,
+    Strategy,
+)
 
 from ._intensity import RestartWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 RETRY_PAUSE: Final = 1.0
 """Seconds until a start that was refused for want of capacity is tried again."""
 
 
 class Verdict(enum.Enum):
-    """What becomes of a child that ended."""
+    """What becomes of a child that ended by itself."""
 
-    RESTART = "start it again at once"
-    RETRY_LATER = "start it again after a pause"
+    RESTART = "start it again"
     KEEP_STOPPED = "keep its place, without a child"
     FORGET = "forget it"
-    GIVE_UP = "stop everything"
+    ESCALATE = "fail with its error"
 
 
 RESTARTS: Final = {
@@ -48,38 +64,136 @@ EXPECTED: Final = frozenset({ExitKind.NORMAL, ExitKind.SHUTDOWN})
 """The ends that are no failure."""
 
 
+def directive_for(on_error: OnError, error: BaseException | None) -> Directive | None:
+    """Find what an error asks for; None if nothing was said about it.
+
+    Of a group every member must fit.
+    """
+    if error is None:
+        return None
+    for kind, directive in on_error:
+        if _fits(error, kind):
+            return directive
+    return None
+
+
+def _fits(error: BaseException, kind: type[Exception]) -> bool:
+    if isinstance(error, kind):
+        return True
+    if isinstance(error, BaseExceptionGroup):
+        return all(_fits(member, kind) for member in error.exceptions)
+    return False
+
+
+def judge_end(
+    restart: RestartType, reason: ExitReason, on_error: OnError = ()
+) -> Verdict:
+    """Decide what becomes of a child that was running and was not asked to end."""
+    directive = None
+    if reason.kind is ExitKind.CRASH:
+        directive = directive_for(on_error, reason.error)
+    match directive:
+        case Directive.RESTART:
+            return Verdict.RESTART
+        case Directive.ESCALATE:
+            return Verdict.ESCALATE
+        case Directive.STOP:
+            is_temporary = restart is RestartType.TEMPORARY
+            return Verdict.FORGET if is_temporary else Verdict.KEEP_STOPPED
+        case _:  # nothing was said, or RESUME for an end that cannot be taken back
+            return RESTARTS[restart, reason.kind in EXPECTED]
+
+
+class Restartable(Protocol):
+    """What a plan needs to know of a child's specification."""
+
+    @property
+    def restart(self) -> RestartType: ...
+
+
+class Member(Protocol):
+    """What a plan needs to know of a place among the children of a supervisor."""
+
+    @property
+    def spec(self) -> Restartable: ...
+
+    @property
+    def is_occupied(self) -> bool:
+        """There is a child, starting, running or stopping."""
+        ...
+
+
+_M = TypeVar("_M", bound=Member)
+
+
 @final
 @attrs.frozen
-class Plan:
-    """A verdict, and the restarts counted once it is carried out."""
+class Attempt(Generic[_M]):
+    """One restart: who stops for it, and who starts, each in this order."""
 
-    verdict: Verdict
     window: RestartWindow
+    """The restarts counted with this one; if they exceed the intensity, the supervisor
+    gives up, and nobody stops or starts for this attempt."""
+    stop: tuple[_M, ...] = ()
+    start: tuple[_M, ...] = ()
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether this is one restart too many."""
+        return self.window.is_exceeded
 
 
-def plan_restart(
-    restart: RestartType,
-    reason: ExitReason,
-    window: RestartWindow,
-    now: float,
-    *,
-    was_ready: bool,
-) -> Plan:
-    """Decide what becomes of a child that ended without having been asked to.
+def plan_attempt(
+    strategy: Strategy, members: Iterable[_M], offender: _M, window: RestartWindow
+) -> Attempt[_M]:
+    """Plan a restart that was counted in `window` already.
 
     Args:
-        restart: its restart type.
-        reason: how it ended.
-        window: the restarts of its supervisor so far.
-        now: seconds, on the clock of the window.
-        was_ready: it had been started; False when a restart failed.
+        strategy: who shares the restart.
+        members: all children's places, in start order.
+        offender: the one that ended, or whose start failed.
+        window: the restarts of the supervisor, this one included.
     """
-    if reason.kind is ExitKind.REFUSED:
-        return Plan(Verdict.RETRY_LATER, window)
-    verdict = Verdict.RESTART
-    if was_ready:
-        verdict = RESTARTS[restart, reason.kind in EXPECTED]
-    if verdict is not Verdict.RESTART:
-        return Plan(verdict, window)
-    window = window.stamped(now)
-    return Plan(Verdict.GIVE_UP if window.is_exceeded else Verdict.RESTART, window)
+    if window.is_exceeded:
+        return Attempt(window)
+    group = sharing(strategy, members, offender)
+    leaving = (m for m in reversed(group) if m is not offender)
+    stop = tuple(m for m in leaving if m.is_occupied or _is_temporary(m))
+    start = tuple(m for m in group if m is offender or not _is_temporary(m))
+    return Attempt(window, stop, start)
+
+
+def _is_temporary(member: Member) -> bool:
+    return member.spec.restart is RestartType.TEMPORARY
+
+
+def sharing(strategy: Strategy, members: Iterable[_M], offender: _M) -> tuple[_M, ...]:
+    """Return those that share a child's restart, itself included, in start order."""
+    match strategy:
+        case Strategy.ONE_FOR_ONE:
+            return (offender,)
+        case Strategy.ONE_FOR_ALL:
+            return tuple(members)
+        case Strategy.REST_FOR_ONE:
+            everybody = tuple(members)
+            return everybody[everybody.index(offender) :]
+
+
+def ends_supervisor(
+    mode: AutoShutdown, *, significant: bool, others_active: Iterable[bool]
+) -> bool:
+    """Say whether a child that ended by itself, for good, ends its supervisor.
+
+    Args:
+        mode: the supervisor's rule.
+        significant: whether that child is significant.
+        others_active: for each other significant child, whether it runs or is being
+            restarted; looked at only if it matters.
+    """
+    match mode:
+        case AutoShutdown.NEVER:
+            return False
+        case AutoShutdown.ANY_SIGNIFICANT:
+            return significant
+        case AutoShutdown.ALL_SIGNIFICANT:
+            return significant and not any(others_active)

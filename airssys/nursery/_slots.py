@@ -8,9 +8,23 @@ from typing import Protocol, TypeAlias, final
 
 import attrs
 
-from airssys.contracts import ActorSpec, ChildSpec, ComponentSpec, child_name
+from airssys.contracts import (
+    SUPERVISOR_SPECS,
+    ActorSpec,
+    Answer,
+    ChildInfo,
+    ChildSpec,
+    ComponentSpec,
+    Done,
+    ExitReason,
+    Presence,
+    RestartType,
+    child_name,
+)
 
 from ._child import Child, Occupation
+from ._reply import Reply
+from ._template import without_arguments
 
 
 class SlotState(enum.Enum):
@@ -19,10 +33,35 @@ class SlotState(enum.Enum):
     UNSTARTED = "unstarted"
     STARTING = "starting"
     RUNNING = "running"
+    WAITING = "waiting to be restarted"
     RESTARTING = "restarting"
     REFUSED = "refused, waiting"
+    DOWN = "stopped, while a sibling is restarted"
     STOPPING = "stopping"
     STOPPED = "stopped"
+
+
+PRESENCES = {
+    SlotState.UNSTARTED: Presence.NONE,
+    SlotState.STARTING: Presence.RESTARTING,
+    SlotState.RUNNING: Presence.RUNNING,
+    SlotState.WAITING: Presence.RESTARTING,
+    SlotState.RESTARTING: Presence.RESTARTING,
+    SlotState.REFUSED: Presence.RESTARTING,
+    SlotState.DOWN: Presence.NONE,
+    SlotState.STOPPING: Presence.RUNNING,
+    SlotState.STOPPED: Presence.NONE,
+}
+"""What each state is to those who ask."""
+
+
+class Start(enum.Enum):
+    """Why a child is started; decides what follows if it fails."""
+
+    FIRST = "with its supervisor"
+    ADDED = "as a new child, by request"
+    BY_HAND = "again, by request"
+    AGAIN = "again, after an end"
 
 
 class Seat(Protocol):
@@ -36,8 +75,15 @@ class Seat(Protocol):
         """Give up name and mailbox: nobody will follow. Doing it again does nothing."""
         ...
 
+    def change_spec(self, spec: ChildSpec, /) -> None:
+        """Make the next occupation by another specification, of the same kind."""
+        ...
+
 
 SeatMaker: TypeAlias = Callable[[ActorSpec | ComponentSpec], Seat]
+"""Makes the seats of actors."""
+ChildSeatMaker: TypeAlias = Callable[[ChildSpec], Seat]
+"""Makes the seat of any child, supervisors included."""
 
 
 @final
@@ -47,27 +93,94 @@ class Slot:
 
     spec: ChildSpec
     seat: Seat
+    name: str = attrs.field(init=False)
+    """Its name among its siblings."""
     state: SlotState = SlotState.UNSTARTED
     child: Child | None = None
     """The present incarnation; None before the first and once an end was reported."""
+    start: Start = Start.FIRST
+    """Why the present incarnation was started."""
     was_ready: bool = False
     """One incarnation was, at some time."""
     restarts: int = 0
     """Times it was ready again."""
+    ready_at: float = 0.0
+    """Trio time."""
+    failures: int = 0
+    """In a row, for back-off."""
+    retry: object | None = None
+    """Marks the restart that is due; None if none is. A new one replaces it."""
+    retry_at: float = 0.0
+    """Trio time of the restart that is due."""
+    last_end: ExitReason | None = None
+    """How the last incarnation ended, while a restart is due."""
+    start_reply: Reply | None = None
+    """To whom this start is to be reported."""
+    stop_replies: list[Reply] = attrs.Factory(list)
+    """Those who wait for its end."""
+    is_vacant: bool = False
+    """Its seat was vacated; the next start makes a new one."""
+
+    def __attrs_post_init__(self) -> None:
+        self.name = child_name(self.spec)
 
     @property
-    def name(self) -> str:
-        """Its name among its siblings."""
-        return child_name(self.spec)
+    def is_occupied(self) -> bool:
+        """There is a child, starting, running or stopping."""
+        return self.child is not None
 
-    def note_ready(self) -> None:
+    @property
+    def is_active(self) -> bool:
+        """It runs, or is about to: what `all_significant` counts."""
+        presence = PRESENCES[self.state]
+        return presence is not Presence.NONE and self.state is not SlotState.STOPPING
+
+    def note_ready(self, now: float = 0.0) -> None:
         """Count a start that succeeded."""
         self.restarts += self.was_ready
         self.was_ready = True
+        self.ready_at = now
         self.state = SlotState.RUNNING
 
+    def be_down(self) -> None:
+        """Leave the place empty for a while, with its name and mailbox."""
+        self.child = self.retry = None
+        self.state = SlotState.DOWN
+
     def retire(self) -> None:
-        """Leave the place empty for good."""
-        self.child = None
+        """Leave the place empty for good, or until somebody asks for a new start."""
+        self.child = self.retry = None
         self.state = SlotState.STOPPED
+        self.is_vacant = True
         self.seat.vacate()
+
+    def change_spec(self, spec: ChildSpec) -> None:
+        """Go by another specification from now on; a running child runs on."""
+        self.spec = spec
+        self.seat.change_spec(spec)
+
+    def drop_arguments(self) -> None:
+        """Let go of the arguments of a temporary child: it is started only once."""
+        if self.spec.restart is RestartType.TEMPORARY:
+            self.change_spec(without_arguments(self.spec))
+
+    def answer_start(self, answer: Answer) -> None:
+        """Answer who asked for the start, if anybody did."""
+        if self.start_reply is not None:
+            self.start_reply.give(answer)
+            self.start_reply = None
+
+    def answer_stops(self) -> None:
+        """Answer all who wait for its end."""
+        replies, self.stop_replies = self.stop_replies, []
+        for reply in replies:
+            reply.give(Done(self.name))
+
+    def info(self) -> ChildInfo:
+        """Describe it as it is now."""
+        return ChildInfo(
+            self.name,
+            PRESENCES[self.state],
+            isinstance(self.spec, SUPERVISOR_SPECS),
+            self.restarts,
+        )

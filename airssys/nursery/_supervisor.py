@@ -1,92 +1,77 @@
-"""The Trio nursery that carries out restart plans.
+"""Carries restart plans out: one supervisor, one round after the other.
 
-Theory. A supervisor is one task with a queue of notices and a nursery of children. It
-does one thing at a time: it takes a notice (a child is ready, a child has ended, a
-pause is over, it was asked to stop), decides by pure code, and starts or stops. It
-never waits for a child that is starting, so it can be asked to stop at any moment, and
-a restart that fails comes back as one more notice behind those already queued (OTP rule
-32): a child that fails at once takes one scheduler pass a time, never the thread.
+Theory. A supervisor is one task that serves notices: a child is ready, a child has
+ended, a restart is due, somebody asks for something, it is to stop. It decides by pure
+code, starts or stops, and waits for none of it: what it set going comes back as a
+notice. So it can be asked for something, or to stop, at any moment.
 
-* Start: one child after the other, in order, the next when the last one is ready. If
-  one fails, those before it are stopped in reverse order and the supervisor fails to
-  start (12, 13). A child that dies while later ones start is restarted meanwhile.
-* Restart: one_for_one. Only the dead child is replaced (25); `_restart_plan` decides.
-* Giving up: children are stopped in reverse order, then it ends by `GaveUp`, which is a
-  shutdown: a parent restarts a permanent supervisor that gave up, but not a transient
-  one (35, 36). The chain of offences travels in the exit reason.
-* Stop: one at a time, in reverse order, each within its shutdown time (39, 40). Ends of
-  others meanwhile are noted, not acted upon (42).
+* What happens to several children is a round: some stop, one at a time in reverse
+  order, then some start, one at a time in order. Opening, closing and the restarts of
+  one_for_all and rest_for_one are rounds, and there is one round at a time. Closing
+  replaces whatever round there was.
+* Under one_for_one a child's restart concerns nobody else and is no round. Under the
+  other strategies whatever starts children is put off until the round under way is
+  over, in the order in which it came, as if rounds took no time (OTP's order).
+* A restart that fails is due again behind the notices that have come meanwhile (32), or
+  after a pause. A pause is waited out by the child that failed and by those that share
+  its restart, which are stopped at once; nobody else notices.
+* A child that ends while its siblings stop is reported when its turn comes, and is not
+  restarted on its own (34, 42).
+* Giving up, an escalated error, the end of a significant child, being asked to stop and
+  what must leave the tree (KeyboardInterrupt, SystemExit) differ only in how `run` ends.
 * Being cancelled is being killed: all children are cancelled at once, and waited for.
   No grandchild can leak, as rule 46 warns of: a nursery ends after its tasks.
-* What must leave the tree (KeyboardInterrupt, SystemExit) stops the children in order
-  and goes on to the parent, as itself.
 
 What outlives a child is its seat: its name and its mailbox, so that queued messages
-survive a restart. A seat is vacated when nobody will follow: the child is not
-restarted, or its supervisor ends. A supervisor that gives up takes the mailboxes of its
-children with it, and starts with fresh ones.
+survive a restart. A seat is vacated when nobody will follow, unless by request. A
+supervisor that gives up takes the mailboxes of its children with it.
 """
 
 from __future__ import annotations
 
-import math
-from functools import partial
-from typing import TYPE_CHECKING, TypeAlias, assert_never, final
+from collections import deque
+from typing import TYPE_CHECKING, assert_never, final
 
-import attrs
 import trio
-from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import (
-    ChildExited,
-    ChildSpec,
-    ChildStarted,
-    ChildStartFailed,
-    ChildUnstopped,
     EventSink,
+    ExitKind,
     ExitReason,
-    Offence,
-    StartFailed,
+    Ignored,
+    Refusal,
+    Refused,
+    Started,
     SupervisorGaveUp,
     SupervisorSpec,
 )
 
-from ._child import GRACE, Child, still_alive
-from ._exit_reason import GaveUp, offences_behind
-from ._intensity import RestartWindow
-from ._restart_plan import RETRY_PAUSE, Verdict, plan_restart
-from ._slots import Seat, SeatMaker, Slot, SlotState
+from ._crew import Crew, Ended, Notice, Ready, Requested, RetryDue, StopAsked
+from ._desk import Desk
+from ._exit_reason import Stop, failure_to_start
+from ._household import Household
+from ._reply import Reply
+from ._reports import refused_start
+from ._requests import REORDERING, Request
+from ._restart_account import RestartAccount
+from ._restart_plan import (
+    RETRY_PAUSE,
+    Verdict,
+    ends_supervisor,
+    judge_end,
+    plan_attempt,
+    sharing,
+)
+from ._round import Aim, Round
+from ._slots import Slot, SlotState, Start
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
 
-
-@final
-@attrs.frozen
-class _Ready:
-    child: Child
-
-
-@final
-@attrs.frozen
-class _Ended:
-    child: Child
-    reason: ExitReason
-
-
-@final
-@attrs.frozen
-class _PauseOver:
-    slot: Slot
-
-
-@final
-@attrs.frozen
-class _StopAsked:
-    pass
-
-
-_Notice: TypeAlias = _Ready | _Ended | _PauseOver | _StopAsked
+    from ._child import Child
+    from ._roster import Roster
+    from ._slots import ChildSeatMaker
 
 
 @final
@@ -94,227 +79,266 @@ class Supervisor:
     """One incarnation of a supervisor: an occupation, with children of its own."""
 
     def __init__(
-        self, spec: SupervisorSpec, path: str, make_seat: SeatMaker, events: EventSink
+        self,
+        spec: SupervisorSpec,
+        path: str,
+        make_seat: ChildSeatMaker,
+        events: EventSink,
+        chance: random.Random,
     ) -> None:
         self.path = path
         """Its own name after those of all above it, e.g. `root/workers`."""
-        self._make_seat = make_seat
         self._emit = events
-        self.slots = [Slot(child, self._seat(child)) for child in spec.children]
-        """In start order; those of temporary children go when they end."""
-        self._unstarted = iter(tuple(self.slots))
-        self._slot_of: dict[Child, Slot] = {}
-        self._window = RestartWindow(spec.intensity)
-        self._post, self._notices = trio.open_memory_channel[_Notice](math.inf)
+        self._crew = Crew(path, events)
+        self._house = Household(spec, self._crew, make_seat)
+        self._desk = Desk(self._house)
+        self._account = RestartAccount(path, spec.intensity, chance)
+        self._deferred: deque[Notice] = deque()
+        """Put off until the round under way is over. Empty when there is none."""
+        self._is_serving = False
+
+    @property
+    def roster(self) -> Roster:
+        """The children's places, in start order; a temporary child takes its with it."""
+        return self._house.roster
 
     def stop_soon(self) -> None:
         """Ask it to stop its children in order and to end."""
-        self._post.send_nowait(_StopAsked())
+        self._crew.post(StopAsked())
 
-    def child_ready(self, child: Child) -> None:
-        """Take note that a child is ready; called by the child."""
-        self._post.send_nowait(_Ready(child))
-
-    def child_ended(self, child: Child, reason: ExitReason) -> None:
-        """Take note that a child has ended; called by the child."""
-        self._post.send_nowait(_Ended(child, reason))
+    def ask(self, request: Request) -> Reply:
+        """Ask it for something; the reply always comes."""
+        reply = Reply()
+        if self._is_serving:
+            self._crew.post(Requested(request, reply))
+        else:
+            reply.give(Refused(Refusal.NOT_RUNNING))
+        return reply
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Start the children, look after them until it is time to stop, stop them.
 
         Raises:
             GaveUp: it ran out of restarts.
+            Stop: a significant child ended.
             StartFailed: a child did not start.
+            Exception: an error of a child that asks for it.
             BaseException: what must leave the tree.
         """
-        async with trio.open_nursery() as self._nursery:
+        house = self._house
+        async with trio.open_nursery() as nursery:
+            self._crew.nursery = nursery
+            self._is_serving = True
             try:
-                outcome = await self._look_after(ready)
-                outcome = await self._stop_children(outcome)
+                house.open()
+                house.go_on()
+                while not (house.is_open or house.is_over):
+                    self._take(await self._crew.notices.receive())
+                if house.is_open:
+                    ready()
+                while not house.is_over:
+                    self._take(await self._crew.notices.receive())
             finally:
-                await self._kill_children()  # noqa: ASYNC102  # shields itself
+                self._is_serving = False
+                await self._crew.kill_all(house.roster)  # noqa: ASYNC102  # shields itself
+                self._close()
                 # What is left in the nursery are pauses before another try.
-                self._nursery.cancel_scope.cancel()
-        if outcome is not None:
-            raise outcome
+                nursery.cancel_scope.cancel()
+        if house.outcome is not None:
+            raise house.outcome
 
-    async def _look_after(self, ready: Callable[[], None]) -> BaseException | None:
-        """Serve notices until it is time to stop; return what to raise after that."""
-        self._start_next(ready)
-        async for notice in self._notices:
-            outcome: BaseException | None = None
-            match notice:
-                case _Ready(child):
-                    self._note_ready(child, ready)
-                case _Ended(child, reason):
-                    outcome = self._note_end(child, reason)
-                case _PauseOver(slot):
-                    self._start(slot)
-                case _StopAsked():
-                    break
-                case _:
-                    assert_never(notice)
-            if outcome is not None:
-                return outcome
-        return None
+    def _close(self) -> None:
+        """Leave all places, and answer whatever was not answered."""
+        self._house.settle_all()
+        for notice in (*self._deferred, *self._crew.unread()):
+            if isinstance(notice, Requested):
+                notice.reply.give(Refused(Refusal.NOT_RUNNING))
 
-    def _start_next(self, ready: Callable[[], None]) -> None:
-        slot = next(self._unstarted, None)
+    # ------------------------------------------------- notices, one after the other
+
+    def _take(self, notice: Notice) -> None:
+        """Serve a notice, and those put off that can be served after it."""
+        if self._must_wait(notice):
+            self._deferred.append(notice)
+            return
+        self._serve(notice)
+        self._house.go_on()
+        while self._deferred and not self._must_wait(self._deferred[0]):
+            self._serve(self._deferred.popleft())
+            self._house.go_on()
+
+    def _must_wait(self, notice: Notice) -> bool:
+        """Say whether a notice has to wait for the round under way."""
+        house = self._house
+        if house.round is None or house.is_ending or not house.is_grouping:
+            return False
+        match notice:
+            case Ended(child):
+                slot = self._crew.slot_of(child)
+                if slot is None or child.escapee is not None:
+                    return False
+                is_expected = slot is house.round.current
+                return not is_expected and slot.state is not SlotState.STOPPING
+            case RetryDue():
+                return True
+            case Requested(request):
+                return isinstance(request, REORDERING)
+            case _:
+                return False
+
+    def _serve(self, notice: Notice) -> None:
+        match notice:
+            case Ready(child):
+                self._note_ready(child)
+            case Ended(child, reason):
+                self._note_end(child, reason)
+            case RetryDue(slot):
+                if slot.retry is notice and not self._house.is_ending:
+                    self._attempt(slot)
+            case Requested(request, reply):
+                self._desk.serve(request, reply)
+                self._account.change(self._house.spec.intensity)
+            case StopAsked():
+                self._house.end(None)
+            case _:
+                assert_never(notice)
+
+    def _note_ready(self, child: Child) -> None:
+        slot = self._crew.slot_of(child)
+        if slot is not None and slot.state is not SlotState.STOPPING:
+            slot.note_ready(trio.current_time())
+            slot.drop_arguments()
+            self._crew.report_start(slot)
+            slot.answer_start(Started(slot.name))
+            self._house.pass_on(slot)
+
+    def _note_end(self, child: Child, reason: ExitReason) -> None:
+        slot = self._crew.slot_of(child)
         if slot is None:
-            ready()
-        else:
-            self._start(slot)
-
-    def _start(self, slot: Slot) -> None:
-        slot.state = SlotState.RESTARTING if slot.was_ready else SlotState.STARTING
-        path = f"{self.path}/{slot.name}"
-        child = Child(path, slot.seat.occupy(), slot.spec.start_timeout, self)
-        slot.child = child
-        self._slot_of[child] = slot
-        child.start(self._nursery)
-
-    def _note_ready(self, child: Child, ready: Callable[[], None]) -> None:
-        slot = self._slot_of[child]
-        is_first = not slot.was_ready
-        slot.note_ready()
-        self._emit(ChildStarted(self.path, slot.name, slot.restarts))
-        if is_first:
-            self._start_next(ready)
-
-    def _note_end(self, child: Child, reason: ExitReason) -> BaseException | None:
-        """Decide what follows the end of a child; return what ends the supervisor."""
-        slot = self._slot_of.pop(child)
+            return
+        if slot.state is SlotState.STOPPING:
+            self._house.note_stopped(slot, child, reason)
+            return
+        if self._house.is_ending:
+            return  # its turn to be stopped comes
+        self._crew.dismiss(child)
         if child.escapee is not None:
-            self._report(slot, child, reason)
-            return child.escapee
-        if not slot.was_ready:
-            self._report(slot, child, reason)
-            return self._failure_to_start(slot, reason)
-        now = trio.current_time()
-        plan = plan_restart(
-            slot.spec.restart, reason, self._window, now, was_ready=child.is_ready
-        )
-        self._window = plan.window
-        self._report(slot, child, reason, plan.verdict)
-        return self._carry_out(plan.verdict, slot, reason)
+            self._crew.report_end(slot, child, reason, restarting=False)
+            self._house.end(child.escapee)
+        elif child.is_ready:
+            self._note_own_end(slot, child, reason)
+        else:
+            self._note_failed_start(slot, child, reason)
 
-    def _carry_out(
-        self, verdict: Verdict, slot: Slot, reason: ExitReason
-    ) -> BaseException | None:
+    def _note_own_end(self, slot: Slot, child: Child, reason: ExitReason) -> None:
+        """Decide what follows the end of a child that ran."""
+        spec = slot.spec
+        verdict = judge_end(spec.restart, reason, spec.on_error)
+        now, returns, pause = trio.current_time(), False, 0.0
+        self._account.note_end(slot, now)
+        if verdict is Verdict.RESTART:
+            pause = self._account.pause_before(slot)
+            returns = self._account.allows(now + pause)
+        self._crew.report_end(slot, child, reason, restarting=returns)
         match verdict:
             case Verdict.RESTART:
-                self._start(slot)
-            case Verdict.RETRY_LATER:
-                slot.state = SlotState.REFUSED
-                self._nursery.start_soon(self._pause, slot)
-            case Verdict.KEEP_STOPPED:
-                slot.retire()
-            case Verdict.FORGET:
-                slot.retire()
-                self.slots.remove(slot)
-            case Verdict.GIVE_UP:
-                return self._give_up(slot, reason)
+                slot.state, slot.last_end = SlotState.WAITING, reason
+                if pause and returns:
+                    self._wait(slot, pause)
+                else:
+                    self._attempt(slot)
+            case Verdict.KEEP_STOPPED | Verdict.FORGET:
+                self._house.settle(slot)
+                self._consider_shutdown(slot)
+            case Verdict.ESCALATE:
+                self._house.end(reason.error)
             case _:
                 assert_never(verdict)
-        return None
 
-    @enable_ki_protection
-    async def _pause(self, slot: Slot) -> None:
-        await trio.sleep(RETRY_PAUSE)
-        self._post.send_nowait(_PauseOver(slot))
+    def _consider_shutdown(self, slot: Slot) -> None:
+        others = (s.is_active for s in self.roster if s.spec.significant)
+        significant = slot.spec.significant
+        mode = self._house.spec.auto_shutdown
+        if ends_supervisor(mode, significant=significant, others_active=others):
+            self._house.end(Stop(f"{slot.name}, which is significant, has ended"))
 
-    def _give_up(self, slot: Slot, reason: ExitReason) -> GaveUp:
-        count, period = self._window.count, self._window.intensity.period
-        offence = Offence(self.path, slot.name, count, period, str(reason))
-        self._emit(SupervisorGaveUp(self.path, offence))
-        return GaveUp((*offences_behind(reason), offence))
-
-    def _failure_to_start(self, slot: Slot, reason: ExitReason) -> StartFailed:
-        if isinstance(reason.error, StartFailed):
-            return reason.error
-        return StartFailed(self.path, slot.name, reason)
-
-    async def _stop_children(
-        self, outcome: BaseException | None
-    ) -> BaseException | None:
-        """Stop all in order; return what to raise, which an escape takes over."""
-        for slot in tuple(reversed(self.slots)):
-            if slot.child is not None:
-                escapee = await self._stop_child(slot, slot.child)
-                if outcome is None or isinstance(outcome, Exception):
-                    outcome = escapee or outcome
-            slot.retire()
-        return outcome
-
-    async def _stop_child(self, slot: Slot, child: Child) -> BaseException | None:
-        """Stop one child; return what it raised that must leave the tree."""
-        slot.state = SlotState.STOPPING
-        asked_at = trio.current_time()
-        reason = await child.stop(slot.spec.shutdown)
-        if reason is None:
-            waited = trio.current_time() - asked_at
-            self._emit(ChildUnstopped(self.path, slot.name, waited))
-            reason = await child.wait_ended()
-        self._report(slot, child, reason)
-        return child.escapee
-
-    async def _kill_children(self) -> None:
-        """Cancel all that are left at once, and wait for them, however long it takes."""
-        left = {slot.child: slot for slot in self.slots if slot.child is not None}
-        for child, slot in left.items():
-            slot.state = SlotState.STOPPING
-            child.kill()
-        with trio.CancelScope(shield=True):
-            for child in await still_alive(left, GRACE):
-                self._emit(ChildUnstopped(self.path, left[child].name, GRACE))
-            for child, slot in left.items():
-                self._report(slot, child, await child.wait_ended())
-        for slot in self.slots:
-            slot.retire()
-        escapees = (child.escapee for child in left if child.escapee is not None)
-        if (escapee := next(escapees, None)) is not None:
-            raise escapee
-
-    def _report(
-        self,
-        slot: Slot,
-        child: Child,
-        reason: ExitReason,
-        verdict: Verdict = Verdict.KEEP_STOPPED,
-    ) -> None:
-        slot.child = None
-        restarting = verdict in {Verdict.RESTART, Verdict.RETRY_LATER}
-        if not child.is_ready and not child.asked:
-            failed = ChildStartFailed(self.path, slot.name, reason, restarting)
-            self._emit(failed)
+    def _note_failed_start(self, slot: Slot, child: Child, reason: ExitReason) -> None:
+        house = self._house
+        is_ignored = reason.kind is ExitKind.IGNORED
+        returns = slot.start is Start.AGAIN and not is_ignored
+        self._crew.report_end(slot, child, reason, restarting=returns)
+        if is_ignored:
+            slot.answer_start(Ignored(slot.name))
+            house.settle(slot)
             return
-        exited = ChildExited(
-            self.path, slot.name, reason, asked=child.asked, restarting=restarting
-        )
-        self._emit(exited)
+        slot.answer_start(refused_start(slot.name, reason))
+        match slot.start:
+            case Start.FIRST:
+                house.end(failure_to_start(self.path, slot.name, reason))
+            case Start.ADDED:
+                house.forget(slot)
+            case Start.BY_HAND:
+                slot.retire()
+            case Start.AGAIN:
+                if house.is_grouping:
+                    house.round = None  # the rest of it stays down until the next try
+                self._try_again(slot, reason)
+            case _:
+                assert_never(slot.start)
+        house.pass_on(slot)
 
-    def _seat(self, spec: ChildSpec) -> Seat:
-        if isinstance(spec, SupervisorSpec):
-            path = f"{self.path}/{spec.name}"
-            return SupervisorSeat(spec, path, self._make_seat, self._emit)
-        return self._make_seat(spec)
+    # ------------------------------------------------------------------- restarts
 
+    def _try_again(self, slot: Slot, reason: ExitReason) -> None:
+        """Follow a restart that failed by another one."""
+        slot.last_end = reason
+        if reason.kind is ExitKind.REFUSED:
+            slot.state = SlotState.REFUSED
+            self._wait(slot, RETRY_PAUSE)
+            return
+        slot.state = SlotState.WAITING
+        pause = self._account.pause_before(slot)
+        if pause and not self._account.allows(trio.current_time() + pause):
+            self._attempt(slot)  # nobody waits only to give up after it
+        else:
+            self._wait(slot, pause)
 
-@final
-class SupervisorSeat:
-    """The place of a supervisor; each incarnation starts with fresh children."""
+    def _wait(self, slot: Slot, pause: float) -> None:
+        if pause and self._house.is_grouping:
+            pause = self._clear_for(slot, pause)
+        self._crew.retry(slot, pause)
 
-    def __init__(
-        self, spec: SupervisorSpec, path: str, make_seat: SeatMaker, events: EventSink
-    ) -> None:
-        self._make = partial(Supervisor, spec, path, make_seat, events)
-        self.present: Supervisor | None = None
-        """The present incarnation, or the last one."""
+    def _clear_for(self, slot: Slot, pause: float) -> float:
+        """Stop those that share a restart which is due later; return the whole pause.
 
-    def occupy(self) -> Supervisor:
-        """Make a supervisor with fresh children."""
-        self.present = self._make()
-        return self.present
+        It is the longest of those that anybody among them was waiting out.
+        """
+        group = sharing(self._house.spec.strategy, self.roster, slot)
+        now = trio.current_time()
+        for member in group:
+            if member is not slot and member.retry is not None:
+                pause = max(pause, member.retry_at - now)
+                member.be_down()
+        stop = (member for member in reversed(group) if member.is_occupied)
+        self._house.round = Round(Aim.CLEARING, to_stop=stop, returning=group)
+        return pause
 
-    def vacate(self) -> None:
-        """Do nothing: a supervisor that ended has vacated the seats of its children."""
+    def _attempt(self, slot: Slot) -> None:
+        """Count a restart, and make it or give up."""
+        house = self._house
+        if slot.state is not SlotState.REFUSED:
+            self._account.count(trio.current_time())
+        window = self._account.window
+        attempt = plan_attempt(house.spec.strategy, self.roster, slot, window)
+        if attempt.gives_up:
+            gave_up = self._account.give_up(slot)
+            self._emit(SupervisorGaveUp(self.path, gave_up.chain[-1]))
+            house.end(gave_up)
+        elif house.is_grouping:
+            for member in attempt.start:
+                if not member.is_occupied:
+                    member.be_down()
+            start = attempt.start
+            house.round = Round(Aim.RESTART, attempt.stop, start, returning=start)
+        else:
+            house.start(slot, Start.AGAIN)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, final
 
 import attrs
 
-from airssys.contracts import ComponentSpec
+from airssys.contracts import ComponentSpec, TaskSpec
 
 from ._actor_seat import ActorSeat
 from ._slots import Slot, SlotState
-from ._supervisor import Supervisor, SupervisorSeat
+from ._supervisor_seat import SupervisorSeat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ class TreeNode:
 
     name: str
     kind: str
-    """`supervisor`, `component` or `actor` (Python code)."""
+    """`supervisor`, `component`, `actor` (Python code) or `task`."""
     state: str
     """E.g. `running`, `restarting`, `stopped`."""
     restarts: int = 0
@@ -55,9 +55,11 @@ def take_snapshot(slot: Slot) -> TreeNode:
         return TreeNode(
             slot.name, kind, state, slot.restarts, fill.queued, fill.capacity
         )
+    if isinstance(slot.spec, TaskSpec):
+        return TreeNode(slot.name, "task", state, slot.restarts)
     children: tuple[TreeNode, ...] = ()
-    if isinstance(seat, SupervisorSeat) and isinstance(seat.present, Supervisor):
-        children = tuple(take_snapshot(child) for child in seat.present.slots)
+    if isinstance(seat, SupervisorSeat) and seat.present is not None:
+        children = tuple(take_snapshot(child) for child in seat.present.roster)
     return TreeNode(slot.name, "supervisor", state, slot.restarts, children=children)
 
 

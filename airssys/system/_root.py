@@ -11,7 +11,7 @@ from airssys.contracts import (
     StartFailed,
     SystemGaveUp,
 )
-from airssys.nursery import Child, GaveUp, Slot, SlotState
+from airssys.nursery import Child, GaveUp, Slot, SlotState, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ class Root:
     def failure(self) -> BaseException | None:
         """Say what the system must raise because of how the tree ended.
 
-        None if it ended because it was asked to. KeyboardInterrupt and SystemExit leave
+        None if it ended because it was asked to, or with a significant child. KeyboardInterrupt and SystemExit leave
         it in any case, and a root that was already giving up when it was asked gave up.
         """
         child = self._child
@@ -67,6 +67,8 @@ class Root:
             case GaveUp() as error:
                 return SystemGaveUp(error.chain)
             case _ if child.asked:
+                return None
+            case Stop():
                 return None
             case StartFailed() as error:
                 error.__cause__ = error.reason.error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
 from trio.lowlevel import enable_ki_protection
@@ -9,10 +10,12 @@ from trio.lowlevel import enable_ki_protection
 from airssys.contracts import ComponentId
 from airssys.nursery import (
     ASK_TIMEOUT,
+    Administration,
     TreeNode,
     as_content_type,
     as_id,
     as_payload,
+    find_supervisor,
     take_snapshot,
 )
 
@@ -131,6 +134,13 @@ class System:
     def tree(self) -> TreeNode:
         """Look at all supervisors and actors as they are now."""
         return take_snapshot(self._root)
+
+    def supervisor(self, path: str) -> Administration:
+        """Administer the children of a supervisor, e.g. `root/workers`.
+
+        Whether there is one is found out at each request, not here.
+        """
+        return Administration(partial(find_supervisor, self._root, path))
 
     def events(self, capacity: int = EVENTS_KEPT) -> EventStream:
         """Listen to what happens from now on; see `EventStream`."""

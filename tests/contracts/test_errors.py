@@ -31,6 +31,7 @@ from airssys.contracts import (
     MailboxFull,
     MessagingError,
     Mistake,
+    NameTaken,
     NoAnswer,
     NotGranted,
     Offence,
@@ -67,6 +68,7 @@ EXAMPLES = {
     ),
     ComponentRefused: st.builds(ComponentRefused, TEXT, TEXT, st.just("Mend it")),
     EngineMisused: st.builds(EngineMisused, TEXT),
+    NameTaken: st.builds(NameTaken, NAMES),
     CapacityReached: st.builds(CapacityReached, TEXT, st.just("Run fewer")),
     InternalError: st.builds(InternalError, TEXT),
     GuestTrapped: st.builds(GuestTrapped, st.sampled_from(TrapReason), TEXT, TEXT),
@@ -155,6 +157,7 @@ def test_an_error_says_whose_fault_it_is_and_what_to_do(error):
         (SystemGaveUp, Fault.ACTOR),
         (CapacityReached, Fault.MACHINE),
         (EngineMisused, Fault.PROGRAM),
+        (NameTaken, Fault.PROGRAM),
         (InternalError, Fault.OURS),
     ],
 )

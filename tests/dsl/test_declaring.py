@@ -265,6 +265,7 @@ def test_a_wrapper_stays_declared():
 def test_the_vocabulary_is_in_step_with_what_it_describes():
     assert set(LimitValues.__optional_keys__) == set(attrs.fields_dict(Limits))
     own = {"names", "restarts", "period", "data", "env", "limits"}
+    own |= {"strategy", "auto_shutdown"}  # of a topology: those of its root
     for options, spec in (
         (ActorOptions, ActorSpec),
         (DeclaredActorOptions, ActorSpec),
@@ -340,7 +341,8 @@ def nested(depth):
     body = supervisor(type("Last", (), {"last": greet}))
     for _ in range(depth - 2):
         body = supervisor(type("Inner", (), {"inner": body}))
-    return as_blueprint(topology(type("App", (), {"inner": body})))
+    app = topology(restart_budget=None)(type("App", (), {"inner": body}))
+    return as_blueprint(app)
 
 
 def test_a_tree_may_be_as_deep_as_it_may():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from contextlib import asynccontextmanager
 
 import attrs
@@ -10,18 +11,21 @@ import trio
 import trio.testing
 
 from airssys.contracts import (
+    NO_BACKOFF,
     ActorSpec,
     ChildExited,
     ChildStarted,
     ComponentId,
+    DynamicSupervisorSpec,
     Intensity,
     LifeState,
     SupervisorSpec,
     follow,
 )
+from airssys.nursery import Administration
 from airssys.nursery._child import Child
 from airssys.nursery._slots import SlotState
-from airssys.nursery._supervisor import Supervisor
+from airssys.nursery._supervisor_seat import SupervisorSeat
 
 
 @attrs.define(eq=False)
@@ -55,7 +59,7 @@ class Puppet:
             if self._error is not None:
                 raise self._error
             await trio.sleep(self.stop_seconds)
-            if self.stop_error is not None:
+            if self.stop_error is not None and self.asked:
                 raise self.stop_error
         except trio.Cancelled:
             if self.swallows_cancel:
@@ -79,6 +83,12 @@ class Puppet:
         self._told.set()
 
 
+def label_of(spec):
+    """Name a puppet: `a`, and `a/3` for the third one made from a template."""
+    own = spec.id
+    return own.name if own.instance == "0" else f"{own.name}/{own.instance}"
+
+
 @attrs.define(eq=False)
 class PuppetSeat:
     spec: ActorSpec
@@ -86,16 +96,21 @@ class PuppetSeat:
     vacated: int = 0
 
     def occupy(self):
-        name = self.spec.id.name
-        habits = self.stage.habits.get(name, [{}])
+        name = label_of(self.spec)
+        by_name = self.stage.habits
+        habits = by_name.get(name) or by_name.get(self.spec.id.name) or [{}]
         habit = habits.pop(0) if len(habits) > 1 else habits[0]
         puppet = Puppet(name, self.stage, **habit)
         self.stage.puppets[name] = puppet
+        self.stage.arguments.append((name, repr(self.spec.arguments)))
         return puppet
+
+    def change_spec(self, spec):
+        self.spec = spec
 
     def vacate(self):
         if not self.vacated:
-            self.stage.log.append(f"vacate {self.spec.id.name}")
+            self.stage.log.append(f"vacate {label_of(self.spec)}")
         self.vacated += 1
 
 
@@ -110,7 +125,10 @@ class Stage:
     alive: list[Puppet] = attrs.Factory(list)
     puppets: dict[str, Puppet] = attrs.Factory(dict)
     """The latest incarnation of each name."""
-    supervisor: Supervisor | None = None
+    arguments: list[tuple[str, str]] = attrs.Factory(list)
+    """What each incarnation was given."""
+    supervisor: object | None = None
+    chance: random.Random | None = None
     root: Child | None = None
     nursery: trio.Nursery | None = None
     ready: trio.Event = attrs.Factory(trio.Event)
@@ -122,9 +140,13 @@ class Stage:
         self.log.append(f"root {reason.kind.value}")
 
     def make(self, spec):
-        return Supervisor(
-            spec, spec.name, lambda s: PuppetSeat(s, self), self.events.append
-        )
+        return SupervisorSeat(
+            spec,
+            spec.name,
+            lambda s: PuppetSeat(s, self),
+            self.events.append,
+            self.chance,
+        ).occupy()
 
     def of(self, kind):
         return [event for event in self.events if isinstance(event, kind)]
@@ -136,10 +158,22 @@ class Stage:
         return [(e.child, e.restarts) for e in self.of(ChildStarted)]
 
     def state(self, name):
-        for slot in self.supervisor.slots:
+        for slot in self.supervisor.roster:
             if slot.name == name or slot.name == f"local/{name}/0":
                 return slot.state
         return None
+
+    @property
+    def admin(self):
+        return Administration(lambda: self.supervisor)
+
+    def living(self):
+        return [puppet.name for puppet in self.alive]
+
+    def presences(self):
+        """All children in start order, e.g. `a:running`."""
+        which = reversed(self.admin.which_children())
+        return [f"{short(info.child)}:{info.presence.value}" for info in which]
 
     async def settle(self):
         await trio.testing.wait_all_tasks_blocked()
@@ -159,20 +193,42 @@ def assert_lives_are_over(events):
     assert left <= {LifeState.ABSENT, LifeState.RESTARTING}
 
 
-def worker(name, **options):
-    return ActorSpec(id=ComponentId("local", name), behaviour=print, **options)
+def short(child):
+    namespace, _, rest = child.partition("/")
+    return rest.removesuffix("/0") if rest else namespace
+
+
+def dynamic(template=None, *, name="root", restarts=3, period=60.0, **options):
+    return DynamicSupervisorSpec(
+        name=name,
+        template=template,
+        intensity=Intensity(restarts, period),
+        backoff=NO_BACKOFF,
+        **options,
+    )
+
+
+def worker(name, *, backoff=NO_BACKOFF, **options):
+    return ActorSpec(
+        id=ComponentId("local", name), behaviour=print, backoff=backoff, **options
+    )
 
 
 def group(*children, name="root", restarts=3, period=60.0, **options):
     return SupervisorSpec(
-        name=name, children=children, intensity=Intensity(restarts, period), **options
+        name=name,
+        children=children,
+        intensity=Intensity(restarts, period),
+        backoff=options.pop("backoff", NO_BACKOFF),
+        **options,
     )
 
 
 @asynccontextmanager
-async def acting(spec, habits=None, *, wait=True):
+async def acting(spec, habits=None, *, wait=True, chance=None):
     """Run a supervisor as a child of nobody; stop it at the end."""
     stage = Stage({name: list(h) for name, h in (habits or {}).items()})
+    stage.chance = chance
     stage.supervisor = stage.make(spec)
     async with trio.open_nursery() as nursery:
         stage.nursery = nursery
@@ -196,6 +252,8 @@ __all__ = (
     "Stage",
     "acting",
     "assert_lives_are_over",
+    "dynamic",
     "group",
+    "short",
     "worker",
 )

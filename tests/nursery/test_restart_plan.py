@@ -1,21 +1,48 @@
-"""OTP rules 20-22, 31, 32, 36 as a table, and the plan against a model."""
+"""OTP rules 20-22, 25-27, 31, 34, 49-52 as tables, and attempts against a history."""
 
+import attrs
 import pytest
 from hypothesis import given, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from airssys.contracts import ExitKind, ExitReason, Intensity, RestartType
+from airssys.contracts import (
+    AutoShutdown,
+    Directive,
+    ExitKind,
+    ExitReason,
+    Intensity,
+    RestartType,
+    Strategy,
+)
 from airssys.nursery._intensity import RestartWindow
-from airssys.nursery._restart_plan import Verdict, plan_restart
+from airssys.nursery._restart_plan import (
+    Verdict,
+    directive_for,
+    ends_supervisor,
+    judge_end,
+    plan_attempt,
+    sharing,
+)
 
 PERMANENT, TRANSIENT, TEMPORARY = RestartType
-NORMAL, SHUTDOWN, CRASH, KILLED, REFUSED = ExitKind
+NORMAL, SHUTDOWN, CRASH, KILLED, REFUSED, _ = ExitKind
+ONE_FOR_ONE, ONE_FOR_ALL, REST_FOR_ONE = Strategy
 WINDOW = RestartWindow(Intensity(1, 5.0))
 
 
-def plan(restart, kind, window=WINDOW, now=0.0, *, was_ready=True):
-    reason = ExitReason(kind)
-    return plan_restart(restart, reason, window, now, was_ready=was_ready)
+@attrs.define(eq=False)
+class Place:
+    name: str
+    restart: RestartType = PERMANENT
+    is_occupied: bool = True
+
+    @property
+    def spec(self):
+        return self
+
+
+def names(places):
+    return "".join(place.name for place in places)
 
 
 @pytest.mark.parametrize(
@@ -36,32 +63,105 @@ def plan(restart, kind, window=WINDOW, now=0.0, *, was_ready=True):
     ],
 )
 def test_rules_20_to_22_which_exits_cause_a_restart(restart, kind, verdict):
-    assert plan(restart, kind).verdict is verdict
+    assert judge_end(restart, ExitReason(kind)) is verdict
 
 
-def test_rule_31_one_more_than_the_intensity_gives_up():
-    first = plan(PERMANENT, CRASH)
-    assert plan(PERMANENT, CRASH, first.window).verdict is Verdict.GIVE_UP
+@pytest.mark.parametrize("restart", RestartType)
+@pytest.mark.parametrize(
+    ("directive", "verdicts"),
+    [
+        (Directive.RESTART, {Verdict.RESTART}),
+        (Directive.STOP, {Verdict.KEEP_STOPPED, Verdict.FORGET}),
+        (Directive.ESCALATE, {Verdict.ESCALATE}),
+    ],
+)
+def test_what_an_error_asks_for_goes_before_the_restart_type(
+    restart, directive, verdicts
+):
+    on_error = ((ValueError, directive),)
+    crash = ExitReason(CRASH, UnicodeError("a ValueError"))
+    assert judge_end(restart, crash, on_error) in verdicts
+    other = ExitReason(CRASH, OSError())
+    assert judge_end(restart, other, on_error) is judge_end(restart, other)
 
 
-@pytest.mark.parametrize("kind", [NORMAL, SHUTDOWN, CRASH, KILLED])
-def test_rule_32_a_failed_restart_is_followed_by_another_and_counts(kind):
-    failed = plan(TRANSIENT, kind, was_ready=False)
-    assert failed.verdict is Verdict.RESTART
-    assert failed.window.count == 1
+def test_the_first_directive_that_fits_decides_and_a_group_must_fit_wholly():
+    on_error = ((UnicodeError, Directive.STOP), (ValueError, Directive.ESCALATE))
+    assert directive_for(on_error, UnicodeError()) is Directive.STOP
+    assert directive_for(on_error, ValueError()) is Directive.ESCALATE
+    both = ExceptionGroup("g", [UnicodeError(), ValueError()])
+    assert directive_for(on_error, both) is Directive.ESCALATE
+    mixed = ExceptionGroup("g", [ValueError(), OSError()])
+    assert directive_for(on_error, mixed) is None
+    assert directive_for(on_error, None) is None
 
 
-@given(st.sampled_from(RestartType), st.booleans())
-def test_a_refusal_is_tried_again_later_and_never_counts(restart, was_ready):
-    refused = plan(restart, REFUSED, was_ready=was_ready)
-    assert refused.verdict is Verdict.RETRY_LATER
-    assert refused.window is WINDOW
+@pytest.mark.parametrize(
+    ("strategy", "stop", "start"),
+    [
+        (ONE_FOR_ONE, "", "b"),
+        (ONE_FOR_ALL, "edca", "abce"),
+        (REST_FOR_ONE, "edc", "bce"),
+    ],
+)
+def test_rules_25_to_27_who_shares_a_restart(strategy, stop, start):
+    places = [Place(name) for name in "abcde"]
+    places[1].is_occupied = False
+    places[3].restart = TEMPORARY
+    attempt = plan_attempt(strategy, places, places[1], WINDOW)
+    assert (names(attempt.stop), names(attempt.start)) == (stop, start)
 
 
-@given(st.sampled_from(RestartType), st.sampled_from(ExitKind))
-def test_only_restarts_count(restart, kind):
-    made = plan(restart, kind)
-    assert made.window.count == (made.verdict is Verdict.RESTART)
+@given(st.sampled_from(Strategy), st.integers(1, 6), st.data())
+def test_plans_keep_the_order_and_stop_nobody_who_is_not_there(strategy, count, data):
+    places = [
+        Place(
+            str(i),
+            data.draw(st.sampled_from(RestartType)),
+            data.draw(st.booleans()),
+        )
+        for i in range(count)
+    ]
+    offender = data.draw(st.sampled_from(places))
+    attempt = plan_attempt(strategy, places, offender, WINDOW)
+    group = sharing(strategy, places, offender)
+    assert offender in attempt.start
+    assert offender not in attempt.stop
+    assert names(attempt.start) == "".join(sorted(names(attempt.start)))
+    assert names(attempt.stop) == "".join(sorted(names(attempt.stop), reverse=True))
+    assert set(attempt.start) | set(attempt.stop) <= set(group)
+    for place in group:
+        if place is not offender:
+            assert (place in attempt.start) is (place.restart is not TEMPORARY)
+            gone = not place.is_occupied and place.restart is not TEMPORARY
+            assert (place in attempt.stop) is not gone
+
+
+def test_one_restart_too_many_stops_and_starts_nobody():
+    places = [Place("a"), Place("b")]
+    window = WINDOW.stamped(0.0).stamped(5.0)
+    attempt = plan_attempt(ONE_FOR_ALL, places, places[0], window)
+    assert attempt.gives_up
+    assert (attempt.stop, attempt.start) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("mode", "significant", "others", "ends"),
+    [
+        (AutoShutdown.NEVER, True, [], False),
+        (AutoShutdown.ANY_SIGNIFICANT, True, [True], True),
+        (AutoShutdown.ANY_SIGNIFICANT, False, [False], False),
+        (AutoShutdown.ALL_SIGNIFICANT, True, [True, False], False),
+        (AutoShutdown.ALL_SIGNIFICANT, True, [False, False], True),
+        (AutoShutdown.ALL_SIGNIFICANT, True, [], True),
+        (AutoShutdown.ALL_SIGNIFICANT, False, [False], False),
+    ],
+)
+def test_rules_49_and_50_when_a_supervisor_ends_with_a_child(
+    mode, significant, others, ends
+):
+    verdict = ends_supervisor(mode, significant=significant, others_active=others)
+    assert verdict is ends
 
 
 class OneChild(RuleBasedStateMachine):
@@ -69,6 +169,7 @@ class OneChild(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
+        self.place = Place("a")
         self.window = RestartWindow(Intensity(3, 10.0))
         self.now, self.restarts, self.gave_up = 0.0, [], False
 
@@ -77,25 +178,15 @@ class OneChild(RuleBasedStateMachine):
         self.now += seconds
 
     @precondition(lambda self: not self.gave_up)
-    @rule(
-        restart=st.sampled_from(RestartType),
-        kind=st.sampled_from(ExitKind),
-        was_ready=st.booleans(),
-    )
-    def child_ends(self, restart, kind, was_ready):
-        made = plan(restart, kind, self.window, self.now, was_ready=was_ready)
-        self.window = made.window
-        wanted = kind is not REFUSED and (
-            not was_ready
-            or restart is PERMANENT
-            or (restart is TRANSIENT and kind in (CRASH, KILLED))
-        )
-        if wanted:
-            self.restarts.append(self.now)
+    @rule(strategy=st.sampled_from(Strategy))
+    def restart_is_tried(self, strategy):
+        window = self.window.stamped(self.now)
+        attempt = plan_attempt(strategy, [self.place], self.place, window)
+        self.window, self.gave_up = attempt.window, attempt.gives_up
+        self.restarts.append(self.now)
         recent = [t for t in self.restarts if t >= self.now - 10.0]
-        self.gave_up = made.verdict is Verdict.GIVE_UP
-        assert self.gave_up == (wanted and len(recent) > 3)
-        assert (made.verdict is Verdict.RESTART) == (wanted and not self.gave_up)
+        assert self.gave_up == (len(recent) > 3)
+        assert bool(attempt.start) is not self.gave_up
 
 
 TestOneChild = OneChild.TestCase

@@ -109,7 +109,7 @@ async def test_rule_22_a_temporary_child_that_ends_while_others_start(autojump_c
         await stage.crash("a")
         await stage.ready.wait()
         assert "start c" in stage.log
-        assert [slot.name for slot in stage.supervisor.slots] == [
+        assert [slot.name for slot in stage.supervisor.roster] == [
             "local/b/0",
             "local/c/0",
         ]

@@ -1,0 +1,169 @@
+"""What a tree is made of: one frozen value for each child."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+
+import attrs
+
+from ._artifact import Artifact
+from ._guest import ComponentConfig, LogLevel
+from ._identity import ComponentId
+from ._origin import Origin
+from ._restart import (
+    DEFAULT_SHUTDOWN,
+    DEFAULT_START_TIMEOUT,
+    AutoShutdown,
+    Backoff,
+    BrutalKill,
+    Intensity,
+    OnError,
+    RestartType,
+    Strategy,
+)
+
+if TYPE_CHECKING:
+    from ._limits import Limits
+
+DEFAULT_MAILBOX: Final = 1000
+
+Shutdown: TypeAlias = float | BrutalKill
+"""Seconds to stop in before being cancelled, `math.inf` or `BRUTAL_KILL`."""
+
+
+@final
+@attrs.frozen(kw_only=True)
+class ComponentSpec:
+    """One component actor: WebAssembly code behind a name and a mailbox."""
+
+    id: ComponentId
+    artifact: Artifact
+    config: ComponentConfig = ComponentConfig()
+    """`config.limits` is what the host enforces."""
+    restart: RestartType = RestartType.PERMANENT
+    shutdown: Shutdown = DEFAULT_SHUTDOWN
+    start_timeout: float = DEFAULT_START_TIMEOUT
+    """Seconds for instantiation and `initialize`; loading does not count."""
+    mailbox: int = DEFAULT_MAILBOX
+    """Messages that may queue."""
+    log_level: LogLevel = LogLevel.TRACE
+    """What it logs below this level is dropped, and costs no event."""
+    drain: bool = False
+    """When asked to stop, handle what is queued first, within the shutdown time."""
+    significant: bool = False
+    """Its end may end its supervisor, as `auto_shutdown` says."""
+    backoff: Backoff = Backoff()
+    on_error: OnError = ()
+    """What errors ask for, before the restart type is looked at."""
+    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
+    """Where it was declared."""
+
+    @property
+    def limits(self) -> Limits:
+        """What the guest may use."""
+        return self.config.limits
+
+
+@final
+@attrs.frozen(kw_only=True)
+class ActorSpec:
+    """One Python actor: an async function, or a class made afresh for each start."""
+
+    id: ComponentId
+    behaviour: Callable[..., Any]
+    """`async def handle(context, envelope)`, or a class whose instances have such a
+    method; see `airssys.nursery` for what a class may add."""
+    arguments: tuple[object, ...] = ()
+    """Given to the class each time the actor starts."""
+    restart: RestartType = RestartType.PERMANENT
+    shutdown: Shutdown = DEFAULT_SHUTDOWN
+    start_timeout: float = DEFAULT_START_TIMEOUT
+    mailbox: int = DEFAULT_MAILBOX
+    drain: bool = False
+    significant: bool = False
+    backoff: Backoff = Backoff()
+    on_error: OnError = ()
+    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class TaskSpec:
+    """One async function as a child: supervised, but with no mailbox."""
+
+    name: str
+    function: Callable[..., Any]
+    """`async def function(*arguments)`."""
+    arguments: tuple[object, ...] = ()
+    context: bool = False
+    """It takes an `airssys.nursery.TaskContext` first: it says when it is ready, and
+    hears that it is to stop. Otherwise it is ready at once, and asked by cancelling."""
+    restart: RestartType = RestartType.PERMANENT
+    shutdown: Shutdown = DEFAULT_SHUTDOWN
+    start_timeout: float = DEFAULT_START_TIMEOUT
+    significant: bool = False
+    backoff: Backoff = Backoff()
+    on_error: OnError = ()
+    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class SupervisorSpec:
+    """A supervisor and its children, started in this order, stopped in reverse."""
+
+    name: str
+    children: tuple[ChildSpec, ...] = ()
+    strategy: Strategy = Strategy.ONE_FOR_ONE
+    intensity: Intensity = Intensity()
+    auto_shutdown: AutoShutdown = AutoShutdown.NEVER
+    restart: RestartType = RestartType.PERMANENT
+    shutdown: Shutdown = math.inf
+    start_timeout: float = math.inf
+    """Infinite by default: its children have start times of their own."""
+    significant: bool = False
+    backoff: Backoff = Backoff()
+    on_error: OnError = ()
+    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class DynamicSupervisorSpec:
+    """A supervisor whose children come and go while it runs; none start with it.
+
+    Each child is restarted on its own, and nothing is kept of one that is gone. When
+    the supervisor stops, all stop at once.
+    """
+
+    name: str
+    template: ComponentSpec | ActorSpec | None = None
+    """What children are made from; a start adds arguments and the last part of the
+    name. None: each start brings a specification of its own."""
+    max_children: int | None = None
+    """Those being restarted count. None: no limit."""
+    intensity: Intensity = Intensity()
+    restart: RestartType = RestartType.PERMANENT
+    shutdown: Shutdown = math.inf
+    start_timeout: float = math.inf
+    significant: bool = False
+    backoff: Backoff = Backoff()
+    on_error: OnError = ()
+    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
+
+
+ChildSpec: TypeAlias = (
+    ComponentSpec | ActorSpec | TaskSpec | SupervisorSpec | DynamicSupervisorSpec
+)
+
+SUPERVISOR_SPECS: Final = (SupervisorSpec, DynamicSupervisorSpec)
+NAMED_SPECS: Final = (TaskSpec, *SUPERVISOR_SPECS)
+"""Those that have a name among their siblings, and no identity."""
+CHILD_SPECS: Final = (ComponentSpec, ActorSpec, *NAMED_SPECS)
+
+
+def child_name(spec: ChildSpec) -> str:
+    """Name a child among its siblings."""
+    return str(spec.id) if isinstance(spec, (ComponentSpec, ActorSpec)) else spec.name

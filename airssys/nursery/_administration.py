@@ -1,0 +1,149 @@
+"""Asking a supervisor for something while it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+from trio.lowlevel import enable_ki_protection
+
+from airssys.contracts import (
+    Answer,
+    ChildCounts,
+    ChildInfo,
+    ChildSpec,
+    ComponentId,
+    DynamicSupervisorSpec,
+    Refusal,
+    Refused,
+    SupervisorSpec,
+)
+
+from ._requests import (
+    ChangeSpecs,
+    DeleteChild,
+    Request,
+    RestartChild,
+    StartChild,
+    StartFromTemplate,
+    TerminateChild,
+)
+from ._roster import Roster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._supervisor_seat import AnySupervisor
+
+_NOBODY: Final = Roster()
+_NOT_RUNNING: Final = Refused(Refusal.NOT_RUNNING)
+
+
+@final
+class Administration:
+    """The children of one supervisor, for whoever administers them.
+
+    It stands for the place of the supervisor in the tree, whichever incarnation is
+    there. Children are named as `which_children` names them: an actor by its whole
+    identity, e.g. `local/worker/0`, a supervisor by its name.
+
+    Every request is answered, by a value and not by an error: `Refused` says why
+    nothing was done, also when the supervisor does not run. To cancel the one who
+    waits does not take the request back.
+    """
+
+    def __init__(self, find: Callable[[], AnySupervisor | None]) -> None:
+        self._find = find
+
+    async def start_child(self, spec: ChildSpec) -> Answer:
+        """Add a child, which starts last and stops first, and wait until it is ready.
+
+        A child that does not become ready leaves nothing behind. Children added like
+        this are gone when their supervisor is restarted.
+
+        Returns:
+            `Started`, `Ignored`; or `Refused` for a name that is known or taken, a
+            wrong specification, a failed start.
+        """
+        return await self._ask(StartChild(spec))
+
+    async def start_from_template(self, *arguments: object) -> Answer:
+        """Add a child to a dynamic supervisor, made from its template.
+
+        Returns:
+            `Started` with its name, `Ignored`; or `Refused`: too many children, wrong
+            arguments, a failed start.
+        """
+        return await self._ask(StartFromTemplate(arguments))
+
+    async def terminate_child(self, child: str | ComponentId) -> Answer:
+        """Stop a child and wait for its end; it is not restarted on its own.
+
+        Its specification stays, unless it is temporary, and a group restart starts it
+        again. A child that does not run is left as it is; a restart that is due is
+        cancelled.
+
+        Returns:
+            `Done`; or `Refused` if there is no such child.
+        """
+        return await self._ask(TerminateChild(str(child)))
+
+    async def restart_child(self, child: str | ComponentId) -> Answer:
+        """Start a child that does not run, and wait until it is ready.
+
+        One that does not become ready stays stopped.
+
+        Returns:
+            `Started`, `Ignored`; or `Refused`.
+        """
+        return await self._ask(RestartChild(str(child)))
+
+    async def delete_child(self, child: str | ComponentId) -> Answer:
+        """Forget a child that does not run.
+
+        Returns:
+            `Done`; or `Refused` if it runs, is being restarted, or is not known.
+        """
+        return await self._ask(DeleteChild(str(child)))
+
+    async def change_specs(
+        self, spec: SupervisorSpec | DynamicSupervisorSpec
+    ) -> Answer:
+        """Take over other flags and specifications; its name stays.
+
+        Running children run on, also those that are no longer named; these now stop
+        first. How a child is stopped and restarted changes at once, what it runs with
+        its next start. New children are not started.
+
+        Returns:
+            `Done`; or `Refused` with all mistakes, and everything is as it was.
+        """
+        return await self._ask(ChangeSpecs(spec))
+
+    def which_children(self) -> tuple[ChildInfo, ...]:
+        """Describe all children, the newest first; none if the supervisor never ran."""
+        return self._roster().which()
+
+    def which_child(self, child: str | ComponentId) -> ChildInfo | None:
+        """Describe one child; None if it is not known."""
+        slot = self._roster().find(str(child))
+        return None if slot is None else slot.info()
+
+    def count_children(self) -> ChildCounts:
+        """Count the children."""
+        return self._roster().count()
+
+    def get_spec(self, child: str | ComponentId) -> ChildSpec | None:
+        """Return the specification of a child; None if it is not known."""
+        slot = self._roster().find(str(child))
+        return None if slot is None else slot.spec
+
+    def _roster(self) -> Roster:
+        supervisor = self._find()
+        return _NOBODY if supervisor is None else supervisor.roster
+
+    @enable_ki_protection
+    async def _ask(self, request: Request) -> Answer:
+        supervisor = self._find()
+        if supervisor is None:
+            return _NOT_RUNNING
+        return await supervisor.ask(request).wait()

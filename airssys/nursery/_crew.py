@@ -1,0 +1,229 @@
+"""The children of one supervisor as running tasks: started, stopped, reported.
+
+A crew decides nothing. What happens to its children comes back as notices, in the order
+in which it happened; who supervises serves them one after the other.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeAlias, final
+
+import attrs
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from airssys.contracts import (
+    ChildExited,
+    ChildStarted,
+    ChildStartFailed,
+    ChildUnstopped,
+    EventSink,
+    ExitKind,
+    ExitReason,
+    Shutdown,
+)
+
+from ._child import GRACE, Child, still_alive, stop_all
+from ._reply import Reply
+from ._reports import problem_of_end, problem_of_stop
+from ._requests import Request
+from ._slots import Slot, SlotState, Start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@final
+@attrs.frozen
+class Ready:
+    """A child is ready."""
+
+    child: Child
+
+
+@final
+@attrs.frozen
+class Ended:
+    """A child has ended."""
+
+    child: Child
+    reason: ExitReason
+
+
+@final
+@attrs.frozen
+class RetryDue:
+    """It is time to start a child again, unless something came in between."""
+
+    slot: Slot
+    retry: object
+
+
+@final
+@attrs.frozen
+class StopAsked:
+    """The supervisor is asked to end."""
+
+
+@final
+@attrs.frozen
+class Requested:
+    """Somebody asks the supervisor for something."""
+
+    request: Request
+    reply: Reply
+
+
+Notice: TypeAlias = Ready | Ended | RetryDue | StopAsked | Requested
+
+
+@final
+class Crew:
+    """The running children of one supervisor, and what is heard of them."""
+
+    nursery: trio.Nursery
+    """Where they run; set by their supervisor when it runs itself."""
+
+    def __init__(self, path: str, events: EventSink) -> None:
+        self.path, self.emit = path, events
+        self._post, self.notices = trio.open_memory_channel[Notice](math.inf)
+        self._slot_of: dict[Child, Slot] = {}
+
+    def post(self, notice: Notice) -> None:
+        """Add a notice behind those already there."""
+        self._post.send_nowait(notice)
+
+    def unread(self) -> Iterator[Notice]:
+        """Hand out the notices that nobody has served."""
+        with suppress(trio.WouldBlock):
+            while True:
+                yield self.notices.receive_nowait()
+
+    def child_ready(self, child: Child) -> None:
+        """Take note that a child is ready; called by the child."""
+        self.post(Ready(child))
+
+    def child_ended(self, child: Child, reason: ExitReason) -> None:
+        """Take note that a child has ended; called by the child."""
+        self.post(Ended(child, reason))
+
+    def slot_of(self, child: Child) -> Slot | None:
+        """Return a child's place; None once its end was dealt with."""
+        return self._slot_of.get(child)
+
+    def dismiss(self, child: Child) -> None:
+        """Note that the end of a child has been dealt with."""
+        slot = self._slot_of.pop(child, None)
+        if slot is not None and slot.child is child:
+            slot.child = None
+
+    def start(self, slot: Slot, why: Start) -> None:
+        """Start a child in its place."""
+        slot.start, slot.retry = why, None
+        slot.state = SlotState.RESTARTING if slot.was_ready else SlotState.STARTING
+        path = f"{self.path}/{slot.name}"
+        child = Child(path, slot.seat.occupy(), slot.spec.start_timeout, self)
+        slot.child = child
+        self._slot_of[child] = slot
+        child.start(self.nursery)
+
+    def stop(self, slot: Slot) -> None:
+        """Stop a child, within its shutdown time; its end comes as a notice."""
+        if slot.child is not None and slot.state is not SlotState.STOPPING:
+            slot.state = SlotState.STOPPING
+            together = {slot.child: slot}
+            self.nursery.start_soon(self._stop, together, slot.spec.shutdown)
+
+    @enable_ki_protection
+    async def _stop(self, children: dict[Child, Slot], shutdown: Shutdown) -> None:
+        asked_at = trio.current_time()
+        for child in await stop_all(children, shutdown):
+            waited = trio.current_time() - asked_at
+            self.emit(ChildUnstopped(self.path, children[child].name, waited))
+
+    def stop_together(self, slots: Iterable[Slot]) -> None:
+        """Stop many children at the same time; their ends come as notices."""
+        by_shutdown: dict[Shutdown, dict[Child, Slot]] = {}
+        for slot in slots:
+            if slot.child is not None and slot.child.reason is None:
+                slot.state = SlotState.STOPPING
+                together = by_shutdown.setdefault(slot.spec.shutdown, {})
+                together[slot.child] = slot
+        for shutdown, children in by_shutdown.items():
+            self.nursery.start_soon(self._stop, children, shutdown)
+
+    def retry(self, slot: Slot, pause: float) -> None:
+        """Give notice when it is time to start a child again.
+
+        Without a pause that is behind the notices already there.
+        """
+        slot.retry = due = RetryDue(slot, object())
+        slot.retry_at = trio.current_time() + pause
+        if pause > 0:
+            self.nursery.start_soon(self._pause, due, slot.retry_at)
+        else:
+            self.post(due)
+
+    @enable_ki_protection
+    async def _pause(self, due: RetryDue, until: float) -> None:
+        await trio.sleep_until(until)
+        if due.slot.retry is due:
+            self.post(due)
+
+    async def kill_all(self, slots: Iterable[Slot]) -> None:
+        """Cancel all that are left at once, and wait for them, however long it takes.
+
+        Raises:
+            BaseException: what one of them raised that must leave the tree.
+        """
+        left = {slot.child: slot for slot in slots if slot.child is not None}
+        for child, slot in left.items():
+            slot.state = SlotState.STOPPING
+            child.kill()
+        with trio.CancelScope(shield=True):
+            for child in await still_alive(left, GRACE):
+                self.emit(ChildUnstopped(self.path, left[child].name, GRACE))
+            for child, slot in left.items():
+                self.report_stop(slot, child, await child.wait_ended())
+        escapees = (child.escapee for child in left if child.escapee is not None)
+        if (escapee := next(escapees, None)) is not None:
+            raise escapee
+
+    def report_start(self, slot: Slot) -> None:
+        """Tell that a child is ready."""
+        self.emit(ChildStarted(self.path, slot.name, slot.restarts))
+
+    def report_end(
+        self, slot: Slot, child: Child, reason: ExitReason, *, restarting: bool
+    ) -> None:
+        """Tell of a child that ended by itself."""
+        if not child.is_ready and reason.kind is not ExitKind.IGNORED:
+            failed = ChildStartFailed(self.path, slot.name, reason, restarting)
+            self.emit(failed)
+            return
+        exited = ChildExited(
+            self.path,
+            slot.name,
+            reason,
+            asked=child.asked,
+            restarting=restarting,
+            problem=problem_of_end(slot.spec.restart, reason),
+        )
+        self.emit(exited)
+
+    def report_stop(self, slot: Slot, child: Child, reason: ExitReason) -> None:
+        """Tell of a child that was stopped, or had ended when its turn came."""
+        if not child.is_ready and not child.asked:
+            self.emit(ChildStartFailed(self.path, slot.name, reason))
+            return
+        exited = ChildExited(
+            self.path,
+            slot.name,
+            reason,
+            asked=child.asked,
+            restarting=False,
+            problem=problem_of_stop(slot.spec, reason),
+        )
+        self.emit(exited)

@@ -1,0 +1,147 @@
+"""What may be asked of a running supervisor, and what it does about it.
+
+Every request is answered, and at once unless a child has to become ready or to end
+first. Which states refuse what is a table. The order of effects is OTP's: a request is
+served after the notices that came before it, and under a group strategy one that starts
+children is served after the round under way. Terminating waits for nobody: it cuts a
+start off and cancels a restart that is due.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, assert_never, final
+
+from airssys.contracts import (
+    ChildSpec,
+    Done,
+    Presence,
+    Refusal,
+    Refused,
+    SupervisorSpec,
+    child_name,
+    find_child_mistakes,
+    find_spec_mistakes,
+)
+
+from ._requests import (
+    ChangeSpecs,
+    DeleteChild,
+    Request,
+    RestartChild,
+    StartChild,
+    StartFromTemplate,
+    TerminateChild,
+)
+from ._slots import PRESENCES, Slot, SlotState, Start
+from ._spec_change import merged_order
+
+if TYPE_CHECKING:
+    from ._household import Household
+    from ._reply import Reply
+
+
+NOT_STOPPED: Final = {
+    Presence.RUNNING: Refusal.RUNNING,
+    Presence.RESTARTING: Refusal.RESTARTING,
+}
+"""Why a child can be neither deleted nor restarted."""
+
+
+@final
+class Desk:
+    """Serves the requests to one supervisor, one after the other."""
+
+    def __init__(self, house: Household) -> None:
+        self._house = house
+
+    def serve(self, request: Request, reply: Reply) -> None:
+        """Do what is asked for, or say why not; the reply may be given later."""
+        match request:
+            case StartChild(spec):
+                self._start(spec, reply)
+            case StartFromTemplate():
+                reply.give(Refused(Refusal.NO_TEMPLATE))
+            case TerminateChild(name):
+                self._terminate(name, reply)
+            case RestartChild(name):
+                self._restart(name, reply)
+            case DeleteChild(name):
+                self._delete(name, reply)
+            case ChangeSpecs(spec):
+                self._change(spec, reply)
+            case _:
+                assert_never(request)
+
+    def _start(self, spec: ChildSpec, reply: Reply) -> None:
+        house = self._house
+        if house.is_ending:
+            reply.give(Refused(Refusal.NOT_RUNNING))
+        elif mistakes := tuple(find_child_mistakes(spec, house.spec.auto_shutdown)):
+            reply.give(Refused(Refusal.INVALID_SPEC, mistakes=mistakes))
+        elif (slot := house.roster.find(child_name(spec))) is not None:
+            runs = slot.is_occupied and slot.state is not SlotState.RESTARTING
+            why = Refusal.ALREADY_STARTED if runs else Refusal.ALREADY_PRESENT
+            reply.give(Refused(why, slot.name))
+        else:
+            slot = house.place(spec)
+            slot.start_reply = reply
+            house.roster.add(slot)
+            house.admit(slot, Start.ADDED)
+
+    def _terminate(self, name: str, reply: Reply) -> None:
+        slot = self._house.roster.find(name)
+        if slot is None:
+            reply.give(Refused(Refusal.NOT_FOUND, name))
+            return
+        slot.stop_replies.append(reply)
+        self._house.dismiss(slot)
+
+    def _restart(self, name: str, reply: Reply) -> None:
+        slot = self._house.roster.find(name)
+        if self._house.is_ending:
+            reply.give(Refused(Refusal.NOT_RUNNING))
+        elif slot is None:
+            reply.give(Refused(Refusal.NOT_FOUND, name))
+        elif (refusal := self._not_stopped(slot)) is not None:
+            reply.give(Refused(refusal, name))
+        else:
+            slot.start_reply = reply
+            self._house.admit(slot, Start.BY_HAND)
+
+    def _delete(self, name: str, reply: Reply) -> None:
+        slot = self._house.roster.find(name)
+        if slot is None:
+            reply.give(Refused(Refusal.NOT_FOUND, name))
+        elif (refusal := self._not_stopped(slot)) is not None:
+            reply.give(Refused(refusal, name))
+        else:
+            slot.retire()
+            self._house.roster.remove(slot)
+            reply.give(Done(name))
+
+    def _not_stopped(self, slot: Slot) -> Refusal | None:
+        if self._house.is_due(slot):
+            return Refusal.RESTARTING
+        return NOT_STOPPED.get(PRESENCES[slot.state])
+
+    def _change(self, spec: ChildSpec, reply: Reply) -> None:
+        house = self._house
+        if house.is_ending:
+            reply.give(Refused(Refusal.NOT_RUNNING))
+            return
+        if not isinstance(spec, SupervisorSpec):
+            reply.give(Refused(Refusal.INVALID_SPEC))
+            return
+        if mistakes := tuple(find_spec_mistakes(spec)):
+            reply.give(Refused(Refusal.INVALID_SPEC, mistakes=mistakes))
+            return
+        before = [slot.name for slot in house.roster]
+        for child in spec.children:
+            slot = house.roster.find(child_name(child))
+            if slot is None:
+                house.roster.add(house.place(child))
+            else:
+                slot.change_spec(child)
+        house.roster.reorder(merged_order(before, map(child_name, spec.children)))
+        house.adopt(spec)
+        reply.give(Done())

@@ -1,0 +1,77 @@
+"""Who may join the children of a dynamic supervisor. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+from airssys.contracts import (
+    AutoShutdown,
+    ChildSpec,
+    DynamicSupervisorSpec,
+    Mistake,
+    Refusal,
+    Refused,
+    child_name,
+    find_child_mistakes,
+)
+
+from ._requests import StartChild, StartFromTemplate
+from ._template import made_from, number_of
+
+if TYPE_CHECKING:
+    from ._roster import Roster
+
+_WANTS_ARGUMENTS: Final = Mistake(
+    "$", "a specification", "children are made from a template: give arguments"
+)
+_WANTS_SPEC: Final = Mistake(
+    "$", "arguments", "there is no template: give a specification"
+)
+
+
+@final
+class Admissions:
+    """Judges who may join, and numbers those made from the template."""
+
+    def __init__(self, spec: DynamicSupervisorSpec) -> None:
+        self.spec = spec
+        self._made = 0
+        """How many were made from the template; numbers are never used again."""
+
+    def judge(
+        self, request: StartChild | StartFromTemplate, roster: Roster
+    ) -> ChildSpec | Refused:
+        """Return the specification of the child to start, or why there is none."""
+        limit = self.spec.max_children
+        if limit is not None and len(roster) >= limit:
+            return Refused(Refusal.MAX_CHILDREN)
+        spec = self._spec_for(request)
+        if isinstance(spec, Mistake):
+            return Refused(Refusal.INVALID_SPEC, mistakes=(spec,))
+        mistakes = tuple(find_child_mistakes(spec, AutoShutdown.NEVER))
+        if mistakes:
+            return Refused(Refusal.INVALID_SPEC, mistakes=mistakes)
+        if (slot := roster.find(child_name(spec))) is not None:
+            occupied = slot.is_occupied
+            why = Refusal.ALREADY_STARTED if occupied else Refusal.ALREADY_PRESENT
+            return Refused(why, slot.name)
+        return spec
+
+    def has_made(self, name: str) -> bool:
+        """Say whether a name was given to a child made from the template."""
+        if self.spec.template is None:
+            return False
+        number = number_of(self.spec.template, name)
+        return number is not None and 1 <= number <= self._made
+
+    def _spec_for(self, request: StartChild | StartFromTemplate) -> ChildSpec | Mistake:
+        template = self.spec.template
+        match request:
+            case StartChild(spec):
+                return _WANTS_ARGUMENTS if template is not None else spec
+            case StartFromTemplate(arguments):
+                if template is None:
+                    return _WANTS_SPEC
+                made = made_from(template, self._made + 1, arguments)
+                self._made += not isinstance(made, Mistake)
+                return made

@@ -1,0 +1,309 @@
+"""Children that come and go while their supervisor runs.
+
+OTP's simple_one_for_one and Elixir's DynamicSupervisor in one: children are made from a
+template and arguments, or each from a specification of its own. They have no order:
+each is restarted on its own, nothing is kept of one that is gone, and all stop at the
+same time, under one timer. A supervisor with ordered children is another thing, with
+other data: see `_supervisor`.
+
+Notices are served as there: one after the other, waiting for none of what they set
+going. There are no rounds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never, final
+
+import trio
+
+from airssys.contracts import (
+    Answer,
+    ChildSpec,
+    Done,
+    DynamicSupervisorSpec,
+    EventSink,
+    ExitKind,
+    ExitReason,
+    Ignored,
+    Refusal,
+    Refused,
+    Started,
+    SupervisorGaveUp,
+    find_spec_mistakes,
+)
+
+from ._crew import Crew, Ended, Notice, Ready, Requested, RetryDue, StopAsked
+from ._dynamic_start import Admissions
+from ._reply import Reply
+from ._reports import refused_start
+from ._requests import (
+    ChangeSpecs,
+    DeleteChild,
+    Request,
+    RestartChild,
+    StartChild,
+    StartFromTemplate,
+    TerminateChild,
+)
+from ._restart_account import RestartAccount
+from ._restart_plan import RETRY_PAUSE, Verdict, judge_end
+from ._roster import Roster
+from ._slots import Slot, SlotState, Start
+from ._template import remade_from
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+    from ._child import Child
+    from ._slots import ChildSeatMaker
+
+
+@final
+class DynamicSupervisor:
+    """One incarnation of a supervisor of dynamic children: an occupation."""
+
+    def __init__(
+        self,
+        spec: DynamicSupervisorSpec,
+        path: str,
+        make_seat: ChildSeatMaker,
+        events: EventSink,
+        chance: random.Random,
+    ) -> None:
+        self.path = path
+        self._emit, self._make_seat = events, make_seat
+        self._crew = Crew(path, events)
+        self._account = RestartAccount(path, spec.intensity, chance)
+        self._admissions = Admissions(spec)
+        self.roster = Roster()
+        """The children there are, in the order in which they came."""
+        self._is_serving = False
+        self._is_ending = False
+        self._outcome: BaseException | None = None
+
+    def stop_soon(self) -> None:
+        """Ask it to stop its children and to end."""
+        self._crew.post(StopAsked())
+
+    def ask(self, request: Request) -> Reply:
+        """Ask it for something; the reply always comes."""
+        reply = Reply()
+        if self._is_serving:
+            self._crew.post(Requested(request, reply))
+        else:
+            reply.give(Refused(Refusal.NOT_RUNNING))
+        return reply
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Look after children until it is time to stop, then stop them all at once.
+
+        Raises:
+            GaveUp: it ran out of restarts.
+            Exception: an error of a child that asks for it.
+            BaseException: what must leave the tree.
+        """
+        async with trio.open_nursery() as nursery:
+            self._crew.nursery = nursery
+            self._is_serving = True
+            try:
+                ready()
+                while not (self._is_ending and len(self.roster) == 0):
+                    self._serve(await self._crew.notices.receive())
+            finally:
+                self._is_serving = False
+                await self._crew.kill_all(self.roster)  # noqa: ASYNC102  # shields itself
+                self._close()
+                # What is left in the nursery are pauses before another try.
+                nursery.cancel_scope.cancel()
+        if self._outcome is not None:
+            raise self._outcome
+
+    def _close(self) -> None:
+        for slot in tuple(self.roster):
+            self._forget(slot)
+        for notice in self._crew.unread():
+            if isinstance(notice, Requested):
+                notice.reply.give(Refused(Refusal.NOT_RUNNING))
+
+    def _serve(self, notice: Notice) -> None:
+        match notice:
+            case Ready(child):
+                self._note_ready(child)
+            case Ended(child, reason):
+                self._note_end(child, reason)
+            case RetryDue(slot):
+                if slot.retry is notice:
+                    self._attempt(slot)
+            case Requested(request, reply):
+                self._serve_request(request, reply)
+            case StopAsked():
+                self._end(None)
+            case _:
+                assert_never(notice)
+
+    def _note_ready(self, child: Child) -> None:
+        slot = self._crew.slot_of(child)
+        if slot is None or slot.state is SlotState.STOPPING:
+            return
+        slot.note_ready(trio.current_time())
+        slot.drop_arguments()
+        self._crew.report_start(slot)
+        slot.answer_start(Started(slot.name))
+
+    def _note_end(self, child: Child, reason: ExitReason) -> None:
+        slot = self._crew.slot_of(child)
+        if slot is None:
+            return
+        self._crew.dismiss(child)
+        if slot.state is SlotState.STOPPING:
+            self._crew.report_stop(slot, child, reason)
+            self._forget(slot)
+            if child.escapee is not None:
+                self._end(child.escapee)
+        elif child.escapee is not None:
+            self._crew.report_end(slot, child, reason, restarting=False)
+            self._forget(slot)
+            self._end(child.escapee)
+        elif child.is_ready:
+            self._note_own_end(slot, child, reason)
+        else:
+            self._note_failed_start(slot, child, reason)
+
+    def _note_own_end(self, slot: Slot, child: Child, reason: ExitReason) -> None:
+        spec, now = slot.spec, trio.current_time()
+        verdict = judge_end(spec.restart, reason, spec.on_error)
+        self._account.note_end(slot, now)
+        if verdict is not Verdict.RESTART:
+            self._crew.report_end(slot, child, reason, restarting=False)
+            self._forget(slot)
+            if verdict is Verdict.ESCALATE:
+                self._end(reason.error)
+            return
+        pause = self._account.pause_before(slot)
+        returns = self._account.allows(now + pause)
+        self._crew.report_end(slot, child, reason, restarting=returns)
+        slot.state, slot.last_end = SlotState.WAITING, reason
+        if pause and returns:
+            self._crew.retry(slot, pause)
+        else:
+            self._attempt(slot)
+
+    def _note_failed_start(self, slot: Slot, child: Child, reason: ExitReason) -> None:
+        is_ignored = reason.kind is ExitKind.IGNORED
+        returns = slot.start is Start.AGAIN and not is_ignored
+        self._crew.report_end(slot, child, reason, restarting=returns)
+        if returns:
+            self._try_again(slot, reason)
+            return
+        if is_ignored:
+            slot.answer_start(Ignored(slot.name))
+        else:
+            slot.answer_start(refused_start(slot.name, reason))
+        self._forget(slot)
+
+    def _try_again(self, slot: Slot, reason: ExitReason) -> None:
+        """Follow a restart that failed by another one."""
+        slot.last_end = reason
+        if reason.kind is ExitKind.REFUSED:
+            slot.state = SlotState.REFUSED
+            self._crew.retry(slot, RETRY_PAUSE)
+            return
+        slot.state = SlotState.WAITING
+        pause = self._account.pause_before(slot)
+        if pause and not self._account.allows(trio.current_time() + pause):
+            self._attempt(slot)
+        else:
+            self._crew.retry(slot, pause)
+
+    def _attempt(self, slot: Slot) -> None:
+        """Count a restart, and make it or give up."""
+        if slot.state is not SlotState.REFUSED:
+            self._account.count(trio.current_time())
+        if self._account.window.is_exceeded:
+            gave_up = self._account.give_up(slot)
+            self._emit(SupervisorGaveUp(self.path, gave_up.chain[-1]))
+            self._forget(slot)
+            self._end(gave_up)
+        else:
+            self._crew.start(slot, Start.AGAIN)
+
+    def _end(self, outcome: BaseException | None) -> None:
+        """Stop all children at once; what must leave the tree outweighs the rest."""
+        if self._is_ending:
+            is_escapee = not isinstance(outcome, Exception | None)
+            if is_escapee and isinstance(self._outcome, Exception | None):
+                self._outcome = outcome
+            return
+        self._is_ending, self._outcome = True, outcome
+        for slot in tuple(self.roster):
+            if not slot.is_occupied:
+                self._forget(slot)
+        self._crew.stop_together(self.roster)
+
+    def _forget(self, slot: Slot) -> None:
+        """Keep nothing of a child that is gone, and answer those who waited for that."""
+        slot.retire()
+        self.roster.remove(slot)
+        slot.answer_start(Refused(Refusal.CUT_OFF, slot.name))
+        slot.answer_stops()
+
+    # ------------------------------------------------------------------- requests
+
+    def _serve_request(self, request: Request, reply: Reply) -> None:
+        match request:
+            case StartChild() | StartFromTemplate():
+                self._start(request, reply)
+            case TerminateChild(name):
+                self._terminate(name, reply)
+            case RestartChild(name) | DeleteChild(name):
+                reply.give(Refused(Refusal.DYNAMIC, name))
+            case ChangeSpecs(spec):
+                reply.give(self._change(spec))
+            case _:
+                assert_never(request)
+
+    def _start(self, request: StartChild | StartFromTemplate, reply: Reply) -> None:
+        if self._is_ending:
+            reply.give(Refused(Refusal.NOT_RUNNING))
+            return
+        spec = self._admissions.judge(request, self.roster)
+        if isinstance(spec, Refused):
+            reply.give(spec)
+            return
+        slot = Slot(spec, self._make_seat(spec))
+        slot.start_reply = reply
+        self.roster.add(slot)
+        self._crew.start(slot, Start.ADDED)
+
+    def _terminate(self, name: str, reply: Reply) -> None:
+        slot = self.roster.find(name)
+        if slot is None:
+            known = self._admissions.has_made(name)
+            reply.give(Done(name) if known else Refused(Refusal.NOT_FOUND, name))
+            return
+        slot.stop_replies.append(reply)
+        child = slot.child
+        if child is None:
+            self._forget(slot)
+        elif child.reason is None:
+            self._crew.stop(slot)
+        else:
+            self._crew.dismiss(child)
+            self._crew.report_stop(slot, child, child.reason)
+            self._forget(slot)
+            if child.escapee is not None:
+                self._end(child.escapee)
+
+    def _change(self, spec: ChildSpec) -> Answer:
+        if not isinstance(spec, DynamicSupervisorSpec):
+            return Refused(Refusal.INVALID_SPEC, self.path)
+        if mistakes := tuple(find_spec_mistakes(spec)):
+            return Refused(Refusal.INVALID_SPEC, mistakes=mistakes)
+        self._admissions.spec = spec
+        self._account.change(spec.intensity)
+        template = spec.template
+        for slot in self.roster:
+            if template is not None and self._admissions.has_made(slot.name):
+                slot.change_spec(remade_from(template, slot.spec))
+        return Done()

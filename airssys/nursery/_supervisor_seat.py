@@ -1,0 +1,92 @@
+"""The place of a supervisor; each incarnation starts with fresh children."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, TypeAlias, final
+
+from airssys.contracts import (
+    SUPERVISOR_SPECS,
+    ChildSpec,
+    DynamicSupervisorSpec,
+    EventSink,
+    SupervisorSpec,
+    TaskSpec,
+)
+
+from ._dynamic_supervisor import DynamicSupervisor
+from ._supervisor import Supervisor
+from ._task_seat import TaskSeat
+
+AnySupervisor: TypeAlias = Supervisor | DynamicSupervisor
+
+if TYPE_CHECKING:
+    from ._slots import Seat, SeatMaker, Slot
+
+
+@final
+class SupervisorSeat:
+    """The place of a supervisor, and of all that is below it.
+
+    Args:
+        spec: what to run there.
+        path: its own name after those of all above it.
+        make_seat: makes the seats of actors.
+        events: told what happens.
+        chance: where jitter comes from.
+    """
+
+    def __init__(
+        self,
+        spec: SupervisorSpec | DynamicSupervisorSpec,
+        path: str,
+        make_seat: SeatMaker,
+        events: EventSink,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._spec, self._path = spec, path
+        self._make_seat, self._events = make_seat, events
+        self._chance = chance or random.Random()  # noqa: S311  # jitter is no secret
+        self.present: AnySupervisor | None = None
+        """The present incarnation, or the last one."""
+
+    def occupy(self) -> AnySupervisor:
+        """Make a supervisor with fresh children."""
+        spec, path, events = self._spec, self._path, self._events
+        if isinstance(spec, SupervisorSpec):
+            self.present = Supervisor(
+                spec, path, self._child_seat, events, self._chance
+            )
+        else:
+            self.present = DynamicSupervisor(
+                spec, path, self._child_seat, events, self._chance
+            )
+        return self.present
+
+    def vacate(self) -> None:
+        """Do nothing: a supervisor that ended has vacated the seats of its children."""
+
+    def change_spec(self, spec: ChildSpec) -> None:
+        """Make the next incarnation by another specification."""
+        if isinstance(spec, SUPERVISOR_SPECS):
+            self._spec = spec
+
+    def _child_seat(self, spec: ChildSpec) -> Seat:
+        if isinstance(spec, SUPERVISOR_SPECS):
+            path = f"{self._path}/{spec.name}"
+            return SupervisorSeat(
+                spec, path, self._make_seat, self._events, self._chance
+            )
+        return TaskSeat(spec) if isinstance(spec, TaskSpec) else self._make_seat(spec)
+
+
+def find_supervisor(root: Slot, path: str) -> AnySupervisor | None:
+    """Find the present or last incarnation of a supervisor by its path; None if none."""
+    name, *below = path.split("/")
+    slot = root if name == root.name else None
+    while slot is not None and isinstance(slot.seat, SupervisorSeat):
+        supervisor = slot.seat.present
+        if not below or supervisor is None:
+            return supervisor
+        slot = supervisor.roster.find(below.pop(0))
+    return None
