@@ -73,7 +73,7 @@ async def wrong_answer(context: ActorContext, envelope: Envelope) -> str:
 class WithoutHandle: ...  # E: type-var
 
 
-@actor(limits={})  # E: call-overload, call-overload, untyped-decorator
+@actor(limits={})  # E: call-overload, untyped-decorator
 async def with_limits(context: ActorContext, envelope: Envelope) -> None: ...
 
 
