@@ -22,6 +22,7 @@ from measuring.engine_room import RawInstances
 from measuring.guests import guest_file, lend, open_shop
 from measuring.ratios import bench, check_count, report_medians
 
+from airssys.contracts import NO_BACKOFF
 from airssys.dsl import blueprint, component
 from airssys.system import System, open_system
 
@@ -38,8 +39,8 @@ _NOTED: Final = 0.05
 
 def _actors(count: int) -> Blueprint:
     code = guest_file(_GUEST)
-    actors = (component(f"actor-{n}", code) for n in range(count))
-    return blueprint(*actors, restarts=_UNLIMITED, period=_SHORT)
+    actors = (component(f"actor-{n}", code, backoff=NO_BACKOFF) for n in range(count))
+    return blueprint(*actors, restarts=_UNLIMITED, period=_SHORT, restart_budget=None)
 
 
 async def _time_instances(loops: int) -> float:
