@@ -25,6 +25,7 @@ from measuring.guests import MESSAGE, PAYLOAD, guest_file, lend, message, open_s
 from measuring.ratios import Report, check_count, count
 
 from airssys.contracts import (
+    NO_BACKOFF,
     AskTimedOut,
     CalleeFailed,
     CapacityReached,
@@ -181,7 +182,7 @@ async def _watch_refusals(events: EventStream) -> tuple[int, int]:
 
 
 async def _supervise(most: int) -> None:
-    frail = component("frail", guest_file("sleep"))
+    frail = component("frail", guest_file("sleep"), backoff=NO_BACKOFF)
     steady = component("steady", guest_file("echo"))
     tree = blueprint(frail, steady, restarts=1)
     async with open_shop("echo") as shop:

@@ -24,6 +24,7 @@ from measuring.ratios import Report, check_count, count, percentile, seconds
 
 from airssys.contracts import (
     BRUTAL_KILL,
+    NO_BACKOFF,
     CalleeFailed,
     ComponentSpec,
     DeadLetter,
@@ -205,7 +206,8 @@ def _count_left(events: EventStream) -> int:
 
 async def _overrun(limit: float, rounds: int) -> list[float]:
     """Let a looping guest run into its limit; by how much each call overran it."""
-    spec = component("loop", guest_file("loop"), limits=Limits(execution_time=limit))
+    limits = Limits(execution_time=limit)
+    spec = component("loop", guest_file("loop"), limits=limits, backoff=NO_BACKOFF)
     overruns = []
     async with open_system(blueprint(spec, restarts=rounds)) as system:
         for _ in range(rounds):
