@@ -33,11 +33,13 @@ from ._errors import (
     NoAnswer,
     NotGranted,
     Offence,
+    RequestCancelled,
     RequestWouldDeadlock,
     StartFailed,
     StorageRefused,
     SystemGaveUp,
     TargetNotFound,
+    TooManyRequests,
 )
 from ._events import (
     ChildEvent,
@@ -72,7 +74,7 @@ from ._guest_errors import (
 from ._identity import ComponentId, identity_of_child
 from ._lifecycle import MOVES, LifeState, LifeStep, follow, next_state, step_of
 from ._limits import KIB, MIB, EngineSettings, Limits
-from ._message import Envelope, ReplySlot
+from ._message import ERROR_TYPE, Callback, Envelope, ReplySlot
 from ._origin import Origin
 from ._ports import (
     ComponentLoader,
@@ -107,6 +109,7 @@ __all__ = (
     "DEFAULT_SHUTDOWN",
     "DEFAULT_START_TIMEOUT",
     "DEFAULT_STOP_TIMEOUT",
+    "ERROR_TYPE",
     "KIB",
     "MAX_DEPTH",
     "MIB",
@@ -117,6 +120,7 @@ __all__ = (
     "AskTimedOut",
     "Blueprint",
     "BrutalKill",
+    "Callback",
     "CalleeFailed",
     "CapacityReached",
     "ChildEvent",
@@ -171,6 +175,7 @@ __all__ = (
     "Origin",
     "Randomness",
     "ReplySlot",
+    "RequestCancelled",
     "RequestWouldDeadlock",
     "Resource",
     "RestartType",
@@ -185,6 +190,7 @@ __all__ = (
     "SystemGaveUp",
     "TargetNotFound",
     "Timestamp",
+    "TooManyRequests",
     "TrapReason",
     "WallClock",
     "as_blueprint",

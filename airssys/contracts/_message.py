@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, final
 
 if TYPE_CHECKING:
     from ._identity import ComponentId
+
+
+ERROR_TYPE: Final = "application/vnd.airssys.error"
+"""Content type of a callback that brings no answer. Its payload is UTF-8: a line with
+`cancelled` or a case of `messaging-error` (WIT), and then a text for people."""
 
 
 class ReplySlot(Protocol):
@@ -47,3 +52,14 @@ class Envelope(NamedTuple):
     """Wall clock when the host signed it, nanoseconds since 1970."""
     reply: ReplySlot | None = None
     """Present while somebody waits for the answer."""
+
+
+@final
+class Callback(Envelope):
+    """How a request ended, on its way to the actor that had made it.
+
+    Its sender is the actor that was asked, its correlation id that of the request. The
+    payload is the answer, or with the content type `ERROR_TYPE` why there is none.
+    """
+
+    __slots__ = ()

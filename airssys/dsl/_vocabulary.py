@@ -57,6 +57,7 @@ class LimitValues(TypedDict, total=False):
     host_call_bytes: int
     storage_bytes: int
     storage_keys: int
+    open_requests: int
 
 
 class ActorOptions(TypedDict, total=False):

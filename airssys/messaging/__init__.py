@@ -3,6 +3,7 @@
 from ._alarm import Sleepers
 from ._broker import Broker, Gate
 from ._mailbox import Mailbox, MailboxStatistics
+from ._open_requests import OpenRequests
 from ._registry import Registry
 from ._waits import WaitGraph
 
@@ -11,6 +12,7 @@ __all__ = (
     "Gate",
     "Mailbox",
     "MailboxStatistics",
+    "OpenRequests",
     "Registry",
     "Sleepers",
     "WaitGraph",

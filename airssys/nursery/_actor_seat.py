@@ -30,7 +30,8 @@ class ActorSeat:
         """Make a fresh incarnation."""
         spec, around = self._spec, self._surroundings
         if isinstance(spec, ComponentSpec):
-            return Actor(self.address, ComponentBehaviour(spec, around), spec.shutdown)
+            behaviour = ComponentBehaviour(spec, around, self.address.mailbox)
+            return Actor(self.address, behaviour, spec.shutdown)
         return Actor(self.address, PythonBehaviour(spec, around), spec.shutdown)
 
     def vacate(self) -> None:

@@ -20,12 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airssys.contracts import Keyspace
+    from airssys.messaging import OpenRequests
 
     from ._surroundings import Surroundings
 
 NOT_GRANTED: Final = (
-    "request",
-    "cancel_request",
     "broadcast",
     "publish",
     "subscribe",
@@ -45,11 +44,12 @@ class ActorServices:
         self_id: ComponentId,
         surroundings: Surroundings,
         keyspace: Keyspace,
+        requests: OpenRequests,
         log_level: LogLevel = LogLevel.TRACE,
     ) -> None:
         self._self_id, self._surroundings = self_id, surroundings
         self._broker = surroundings.broker
-        self._keyspace = keyspace
+        self._keyspace, self._requests = keyspace, requests
         self._levels_wanted = log_level.and_above
 
     def self_id(self) -> ComponentId:
@@ -92,12 +92,12 @@ class ActorServices:
         return self._surroundings.infos.get(target)
 
     def request(self, target: ComponentId, payload: bytes, timeout: float) -> str:
-        """Not granted."""
-        raise _not_granted("request")
+        """Deliver a message now or not at all; its answer comes as a callback."""
+        return self._requests.request(target, payload, timeout)
 
     def cancel_request(self, request_id: str) -> None:
-        """Not granted."""
-        raise _not_granted("cancel_request")
+        """Give up on a request; its callback says so."""
+        self._requests.cancel(request_id)
 
     async def broadcast(self, targets: Sequence[ComponentId], payload: bytes) -> None:
         """Not granted."""

@@ -34,11 +34,13 @@ from airssys.contracts import (
     NoAnswer,
     NotGranted,
     Offence,
+    RequestCancelled,
     RequestWouldDeadlock,
     StartFailed,
     StorageRefused,
     SystemGaveUp,
     TargetNotFound,
+    TooManyRequests,
     TrapReason,
 )
 
@@ -78,6 +80,8 @@ EXAMPLES = {
     MailboxFull: st.builds(MailboxFull, NAMES, NUMBERS),
     TargetNotFound: st.builds(TargetNotFound, NAMES),
     AskTimedOut: st.builds(AskTimedOut, NAMES, TEXT, SECONDS),
+    RequestCancelled: st.builds(RequestCancelled, NAMES, TEXT),
+    TooManyRequests: st.builds(TooManyRequests, NAMES, NUMBERS),
     RequestWouldDeadlock: st.builds(RequestWouldDeadlock, st.lists(NAMES, max_size=3)),
     CalleeFailed: st.builds(
         CalleeFailed, NAMES, TEXT, st.sampled_from(NoAnswer), causes

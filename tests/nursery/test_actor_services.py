@@ -58,7 +58,7 @@ def around():
 
 @pytest.fixture
 def services(around):
-    return ActorServices(ME, around, Recorder())
+    return ActorServices(ME, around, Recorder(), None)
 
 
 def calls_of(port):
@@ -97,7 +97,7 @@ def test_storage_is_the_keyspace_of_the_component(services, around):
         def usage(self):
             return [1, 2, 3]
 
-    refusing = ActorServices(ME, around, Refusing())
+    refusing = ActorServices(ME, around, Refusing(), None)
     with pytest.raises(StorageRefused, match=r"k b'v'"):
         refusing.storage_set("k", b"v")
     assert refusing.storage_usage() == (1, 2, 3)
@@ -110,7 +110,7 @@ def test_a_line_is_an_event_with_its_source_and_context(services, around):
 
 @pytest.mark.parametrize("minimum", LogLevel)
 def test_a_line_below_the_level_costs_no_event(around, minimum):
-    services = ActorServices(ME, around, Recorder(), minimum)
+    services = ActorServices(ME, around, Recorder(), None, minimum)
     for level in LogLevel:
         services.log(level, "line", ())
     levels = list(LogLevel)

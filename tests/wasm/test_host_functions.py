@@ -17,10 +17,12 @@ from airssys.contracts import (
     MailboxFull,
     MessagingError,
     NotGranted,
+    RequestCancelled,
     RequestWouldDeadlock,
     StorageRefused,
     TargetNotFound,
     Timestamp,
+    TooManyRequests,
     TrapReason,
 )
 from airssys.wasm import EXPORTS, IMPORTS, full_name
@@ -214,6 +216,8 @@ REFUSALS = [
     (AskTimedOut(BOB, "c-9", 1.5), "correlation-timeout:c-9"),
     (RequestWouldDeadlock([BOB, CAROL, BOB]), "delivery-failed:would wait for itself"),
     (CalleeFailed(BOB, "crashed"), "delivery-failed:test/bob/0 did not answer"),
+    (TooManyRequests(BOB, 7), "delivery-failed:test/bob/0 has 7 requests open"),
+    (RequestCancelled(BOB, "c-9"), "delivery-failed:the request to test/bob/0"),
     (DeliveryFailed("a\ud800b"), "delivery-failed:a?b"),
 ]
 MESSAGING = ["send", "request", "broadcast", "ask", "publish", "subscribe"]
