@@ -33,13 +33,11 @@ from ._errors import (
     NoAnswer,
     NotGranted,
     Offence,
-    RequestCancelled,
     RequestWouldDeadlock,
     StartFailed,
     StorageRefused,
     SystemGaveUp,
     TargetNotFound,
-    TooManyRequests,
 )
 from ._events import (
     ChildEvent,
@@ -74,7 +72,13 @@ from ._guest_errors import (
 from ._identity import ComponentId, identity_of_child
 from ._lifecycle import MOVES, LifeState, LifeStep, follow, next_state, step_of
 from ._limits import KIB, MIB, EngineSettings, Limits
-from ._message import ERROR_TYPE, Callback, Envelope, ReplySlot
+from ._message import ERROR_TYPE, TOPIC_TYPE, Callback, Envelope, Lag, ReplySlot
+from ._messaging_errors import (
+    BadTopic,
+    BroadcastFailed,
+    RequestCancelled,
+    TooManyRequests,
+)
 from ._origin import Origin
 from ._ports import (
     ComponentLoader,
@@ -114,11 +118,14 @@ __all__ = (
     "MAX_DEPTH",
     "MIB",
     "MOVES",
+    "TOPIC_TYPE",
     "ActorSpec",
     "AirssysError",
     "Artifact",
     "AskTimedOut",
+    "BadTopic",
     "Blueprint",
+    "BroadcastFailed",
     "BrutalKill",
     "Callback",
     "CalleeFailed",
@@ -159,6 +166,7 @@ __all__ = (
     "InternalError",
     "InvalidMessage",
     "Keyspace",
+    "Lag",
     "LifeState",
     "LifeStep",
     "Limits",

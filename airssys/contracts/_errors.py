@@ -206,34 +206,6 @@ class AskTimedOut(MessagingError):
         return self._with_advice(text)
 
 
-@final
-class TooManyRequests(MessagingError):
-    """The actor has as many requests open as it may have; this one was not made."""
-
-    advice = "Wait for callbacks, or raise Limits.open_requests"
-
-    def __init__(self, actor: ComponentId, limit: int) -> None:
-        self.actor, self.limit = actor, limit
-        super().__init__(actor, limit)
-
-    def __str__(self) -> str:
-        return self._with_advice(f"{self.actor} has {self.limit} requests open")
-
-
-@final
-class RequestCancelled(MessagingError):
-    """The request was given up by the actor that had made it."""
-
-    advice = "Nothing is wrong; an answer that still comes is a dead letter"
-
-    def __init__(self, target: ComponentId, correlation_id: str) -> None:
-        self.target, self.correlation_id = target, correlation_id
-        super().__init__(target, correlation_id)
-
-    def __str__(self) -> str:
-        return self._with_advice(f"the request to {self.target} was cancelled")
-
-
 _STORAGE_ADVICE: Final = {
     "not-found": "Look with `exists` first, or take it as deleted",
     "already-exists": "Choose another key, or replace the value",

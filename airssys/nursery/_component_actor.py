@@ -13,7 +13,7 @@ from airssys.contracts import (
     HealthStatus,
     InternalError,
 )
-from airssys.messaging import OpenRequests
+from airssys.messaging import ActorSubscriber, OpenRequests
 
 from ._actor_services import ActorServices
 
@@ -40,6 +40,7 @@ class ComponentBehaviour:
     ) -> None:
         self._spec, self._surroundings = spec, surroundings
         limit = spec.limits.open_requests
+        self._subscriber = ActorSubscriber(spec.id, surroundings.publishing)
         self._requests = OpenRequests(surroundings.broker, mailbox, limit)
         self._guest: Guest | None = None
 
@@ -57,7 +58,12 @@ class ComponentBehaviour:
             spec.id, max_bytes=limits.storage_bytes, max_keys=limits.storage_keys
         )
         services = ActorServices(
-            spec.id, around, keyspace, self._requests, spec.log_level
+            spec.id,
+            around,
+            keyspace,
+            self._requests,
+            self._subscriber,
+            spec.log_level,
         )
         self._guest = guest = await loaded.instantiate(limits, services)
         await guest.initialize(spec.config)
@@ -87,7 +93,8 @@ class ComponentBehaviour:
         await self._present().shutdown()
 
     def close(self) -> None:
-        """Give the instance back, and forget its requests."""
+        """Give the instance back; forget its requests and subscriptions."""
+        self._subscriber.close()
         self._requests.close()
         guest, self._guest = self._guest, None
         if guest is not None:

@@ -12,6 +12,8 @@ from airssys import contracts
 from airssys.contracts import (
     AirssysError,
     AskTimedOut,
+    BadTopic,
+    BroadcastFailed,
     CalleeFailed,
     CapacityReached,
     ComponentId,
@@ -77,6 +79,11 @@ EXAMPLES = {
     DeliveryFailed: st.builds(DeliveryFailed, TEXT, st.none() | st.just("Wait")),
     NotGranted: st.builds(NotGranted, TEXT),
     InvalidMessage: st.builds(InvalidMessage, TEXT, st.none() | st.just("Mend it")),
+    BadTopic: st.builds(BadTopic, TEXT),
+    BroadcastFailed: st.builds(
+        BroadcastFailed,
+        st.dictionaries(NAMES, st.just(NotGranted("no")), max_size=2),
+    ),
     MailboxFull: st.builds(MailboxFull, NAMES, NUMBERS),
     TargetNotFound: st.builds(TargetNotFound, NAMES),
     AskTimedOut: st.builds(AskTimedOut, NAMES, TEXT, SECONDS),
