@@ -10,7 +10,7 @@ know who its subscribers are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Final, Protocol, final
 
 import attrs
 from trio.lowlevel import (
@@ -27,6 +27,7 @@ from airssys.contracts import (
     Lag,
     MailboxFull,
     MessagingError,
+    NotGranted,
 )
 
 from ._broker import Broker
@@ -34,6 +35,10 @@ from ._topics import Subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+MAX_PATTERNS: Final = 1000
+"""Subscriptions that one actor may have."""
 
 
 class Subscriber(Protocol):
@@ -126,12 +131,14 @@ class ActorSubscriber:
         self.id = id
         self._publishing = publishing
         self._lag = Lag.DROP_NEWEST
+        self._has_ended = False
 
     def subscribe(self, pattern: str, lag: Lag | None = None) -> None:
         """Get what is published to matching topics from now on.
 
         Raises:
             BadTopic: it is no pattern.
+            NotGranted: it has `MAX_PATTERNS` already, or this incarnation has ended.
             ValueError: `lag` is DROP_OLDEST; nothing was changed.
         """
         if lag is Lag.DROP_OLDEST:
@@ -139,7 +146,12 @@ class ActorSubscriber:
                 "an actor cannot drop the oldest message: its mailbox also holds "
                 "what others sent (choose another Lag)"
             )
-        self._publishing.subscriptions.add(pattern, self)
+        subscriptions = self._publishing.subscriptions
+        if self._has_ended:
+            raise NotGranted(f"this incarnation of {self.id} has ended")
+        if len(subscriptions.patterns_of(self)) >= MAX_PATTERNS:
+            raise NotGranted(f"{self.id} has {MAX_PATTERNS} subscriptions already")
+        subscriptions.add(pattern, self)
         self._lag = lag or self._lag
 
     def unsubscribe(self, pattern: str) -> None:
@@ -152,7 +164,8 @@ class ActorSubscriber:
             raise BadTopic(f"{self.id} is not subscribed to {pattern!r:.80}")
 
     def close(self) -> None:
-        """End all subscriptions; doing it again does nothing."""
+        """End all subscriptions for good; doing it again does nothing."""
+        self._has_ended = True
         self._publishing.subscriptions.remove_all(self)
 
     def offer(self, envelope: Envelope) -> bool:
@@ -164,7 +177,7 @@ class ActorSubscriber:
             if self._lag is Lag.BLOCK:
                 return False
             if self._lag is Lag.DISCONNECT:
-                self.close()
+                self._publishing.subscriptions.remove_all(self)
             broker.dead_letter(envelope, f"it was published, and {full}")
         except MessagingError as error:
             broker.dead_letter(envelope, f"it was published, and refused: {error}")
