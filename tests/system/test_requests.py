@@ -162,6 +162,13 @@ async def test_a_request_that_cannot_be_delivered_is_refused_and_not_pending():
         assert refused.startswith("err:delivery-failed:local/g/0 has 1 requests open")
 
 
+async def test_a_request_whose_callback_was_taken_counts_no_longer():
+    async with open_system(plan(open_requests=1)) as system:
+        for _ in range(3):
+            assert (await request(system, "hello")).startswith("ok:")
+            await settle()
+
+
 async def test_a_callback_comes_through_a_full_mailbox():
     async def flooder(context, envelope):
         for _ in range(2):
