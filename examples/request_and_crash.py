@@ -1,5 +1,7 @@
 """Ask an actor that crashes in the middle: who asked is told at once, and asks again."""
 
+import trio
+
 from airssys import (
     ActorContext,
     CalleeFailed,
@@ -12,6 +14,7 @@ from airssys import (
 
 
 async def divide(context: ActorContext, envelope: Envelope) -> bytes:
+    await trio.sleep(0.01)  # it takes its time
     left, right = map(int, envelope.payload.split(b"/"))
     return str(left // right).encode()
 
