@@ -80,7 +80,13 @@ from ._guest_errors import (
 from ._identity import ComponentId, identity_of_child
 from ._lifecycle import MOVES, LifeState, LifeStep, follow, next_state, step_of
 from ._limits import KIB, MIB, EngineSettings, Limits
-from ._message import Envelope, ReplySlot
+from ._message import ERROR_TYPE, TOPIC_TYPE, Callback, Envelope, Lag, ReplySlot
+from ._messaging_errors import (
+    BadTopic,
+    BroadcastFailed,
+    RequestCancelled,
+    TooManyRequests,
+)
 from ._origin import Origin
 from ._ports import (
     ComponentLoader,
@@ -134,12 +140,14 @@ __all__ = (
     "DEFAULT_SHUTDOWN",
     "DEFAULT_START_TIMEOUT",
     "DEFAULT_STOP_TIMEOUT",
+    "ERROR_TYPE",
     "KIB",
     "MAX_DEPTH",
     "MIB",
     "MOVES",
     "NO_BACKOFF",
     "SUPERVISOR_SPECS",
+    "TOPIC_TYPE",
     "ActorSpec",
     "AirssysError",
     "Answer",
@@ -147,8 +155,11 @@ __all__ = (
     "AskTimedOut",
     "AutoShutdown",
     "Backoff",
+    "BadTopic",
     "Blueprint",
+    "BroadcastFailed",
     "BrutalKill",
+    "Callback",
     "CalleeFailed",
     "CapacityReached",
     "ChildCounts",
@@ -194,6 +205,7 @@ __all__ = (
     "InternalError",
     "InvalidMessage",
     "Keyspace",
+    "Lag",
     "LifeState",
     "LifeStep",
     "Limits",
@@ -216,6 +228,7 @@ __all__ = (
     "Refusal",
     "Refused",
     "ReplySlot",
+    "RequestCancelled",
     "RequestWouldDeadlock",
     "Resource",
     "RestartType",
@@ -232,6 +245,7 @@ __all__ = (
     "TargetNotFound",
     "TaskSpec",
     "Timestamp",
+    "TooManyRequests",
     "TrapReason",
     "WallClock",
     "as_blueprint",

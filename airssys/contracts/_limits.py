@@ -79,6 +79,10 @@ class Limits:
         validator=_number(0, 2**32, whole=True, unit="keys"),
     )
     """Keys that the component may keep."""
+    open_requests: int = attrs.field(
+        default=1000, validator=_number(0, 10**6, whole=True, unit="requests")
+    )
+    """Requests whose callback the guest has not been given yet."""
 
 
 @final

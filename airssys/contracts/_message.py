@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+import enum
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, final
 
 if TYPE_CHECKING:
     from ._identity import ComponentId
+
+
+ERROR_TYPE: Final = "application/vnd.airssys.error"
+"""Content type of a callback that brings no answer. Its payload is UTF-8: a line with
+`cancelled` or a case of `messaging-error` (WIT), and then a text for people."""
+
+
+TOPIC_TYPE: Final = "application/vnd.airssys.topic; topic="
+"""Content type of a published message, followed by its topic."""
+
+
+class Lag(enum.Enum):
+    """What becomes of a published message when a subscriber has no room for it."""
+
+    BLOCK = "block"
+    """The publisher waits for room."""
+    DROP_OLDEST = "drop-oldest"
+    """The one that has waited longest is lost; not for actors, see `subscribe`."""
+    DROP_NEWEST = "drop-newest"
+    """This one is lost."""
+    DISCONNECT = "disconnect"
+    """This one is lost, and the subscriber gets no more."""
 
 
 class ReplySlot(Protocol):
@@ -47,3 +70,22 @@ class Envelope(NamedTuple):
     """Wall clock when the host signed it, nanoseconds since 1970."""
     reply: ReplySlot | None = None
     """Present while somebody waits for the answer."""
+
+    @property
+    def topic(self) -> str | None:
+        """What it was published under; None if it was not published."""
+        kind = self.content_type
+        if kind is None or not kind.startswith(TOPIC_TYPE):
+            return None
+        return kind.removeprefix(TOPIC_TYPE)
+
+
+@final
+class Callback(Envelope):
+    """How a request ended, on its way to the actor that had made it.
+
+    Its sender is the actor that was asked, its correlation id that of the request. The
+    payload is the answer, or with the content type `ERROR_TYPE` why there is none.
+    """
+
+    __slots__ = ()

@@ -68,6 +68,7 @@ class LimitValues(TypedDict, total=False):
     host_call_bytes: int
     storage_bytes: int
     storage_keys: int
+    open_requests: int
 
 
 class _RestartOptions(TypedDict, total=False):

@@ -3,14 +3,19 @@
 from ._alarm import Sleepers
 from ._broker import Broker, Gate
 from ._mailbox import Mailbox, MailboxStatistics
+from ._open_requests import OpenRequests
+from ._publishing import ActorSubscriber, Publishing
 from ._registry import Registry
 from ._waits import WaitGraph
 
 __all__ = (
+    "ActorSubscriber",
     "Broker",
     "Gate",
     "Mailbox",
     "MailboxStatistics",
+    "OpenRequests",
+    "Publishing",
     "Registry",
     "Sleepers",
     "WaitGraph",

@@ -73,19 +73,20 @@ class Broker:
     _gates: tuple[Gate, ...] = attrs.field(kw_only=True, default=())
     waits: WaitGraph = attrs.field(init=False, factory=WaitGraph)
     """Actors that wait for an answer or for room in a mailbox."""
-    _pending: PendingRequests = attrs.field(init=False)
+    pending: PendingRequests = attrs.field(init=False)
+    """Asks and requests in flight."""
 
     def __attrs_post_init__(self) -> None:
-        self._pending = PendingRequests(self.waits, self._events, self._randomness)
+        self.pending = PendingRequests(self.waits, self._events, self._randomness)
 
     @property
     def pending_count(self) -> int:
-        """Asks in flight."""
-        return len(self._pending)
+        """Asks and requests in flight."""
+        return len(self.pending)
 
     def fresh_correlation_id(self) -> str:
         """Return a name for a request that nobody can guess and that never comes twice."""
-        return self._pending.fresh_id()
+        return self.pending.fresh_id()
 
     def sign(  # noqa: PLR0913  # one for each field of an envelope
         self,
@@ -194,7 +195,7 @@ class Broker:
             ValueError: the timeout is negative or no number.
         """
         await checkpoint_if_cancelled()
-        ask = self._pending.new_ask(sender, target, waiter, timeout)
+        ask = self.pending.new_ask(sender, target, waiter, timeout)
         self._hand_over(ask, payload, content_type)
         return await ask.wait()
 
@@ -233,7 +234,7 @@ class Broker:
         Raises:
             RuntimeError: it runs already.
         """
-        await self._pending.serve(task_status=task_status)
+        await self.pending.serve(task_status=task_status)
 
     def _hand_over(
         self, ask: PendingAsk, payload: bytes, content_type: str | None

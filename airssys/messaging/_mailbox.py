@@ -31,7 +31,13 @@ from trio.lowlevel import (
     wait_task_rescheduled,
 )
 
-from airssys.contracts import ComponentId, Envelope, MailboxFull, TargetNotFound
+from airssys.contracts import (
+    Callback,
+    ComponentId,
+    Envelope,
+    MailboxFull,
+    TargetNotFound,
+)
 
 Recheck: TypeAlias = Callable[[Envelope], None]
 """Decides, when there is room at last, whether a message may still be delivered; raises
@@ -92,6 +98,11 @@ class Mailbox:
         init=False, repr=False, factory=dict
     )
     """In order of arrival. Invariant at every checkpoint: empty unless the queue is full."""
+    _callbacks: deque[Callback] = attrs.field(init=False, repr=False, factory=deque)
+    """Answers to what the owner asked for. They need no room: there are never more of
+    them than it has requests open."""
+    _owes_message: bool = attrs.field(init=False, default=False)
+    """The last one taken was a callback: a message is next, if there is one."""
     _taker: Task | None = attrs.field(init=False, repr=False, default=None)
     """The task that is parked in `take`."""
     _closed: bool = attrs.field(init=False, default=False)
@@ -123,6 +134,26 @@ class Mailbox:
         self._enqueue(envelope)
 
     @enable_ki_protection
+    def put_callback(self, callback: Callback) -> bool:
+        """Add a callback, full or not; False if the mailbox was closed.
+
+        Callbacks are in an order of their own and taken in turns with messages, so that
+        neither keeps the other waiting.
+        """
+        if self._closed:
+            return False
+        self._callbacks.append(callback)
+        self._wake_taker()
+        return True
+
+    @enable_ki_protection
+    def remove_callbacks(self) -> tuple[Callback, ...]:
+        """Remove the callbacks that were not taken yet, and return them in order."""
+        removed = tuple(self._callbacks)
+        self._callbacks.clear()
+        return removed
+
+    @enable_ki_protection
     async def put(self, envelope: Envelope) -> None:
         """Add a message at the end of the queue, as soon as there is room.
 
@@ -149,6 +180,11 @@ class Mailbox:
         """
         if self.in_hand is not None:
             raise trio.BusyResourceError("release the message in hand first")
+        if self._callbacks:
+            self._owes_message = not (self._owes_message and self._queue)
+            if self._owes_message:
+                self.in_hand = callback = self._callbacks.popleft()
+                return callback
         if not self._queue:
             if self._closed:
                 raise trio.ClosedResourceError
@@ -172,11 +208,11 @@ class Mailbox:
         await checkpoint_if_cancelled()
         if self._taker is not None or self.in_hand is not None:
             raise trio.BusyResourceError("one message and one taker at a time")
-        if self._queue or self._closed:
+        if self._queue or self._callbacks or self._closed:
             envelope = self.take_nowait()
             await cancel_shielded_checkpoint()
             return envelope
-        while not (self._queue or self._closed):
+        while not (self._queue or self._callbacks or self._closed):
             self._taker = current_task()
             await wait_task_rescheduled(self._abort_take)
         return self.take_nowait()
@@ -191,11 +227,14 @@ class Mailbox:
     def close(self) -> tuple[Envelope, ...]:
         """Close for good and hand out what is left: in hand first, then in order.
 
+        Callbacks that were not taken come before messages.
+
         Blocked senders get `TargetNotFound`; their messages are not among those handed
         out. Closing again returns nothing.
         """
         in_hand = self.release()
-        left = (() if in_hand is None else (in_hand,)) + tuple(self._queue)
+        left: tuple[Envelope, ...] = () if in_hand is None else (in_hand,)
+        left += self.remove_callbacks() + tuple(self._queue)
         self._closed = True
         self._queue.clear()
         blocked, self._blocked = self._blocked, {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Final, final
+from typing import Final, Protocol, final
 
 import attrs
 import trio
@@ -58,6 +58,23 @@ def correlation_ids(randomness: Randomness) -> Iterator[str]:
         digits = data.hex()
         for start in range(0, len(digits), width):
             yield digits[start : start + width]
+
+
+class Pending(Protocol):
+    """What waits for an answer until its deadline: an ask, or a request."""
+
+    @property
+    def asker(self) -> ComponentId: ...
+    @property
+    def target(self) -> ComponentId: ...
+    @property
+    def correlation_id(self) -> str: ...
+    @property
+    def timeout(self) -> float: ...
+
+    def give_up(self, error: Exception) -> None:
+        """End with this error, and expect that an answer may still come."""
+        ...
 
 
 @final
@@ -112,7 +129,7 @@ class PendingAsk:
         """
         if self._waiter is not None:
             self._requests.waits.add(self._waiter, self.target)
-        self._requests.watch(self)
+        self._requests.watch(self, self.deadline)
         self._task = current_task()
 
     def block_at(self, mailbox: Mailbox) -> None:
@@ -161,12 +178,12 @@ class PendingAsk:
 @final
 @attrs.define(eq=False, repr=False)
 class PendingRequests:
-    """All asks in flight, and the service that ends those whose time is up."""
+    """All asks and requests in flight; ends those whose time is up."""
 
     waits: WaitGraph
     _events: EventSink
     _randomness: Randomness
-    _asks: Alarm[PendingAsk] = attrs.field(init=False)
+    _asks: Alarm[Pending] = attrs.field(init=False)
     """Invariant: while it is not served, no ask has a deadline."""
     _ids: Iterator[str] = attrs.field(init=False)
 
@@ -195,39 +212,46 @@ class PendingRequests:
             ValueError: the timeout is negative or no number.
             DeliveryFailed: it is finite and no service runs that would end it.
         """
+        deadline = self.deadline_after(timeout)
+        id = next(self._ids)  # noqa: A001  # as in the contracts
+        return PendingAsk(self, asker, target, id, timeout, deadline, waiter)
+
+    def deadline_after(self, timeout: float) -> float:
+        """Return Trio's time in so many seconds.
+
+        Raises:
+            ValueError: the timeout is negative or no number.
+            DeliveryFailed: it is finite and no service runs that would end it.
+        """
         if not timeout >= 0:
             problem = f"timeout must be 0 or more seconds, not {timeout!r}"
             raise ValueError(problem)
         if timeout == math.inf:
-            deadline = math.inf
-        elif self._asks.is_served:
-            deadline = trio.current_time() + timeout
-        else:
-            raise DeliveryFailed(
-                "nobody serves the deadlines of asks: the system is not running "
-                "(start Broker.run first, or ask with timeout=math.inf)"
-            )
-        id = next(self._ids)  # noqa: A001  # as in the contracts
-        return PendingAsk(self, asker, target, id, timeout, deadline, waiter)
-
-    def watch(self, ask: PendingAsk) -> None:
-        """Count an ask as pending and end it when its deadline comes."""
-        self._asks.add(ask, ask.deadline)
-
-    def forget(self, ask: PendingAsk) -> None:
-        """Count an ask as pending no longer."""
-        self._asks.discard(ask)
-
-    def report_late_answer(self, ask: PendingAsk, payload: bytes | None) -> None:
-        """Tell observers of an answer whose asker had gone."""
-        self._events(
-            DeadLetter(
-                target=ask.asker,
-                sender=ask.target,
-                size=len(payload or b""),
-                why="the answer came after its asker had stopped waiting",
-            )
+            return math.inf
+        if self._asks.is_served:
+            return trio.current_time() + timeout
+        raise DeliveryFailed(
+            "nobody serves the deadlines of asks: the system is not running "
+            "(start Broker.run first, or ask with timeout=math.inf)"
         )
+
+    def watch(self, pending: Pending, deadline: float) -> None:
+        """Count an ask or request as pending and end it when its deadline comes."""
+        self._asks.add(pending, deadline)
+
+    def forget(self, pending: Pending) -> None:
+        """Count an ask or request as pending no longer."""
+        self._asks.discard(pending)
+
+    def report_late_answer(
+        self,
+        pending: Pending,
+        payload: bytes | None,
+        why: str = "the answer came after its asker had stopped waiting",
+    ) -> None:
+        """Tell observers of an answer that nobody waits for."""
+        size = len(payload or b"")
+        self._events(DeadLetter(pending.asker, pending.target, size, why))
 
     @enable_ki_protection
     async def serve(  # noqa: ASYNC128  # the alarm calls it
@@ -247,5 +271,5 @@ class PendingRequests:
                 ask.give_up(CalleeFailed(ask.target, "the system has stopped"))
 
 
-def _time_out(ask: PendingAsk) -> None:
-    ask.give_up(AskTimedOut(ask.target, ask.correlation_id, ask.timeout))
+def _time_out(due: Pending) -> None:
+    due.give_up(AskTimedOut(due.target, due.correlation_id, due.timeout))

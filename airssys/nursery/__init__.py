@@ -1,7 +1,7 @@
 """Supervision: the tree of actors, what starts, restarts and stops them."""
 
 from ._actor_seat import ActorSeat, seat_maker
-from ._actor_services import NOT_GRANTED, ActorServices
+from ._actor_services import ActorServices
 from ._administration import Administration
 from ._as_message import as_content_type, as_id, as_payload
 from ._child import GRACE, Child, Occupation
@@ -19,7 +19,6 @@ __all__ = (
     "ASK_TIMEOUT",
     "GRACE",
     "HELD_THREAD_AFTER",
-    "NOT_GRANTED",
     "RETRY_PAUSE",
     "ActorContext",
     "ActorSeat",

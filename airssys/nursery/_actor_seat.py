@@ -30,7 +30,8 @@ class ActorSeat:
         """Make a fresh incarnation."""
         spec, around = self._spec, self._surroundings
         if isinstance(spec, ComponentSpec):
-            return Actor(self.address, ComponentBehaviour(spec, around), spec)
+            behaviour = ComponentBehaviour(spec, around, self.address.mailbox)
+            return Actor(self.address, behaviour, spec)
         return Actor(self.address, PythonBehaviour(spec, around), spec)
 
     def change_spec(self, spec: ChildSpec) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, final
 
 from airssys.contracts import (
+    BroadcastFailed,
     ComponentId,
     ComponentInfo,
     Logged,
     LogLevel,
-    NotGranted,
     Timestamp,
 )
 
@@ -20,18 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airssys.contracts import Keyspace
+    from airssys.messaging import ActorSubscriber, OpenRequests
 
     from ._surroundings import Surroundings
-
-NOT_GRANTED: Final = (
-    "request",
-    "cancel_request",
-    "broadcast",
-    "publish",
-    "subscribe",
-    "unsubscribe",
-)
-"""What no actor holds: each answers with a typed refusal."""
 
 _NANOSECONDS: Final = 1_000_000_000
 
@@ -45,11 +36,14 @@ class ActorServices:
         self_id: ComponentId,
         surroundings: Surroundings,
         keyspace: Keyspace,
+        requests: OpenRequests,
+        subscriber: ActorSubscriber,
         log_level: LogLevel = LogLevel.TRACE,
     ) -> None:
         self._self_id, self._surroundings = self_id, surroundings
         self._broker = surroundings.broker
-        self._keyspace = keyspace
+        self._keyspace, self._requests = keyspace, requests
+        self._subscriber = subscriber
         self._levels_wanted = log_level.and_above
 
     def self_id(self) -> ComponentId:
@@ -92,28 +86,36 @@ class ActorServices:
         return self._surroundings.infos.get(target)
 
     def request(self, target: ComponentId, payload: bytes, timeout: float) -> str:
-        """Not granted."""
-        raise _not_granted("request")
+        """Deliver a message now or not at all; its answer comes as a callback."""
+        return self._requests.request(target, payload, timeout)
 
     def cancel_request(self, request_id: str) -> None:
-        """Not granted."""
-        raise _not_granted("cancel_request")
+        """Give up on a request; its callback says so."""
+        self._requests.cancel(request_id)
 
     async def broadcast(self, targets: Sequence[ComponentId], payload: bytes) -> None:
-        """Not granted."""
-        raise _not_granted("broadcast")
+        """Deliver a message to each target, waiting for room.
+
+        Raises:
+            BroadcastFailed: it did not reach all of them.
+        """
+        publishing = self._surroundings.publishing
+        results = await publishing.broadcast(self._self_id, targets, payload)
+        failures = {t: error for t, error in results.items() if error is not None}
+        if failures:
+            raise BroadcastFailed(failures)
 
     async def publish(self, topic: str, payload: bytes) -> None:
-        """Not granted."""
-        raise _not_granted("publish")
+        """Send a payload to whoever is subscribed to a topic."""
+        await self._surroundings.publishing.publish(self._self_id, topic, payload)
 
     def subscribe(self, pattern: str) -> None:
-        """Not granted."""
-        raise _not_granted("subscribe")
+        """Get what is published to matching topics; what finds no room is lost."""
+        self._subscriber.subscribe(pattern)
 
     def unsubscribe(self, pattern: str) -> None:
-        """Not granted."""
-        raise _not_granted("unsubscribe")
+        """End the subscription of exactly this pattern."""
+        self._subscriber.unsubscribe(pattern)
 
     def storage_get(self, key: str) -> bytes | None:
         """Return the value of a key, None if it has none."""
@@ -139,7 +141,3 @@ class ActorServices:
         """Count what is in use."""
         used, quota, keys = self._keyspace.usage()
         return used, quota, keys
-
-
-def _not_granted(call: str) -> NotGranted:
-    return NotGranted(f"{call} is not granted to any component")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, final
 
 from airssys.contracts import (
+    Callback,
     ComponentInfo,
     ComponentRefused,
     ComponentSpec,
@@ -13,11 +14,14 @@ from airssys.contracts import (
     HealthStatus,
     InternalError,
 )
+from airssys.messaging import ActorSubscriber, OpenRequests
 
 from ._actor_services import ActorServices
 
 if TYPE_CHECKING:
     import trio
+
+    from airssys.messaging import Mailbox
 
     from ._surroundings import Surroundings
 
@@ -32,8 +36,13 @@ class ComponentBehaviour:
 
     wants_to_end = False
 
-    def __init__(self, spec: ComponentSpec, surroundings: Surroundings) -> None:
+    def __init__(
+        self, spec: ComponentSpec, surroundings: Surroundings, mailbox: Mailbox
+    ) -> None:
         self._spec, self._surroundings = spec, surroundings
+        limit = spec.limits.open_requests
+        self._subscriber = ActorSubscriber(spec.id, surroundings.publishing)
+        self._requests = OpenRequests(surroundings.broker, mailbox, limit)
         self._guest: Guest | None = None
 
     async def start(self) -> None:
@@ -54,7 +63,14 @@ class ComponentBehaviour:
         keyspace = around.store.keyspace(
             spec.id, max_bytes=limits.storage_bytes, max_keys=limits.storage_keys
         )
-        services = ActorServices(spec.id, around, keyspace, spec.log_level)
+        services = ActorServices(
+            spec.id,
+            around,
+            keyspace,
+            self._requests,
+            self._subscriber,
+            spec.log_level,
+        )
         self._guest = guest = await loaded.instantiate(limits, services)
         await guest.initialize(spec.config)
         if spec.id not in around.infos:
@@ -66,12 +82,16 @@ class ComponentBehaviour:
         return ComponentInfo(self._spec.id, told.name, told.version, health)
 
     async def handle(self, envelope: Envelope, _: trio.CancelScope) -> bytes | None:
-        """Let the guest handle a message.
+        """Let the guest handle a message, or the callback of one of its requests.
 
         Raises:
             GuestTrapped: it was stopped; also at the envelope's deadline.
             GuestRejected: it answered with an error of its own.
         """
+        if isinstance(envelope, Callback):
+            self._requests.note_taken(envelope)
+            await self._present().handle_callback(envelope)
+            return None
         return await self._present().handle_message(envelope)
 
     def hear_stop(self) -> None:
@@ -82,7 +102,9 @@ class ComponentBehaviour:
         await self._present().shutdown()
 
     def close(self) -> None:
-        """Give the instance back."""
+        """Give the instance back; forget its requests and subscriptions."""
+        self._subscriber.close()
+        self._requests.close()
         guest, self._guest = self._guest, None
         if guest is not None:
             guest.close()

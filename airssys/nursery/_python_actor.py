@@ -21,7 +21,7 @@ from __future__ import annotations
 import inspect
 import time
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, final
 
@@ -35,7 +35,10 @@ from airssys.contracts import (
     Envelope,
     HandlerHeldThread,
     InternalError,
+    Lag,
+    MessagingError,
 )
+from airssys.messaging import ActorSubscriber
 
 from ._as_message import as_id, as_payload
 
@@ -55,10 +58,16 @@ _Handle: TypeAlias = Callable[
 class ActorContext:
     """What a Python actor is given: its own name, and the ways to reach others."""
 
-    def __init__(self, self_id: ComponentId, surroundings: Surroundings) -> None:
+    def __init__(
+        self,
+        self_id: ComponentId,
+        surroundings: Surroundings,
+        subscriber: ActorSubscriber,
+    ) -> None:
         self.self_id = self_id
         """The actor's own name; the sender of all it sends."""
-        self._broker = surroundings.broker
+        self._broker, self._publishing = surroundings.broker, surroundings.publishing
+        self._subscriber = subscriber
         self.wants_to_stop = False
         """`stop` was called."""
         self.stop_asked = trio.Event()
@@ -108,6 +117,61 @@ class ActorContext:
             as_id(target), me, as_payload(payload), timeout=timeout, waiter=me
         )
 
+    @enable_ki_protection
+    async def broadcast(
+        self, targets: Iterable[ComponentId | str], payload: bytes
+    ) -> dict[ComponentId, MessagingError | None]:
+        """Deliver a message to each of some actors, once, waiting for room.
+
+        Returns:
+            For each target None, or why it did not get it.
+
+        Raises:
+            InvalidMessage: a target is no name, or the payload no bytes; nobody has it.
+        """
+        ids = [as_id(target) for target in targets]
+        data = as_payload(payload)
+        return await self._publishing.broadcast(self.self_id, ids, data)
+
+    @enable_ki_protection
+    async def publish(self, topic: str, payload: bytes) -> None:
+        """Send a payload to whoever is subscribed to a topic; also if nobody is.
+
+        Waits only for subscribers that want to be waited for.
+
+        Raises:
+            BadTopic: it is no topic.
+            InvalidMessage: the payload is no bytes.
+        """
+        await self._publishing.publish(self.self_id, topic, as_payload(payload))
+
+    @enable_ki_protection
+    def subscribe(self, pattern: str, *, lag: Lag | None = None) -> None:
+        """Handle what is published to matching topics from now on.
+
+        Such a message has a `topic`. Subscriptions end with this incarnation: subscribe
+        in `started`.
+
+        Args:
+            pattern: segments joined by dots; `*` is any one of them, `#` the rest.
+            lag: what happens to a message when the mailbox is full, for this and all
+                other subscriptions of the actor. At first it is lost (DROP_NEWEST).
+
+        Raises:
+            BadTopic: it is no pattern.
+            ValueError: `lag` is DROP_OLDEST, which would lose what others sent.
+        """
+        self._subscriber.subscribe(pattern, lag)
+
+    @enable_ki_protection
+    def unsubscribe(self, pattern: str) -> None:
+        """End the subscription of exactly this pattern; what is queued stays.
+
+        Raises:
+            BadTopic: the actor is not subscribed to it.
+        """
+        self._subscriber.unsubscribe(pattern)
+
     def stop(self) -> None:
         """End this actor after the message in hand.
 
@@ -123,7 +187,8 @@ class PythonBehaviour:
 
     def __init__(self, spec: ActorSpec, surroundings: Surroundings) -> None:
         self._spec, self._surroundings = spec, surroundings
-        self._context = ActorContext(spec.id, surroundings)
+        self._subscriber = ActorSubscriber(spec.id, surroundings.publishing)
+        self._context = ActorContext(spec.id, surroundings, self._subscriber)
         self._code: object = None
         self._handle: _Handle | None = None
         self._report_handle = partial(self._report_held, "handle")
@@ -181,7 +246,8 @@ class PythonBehaviour:
         await self._call_hook("stopped")
 
     def close(self) -> None:
-        """Let go of the code."""
+        """Let go of the code; end its subscriptions."""
+        self._subscriber.close()
         self._code = self._handle = None
 
     async def _call_hook(self, name: str) -> None:

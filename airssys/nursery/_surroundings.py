@@ -16,7 +16,7 @@ from airssys.contracts import (
     Store,
     WallClock,
 )
-from airssys.messaging import Broker, Registry, Sleepers
+from airssys.messaging import Broker, Publishing, Registry, Sleepers
 
 HELD_THREAD_AFTER: Final = 0.1
 """Seconds of the Trio thread that a Python handler may take before it is named."""
@@ -35,6 +35,10 @@ class Surroundings:
     """Every artifact of the blueprint, loaded."""
     store: Store
     """Where components keep what outlives their incarnations."""
+    publishing: Publishing = attrs.field(
+        default=attrs.Factory(lambda self: Publishing(self.broker), takes_self=True)
+    )
+    """Topics, and who is subscribed to them."""
     sleepers: Sleepers = attrs.field(factory=Sleepers)
     """Guests that sleep."""
     on_escape: Callable[[BaseException], None] = lambda _: None

@@ -5,6 +5,7 @@ from ._open_system import Opening, open_system
 from ._portal import Portal
 from ._run import EXIT_GAVE_UP, EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, run
 from ._serve import serve
+from ._subscription import Subscription
 from ._system import OUTSIDE, System
 from ._wiring import LoaderOpener, open_wasm_loader
 
@@ -19,6 +20,7 @@ __all__ = (
     "LoaderOpener",
     "Opening",
     "Portal",
+    "Subscription",
     "System",
     "open_system",
     "open_wasm_loader",

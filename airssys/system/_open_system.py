@@ -117,6 +117,7 @@ class Opening(AbstractAsyncContextManager["System"]):
         self._services_scope = trio.CancelScope()
         self._services_ended = trio.Event()
         self._root: Root | None = None
+        self._system: System | None = None
         self._error: BaseException | None = None
         """How the block ended, if not by returning or by our cancelling it."""
         self._interrupt: KeyboardInterrupt | None = None
@@ -172,13 +173,16 @@ class Opening(AbstractAsyncContextManager["System"]):
                         await root.wait_ready()
                         if root.failure() is None:
                             with self._body_scope:
-                                yield System(parts, self._events)
+                                system = self._system = System(parts, self._events)
+                                yield system
                     except BaseException as error:  # noqa: BLE001, ASYNC103 (raised at the end)
                         self._error = error
                     # From here on only we decide how long it takes.
                     self._guard.shield = True
                     await self._stop(root)
         self._events.close()
+        if self._system is not None:
+            self._system.end_subscriptions()
         self._raise_outcome(root)
 
     @enable_ki_protection

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import ComponentId
+from airssys.contracts import ComponentId, Lag
 from airssys.nursery import (
     ASK_TIMEOUT,
     Administration,
@@ -20,11 +20,17 @@ from airssys.nursery import (
 )
 
 from ._event_fanout import EVENTS_KEPT, EventFanout, EventStream
+from ._subscription import Subscription
 
 if TYPE_CHECKING:
-    from airssys.contracts import Envelope
+    from collections.abc import Iterable
+
+    from airssys.contracts import Envelope, MessagingError
 
     from ._wiring import Parts
+
+MESSAGES_KEPT: Final = 1000
+"""Messages that a subscription keeps for a listener that does not keep up."""
 
 OUTSIDE: Final = ComponentId("local", "outside")
 """The sender of messages that no actor sent."""
@@ -40,6 +46,9 @@ class System:
     def __init__(self, parts: Parts, events: EventFanout) -> None:
         self._broker, self._registry = parts.broker, parts.registry
         self._root, self._events = parts.root, events
+        self._publishing = parts.publishing
+        self._subscriptions: list[Subscription] = []
+        self._has_ended = False
 
     @enable_ki_protection
     def tell(
@@ -111,6 +120,70 @@ class System:
             content_type=as_content_type(content_type),
             waiter=None,
         )
+
+    @enable_ki_protection
+    async def broadcast(
+        self, targets: Iterable[ComponentId | str], payload: bytes
+    ) -> dict[ComponentId, MessagingError | None]:
+        """Deliver a message to each of some actors, once, waiting for room.
+
+        Returns:
+            For each target None, or why it did not get it.
+
+        Raises:
+            InvalidMessage: a target is no name, or the payload no bytes; nobody has it.
+        """
+        ids = [as_id(target) for target in targets]
+        return await self._publishing.broadcast(OUTSIDE, ids, as_payload(payload))
+
+    @enable_ki_protection
+    async def publish(self, topic: str, payload: bytes) -> None:
+        """Send a payload to whoever is subscribed to a topic; also if nobody is.
+
+        Raises:
+            BadTopic: it is no topic: segments joined by dots.
+            InvalidMessage: the payload is no bytes.
+        """
+        await self._publishing.publish(OUTSIDE, topic, as_payload(payload))
+
+    @enable_ki_protection
+    def subscribe(
+        self,
+        pattern: str,
+        *,
+        capacity: int = MESSAGES_KEPT,
+        lag: Lag = Lag.DROP_OLDEST,
+    ) -> Subscription:
+        """Listen to what is published to matching topics from now on.
+
+            with system.subscribe("orders.*.paid") as paid:
+                async for message in paid:
+                    print(message.topic, message.payload)
+
+        Args:
+            pattern: segments joined by dots; `*` is any one of them, `#` the rest.
+            capacity: messages kept for a listener that does not keep up, 1 or more.
+            lag: what happens when there are more.
+
+        Raises:
+            BadTopic: it is no pattern.
+            ValueError: the capacity is below 1.
+        """
+        if capacity < 1:
+            raise ValueError("a subscription keeps 1 message or more")
+        made = Subscription(OUTSIDE, self._publishing, capacity, lag)
+        self._publishing.subscriptions.add(pattern, made)
+        if self._has_ended:
+            made.end()
+        self._subscriptions = [s for s in self._subscriptions if not s.is_closed]
+        self._subscriptions.append(made)
+        return made
+
+    def end_subscriptions(self) -> None:
+        """Let each subscription hand out what it kept, and then end."""
+        self._has_ended = True
+        for subscription in self._subscriptions:
+            subscription.end()
 
     def _sign(
         self, target: ComponentId | str, payload: bytes, content_type: str | None

@@ -22,7 +22,7 @@ from airssys.contracts import (
     WallClock,
     walk,
 )
-from airssys.messaging import Broker, Registry, Sleepers
+from airssys.messaging import Broker, Publishing, Registry, Sleepers
 from airssys.nursery import (
     Slot,
     SupervisorSeat,
@@ -83,6 +83,7 @@ class Parts:
     broker: Broker
     registry: Registry
     sleepers: Sleepers
+    publishing: Publishing
     root: Slot
     """The place of the root supervisor, which nobody has started yet."""
 
@@ -115,7 +116,8 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
     spec = blueprint.root
     sleepers = surroundings.sleepers
     seat = SupervisorSeat(spec, spec.name, seat_maker(surroundings), events.emit)
-    return Parts(broker, registry, sleepers, Slot(spec, seat))
+    topics = surroundings.publishing
+    return Parts(broker, registry, sleepers, topics, Slot(spec, seat))
 
 
 @asynccontextmanager

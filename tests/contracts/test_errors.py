@@ -12,6 +12,8 @@ from airssys import contracts
 from airssys.contracts import (
     AirssysError,
     AskTimedOut,
+    BadTopic,
+    BroadcastFailed,
     CalleeFailed,
     CapacityReached,
     ComponentId,
@@ -35,11 +37,13 @@ from airssys.contracts import (
     NoAnswer,
     NotGranted,
     Offence,
+    RequestCancelled,
     RequestWouldDeadlock,
     StartFailed,
     StorageRefused,
     SystemGaveUp,
     TargetNotFound,
+    TooManyRequests,
     TrapReason,
 )
 
@@ -77,9 +81,16 @@ EXAMPLES = {
     DeliveryFailed: st.builds(DeliveryFailed, TEXT, st.none() | st.just("Wait")),
     NotGranted: st.builds(NotGranted, TEXT),
     InvalidMessage: st.builds(InvalidMessage, TEXT, st.none() | st.just("Mend it")),
+    BadTopic: st.builds(BadTopic, TEXT),
+    BroadcastFailed: st.builds(
+        BroadcastFailed,
+        st.dictionaries(NAMES, st.just(NotGranted("no")), max_size=2),
+    ),
     MailboxFull: st.builds(MailboxFull, NAMES, NUMBERS),
     TargetNotFound: st.builds(TargetNotFound, NAMES),
     AskTimedOut: st.builds(AskTimedOut, NAMES, TEXT, SECONDS),
+    RequestCancelled: st.builds(RequestCancelled, NAMES, TEXT),
+    TooManyRequests: st.builds(TooManyRequests, NAMES, NUMBERS),
     RequestWouldDeadlock: st.builds(RequestWouldDeadlock, st.lists(NAMES, max_size=3)),
     CalleeFailed: st.builds(
         CalleeFailed, NAMES, TEXT, st.sampled_from(NoAnswer), causes

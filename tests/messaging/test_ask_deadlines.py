@@ -114,11 +114,11 @@ async def test_the_service_sleeps_while_asks_come_and_go(
     a, b, *_ = names
     nursery.start_soon(serve_echo, served.open(b))
     await served.ask(b, a, timeout=10)
-    alarm = served.broker._pending._asks._scope
+    alarm = served.broker.pending._asks._scope
     for _ in range(100):
         await served.ask(b, a, timeout=10)
         await trio.sleep(0.05)
-    assert served.broker._pending._asks._scope is alarm
+    assert served.broker.pending._asks._scope is alarm
     assert alarm.deadline == 10
 
 

@@ -1,7 +1,5 @@
 """What a component may do, held against the port itself, and what each call does."""
 
-import inspect
-
 import pytest
 
 from airssys.contracts import (
@@ -10,25 +8,12 @@ from airssys.contracts import (
     HostServices,
     Logged,
     LogLevel,
-    NotGranted,
     StorageRefused,
     Timestamp,
 )
-from airssys.nursery import NOT_GRANTED, ActorServices
+from airssys.nursery import ActorServices
 
 ME = ComponentId.parse("me")
-ARGUMENTS = {
-    "target": ComponentId.parse("x"),
-    "targets": [],
-    "payload": b"",
-    "timeout": 1.0,
-    "request_id": "r",
-    "topic": "t",
-    "pattern": "p",
-    "key": "k",
-    "value": b"",
-    "prefix": None,
-}
 
 
 class Surroundings:
@@ -58,7 +43,7 @@ def around():
 
 @pytest.fixture
 def services(around):
-    return ActorServices(ME, around, Recorder())
+    return ActorServices(ME, around, Recorder(), None, None)
 
 
 def calls_of(port):
@@ -67,22 +52,6 @@ def calls_of(port):
 
 def test_every_host_call_is_there_and_no_more():
     assert calls_of(ActorServices) == calls_of(HostServices)
-    assert set(NOT_GRANTED) < calls_of(HostServices)
-
-
-@pytest.mark.parametrize("call", NOT_GRANTED)
-async def test_what_is_not_granted_says_so(services, call):
-    method = getattr(services, call)
-    arguments = [ARGUMENTS[name] for name in inspect.signature(method).parameters]
-
-    async def call_it():
-        result = method(*arguments)
-        if inspect.isawaitable(result):
-            await result
-
-    with pytest.raises(NotGranted, match="not granted") as caught:
-        await call_it()
-    assert call in str(caught.value)
 
 
 def test_storage_is_the_keyspace_of_the_component(services, around):
@@ -97,7 +66,7 @@ def test_storage_is_the_keyspace_of_the_component(services, around):
         def usage(self):
             return [1, 2, 3]
 
-    refusing = ActorServices(ME, around, Refusing())
+    refusing = ActorServices(ME, around, Refusing(), None, None)
     with pytest.raises(StorageRefused, match=r"k b'v'"):
         refusing.storage_set("k", b"v")
     assert refusing.storage_usage() == (1, 2, 3)
@@ -110,7 +79,7 @@ def test_a_line_is_an_event_with_its_source_and_context(services, around):
 
 @pytest.mark.parametrize("minimum", LogLevel)
 def test_a_line_below_the_level_costs_no_event(around, minimum):
-    services = ActorServices(ME, around, Recorder(), minimum)
+    services = ActorServices(ME, around, Recorder(), None, None, minimum)
     for level in LogLevel:
         services.log(level, "line", ())
     levels = list(LogLevel)

@@ -6,6 +6,8 @@ import pytest
 
 from airssys.contracts import (
     AskTimedOut,
+    BadTopic,
+    BroadcastFailed,
     CalleeFailed,
     ComponentId,
     ComponentInfo,
@@ -17,10 +19,12 @@ from airssys.contracts import (
     MailboxFull,
     MessagingError,
     NotGranted,
+    RequestCancelled,
     RequestWouldDeadlock,
     StorageRefused,
     TargetNotFound,
     Timestamp,
+    TooManyRequests,
     TrapReason,
 )
 from airssys.wasm import EXPORTS, IMPORTS, full_name
@@ -214,6 +218,10 @@ REFUSALS = [
     (AskTimedOut(BOB, "c-9", 1.5), "correlation-timeout:c-9"),
     (RequestWouldDeadlock([BOB, CAROL, BOB]), "delivery-failed:would wait for itself"),
     (CalleeFailed(BOB, "crashed"), "delivery-failed:test/bob/0 did not answer"),
+    (BadTopic("no topic"), "invalid-message:no topic"),
+    (BroadcastFailed({BOB: NotGranted("no")}), "delivery-failed:1 not reached"),
+    (TooManyRequests(BOB, 7), "delivery-failed:test/bob/0 has 7 requests open"),
+    (RequestCancelled(BOB, "c-9"), "delivery-failed:the request to test/bob/0"),
     (DeliveryFailed("a\ud800b"), "delivery-failed:a?b"),
 ]
 MESSAGING = ["send", "request", "broadcast", "ask", "publish", "subscribe"]
@@ -228,7 +236,9 @@ def test_every_messaging_error_is_tested():
         }
 
     ours = {
-        kind for kind in kinds(MessagingError) if kind.__module__.endswith("._errors")
+        kind
+        for kind in kinds(MessagingError)
+        if kind.__module__.startswith("airssys.contracts.")
     }
     assert {type(error) for error, _ in REFUSALS} == ours - {MessagingError}
 

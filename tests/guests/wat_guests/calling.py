@@ -23,6 +23,9 @@ line of its own. What is left out is canned:
 The answer is `ok`, `ok:value`, `err:case`, or `err:case:text`. A missing option is `ok`;
 lists are joined by commas, the numbers of a record by spaces, the other fields of one by
 bars, and a component-id is namespace/name/instance.
+
+A callback is a line in the log: correlation-id, sender, content-type and payload, joined
+by bars; one whose payload is `boom` traps.
 """
 
 from collections.abc import Iterator, Mapping
@@ -149,9 +152,30 @@ def guests() -> Iterator[Guest]:
                 f'(if (call $is (text "{name}")) (then (return (call $call.{name}))))\n'
                 for name in HOST_FUNCTIONS
             )
-            + '(call $runtime-error (text "no such function"))'
+            + '(call $runtime-error (text "no such function"))',
+            "handle-callback": _TELL_CALLBACK,
         },
     )
+
+
+_TELL_CALLBACK: Final = """\
+(local $at i32) (local $size i32)
+(call $begin)
+(call $append-option (i32.add (local.get $message) (i32.const 32)))
+(call $append (text "|"))
+(call $append-component-id (local.get $message))
+(call $append (text "|"))
+(call $append-option (i32.add (local.get $message) (i32.const 88)))
+(call $append (text "|"))
+(call $payload (local.get $message))
+(local.set $size)
+(local.set $at)
+(call $append (local.get $at) (local.get $size))
+(if (i32.eq (local.get $size) (i32.const 4)) (then
+  (if (call $equal (local.get $at) (local.get $size) (text "boom")) (then unreachable))))
+(call $host-services.log (i32.const 2)
+  (global.get $answer-start) (global.get $answer-size) (call $context))
+(call $ok)"""
 
 
 def _call(name: str) -> str:

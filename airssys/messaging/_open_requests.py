@@ -1,0 +1,196 @@
+"""Requests: asks whose answer comes later, as a callback.
+
+Who makes a request goes on at once. How it ends is put into its mailbox as a `Callback`,
+exactly once: with the answer, with the failure of the one that was asked, at the
+deadline, or because it was cancelled. A request is *open* until its callback was taken,
+so that the limit on open requests bounds the callbacks in a mailbox too.
+
+Requests belong to one incarnation. When that ends they are forgotten: the next one has
+not made them. What answers them still is a dead letter.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, final
+
+import attrs
+from trio.lowlevel import enable_ki_protection
+
+from airssys.contracts import (
+    ERROR_TYPE,
+    Callback,
+    ComponentId,
+    InvalidMessage,
+    MessagingError,
+    RequestCancelled,
+    TooManyRequests,
+)
+
+from ._broker import Broker
+from ._mailbox import Mailbox
+
+if TYPE_CHECKING:
+    from ._pending_requests import PendingRequests
+
+
+@final
+@attrs.define(eq=False)
+class Request:
+    """One request: the right to answer it (a `ReplySlot`), once."""
+
+    _requests: OpenRequests = attrs.field(repr=False)
+    asker: ComponentId
+    target: ComponentId
+    correlation_id: str
+    timeout: float
+    """Seconds; for the text of its callback."""
+    is_over: bool = attrs.field(init=False, default=False)
+    """Its callback was made, or nobody wants it any more."""
+    _why_late: str = attrs.field(init=False, default="it had been answered before")
+
+    @enable_ki_protection
+    def answer(self, payload: bytes | None) -> bool:
+        """Make the callback with this answer; False, and a dead letter, if it is over."""
+        if self._requests.end(self, payload or b""):
+            return True
+        if payload is not None:
+            self._requests.pending.report_late_answer(self, payload, self._why_late)
+        return False
+
+    @enable_ki_protection
+    def fail(self, error: Exception) -> bool:
+        """Make the callback with this error; False if it is over."""
+        return self._requests.end(self, _told(error), ERROR_TYPE)
+
+    def give_up(self, error: Exception) -> None:
+        """Make the callback with this error; an answer may still come, too late."""
+        if self.fail(error):
+            self._why_late = "the answer came after its request was over"
+
+    def forget(self) -> None:
+        """Make no callback any more."""
+        self.is_over = True
+        self._why_late = "the answer came after its asker had ended"
+
+
+@final
+@attrs.define(eq=False, repr=False)
+class OpenRequests:
+    """The requests of one incarnation of an actor."""
+
+    _broker: Broker
+    _mailbox: Mailbox
+    """The actor's own; callbacks go there."""
+    _limit: int
+    """How many may be open."""
+    _open: dict[str, Request] = attrs.field(init=False, factory=dict)
+    """By correlation id. Invariant: one that is over has a callback in the mailbox."""
+
+    @property
+    def pending(self) -> PendingRequests:
+        """Where they wait, with the asks and requests of all others."""
+        return self._broker.pending
+
+    @enable_ki_protection
+    def request(self, target: ComponentId, payload: bytes, timeout: float) -> str:
+        """Deliver a message now or not at all, and have its answer as a callback.
+
+        Args:
+            target: whom to ask.
+            payload: the question.
+            timeout: seconds until the callback comes in any case, 0 or more.
+
+        Returns:
+            The correlation id that the callback will have.
+
+        Raises:
+            TooManyRequests: as many are open as may be.
+            MessagingError: a gate refused it.
+            TargetNotFound: nobody of that name is registered.
+            MailboxFull: there is no room.
+            ValueError: the timeout is negative or no number.
+        """
+        me = self._mailbox.owner
+        if len(self._open) >= self._limit:
+            raise TooManyRequests(me, self._limit)
+        deadline = self.pending.deadline_after(timeout)
+        id = self.pending.fresh_id()  # noqa: A001  # as in the contracts
+        request = Request(self, me, target, id, timeout)
+        envelope = self._broker.sign(
+            target,
+            me,
+            payload,
+            correlation_id=id,
+            deadline=None if deadline == math.inf else deadline,
+            reply=request,
+        )
+        self._open[id] = request
+        self.pending.watch(request, deadline)
+        try:
+            self._broker.tell(envelope)
+        except BaseException:
+            self._withdraw(request)
+            raise
+        return id
+
+    @enable_ki_protection
+    def cancel(self, request_id: str) -> None:
+        """Give up on a request: its callback says so. The target is not told.
+
+        Raises:
+            InvalidMessage: no such request waits for its answer.
+        """
+        request = self._open.get(request_id)
+        if request is None or request.is_over:
+            problem = f"no request {request_id!r:.80} waits for an answer"
+            advice = "Cancel a request of your own, before it is answered"
+            raise InvalidMessage(problem, advice)
+        request.give_up(RequestCancelled(request.target, request_id))
+
+    @enable_ki_protection
+    def note_taken(self, callback: Callback) -> None:
+        """Count the request of a callback as open no longer."""
+        if callback.correlation_id is not None:
+            self._open.pop(callback.correlation_id, None)
+
+    @enable_ki_protection
+    def close(self) -> None:
+        """Forget all: their incarnation has ended. Doing it again does nothing."""
+        for request in tuple(self._open.values()):
+            self._withdraw(request)
+        for callback in self._mailbox.remove_callbacks():
+            self._broker.dead_letter(callback, "its actor ended before it was handled")
+
+    def end(
+        self, request: Request, payload: bytes, content_type: str | None = None
+    ) -> bool:
+        """Put the callback of a request into the mailbox; False if it is over."""
+        if request.is_over:
+            return False
+        request.is_over = True
+        self.pending.forget(request)
+        envelope = self._broker.sign(
+            request.asker,
+            request.target,
+            payload,
+            content_type=content_type,
+            correlation_id=request.correlation_id,
+        )
+        callback = Callback._make(envelope)
+        if not self._mailbox.put_callback(callback):
+            del self._open[request.correlation_id]
+            self._broker.dead_letter(callback, "its actor was stopped")
+        return True
+
+    def _withdraw(self, request: Request) -> None:
+        request.forget()
+        self.pending.forget(request)
+        self._open.pop(request.correlation_id, None)
+
+
+def _told(error: Exception) -> bytes:
+    case = error.case if isinstance(error, MessagingError) else "delivery-failed"
+    if isinstance(error, RequestCancelled):
+        case = "cancelled"
+    return f"{case}\n{error}".encode(errors="replace")

@@ -1,0 +1,185 @@
+"""Topics, patterns, and who is subscribed to what. Pure.
+
+A topic is segments joined by dots, e.g. `orders.eu.paid`. A pattern is the same, in
+which `*` stands for exactly one segment and `#`, only as the last one, for any number of
+them, none included. Upper and lower case differ.
+
+Patterns live in a trie, so that looking a topic up visits what matches it and nothing
+else. What was found is remembered until the next change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
+
+import attrs
+
+from airssys.contracts import BadTopic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_CHARACTERS: Final = 255
+MAX_SEGMENTS: Final = 16
+"""A topic of n segments may be matched in 2^n ways; this bounds what a lookup costs."""
+
+_REMEMBERED: Final = 1024
+ONE: Final = "*"
+REST: Final = "#"
+
+T = TypeVar("T")
+
+
+def read_topic(topic: object) -> tuple[str, ...]:
+    """Split a topic into its segments.
+
+    Raises:
+        BadTopic: it is none.
+    """
+    segments = _read(topic, "topic")
+    for segment in segments:
+        if ONE in segment or REST in segment:
+            problem = f"{topic!r} has a wildcard: only patterns may"
+            raise BadTopic(problem)
+    return segments
+
+
+def read_pattern(pattern: object) -> tuple[str, ...]:
+    """Split a pattern into its segments.
+
+    Raises:
+        BadTopic: it is none.
+    """
+    segments = _read(pattern, "pattern")
+    for number, segment in enumerate(segments, 1):
+        if segment == REST and number < len(segments):
+            raise BadTopic(f"'#' in {pattern!r} is not the last segment")
+        if segment not in {ONE, REST} and (ONE in segment or REST in segment):
+            problem = f"{segment!r} in {pattern!r} mixes a wildcard with other text"
+            raise BadTopic(problem)
+    return segments
+
+
+def _read(text: object, kind: str) -> tuple[str, ...]:
+    if not isinstance(text, str):
+        raise BadTopic(f"the {kind} is {type(text).__name__}, no text")
+    if len(text) > MAX_CHARACTERS:
+        problem = f"the {kind} has {len(text)} characters, more than {MAX_CHARACTERS}"
+        raise BadTopic(problem)
+    segments = tuple(text.split("."))
+    if len(segments) > MAX_SEGMENTS:
+        problem = f"{text!r} has {len(segments)} segments, more than {MAX_SEGMENTS}"
+        raise BadTopic(problem)
+    if "" in segments:
+        raise BadTopic(f"{text!r} is empty, or has an empty segment")
+    if not text.isprintable() or " " in text:
+        raise BadTopic(f"{text!r} has a space, or what cannot be printed")
+    return segments
+
+
+@final
+class _Node(Generic[T]):
+    """What patterns with the same beginning have in common."""
+
+    __slots__ = ("below", "ending", "ending_in_rest")
+
+    def __init__(self) -> None:
+        self.below: dict[str, _Node[T]] = {}
+        """By segment; `*` is one of them."""
+        self.ending: dict[T, None] = {}
+        """Subscribers whose pattern ends here; a dict, to keep their order."""
+        self.ending_in_rest: dict[T, None] = {}
+        """Subscribers whose pattern ends here with `#`."""
+
+    def is_empty(self) -> bool:
+        return not (self.below or self.ending or self.ending_in_rest)
+
+
+@final
+@attrs.define(eq=False, repr=False)
+class Subscriptions(Generic[T]):
+    """Who is subscribed to which patterns."""
+
+    _root: _Node[T] = attrs.field(init=False, factory=_Node)
+    _patterns: dict[T, dict[str, None]] = attrs.field(init=False, factory=dict)
+    """What each subscriber is subscribed to. Invariant: the same as in the trie."""
+    _found: dict[str, tuple[T, ...]] = attrs.field(init=False, factory=dict)
+    """By topic; emptied by every change."""
+
+    def __len__(self) -> int:
+        """Count subscriptions: pairs of a subscriber and a pattern."""
+        return sum(map(len, self._patterns.values()))
+
+    def patterns_of(self, subscriber: T) -> tuple[str, ...]:
+        """Return what somebody is subscribed to."""
+        return tuple(self._patterns.get(subscriber, ()))
+
+    def add(self, pattern: str, subscriber: T) -> None:
+        """Subscribe somebody to a pattern; doing it again changes nothing.
+
+        Raises:
+            BadTopic: it is no pattern.
+        """
+        *path, last = read_pattern(pattern)
+        node = self._root
+        for segment in path if last == REST else (*path, last):
+            node = node.below.setdefault(segment, _Node())
+        (node.ending_in_rest if last == REST else node.ending)[subscriber] = None
+        self._patterns.setdefault(subscriber, {})[pattern] = None
+        self._found.clear()
+
+    def remove(self, pattern: str, subscriber: T) -> bool:
+        """End one subscription; False if there was none of exactly this pattern."""
+        patterns = self._patterns.get(subscriber, {})
+        if pattern not in patterns:
+            return False
+        del patterns[pattern]
+        if not patterns:
+            del self._patterns[subscriber]
+        self._prune(read_pattern(pattern), subscriber)
+        self._found.clear()
+        return True
+
+    def remove_all(self, subscriber: T) -> None:
+        """End all subscriptions of somebody."""
+        for pattern in self.patterns_of(subscriber):
+            self.remove(pattern, subscriber)
+
+    def find(self, topic: str) -> tuple[T, ...]:
+        """Return each subscriber that a topic is for, once.
+
+        Raises:
+            BadTopic: it is no topic.
+        """
+        found = self._found.get(topic)
+        if found is None:
+            found = tuple(dict.fromkeys(_walk(self._root, read_topic(topic))))
+            if len(self._found) >= _REMEMBERED:
+                self._found.clear()
+            self._found[topic] = found
+        return found
+
+    def _prune(self, segments: tuple[str, ...], subscriber: T) -> None:
+        """Take a subscriber out of the trie, and nodes that nobody needs any more."""
+        *path, last = segments
+        way = [self._root]
+        walked = path if last == REST else [*path, last]
+        for segment in walked:
+            way.append(way[-1].below[segment])
+        end = way[-1]
+        del (end.ending_in_rest if last == REST else end.ending)[subscriber]
+        for segment, parent in zip(reversed(walked), reversed(way[:-1]), strict=True):
+            if not parent.below[segment].is_empty():
+                return
+            del parent.below[segment]
+
+
+def _walk(node: _Node[T], segments: tuple[str, ...]) -> Iterator[T]:
+    yield from node.ending_in_rest
+    if not segments:
+        yield from node.ending
+        return
+    for segment in (segments[0], ONE):
+        below = node.below.get(segment)
+        if below is not None:
+            yield from _walk(below, segments[1:])

@@ -1,0 +1,272 @@
+"""Topics, end to end: actors, guests and plain Trio code publish and subscribe."""
+
+from contextlib import suppress
+
+import pytest
+import trio
+import trio.testing
+
+from airssys import (
+    BadTopic,
+    DeadLetter,
+    Lag,
+    Logged,
+    MailboxFull,
+    TargetNotFound,
+    actor,
+    blueprint,
+    component,
+    open_system,
+)
+from airssys.contracts import (
+    NO_BACKOFF,
+    TOPIC_TYPE,
+    Artifact,
+)
+from wasm_support import GUESTS
+
+CALLS = Artifact.at(GUESTS / "calls.wat")
+
+
+class Listener:
+    """Subscribes when it starts; notes what it handles, and does as told."""
+
+    def __init__(self, heard, patterns, lag=None, gate=None):
+        self.heard, self.patterns, self.lag, self.gate = heard, patterns, lag, gate
+
+    async def started(self, context):
+        for pattern in self.patterns:
+            context.subscribe(pattern, lag=self.lag)
+
+    async def handle(self, context, envelope):
+        self.heard.append((envelope.topic, envelope.payload))
+        if self.gate is not None:
+            await self.gate.wait()
+        match envelope.payload:
+            case b"crash":
+                raise ValueError("told to")
+            case b"publish":
+                await context.publish("from.actor", b"hi")
+            case b"leave":
+                context.unsubscribe(self.patterns[0])
+
+
+async def settle():
+    for _ in range(3):
+        await trio.testing.wait_all_tasks_blocked(0.001)
+
+
+def subscriptions(system):
+    return len(system._publishing.subscriptions)
+
+
+async def test_each_subscriber_gets_a_message_once_and_only_what_matches():
+    one, two = [], []
+    plan = blueprint(
+        actor("one", Listener, one, ("news.*", "news.#", "#")),
+        actor("two", Listener, two, ("news.today.#",)),
+    )
+    async with open_system(plan) as system:
+        await system.publish("news.today", b"1")
+        await system.publish("weather", b"2")
+        await settle()
+        assert one == [("news.today", b"1"), ("weather", b"2")]
+        assert two == [("news.today", b"1")]
+        system.tell("two", b"leave")
+        await settle()
+        await system.publish("news.today", b"3")
+        await settle()
+        assert two[-1] == (None, b"leave")
+
+
+async def test_actors_publish_to_trio_code_in_order():
+    async with open_system(blueprint(actor("a", Listener, [], ("x",)))) as system:
+        with system.subscribe("from.*") as found:
+            for _ in range(3):
+                system.tell("a", b"publish")
+            for _ in range(3):
+                message = await anext(found)
+                assert message.topic == "from.actor"
+                assert str(message.sender) == "local/a/0"
+                assert message.content_type == TOPIC_TYPE + "from.actor"
+        assert subscriptions(system) == 1
+
+
+async def test_a_subscription_ends_with_its_incarnation_and_with_its_actor():
+    heard = []
+    async with open_system(
+        blueprint(actor("a", Listener, heard, ("x", "y.#"), backoff=NO_BACKOFF))
+    ) as system:
+        assert subscriptions(system) == 2
+        await system.publish("x", b"crash")
+        await settle()
+        assert subscriptions(system) == 2, "the next one has subscribed anew"
+        await system.publish("y.1", b"still")
+        await settle()
+        assert heard == [("x", b"crash"), ("y.1", b"still")]
+    assert subscriptions(system) == 0
+
+
+def dead_letters(events):
+    found = []
+    with suppress(trio.WouldBlock):
+        while True:
+            found.append(events.next_nowait())
+    return [event.why for event in found if isinstance(event, DeadLetter)]
+
+
+@pytest.mark.parametrize(
+    ("lag", "handled", "lost"),
+    [
+        (None, b"125", 2),
+        (Lag.DROP_NEWEST, b"125", 2),
+        (Lag.DISCONNECT, b"12", 1),
+        (Lag.BLOCK, b"12345", 0),
+    ],
+)
+async def test_what_a_full_actor_does_is_its_lag_policy(lag, handled, lost):
+    heard, gate = [], trio.Event()
+    plan = blueprint(actor("a", Listener, heard, ("x",), lag, gate, mailbox=1))
+
+    async def publish(*words):
+        for word in words:
+            await system.publish("x", word)
+
+    async with open_system(plan) as system, trio.open_nursery() as nursery:
+        events = system.events()
+        await publish(b"1")
+        await settle()
+        await publish(b"2")
+        nursery.start_soon(publish, b"3", b"4")
+        await settle()
+        assert bool(system._broker.waits.edges()) == (lag is Lag.BLOCK)
+        gate.set()
+        await settle()
+        await publish(b"5")
+        await settle()
+        assert b"".join(word for _, word in heard) == handled
+        found = dead_letters(events)
+        assert len(found) == lost
+        assert all("it was published" in why for why in found)
+
+
+async def test_an_actor_cannot_drop_what_others_sent():
+    async def fail(context, envelope):
+        with pytest.raises(ValueError, match="mailbox"):
+            context.subscribe("x", lag=Lag.DROP_OLDEST)
+        return b"refused"
+
+    async with open_system(blueprint(actor("a", fail))) as system:
+        assert await system.ask("a", b"") == b"refused"
+        assert subscriptions(system) == 0
+
+
+@pytest.mark.parametrize(
+    ("lag", "kept", "dropped"),
+    [
+        (Lag.DROP_OLDEST, [b"2", b"3"], 2),
+        (Lag.DROP_NEWEST, [b"0", b"1"], 2),
+        (Lag.DISCONNECT, [b"0", b"1"], 1),
+    ],
+)
+async def test_a_listener_that_does_not_keep_up(lag, kept, dropped):
+    async with open_system(blueprint(actor("a", Listener, [], ()))) as system:
+        listener = system.subscribe("x", capacity=2, lag=lag)
+        for number in range(4):
+            await system.publish("x", str(number).encode())
+        assert listener.dropped == dropped
+        assert listener.disconnected == (lag is Lag.DISCONNECT)
+    assert [message.payload async for message in listener] == kept
+    assert subscriptions(system) == 0
+
+
+async def test_a_publisher_waits_for_a_listener_that_blocks():
+    async with open_system(blueprint(actor("a", Listener, [], ()))) as system:
+        listener = system.subscribe("x", capacity=1, lag=Lag.BLOCK)
+        await system.publish("x", b"1")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(system.publish, "x", b"2")
+            await settle()
+            assert (await anext(listener)).payload == b"1"
+            assert (await anext(listener)).payload == b"2"
+        await system.publish("x", b"3")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(system.publish, "x", b"4")
+            await settle()
+            listener.close()
+        assert subscriptions(system) == 0
+
+
+async def test_guests_publish_and_subscribe():
+    plan = blueprint(component("g", CALLS), component("h", CALLS))
+    async with open_system(plan) as system:
+        events = system.events()
+        assert await system.ask("h", b"host-messaging.subscribe\nnews.*") == b"ok"
+        with system.subscribe("news.#") as found:
+            publish = b"host-messaging.publish\nnews.x\nhost-services.log"
+            assert await system.ask("g", publish) == b"ok"
+            assert (await anext(found)).sender.name == "g"
+        async for event in events:
+            if isinstance(event, Logged):
+                break
+        assert event.source.name == "h"
+        assert await system.ask("h", b"host-messaging.unsubscribe\nnews.*") == b"ok"
+        again = await system.ask("h", b"host-messaging.unsubscribe\nnews.*")
+        assert again.startswith(b"err:invalid-message:local/h/0 is not subscribed")
+        wrong = await system.ask("h", b"host-messaging.subscribe\n#.x")
+        assert wrong.startswith(b"err:invalid-message:'#' in")
+        assert subscriptions(system) == 0
+
+
+async def test_a_guest_sees_the_topic_in_the_content_type():
+    plan = blueprint(component("w", GUESTS / "whoami.wat"))
+    async with open_system(plan) as system:
+        told = await system.ask("w", b"", content_type=TOPIC_TYPE + "a.b")
+        assert told.endswith(b"|application/vnd.airssys.topic; topic=a.b")
+
+
+async def test_a_broadcast_has_a_result_for_each_target():
+    gate = trio.Event()
+    full = actor("full", Listener, [], (), None, gate, mailbox=1)
+    heard = []
+    plan = blueprint(full, actor("a", Listener, heard, ()), component("g", CALLS))
+    async with open_system(plan) as system:
+        for word in (b"1", b"2"):
+            await system.send("full", word)
+            await settle()
+        with pytest.raises(MailboxFull):
+            system.tell("full", b"3")
+        results = {}
+
+        async def broadcast():
+            results.update(await system.broadcast(["full", "x", "a", "a"], b"all"))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(broadcast)
+            await settle()
+            assert heard == [(None, b"all")], "a full one does not keep it from others"
+            gate.set()
+        told = {target.name: error for target, error in results.items()}
+        assert told["full"] is None
+        assert told["a"] is None
+        assert isinstance(told["x"], TargetNotFound)
+        request = b"host-messaging.broadcast\nlocal/x/0\nhi\nlocal/y/0"
+        said = (await system.ask("g", request)).decode()
+        assert said.startswith("err:delivery-failed:2 not reached: ")
+        assert "local/x/0: no actor" in said
+        assert "local/y/0: no actor" in said
+        fine = b"host-messaging.broadcast\nlocal/a/0\nhi\nlocal/full/0"
+        assert await system.ask("g", fine) == b"ok"
+
+
+async def test_bad_topics_are_refused():
+    async with open_system(blueprint(actor("a", Listener, [], ()))) as system:
+        with pytest.raises(BadTopic):
+            await system.publish("a.*", b"")
+        with pytest.raises(BadTopic):
+            await system.publish(None, b"")
+        with pytest.raises(BadTopic):
+            system.subscribe("a.#.b")
+        with pytest.raises(ValueError, match="1 message or more"):
+            system.subscribe("a", capacity=0)
+        assert subscriptions(system) == 0
