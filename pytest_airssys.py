@@ -33,7 +33,7 @@ def airssys_events() -> EventRecord:
 
 @pytest.fixture
 def airssys_system(airssys_events: EventRecord) -> Callable[..., Opening]:
-    """Open systems: `async with airssys_system(tree) as system`, as `open_system`."""
+    """Opens systems, as `open_system` does, and has their events recorded."""
     from functools import partial  # noqa: PLC0415  # see above
 
     from airssys.testing import watched_system  # noqa: PLC0415  # see above

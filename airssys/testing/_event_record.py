@@ -82,7 +82,9 @@ class EventRecord:
 
 
 def watched_system(
-    tree: Blueprint | type[object], record: EventRecord, **options: Any
+    tree: Blueprint | type[object],
+    record: EventRecord,
+    **options: Any,  # noqa: ANN401  # each as open_system has it
 ) -> Opening:
     """Open a system as `open_system` does, recording its events from the first one on.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import trio
@@ -11,6 +10,8 @@ import trio
 from airssys.contracts import ActorSpec, ComponentId
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from airssys.contracts import Envelope
     from airssys.nursery import ActorContext
 
@@ -36,7 +37,11 @@ class Probe:
     """
 
     def __init__(
-        self, name: str = "probe", *, answer: Answer = None, **options: Any
+        self,
+        name: str = "probe",
+        *,
+        answer: Answer = None,
+        **options: Any,  # noqa: ANN401  # each as ActorSpec has it
     ) -> None:
         """Make a probe; it is started by the system.
 

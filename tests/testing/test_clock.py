@@ -12,7 +12,6 @@ from airssys.contracts import Artifact, EngineSettings
 from airssys.testing import steady_clock
 from airssys.wasm import open_runtime
 
-
 SHOUT = Path(__file__).resolve().parents[2] / "examples" / "shout.wat"
 
 
@@ -98,7 +97,7 @@ async def compile_within(seconds):
     """Say whether a real component was compiled before a deadline."""
     with trio.move_on_after(seconds):
         async with open_runtime(EngineSettings()) as loader:
-            await loader.load(Artifact.from_path(SHOUT))
+            await loader.load(Artifact.at(SHOUT))
         return True
     return False
 
