@@ -8,6 +8,7 @@ from ._event_record import EventRecord, watched_system
 from ._fake_guest import FakeComponent, FakeGuest, FakeLoader
 from ._faults import cancel_at_every_step, raise_at_every_checkpoint
 from ._guest_exam import GUEST_QUESTIONS, examine_guests
+from ._hand_ticks import HandTicks
 from ._model import ModelChild, ModelSupervisor
 from ._probe import Probe
 from ._world import CRASH, FAILS, IGNORES, KILLED, NORMAL, SHUTDOWN, End, World
@@ -25,6 +26,7 @@ __all__ = (
     "FakeComponent",
     "FakeGuest",
     "FakeLoader",
+    "HandTicks",
     "ModelChild",
     "ModelSupervisor",
     "Probe",
