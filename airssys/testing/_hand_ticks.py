@@ -1,4 +1,10 @@
-"""Ticks made by a test, so that a guest's slice ends where the test wants it to."""
+"""Ticks made by a test, so that a guest is interrupted where the test wants it to be.
+
+Two more things decide when a slice ends, and both go by real time: it ends in a host
+call when `EngineSettings.tick` seconds are over, and it goes on after a tick that came
+in its first tenth. A long `tick` keeps the first one away; the second one means that a
+slice ends at one of the ticks, not always at the first.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +16,14 @@ if TYPE_CHECKING:
 
 @final
 class HandTicks:
-    """Ends slices when `tick` is called, and only then.
+    """Interrupts guests when `tick` is called, and only then.
 
         ticks = HandTicks()
         async with open_runtime(settings, make_ticks=ticks) as loader: ...
 
     A guest that is being run holds the thread that runs it: tick from a host service
     that it calls, or from another thread. A guest that loops without either never
-    ends. For one runtime.
+    ends. How long it may compute is real time all the same. For one runtime.
     """
 
     def __init__(self) -> None:

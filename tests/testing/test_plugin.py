@@ -6,6 +6,8 @@ import tomllib
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -30,6 +32,7 @@ def test_importing_it_imports_nothing_of_ours():
     assert not packages & {"airssys", "attrs", "trio", "wasmtime", "pytest_trio"}
 
 
+@pytest.mark.slow
 def test_a_project_that_does_not_use_it_pays_nothing(tmp_path):
     done = pytest_in(
         tmp_path,
@@ -43,6 +46,7 @@ def test_a_project_that_does_not_use_it_pays_nothing(tmp_path):
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_its_fixtures_serve_in_a_project_without_settings(tmp_path):
     done = pytest_in(
         tmp_path,
