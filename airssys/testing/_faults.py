@@ -102,7 +102,7 @@ async def raise_at_every_checkpoint(
         breaker = _WaitBreaker(place, error)
         try:
             await _run_with(breaker, scenario())
-        except BaseException as raised:
+        except BaseException as raised:  # noqa: ASYNC103  # the fault itself may come out
             if not _is_only(raised, error):
                 raise
         return breaker.has_struck
@@ -154,8 +154,8 @@ class _WaitBreaker:
         self.has_struck = True
         try:
             is_given_up = abort(self._raise) is Abort.SUCCEEDED
-        except BaseException as raised:  # noqa: BLE001  # thrown into the coroutine
-            return raised
+        except BaseException as raised:  # noqa: BLE001, ASYNC103  # thrown into the coroutine
+            return raised  # noqa: ASYNC104  # as above
         return self._error if is_given_up else None
 
     def _raise(self) -> NoReturn:

@@ -33,7 +33,7 @@ def test_waiting_takes_no_time():
 async def held_by_a_thread():
     released = threading.Event()
     threading.Timer(0.05, released.set).start()
-    with trio.CancelScope(deadline=10):
+    with trio.move_on_after(10):
         await trio.to_thread.run_sync(released.wait)
     return trio.current_time() >= 10
 
