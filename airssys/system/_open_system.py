@@ -32,7 +32,7 @@ from airssys.contracts import (
 )
 from airssys.nursery import HELD_THREAD_AFTER
 
-from ._event_fanout import EventFanout
+from ._event_fanout import EVENTS_KEPT, EventFanout, EventStream
 from ._root import Root
 from ._system import System
 from ._wiring import (
@@ -139,6 +139,10 @@ class Opening(AbstractAsyncContextManager["System"]):
         traceback: TracebackType | None,
     ) -> bool | None:
         return await self._lifetime.__aexit__(kind, error, traceback)  # noqa: ASYNC102  # it shields itself
+
+    def listen(self, capacity: int = EVENTS_KEPT) -> EventStream:
+        """Listen to what happens, from before the first event; see `EventStream`."""
+        return self._events.listen(capacity)
 
     def hurry(self) -> None:
         """Cancel the whole tree at once, however far its stopping has come."""

@@ -1,17 +1,39 @@
-"""For tests: what supervision should do, as a model to compare with."""
+"""For tests: a clock, fakes, probes, faults at every point, and a model of supervision.
 
+`pytest_airssys` makes fixtures of the first three.
+"""
+
+from ._clock import steady_clock
+from ._event_record import EventRecord, watched_system
+from ._fake_guest import FakeComponent, FakeGuest, FakeLoader
+from ._faults import cancel_at_every_step, raise_at_every_checkpoint
+from ._guest_exam import GUEST_QUESTIONS, examine_guests
+from ._hand_ticks import HandTicks
 from ._model import ModelChild, ModelSupervisor
+from ._probe import Probe
 from ._world import CRASH, FAILS, IGNORES, KILLED, NORMAL, SHUTDOWN, End, World
 
 __all__ = (
     "CRASH",
     "FAILS",
+    "GUEST_QUESTIONS",
     "IGNORES",
     "KILLED",
     "NORMAL",
     "SHUTDOWN",
     "End",
+    "EventRecord",
+    "FakeComponent",
+    "FakeGuest",
+    "FakeLoader",
+    "HandTicks",
     "ModelChild",
     "ModelSupervisor",
+    "Probe",
     "World",
+    "cancel_at_every_step",
+    "examine_guests",
+    "raise_at_every_checkpoint",
+    "steady_clock",
+    "watched_system",
 )

@@ -13,7 +13,7 @@ from airssys.contracts import EngineMisused, EngineSettings
 from . import _c_api as c
 from ._callbacks import Callbacks, Notebook
 from ._ledger import Ledger
-from ._ticker import Ticker
+from ._ticker import Ticker, Ticks, TicksMaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,9 @@ class Engine:
     Close it when all that was made with it is closed; what is not is closed for it.
     """
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(
+        self, settings: EngineSettings, make_ticks: TicksMaker = Ticker
+    ) -> None:
         self.settings = settings
         self._wasmtime: wasmtime.Engine | None = wasmtime.Engine(_configure(settings))
         self.ledger = Ledger()
@@ -77,7 +79,8 @@ class Engine:
         self.callbacks = Callbacks(self.polling, ledger.inside, ledger.stores)
         self.pointer = c.address_of(self.wasmtime.ptr())
         """The address of wasmtime's engine."""
-        self.ticker = Ticker(settings.tick, _ticking(self.wasmtime), self.polling)
+        tick = _ticking(self.wasmtime)
+        self.ticker: Ticks = make_ticks(settings.tick, tick, self.polling)
         self.closed = False
 
     @property

@@ -10,6 +10,7 @@ import trio
 from ._artifact_cache import ArtifactCache
 from ._component_loader import Loader
 from ._runtime import Runtime
+from ._ticker import Ticker, TicksMaker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_runtime(
-    settings: EngineSettings, *, cache_directory: Path | None = None
+    settings: EngineSettings,
+    *,
+    cache_directory: Path | None = None,
+    make_ticks: TicksMaker = Ticker,
 ) -> AsyncIterator[Loader]:
     """Open what guests need, and yield what loads them.
 
@@ -33,6 +37,7 @@ async def open_runtime(
         cache_directory: where compiled components are kept from run to run; made if it
             is not there. Without it each run compiles anew. What is kept there bears
             a mark by a secret of the user, which is made if it is not there.
+        make_ticks: makes what ends the slices of guests; for tests.
 
     Raises:
         PermissionError: others could write to the cache directory, or read the secret.
@@ -41,7 +46,7 @@ async def open_runtime(
     cache = (
         None if cache_directory is None else ArtifactCache(cache_directory, settings)
     )
-    runtime = Runtime(settings)
+    runtime = Runtime(settings, make_ticks)
     error: BaseException | None = None
     keeper = trio.CancelScope()
     try:

@@ -16,6 +16,7 @@ from ._host_functions import HostFunction, host_functions
 from ._linker import make_linker
 from ._map_budget import MapBudget, kernel_limit
 from ._marshaller import Marshaller
+from ._ticker import Ticker, TicksMaker
 from ._turns import Turns
 from ._world import EXPORTS
 
@@ -40,9 +41,11 @@ class Code:
 class Runtime:
     """One engine, one linker, one set of turns."""
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(
+        self, settings: EngineSettings, make_ticks: TicksMaker = Ticker
+    ) -> None:
         self.settings = settings
-        self.engine = Engine(settings)
+        self.engine = Engine(settings, make_ticks)
         self.functions: Sequence[HostFunction] = host_functions()
         self.marshallers = {name: Marshaller(each) for name, each in EXPORTS.items()}
         self.linker = make_linker(self.engine, self.functions)

@@ -14,13 +14,26 @@ the two, one of them sees the other.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Final, final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sized
+from collections.abc import Callable, Sized
+from typing import Final, Protocol, TypeAlias, final
 
 _IDLE_TICKS: Final = 20
 """So long after the last call it goes on ticking; at 5 ms a tick that is 0.1 s."""
+
+
+class Ticks(Protocol):
+    """What makes epochs pass while guests are being run; tests do it by hand."""
+
+    touched: bool
+    parked: bool
+
+    def touch(self) -> None: ...
+    def close(self) -> None: ...
+    def abandon(self) -> None: ...
+
+
+TicksMaker: TypeAlias = Callable[[float, Callable[[], None], Sized], Ticks]
+"""Makes one from the seconds of a tick, what a tick does, and the running guests."""
 
 
 @final

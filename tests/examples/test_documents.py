@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 import airssys
-from airssys import contracts, dsl, messaging, nursery, system, wasm
+from airssys import contracts, dsl, messaging, nursery, system, testing, wasm
 from airssys.contracts import EngineSettings, Limits, TrapReason
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,7 +75,7 @@ def test_links_lead_somewhere(path):
 def known_names():
     """Everything public that a document may name in code font."""
     names = set(vars(__builtins__) if inspect.ismodule(__builtins__) else __builtins__)
-    for package in (airssys, contracts, dsl, messaging, nursery, system, wasm):
+    for package in (airssys, contracts, dsl, messaging, nursery, system, testing, wasm):
         names |= set(package.__all__)
         for name in package.__all__:
             member = getattr(package, name)

@@ -62,7 +62,7 @@ async def running(*children, loader=None, stop_timeout=30.0, restarts=3, **optio
     """Open a small system; yields it, and a watch on its events."""
     plan = blueprint(*children, restarts=restarts, stop_timeout=stop_timeout)
     opening = open_system(plan, open_loader=loader or FakeLoader(), **options)
-    from_the_start = Watch(opening._events.listen(100_000))
+    from_the_start = Watch(opening.listen(100_000))
     try:
         async with opening as system:
             yield system, Watch(system.events(100_000))

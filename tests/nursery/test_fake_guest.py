@@ -1,12 +1,12 @@
 """The fake passes the exam of the port; only then is it worth testing with."""
 
+import attrs
 import pytest
 
-from .fake_guest import FakeComponent
-from .guest_exam import QUESTIONS, examine_guests
+from airssys.testing import GUEST_QUESTIONS, FakeComponent, examine_guests
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("question", GUEST_QUESTIONS)
 async def test_the_fake_passes(question, autojump_clock):
     await question(FakeComponent())
 
@@ -16,3 +16,53 @@ async def test_the_whole_exam(autojump_clock):
         return FakeComponent()
 
     await examine_guests(load)
+
+
+@attrs.define(eq=False)
+class Wrong:
+    """A guest that does one thing otherwise than it should."""
+
+    guest: object
+    wrongs: dict
+
+    def __getattr__(self, name):
+        if name in self.wrongs:
+            return self.wrongs[name](self.guest)
+        return getattr(self.guest, name)
+
+
+class WrongComponent:
+    def __init__(self, **wrongs):
+        self.real, self.wrongs = FakeComponent(), wrongs
+
+    async def instantiate(self, limits, services):
+        return Wrong(await self.real.instantiate(limits, services), self.wrongs)
+
+
+async def nothing(*_):
+    return None
+
+
+@pytest.mark.parametrize(
+    ("wrongs", "question"),
+    [
+        ({"metadata": lambda guest: nothing}, "answers_and_keeps_its_state"),
+        ({"handle_message": lambda guest: nothing}, "answers_and_keeps_its_state"),
+        (
+            {"spent": lambda guest: None},
+            "a_trap_spends_it",
+        ),
+        ({"initialize": lambda guest: nothing}, "a_failing_initialize_says_how"),
+        (
+            {"close": lambda guest: lambda: None},
+            "closing_is_final_and_may_be_repeated",
+        ),
+    ],
+)
+async def test_the_exam_finds_what_is_wrong(wrongs, question, autojump_clock):
+    async def load():
+        return WrongComponent(**wrongs)
+
+    with pytest.raises(AssertionError) as caught:
+        await examine_guests(load)
+    assert caught.value.__notes__ == [question]

@@ -1,27 +1,11 @@
 """A real guest passes the exam that any guest must pass, the fake one too."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 
 from airssys.contracts import Artifact
+from airssys.testing import GUEST_QUESTIONS
 from wat_guests.behaving import KEEP_CONFIG
 from wat_guests.component import Guest
-
-EXAM = Path(__file__).resolve().parents[1] / "nursery" / "guest_exam.py"
-
-
-def load_exam():
-    """The exam lies beside the tests of supervision, which is no package."""
-    spec = importlib.util.spec_from_file_location("guest_exam", EXAM)
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-guest_exam = load_exam()
 
 IS = """\
 (func $is (param $at i32) (param $size i32) (param $word i32) (param $length i32)
@@ -60,8 +44,6 @@ EXAMINEE = Guest(
 )
 
 
-@pytest.mark.parametrize(
-    "question", guest_exam.QUESTIONS, ids=lambda each: each.__name__
-)
+@pytest.mark.parametrize("question", GUEST_QUESTIONS)
 async def test_a_real_guest_passes_the_exam(guests, question):
     await question(await guests.loader.load(Artifact.from_text(EXAMINEE.wat())))

@@ -1,0 +1,105 @@
+"""What happened in the systems of a test, as a list, and the next thing that happens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
+
+import trio
+
+from airssys.system import open_system
+
+if TYPE_CHECKING:
+    from airssys.contracts import Blueprint, Event
+    from airssys.system import EventStream, Opening
+
+    EventT = TypeVar("EventT", bound=Event)
+
+_EVENTS_KEPT: Final = 100_000
+
+
+@final
+class EventRecord:
+    """All events of the systems that are watched, in the order in which they came.
+
+    Events of two systems that run at once are each in order, but not among each other.
+    """
+
+    def __init__(self) -> None:
+        self._streams: list[EventStream] = []
+        self._seen: list[Event] = []
+        self._cursor = 0
+        """Where `next` goes on looking."""
+
+    def watch(self, stream: EventStream) -> None:
+        """Record what a stream has, too."""
+        self._streams.append(stream)
+
+    def all(self) -> list[Event]:
+        """Return what has happened until now."""
+        for stream in self._streams:
+            self._drain(stream)
+        return list(self._seen)
+
+    def of(self, kind: type[EventT]) -> list[EventT]:
+        """Return the events of one kind until now."""
+        return [event for event in self.all() if isinstance(event, kind)]
+
+    async def next(self, kind: type[EventT], **fields: object) -> EventT:
+        """Wait for an event of one kind, after the one that `next` returned last.
+
+        What lies between is skipped. It waits without end: put a `trio.fail_after`
+        around it. Of several systems, it waits for the one opened last.
+
+        Args:
+            kind: a class of events.
+            fields: what its fields must be, e.g. `child="local/greeter/0"`.
+
+        Raises:
+            AssertionError: the system has ended without it, or none was opened.
+        """
+        while True:
+            seen = self.all()
+            for place in range(self._cursor, len(seen)):
+                event = seen[place]
+                if isinstance(event, kind) and _has(event, fields):
+                    self._cursor = place + 1
+                    return event
+            try:
+                self._seen.append(await anext(self._streams[-1]))
+            except (StopAsyncIteration, IndexError):
+                wanted = ", ".join(f"{k}={v!r}" for k, v in fields.items())
+                raise AssertionError(
+                    f"no {kind.__name__}({wanted}) came before the system ended; "
+                    f"since the last one that was waited for: {seen[self._cursor :]}"
+                ) from None
+
+    def _drain(self, stream: EventStream) -> None:
+        while True:
+            try:
+                self._seen.append(stream.next_nowait())
+            except (trio.WouldBlock, trio.EndOfChannel):
+                return
+
+
+def watched_system(
+    tree: Blueprint | type[object],
+    record: EventRecord,
+    **options: Any,  # noqa: ANN401  # each as open_system has it
+) -> Opening:
+    """Open a system as `open_system` does, recording its events from the first one on.
+
+    Args:
+        tree: a blueprint, or a topology.
+        record: where its events go.
+        options: those of `open_system`.
+
+    Raises:
+        DefinitionError: the blueprint cannot be run.
+    """
+    opening = open_system(tree, **options)
+    record.watch(opening.listen(_EVENTS_KEPT))
+    return opening
+
+
+def _has(event: object, fields: dict[str, object]) -> bool:
+    return all(getattr(event, name) == value for name, value in fields.items())

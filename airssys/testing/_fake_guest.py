@@ -1,0 +1,226 @@
+"""A component without WebAssembly: behaves by the rules of the ports, on command.
+
+What a message does is its payload: `trap`, `reject`, `fill` (no more maps), `hang`,
+`ask:<name>`, `send:<name>`, `log:<text>`, `count`, `nothing`; anything else is echoed.
+`initialize` takes the same words from `config.data`, and `shutdown` those that end in
+`-shutdown` there, e.g. `hang-shutdown`.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Self, final
+
+import attrs
+import trio
+
+from airssys.contracts import (
+    Artifact,
+    CapacityReached,
+    ComponentConfig,
+    ComponentId,
+    ComponentMetadata,
+    Envelope,
+    GuestFailed,
+    GuestRejected,
+    GuestSpent,
+    GuestTrapped,
+    HealthStatus,
+    HostServices,
+    Limits,
+    LogLevel,
+    MessagingError,
+    TrapReason,
+)
+
+if TYPE_CHECKING:
+    from airssys.contracts import EngineSettings
+
+_METADATA = ComponentMetadata(
+    "fake", "1.2.3", "does as told", "airssys", "MIT", (), stateful=True
+)
+
+
+@final
+@attrs.define(eq=False)
+class FakeGuest:
+    """One instance of a fake component (implements `Guest`)."""
+
+    component: FakeComponent
+    services: HostServices
+    spent: GuestFailed | None = None
+    """Why it cannot be called any more."""
+    is_closed: bool = False
+    count: int = 0
+    """How often it was told `count`."""
+    config: ComponentConfig = attrs.Factory(ComponentConfig)
+    calls: list[str] = attrs.Factory(list)
+    """The functions that were called, e.g. `handle-message`."""
+
+    async def initialize(self, config: ComponentConfig) -> None:
+        """Do what the config data says."""
+        self.config = config
+        await self._call("initialize", config.data or b"", math.inf)
+
+    async def handle_message(self, envelope: Envelope) -> bytes | None:
+        """Do what the payload says, until the deadline."""
+        deadline = math.inf if envelope.deadline is None else envelope.deadline
+        return await self._call("handle-message", envelope.payload, deadline)
+
+    async def handle_callback(self, envelope: Envelope) -> None:
+        """Do what the payload says."""
+        await self._call("handle-callback", envelope.payload, math.inf)
+
+    async def metadata(self) -> ComponentMetadata:
+        """Tell what it is."""
+        await self._call("metadata", b"", math.inf)
+        return _METADATA
+
+    async def health(self) -> HealthStatus:
+        """Be healthy."""
+        await self._call("health", b"", math.inf)
+        return HealthStatus.HEALTHY
+
+    async def shutdown(self) -> None:
+        """Do what the config data says with `-shutdown` after it."""
+        wish = (self.config.data or b"").decode()
+        word = wish.removesuffix("-shutdown") if wish.endswith("-shutdown") else ""
+        await self._call("shutdown", word.encode(), math.inf)
+
+    def close(self) -> None:
+        """Be spent; does nothing twice."""
+        if not self.is_closed:
+            self.is_closed = True
+            self.component.open_guests -= 1
+            self.spent = self.spent or GuestSpent("closed")
+
+    async def _call(self, phase: str, word: bytes, deadline: float) -> bytes | None:
+        if self.spent is not None:
+            raise GuestSpent.after(self.spent)
+        self.calls.append(phase)
+        try:
+            with trio.CancelScope(deadline=deadline):
+                return await self._do(phase, word.decode())
+        except GuestTrapped as trap:
+            self.spent = trap
+            raise
+        except trio.Cancelled:
+            self.spent = GuestSpent("cancelled")
+            raise
+        self.spent = GuestTrapped(TrapReason.TIME_LIMIT, phase, "deadline")
+        raise self.spent
+
+    async def _do(self, phase: str, word: str) -> bytes | None:
+        name, _, argument = word.partition(":")
+        _fail_as_told(name, phase)
+        match name:
+            case "hang":
+                await self.services.sleep(math.inf)
+            case "log":
+                self.services.log(LogLevel.INFO, argument, [("a", "b")])
+            case "ask":
+                return await self._ask(ComponentId.parse(argument))
+            case "send":
+                await self.services.send(ComponentId.parse(argument), b"sent")
+            case "count":
+                self.count += 1
+                return str(self.count).encode()
+            case "nothing":
+                return None
+            case _:
+                pass
+        return word.encode()
+
+    async def _ask(self, target: ComponentId) -> bytes:
+        try:
+            return await self.services.ask(target, b"asked", 5.0)
+        except MessagingError as error:
+            return error.case.encode()
+
+
+def _fail_as_told(word: str, phase: str) -> None:
+    match word:
+        case "trap":
+            raise GuestTrapped(TrapReason.UNREACHABLE, phase, "told to")
+        case "reject":
+            raise GuestRejected(phase, "invalid-message", "told to")
+        case "fill":
+            raise CapacityReached("no more memory maps")
+        case _:
+            return
+
+
+@final
+@attrs.define(eq=False)
+class FakeComponent:
+    """Makes fake guests (implements `LoadedComponent`)."""
+
+    refusals: int = 0
+    """So many of the next instances are refused for want of memory maps."""
+    traps: int = 0
+    """So many of the next instances trap in their start function."""
+    open_guests: int = 0
+    """Instances that are not closed."""
+    guests: list[FakeGuest] = attrs.Factory(list)
+    """All instances, the first one first."""
+
+    async def instantiate(self, limits: Limits, services: HostServices) -> FakeGuest:
+        """Make a guest, unless this one is to be refused.
+
+        Raises:
+            CapacityReached: `refusals` are left.
+            GuestTrapped: `traps` are left.
+        """
+        await trio.lowlevel.checkpoint()
+        if self.refusals > 0:
+            self.refusals -= 1
+            raise CapacityReached("no more memory maps")
+        if self.traps > 0:
+            self.traps -= 1
+            raise GuestTrapped(TrapReason.UNREACHABLE, "instantiate", "told to")
+        self.open_guests += 1
+        guest = FakeGuest(self, services)
+        self.guests.append(guest)
+        return guest
+
+
+@final
+@attrs.define(eq=False)
+class FakeLoader(AbstractAsyncContextManager["FakeLoader"]):
+    """Loads any artifact as a `FakeComponent`, the same one for the same artifact.
+
+    Give it to a system instead of the engine: `open_system(tree, open_loader=loader)`.
+    """
+
+    seconds: float = 0
+    """How long loading takes."""
+    error: Exception | None = None
+    """What loading raises."""
+    components: dict[Artifact, FakeComponent] = attrs.Factory(dict)
+    loads: int = 0
+    """How often something was loaded."""
+    is_open: bool = False
+    """Whether a system uses it."""
+
+    async def load(self, artifact: Artifact) -> FakeComponent:
+        """Take `seconds`; then raise `error` if there is one, or return a component."""
+        self.loads += 1
+        await trio.sleep(self.seconds)
+        if self.error is not None:
+            raise self.error
+        return self.components.setdefault(artifact, FakeComponent())
+
+    def __call__(self, settings: EngineSettings) -> FakeLoader:
+        """Be the loader, whatever the settings (a `LoaderOpener`)."""
+        return self
+
+    async def __aenter__(self) -> Self:
+        self.is_open = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.is_open = False
+        left = sum(component.open_guests for component in self.components.values())
+        if left:
+            raise AssertionError(f"the system has ended, and left {left} guests open")
