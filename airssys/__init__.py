@@ -38,6 +38,9 @@ from .contracts import (
     GuestRejected,
     GuestTrapped,
     HandlerHeldThread,
+    Health,
+    HealthChanged,
+    HealthStatus,
     Ignored,
     Intensity,
     InternalError,
@@ -65,6 +68,7 @@ from .contracts import (
     TargetNotFound,
     TaskSpec,
     TrapReason,
+    Unhealthy,
 )
 from .dsl import actor, blueprint, component, supervisor, topology
 from .nursery import (
@@ -136,6 +140,9 @@ __all__: tuple[str, ...] = (
     "GuestRejected",
     "GuestTrapped",
     "HandlerHeldThread",
+    "Health",
+    "HealthChanged",
+    "HealthStatus",
     "Ignore",
     "Ignored",
     "Intensity",
@@ -169,6 +176,7 @@ __all__: tuple[str, ...] = (
     "TaskSpec",
     "TrapReason",
     "TreeNode",
+    "Unhealthy",
     "__version__",
     "actor",
     "blueprint",

@@ -45,6 +45,7 @@ from ._errors import (
     StorageRefused,
     SystemGaveUp,
     TargetNotFound,
+    Unhealthy,
 )
 from ._events import (
     ChildEvent,
@@ -55,6 +56,7 @@ from ._events import (
     DeadLetter,
     Event,
     HandlerHeldThread,
+    HealthChanged,
     Logged,
     MessageFailed,
     Problem,
@@ -77,6 +79,7 @@ from ._guest_errors import (
     GuestTrapped,
     TrapReason,
 )
+from ._health import Health, worst_health
 from ._identity import ComponentId, identity_of_child
 from ._lifecycle import MOVES, LifeState, LifeStep, follow, next_state, step_of
 from ._limits import KIB, MIB, EngineSettings, Limits
@@ -187,6 +190,8 @@ __all__ = (
     "GuestSpent",
     "GuestTrapped",
     "HandlerHeldThread",
+    "Health",
+    "HealthChanged",
     "HealthStatus",
     "HostServices",
     "Ignored",
@@ -233,6 +238,7 @@ __all__ = (
     "TaskSpec",
     "Timestamp",
     "TrapReason",
+    "Unhealthy",
     "WallClock",
     "as_blueprint",
     "check",
@@ -245,4 +251,5 @@ __all__ = (
     "next_state",
     "step_of",
     "walk",
+    "worst_health",
 )

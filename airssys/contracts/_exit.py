@@ -17,6 +17,7 @@ class ExitKind(enum.Enum):
     CRASH: an error or a trap. KILLED: it did not stop in time and was cancelled.
     REFUSED: it could not be started for want of capacity; nobody failed.
     IGNORED: when it was started, it chose not to run; nobody failed.
+    UNHEALTHY: too many probes of its health failed, and it was ended for that.
     """
 
     NORMAL = "normal"
@@ -25,6 +26,7 @@ class ExitKind(enum.Enum):
     KILLED = "killed"
     REFUSED = "refused"
     IGNORED = "ignored"
+    UNHEALTHY = "unhealthy"
 
 
 @final
@@ -34,7 +36,7 @@ class ExitReason:
 
     kind: ExitKind
     error: BaseException | None = attrs.field(default=None, eq=False)
-    """What it raised, for CRASH and REFUSED."""
+    """What it raised, for CRASH, REFUSED and UNHEALTHY."""
     detail: str = ""
     """One line for people."""
 

@@ -38,12 +38,13 @@ from airssys.contracts import (
 )
 
 from ._exit_reason import Stop, describe, find_escapee
+from ._prober import Prober
 from ._restart_plan import directive_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airssys.contracts import ActorSpec, ComponentSpec
+    from airssys.contracts import ActorSpec, ComponentSpec, HealthStatus
 
     from ._address import Address
 
@@ -72,6 +73,10 @@ class Behaviour(Protocol):
         A behaviour that does not keep the envelope's deadline by itself gives it to
         `scope` before it suspends; the loop takes it away again.
         """
+        ...
+
+    async def health(self) -> HealthStatus:
+        """Say how the actor is, between two messages; only of one that is probed."""
         ...
 
     def hear_stop(self) -> None:
@@ -103,6 +108,8 @@ class Actor:
         """Around its start, and then around serving its mailbox."""
         self._is_started = False
         self._is_stopping = False
+        self._prober: Prober | None = None
+        """None before it is ready, and if nobody wants to know how it is."""
         self._may_take: float = math.inf
         """Messages that it may still take."""
 
@@ -115,7 +122,7 @@ class Actor:
         self._behaviour.hear_stop()
         drains = self._spec.drain and self._is_started
         self._may_take = self._mailbox.statistics().queued if drains else 0
-        if self._may_take == 0 and self._mailbox.in_hand is None:
+        if self._may_take == 0 and not self._is_busy:
             self._scope.cancel()
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -134,6 +141,8 @@ class Actor:
             if not self._is_started:
                 return
             self._address.open()
+            if (health := self._spec.health) is not None:
+                self._prober = Prober(health, self._spec.on_error, self._address)
             ready()
             while self._goes_on:
                 await self._serve()
@@ -150,6 +159,12 @@ class Actor:
             self._behaviour.close()
         if not self._is_stopping:
             raise Stop("stopped itself")
+
+    @property
+    def _is_busy(self) -> bool:
+        """There is a call into its code, which would not survive being cut off."""
+        is_probing = self._prober is not None and self._prober.is_probing
+        return is_probing or self._mailbox.in_hand is not None
 
     @property
     def _goes_on(self) -> bool:
@@ -176,11 +191,18 @@ class Actor:
     async def _serve_within(self, scope: trio.CancelScope) -> None:
         mailbox, clock = self._mailbox, time.perf_counter
         messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+        prober = self._prober
         while self._goes_on:
+            if prober is not None and prober.is_due and not self._is_stopping:
+                await prober.probe(self._behaviour)
+                continue
             try:
                 envelope = mailbox.take_nowait()
             except trio.WouldBlock:
-                envelope = await mailbox.take()
+                waited = await self._wait_for_message()
+                if waited is None:
+                    continue
+                envelope = waited
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
             self._may_take -= 1
             await self._handle(envelope, scope)
@@ -190,6 +212,14 @@ class Actor:
             if messages >= MESSAGES_PER_TURN or clock() >= turn_ends:
                 await trio.lowlevel.checkpoint()
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+
+    async def _wait_for_message(self) -> Envelope | None:
+        """Wait for the next message; None if a probe is due before."""
+        if self._prober is None:
+            return await self._mailbox.take()
+        with trio.move_on_at(self._prober.due_at):
+            return await self._mailbox.take()
+        return None
 
     async def _handle(self, envelope: Envelope, scope: trio.CancelScope) -> None:
         deadline = envelope.deadline

@@ -74,6 +74,14 @@ class ComponentBehaviour:
         """
         return await self._present().handle_message(envelope)
 
+    async def health(self) -> HealthStatus:
+        """Call the guest's `health`.
+
+        Raises:
+            GuestTrapped: it was stopped.
+        """
+        return await self._present().health()
+
     def hear_stop(self) -> None:
         """Do nothing: a guest hears it by its `shutdown`, between two messages."""
 

@@ -7,6 +7,7 @@
         async def started(self, context): ...        # optional, before it is ready
         async def handle(self, context, envelope): ...
         async def stopped(self, context): ...        # optional, when it ends on purpose
+        async def health(self, context): ...         # a HealthStatus; if it is probed
 
 What `handle` returns answers the asker. An exception is a crash: the message in hand
 becomes a dead letter and the supervisor decides. At the deadline of its envelope
@@ -34,6 +35,7 @@ from airssys.contracts import (
     ComponentInfo,
     Envelope,
     HandlerHeldThread,
+    HealthStatus,
     InternalError,
 )
 
@@ -172,6 +174,18 @@ class PythonBehaviour:
         kind = type(answer).__name__
         raise TypeError(f"handle returned {kind}; return bytes or None")
 
+    async def health(self) -> HealthStatus:
+        """Ask the code how it is.
+
+        Raises:
+            TypeError: it returned something else than a HealthStatus.
+            Exception: what it raised.
+        """
+        told: object = await self._call_hook("health")
+        if isinstance(told, HealthStatus):
+            return told
+        raise TypeError(f"health returned {type(told).__name__}; return a HealthStatus")
+
     def hear_stop(self) -> None:
         """Let the code hear that it is asked to stop."""
         self._context.stop_asked.set()
@@ -184,14 +198,15 @@ class PythonBehaviour:
         """Let go of the code."""
         self._code = self._handle = None
 
-    async def _call_hook(self, name: str) -> None:
+    async def _call_hook(self, name: str) -> object:
         hook = getattr(self._code, name, None)
-        if hook is not None:
-            await _watch_slices(
-                _unprotected(hook, self._context),
-                self._surroundings.held_thread_after,
-                partial(self._report_held, name),
-            )
+        if hook is None:
+            return None
+        return await _watch_slices(
+            _unprotected(hook, self._context),
+            self._surroundings.held_thread_after,
+            partial(self._report_held, name),
+        )
 
     def _report_held(self, method: str, seconds: float) -> None:
         name = getattr(self._spec.behaviour, "__qualname__", "?")

@@ -26,6 +26,7 @@ from airssys.contracts import (
     GuestRejected,
     GuestSpent,
     GuestTrapped,
+    HealthStatus,
     InternalError,
     InvalidMessage,
     MailboxFull,
@@ -41,6 +42,7 @@ from airssys.contracts import (
     SystemGaveUp,
     TargetNotFound,
     TrapReason,
+    Unhealthy,
 )
 
 TEXT = st.text(max_size=20)
@@ -86,6 +88,9 @@ EXAMPLES = {
     ),
     StorageRefused: st.builds(StorageRefused, st.sampled_from(CASES), st.none() | TEXT),
     StartFailed: st.builds(StartFailed, TEXT, st.just("local/a/0"), reasons),
+    Unhealthy: st.builds(
+        Unhealthy, NAMES, st.integers(1, 9), st.sampled_from(HealthStatus)
+    ),
     SystemGaveUp: st.builds(SystemGaveUp, st.lists(offences, max_size=3)),
 }
 anything = st.one_of(*EXAMPLES.values())
@@ -155,6 +160,7 @@ def test_an_error_says_whose_fault_it_is_and_what_to_do(error):
         (TargetNotFound, Fault.SENDER),
         (CalleeFailed, Fault.ACTOR),
         (SystemGaveUp, Fault.ACTOR),
+        (Unhealthy, Fault.ACTOR),
         (CapacityReached, Fault.MACHINE),
         (EngineMisused, Fault.PROGRAM),
         (NameTaken, Fault.PROGRAM),

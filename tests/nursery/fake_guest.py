@@ -62,8 +62,11 @@ class FakeGuest:
         return METADATA
 
     async def health(self) -> HealthStatus:
-        await self._call("health", b"", math.inf)
-        return HealthStatus.HEALTHY
+        words = self.component.healths
+        word = words.pop(0) if len(words) > 1 else words[0]
+        is_status = word in [status.value for status in HealthStatus]
+        await self._call("health", b"" if is_status else word.encode(), math.inf)
+        return HealthStatus(word) if is_status else HealthStatus.HEALTHY
 
     async def shutdown(self) -> None:
         wish = (self.config.data or b"").decode()
@@ -102,8 +105,8 @@ class FakeGuest:
                 "fill": CapacityReached("no more memory maps"),
             }[name]
         match name:
-            case "hang":
-                await self.services.sleep(math.inf)
+            case "hang" | "sleep":
+                await self.services.sleep(float(argument or "inf"))
             case "log":
                 self.services.log(LogLevel.INFO, argument, [("a", "b")])
             case "ask":
@@ -132,6 +135,8 @@ class FakeComponent:
     traps: int = 0
     open_guests: int = 0
     guests: list[FakeGuest] = attrs.Factory(list)
+    healths: list[str] = attrs.Factory(lambda: ["healthy"])
+    """What probes are told, one after the other; the last one stays."""
 
     async def instantiate(self, limits: Limits, services: HostServices) -> FakeGuest:
         await trio.lowlevel.checkpoint()
