@@ -331,7 +331,8 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
     if not is_count(spec.mailbox, at_least=1):
         text = f"{shown(spec.mailbox)} is no capacity"
         yield Mistake(f"{path}.mailbox", text, "a whole number, 1 or more")
-    yield from health_mistakes(spec, path)
+    code = spec.behaviour if isinstance(spec, ActorSpec) else None
+    yield from health_mistakes(spec.health, code, path)
     if not is_kind(spec.drain, bool):
         text = f"{shown(spec.drain)} is no flag"
         yield Mistake(f"{path}.drain", text, "True or False")

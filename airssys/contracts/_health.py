@@ -13,8 +13,6 @@ from ._guest import HealthStatus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ._specs import ActorSpec, ComponentSpec
-
 
 @final
 @attrs.frozen(kw_only=True)
@@ -50,14 +48,11 @@ def worst_health(statuses: Iterable[HealthStatus | None]) -> HealthStatus | None
     return max(told, key=_ORDER.index, default=None)
 
 
-def health_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mistake]:
-    """Look at how an actor is to be probed."""
+def health_mistakes(health: object, code: object, path: str) -> Iterator[Mistake]:
+    """Look at how an actor is to be probed; `code` is that of a Python actor."""
     path = f"{path}.health"
-    health: object = spec.health
     if health is None:
         return
-    # A component exports `health` by its world; of an actor only its class can tell.
-    code = getattr(spec, "behaviour", None)
     if callable(code) and not callable(getattr(code, "health", None)):
         text = f"{shown(code)} cannot be asked how it is"
         hint = "write a class with `async def health(self, context)`"
