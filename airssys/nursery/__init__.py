@@ -7,10 +7,11 @@ from ._as_message import as_content_type, as_id, as_payload
 from ._child import GRACE, Child, Occupation
 from ._exit_reason import GaveUp, Ignore, Stop, describe, find_escapee
 from ._python_actor import ASK_TIMEOUT, ActorContext
+from ._replacer import Replacer
 from ._restart_plan import RETRY_PAUSE
 from ._slots import Seat, SeatMaker, Slot, SlotState
 from ._supervisor import Supervisor
-from ._supervisor_seat import SupervisorSeat, find_supervisor
+from ._supervisor_seat import SupervisorSeat, find_actor, find_supervisor
 from ._surroundings import HELD_THREAD_AFTER, Surroundings
 from ._task_seat import TaskContext
 from ._tree_snapshot import TreeNode, render, take_snapshot
@@ -29,6 +30,7 @@ __all__ = (
     "GaveUp",
     "Ignore",
     "Occupation",
+    "Replacer",
     "Seat",
     "SeatMaker",
     "Slot",
@@ -43,6 +45,7 @@ __all__ = (
     "as_id",
     "as_payload",
     "describe",
+    "find_actor",
     "find_escapee",
     "find_supervisor",
     "render",

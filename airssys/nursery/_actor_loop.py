@@ -21,18 +21,22 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol, final
 
+import attrs
 import trio
 
 from airssys.contracts import (
     BrutalKill,
     CalleeFailed,
     CapacityReached,
+    ComponentInfo,
     DeliveryFailed,
     Directive,
     Envelope,
     GuestRejected,
+    HealthStatus,
     MessageFailed,
     NoAnswer,
 )
@@ -42,9 +46,7 @@ from ._prober import Prober
 from ._restart_plan import directive_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from airssys.contracts import ActorSpec, ComponentSpec, HealthStatus
+    from airssys.contracts import ActorSpec, ComponentSpec
 
     from ._address import Address
 
@@ -93,6 +95,22 @@ class Behaviour(Protocol):
 
 
 @final
+@attrs.define(eq=False)
+class Successor:
+    """A behaviour that was started and is to go on in the place of another one."""
+
+    behaviour: Behaviour
+    info: ComponentInfo
+    """What it tells of itself; its health is what was found out."""
+    commit: Callable[[], None]
+    """Called in the step in which it takes over."""
+    predecessor: Behaviour | None = None
+    """Set in that step."""
+    settled: trio.Event = attrs.Factory(trio.Event)
+    """It took over, or it never will."""
+
+
+@final
 class Actor:
     """One incarnation of an actor: an occupation."""
 
@@ -110,6 +128,8 @@ class Actor:
         self._is_stopping = False
         self._prober: Prober | None = None
         """None before it is ready, and if nobody wants to know how it is."""
+        self._successor: Successor | None = None
+        """Takes over after the call in hand."""
         self._may_take: float = math.inf
         """Messages that it may still take."""
 
@@ -124,6 +144,47 @@ class Actor:
         self._may_take = self._mailbox.statistics().queued if drains else 0
         if self._may_take == 0 and not self._is_busy:
             self._scope.cancel()
+
+    @property
+    def has_successor(self) -> bool:
+        """Whether another behaviour waits to take over."""
+        return self._successor is not None
+
+    async def hand_over(self, successor: Successor) -> Behaviour | None:
+        """Let another behaviour take over after the call in hand; only while it runs.
+
+        Returns:
+            The old behaviour, for the caller to stop and to close; None if this
+            incarnation is to end first. If the wait is cancelled nothing was changed.
+        """
+        if self._is_stopping:
+            return None
+        self._successor = successor
+        if not self._is_busy:
+            self._change_over()
+        try:
+            if not successor.settled.is_set():
+                await successor.settled.wait()
+        finally:
+            if self._successor is successor:
+                self._successor = None
+        return successor.predecessor
+
+    def _change_over(self) -> None:
+        """Go on by the successor; only between two calls."""
+        successor, self._successor = self._successor, None
+        if successor is None:
+            return
+        address, infos = self._address, self._address.around.infos
+        successor.predecessor = self._behaviour
+        self._behaviour = successor.behaviour
+        told = HealthStatus(successor.info.health)
+        before = infos[address.id].health
+        infos[address.id] = attrs.evolve(successor.info, health=before)
+        if (health := self._spec.health) is not None:
+            self._prober = Prober(health, self._spec.on_error, address, told)
+        successor.commit()
+        successor.settled.set()
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Start, serve the mailbox, end.
@@ -156,9 +217,14 @@ class Actor:
                 self._address.around.on_escape(escapee)
             raise
         finally:
-            self._behaviour.close()
+            self._close()
         if not self._is_stopping:
             raise Stop("stopped itself")
+
+    def _close(self) -> None:
+        self._behaviour.close()
+        if self._successor is not None:
+            self._successor.settled.set()
 
     @property
     def _is_busy(self) -> bool:
@@ -191,8 +257,10 @@ class Actor:
     async def _serve_within(self, scope: trio.CancelScope) -> None:
         mailbox, clock = self._mailbox, time.perf_counter
         messages, turn_ends = 0, clock() + SECONDS_PER_TURN
-        prober = self._prober
         while self._goes_on:
+            if self._successor is not None:
+                self._change_over()
+            prober = self._prober
             if prober is not None and prober.is_due and not self._is_stopping:
                 await prober.probe(self._behaviour)
                 continue

@@ -24,14 +24,18 @@ class ActorSeat:
         self, spec: ActorSpec | ComponentSpec, surroundings: Surroundings
     ) -> None:
         self._spec, self._surroundings = spec, surroundings
+        self.present: Actor | None = None
+        """The present incarnation, or the last one."""
         self.address = Address(spec.id, spec.mailbox, surroundings)
 
     def occupy(self) -> Actor:
         """Make a fresh incarnation."""
         spec, around = self._spec, self._surroundings
         if isinstance(spec, ComponentSpec):
-            return Actor(self.address, ComponentBehaviour(spec, around), spec)
-        return Actor(self.address, PythonBehaviour(spec, around), spec)
+            self.present = Actor(self.address, ComponentBehaviour(spec, around), spec)
+        else:
+            self.present = Actor(self.address, PythonBehaviour(spec, around), spec)
+        return self.present
 
     def change_spec(self, spec: ChildSpec) -> None:
         """Make the next incarnation by another specification; the mailbox stays."""
@@ -40,6 +44,7 @@ class ActorSeat:
 
     def vacate(self) -> None:
         """Give up name and mailbox."""
+        self.present = None
         self.address.close()
 
 

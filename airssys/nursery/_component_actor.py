@@ -58,10 +58,11 @@ class ComponentBehaviour:
         self._guest = guest = await loaded.instantiate(limits, services)
         await guest.initialize(spec.config)
         if spec.id not in around.infos:
-            around.infos[spec.id] = await self._introduce(guest)
+            around.infos[spec.id] = await self.introduce()
 
-    async def _introduce(self, guest: Guest) -> ComponentInfo:
-        told = await guest.metadata()
+    async def introduce(self) -> ComponentInfo:
+        """Ask the guest, once started, what it is; its health is not known yet."""
+        told = await self._present().metadata()
         health = HealthStatus.UNKNOWN.value
         return ComponentInfo(self._spec.id, told.name, told.version, health)
 

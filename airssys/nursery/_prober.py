@@ -36,14 +36,20 @@ class Probed(Protocol):
 
 @final
 class Prober:
-    """The probes of one incarnation, which is ready now; nothing is known of it yet."""
+    """The probes of one instance, which is ready now; `told` is what is known of it."""
 
-    def __init__(self, plan: Health, on_error: OnError, address: Address) -> None:
+    def __init__(
+        self,
+        plan: Health,
+        on_error: OnError,
+        address: Address,
+        told: HealthStatus = HealthStatus.UNKNOWN,
+    ) -> None:
         self._plan, self._on_error, self._address = plan, on_error, address
         self._failures = 0
         """In a row. Invariant between two probes: below the threshold."""
         self.is_probing = False
-        self._note(HealthStatus.UNKNOWN)
+        self._note(told)
         self.due_at = trio.current_time() + plan.interval
         """Trio time of the next probe."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final, final
 
 import attrs
@@ -11,6 +11,7 @@ from airssys.contracts import (
     Artifact,
     ComponentId,
     ComponentInfo,
+    ComponentLoader,
     EventSink,
     LoadedComponent,
     Store,
@@ -31,10 +32,12 @@ class Surroundings:
     registry: Registry
     events: EventSink
     wall_clock: WallClock
-    components: Mapping[Artifact, LoadedComponent]
-    """Every artifact of the blueprint, loaded."""
+    components: dict[Artifact, LoadedComponent]
+    """Every artifact of the blueprint, loaded, and what was loaded since."""
     store: Store
     """Where components keep what outlives their incarnations."""
+    loader: ComponentLoader | None = None
+    """Loads more of them; None in a system that has no components."""
     sleepers: Sleepers = attrs.field(factory=Sleepers)
     """Guests that sleep."""
     on_escape: Callable[[BaseException], None] = lambda _: None

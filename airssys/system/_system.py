@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import ComponentId
+from airssys.contracts import ComponentId, Refusal, Refused
 from airssys.nursery import (
     ASK_TIMEOUT,
     Administration,
@@ -15,6 +15,7 @@ from airssys.nursery import (
     as_content_type,
     as_id,
     as_payload,
+    find_actor,
     find_supervisor,
     take_snapshot,
 )
@@ -22,7 +23,7 @@ from airssys.nursery import (
 from ._event_fanout import EVENTS_KEPT, EventFanout, EventStream
 
 if TYPE_CHECKING:
-    from airssys.contracts import Envelope
+    from airssys.contracts import Answer, Artifact, Envelope
 
     from ._wiring import Parts
 
@@ -40,6 +41,7 @@ class System:
     def __init__(self, parts: Parts, events: EventFanout) -> None:
         self._broker, self._registry = parts.broker, parts.registry
         self._root, self._events = parts.root, events
+        self._replacer = parts.replacer
 
     @enable_ki_protection
     def tell(
@@ -135,12 +137,39 @@ class System:
         """Look at all supervisors and actors as they are now."""
         return take_snapshot(self._root)
 
+    @enable_ki_protection
+    async def replace(self, name: ComponentId | str, artifact: Artifact) -> Answer:
+        """Put new code in the place of a component while the system runs.
+
+        The new instance is loaded, started and asked how it is while the old one goes
+        on. It takes over between two messages; what is queued stays queued. State goes
+        over only as far as it is kept in the store. Restarts run the new code, until
+        the supervisor is restarted itself: it starts what the blueprint says.
+
+        Cancelling the one who waits does not take the request back.
+
+        Returns:
+            `Done`; or `Refused`, and the old code goes on: it is no component, does not
+            run, is being replaced already, or the new code was refused, failed to start
+            or is unhealthy.
+
+        Raises:
+            InvalidMessage: the name is none.
+        """
+        wanted = as_id(name)
+        slot = find_actor(self._root, wanted)
+        if slot is None:
+            return Refused(Refusal.NOT_FOUND, str(wanted))
+        return await self._replacer.replace(slot, artifact).wait()
+
     def supervisor(self, path: str) -> Administration:
         """Administer the children of a supervisor, e.g. `root/workers`.
 
         Whether there is one is found out at each request, not here.
         """
-        return Administration(partial(find_supervisor, self._root, path))
+        return Administration(
+            partial(find_supervisor, self._root, path), self._replacer
+        )
 
     def events(self, capacity: int = EVENTS_KEPT) -> EventStream:
         """Listen to what happens from now on; see `EventStream`."""

@@ -24,6 +24,7 @@ from airssys.contracts import (
 )
 from airssys.messaging import Broker, Registry, Sleepers
 from airssys.nursery import (
+    Replacer,
     Slot,
     SupervisorSeat,
     Surroundings,
@@ -83,13 +84,23 @@ class Parts:
     broker: Broker
     registry: Registry
     sleepers: Sleepers
+    replacer: Replacer
     root: Slot
     """The place of the root supervisor, which nobody has started yet."""
 
 
+@final
+@attrs.frozen
+class Components:
+    """What was loaded, and what loads more."""
+
+    loaded: Mapping[Artifact, LoadedComponent]
+    loader: ComponentLoader | None
+
+
 def wire(  # noqa: PLR0913 (a part's every need from outside)
     blueprint: Blueprint,
-    components: Mapping[Artifact, LoadedComponent],
+    components: Components,
     events: EventFanout,
     *,
     wall_clock: WallClock,
@@ -107,7 +118,8 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         registry=registry,
         events=events.emit,
         wall_clock=wall_clock,
-        components=components,
+        components=dict(components.loaded),
+        loader=components.loader,
         store=MemoryStore(),
         held_thread_after=held_thread_after,
         on_escape=on_escape,
@@ -115,13 +127,14 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
     spec = blueprint.root
     sleepers = surroundings.sleepers
     seat = SupervisorSeat(spec, spec.name, seat_maker(surroundings), events.emit)
-    return Parts(broker, registry, sleepers, Slot(spec, seat))
+    replacer = Replacer(surroundings)
+    return Parts(broker, registry, sleepers, replacer, Slot(spec, seat))
 
 
 @asynccontextmanager
 async def load_components(
     blueprint: Blueprint, open_loader: LoaderOpener
-) -> AsyncIterator[Mapping[Artifact, LoadedComponent]]:
+) -> AsyncIterator[Components]:
     """Load every artifact of a blueprint, all at once, and keep the engine meanwhile.
 
     Without components no engine is opened.
@@ -134,10 +147,11 @@ async def load_components(
         s.artifact for _, s in walk(blueprint.root) if isinstance(s, ComponentSpec)
     ]
     if not artifacts:
-        yield {}
+        yield Components({}, None)
         return
     async with open_loader(blueprint.engine) as loader:
-        yield await _load_all(loader, list(dict.fromkeys(artifacts)))
+        loaded = await _load_all(loader, list(dict.fromkeys(artifacts)))
+        yield Components(loaded, loader)
 
 
 async def _load_all(

@@ -215,7 +215,6 @@ async def test_a_hook_that_raises_is_a_crash_or_what_on_error_says(autojump_cloc
         async def health(self, context):
             return "fine"
 
-
     resume = ((OSError, Directive.RESUME),)
     async with running(
         python("a", Fails, health=Health()),
