@@ -5,6 +5,7 @@ from .contracts import (
     KIB,
     MIB,
     NO_BACKOFF,
+    ActorEnded,
     ActorSpec,
     AirssysError,
     Artifact,
@@ -72,11 +73,13 @@ from .contracts import (
 )
 from .dsl import actor, blueprint, component, supervisor, topology
 from .nursery import (
+    ENDED,
     ActorContext,
     Administration,
     Ignore,
     Stop,
     TaskContext,
+    Timer,
     TreeNode,
     render,
 )
@@ -97,6 +100,7 @@ __version__ = "0.1.0"
 
 __all__: tuple[str, ...] = (
     "BRUTAL_KILL",
+    "ENDED",
     "EXIT_GAVE_UP",
     "EXIT_INTERRUPTED",
     "EXIT_OK",
@@ -105,6 +109,7 @@ __all__: tuple[str, ...] = (
     "MIB",
     "NO_BACKOFF",
     "ActorContext",
+    "ActorEnded",
     "ActorSpec",
     "Administration",
     "AirssysError",
@@ -174,6 +179,7 @@ __all__: tuple[str, ...] = (
     "TargetNotFound",
     "TaskContext",
     "TaskSpec",
+    "Timer",
     "TrapReason",
     "TreeNode",
     "Unhealthy",

@@ -62,7 +62,7 @@ from ._events import (
     Problem,
     SupervisorGaveUp,
 )
-from ._exit import ExitKind, ExitReason
+from ._exit import ActorEnded, ExitKind, ExitReason
 from ._guest import (
     ComponentConfig,
     ComponentInfo,
@@ -143,6 +143,7 @@ __all__ = (
     "MOVES",
     "NO_BACKOFF",
     "SUPERVISOR_SPECS",
+    "ActorEnded",
     "ActorSpec",
     "AirssysError",
     "Answer",

@@ -8,6 +8,7 @@ from typing import Any, Self, final
 import attrs
 
 from ._error_base import portable
+from ._identity import ComponentId
 
 
 class ExitKind(enum.Enum):
@@ -52,3 +53,15 @@ class ExitReason:
 
     def __str__(self) -> str:
         return self.kind.value + (f" ({self.detail})" if self.detail else "")
+
+
+@final
+@attrs.frozen
+class ActorEnded:
+    """What one who watches an actor is told, once."""
+
+    actor: ComponentId
+    reason: ExitReason | None
+    """How it ended; None if nobody of that name is there, or will be."""
+    restarting: bool = attrs.field(kw_only=True)
+    """Its supervisor is about to start it again."""

@@ -1,12 +1,13 @@
 """How messages get from one actor to another, and answers back."""
 
-from ._alarm import Sleepers
+from ._alarm import Alarm, Sleepers
 from ._broker import Broker, Gate
 from ._mailbox import Mailbox, MailboxStatistics
 from ._registry import Registry
 from ._waits import WaitGraph
 
 __all__ = (
+    "Alarm",
     "Broker",
     "Gate",
     "Mailbox",

@@ -14,10 +14,13 @@ from ._supervisor import Supervisor
 from ._supervisor_seat import SupervisorSeat, find_actor, find_supervisor
 from ._surroundings import HELD_THREAD_AFTER, Surroundings
 from ._task_seat import TaskContext
+from ._timers import Timer, Timers
 from ._tree_snapshot import TreeNode, render, take_snapshot
+from ._watches import ENDED, Watches
 
 __all__ = (
     "ASK_TIMEOUT",
+    "ENDED",
     "GRACE",
     "HELD_THREAD_AFTER",
     "NOT_GRANTED",
@@ -40,7 +43,10 @@ __all__ = (
     "SupervisorSeat",
     "Surroundings",
     "TaskContext",
+    "Timer",
+    "Timers",
     "TreeNode",
+    "Watches",
     "as_content_type",
     "as_id",
     "as_payload",

@@ -34,7 +34,8 @@ class ActorSeat:
         if isinstance(spec, ComponentSpec):
             self.present = Actor(self.address, ComponentBehaviour(spec, around), spec)
         else:
-            self.present = Actor(self.address, PythonBehaviour(spec, around), spec)
+            behaviour = PythonBehaviour(spec, around, self.address.mailbox)
+            self.present = Actor(self.address, behaviour, spec)
         return self.present
 
     def change_spec(self, spec: ChildSpec) -> None:

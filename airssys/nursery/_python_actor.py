@@ -33,6 +33,7 @@ from airssys.contracts import (
     ActorSpec,
     ComponentId,
     ComponentInfo,
+    EngineMisused,
     Envelope,
     HandlerHeldThread,
     HealthStatus,
@@ -40,9 +41,17 @@ from airssys.contracts import (
 )
 
 from ._as_message import as_id, as_payload
+from ._own_post import OwnPost
+from ._watches import ENDED
 
 if TYPE_CHECKING:
+    from airssys.contracts import ActorEnded
+    from airssys.messaging import Mailbox
+
+    from ._own_post import Parcel
     from ._surroundings import Surroundings
+    from ._timers import Timer
+    from ._watches import Watch
 
 ASK_TIMEOUT: Final = 5.0
 """Seconds that an ask waits unless told otherwise, as in OTP's gen_server."""
@@ -57,10 +66,16 @@ _Handle: TypeAlias = Callable[
 class ActorContext:
     """What a Python actor is given: its own name, and the ways to reach others."""
 
-    def __init__(self, self_id: ComponentId, surroundings: Surroundings) -> None:
+    def __init__(
+        self, self_id: ComponentId, surroundings: Surroundings, mailbox: Mailbox
+    ) -> None:
         self.self_id = self_id
         """The actor's own name; the sender of all it sends."""
         self._broker = surroundings.broker
+        self._timers, self._watches = surroundings.timers, surroundings.watches
+        self._post = OwnPost(mailbox)
+        self._own_timers: set[Timer] = set()
+        self._own_watches: dict[ComponentId, Watch] = {}
         self.wants_to_stop = False
         """`stop` was called."""
         self.stop_asked = trio.Event()
@@ -110,6 +125,88 @@ class ActorContext:
             as_id(target), me, as_payload(payload), timeout=timeout, waiter=me
         )
 
+    @enable_ki_protection
+    def send_after(self, seconds: float, payload: bytes) -> Timer:
+        """Send a message to this actor itself, later; it ends with this incarnation.
+
+        Raises:
+            ValueError: the seconds are no finite number from 0.
+            InvalidMessage: the payload is no bytes.
+        """
+        return self._start_timer(seconds, payload, repeat=False)
+
+    @enable_ki_protection
+    def send_every(self, seconds: float, payload: bytes) -> Timer:
+        """Send a message to this actor itself again and again, until it ends.
+
+        The first one comes after so many seconds. Beats that were missed are left out,
+        and so are those that come while the last message waits for room.
+
+        Raises:
+            ValueError: the seconds are no finite number above 0.
+            InvalidMessage: the payload is no bytes.
+        """
+        return self._start_timer(seconds, payload, repeat=True)
+
+    @enable_ki_protection
+    def watch(self, target: ComponentId | str) -> None:
+        """Get a message when an actor has ended, once; at once if it is not there.
+
+        The message is from that actor and of the content type `ENDED`; its payload is
+        the kind of the end, e.g. `crash`, or `absent` if nobody of that name is there.
+        Whoever starts again is to be watched again. Watching twice is watching once.
+        It ends with this incarnation.
+
+        Raises:
+            InvalidMessage: the target is no name.
+        """
+        wanted = as_id(target)
+        self._check_open()
+        if wanted not in self._own_watches:
+            watch = self._watches.add(wanted, self._note_end)
+            if watch.is_pending:
+                self._own_watches[wanted] = watch
+
+    @enable_ki_protection
+    def unwatch(self, target: ComponentId | str) -> None:
+        """Watch no more; a message that is queued already stays.
+
+        Raises:
+            InvalidMessage: the target is no name.
+        """
+        watch = self._own_watches.pop(as_id(target), None)
+        if watch is not None:
+            self._watches.discard(watch)
+
+    def close(self) -> None:
+        """End all timers and watches: this incarnation has ended."""
+        self._post.close()
+        for timer in tuple(self._own_timers):
+            timer.cancel()
+        for target in tuple(self._own_watches):
+            self.unwatch(target)
+
+    def _start_timer(self, seconds: float, payload: bytes, *, repeat: bool) -> Timer:
+        self._check_open()
+        send = partial(self._send_to_self, self.self_id, as_payload(payload))
+        return self._timers.start(seconds, send, self._own_timers, repeat=repeat)
+
+    def _note_end(self, end: ActorEnded) -> None:
+        self._own_watches.pop(end.actor, None)
+        word = "absent" if end.reason is None else end.reason.kind.value
+        self._send_to_self(end.actor, word.encode(), ENDED)
+
+    def _send_to_self(
+        self, sender: ComponentId, payload: bytes, content_type: str | None = None
+    ) -> Parcel:
+        sign = self._broker.sign
+        me = self.self_id
+        return self._post.put(sign(me, sender, payload, content_type=content_type))
+
+    def _check_open(self) -> None:
+        if self._post.is_closed:
+            raise EngineMisused(f"{self.self_id}: this incarnation has ended")
+
     def stop(self) -> None:
         """End this actor after the message in hand.
 
@@ -123,9 +220,11 @@ class ActorContext:
 class PythonBehaviour:
     """One incarnation of Python code."""
 
-    def __init__(self, spec: ActorSpec, surroundings: Surroundings) -> None:
+    def __init__(
+        self, spec: ActorSpec, surroundings: Surroundings, mailbox: Mailbox
+    ) -> None:
         self._spec, self._surroundings = spec, surroundings
-        self._context = ActorContext(spec.id, surroundings)
+        self._context = ActorContext(spec.id, surroundings, mailbox)
         self._code: object = None
         self._handle: _Handle | None = None
         self._report_handle = partial(self._report_held, "handle")
@@ -197,6 +296,7 @@ class PythonBehaviour:
     def close(self) -> None:
         """Let go of the code."""
         self._code = self._handle = None
+        self._context.close()
 
     async def _call_hook(self, name: str) -> object:
         hook = getattr(self._code, name, None)

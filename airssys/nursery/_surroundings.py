@@ -19,6 +19,9 @@ from airssys.contracts import (
 )
 from airssys.messaging import Broker, Registry, Sleepers
 
+from ._timers import Timers
+from ._watches import Watches
+
 HELD_THREAD_AFTER: Final = 0.1
 """Seconds of the Trio thread that a Python handler may take before it is named."""
 
@@ -40,9 +43,17 @@ class Surroundings:
     """Loads more of them; None in a system that has no components."""
     sleepers: Sleepers = attrs.field(factory=Sleepers)
     """Guests that sleep."""
+    timers: Timers = attrs.field(factory=Timers)
+    """Messages that Python actors send to themselves later."""
+    watches: Watches = attrs.field(init=False)
+    """Those who want to know when an actor ends."""
     on_escape: Callable[[BaseException], None] = lambda _: None
     """Told at once what an actor raised that must leave the tree; its supervisors hear
     of it only when they come to stopping that actor."""
     held_thread_after: float = HELD_THREAD_AFTER
     infos: dict[ComponentId, ComponentInfo] = attrs.field(factory=dict)
     """What actors tell of themselves; an actor is here once it was ready."""
+
+    @watches.default
+    def _make_watches(self) -> Watches:
+        return Watches(self.registry)

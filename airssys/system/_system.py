@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
+import trio
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import ComponentId, Refusal, Refused
@@ -23,7 +24,7 @@ from airssys.nursery import (
 from ._event_fanout import EVENTS_KEPT, EventFanout, EventStream
 
 if TYPE_CHECKING:
-    from airssys.contracts import Answer, Artifact, Envelope
+    from airssys.contracts import ActorEnded, Answer, Artifact, Envelope
 
     from ._wiring import Parts
 
@@ -41,7 +42,7 @@ class System:
     def __init__(self, parts: Parts, events: EventFanout) -> None:
         self._broker, self._registry = parts.broker, parts.registry
         self._root, self._events = parts.root, events
-        self._replacer = parts.replacer
+        self._replacer, self._watches = parts.replacer, parts.watches
 
     @enable_ki_protection
     def tell(
@@ -161,6 +162,29 @@ class System:
         if slot is None:
             return Refused(Refusal.NOT_FOUND, str(wanted))
         return await self._replacer.replace(slot, artifact).wait()
+
+    @enable_ki_protection
+    async def watch(self, name: ComponentId | str) -> ActorEnded:
+        """Wait for the end of an actor: of the incarnation that is there, or comes next.
+
+        If nobody of that name is there, that is the answer, at once.
+
+        Raises:
+            InvalidMessage: the name is none.
+        """
+        ends: list[ActorEnded] = []
+        is_over = trio.Event()
+
+        def note(end: ActorEnded) -> None:
+            ends.append(end)
+            is_over.set()
+
+        watch = self._watches.add(as_id(name), note)
+        try:
+            await is_over.wait()
+        finally:
+            self._watches.discard(watch)
+        return ends[0]
 
     def supervisor(self, path: str) -> Administration:
         """Administer the children of a supervisor, e.g. `root/workers`.

@@ -17,6 +17,7 @@ from airssys.contracts import (
     ComponentLoader,
     ComponentSpec,
     EngineSettings,
+    Event,
     LoadedComponent,
     Randomness,
     WallClock,
@@ -28,6 +29,8 @@ from airssys.nursery import (
     Slot,
     SupervisorSeat,
     Surroundings,
+    Timers,
+    Watches,
     find_escapee,
     seat_maker,
 )
@@ -84,6 +87,8 @@ class Parts:
     broker: Broker
     registry: Registry
     sleepers: Sleepers
+    timers: Timers
+    watches: Watches
     replacer: Replacer
     root: Slot
     """The place of the root supervisor, which nobody has started yet."""
@@ -126,9 +131,18 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
     )
     spec = blueprint.root
     sleepers = surroundings.sleepers
-    seat = SupervisorSeat(spec, spec.name, seat_maker(surroundings), events.emit)
+    watches = surroundings.watches
+
+    def emit(event: Event) -> None:
+        events.emit(event)
+        watches.note(event)
+
+    seat = SupervisorSeat(spec, spec.name, seat_maker(surroundings), emit)
     replacer = Replacer(surroundings)
-    return Parts(broker, registry, sleepers, replacer, Slot(spec, seat))
+    timers = surroundings.timers
+    return Parts(
+        broker, registry, sleepers, timers, watches, replacer, Slot(spec, seat)
+    )
 
 
 @asynccontextmanager
