@@ -44,8 +44,6 @@ class Timer:
 
     def fire(self) -> None:
         """Send; one that repeats leaves out what the last message still blocks."""
-        if not self.is_pending:
-            return
         if self._every is None:
             self._own.discard(self)
             self._send()

@@ -280,3 +280,14 @@ async def test_a_real_guest_that_says_unhealthy_is_restarted():
                     break
         assert event.reason.kind is ExitKind.UNHEALTHY
         assert event.restarting
+
+
+async def test_nothing_is_known_of_one_that_waits_to_be_restarted(autojump_clock):
+    loader = loader_whose_guests_say("degraded")
+    async with running(component("c", health=Health()), loader=loader) as (system, _):
+        await trio.sleep(6)
+        assert system.tree().health is HealthStatus.DEGRADED
+        system.tell("c", b"trap")
+        await trio.testing.wait_all_tasks_blocked()
+        assert system.tree().find("local/c/0").state == "waiting to be restarted"
+        assert system.tree().health is HealthStatus.UNKNOWN

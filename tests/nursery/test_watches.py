@@ -7,13 +7,16 @@ import trio.testing
 
 from airssys.contracts import (
     ActorEnded,
+    ChildStartFailed,
     ComponentId,
     DeadLetter,
     EngineMisused,
     ExitKind,
+    ExitReason,
     InvalidMessage,
 )
-from airssys.nursery import ENDED
+from airssys.messaging import Mailbox, Registry
+from airssys.nursery import ENDED, Watches
 
 from .company import python, running
 
@@ -196,3 +199,29 @@ async def test_the_end_of_the_system_is_an_end(autojump_clock):
         nursery.start_soon(watch, s)
         await trio.testing.wait_all_tasks_blocked()
     assert [end.reason.kind for end in ends] == [ExitKind.SHUTDOWN]
+
+
+async def test_what_waits_for_room_ends_with_its_incarnation(autojump_clock):
+    scene = Scene(mailbox=1)
+    async with running(scene.watcher):
+        (context,) = scene.contexts
+        for _ in range(3):
+            context.watch("nobody")
+        assert len(context._post) == 2
+        context.close()
+        assert len(context._post) == 0
+        await trio.sleep(1)
+        assert scene.heard == [("nobody", b"absent")]
+
+
+def test_a_start_that_failed_for_good_is_an_end():
+    registry = Registry()
+    registry.register(Mailbox(A, 1))
+    watches, ends = Watches(registry), []
+    watches.add(A, ends.append)
+    reason = ExitReason(ExitKind.CRASH)
+    watches.note(ChildStartFailed("root", "local/a/0", reason, restarting=True))
+    assert ends == []
+    watches.note(ChildStartFailed("root", "local/a/0", reason, restarting=False))
+    assert ends == [ActorEnded(A, reason, restarting=False)]
+    assert len(watches) == 0
