@@ -45,6 +45,7 @@ from ._errors import (
     StorageRefused,
     SystemGaveUp,
     TargetNotFound,
+    Unhealthy,
 )
 from ._events import (
     ChildEvent,
@@ -55,12 +56,13 @@ from ._events import (
     DeadLetter,
     Event,
     HandlerHeldThread,
+    HealthChanged,
     Logged,
     MessageFailed,
     Problem,
     SupervisorGaveUp,
 )
-from ._exit import ExitKind, ExitReason
+from ._exit import ActorEnded, ExitKind, ExitReason
 from ._guest import (
     ComponentConfig,
     ComponentInfo,
@@ -77,6 +79,7 @@ from ._guest_errors import (
     GuestTrapped,
     TrapReason,
 )
+from ._health import Health, worst_health
 from ._identity import ComponentId, identity_of_child
 from ._lifecycle import MOVES, LifeState, LifeStep, follow, next_state, step_of
 from ._limits import KIB, MIB, EngineSettings, Limits
@@ -148,6 +151,7 @@ __all__ = (
     "NO_BACKOFF",
     "SUPERVISOR_SPECS",
     "TOPIC_TYPE",
+    "ActorEnded",
     "ActorSpec",
     "AirssysError",
     "Answer",
@@ -198,6 +202,8 @@ __all__ = (
     "GuestSpent",
     "GuestTrapped",
     "HandlerHeldThread",
+    "Health",
+    "HealthChanged",
     "HealthStatus",
     "HostServices",
     "Ignored",
@@ -247,6 +253,7 @@ __all__ = (
     "Timestamp",
     "TooManyRequests",
     "TrapReason",
+    "Unhealthy",
     "WallClock",
     "as_blueprint",
     "check",
@@ -259,4 +266,5 @@ __all__ = (
     "next_state",
     "step_of",
     "walk",
+    "worst_health",
 )

@@ -12,6 +12,7 @@ from ._artifact import Artifact
 from ._checking import is_callable, is_count, is_kind, is_text, is_time, shown
 from ._errors import DefinitionError, Mistake
 from ._guest import ComponentConfig, LogLevel
+from ._health import health_mistakes
 from ._identity import ComponentId, segment_problem
 from ._limits import EngineSettings, Limits
 from ._origin import Origin, place_mistakes
@@ -330,6 +331,8 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
     if not is_count(spec.mailbox, at_least=1):
         text = f"{shown(spec.mailbox)} is no capacity"
         yield Mistake(f"{path}.mailbox", text, "a whole number, 1 or more")
+    code = spec.behaviour if isinstance(spec, ActorSpec) else None
+    yield from health_mistakes(spec.health, code, path)
     if not is_kind(spec.drain, bool):
         text = f"{shown(spec.drain)} is no flag"
         yield Mistake(f"{path}.drain", text, "True or False")

@@ -4,6 +4,7 @@
 * the guest's: `GuestFailed` and its kin; its supervisor deals with it.
 * the sender's, an actor's: `MessagingError` and its kin; the sender is told.
 * an actor's: `StartFailed`, `SystemGaveUp`; the system did not open, or ended.
+  `Unhealthy`; its supervisor deals with it.
 * the machine's: `CapacityReached`; it has no more to give, and nothing crashed.
 * the embedding program's: `EngineMisused`, `NameTaken`; it was stopped in time.
 * ours: `InternalError`; report it.
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ._exit import ExitReason
+    from ._guest import HealthStatus
     from ._identity import ComponentId
 
 
@@ -324,6 +326,25 @@ class StartFailed(AirssysError):
     def __str__(self) -> str:
         text = f"{self.supervisor}: {self.child} did not start: {self.reason}"
         return self._with_advice(text)
+
+
+@final
+class Unhealthy(AirssysError):
+    """Probes of an actor's health failed too often in a row, so it was ended."""
+
+    fault = Fault.ACTOR
+    advice = "Look at what its `health` tells, or give it more time by `Health(...)`"
+
+    def __init__(self, actor: ComponentId, failures: int, last: HealthStatus) -> None:
+        self.actor, self.failures, self.last = actor, failures, last
+        super().__init__(actor, failures, last)
+
+    def __str__(self) -> str:
+        text = f"{self.failures} probes of its health failed, the last: "
+        is_told = self.last.value == "unhealthy"
+        return self._with_advice(
+            text + ("unhealthy" if is_told else "no answer in time")
+        )
 
 
 @final

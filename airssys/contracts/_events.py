@@ -9,7 +9,7 @@ import attrs
 
 from ._errors import Offence
 from ._exit import ExitReason
-from ._guest import LogLevel
+from ._guest import HealthStatus, LogLevel
 from ._identity import ComponentId, identity_of_child
 
 
@@ -140,6 +140,17 @@ class HandlerHeldThread:
     seconds: float
 
 
+@final
+@attrs.frozen
+class HealthChanged:
+    """An actor that is probed tells of another health than before."""
+
+    actor: ComponentId
+    status: HealthStatus
+    """UNKNOWN also for a fresh incarnation, and for one that did not answer in time."""
+    before: HealthStatus
+
+
 Event: TypeAlias = (
     ChildStarted
     | ChildExited
@@ -150,4 +161,5 @@ Event: TypeAlias = (
     | DeadLetter
     | MessageFailed
     | HandlerHeldThread
+    | HealthChanged
 )

@@ -8,6 +8,7 @@ from typing import Any, Self, final
 import attrs
 
 from ._error_base import portable
+from ._identity import ComponentId
 
 
 class ExitKind(enum.Enum):
@@ -17,6 +18,7 @@ class ExitKind(enum.Enum):
     CRASH: an error or a trap. KILLED: it did not stop in time and was cancelled.
     REFUSED: it could not be started for want of capacity; nobody failed.
     IGNORED: when it was started, it chose not to run; nobody failed.
+    UNHEALTHY: too many probes of its health failed, and it was ended for that.
     """
 
     NORMAL = "normal"
@@ -25,6 +27,7 @@ class ExitKind(enum.Enum):
     KILLED = "killed"
     REFUSED = "refused"
     IGNORED = "ignored"
+    UNHEALTHY = "unhealthy"
 
 
 @final
@@ -34,7 +37,7 @@ class ExitReason:
 
     kind: ExitKind
     error: BaseException | None = attrs.field(default=None, eq=False)
-    """What it raised, for CRASH and REFUSED."""
+    """What it raised, for CRASH, REFUSED and UNHEALTHY."""
     detail: str = ""
     """One line for people."""
 
@@ -50,3 +53,15 @@ class ExitReason:
 
     def __str__(self) -> str:
         return self.kind.value + (f" ({self.detail})" if self.detail else "")
+
+
+@final
+@attrs.frozen
+class ActorEnded:
+    """What one who watches an actor is told, once."""
+
+    actor: ComponentId
+    reason: ExitReason | None
+    """How it ended; None if nobody of that name is there, or will be."""
+    restarting: bool = attrs.field(kw_only=True)
+    """Its supervisor is about to start it again."""

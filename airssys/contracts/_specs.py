@@ -10,6 +10,7 @@ import attrs
 
 from ._artifact import Artifact
 from ._guest import ComponentConfig, LogLevel
+from ._health import Health
 from ._identity import ComponentId
 from ._origin import Origin
 from ._restart import (
@@ -57,6 +58,8 @@ class ComponentSpec:
     backoff: Backoff = Backoff()
     on_error: OnError = ()
     """What errors ask for, before the restart type is looked at."""
+    health: Health | None = None
+    """How its health is probed; None: it is not."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
     """Where it was declared."""
 
@@ -85,6 +88,8 @@ class ActorSpec:
     significant: bool = False
     backoff: Backoff = Backoff()
     on_error: OnError = ()
+    health: Health | None = None
+    """How its health is probed, by its method `health`; None: it is not."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
 

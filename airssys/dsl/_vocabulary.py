@@ -18,6 +18,7 @@ from airssys.contracts import (
     Directive,
     EngineSettings,
     Envelope,
+    Health,
     Limits,
     LogLevel,
     RestartType,
@@ -93,6 +94,8 @@ class ActorOptions(_RestartOptions, total=False):
     """Messages that may queue."""
     drain: bool
     """Whether to handle what is queued before stopping."""
+    health: Health | None
+    """How its health is probed; a Python actor needs a method `health` for it."""
 
 
 class ComponentOptions(ActorOptions, total=False):

@@ -1,6 +1,6 @@
 """How messages get from one actor to another, and answers back."""
 
-from ._alarm import Sleepers
+from ._alarm import Alarm, Sleepers
 from ._broker import Broker, Gate
 from ._mailbox import Mailbox, MailboxStatistics
 from ._open_requests import OpenRequests
@@ -10,6 +10,7 @@ from ._waits import WaitGraph
 
 __all__ = (
     "ActorSubscriber",
+    "Alarm",
     "Broker",
     "Gate",
     "Mailbox",

@@ -1,22 +1,26 @@
 """Supervision: the tree of actors, what starts, restarts and stops them."""
 
+from ._actor_context import ASK_TIMEOUT, ActorContext
 from ._actor_seat import ActorSeat, seat_maker
 from ._actor_services import ActorServices
 from ._administration import Administration
 from ._as_message import as_content_type, as_id, as_payload
 from ._child import GRACE, Child, Occupation
 from ._exit_reason import GaveUp, Ignore, Stop, describe, find_escapee
-from ._python_actor import ASK_TIMEOUT, ActorContext
+from ._replacer import Replacer
 from ._restart_plan import RETRY_PAUSE
 from ._slots import Seat, SeatMaker, Slot, SlotState
 from ._supervisor import Supervisor
-from ._supervisor_seat import SupervisorSeat, find_supervisor
+from ._supervisor_seat import SupervisorSeat, find_actor, find_supervisor
 from ._surroundings import HELD_THREAD_AFTER, Surroundings
 from ._task_seat import TaskContext
+from ._timers import Timer, Timers
 from ._tree_snapshot import TreeNode, render, take_snapshot
+from ._watches import ENDED, Watches
 
 __all__ = (
     "ASK_TIMEOUT",
+    "ENDED",
     "GRACE",
     "HELD_THREAD_AFTER",
     "RETRY_PAUSE",
@@ -28,6 +32,7 @@ __all__ = (
     "GaveUp",
     "Ignore",
     "Occupation",
+    "Replacer",
     "Seat",
     "SeatMaker",
     "Slot",
@@ -37,11 +42,15 @@ __all__ = (
     "SupervisorSeat",
     "Surroundings",
     "TaskContext",
+    "Timer",
+    "Timers",
     "TreeNode",
+    "Watches",
     "as_content_type",
     "as_id",
     "as_payload",
     "describe",
+    "find_actor",
     "find_escapee",
     "find_supervisor",
     "render",

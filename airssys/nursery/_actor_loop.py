@@ -21,28 +21,31 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol, final
 
+import attrs
 import trio
 
 from airssys.contracts import (
     BrutalKill,
     CalleeFailed,
     CapacityReached,
+    ComponentInfo,
     DeliveryFailed,
     Directive,
     Envelope,
     GuestRejected,
+    HealthStatus,
     MessageFailed,
     NoAnswer,
 )
 
 from ._exit_reason import Stop, describe, find_escapee
+from ._prober import Prober
 from ._restart_plan import directive_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airssys.contracts import ActorSpec, ComponentSpec
 
     from ._address import Address
@@ -74,6 +77,10 @@ class Behaviour(Protocol):
         """
         ...
 
+    async def health(self) -> HealthStatus:
+        """Say how the actor is, between two messages; only of one that is probed."""
+        ...
+
     def hear_stop(self) -> None:
         """Hear that it is asked to stop, perhaps in the middle of a message."""
         ...
@@ -85,6 +92,22 @@ class Behaviour(Protocol):
     def close(self) -> None:
         """Give everything back at once; called however it ends, started or not."""
         ...
+
+
+@final
+@attrs.define(eq=False)
+class Successor:
+    """A behaviour that was started and is to go on in the place of another one."""
+
+    behaviour: Behaviour
+    info: ComponentInfo
+    """What it tells of itself; its health is what was found out."""
+    commit: Callable[[], None]
+    """Called in the step in which it takes over."""
+    predecessor: Behaviour | None = None
+    """Set in that step."""
+    settled: trio.Event = attrs.Factory(trio.Event)
+    """It took over, or it never will."""
 
 
 @final
@@ -103,6 +126,10 @@ class Actor:
         """Around its start, and then around serving its mailbox."""
         self._is_started = False
         self._is_stopping = False
+        self._prober: Prober | None = None
+        """None before it is ready, and if nobody wants to know how it is."""
+        self._successor: Successor | None = None
+        """Takes over after the call in hand."""
         self._may_take: float = math.inf
         """Messages that it may still take."""
 
@@ -115,8 +142,49 @@ class Actor:
         self._behaviour.hear_stop()
         drains = self._spec.drain and self._is_started
         self._may_take = self._mailbox.statistics().queued if drains else 0
-        if self._may_take == 0 and self._mailbox.in_hand is None:
+        if self._may_take == 0 and not self._is_busy:
             self._scope.cancel()
+
+    @property
+    def has_successor(self) -> bool:
+        """Whether another behaviour waits to take over."""
+        return self._successor is not None
+
+    async def hand_over(self, successor: Successor) -> Behaviour | None:
+        """Let another behaviour take over after the call in hand; only while it runs.
+
+        Returns:
+            The old behaviour, for the caller to stop and to close; None if this
+            incarnation is to end first. If the wait is cancelled nothing was changed.
+        """
+        if self._is_stopping:
+            return None
+        self._successor = successor
+        if not self._is_busy:
+            self._change_over()
+        try:
+            if not successor.settled.is_set():
+                await successor.settled.wait()
+        finally:
+            if self._successor is successor:
+                self._successor = None
+        return successor.predecessor
+
+    def _change_over(self) -> None:
+        """Go on by the successor; only between two calls."""
+        successor, self._successor = self._successor, None
+        if successor is None:
+            return
+        address, infos = self._address, self._address.around.infos
+        successor.predecessor = self._behaviour
+        self._behaviour = successor.behaviour
+        told = HealthStatus(successor.info.health)
+        before = infos[address.id].health
+        infos[address.id] = attrs.evolve(successor.info, health=before)
+        if (health := self._spec.health) is not None:
+            self._prober = Prober(health, self._spec.on_error, address, told)
+        successor.commit()
+        successor.settled.set()
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Start, serve the mailbox, end.
@@ -134,6 +202,8 @@ class Actor:
             if not self._is_started:
                 return
             self._address.open()
+            if (health := self._spec.health) is not None:
+                self._prober = Prober(health, self._spec.on_error, self._address)
             ready()
             while self._goes_on:
                 await self._serve()
@@ -147,9 +217,20 @@ class Actor:
                 self._address.around.on_escape(escapee)
             raise
         finally:
-            self._behaviour.close()
+            self._close()
         if not self._is_stopping:
             raise Stop("stopped itself")
+
+    def _close(self) -> None:
+        self._behaviour.close()
+        if self._successor is not None:
+            self._successor.settled.set()
+
+    @property
+    def _is_busy(self) -> bool:
+        """There is a call into its code, which would not survive being cut off."""
+        is_probing = self._prober is not None and self._prober.is_probing
+        return is_probing or self._mailbox.in_hand is not None
 
     @property
     def _goes_on(self) -> bool:
@@ -177,10 +258,19 @@ class Actor:
         mailbox, clock = self._mailbox, time.perf_counter
         messages, turn_ends = 0, clock() + SECONDS_PER_TURN
         while self._goes_on:
+            if self._successor is not None:
+                self._change_over()
+            prober = self._prober
+            if prober is not None and prober.is_due and not self._is_stopping:
+                await prober.probe(self._behaviour)
+                continue
             try:
                 envelope = mailbox.take_nowait()
             except trio.WouldBlock:
-                envelope = await mailbox.take()
+                waited = await self._wait_for_message()
+                if waited is None:
+                    continue
+                envelope = waited
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
             self._may_take -= 1
             await self._handle(envelope, scope)
@@ -190,6 +280,14 @@ class Actor:
             if messages >= MESSAGES_PER_TURN or clock() >= turn_ends:
                 await trio.lowlevel.checkpoint()
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+
+    async def _wait_for_message(self) -> Envelope | None:
+        """Wait for the next message; None if a probe is due before."""
+        if self._prober is None:
+            return await self._mailbox.take()
+        with trio.move_on_at(self._prober.due_at):
+            return await self._mailbox.take()
+        return None
 
     async def _handle(self, envelope: Envelope, scope: trio.CancelScope) -> None:
         deadline = envelope.deadline

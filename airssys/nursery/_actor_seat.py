@@ -24,15 +24,20 @@ class ActorSeat:
         self, spec: ActorSpec | ComponentSpec, surroundings: Surroundings
     ) -> None:
         self._spec, self._surroundings = spec, surroundings
+        self.present: Actor | None = None
+        """The present incarnation, or the last one."""
         self.address = Address(spec.id, spec.mailbox, surroundings)
 
     def occupy(self) -> Actor:
         """Make a fresh incarnation."""
         spec, around = self._spec, self._surroundings
         if isinstance(spec, ComponentSpec):
-            behaviour = ComponentBehaviour(spec, around, self.address.mailbox)
-            return Actor(self.address, behaviour, spec)
-        return Actor(self.address, PythonBehaviour(spec, around), spec)
+            guest = ComponentBehaviour(spec, around, self.address.mailbox)
+            self.present = Actor(self.address, guest, spec)
+        else:
+            behaviour = PythonBehaviour(spec, around, self.address.mailbox)
+            self.present = Actor(self.address, behaviour, spec)
+        return self.present
 
     def change_spec(self, spec: ChildSpec) -> None:
         """Make the next incarnation by another specification; the mailbox stays."""
@@ -41,6 +46,7 @@ class ActorSeat:
 
     def vacate(self) -> None:
         """Give up name and mailbox."""
+        self.present = None
         self.address.close()
 
 

@@ -47,5 +47,6 @@ class Address:
         self._is_open = False
         self.around.registry.unregister(self.id)
         self.around.infos.pop(self.id, None)
+        self.around.watches.note_gone(self.id)
         for envelope in self.mailbox.close():
             self.around.broker.dead_letter(envelope, "its actor was stopped")

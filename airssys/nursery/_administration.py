@@ -32,6 +32,9 @@ from ._roster import Roster
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airssys.contracts import Artifact
+
+    from ._replacer import Replacer
     from ._supervisor_seat import AnySupervisor
 
 _NOBODY: Final = Roster()
@@ -51,8 +54,12 @@ class Administration:
     waits does not take the request back.
     """
 
-    def __init__(self, find: Callable[[], AnySupervisor | None]) -> None:
-        self._find = find
+    def __init__(
+        self,
+        find: Callable[[], AnySupervisor | None],
+        replacer: Replacer | None = None,
+    ) -> None:
+        self._find, self._replacer = find, replacer
 
     async def start_child(self, spec: ChildSpec) -> Answer:
         """Add a child, which starts last and stops first, and wait until it is ready.
@@ -118,6 +125,23 @@ class Administration:
             `Done`; or `Refused` with all mistakes, and everything is as it was.
         """
         return await self._ask(ChangeSpecs(spec))
+
+    async def replace_child(
+        self, child: str | ComponentId, artifact: Artifact
+    ) -> Answer:
+        """Put new code in the place of a component, and wait until it is there.
+
+        See `System.replace`.
+
+        Returns:
+            `Done`; or `Refused`, and the old code goes on.
+        """
+        slot = self._roster().find(str(child))
+        if slot is None:
+            return Refused(Refusal.NOT_FOUND, str(child))
+        if self._replacer is None:
+            return _NOT_RUNNING
+        return await self._replacer.replace(slot, artifact).wait()
 
     def which_children(self) -> tuple[ChildInfo, ...]:
         """Describe all children, the newest first; none if the supervisor never ran."""

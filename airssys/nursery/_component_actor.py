@@ -74,10 +74,11 @@ class ComponentBehaviour:
         self._guest = guest = await loaded.instantiate(limits, services)
         await guest.initialize(spec.config)
         if spec.id not in around.infos:
-            around.infos[spec.id] = await self._introduce(guest)
+            around.infos[spec.id] = await self.introduce()
 
-    async def _introduce(self, guest: Guest) -> ComponentInfo:
-        told = await guest.metadata()
+    async def introduce(self) -> ComponentInfo:
+        """Ask the guest, once started, what it is; its health is not known yet."""
+        told = await self._present().metadata()
         health = HealthStatus.UNKNOWN.value
         return ComponentInfo(self._spec.id, told.name, told.version, health)
 
@@ -93,6 +94,14 @@ class ComponentBehaviour:
             await self._present().handle_callback(envelope)
             return None
         return await self._present().handle_message(envelope)
+
+    async def health(self) -> HealthStatus:
+        """Call the guest's `health`.
+
+        Raises:
+            GuestTrapped: it was stopped.
+        """
+        return await self._present().health()
 
     def hear_stop(self) -> None:
         """Do nothing: a guest hears it by its `shutdown`, between two messages."""

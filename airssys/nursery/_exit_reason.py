@@ -8,6 +8,7 @@
 | raised `Stop`: it ended itself on purpose     | shutdown, OTP's `{shutdown, _}` |
 | raised `CapacityReached` before it was ready  | refused                 |
 | raised `Ignore` before it was ready           | ignored                 |
+| raised `Unhealthy`                            | unhealthy               |
 | raised any other Exception, trapped           | crash                   |
 | raised KeyboardInterrupt, SystemExit, or another BaseException | leaves the tree |
 
@@ -26,6 +27,7 @@ from airssys.contracts import (
     ExitReason,
     Offence,
     StartFailed,
+    Unhealthy,
 )
 
 if TYPE_CHECKING:
@@ -107,6 +109,8 @@ def _reason_for(error: BaseException, *, ready: bool) -> ExitReason:
             kind = ExitKind.REFUSED
         case Ignore() if not ready:
             kind = ExitKind.IGNORED
+        case Unhealthy():
+            kind = ExitKind.UNHEALTHY
         case _:
             kind = ExitKind.CRASH
     return ExitReason(kind, error, describe(error))

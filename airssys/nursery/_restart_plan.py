@@ -90,7 +90,7 @@ def judge_end(
 ) -> Verdict:
     """Decide what becomes of a child that was running and was not asked to end."""
     directive = None
-    if reason.kind is ExitKind.CRASH:
+    if reason.kind in {ExitKind.CRASH, ExitKind.UNHEALTHY}:
         directive = directive_for(on_error, reason.error)
     match directive:
         case Directive.RESTART:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, final
 from airssys.contracts import (
     SUPERVISOR_SPECS,
     ChildSpec,
+    ComponentId,
     DynamicSupervisorSpec,
     EventSink,
     SupervisorSpec,
@@ -89,4 +90,16 @@ def find_supervisor(root: Slot, path: str) -> AnySupervisor | None:
         if not below or supervisor is None:
             return supervisor
         slot = supervisor.roster.find(below.pop(0))
+    return None
+
+
+def find_actor(root: Slot, id: ComponentId) -> Slot | None:  # noqa: A002 (the domain's word)
+    """Find the place of an actor by its identity; None if it has none."""
+    places = [root]
+    while places:
+        seat = places.pop().seat
+        if isinstance(seat, SupervisorSeat) and seat.present is not None:
+            if (slot := seat.present.roster.find(str(id))) is not None:
+                return slot
+            places.extend(seat.present.roster)
     return None

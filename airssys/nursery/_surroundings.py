@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final, final
 
 import attrs
@@ -11,12 +11,16 @@ from airssys.contracts import (
     Artifact,
     ComponentId,
     ComponentInfo,
+    ComponentLoader,
     EventSink,
     LoadedComponent,
     Store,
     WallClock,
 )
 from airssys.messaging import Broker, Publishing, Registry, Sleepers
+
+from ._timers import Timers
+from ._watches import Watches
 
 HELD_THREAD_AFTER: Final = 0.1
 """Seconds of the Trio thread that a Python handler may take before it is named."""
@@ -31,19 +35,29 @@ class Surroundings:
     registry: Registry
     events: EventSink
     wall_clock: WallClock
-    components: Mapping[Artifact, LoadedComponent]
-    """Every artifact of the blueprint, loaded."""
+    components: dict[Artifact, LoadedComponent]
+    """Every artifact of the blueprint, loaded, and what was loaded since."""
     store: Store
     """Where components keep what outlives their incarnations."""
     publishing: Publishing = attrs.field(
         default=attrs.Factory(lambda self: Publishing(self.broker), takes_self=True)
     )
     """Topics, and who is subscribed to them."""
+    loader: ComponentLoader | None = None
+    """Loads more of them; None in a system that has no components."""
     sleepers: Sleepers = attrs.field(factory=Sleepers)
     """Guests that sleep."""
+    timers: Timers = attrs.field(factory=Timers)
+    """Messages that Python actors send to themselves later."""
+    watches: Watches = attrs.field(init=False)
+    """Those who want to know when an actor ends."""
     on_escape: Callable[[BaseException], None] = lambda _: None
     """Told at once what an actor raised that must leave the tree; its supervisors hear
     of it only when they come to stopping that actor."""
     held_thread_after: float = HELD_THREAD_AFTER
     infos: dict[ComponentId, ComponentInfo] = attrs.field(factory=dict)
     """What actors tell of themselves; an actor is here once it was ready."""
+
+    @watches.default
+    def _make_watches(self) -> Watches:
+        return Watches(self.registry)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, final
 
 import attrs
 
-from airssys.contracts import ComponentSpec, TaskSpec
+from airssys.contracts import ComponentSpec, HealthStatus, TaskSpec, worst_health
 
 from ._actor_seat import ActorSeat
 from ._slots import Slot, SlotState
@@ -34,6 +34,9 @@ class TreeNode:
     """Messages that may queue; 0 for a supervisor, which has no mailbox."""
     children: tuple[TreeNode, ...] = ()
     """In start order."""
+    health: HealthStatus | None = None
+    """What its last probe told; of a supervisor the worst of its children's. None if
+    nobody is probed. From best to worst: healthy, unknown, degraded, unhealthy."""
 
     def walk(self) -> Iterator[TreeNode]:
         """Visit this node and all below it, parents first."""
@@ -53,14 +56,37 @@ def take_snapshot(slot: Slot) -> TreeNode:
         kind = "component" if isinstance(slot.spec, ComponentSpec) else "actor"
         fill = seat.address.mailbox.statistics()
         return TreeNode(
-            slot.name, kind, state, slot.restarts, fill.queued, fill.capacity
+            slot.name,
+            kind,
+            state,
+            slot.restarts,
+            fill.queued,
+            fill.capacity,
+            health=_health(slot, seat),
         )
     if isinstance(slot.spec, TaskSpec):
         return TreeNode(slot.name, "task", state, slot.restarts)
     children: tuple[TreeNode, ...] = ()
     if isinstance(seat, SupervisorSeat) and seat.present is not None:
         children = tuple(take_snapshot(child) for child in seat.present.roster)
-    return TreeNode(slot.name, "supervisor", state, slot.restarts, children=children)
+    health = worst_health(child.health for child in children)
+    return TreeNode(
+        slot.name,
+        "supervisor",
+        state,
+        slot.restarts,
+        children=children,
+        health=health,
+    )
+
+
+def _health(slot: Slot, seat: ActorSeat) -> HealthStatus | None:
+    """Say what an actor that is probed told; nothing is known of one that is down."""
+    if getattr(slot.spec, "health", None) is None:
+        return None
+    info = seat.address.around.infos.get(seat.address.id)
+    is_up = _state(slot) is SlotState.RUNNING
+    return HealthStatus(info.health) if info and is_up else HealthStatus.UNKNOWN
 
 
 def _state(slot: Slot) -> SlotState:
@@ -90,4 +116,6 @@ def _describe(node: TreeNode) -> str:
         parts.append(f"restarts {node.restarts}")
     if node.queued:
         parts.append(f"mailbox {node.queued}/{node.capacity}")
+    if node.health is not None:
+        parts.append(node.health.value)
     return ", ".join(parts)

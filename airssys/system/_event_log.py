@@ -20,6 +20,8 @@ from airssys.contracts import (
     Event,
     ExitKind,
     HandlerHeldThread,
+    HealthChanged,
+    HealthStatus,
     Logged,
     LogLevel,
     MessageFailed,
@@ -35,6 +37,7 @@ _LEVELS: Final = {
     LogLevel.WARN: logging.WARNING,
     LogLevel.ERROR: logging.ERROR,
 }
+_WENT_WRONG: Final = {ExitKind.CRASH, ExitKind.KILLED, ExitKind.UNHEALTHY}
 
 
 def log_event(event: Event) -> None:
@@ -65,9 +68,11 @@ def _level_of(event: Event) -> int:
         case ChildStartFailed() | ChildUnstopped() | HandlerHeldThread():
             return logging.WARNING
         case ChildExited(reason=reason):
-            went_wrong = reason.kind in {ExitKind.CRASH, ExitKind.KILLED}
+            went_wrong = reason.kind in _WENT_WRONG
             return logging.WARNING if went_wrong else logging.INFO
-        case ChildStarted() | MessageFailed():
+        case HealthChanged(status=HealthStatus.UNHEALTHY):
+            return logging.WARNING
+        case ChildStarted() | MessageFailed() | HealthChanged():
             return logging.INFO
         case _:
             return logging.DEBUG
@@ -91,6 +96,8 @@ def _line(event: Event) -> str:  # noqa: C901, PLR0911  # one match over a close
             return f"{supervisor} gives up: {offence.child} failed ({offence.reason})"
         case HandlerHeldThread(actor, handler, seconds):
             return f"{actor}: {handler} held the thread for {seconds:.2f} s"
+        case HealthChanged(actor, status, before):
+            return f"{actor} is {status.value}, was {before.value}"
         case MessageFailed(actor, sender, error):
             return f"{actor} refused a message of {sender}: {error}"
         case DeadLetter(target, sender, size, why):

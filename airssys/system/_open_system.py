@@ -197,6 +197,8 @@ class Opening(AbstractAsyncContextManager["System"]):
             with self._services_scope:
                 async with trio.open_nursery() as nursery:
                     await nursery.start(parts.sleepers.serve)
+                    await nursery.start(parts.replacer.serve)
+                    await nursery.start(parts.timers.serve)
                     await parts.broker.run(task_status=task_status)
         finally:
             self._services_ended.set()

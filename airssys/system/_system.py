@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
+import trio
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import ComponentId, Lag
+from airssys.contracts import ComponentId, Lag, Refusal, Refused
 from airssys.nursery import (
     ASK_TIMEOUT,
     Administration,
@@ -15,6 +16,7 @@ from airssys.nursery import (
     as_content_type,
     as_id,
     as_payload,
+    find_actor,
     find_supervisor,
     take_snapshot,
 )
@@ -25,7 +27,13 @@ from ._subscription import Subscription
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airssys.contracts import Envelope, MessagingError
+    from airssys.contracts import (
+        ActorEnded,
+        Answer,
+        Artifact,
+        Envelope,
+        MessagingError,
+    )
 
     from ._wiring import Parts
 
@@ -49,6 +57,7 @@ class System:
         self._publishing = parts.publishing
         self._subscriptions: list[Subscription] = []
         self._has_ended = False
+        self._replacer, self._watches = parts.replacer, parts.watches
 
     @enable_ki_protection
     def tell(
@@ -208,12 +217,62 @@ class System:
         """Look at all supervisors and actors as they are now."""
         return take_snapshot(self._root)
 
+    @enable_ki_protection
+    async def replace(self, name: ComponentId | str, artifact: Artifact) -> Answer:
+        """Put new code in the place of a component while the system runs.
+
+        The new instance is loaded, started and asked how it is while the old one goes
+        on. It takes over between two messages; what is queued stays queued. State goes
+        over only as far as it is kept in the store. Restarts run the new code, until
+        the supervisor is restarted itself: it starts what the blueprint says.
+
+        Cancelling the one who waits does not take the request back.
+
+        Returns:
+            `Done`; or `Refused`, and the old code goes on: it is no component, does not
+            run, is being replaced already, or the new code was refused, failed to start
+            or is unhealthy.
+
+        Raises:
+            InvalidMessage: the name is none.
+        """
+        wanted = as_id(name)
+        slot = find_actor(self._root, wanted)
+        if slot is None:
+            return Refused(Refusal.NOT_FOUND, str(wanted))
+        return await self._replacer.replace(slot, artifact).wait()
+
+    @enable_ki_protection
+    async def watch(self, name: ComponentId | str) -> ActorEnded:
+        """Wait for the end of an actor: of the incarnation that is there, or comes next.
+
+        If nobody of that name is there, that is the answer, at once.
+
+        Raises:
+            InvalidMessage: the name is none.
+        """
+        ends: list[ActorEnded] = []
+        is_over = trio.Event()
+
+        def note(end: ActorEnded) -> None:
+            ends.append(end)
+            is_over.set()
+
+        watch = self._watches.add(as_id(name), note)
+        try:
+            await is_over.wait()
+        finally:
+            self._watches.discard(watch)
+        return ends[0]
+
     def supervisor(self, path: str) -> Administration:
         """Administer the children of a supervisor, e.g. `root/workers`.
 
         Whether there is one is found out at each request, not here.
         """
-        return Administration(partial(find_supervisor, self._root, path))
+        return Administration(
+            partial(find_supervisor, self._root, path), self._replacer
+        )
 
     def events(self, capacity: int = EVENTS_KEPT) -> EventStream:
         """Listen to what happens from now on; see `EventStream`."""

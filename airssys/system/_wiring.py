@@ -17,6 +17,7 @@ from airssys.contracts import (
     ComponentLoader,
     ComponentSpec,
     EngineSettings,
+    Event,
     LoadedComponent,
     Randomness,
     WallClock,
@@ -24,9 +25,12 @@ from airssys.contracts import (
 )
 from airssys.messaging import Broker, Publishing, Registry, Sleepers
 from airssys.nursery import (
+    Replacer,
     Slot,
     SupervisorSeat,
     Surroundings,
+    Timers,
+    Watches,
     find_escapee,
     seat_maker,
 )
@@ -84,13 +88,25 @@ class Parts:
     registry: Registry
     sleepers: Sleepers
     publishing: Publishing
+    timers: Timers
+    watches: Watches
+    replacer: Replacer
     root: Slot
     """The place of the root supervisor, which nobody has started yet."""
 
 
+@final
+@attrs.frozen
+class Components:
+    """What was loaded, and what loads more."""
+
+    loaded: Mapping[Artifact, LoadedComponent]
+    loader: ComponentLoader | None
+
+
 def wire(  # noqa: PLR0913 (a part's every need from outside)
     blueprint: Blueprint,
-    components: Mapping[Artifact, LoadedComponent],
+    components: Components,
     events: EventFanout,
     *,
     wall_clock: WallClock,
@@ -108,22 +124,37 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         registry=registry,
         events=events.emit,
         wall_clock=wall_clock,
-        components=components,
+        components=dict(components.loaded),
+        loader=components.loader,
         store=MemoryStore(),
         held_thread_after=held_thread_after,
         on_escape=on_escape,
     )
     spec = blueprint.root
     sleepers = surroundings.sleepers
-    seat = SupervisorSeat(spec, spec.name, seat_maker(surroundings), events.emit)
-    topics = surroundings.publishing
-    return Parts(broker, registry, sleepers, topics, Slot(spec, seat))
+    watches = surroundings.watches
+
+    def emit(event: Event) -> None:
+        events.emit(event)
+        watches.note(event)
+
+    seat = SupervisorSeat(spec, spec.name, seat_maker(surroundings), emit)
+    return Parts(
+        broker=broker,
+        registry=registry,
+        sleepers=sleepers,
+        publishing=surroundings.publishing,
+        timers=surroundings.timers,
+        watches=watches,
+        replacer=Replacer(surroundings),
+        root=Slot(spec, seat),
+    )
 
 
 @asynccontextmanager
 async def load_components(
     blueprint: Blueprint, open_loader: LoaderOpener
-) -> AsyncIterator[Mapping[Artifact, LoadedComponent]]:
+) -> AsyncIterator[Components]:
     """Load every artifact of a blueprint, all at once, and keep the engine meanwhile.
 
     Without components no engine is opened.
@@ -136,10 +167,11 @@ async def load_components(
         s.artifact for _, s in walk(blueprint.root) if isinstance(s, ComponentSpec)
     ]
     if not artifacts:
-        yield {}
+        yield Components({}, None)
         return
     async with open_loader(blueprint.engine) as loader:
-        yield await _load_all(loader, list(dict.fromkeys(artifacts)))
+        loaded = await _load_all(loader, list(dict.fromkeys(artifacts)))
+        yield Components(loaded, loader)
 
 
 async def _load_all(

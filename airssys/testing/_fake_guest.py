@@ -78,9 +78,12 @@ class FakeGuest:
         return _METADATA
 
     async def health(self) -> HealthStatus:
-        """Be healthy."""
-        await self._call("health", b"", math.inf)
-        return HealthStatus.HEALTHY
+        """Say what the component's `healths` say next, or do as that word says."""
+        words = self.component.healths
+        word = words.pop(0) if len(words) > 1 else words[0]
+        is_status = word in [status.value for status in HealthStatus]
+        await self._call("health", b"" if is_status else word.encode(), math.inf)
+        return HealthStatus(word) if is_status else HealthStatus.HEALTHY
 
     async def shutdown(self) -> None:
         """Do what the config data says with `-shutdown` after it."""
@@ -115,8 +118,8 @@ class FakeGuest:
         name, _, argument = word.partition(":")
         _fail_as_told(name, phase)
         match name:
-            case "hang":
-                await self.services.sleep(math.inf)
+            case "hang" | "sleep":
+                await self.services.sleep(float(argument or "inf"))
             case "log":
                 self.services.log(LogLevel.INFO, argument, [("a", "b")])
             case "ask":
@@ -164,6 +167,8 @@ class FakeComponent:
     """Instances that are not closed."""
     guests: list[FakeGuest] = attrs.Factory(list)
     """All instances, the first one first."""
+    healths: list[str] = attrs.Factory(lambda: ["healthy"])
+    """What probes are told, one after the other; the last one stays."""
 
     async def instantiate(self, limits: Limits, services: HostServices) -> FakeGuest:
         """Make a guest, unless this one is to be refused.

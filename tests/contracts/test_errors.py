@@ -28,6 +28,7 @@ from airssys.contracts import (
     GuestRejected,
     GuestSpent,
     GuestTrapped,
+    HealthStatus,
     InternalError,
     InvalidMessage,
     MailboxFull,
@@ -45,6 +46,7 @@ from airssys.contracts import (
     TargetNotFound,
     TooManyRequests,
     TrapReason,
+    Unhealthy,
 )
 
 TEXT = st.text(max_size=20)
@@ -97,6 +99,9 @@ EXAMPLES = {
     ),
     StorageRefused: st.builds(StorageRefused, st.sampled_from(CASES), st.none() | TEXT),
     StartFailed: st.builds(StartFailed, TEXT, st.just("local/a/0"), reasons),
+    Unhealthy: st.builds(
+        Unhealthy, NAMES, st.integers(1, 9), st.sampled_from(HealthStatus)
+    ),
     SystemGaveUp: st.builds(SystemGaveUp, st.lists(offences, max_size=3)),
 }
 anything = st.one_of(*EXAMPLES.values())
@@ -166,6 +171,7 @@ def test_an_error_says_whose_fault_it_is_and_what_to_do(error):
         (TargetNotFound, Fault.SENDER),
         (CalleeFailed, Fault.ACTOR),
         (SystemGaveUp, Fault.ACTOR),
+        (Unhealthy, Fault.ACTOR),
         (CapacityReached, Fault.MACHINE),
         (EngineMisused, Fault.PROGRAM),
         (NameTaken, Fault.PROGRAM),

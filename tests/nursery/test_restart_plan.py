@@ -25,7 +25,7 @@ from airssys.nursery._restart_plan import (
 )
 
 PERMANENT, TRANSIENT, TEMPORARY = RestartType
-NORMAL, SHUTDOWN, CRASH, KILLED, REFUSED, _ = ExitKind
+NORMAL, SHUTDOWN, CRASH, KILLED, REFUSED, *_ = ExitKind
 ONE_FOR_ONE, ONE_FOR_ALL, REST_FOR_ONE = Strategy
 WINDOW = RestartWindow(Intensity(1, 5.0))
 

@@ -1,0 +1,248 @@
+"""What a Python actor is given: its own name, and the ways to reach others."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final, final
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from airssys.contracts import (
+    ComponentId,
+    EngineMisused,
+    Lag,
+    MessagingError,
+)
+
+from ._as_message import as_id, as_payload
+from ._own_post import OwnPost
+from ._watches import ENDED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airssys.contracts import ActorEnded
+    from airssys.messaging import ActorSubscriber, Mailbox
+
+    from ._own_post import Parcel
+    from ._surroundings import Surroundings
+    from ._timers import Timer
+    from ._watches import Watch
+
+ASK_TIMEOUT: Final = 5.0
+"""Seconds that an ask waits unless told otherwise, as in OTP's gen_server."""
+
+
+@final
+class ActorContext:
+    """What a Python actor is given: its own name, and the ways to reach others."""
+
+    def __init__(
+        self,
+        self_id: ComponentId,
+        surroundings: Surroundings,
+        mailbox: Mailbox,
+        subscriber: ActorSubscriber,
+    ) -> None:
+        self.self_id = self_id
+        """The actor's own name; the sender of all it sends."""
+        self._broker, self._publishing = surroundings.broker, surroundings.publishing
+        self._subscriber = subscriber
+        self._timers, self._watches = surroundings.timers, surroundings.watches
+        self._post = OwnPost(mailbox)
+        self._own_timers: set[Timer] = set()
+        self._own_watches: dict[ComponentId, Watch] = {}
+        self.wants_to_stop = False
+        """`stop` was called."""
+        self.stop_asked = trio.Event()
+        """Set when the actor is asked to stop, for handlers that take long; whatever it
+        does when its shutdown time is over is cancelled."""
+
+    @enable_ki_protection
+    def tell(self, target: ComponentId | str, payload: bytes) -> None:
+        """Deliver a message now or not at all; never waits.
+
+        Raises:
+            MailboxFull, TargetNotFound: it was not delivered.
+            InvalidMessage: the target is no name, or the payload no bytes.
+        """
+        broker = self._broker
+        broker.tell(broker.sign(as_id(target), self.self_id, as_payload(payload)))
+
+    @enable_ki_protection
+    async def send(self, target: ComponentId | str, payload: bytes) -> None:
+        """Deliver a message, waiting for room.
+
+        Raises:
+            TargetNotFound: nobody of that name is there.
+            RequestWouldDeadlock: the target waits for this actor.
+            InvalidMessage: the target is no name, or the payload no bytes.
+        """
+        broker, me = self._broker, self.self_id
+        await broker.send(broker.sign(as_id(target), me, as_payload(payload)))
+
+    @enable_ki_protection
+    async def ask(
+        self,
+        target: ComponentId | str,
+        payload: bytes,
+        *,
+        timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
+    ) -> bytes | None:
+        """Ask and wait for the answer, at most so many seconds.
+
+        Raises:
+            AskTimedOut, CalleeFailed, TargetNotFound: there is no answer.
+            RequestWouldDeadlock: the target waits for this actor.
+            InvalidMessage: the target is no name, or the payload no bytes.
+        """
+        me = self.self_id
+        return await self._broker.ask(
+            as_id(target), me, as_payload(payload), timeout=timeout, waiter=me
+        )
+
+    @enable_ki_protection
+    async def broadcast(
+        self, targets: Iterable[ComponentId | str], payload: bytes
+    ) -> dict[ComponentId, MessagingError | None]:
+        """Deliver a message to each of some actors, once, waiting for room.
+
+        Returns:
+            For each target None, or why it did not get it.
+
+        Raises:
+            InvalidMessage: a target is no name, or the payload no bytes; nobody has it.
+        """
+        ids = [as_id(target) for target in targets]
+        data = as_payload(payload)
+        return await self._publishing.broadcast(self.self_id, ids, data)
+
+    @enable_ki_protection
+    async def publish(self, topic: str, payload: bytes) -> None:
+        """Send a payload to whoever is subscribed to a topic; also if nobody is.
+
+        Waits only for subscribers that want to be waited for.
+
+        Raises:
+            BadTopic: it is no topic.
+            InvalidMessage: the payload is no bytes.
+        """
+        await self._publishing.publish(self.self_id, topic, as_payload(payload))
+
+    @enable_ki_protection
+    def subscribe(self, pattern: str, *, lag: Lag | None = None) -> None:
+        """Handle what is published to matching topics from now on.
+
+        Such a message has a `topic`. Subscriptions end with this incarnation: subscribe
+        in `started`.
+
+        Args:
+            pattern: segments joined by dots; `*` is any one of them, `#` the rest.
+            lag: what happens to a message when the mailbox is full, for this and all
+                other subscriptions of the actor. At first it is lost (DROP_NEWEST).
+
+        Raises:
+            BadTopic: it is no pattern.
+            ValueError: `lag` is DROP_OLDEST, which would lose what others sent.
+        """
+        self._subscriber.subscribe(pattern, lag)
+
+    @enable_ki_protection
+    def unsubscribe(self, pattern: str) -> None:
+        """End the subscription of exactly this pattern; what is queued stays.
+
+        Raises:
+            BadTopic: the actor is not subscribed to it.
+        """
+        self._subscriber.unsubscribe(pattern)
+
+    @enable_ki_protection
+    def send_after(self, seconds: float, payload: bytes) -> Timer:
+        """Send a message to this actor itself, later; it ends with this incarnation.
+
+        Raises:
+            ValueError: the seconds are no finite number from 0.
+            InvalidMessage: the payload is no bytes.
+        """
+        return self._start_timer(seconds, payload, repeat=False)
+
+    @enable_ki_protection
+    def send_every(self, seconds: float, payload: bytes) -> Timer:
+        """Send a message to this actor itself again and again, until it ends.
+
+        The first one comes after so many seconds. Beats that were missed are left out,
+        and so are those that come while the last message waits for room.
+
+        Raises:
+            ValueError: the seconds are no finite number above 0.
+            InvalidMessage: the payload is no bytes.
+        """
+        return self._start_timer(seconds, payload, repeat=True)
+
+    @enable_ki_protection
+    def watch(self, target: ComponentId | str) -> None:
+        """Get a message when an actor has ended, once; at once if it is not there.
+
+        The message is from that actor and of the content type `ENDED`; its payload is
+        the kind of the end, e.g. `crash`, or `absent` if nobody of that name is there.
+        Whoever starts again is to be watched again. Watching twice is watching once.
+        It ends with this incarnation.
+
+        Raises:
+            InvalidMessage: the target is no name.
+        """
+        wanted = as_id(target)
+        self._check_open()
+        if wanted not in self._own_watches:
+            watch = self._watches.add(wanted, self._note_end)
+            if watch.is_pending:
+                self._own_watches[wanted] = watch
+
+    @enable_ki_protection
+    def unwatch(self, target: ComponentId | str) -> None:
+        """Watch no more; a message that is queued already stays.
+
+        Raises:
+            InvalidMessage: the target is no name.
+        """
+        watch = self._own_watches.pop(as_id(target), None)
+        if watch is not None:
+            self._watches.discard(watch)
+
+    def close(self) -> None:
+        """End all timers and watches: this incarnation has ended."""
+        self._post.close()
+        for timer in tuple(self._own_timers):
+            timer.cancel()
+        for target in tuple(self._own_watches):
+            self.unwatch(target)
+
+    def _start_timer(self, seconds: float, payload: bytes, *, repeat: bool) -> Timer:
+        self._check_open()
+        send = partial(self._send_to_self, self.self_id, as_payload(payload))
+        return self._timers.start(seconds, send, self._own_timers, repeat=repeat)
+
+    def _note_end(self, end: ActorEnded) -> None:
+        self._own_watches.pop(end.actor, None)
+        word = "absent" if end.reason is None else end.reason.kind.value
+        self._send_to_self(end.actor, word.encode(), ENDED)
+
+    def _send_to_self(
+        self, sender: ComponentId, payload: bytes, content_type: str | None = None
+    ) -> Parcel:
+        sign = self._broker.sign
+        me = self.self_id
+        return self._post.put(sign(me, sender, payload, content_type=content_type))
+
+    def _check_open(self) -> None:
+        if self._post.is_closed:
+            raise EngineMisused(f"{self.self_id}: this incarnation has ended")
+
+    def stop(self) -> None:
+        """End this actor after the message in hand.
+
+        Its supervisor sees a shutdown: a permanent actor is started again, a transient
+        one is not.
+        """
+        self.wants_to_stop = True

@@ -1,0 +1,180 @@
+"""Puts new code in the place of a component that runs.
+
+The new instance is loaded, started and asked how it is beside the old one, which goes on
+meanwhile. Only when all that went well does it take over, between two messages: the
+mailbox, the name and the keys in the store are those of the place and stay. Whatever
+fails before leaves everything as it was. The old instance is told to shut down after the
+new one took over, so both may be there at the same time for a while.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, final
+
+import attrs
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from airssys.contracts import (
+    Answer,
+    Artifact,
+    BrutalKill,
+    ComponentRefused,
+    ComponentSpec,
+    Done,
+    Health,
+    HealthStatus,
+    Refusal,
+    Refused,
+    Unhealthy,
+    find_spec_mistakes,
+)
+
+from ._actor_loop import Successor
+from ._actor_seat import ActorSeat
+from ._component_actor import ComponentBehaviour
+from ._exit_reason import exit_reason
+from ._reply import Reply
+from ._slots import Slot, SlotState
+
+if TYPE_CHECKING:
+    from airssys.contracts import ComponentInfo
+
+    from ._actor_loop import Actor, Behaviour
+    from ._surroundings import Surroundings
+
+
+@final
+class Replacer:
+    """Serves all replacements of one system, each in a task of its own."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._around = surroundings
+        self._nursery: trio.Nursery | None = None
+
+    @enable_ki_protection
+    async def serve(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Replace what is to be replaced, until cancelled; the tree must end before."""
+        try:
+            async with trio.open_nursery() as self._nursery:
+                task_status.started()
+                await trio.sleep_forever()
+        finally:
+            self._nursery = None
+
+    def replace(self, slot: Slot, artifact: Artifact) -> Reply:
+        """Replace the code of one actor; the reply always comes."""
+        reply = Reply()
+        if self._nursery is None:
+            reply.give(Refused(Refusal.NOT_RUNNING, slot.name))
+        else:
+            self._nursery.start_soon(self._replace, slot, artifact, reply)
+        return reply
+
+    @enable_ki_protection
+    async def _replace(self, slot: Slot, artifact: Artifact, reply: Reply) -> None:
+        answer: Answer = Refused(Refusal.NOT_RUNNING, slot.name)
+        try:
+            answer = await self._answer(slot, artifact)
+        except Exception as error:  # noqa: BLE001  # whatever the new code raised
+            reason = exit_reason(error, asked=False, killed=False, ready=False)
+            answer = Refused(Refusal.START_FAILED, slot.name, reason)
+        finally:
+            reply.give(answer)
+
+    async def _answer(self, slot: Slot, artifact: Artifact) -> Answer:
+        """Do it, or say why not.
+
+        Raises:
+            Exception: the new code was refused, did not start or is unhealthy.
+        """
+        if not isinstance(slot.spec, ComponentSpec):
+            return Refused(Refusal.NO_COMPONENT, slot.name)
+        spec = attrs.evolve(slot.spec, artifact=artifact)
+        if mistakes := tuple(find_spec_mistakes(spec)):
+            return Refused(Refusal.INVALID_SPEC, slot.name, mistakes=mistakes)
+        if _present(slot) is None:
+            return Refused(Refusal.DOWN, slot.name)
+        return await self._replace_by(spec, slot)
+
+    async def _replace_by(self, spec: ComponentSpec, slot: Slot) -> Answer:
+        artifact = spec.artifact
+        await self._load(artifact)
+        mailbox = self._around.registry.find(spec.id)
+        behaviour = ComponentBehaviour(spec, self._around, mailbox)
+        old: Behaviour | None = None
+        try:
+            info = await _prepare(behaviour, spec)
+            actor = _present(slot)
+            if actor is None:
+                return Refused(Refusal.DOWN, slot.name)
+            if actor.has_successor:
+                return Refused(Refusal.REPLACING, slot.name)
+            commit = partial(_change_code, slot, artifact)
+            old = await actor.hand_over(Successor(behaviour, info, commit))
+        finally:
+            if old is None:
+                behaviour.close()
+        if old is None:
+            return Refused(Refusal.DOWN, slot.name)
+        await _dismiss(old, spec)
+        return Done(slot.name)
+
+    async def _load(self, artifact: Artifact) -> None:
+        around = self._around
+        if artifact in around.components:
+            return
+        if around.loader is None:
+            problem = "no engine was opened for this system"
+            raise ComponentRefused(artifact.label, problem, "Name it in the blueprint")
+        around.components[artifact] = await around.loader.load(artifact)
+
+
+def _present(slot: Slot) -> Actor | None:
+    """Return what runs in a place, None if nothing does."""
+    seat, child = slot.seat, slot.child
+    is_up = child is not None and child.is_ready and child.reason is None
+    is_kept = slot.state is not SlotState.STOPPING
+    return seat.present if is_up and is_kept and isinstance(seat, ActorSeat) else None
+
+
+def _change_code(slot: Slot, artifact: Artifact) -> None:
+    if isinstance(slot.spec, ComponentSpec):
+        slot.change_spec(attrs.evolve(slot.spec, artifact=artifact))
+
+
+async def _prepare(behaviour: ComponentBehaviour, spec: ComponentSpec) -> ComponentInfo:
+    """Start an instance and ask it how it is.
+
+    Raises:
+        Exception: it did not start.
+        TimeoutError: it was not ready in time.
+        Unhealthy: it says so, or does not say in time.
+    """
+    with trio.move_on_after(spec.start_timeout) as starting:
+        await behaviour.start()
+        info = await behaviour.introduce()
+    if starting.cancelled_caught:
+        raise TimeoutError(f"was not ready within {spec.start_timeout:g} s")
+    status = None
+    with trio.move_on_after((spec.health or Health()).timeout):
+        status = await behaviour.health()
+    if status is None or status is HealthStatus.UNHEALTHY:
+        raise Unhealthy(spec.id, 1, status or HealthStatus.UNKNOWN)
+    told = status if spec.health else HealthStatus.UNKNOWN
+    return attrs.evolve(info, health=told.value)
+
+
+async def _dismiss(old: Behaviour, spec: ComponentSpec) -> None:
+    """Let the old instance say goodbye; what it raises helps nobody any more."""
+    try:
+        if not isinstance(spec.shutdown, BrutalKill):
+            with trio.move_on_after(spec.shutdown):
+                await old.stop()
+    except Exception:  # noqa: BLE001, S110  # see above
+        pass
+    finally:
+        old.close()

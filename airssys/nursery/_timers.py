@@ -1,0 +1,97 @@
+"""Messages that an actor sends to itself later, once or again and again.
+
+All timers of a system share one alarm, on Trio's clock. They belong to one incarnation
+of an actor and end with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import final
+
+import attrs
+import trio
+
+from airssys.messaging import Alarm
+
+from ._own_post import Parcel
+
+
+@final
+@attrs.define(eq=False)
+class Timer:
+    """One message that comes later, or one that comes again and again."""
+
+    _alarm: Alarm[Timer]
+    _send: Callable[[], Parcel]
+    _due: float
+    """Trio time."""
+    _every: float | None
+    _own: set[Timer]
+    """All pending timers of the same incarnation."""
+    _last: Parcel | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it still sends."""
+        return self in self._own
+
+    def cancel(self) -> None:
+        """Send no more; what was sent before stays. Doing it again does nothing."""
+        self._own.discard(self)
+        self._alarm.discard(self)
+
+    def fire(self) -> None:
+        """Send; one that repeats leaves out what the last message still blocks."""
+        if self._every is None:
+            self._own.discard(self)
+            self._send()
+            return
+        if self._last is None or not self._last.waits:
+            self._last = self._send()
+        missed = math.floor(max(trio.current_time() - self._due, 0.0) / self._every)
+        self._due += self._every * (missed + 1)
+        self._alarm.add(self, self._due)
+
+
+@final
+class Timers:
+    """The timers of all actors of one system."""
+
+    def __init__(self) -> None:
+        self._alarm: Alarm[Timer] = Alarm(Timer.fire)
+
+    def __len__(self) -> int:
+        return len(self._alarm)
+
+    async def serve(  # noqa: ASYNC128  # the alarm calls it
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Fire what is due, until cancelled."""
+        await self._alarm.serve(task_status=task_status)
+
+    def start(
+        self,
+        seconds: float,
+        send: Callable[[], Parcel],
+        own: set[Timer],
+        *,
+        repeat: bool,
+    ) -> Timer:
+        """Start a timer.
+
+        Raises:
+            ValueError: the seconds are no finite number, below 0, or 0 for one that
+                repeats.
+        """
+        is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+        if not is_number or not math.isfinite(seconds) or seconds < 0:
+            raise ValueError(f"seconds must be a number from 0, not {seconds!r:.80}")
+        if repeat and seconds == 0:
+            raise ValueError("a timer that repeats needs more than 0 seconds")
+        due = trio.current_time() + seconds
+        timer = Timer(self._alarm, send, due, seconds if repeat else None, own)
+        own.add(timer)
+        self._alarm.add(timer, due)
+        return timer

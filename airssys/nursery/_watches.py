@@ -1,0 +1,84 @@
+"""Who wants to know when an actor ended.
+
+A watch is for one end: that of the incarnation that is there, or comes next. What ends
+is learnt from the events of supervisors, which tell of each incarnation's end once, and
+from the address of an actor, which is closed when nobody will follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, final
+
+import attrs
+
+from airssys.contracts import ActorEnded, ChildExited, ChildStartFailed, ComponentId
+
+if TYPE_CHECKING:
+    from airssys.contracts import Event
+    from airssys.messaging import Registry
+
+ENDED: Final = "application/x-airssys-ended"
+"""The content type of the message by which an actor hears of the end of another."""
+
+
+@final
+@attrs.define(eq=False)
+class Watch:
+    """One who wants to know, once."""
+
+    target: ComponentId
+    on_end: Callable[[ActorEnded], None]
+    is_pending: bool = True
+    """It was not told yet, and is not given up."""
+
+
+@final
+class Watches:
+    """All watches of one system."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._by_target: dict[ComponentId, dict[Watch, None]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_target.values()))
+
+    def add(self, target: ComponentId, on_end: Callable[[ActorEnded], None]) -> Watch:
+        """Watch an actor; of one that is not there, the end is told of at once."""
+        watch = Watch(target, on_end)
+        if target in self._registry:
+            self._by_target.setdefault(target, {})[watch] = None
+        else:
+            watch.is_pending = False
+            on_end(ActorEnded(target, None, restarting=False))
+        return watch
+
+    def discard(self, watch: Watch) -> None:
+        """Watch no more; doing it again does nothing."""
+        watch.is_pending = False
+        watches = self._by_target.get(watch.target, {})
+        watches.pop(watch, None)
+        if not watches:
+            self._by_target.pop(watch.target, None)
+
+    def note(self, event: Event) -> None:
+        """Look for ends among events; an `EventSink`."""
+        if not self._by_target:
+            return
+        match event:
+            case ChildExited() | ChildStartFailed(restarting=False):
+                if (actor := event.actor) is not None:
+                    end = ActorEnded(actor, event.reason, restarting=event.restarting)
+                    self._tell(end)
+            case _:
+                pass
+
+    def note_gone(self, target: ComponentId) -> None:
+        """Tell those who are left that nobody of that name will follow."""
+        self._tell(ActorEnded(target, None, restarting=False))
+
+    def _tell(self, end: ActorEnded) -> None:
+        for watch in self._by_target.pop(end.actor, {}):
+            watch.is_pending = False
+            watch.on_end(end)
