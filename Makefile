@@ -71,7 +71,13 @@ constraints-add:
 
 # ---------------------------------------------------------------- the gate
 
-test: lint docs pytest-covered examples
+# What reads the code runs beside the tests; what it has to say comes after them.
+test: wheel
+	@mkdir -p .build
+	@$(MAKE) lint docs > .build/lint.log 2>&1 & reading=$$!; \
+	  failed=0; $(MAKE) pytest-covered || failed=1; \
+	  wait $$reading || failed=1; cat .build/lint.log; exit $$failed
+	@$(MAKE) examples
 	@echo "[airssys] all stages passed in $$(( $$(date +%s) - $(STARTED) )) s, set-up included"
 	@grep -E '^=+ .* in [0-9.]+s' .build/pytest.log | tail -n 1
 
