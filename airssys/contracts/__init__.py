@@ -46,6 +46,7 @@ from ._events import (
     ChildStartFailed,
     ChildUnstopped,
     DeadLetter,
+    DeadReason,
     Event,
     HandlerHeldThread,
     Logged,
@@ -73,7 +74,16 @@ from ._identity import ComponentId, identity_of_child
 from ._lifecycle import MOVES, LifeState, LifeStep, follow, next_state, step_of
 from ._limits import KIB, MIB, EngineSettings, Limits
 from ._message import Envelope, ReplySlot
+from ._message_errors import MessageExpired, MessageTooLarge, StashFull
 from ._origin import Origin
+from ._overflow import (
+    DEFAULT_MESSAGE_BYTES,
+    Overflow,
+    OverflowPolicy,
+    OverflowRules,
+    Priority,
+    rules_of,
+)
 from ._ports import (
     ComponentLoader,
     EventSink,
@@ -102,6 +112,7 @@ __all__ = (
     "BLUEPRINT_METHOD",
     "BRUTAL_KILL",
     "DEFAULT_MAILBOX",
+    "DEFAULT_MESSAGE_BYTES",
     "DEFAULT_PERIOD",
     "DEFAULT_RESTARTS",
     "DEFAULT_SHUTDOWN",
@@ -133,6 +144,7 @@ __all__ = (
     "ComponentRefused",
     "ComponentSpec",
     "DeadLetter",
+    "DeadReason",
     "DefinitionError",
     "DeliveryFailed",
     "EngineMisused",
@@ -162,13 +174,19 @@ __all__ = (
     "LogLevel",
     "Logged",
     "MailboxFull",
+    "MessageExpired",
     "MessageFailed",
+    "MessageTooLarge",
     "MessagingError",
     "Mistake",
     "NoAnswer",
     "NotGranted",
     "Offence",
     "Origin",
+    "Overflow",
+    "OverflowPolicy",
+    "OverflowRules",
+    "Priority",
     "Randomness",
     "ReplySlot",
     "RequestWouldDeadlock",
@@ -176,6 +194,7 @@ __all__ = (
     "RestartType",
     "Shutdown",
     "StartFailed",
+    "StashFull",
     "StorageRefused",
     "StorageUsage",
     "Store",
@@ -195,6 +214,7 @@ __all__ = (
     "follow",
     "identity_of_child",
     "next_state",
+    "rules_of",
     "step_of",
     "walk",
 )

@@ -17,6 +17,7 @@ from ._guest import ComponentConfig, LogLevel
 from ._identity import ComponentId, segment_problem
 from ._limits import EngineSettings, Limits
 from ._origin import Origin, place_mistakes
+from ._overflow import DEFAULT_MESSAGE_BYTES, Overflow, OverflowPolicy, OverflowRules
 from ._restart import (
     DEFAULT_SHUTDOWN,
     DEFAULT_START_TIMEOUT,
@@ -50,6 +51,10 @@ class ComponentSpec:
     """Seconds for instantiation and `initialize`; loading does not count."""
     mailbox: int = DEFAULT_MAILBOX
     """Messages that may queue."""
+    overflow: OverflowPolicy = OverflowRules()
+    """What becomes of a message that finds the mailbox full."""
+    message_bytes: int = DEFAULT_MESSAGE_BYTES
+    """Bytes of payload that one message may have."""
     log_level: LogLevel = LogLevel.TRACE
     """What it logs below this level is dropped, and costs no event."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
@@ -76,6 +81,8 @@ class ActorSpec:
     shutdown: Shutdown = DEFAULT_SHUTDOWN
     start_timeout: float = DEFAULT_START_TIMEOUT
     mailbox: int = DEFAULT_MAILBOX
+    overflow: OverflowPolicy = OverflowRules()
+    message_bytes: int = DEFAULT_MESSAGE_BYTES
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
 
@@ -290,9 +297,7 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
     if not is_kind(spec.id, ComponentId):
         hint = "write a name, or 'namespace/name/instance', as ComponentId.parse reads"
         yield Mistake(f"{path}.id", f"{shown(spec.id)} is no ComponentId", hint)
-    if not is_count(spec.mailbox, at_least=1):
-        text = f"{shown(spec.mailbox)} is no capacity"
-        yield Mistake(f"{path}.mailbox", text, "a whole number, 1 or more")
+    yield from _mailbox_mistakes(spec, path)
     if isinstance(spec, ActorSpec):
         yield from _behaviour_mistakes(spec, path)
         return
@@ -312,6 +317,28 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
         yield Mistake(f"{path}.config", text, "write ComponentConfig(...)")
     else:
         yield from _config_mistakes(spec.config, f"{path}.config")
+
+
+def _mailbox_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mistake]:
+    if not is_count(spec.mailbox, at_least=1):
+        text = f"{shown(spec.mailbox)} is no capacity"
+        yield Mistake(f"{path}.mailbox", text, "a whole number, 1 or more")
+    yield from _overflow_mistakes(spec.overflow, f"{path}.overflow")
+    if not is_count(spec.message_bytes, at_least=0):
+        text = f"{shown(spec.message_bytes)} is no number of bytes"
+        yield Mistake(f"{path}.message_bytes", text, "a whole number, 0 or more")
+
+
+def _overflow_mistakes(policy: OverflowPolicy, path: str) -> Iterator[Mistake]:
+    hint = f"one of {', '.join(repr(each.value) for each in Overflow)}"
+    if is_kind(policy, OverflowRules):
+        for name in attrs.fields_dict(OverflowRules):
+            each = getattr(policy, name)
+            if not is_kind(each, Overflow):
+                yield Mistake(f"{path}.{name}", f"{shown(each)} is no policy", hint)
+    elif not is_kind(policy, Overflow):
+        hint += ", or a dict of one for each priority"
+        yield Mistake(path, f"{shown(policy)} is no policy", hint)
 
 
 def _behaviour_mistakes(spec: ActorSpec, path: str) -> Iterator[Mistake]:

@@ -17,6 +17,8 @@ from airssys.contracts import (
     Envelope,
     Limits,
     LogLevel,
+    Overflow,
+    OverflowRules,
     RestartType,
     Shutdown,
 )
@@ -30,6 +32,24 @@ relative begins at the folder of the file that it is written in."""
 
 LogLevelWord: TypeAlias = LogLevel | Literal["trace", "debug", "info", "warn", "error"]
 RestartWord: TypeAlias = RestartType | Literal["permanent", "transient", "temporary"]
+
+OverflowWord: TypeAlias = (
+    Overflow | Literal["block", "fail", "drop-newest", "drop-oldest", "dead-letter"]
+)
+
+
+class OverflowWordOf(TypedDict, total=False):
+    """A policy for each priority; what is left out has the default of `OverflowRules`."""
+
+    unmarked: OverflowWord
+    low: OverflowWord
+    normal: OverflowWord
+    high: OverflowWord
+    critical: OverflowWord
+
+
+OverflowWords: TypeAlias = OverflowWord | OverflowRules | OverflowWordOf
+"""One policy for all messages, or one for each priority."""
 
 Handler: TypeAlias = Callable[[Any, Envelope], Awaitable[bytes | None]]
 """`async def handle(context, envelope)`."""
@@ -70,6 +90,10 @@ class ActorOptions(TypedDict, total=False):
     """Seconds to become ready in; loading does not count."""
     mailbox: int
     """Messages that may queue."""
+    overflow: OverflowWords
+    """What becomes of a message that finds the mailbox full."""
+    message_bytes: int
+    """Bytes of payload that one message may have."""
 
 
 class ComponentOptions(ActorOptions, total=False):

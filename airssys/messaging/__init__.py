@@ -2,12 +2,14 @@
 
 from ._alarm import Sleepers
 from ._broker import Broker, Gate
-from ._mailbox import Mailbox, MailboxStatistics
+from ._mailbox import Mailbox
+from ._mailbox_statistics import Ending, MailboxStatistics
 from ._registry import Registry
 from ._waits import WaitGraph
 
 __all__ = (
     "Broker",
+    "Ending",
     "Gate",
     "Mailbox",
     "MailboxStatistics",

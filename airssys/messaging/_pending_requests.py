@@ -29,6 +29,7 @@ from airssys.contracts import (
     CalleeFailed,
     ComponentId,
     DeadLetter,
+    DeadReason,
     DeliveryFailed,
     EventSink,
     Randomness,
@@ -226,6 +227,8 @@ class PendingRequests:
                 sender=ask.target,
                 size=len(payload or b""),
                 why="the answer came after its asker had stopped waiting",
+                reason=DeadReason.LATE_ANSWER,
+                payload=payload or b"",
             )
         )
 

@@ -2,7 +2,14 @@
 
 from ._actor_seat import ActorSeat, seat_maker
 from ._actor_services import NOT_GRANTED, ActorServices
-from ._as_message import as_content_type, as_id, as_payload
+from ._as_message import (
+    PriorityWord,
+    as_content_type,
+    as_expiry,
+    as_id,
+    as_payload,
+    as_priority,
+)
 from ._child import GRACE, Child, Occupation
 from ._exit_reason import GaveUp, describe, find_escapee
 from ._python_actor import ASK_TIMEOUT, ActorContext
@@ -24,6 +31,7 @@ __all__ = (
     "Child",
     "GaveUp",
     "Occupation",
+    "PriorityWord",
     "Seat",
     "SeatMaker",
     "Slot",
@@ -33,8 +41,10 @@ __all__ = (
     "Surroundings",
     "TreeNode",
     "as_content_type",
+    "as_expiry",
     "as_id",
     "as_payload",
+    "as_priority",
     "describe",
     "find_escapee",
     "render",

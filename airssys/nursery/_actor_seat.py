@@ -24,14 +24,15 @@ class ActorSeat:
         self, spec: ActorSpec | ComponentSpec, surroundings: Surroundings
     ) -> None:
         self._spec, self._surroundings = spec, surroundings
-        self.address = Address(spec.id, spec.mailbox, surroundings)
+        self.address = Address(spec, surroundings)
 
     def occupy(self) -> Actor:
         """Make a fresh incarnation."""
         spec, around = self._spec, self._surroundings
         if isinstance(spec, ComponentSpec):
             return Actor(self.address, ComponentBehaviour(spec, around), spec.shutdown)
-        return Actor(self.address, PythonBehaviour(spec, around), spec.shutdown)
+        behaviour = PythonBehaviour(spec, around, self.address.mailbox)
+        return Actor(self.address, behaviour, spec.shutdown)
 
     def vacate(self) -> None:
         """Give up name and mailbox."""

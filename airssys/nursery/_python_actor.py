@@ -36,10 +36,18 @@ from airssys.contracts import (
     InternalError,
 )
 
-from ._as_message import as_id, as_payload
+from ._as_message import (
+    PriorityWord,
+    as_expiry,
+    as_id,
+    as_payload,
+    as_priority,
+)
 
 if TYPE_CHECKING:
     import trio
+
+    from airssys.messaging import Mailbox
 
     from ._surroundings import Surroundings
 
@@ -56,35 +64,67 @@ _Handle: TypeAlias = Callable[
 class ActorContext:
     """What a Python actor is given: its own name, and the ways to reach others."""
 
-    def __init__(self, self_id: ComponentId, surroundings: Surroundings) -> None:
+    def __init__(
+        self, self_id: ComponentId, surroundings: Surroundings, mailbox: Mailbox
+    ) -> None:
         self.self_id = self_id
         """The actor's own name; the sender of all it sends."""
-        self._broker = surroundings.broker
+        self._broker, self._mailbox = surroundings.broker, mailbox
+        self.wants_to_stash = False
+        """`stash` was called with the message in hand."""
         self.wants_to_stop = False
         """`stop` was called."""
 
     @enable_ki_protection
-    def tell(self, target: ComponentId | str, payload: bytes) -> None:
+    def tell(
+        self,
+        target: ComponentId | str,
+        payload: bytes,
+        *,
+        priority: PriorityWord | None = None,
+        ttl: float | None = None,
+    ) -> None:
         """Deliver a message now or not at all; never waits.
 
+        Args:
+            target: whom to tell.
+            payload: the message.
+            priority: which of the target's policies applies if there is no room; with
+                some the message is dropped without an error.
+            ttl: seconds after which it need not be handled: if it was not taken by then
+                it becomes a dead letter.
+
         Raises:
-            MailboxFull, TargetNotFound: it was not delivered.
-            InvalidMessage: the target is no name, or the payload no bytes.
+            MailboxFull, TargetNotFound, MessageExpired: it was not delivered.
+            InvalidMessage: the target is no name, the payload no bytes or too many,
+                the priority or the ttl none.
         """
-        broker = self._broker
-        broker.tell(broker.sign(as_id(target), self.self_id, as_payload(payload)))
+        self._broker.tell(self._sign(target, payload, priority, ttl))
 
     @enable_ki_protection
-    async def send(self, target: ComponentId | str, payload: bytes) -> None:
-        """Deliver a message, waiting for room.
+    async def send(
+        self,
+        target: ComponentId | str,
+        payload: bytes,
+        *,
+        priority: PriorityWord | None = None,
+        ttl: float | None = None,
+    ) -> None:
+        """Deliver a message, waiting for room if the target's policy is to block.
+
+        Args:
+            target: whom to send to.
+            payload: the message.
+            priority: as for `tell`.
+            ttl: as for `tell`; waiting for room counts.
 
         Raises:
             TargetNotFound: nobody of that name is there.
+            MailboxFull, MessageExpired: it was not delivered.
             RequestWouldDeadlock: the target waits for this actor.
-            InvalidMessage: the target is no name, or the payload no bytes.
+            InvalidMessage: as for `tell`.
         """
-        broker, me = self._broker, self.self_id
-        await broker.send(broker.sign(as_id(target), me, as_payload(payload)))
+        await self._broker.send(self._sign(target, payload, priority, ttl))
 
     @enable_ki_protection
     async def ask(
@@ -93,17 +133,58 @@ class ActorContext:
         payload: bytes,
         *,
         timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
+        priority: PriorityWord | None = None,
     ) -> bytes | None:
         """Ask and wait for the answer, at most so many seconds.
 
         Raises:
             AskTimedOut, CalleeFailed, TargetNotFound: there is no answer.
+            MailboxFull, DeliveryFailed: there was no room for it, or not for long.
             RequestWouldDeadlock: the target waits for this actor.
             InvalidMessage: the target is no name, or the payload no bytes.
         """
         me = self.self_id
         return await self._broker.ask(
-            as_id(target), me, as_payload(payload), timeout=timeout, waiter=me
+            as_id(target),
+            me,
+            as_payload(payload),
+            timeout=timeout,
+            waiter=me,
+            priority=None if priority is None else as_priority(priority),
+        )
+
+    def stash(self) -> None:
+        """Set the message in hand aside, to be handled again later.
+
+        It is set aside when the handler returns, whose answer is then ignored; if the
+        handler raises, it is not. As many messages may be set aside as may queue.
+
+        Raises:
+            StashFull: there are too many already.
+        """
+        self._mailbox.check_stash()
+        self.wants_to_stash = True
+
+    def unstash_all(self) -> None:
+        """Put what was set aside back at the head of the queue, in order.
+
+        The next incarnation finds it there without this being called.
+        """
+        self._mailbox.unstash_all()
+
+    def _sign(
+        self,
+        target: ComponentId | str,
+        payload: bytes,
+        priority: PriorityWord | None,
+        ttl: float | None,
+    ) -> Envelope:
+        return self._broker.sign(
+            as_id(target),
+            self.self_id,
+            as_payload(payload),
+            priority=None if priority is None else as_priority(priority),
+            expires_at=as_expiry(ttl),
         )
 
     def stop(self) -> None:
@@ -119,9 +200,12 @@ class ActorContext:
 class PythonBehaviour:
     """One incarnation of Python code."""
 
-    def __init__(self, spec: ActorSpec, surroundings: Surroundings) -> None:
+    def __init__(
+        self, spec: ActorSpec, surroundings: Surroundings, mailbox: Mailbox
+    ) -> None:
         self._spec, self._surroundings = spec, surroundings
-        self._context = ActorContext(spec.id, surroundings)
+        self._mailbox = mailbox
+        self._context = ActorContext(spec.id, surroundings, mailbox)
         self._code: object = None
         self._handle: _Handle | None = None
         self._report_handle = partial(self._report_held, "handle")
@@ -159,12 +243,16 @@ class PythonBehaviour:
         """
         if self._handle is None:
             raise InternalError("this behaviour was not started, or is closed")
+        context = self._context
+        context.wants_to_stash = False
         answer: object = await _watch_slices(
-            _unprotected(self._handle, self._context, envelope),
+            _unprotected(self._handle, context, envelope),
             self._surroundings.held_thread_after,
             self._report_handle,
             None if envelope.deadline is None else (scope, envelope.deadline),
         )
+        if context.wants_to_stash:
+            self._mailbox.stash()
         if answer is None or isinstance(answer, bytes):
             return answer
         kind = type(answer).__name__
@@ -175,8 +263,9 @@ class PythonBehaviour:
         await self._call_hook("stopped")
 
     def close(self) -> None:
-        """Let go of the code."""
+        """Let go of the code, and leave what it set aside to the next incarnation."""
         self._code = self._handle = None
+        self._mailbox.unstash_all()
 
     async def _call_hook(self, name: str) -> None:
         hook = getattr(self._code, name, None)

@@ -145,7 +145,10 @@ def test_the_line_is_that_of_the_class_and_the_assignment_that_counts():
 
 @pytest.mark.parametrize(
     ("word", "advice"),
-    [("mailbux", "did you mean mailbox?"), ("colour", "there are mailbox, restart")],
+    [
+        ("mailbux", "did you mean mailbox?"),
+        ("colour", "there are mailbox, message_bytes"),
+    ],
 )
 def test_unknown_options_get_a_hint(word, advice):
     (mistake,) = find_mistakes(blueprint(actor("a", handle, **{word: 1})))

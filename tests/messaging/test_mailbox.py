@@ -66,7 +66,7 @@ def test_statistics_count_what_is_there_and_the_most_there_was(make_mailbox, let
         mailbox.put_nowait(letter)
     mailbox.take_nowait()
     assert mailbox.statistics() == MailboxStatistics(
-        queued=2, capacity=4, high_water=3, blocked_senders=0
+        queued=2, in_hand=1, capacity=4, high_water=3
     )
 
 
