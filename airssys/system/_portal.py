@@ -39,7 +39,7 @@ class Portal:
         self._system = system
         self._token = trio.lowlevel.current_trio_token()
 
-    def tell(  # what a message consists of
+    def tell(
         self,
         target: ComponentId | str,
         payload: bytes,
@@ -59,7 +59,7 @@ class Portal:
         )
         trio.from_thread.run_sync(act, trio_token=self._token)
 
-    def send(  # what a message consists of
+    def send(
         self,
         target: ComponentId | str,
         payload: bytes,
@@ -79,7 +79,7 @@ class Portal:
         )
         trio.from_thread.run(act, trio_token=self._token)
 
-    def ask(  # what an ask consists of
+    def ask(
         self,
         target: ComponentId | str,
         payload: bytes,

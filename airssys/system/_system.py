@@ -44,7 +44,7 @@ class System:
         self._root, self._events = parts.root, events
 
     @enable_ki_protection
-    def tell(  # what a message consists of
+    def tell(
         self,
         target: ComponentId | str,
         payload: bytes,
@@ -76,7 +76,7 @@ class System:
         self._broker.tell(self._sign(target, payload, content_type, priority, ttl))
 
     @enable_ki_protection
-    async def send(  # what a message consists of
+    async def send(
         self,
         target: ComponentId | str,
         payload: bytes,
@@ -104,7 +104,7 @@ class System:
         await self._broker.send(envelope)
 
     @enable_ki_protection
-    async def ask(  # what an ask consists of
+    async def ask(
         self,
         target: ComponentId | str,
         payload: bytes,
