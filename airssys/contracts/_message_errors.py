@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
+from ._error_base import Fault
 from ._errors import InvalidMessage, MessagingError
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class MessageExpired(MessagingError):
 class StashFull(MessagingError):
     """An actor has set aside as many messages as it may."""
 
-    advice = "Handle or refuse some, or give the actor a larger mailbox"
+    fault = Fault.ACTOR
+    advice = "Handle some, or give the actor a larger mailbox"
 
     def __init__(self, actor: ComponentId, capacity: int) -> None:
         self.actor, self.capacity = actor, capacity
