@@ -12,6 +12,7 @@ from ._artifact import Artifact
 from ._guest import ComponentConfig, LogLevel
 from ._identity import ComponentId
 from ._origin import Origin
+from ._overflow import DEFAULT_MESSAGE_BYTES, OverflowPolicy, OverflowRules
 from ._restart import (
     DEFAULT_SHUTDOWN,
     DEFAULT_START_TIMEOUT,
@@ -48,6 +49,10 @@ class ComponentSpec:
     """Seconds for instantiation and `initialize`; loading does not count."""
     mailbox: int = DEFAULT_MAILBOX
     """Messages that may queue."""
+    overflow: OverflowPolicy = OverflowRules()
+    """What becomes of a message that finds the mailbox full."""
+    message_bytes: int = DEFAULT_MESSAGE_BYTES
+    """Bytes of payload that one message may have."""
     log_level: LogLevel = LogLevel.TRACE
     """What it logs below this level is dropped, and costs no event."""
     drain: bool = False
@@ -81,6 +86,8 @@ class ActorSpec:
     shutdown: Shutdown = DEFAULT_SHUTDOWN
     start_timeout: float = DEFAULT_START_TIMEOUT
     mailbox: int = DEFAULT_MAILBOX
+    overflow: OverflowPolicy = OverflowRules()
+    message_bytes: int = DEFAULT_MESSAGE_BYTES
     drain: bool = False
     significant: bool = False
     backoff: Backoff = Backoff()

@@ -1,12 +1,19 @@
 """Supervision: the tree of actors, what starts, restarts and stops them."""
 
+from ._actor_context import ASK_TIMEOUT, ActorContext
 from ._actor_seat import ActorSeat, seat_maker
 from ._actor_services import ActorServices
 from ._administration import Administration
-from ._as_message import as_content_type, as_id, as_payload
+from ._as_message import (
+    PriorityWord,
+    as_content_type,
+    as_expiry,
+    as_id,
+    as_payload,
+    as_priority,
+)
 from ._child import GRACE, Child, Occupation
 from ._exit_reason import GaveUp, Ignore, Stop, describe, find_escapee
-from ._python_actor import ASK_TIMEOUT, ActorContext
 from ._restart_plan import RETRY_PAUSE
 from ._slots import Seat, SeatMaker, Slot, SlotState
 from ._supervisor import Supervisor
@@ -28,6 +35,7 @@ __all__ = (
     "GaveUp",
     "Ignore",
     "Occupation",
+    "PriorityWord",
     "Seat",
     "SeatMaker",
     "Slot",
@@ -39,8 +47,10 @@ __all__ = (
     "TaskContext",
     "TreeNode",
     "as_content_type",
+    "as_expiry",
     "as_id",
     "as_payload",
+    "as_priority",
     "describe",
     "find_escapee",
     "find_supervisor",

@@ -24,7 +24,7 @@ class ActorSeat:
         self, spec: ActorSpec | ComponentSpec, surroundings: Surroundings
     ) -> None:
         self._spec, self._surroundings = spec, surroundings
-        self.address = Address(spec.id, spec.mailbox, surroundings)
+        self.address = Address(spec, surroundings)
 
     def occupy(self) -> Actor:
         """Make a fresh incarnation."""
@@ -32,7 +32,8 @@ class ActorSeat:
         if isinstance(spec, ComponentSpec):
             behaviour = ComponentBehaviour(spec, around, self.address.mailbox)
             return Actor(self.address, behaviour, spec)
-        return Actor(self.address, PythonBehaviour(spec, around), spec)
+        made = PythonBehaviour(spec, around, self.address.mailbox)
+        return Actor(self.address, made, spec)
 
     def change_spec(self, spec: ChildSpec) -> None:
         """Make the next incarnation by another specification; the mailbox stays."""

@@ -21,32 +21,29 @@ from __future__ import annotations
 import inspect
 import time
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, final
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
 
-import trio
-from trio.lowlevel import disable_ki_protection, enable_ki_protection
+from trio.lowlevel import disable_ki_protection
 
 from airssys.contracts import (
     ActorSpec,
-    ComponentId,
     ComponentInfo,
     Envelope,
     HandlerHeldThread,
     InternalError,
-    Lag,
-    MessagingError,
 )
 from airssys.messaging import ActorSubscriber
 
-from ._as_message import as_id, as_payload
+from ._actor_context import ActorContext
 
 if TYPE_CHECKING:
-    from ._surroundings import Surroundings
+    import trio
 
-ASK_TIMEOUT: Final = 5.0
-"""Seconds that an ask waits unless told otherwise, as in OTP's gen_server."""
+    from airssys.messaging import Mailbox
+
+    from ._surroundings import Surroundings
 
 _T = TypeVar("_T")
 _Handle: TypeAlias = Callable[
@@ -55,140 +52,16 @@ _Handle: TypeAlias = Callable[
 
 
 @final
-class ActorContext:
-    """What a Python actor is given: its own name, and the ways to reach others."""
-
-    def __init__(
-        self,
-        self_id: ComponentId,
-        surroundings: Surroundings,
-        subscriber: ActorSubscriber,
-    ) -> None:
-        self.self_id = self_id
-        """The actor's own name; the sender of all it sends."""
-        self._broker, self._publishing = surroundings.broker, surroundings.publishing
-        self._subscriber = subscriber
-        self.wants_to_stop = False
-        """`stop` was called."""
-        self.stop_asked = trio.Event()
-        """Set when the actor is asked to stop, for handlers that take long; whatever it
-        does when its shutdown time is over is cancelled."""
-
-    @enable_ki_protection
-    def tell(self, target: ComponentId | str, payload: bytes) -> None:
-        """Deliver a message now or not at all; never waits.
-
-        Raises:
-            MailboxFull, TargetNotFound: it was not delivered.
-            InvalidMessage: the target is no name, or the payload no bytes.
-        """
-        broker = self._broker
-        broker.tell(broker.sign(as_id(target), self.self_id, as_payload(payload)))
-
-    @enable_ki_protection
-    async def send(self, target: ComponentId | str, payload: bytes) -> None:
-        """Deliver a message, waiting for room.
-
-        Raises:
-            TargetNotFound: nobody of that name is there.
-            RequestWouldDeadlock: the target waits for this actor.
-            InvalidMessage: the target is no name, or the payload no bytes.
-        """
-        broker, me = self._broker, self.self_id
-        await broker.send(broker.sign(as_id(target), me, as_payload(payload)))
-
-    @enable_ki_protection
-    async def ask(
-        self,
-        target: ComponentId | str,
-        payload: bytes,
-        *,
-        timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
-    ) -> bytes | None:
-        """Ask and wait for the answer, at most so many seconds.
-
-        Raises:
-            AskTimedOut, CalleeFailed, TargetNotFound: there is no answer.
-            RequestWouldDeadlock: the target waits for this actor.
-            InvalidMessage: the target is no name, or the payload no bytes.
-        """
-        me = self.self_id
-        return await self._broker.ask(
-            as_id(target), me, as_payload(payload), timeout=timeout, waiter=me
-        )
-
-    @enable_ki_protection
-    async def broadcast(
-        self, targets: Iterable[ComponentId | str], payload: bytes
-    ) -> dict[ComponentId, MessagingError | None]:
-        """Deliver a message to each of some actors, once, waiting for room.
-
-        Returns:
-            For each target None, or why it did not get it.
-
-        Raises:
-            InvalidMessage: a target is no name, or the payload no bytes; nobody has it.
-        """
-        ids = [as_id(target) for target in targets]
-        data = as_payload(payload)
-        return await self._publishing.broadcast(self.self_id, ids, data)
-
-    @enable_ki_protection
-    async def publish(self, topic: str, payload: bytes) -> None:
-        """Send a payload to whoever is subscribed to a topic; also if nobody is.
-
-        Waits only for subscribers that want to be waited for.
-
-        Raises:
-            BadTopic: it is no topic.
-            InvalidMessage: the payload is no bytes.
-        """
-        await self._publishing.publish(self.self_id, topic, as_payload(payload))
-
-    @enable_ki_protection
-    def subscribe(self, pattern: str, *, lag: Lag | None = None) -> None:
-        """Handle what is published to matching topics from now on.
-
-        Such a message has a `topic`. Subscriptions end with this incarnation: subscribe
-        in `started`.
-
-        Args:
-            pattern: segments joined by dots; `*` is any one of them, `#` the rest.
-            lag: what happens to a message when the mailbox is full, for this and all
-                other subscriptions of the actor. At first it is lost (DROP_NEWEST).
-
-        Raises:
-            BadTopic: it is no pattern.
-            ValueError: `lag` is DROP_OLDEST, which would lose what others sent.
-        """
-        self._subscriber.subscribe(pattern, lag)
-
-    @enable_ki_protection
-    def unsubscribe(self, pattern: str) -> None:
-        """End the subscription of exactly this pattern; what is queued stays.
-
-        Raises:
-            BadTopic: the actor is not subscribed to it.
-        """
-        self._subscriber.unsubscribe(pattern)
-
-    def stop(self) -> None:
-        """End this actor after the message in hand.
-
-        Its supervisor sees a shutdown: a permanent actor is started again, a transient
-        one is not.
-        """
-        self.wants_to_stop = True
-
-
-@final
 class PythonBehaviour:
     """One incarnation of Python code."""
 
-    def __init__(self, spec: ActorSpec, surroundings: Surroundings) -> None:
+    def __init__(
+        self, spec: ActorSpec, surroundings: Surroundings, mailbox: Mailbox
+    ) -> None:
         self._spec, self._surroundings = spec, surroundings
+        self._mailbox = mailbox
         self._subscriber = ActorSubscriber(spec.id, surroundings.publishing)
-        self._context = ActorContext(spec.id, surroundings, self._subscriber)
+        self._context = ActorContext(spec.id, surroundings, self._subscriber, mailbox)
         self._code: object = None
         self._handle: _Handle | None = None
         self._report_handle = partial(self._report_held, "handle")
@@ -226,12 +99,16 @@ class PythonBehaviour:
         """
         if self._handle is None:
             raise InternalError("this behaviour was not started, or is closed")
+        context = self._context
+        context.wants_to_stash = False
         answer: object = await _watch_slices(
-            _unprotected(self._handle, self._context, envelope),
+            _unprotected(self._handle, context, envelope),
             self._surroundings.held_thread_after,
             self._report_handle,
             None if envelope.deadline is None else (scope, envelope.deadline),
         )
+        if context.wants_to_stash:
+            self._mailbox.stash()
         if answer is None or isinstance(answer, bytes):
             return answer
         kind = type(answer).__name__
@@ -246,9 +123,13 @@ class PythonBehaviour:
         await self._call_hook("stopped")
 
     def close(self) -> None:
-        """Let go of the code; end its subscriptions."""
+        """Let go of the code; end its subscriptions.
+
+        What it set aside is left to the next incarnation.
+        """
         self._subscriber.close()
         self._code = self._handle = None
+        self._mailbox.unstash_all()
 
     async def _call_hook(self, name: str) -> None:
         hook = getattr(self._code, name, None)

@@ -1,0 +1,226 @@
+"""What the code of a Python actor may do: reach others, set messages aside, end itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from ._as_message import (
+    PriorityWord,
+    as_expiry,
+    as_id,
+    as_payload,
+    as_priority,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airssys.contracts import ComponentId, Envelope, Lag, MessagingError
+    from airssys.messaging import ActorSubscriber, Mailbox
+
+    from ._surroundings import Surroundings
+
+ASK_TIMEOUT: Final = 5.0
+"""Seconds that an ask waits unless told otherwise, as in OTP's gen_server."""
+
+
+@final
+class ActorContext:
+    """What a Python actor is given: its own name, and the ways to reach others."""
+
+    def __init__(
+        self,
+        self_id: ComponentId,
+        surroundings: Surroundings,
+        subscriber: ActorSubscriber,
+        mailbox: Mailbox,
+    ) -> None:
+        self.self_id = self_id
+        """The actor's own name; the sender of all it sends."""
+        self._broker, self._publishing = surroundings.broker, surroundings.publishing
+        self._subscriber, self._mailbox = subscriber, mailbox
+        self.wants_to_stash = False
+        """`stash` was called with the message in hand."""
+        self.wants_to_stop = False
+        """`stop` was called."""
+        self.stop_asked = trio.Event()
+        """Set when the actor is asked to stop, for handlers that take long; whatever it
+        does when its shutdown time is over is cancelled."""
+
+    @enable_ki_protection
+    def tell(
+        self,
+        target: ComponentId | str,
+        payload: bytes,
+        *,
+        priority: PriorityWord | None = None,
+        ttl: float | None = None,
+    ) -> None:
+        """Deliver a message now or not at all; never waits.
+
+        Args:
+            target: whom to tell.
+            payload: the message.
+            priority: which of the target's policies applies if there is no room; with
+                some the message is dropped without an error.
+            ttl: seconds after which it need not be handled: if it was not taken by then
+                it becomes a dead letter.
+
+        Raises:
+            MailboxFull, TargetNotFound, MessageExpired: it was not delivered.
+            InvalidMessage: the target is no name, the payload no bytes or too many,
+                the priority or the ttl none.
+        """
+        self._broker.tell(self._sign(target, payload, priority, ttl))
+
+    @enable_ki_protection
+    async def send(
+        self,
+        target: ComponentId | str,
+        payload: bytes,
+        *,
+        priority: PriorityWord | None = None,
+        ttl: float | None = None,
+    ) -> None:
+        """Deliver a message, waiting for room if the target's policy is to block.
+
+        Args:
+            target: whom to send to.
+            payload: the message.
+            priority: as for `tell`.
+            ttl: as for `tell`; waiting for room counts.
+
+        Raises:
+            TargetNotFound: nobody of that name is there.
+            MailboxFull, MessageExpired: it was not delivered.
+            RequestWouldDeadlock: the target waits for this actor.
+            InvalidMessage: as for `tell`.
+        """
+        await self._broker.send(self._sign(target, payload, priority, ttl))
+
+    @enable_ki_protection
+    async def ask(
+        self,
+        target: ComponentId | str,
+        payload: bytes,
+        *,
+        timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
+        priority: PriorityWord | None = None,
+    ) -> bytes | None:
+        """Ask and wait for the answer, at most so many seconds.
+
+        Raises:
+            AskTimedOut, CalleeFailed, TargetNotFound: there is no answer.
+            MailboxFull, DeliveryFailed: there was no room for it, or not for long.
+            RequestWouldDeadlock: the target waits for this actor.
+            InvalidMessage: the target is no name, or the payload no bytes.
+        """
+        me = self.self_id
+        return await self._broker.ask(
+            as_id(target),
+            me,
+            as_payload(payload),
+            timeout=timeout,
+            waiter=me,
+            priority=None if priority is None else as_priority(priority),
+        )
+
+    def stash(self) -> None:
+        """Set the message in hand aside, to be handled again later.
+
+        It is set aside when the handler returns, whose answer is then ignored; if the
+        handler raises, it is not. As many messages may be set aside as may queue.
+
+        Raises:
+            StashFull: there are too many already.
+        """
+        self._mailbox.check_stash()
+        self.wants_to_stash = True
+
+    def unstash_all(self) -> None:
+        """Put what was set aside back at the head of the queue, in order.
+
+        The next incarnation finds it there without this being called.
+        """
+        self._mailbox.unstash_all()
+
+    def _sign(
+        self,
+        target: ComponentId | str,
+        payload: bytes,
+        priority: PriorityWord | None,
+        ttl: float | None,
+    ) -> Envelope:
+        return self._broker.sign(
+            as_id(target),
+            self.self_id,
+            as_payload(payload),
+            priority=None if priority is None else as_priority(priority),
+            expires_at=as_expiry(ttl),
+        )
+
+    @enable_ki_protection
+    async def broadcast(
+        self, targets: Iterable[ComponentId | str], payload: bytes
+    ) -> dict[ComponentId, MessagingError | None]:
+        """Deliver a message to each of some actors, once, waiting for room.
+
+        Returns:
+            For each target None, or why it did not get it.
+
+        Raises:
+            InvalidMessage: a target is no name, or the payload no bytes; nobody has it.
+        """
+        ids = [as_id(target) for target in targets]
+        data = as_payload(payload)
+        return await self._publishing.broadcast(self.self_id, ids, data)
+
+    @enable_ki_protection
+    async def publish(self, topic: str, payload: bytes) -> None:
+        """Send a payload to whoever is subscribed to a topic; also if nobody is.
+
+        Waits only for subscribers that want to be waited for.
+
+        Raises:
+            BadTopic: it is no topic.
+            InvalidMessage: the payload is no bytes.
+        """
+        await self._publishing.publish(self.self_id, topic, as_payload(payload))
+
+    @enable_ki_protection
+    def subscribe(self, pattern: str, *, lag: Lag | None = None) -> None:
+        """Handle what is published to matching topics from now on.
+
+        Such a message has a `topic`. Subscriptions end with this incarnation: subscribe
+        in `started`.
+
+        Args:
+            pattern: segments joined by dots; `*` is any one of them, `#` the rest.
+            lag: what happens to a message when the mailbox is full, for this and all
+                other subscriptions of the actor. At first it is lost (DROP_NEWEST).
+
+        Raises:
+            BadTopic: it is no pattern.
+            ValueError: `lag` is DROP_OLDEST, which would lose what others sent.
+        """
+        self._subscriber.subscribe(pattern, lag)
+
+    @enable_ki_protection
+    def unsubscribe(self, pattern: str) -> None:
+        """End the subscription of exactly this pattern; what is queued stays.
+
+        Raises:
+            BadTopic: the actor is not subscribed to it.
+        """
+        self._subscriber.unsubscribe(pattern)
+
+    def stop(self) -> None:
+        """End this actor after the message in hand.
+
+        Its supervisor sees a shutdown: a permanent actor is started again, a transient
+        one is not.
+        """
+        self.wants_to_stop = True
