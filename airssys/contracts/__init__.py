@@ -54,6 +54,7 @@ from ._events import (
     ChildStartFailed,
     ChildUnstopped,
     DeadLetter,
+    DeadReason,
     Event,
     HandlerHeldThread,
     HealthChanged,
@@ -84,6 +85,7 @@ from ._identity import ComponentId, identity_of_child
 from ._lifecycle import MOVES, LifeState, LifeStep, follow, next_state, step_of
 from ._limits import KIB, MIB, EngineSettings, Limits
 from ._message import ERROR_TYPE, TOPIC_TYPE, Callback, Envelope, Lag, ReplySlot
+from ._message_errors import MessageExpired, MessageTooLarge, StashFull
 from ._messaging_errors import (
     BadTopic,
     BroadcastFailed,
@@ -91,6 +93,14 @@ from ._messaging_errors import (
     TooManyRequests,
 )
 from ._origin import Origin
+from ._overflow import (
+    DEFAULT_MESSAGE_BYTES,
+    Overflow,
+    OverflowPolicy,
+    OverflowRules,
+    Priority,
+    rules_of,
+)
 from ._ports import (
     ComponentLoader,
     EventSink,
@@ -137,6 +147,7 @@ __all__ = (
     "BLUEPRINT_METHOD",
     "BRUTAL_KILL",
     "DEFAULT_MAILBOX",
+    "DEFAULT_MESSAGE_BYTES",
     "DEFAULT_PERIOD",
     "DEFAULT_RESTARTS",
     "DEFAULT_RESTART_BUDGET",
@@ -182,6 +193,7 @@ __all__ = (
     "ComponentRefused",
     "ComponentSpec",
     "DeadLetter",
+    "DeadReason",
     "DefinitionError",
     "DeliveryFailed",
     "Directive",
@@ -219,7 +231,9 @@ __all__ = (
     "LogLevel",
     "Logged",
     "MailboxFull",
+    "MessageExpired",
     "MessageFailed",
+    "MessageTooLarge",
     "MessagingError",
     "Mistake",
     "NameTaken",
@@ -228,7 +242,11 @@ __all__ = (
     "Offence",
     "OnError",
     "Origin",
+    "Overflow",
+    "OverflowPolicy",
+    "OverflowRules",
     "Presence",
+    "Priority",
     "Problem",
     "Randomness",
     "Refusal",
@@ -241,6 +259,7 @@ __all__ = (
     "Shutdown",
     "StartFailed",
     "Started",
+    "StashFull",
     "StorageRefused",
     "StorageUsage",
     "Store",
@@ -264,6 +283,7 @@ __all__ = (
     "follow",
     "identity_of_child",
     "next_state",
+    "rules_of",
     "step_of",
     "walk",
     "worst_health",

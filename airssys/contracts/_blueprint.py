@@ -15,6 +15,7 @@ from ._guest import ComponentConfig, LogLevel
 from ._health import health_mistakes
 from ._identity import ComponentId, segment_problem
 from ._limits import EngineSettings, Limits
+from ._mailbox_checks import mailbox_mistakes
 from ._origin import Origin, place_mistakes
 from ._restart import AutoShutdown, BrutalKill, Intensity, RestartType, Strategy
 from ._restart_checks import (
@@ -328,9 +329,7 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
     if not is_kind(spec.id, ComponentId):
         hint = "write a name, or 'namespace/name/instance', as ComponentId.parse reads"
         yield Mistake(f"{path}.id", f"{shown(spec.id)} is no ComponentId", hint)
-    if not is_count(spec.mailbox, at_least=1):
-        text = f"{shown(spec.mailbox)} is no capacity"
-        yield Mistake(f"{path}.mailbox", text, "a whole number, 1 or more")
+    yield from mailbox_mistakes(spec, path)
     code = spec.behaviour if isinstance(spec, ActorSpec) else None
     yield from health_mistakes(spec.health, code, path)
     if not is_kind(spec.drain, bool):

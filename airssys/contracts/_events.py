@@ -107,6 +107,21 @@ class Logged:
     context: tuple[tuple[str, str], ...]
 
 
+class DeadReason(enum.Enum):
+    """Why nobody will handle a message."""
+
+    STOPPED = "stopped"
+    """Its actor ended, or was never to take it."""
+    CRASHED = "crashed"
+    """Its actor crashed with it in hand."""
+    EXPIRED = "expired"
+    """Its deadline had passed before it was taken."""
+    NO_ROOM = "no-room"
+    """The mailbox was full, and its policy is `Overflow.DEAD_LETTER`."""
+    LATE_ANSWER = "late-answer"
+    """It is an answer whose asker had stopped waiting."""
+
+
 @final
 @attrs.frozen
 class DeadLetter:
@@ -117,6 +132,10 @@ class DeadLetter:
     size: int
     """Bytes of payload."""
     why: str
+    reason: DeadReason = DeadReason.STOPPED
+    payload: bytes = attrs.field(default=b"", eq=False, repr=False)
+    """In `System.dead_letters`; the stream of all events does not keep it."""
+    content_type: str | None = attrs.field(default=None, eq=False, repr=False)
 
 
 @final

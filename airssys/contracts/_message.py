@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, final
 
 if TYPE_CHECKING:
     from ._identity import ComponentId
+    from ._overflow import Priority
 
 
 ERROR_TYPE: Final = "application/vnd.airssys.error"
@@ -70,6 +71,11 @@ class Envelope(NamedTuple):
     """Wall clock when the host signed it, nanoseconds since 1970."""
     reply: ReplySlot | None = None
     """Present while somebody waits for the answer."""
+    priority: Priority | None = None
+    """What becomes of it when there is no room; None: its sender named none."""
+    expires_at: float | None = None
+    """Trio time after which it need not be handled any more; None: never. Once it is
+    being handled, it is not cut off, as it is at its deadline."""
 
     @property
     def topic(self) -> str | None:

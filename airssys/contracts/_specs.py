@@ -13,6 +13,7 @@ from ._guest import ComponentConfig, LogLevel
 from ._health import Health
 from ._identity import ComponentId
 from ._origin import Origin
+from ._overflow import DEFAULT_MESSAGE_BYTES, OverflowPolicy, OverflowRules
 from ._restart import (
     DEFAULT_SHUTDOWN,
     DEFAULT_START_TIMEOUT,
@@ -49,6 +50,10 @@ class ComponentSpec:
     """Seconds for instantiation and `initialize`; loading does not count."""
     mailbox: int = DEFAULT_MAILBOX
     """Messages that may queue."""
+    overflow: OverflowPolicy = OverflowRules()
+    """What becomes of a message that finds the mailbox full."""
+    message_bytes: int = DEFAULT_MESSAGE_BYTES
+    """Bytes of payload that one message may have."""
     log_level: LogLevel = LogLevel.TRACE
     """What it logs below this level is dropped, and costs no event."""
     drain: bool = False
@@ -84,6 +89,8 @@ class ActorSpec:
     shutdown: Shutdown = DEFAULT_SHUTDOWN
     start_timeout: float = DEFAULT_START_TIMEOUT
     mailbox: int = DEFAULT_MAILBOX
+    overflow: OverflowPolicy = OverflowRules()
+    message_bytes: int = DEFAULT_MESSAGE_BYTES
     drain: bool = False
     significant: bool = False
     backoff: Backoff = Backoff()

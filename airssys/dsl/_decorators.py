@@ -127,6 +127,10 @@ def component(
             `shutdown`: seconds to stop in, `math.inf` or `BRUTAL_KILL`;
             `start_timeout`: seconds to become ready in, loading not counted;
             `mailbox`: messages that may queue;
+            `overflow`: what becomes of a message that finds the mailbox full: `block`,
+            `fail`, `drop-newest`, `drop-oldest` or `dead-letter`, or a dict of one for
+            each of `unmarked`, `low`, `normal`, `high` and `critical`;
+            `message_bytes`: bytes of payload that one message may have;
             `names`, without a name first: one actor for each.
 
     Raises:

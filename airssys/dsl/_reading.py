@@ -29,6 +29,8 @@ from airssys.contracts import (
     LogLevel,
     Mistake,
     Origin,
+    Overflow,
+    OverflowRules,
     RestartType,
     Strategy,
     SupervisorSpec,
@@ -51,6 +53,7 @@ Options = Mapping[str, object]
 _WORDS: Final[dict[str, type[Enum]]] = {
     "auto_shutdown": AutoShutdown,
     "log_level": LogLevel,
+    "overflow": Overflow,
     "restart": RestartType,
     "strategy": Strategy,
 }
@@ -195,7 +198,10 @@ def _read_options(
             (kind, _read(Directive, word) if isinstance(word, str) else word)
             for kind, word in table.items()
         )
-    return said, [_no_option(word, known) for word in options if word not in known]
+    mistakes = [_no_option(word, known) for word in options if word not in known]
+    if isinstance(rules := said.get("overflow"), Mapping):
+        said["overflow"] = _read_rules(rules, mistakes)
+    return said, mistakes
 
 
 def _no_option(word: str, known: frozenset[str]) -> Mistake:
@@ -235,6 +241,21 @@ def _read_env(env: object, mistakes: list[Mistake]) -> tuple[tuple[str, str], ..
     hint = "a dict of names and values, both text"
     mistakes.append(Mistake(".env", f"{shown(env)} is no environment", hint))
     return ()
+
+
+def _read_rules(
+    given: Mapping[object, object], mistakes: list[Mistake]
+) -> OverflowRules:
+    fields = attrs.fields_dict(OverflowRules)
+    read: dict[str, Any] = {}
+    for name, value in given.items():
+        if isinstance(name, str) and name in fields:
+            read[name] = _read(Overflow, value) if isinstance(value, str) else value
+        else:
+            text = f"there is no priority {shown(name)}"
+            hint = f"there are {_list(fields)}"
+            mistakes.append(Mistake(f".overflow.{name}", text, hint))
+    return OverflowRules(**read)
 
 
 def _read_limits(given: object, mistakes: list[Mistake]) -> Limits:

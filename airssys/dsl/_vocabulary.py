@@ -21,6 +21,8 @@ from airssys.contracts import (
     Health,
     Limits,
     LogLevel,
+    Overflow,
+    OverflowRules,
     RestartType,
     Shutdown,
     Strategy,
@@ -42,6 +44,24 @@ StrategyWord: TypeAlias = (
     Strategy | Literal["one_for_one", "one_for_all", "rest_for_one"]
 )
 RestartWord: TypeAlias = RestartType | Literal["permanent", "transient", "temporary"]
+
+OverflowWord: TypeAlias = (
+    Overflow | Literal["block", "fail", "drop-newest", "drop-oldest", "dead-letter"]
+)
+
+
+class OverflowWordOf(TypedDict, total=False):
+    """A policy for each priority; what is left out has the default of `OverflowRules`."""
+
+    unmarked: OverflowWord
+    low: OverflowWord
+    normal: OverflowWord
+    high: OverflowWord
+    critical: OverflowWord
+
+
+OverflowWords: TypeAlias = OverflowWord | OverflowRules | OverflowWordOf
+"""One policy for all messages, or one for each priority."""
 
 Handler: TypeAlias = Callable[[Any, Envelope], Awaitable[bytes | None]]
 """`async def handle(context, envelope)`."""
@@ -92,6 +112,10 @@ class ActorOptions(_RestartOptions, total=False):
     """Seconds to become ready in; loading does not count."""
     mailbox: int
     """Messages that may queue."""
+    overflow: OverflowWords
+    """What becomes of a message that finds the mailbox full."""
+    message_bytes: int
+    """Bytes of payload that one message may have."""
     drain: bool
     """Whether to handle what is queued before stopping."""
     health: Health | None

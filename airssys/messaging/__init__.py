@@ -2,7 +2,8 @@
 
 from ._alarm import Alarm, Sleepers
 from ._broker import Broker, Gate
-from ._mailbox import Mailbox, MailboxStatistics
+from ._mailbox import Mailbox
+from ._mailbox_statistics import Ending, MailboxStatistics
 from ._open_requests import OpenRequests
 from ._publishing import ActorSubscriber, Publishing
 from ._registry import Registry
@@ -12,6 +13,7 @@ __all__ = (
     "ActorSubscriber",
     "Alarm",
     "Broker",
+    "Ending",
     "Gate",
     "Mailbox",
     "MailboxStatistics",

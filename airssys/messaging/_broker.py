@@ -28,15 +28,22 @@ from airssys.contracts import (
     CalleeFailed,
     ComponentId,
     DeadLetter,
+    DeadReason,
     Envelope,
     EventSink,
+    MessageExpired,
+    MessageTooLarge,
+    MessagingError,
     NoAnswer,
+    Priority,
     Randomness,
     ReplySlot,
     TargetNotFound,
     WallClock,
 )
 
+from ._blocked_senders import wait_for_room
+from ._overflow import Fate
 from ._pending_requests import PendingAsk, PendingRequests
 from ._registry import Registry
 from ._waits import WaitGraph
@@ -99,10 +106,13 @@ class Broker:
         reply_to: ComponentId | None = None,
         deadline: float | None = None,
         reply: ReplySlot | None = None,
+        priority: Priority | None = None,
+        expires_at: float | None = None,
     ) -> Envelope:
         """Make an envelope, stamped with the wall clock; does not send it.
 
-        One with a `reply` and no `correlation_id` gets a fresh one. `deadline` is Trio time.
+        One with a `reply` and no `correlation_id` gets a fresh one. `deadline` and
+        `expires_at` are Trio time.
         """
         if reply is not None and correlation_id is None:
             correlation_id = self.fresh_correlation_id()
@@ -116,6 +126,8 @@ class Broker:
             deadline,
             self._wall_clock(),
             reply,
+            priority,
+            expires_at,
         )
 
     @enable_ki_protection
@@ -125,9 +137,13 @@ class Broker:
         Raises:
             MessagingError: a gate refused it.
             TargetNotFound: nobody of that name is registered.
-            MailboxFull: there is no room, or others wait for it.
+            MessageTooLarge, MessageExpired: the target would not take it.
+            MailboxFull: there is no room, or others wait for it, and the mailbox's
+                policy for its priority is neither to drop nor to bury it.
         """
-        self._pass(envelope).put_nowait(envelope)
+        mailbox = self._pass_in_time(envelope)
+        if not mailbox.offer(envelope):
+            self._overflow(mailbox, envelope, may_wait=False)
 
     @enable_ki_protection
     async def send(self, envelope: Envelope) -> None:
@@ -140,23 +156,56 @@ class Broker:
             TargetNotFound: nobody of that name is registered, or not any more.
             RequestWouldDeadlock: there is no room, and the target waits, through some
                 steps, for the sender.
+            MessageTooLarge: the target would not take it.
+            MessageExpired: its time to live was over before there was room.
+            MailboxFull: there is no room, and the mailbox's policy is to fail.
         """
         await checkpoint_if_cancelled()
-        mailbox = self._pass(envelope)
-        if not mailbox.is_full:
-            mailbox.put_nowait(envelope)
+        mailbox = self._pass_in_time(envelope)
+        if mailbox.offer(envelope) or not self._overflow(
+            mailbox, envelope, may_wait=True
+        ):
             await cancel_shielded_checkpoint()
             return
-        edge = (envelope.sender, envelope.target)
-        self.waits.add(*edge)
-        await mailbox.wait_for_room(
-            envelope,
-            recheck=partial(self._pass_again, mailbox),
-            ended=partial(self.waits.remove, *edge),
-        )
+        await self._wait_for_room(mailbox, envelope)
 
     @enable_ki_protection
-    async def ask(
+    def offer(self, envelope: Envelope, *, may_wait: bool) -> bool:
+        """Deliver a message if there is room, whatever the mailbox's policy says.
+
+        Args:
+            envelope: the message.
+            may_wait: if there is none, the caller will `send` or `deliver` it;
+                otherwise it counts as refused.
+
+        Returns:
+            Whether it was delivered.
+
+        Raises:
+            MessagingError: a gate refused it, or the target would not take it.
+        """
+        mailbox = self._pass_in_time(envelope)
+        is_in = mailbox.offer(envelope)
+        if not (is_in or may_wait):
+            mailbox.count_refused()
+        return is_in
+
+    @enable_ki_protection
+    async def deliver(self, envelope: Envelope) -> None:
+        """Deliver a message as `send` does, but wait whatever the mailbox's policy says.
+
+        Raises:
+            MessagingError: as for `send`, except `MailboxFull`.
+        """
+        await checkpoint_if_cancelled()
+        mailbox = self._pass_in_time(envelope)
+        if mailbox.offer(envelope):
+            await cancel_shielded_checkpoint()
+            return
+        await self._wait_for_room(mailbox, envelope)
+
+    @enable_ki_protection
+    async def ask(  # noqa: PLR0913  # what an ask consists of
         self,
         target: ComponentId,
         sender: ComponentId,
@@ -165,6 +214,7 @@ class Broker:
         timeout: float,  # noqa: ASYNC109  # all asks share one scope
         content_type: str | None = None,
         waiter: ComponentId | None,
+        priority: Priority | None = None,
     ) -> bytes | None:
         """Deliver a message and wait for its answer.
 
@@ -181,6 +231,7 @@ class Broker:
             content_type: the codec of the payload.
             waiter: the actor that waits; None for a task outside of all actors, for which
                 nobody can wait.
+            priority: which policy applies if there is no room.
 
         Returns:
             The answer; None if there was nothing to say.
@@ -191,17 +242,24 @@ class Broker:
             MessagingError: a gate refused it, at first or after it had to wait.
             TargetNotFound: nobody of that name is registered, or not any more.
             RequestWouldDeadlock: the target waits, through some steps, for the waiter.
-            DeliveryFailed: the timeout is finite and `run` does not run.
+            MessageTooLarge: the target would not take it.
+            MailboxFull: there is no room, and the mailbox's policy is not to block.
+            DeliveryFailed: it was dropped for a newer message; or the timeout is finite
+                and `run` does not run.
             ValueError: the timeout is negative or no number.
         """
         await checkpoint_if_cancelled()
         ask = self.pending.new_ask(sender, target, waiter, timeout)
-        self._hand_over(ask, payload, content_type)
+        self._hand_over(ask, payload, content_type, priority)
         return await ask.wait()
 
     @enable_ki_protection
     def dead_letter(
-        self, envelope: Envelope, why: str, error: BaseException | None = None
+        self,
+        envelope: Envelope,
+        why: str,
+        error: BaseException | None = None,
+        reason: DeadReason | None = None,
     ) -> None:
         """Give a message up that was delivered and will not be handled; tell everybody.
 
@@ -211,18 +269,25 @@ class Broker:
             envelope: the message.
             why: one line for people.
             error: what its actor crashed by, with the message in hand.
+            reason: as one word; by default that it crashed, if there is an error, or
+                was stopped.
         """
+        if reason is None:
+            reason = DeadReason.STOPPED if error is None else DeadReason.CRASHED
         self._events(
             DeadLetter(
                 target=envelope.target,
                 sender=envelope.sender,
                 size=len(envelope.payload),
                 why=why,
+                reason=reason,
+                payload=envelope.payload,
+                content_type=envelope.content_type,
             )
         )
         if envelope.reply is not None:
-            reason = NoAnswer.STOPPED if error is None else NoAnswer.CRASHED
-            envelope.reply.fail(CalleeFailed(envelope.target, why, reason, error))
+            said = NoAnswer.STOPPED if error is None else NoAnswer.CRASHED
+            envelope.reply.fail(CalleeFailed(envelope.target, why, said, error))
 
     async def run(  # noqa: ASYNC128  # serve() calls it
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -237,7 +302,11 @@ class Broker:
         await self.pending.serve(task_status=task_status)
 
     def _hand_over(
-        self, ask: PendingAsk, payload: bytes, content_type: str | None
+        self,
+        ask: PendingAsk,
+        payload: bytes,
+        content_type: str | None,
+        priority: Priority | None,
     ) -> None:
         """Deliver the message of an ask, or let it wait for room; the ask has begun."""
         envelope = Envelope(
@@ -250,23 +319,67 @@ class Broker:
             None if ask.deadline == math.inf else ask.deadline,
             self._wall_clock(),
             ask,
+            priority,
         )
         mailbox = self._pass(envelope)
         ask.begin()
-        if mailbox.is_full:
-            ask.block_at(mailbox)
-            mailbox.block(ask, envelope, partial(self._pass_again, mailbox))
-            return
         try:
-            mailbox.put_nowait(envelope)
-        except TargetNotFound:
+            if mailbox.offer(envelope) or not self._overflow(
+                mailbox, envelope, may_wait=True
+            ):
+                return
+        except MessagingError:
             ask.withdraw()
             raise
+        ask.block_at(mailbox)
+        mailbox.block(ask, envelope, partial(self._pass_again, mailbox))
+
+    async def _wait_for_room(self, mailbox: Mailbox, envelope: Envelope) -> None:
+        edge = (envelope.sender, envelope.target)
+        try:
+            self.waits.add(*edge)
+        except MessagingError:
+            mailbox.count_refused()
+            raise
+        wait = partial(
+            wait_for_room,
+            mailbox,
+            envelope,
+            recheck=partial(self._pass_again, mailbox),
+            ended=partial(self.waits.remove, *edge),
+        )
+        if envelope.expires_at is None:
+            await wait()
+            return
+        with trio.CancelScope(deadline=envelope.expires_at) as scope:
+            await wait()
+        if scope.cancelled_caught:
+            raise MessageExpired(envelope.target)
+
+    def _overflow(
+        self, mailbox: Mailbox, envelope: Envelope, *, may_wait: bool
+    ) -> bool:
+        """Do with a message what the mailbox's policy says; True if it shall wait."""
+        fate = mailbox.overflow(envelope, may_wait=may_wait)
+        if fate is Fate.BURY:
+            self.dead_letter(envelope, "there was no room", reason=DeadReason.NO_ROOM)
+        return fate is Fate.WAIT
 
     def _pass(self, envelope: Envelope) -> Mailbox:
         for gate in self._gates:
             gate(envelope)
-        return self.registry.find(envelope.target)
+        mailbox = self.registry.find(envelope.target)
+        if len(envelope.payload) > mailbox.message_bytes:
+            raise MessageTooLarge(
+                envelope.target, len(envelope.payload), mailbox.message_bytes
+            )
+        return mailbox
+
+    def _pass_in_time(self, envelope: Envelope) -> Mailbox:
+        expires_at = envelope.expires_at
+        if expires_at is not None and expires_at <= trio.current_time():
+            raise MessageExpired(envelope.target)
+        return self._pass(envelope)
 
     def _pass_again(self, mailbox: Mailbox, envelope: Envelope) -> None:
         if self._pass(envelope) is not mailbox:

@@ -1,12 +1,14 @@
 """One actor's queue of messages, with back-pressure, and the slot of the one in hand.
 
-Three rules govern this file:
+Four rules govern this file:
 
 * A message is in one place only: with a blocked sender, in the queue, or in hand. Each
   step from one place to the next happens between two checkpoints, so that no
   cancellation falls into it.
 * Room that becomes free belongs to the sender that has been blocked longest. Hence a
   blocked sender means a full queue, and nobody overtakes.
+* A message that finds no room ends, or waits, as the policy of its priority says.
+  Priority chooses between policies; it never changes the order of what is queued.
 * Waking a task tells it only that something changed or ended; the message itself never
   travels with the wake-up. A taker that dies on the way to its message loses nothing.
 """
@@ -14,12 +16,10 @@ Three rules govern this file:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol, TypeAlias, final
+from typing import final
 
 import attrs
 import trio
-from outcome import Error
 from trio.lowlevel import (
     Abort,
     Task,
@@ -32,46 +32,20 @@ from trio.lowlevel import (
 )
 
 from airssys.contracts import (
+    DEFAULT_MESSAGE_BYTES,
     Callback,
     ComponentId,
+    DeliveryFailed,
     Envelope,
     MailboxFull,
+    OverflowRules,
+    StashFull,
     TargetNotFound,
 )
 
-Recheck: TypeAlias = Callable[[Envelope], None]
-"""Decides, when there is room at last, whether a message may still be delivered; raises
-the error for its sender if not. Synchronous."""
-
-
-def _nothing() -> None:
-    """Do nothing when a wait ends."""
-
-
-class BlockedSender(Protocol):
-    """Somebody whose message waits for room; told exactly once how that ended."""
-
-    def admitted(self) -> None:
-        """The message is in the queue now."""
-        ...
-
-    def refused(self, error: Exception) -> None:
-        """The message was not delivered and will not be."""
-        ...
-
-
-@final
-@attrs.frozen
-class MailboxStatistics:
-    """How full a mailbox is at one moment."""
-
-    queued: int
-    """Messages in the queue; the one in hand does not count."""
-    capacity: int
-    high_water: int
-    """The most that were ever queued at once."""
-    blocked_senders: int
-    """Senders that wait for room."""
+from ._blocked_senders import BlockedSender, Recheck, refusal, wait_for_room
+from ._mailbox_statistics import Ending, MailboxStatistics, Tally
+from ._overflow import Fate, decide, push_out
 
 
 # Without NO_OP, attrs would look for a validator at every assignment to any field.
@@ -90,7 +64,10 @@ class Mailbox:
 
     owner: ComponentId
     capacity: int = attrs.field()
-    """Messages that may queue."""
+    """Messages that may queue, and as many may be set aside."""
+    rules: OverflowRules = attrs.field(factory=OverflowRules)
+    message_bytes: int = DEFAULT_MESSAGE_BYTES
+    """Bytes of payload beyond which a broker delivers no message here."""
     in_hand: Envelope | None = attrs.field(init=False, default=None)
     """Taken and not yet released."""
     _queue: deque[Envelope] = attrs.field(init=False, repr=False, factory=deque)
@@ -106,7 +83,11 @@ class Mailbox:
     _taker: Task | None = attrs.field(init=False, repr=False, default=None)
     """The task that is parked in `take`."""
     _closed: bool = attrs.field(init=False, default=False)
+    _stash: list[Envelope] = attrs.field(init=False, repr=False, factory=list)
+    """Set aside by the actor, in order."""
     _high_water: int = attrs.field(init=False, default=0)
+    _handled: int = attrs.field(init=False, default=0)
+    _tally: Tally = attrs.field(init=False, repr=False, factory=Tally)
 
     @capacity.validator
     def _check_capacity(self, _: object, value: object) -> None:
@@ -127,20 +108,63 @@ class Mailbox:
             MailboxFull: there is no room, or others wait for it.
             TargetNotFound: the mailbox was closed.
         """
+        if not self.offer(envelope):
+            self._tally.count(Ending.REFUSED)
+            raise MailboxFull(self.owner, self.capacity)
+
+    @enable_ki_protection
+    def offer(self, envelope: Envelope) -> bool:
+        """Add a message at the end of the queue; False if there is no room.
+
+        Raises:
+            TargetNotFound: the mailbox was closed.
+        """
         if self._closed:
+            self._tally.count(Ending.REFUSED)
             raise TargetNotFound(self.owner)
         if len(self._queue) >= self.capacity or self._blocked:
-            raise MailboxFull(self.owner, self.capacity)
+            return False
         self._enqueue(envelope)
+        return True
+
+    @enable_ki_protection
+    def overflow(self, envelope: Envelope, *, may_wait: bool) -> Fate:
+        """Settle what becomes of a message that found no room, by the policy for it.
+
+        Queues it or counts its ending. Lets nobody wait, and makes no dead letter: for
+        `Fate.WAIT` and `Fate.BURY` the caller does that.
+
+        Raises:
+            MailboxFull: it was refused.
+            TargetNotFound: the mailbox was closed meanwhile, by a gate.
+        """
+        is_ask = envelope.reply is not None
+        policy = self.rules.policy_of(envelope.priority)
+        fate = decide(policy, may_wait=may_wait, is_ask=is_ask)
+        if fate is Fate.PUSH_OUT:
+            while self.is_full and self._push_out():
+                self._admit_blocked()
+            if self.offer(envelope):
+                return Fate.QUEUE
+            fate = Fate.REFUSE if is_ask else Fate.DROP
+        if fate is Fate.REFUSE:
+            self._tally.count(Ending.REFUSED)
+            raise MailboxFull(self.owner, self.capacity)
+        if fate is Fate.DROP:
+            self._tally.count(Ending.DROPPED)
+        elif fate is Fate.BURY:
+            self._tally.count(Ending.GIVEN_UP)
+        return fate
 
     @enable_ki_protection
     def put_callback(self, callback: Callback) -> bool:
-        """Add a callback, full or not; False if the mailbox was closed.
+        """Add a callback, full or not; False, and given up, if the mailbox was closed.
 
-        Callbacks are in an order of their own and taken in turns with messages, so that
-        neither keeps the other waiting.
+        No policy applies to callbacks. They are in an order of their own and taken in turns
+        with messages, so that neither keeps the other waiting.
         """
         if self._closed:
+            self._tally.count(Ending.GIVEN_UP)
             return False
         self._callbacks.append(callback)
         self._wake_taker()
@@ -148,8 +172,9 @@ class Mailbox:
 
     @enable_ki_protection
     def remove_callbacks(self) -> tuple[Callback, ...]:
-        """Remove the callbacks that were not taken yet, and return them in order."""
+        """Remove the callbacks that were not taken yet, as given up, in order."""
         removed = tuple(self._callbacks)
+        self._tally.count(Ending.GIVEN_UP, len(removed))
         self._callbacks.clear()
         return removed
 
@@ -164,7 +189,7 @@ class Mailbox:
         """
         await checkpoint_if_cancelled()
         if self.is_full:
-            await self.wait_for_room(envelope)
+            await wait_for_room(self, envelope)
         else:
             self.put_nowait(envelope)
             await cancel_shielded_checkpoint()
@@ -218,70 +243,95 @@ class Mailbox:
         return self.take_nowait()
 
     @enable_ki_protection
-    def release(self) -> Envelope | None:
-        """Empty the hand: its message has been dealt with. Return it, if there was one."""
+    def release(self, ending: Ending | None = None) -> Envelope | None:
+        """Empty the hand: its message has been dealt with. Return it, if there was one.
+
+        Args:
+            ending: how the message ended, None: it was handled.
+        """
         envelope, self.in_hand = self.in_hand, None
+        if envelope is not None:
+            if ending is None:
+                self._handled += 1
+            else:
+                self._tally.count(ending)
         return envelope
 
     @enable_ki_protection
-    def close(self) -> tuple[Envelope, ...]:
-        """Close for good and hand out what is left: in hand first, then in order.
+    def check_stash(self) -> None:
+        """Make sure that one more message may be set aside.
 
-        Callbacks that were not taken come before messages.
+        Raises:
+            StashFull: it may not.
+        """
+        if len(self._stash) >= self.capacity:
+            raise StashFull(self.owner, self.capacity)
+
+    @enable_ki_protection
+    def stash(self) -> None:
+        """Set the message in hand aside, if there is one, to be taken again later.
+
+        Raises:
+            StashFull: there are too many already; it stays in hand.
+        """
+        self.check_stash()
+        if self.in_hand is not None:
+            self._stash.append(self.in_hand)
+            self.in_hand = None
+
+    @enable_ki_protection
+    def unstash_all(self) -> None:
+        """Put all that was set aside back at the head of the queue, in order.
+
+        There is always room for them; others find the mailbox full meanwhile.
+        """
+        if self._stash:
+            self._queue.extendleft(reversed(self._stash))
+            self._stash.clear()
+            self._high_water = max(self._high_water, len(self._queue))
+            if self._taker is not None:
+                self._wake_taker()
+
+    @enable_ki_protection
+    def close(self) -> tuple[Envelope, ...]:
+        """Close for good and hand out what is left, as given up.
+
+        In hand comes first, then callbacks, then what was set aside, then the queue.
 
         Blocked senders get `TargetNotFound`; their messages are not among those handed
         out. Closing again returns nothing.
         """
-        in_hand = self.release()
-        left: tuple[Envelope, ...] = () if in_hand is None else (in_hand,)
-        left += self.remove_callbacks() + tuple(self._queue)
+        in_hand, self.in_hand = self.in_hand, None
+        first = () if in_hand is None else (in_hand,)
+        left = (*first, *self._callbacks, *self._stash, *self._queue)
+        self._callbacks.clear()
         self._closed = True
         self._queue.clear()
+        self._stash.clear()
+        self._tally.count(Ending.GIVEN_UP, len(left))
         blocked, self._blocked = self._blocked, {}
+        self._tally.count(Ending.REFUSED, len(blocked))
         for sender in blocked:
             sender.refused(TargetNotFound(self.owner))
         self._wake_taker()
         return left
 
+    def count_refused(self) -> None:
+        """Count a message that would have waited here, had it not been refused."""
+        self._tally.count(Ending.REFUSED)
+
     def statistics(self) -> MailboxStatistics:
         """Count what is here now."""
-        return MailboxStatistics(
-            queued=len(self._queue),
-            capacity=self.capacity,
+        return self._tally.statistics(
+            handled=self._handled,
             high_water=self._high_water,
+            queued=len(self._queue),
+            callbacks=len(self._callbacks),
+            stashed=len(self._stash),
+            in_hand=int(self.in_hand is not None),
+            capacity=self.capacity,
             blocked_senders=len(self._blocked),
         )
-
-    @enable_ki_protection
-    async def wait_for_room(
-        self,
-        envelope: Envelope,
-        recheck: Recheck | None = None,
-        ended: Callable[[], None] = _nothing,
-    ) -> None:
-        """Park the calling task until its message is delivered; only while `is_full`.
-
-        If it is cancelled the message was not delivered.
-
-        Args:
-            envelope: the message.
-            recheck: asked when there is room; see `block`.
-            ended: called once, in the step in which the wait ends, however it does; the
-                sender's task itself runs only later.
-
-        Raises:
-            TargetNotFound: the mailbox was closed meanwhile.
-            Exception: what `recheck` raised.
-        """
-        parked = _ParkedTask(current_task(), ended)
-
-        def abort(_: object) -> Abort:
-            self.unblock(parked)
-            ended()
-            return Abort.SUCCEEDED
-
-        self.block(parked, envelope, recheck)
-        await wait_task_rescheduled(abort)
 
     def block(
         self, sender: BlockedSender, envelope: Envelope, recheck: Recheck | None = None
@@ -295,7 +345,10 @@ class Mailbox:
 
     def unblock(self, sender: BlockedSender) -> bool:
         """Let a message wait no longer; False if it did not wait here any more."""
-        return self._blocked.pop(sender, None) is not None
+        if self._blocked.pop(sender, None) is None:
+            return False
+        self._tally.count(Ending.WITHDRAWN)
+        return True
 
     def _enqueue(self, envelope: Envelope) -> None:
         self._queue.append(envelope)
@@ -318,38 +371,23 @@ class Mailbox:
             sender, (envelope, recheck) = next(iter(self._blocked.items()))
             # The sender stays blocked while it is asked about: what a recheck sets off
             # finds the mailbox full, and may close it.
-            error = _refusal(envelope, recheck)
-            if not self.unblock(sender):
+            error = refusal(envelope, recheck)
+            if self._blocked.pop(sender, None) is None:
                 continue
             if error is None:
                 self._enqueue(envelope)
                 sender.admitted()
             else:
+                self._tally.count(Ending.REFUSED)
                 sender.refused(error)
 
-
-def _refusal(envelope: Envelope, recheck: Recheck | None) -> Exception | None:
-    if recheck is None:
-        return None
-    try:
-        recheck(envelope)
-    except Exception as error:  # noqa: BLE001  # a gate's bug is for the sender
-        return error
-    return None
-
-
-@final
-@attrs.define(eq=False)
-class _ParkedTask:
-    """A sender whose task sleeps until its message is delivered or refused."""
-
-    task: Task
-    ended: Callable[[], None]
-
-    def admitted(self) -> None:
-        self.ended()
-        reschedule(self.task)
-
-    def refused(self, error: Exception) -> None:
-        self.ended()
-        reschedule(self.task, Error(error))
+    def _push_out(self) -> bool:
+        """Drop the oldest message that may be dropped for another; False if none may."""
+        envelope = push_out(self._queue, self.rules)
+        if envelope is None:
+            return False
+        self._tally.count(Ending.DROPPED)
+        if envelope.reply is not None:
+            problem = f"{self.owner} was full and dropped it for a newer message"
+            envelope.reply.fail(DeliveryFailed(problem))
+        return True

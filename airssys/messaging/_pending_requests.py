@@ -29,6 +29,7 @@ from airssys.contracts import (
     CalleeFailed,
     ComponentId,
     DeadLetter,
+    DeadReason,
     DeliveryFailed,
     EventSink,
     Randomness,
@@ -250,8 +251,17 @@ class PendingRequests:
         why: str = "the answer came after its asker had stopped waiting",
     ) -> None:
         """Tell observers of an answer that nobody waits for."""
-        size = len(payload or b"")
-        self._events(DeadLetter(pending.asker, pending.target, size, why))
+        payload = payload or b""
+        self._events(
+            DeadLetter(
+                target=pending.asker,
+                sender=pending.target,
+                size=len(payload),
+                why=why,
+                reason=DeadReason.LATE_ANSWER,
+                payload=payload,
+            )
+        )
 
     @enable_ki_protection
     async def serve(  # noqa: ASYNC128  # the alarm calls it

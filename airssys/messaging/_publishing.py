@@ -2,7 +2,8 @@
 
 Those that have room get it at once; only then are those waited for that have none, one
 after the other, so that a full one does not keep it from all others. Each delivery is a
-message of its own and passes gates and mailbox like any other.
+message of its own and passes gates and mailbox like any other; only, what becomes of a
+published one without room is decided by its subscriber's lag policy alone.
 
 What a subscriber does not get is a dead letter. A publisher is not told: it does not
 know who its subscribers are.
@@ -23,9 +24,9 @@ from airssys.contracts import (
     TOPIC_TYPE,
     BadTopic,
     ComponentId,
+    DeadReason,
     Envelope,
     Lag,
-    MailboxFull,
     MessagingError,
     NotGranted,
 )
@@ -95,7 +96,7 @@ class Publishing:
     async def broadcast(
         self, sender: ComponentId, targets: Iterable[ComponentId], payload: bytes
     ) -> dict[ComponentId, MessagingError | None]:
-        """Send a payload to each of some actors, once, waiting for room.
+        """Send a payload to each of some actors, once, waiting for room as `send` does.
 
         A checkpoint. If it is cancelled, some of them may have it.
 
@@ -108,9 +109,8 @@ class Publishing:
         for target in results:
             envelope = self.broker.sign(target, sender, payload)
             try:
-                self.broker.tell(envelope)
-            except MailboxFull:
-                waited_for.append(envelope)
+                if not self.broker.offer(envelope, may_wait=True):
+                    waited_for.append(envelope)
             except MessagingError as error:
                 results[target] = error
         for envelope in waited_for:
@@ -169,24 +169,29 @@ class ActorSubscriber:
         self._publishing.subscriptions.remove_all(self)
 
     def offer(self, envelope: Envelope) -> bool:
-        """Put a message into the mailbox now, as the lag policy says."""
-        broker = self._publishing.broker
+        """Put a message into the mailbox now, as the lag policy says.
+
+        The mailbox's own policy for messages without room does not apply.
+        """
+        broker, blocks = self._publishing.broker, self._lag is Lag.BLOCK
         try:
-            broker.tell(envelope)
-        except MailboxFull as full:
-            if self._lag is Lag.BLOCK:
-                return False
-            if self._lag is Lag.DISCONNECT:
-                self._publishing.subscriptions.remove_all(self)
-            broker.dead_letter(envelope, f"it was published, and {full}")
+            if broker.offer(envelope, may_wait=blocks):
+                return True
         except MessagingError as error:
             broker.dead_letter(envelope, f"it was published, and refused: {error}")
+            return True
+        if blocks:
+            return False
+        if self._lag is Lag.DISCONNECT:
+            self._publishing.subscriptions.remove_all(self)
+        why = "it was published, and there was no room"
+        broker.dead_letter(envelope, why, reason=DeadReason.NO_ROOM)
         return True
 
     async def deliver(self, envelope: Envelope) -> None:
         """Put a message into the mailbox as soon as there is room."""
         broker = self._publishing.broker
         try:
-            await broker.send(envelope)
+            await broker.deliver(envelope)
         except MessagingError as error:
             broker.dead_letter(envelope, f"it was published, and refused: {error}")

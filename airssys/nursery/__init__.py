@@ -4,7 +4,14 @@ from ._actor_context import ASK_TIMEOUT, ActorContext
 from ._actor_seat import ActorSeat, seat_maker
 from ._actor_services import ActorServices
 from ._administration import Administration
-from ._as_message import as_content_type, as_id, as_payload
+from ._as_message import (
+    PriorityWord,
+    as_content_type,
+    as_expiry,
+    as_id,
+    as_payload,
+    as_priority,
+)
 from ._child import GRACE, Child, Occupation
 from ._exit_reason import GaveUp, Ignore, Stop, describe, find_escapee
 from ._replacer import Replacer
@@ -32,6 +39,7 @@ __all__ = (
     "GaveUp",
     "Ignore",
     "Occupation",
+    "PriorityWord",
     "Replacer",
     "Seat",
     "SeatMaker",
@@ -47,8 +55,10 @@ __all__ = (
     "TreeNode",
     "Watches",
     "as_content_type",
+    "as_expiry",
     "as_id",
     "as_payload",
+    "as_priority",
     "describe",
     "find_actor",
     "find_escapee",

@@ -1,4 +1,4 @@
-"""What a Python actor is given: its own name, and the ways to reach others."""
+"""What the code of a Python actor may do: reach others, set messages aside, end itself."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import (
-    ComponentId,
-    EngineMisused,
-    Lag,
-    MessagingError,
-)
+from airssys.contracts import ComponentId, EngineMisused, Lag, MessagingError
 
-from ._as_message import as_id, as_payload
+from ._as_message import (
+    PriorityWord,
+    as_expiry,
+    as_id,
+    as_payload,
+    as_priority,
+)
 from ._own_post import OwnPost
 from ._watches import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airssys.contracts import ActorEnded
+    from airssys.contracts import ActorEnded, Envelope
     from airssys.messaging import ActorSubscriber, Mailbox
 
     from ._own_post import Parcel
@@ -42,17 +43,19 @@ class ActorContext:
         self,
         self_id: ComponentId,
         surroundings: Surroundings,
-        mailbox: Mailbox,
         subscriber: ActorSubscriber,
+        mailbox: Mailbox,
     ) -> None:
         self.self_id = self_id
         """The actor's own name; the sender of all it sends."""
         self._broker, self._publishing = surroundings.broker, surroundings.publishing
-        self._subscriber = subscriber
+        self._subscriber, self._mailbox = subscriber, mailbox
         self._timers, self._watches = surroundings.timers, surroundings.watches
         self._post = OwnPost(mailbox)
         self._own_timers: set[Timer] = set()
         self._own_watches: dict[ComponentId, Watch] = {}
+        self.wants_to_stash = False
+        """`stash` was called with the message in hand."""
         self.wants_to_stop = False
         """`stop` was called."""
         self.stop_asked = trio.Event()
@@ -60,27 +63,55 @@ class ActorContext:
         does when its shutdown time is over is cancelled."""
 
     @enable_ki_protection
-    def tell(self, target: ComponentId | str, payload: bytes) -> None:
+    def tell(
+        self,
+        target: ComponentId | str,
+        payload: bytes,
+        *,
+        priority: PriorityWord | None = None,
+        ttl: float | None = None,
+    ) -> None:
         """Deliver a message now or not at all; never waits.
 
+        Args:
+            target: whom to tell.
+            payload: the message.
+            priority: which of the target's policies applies if there is no room; with
+                some the message is dropped without an error.
+            ttl: seconds after which it need not be handled: if it was not taken by then
+                it becomes a dead letter.
+
         Raises:
-            MailboxFull, TargetNotFound: it was not delivered.
-            InvalidMessage: the target is no name, or the payload no bytes.
+            MailboxFull, TargetNotFound, MessageExpired: it was not delivered.
+            InvalidMessage: the target is no name, the payload no bytes or too many,
+                the priority or the ttl none.
         """
-        broker = self._broker
-        broker.tell(broker.sign(as_id(target), self.self_id, as_payload(payload)))
+        self._broker.tell(self._sign(target, payload, priority, ttl))
 
     @enable_ki_protection
-    async def send(self, target: ComponentId | str, payload: bytes) -> None:
-        """Deliver a message, waiting for room.
+    async def send(
+        self,
+        target: ComponentId | str,
+        payload: bytes,
+        *,
+        priority: PriorityWord | None = None,
+        ttl: float | None = None,
+    ) -> None:
+        """Deliver a message, waiting for room if the target's policy is to block.
+
+        Args:
+            target: whom to send to.
+            payload: the message.
+            priority: as for `tell`.
+            ttl: as for `tell`; waiting for room counts.
 
         Raises:
             TargetNotFound: nobody of that name is there.
+            MailboxFull, MessageExpired: it was not delivered.
             RequestWouldDeadlock: the target waits for this actor.
-            InvalidMessage: the target is no name, or the payload no bytes.
+            InvalidMessage: as for `tell`.
         """
-        broker, me = self._broker, self.self_id
-        await broker.send(broker.sign(as_id(target), me, as_payload(payload)))
+        await self._broker.send(self._sign(target, payload, priority, ttl))
 
     @enable_ki_protection
     async def ask(
@@ -89,17 +120,58 @@ class ActorContext:
         payload: bytes,
         *,
         timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
+        priority: PriorityWord | None = None,
     ) -> bytes | None:
         """Ask and wait for the answer, at most so many seconds.
 
         Raises:
             AskTimedOut, CalleeFailed, TargetNotFound: there is no answer.
+            MailboxFull, DeliveryFailed: there was no room for it, or not for long.
             RequestWouldDeadlock: the target waits for this actor.
             InvalidMessage: the target is no name, or the payload no bytes.
         """
         me = self.self_id
         return await self._broker.ask(
-            as_id(target), me, as_payload(payload), timeout=timeout, waiter=me
+            as_id(target),
+            me,
+            as_payload(payload),
+            timeout=timeout,
+            waiter=me,
+            priority=None if priority is None else as_priority(priority),
+        )
+
+    def stash(self) -> None:
+        """Set the message in hand aside, to be handled again later.
+
+        It is set aside when the handler returns, whose answer is then ignored; if the
+        handler raises, it is not. As many messages may be set aside as may queue.
+
+        Raises:
+            StashFull: there are too many already.
+        """
+        self._mailbox.check_stash()
+        self.wants_to_stash = True
+
+    def unstash_all(self) -> None:
+        """Put what was set aside back at the head of the queue, in order.
+
+        The next incarnation finds it there without this being called.
+        """
+        self._mailbox.unstash_all()
+
+    def _sign(
+        self,
+        target: ComponentId | str,
+        payload: bytes,
+        priority: PriorityWord | None,
+        ttl: float | None,
+    ) -> Envelope:
+        return self._broker.sign(
+            as_id(target),
+            self.self_id,
+            as_payload(payload),
+            priority=None if priority is None else as_priority(priority),
+            expires_at=as_expiry(ttl),
         )
 
     @enable_ki_protection

@@ -1,14 +1,15 @@
 """One incarnation of an actor: take a message, handle it, answer, one at a time.
 
 The loop belongs to the actor, what it does with a message to its behaviour: a guest or
-Python code, behind one interface. A message ends in one of four ways here:
+Python code, behind one interface. A message ends in one of these ways here:
 
 * handled: the asker, if there is one, gets the answer;
 * refused by the actor (`GuestRejected`, or an error that it resumes from) or by the
   machine (`CapacityReached`): the asker gets `CalleeFailed`, observers `MessageFailed`,
   and the actor lives on; the same when it was cut off at its deadline, except that its
   asker times out at that moment;
-* its deadline had passed before it was taken: a dead letter, not handled;
+* its deadline or its time to live was over before it was taken: a dead letter, not handled;
+* set aside by the actor (`ActorContext.stash`): it is not over, and comes again;
 * the actor crashed or was killed with it in hand: a dead letter. What is still queued
   stays in the mailbox, which outlives this incarnation.
 
@@ -32,6 +33,7 @@ from airssys.contracts import (
     CalleeFailed,
     CapacityReached,
     ComponentInfo,
+    DeadReason,
     DeliveryFailed,
     Directive,
     Envelope,
@@ -40,6 +42,7 @@ from airssys.contracts import (
     MessageFailed,
     NoAnswer,
 )
+from airssys.messaging import Ending
 
 from ._exit_reason import Stop, describe, find_escapee
 from ._prober import Prober
@@ -291,8 +294,11 @@ class Actor:
 
     async def _handle(self, envelope: Envelope, scope: trio.CancelScope) -> None:
         deadline = envelope.deadline
-        if deadline is not None and deadline <= trio.current_time():
-            self._give_up_message("its deadline had passed")
+        if (deadline is not None and deadline <= trio.current_time()) or (
+            envelope.expires_at is not None and _has_expired(envelope.expires_at)
+        ):
+            reason = DeadReason.EXPIRED
+            self._give_up_message("its deadline had passed", reason=reason)
             return
         try:
             answer = await self._behaviour.handle(envelope, scope)
@@ -307,12 +313,15 @@ class Actor:
         finally:
             if scope.deadline != math.inf:
                 scope.deadline = math.inf
+        mailbox = self._mailbox
+        if mailbox.in_hand is None:
+            return  # It was set aside.
         if envelope.reply is not None:
             envelope.reply.answer(answer)
-        self._mailbox.release()
+        mailbox.release()
 
     def _refuse(self, error: Exception) -> None:
-        envelope = self._mailbox.release()
+        envelope = self._mailbox.release(Ending.FAILED)
         if envelope is None:
             return
         envelope = _for_observers(envelope)
@@ -325,11 +334,20 @@ class Actor:
             )
             envelope.reply.fail(failure)
 
-    def _give_up_message(self, why: str, error: BaseException | None = None) -> None:
-        envelope = self._mailbox.release()
+    def _give_up_message(
+        self,
+        why: str,
+        error: BaseException | None = None,
+        reason: DeadReason | None = None,
+    ) -> None:
+        envelope = self._mailbox.release(Ending.GIVEN_UP)
         if envelope is not None:
             broker = self._address.around.broker
-            broker.dead_letter(_for_observers(envelope), why, error)
+            broker.dead_letter(_for_observers(envelope), why, error, reason)
+
+
+def _has_expired(moment: float) -> bool:
+    return moment <= trio.current_time()
 
 
 def _for_observers(envelope: Envelope) -> Envelope:

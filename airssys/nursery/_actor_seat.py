@@ -26,7 +26,7 @@ class ActorSeat:
         self._spec, self._surroundings = spec, surroundings
         self.present: Actor | None = None
         """The present incarnation, or the last one."""
-        self.address = Address(spec.id, spec.mailbox, surroundings)
+        self.address = Address(spec, surroundings)
 
     def occupy(self) -> Actor:
         """Make a fresh incarnation."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from airssys.contracts import ComponentId, NameTaken
+from airssys.contracts import NameTaken, rules_of
 from airssys.messaging import Mailbox
 
 if TYPE_CHECKING:
+    from airssys.contracts import ActorSpec, ComponentSpec
+
     from ._surroundings import Surroundings
 
 
@@ -15,9 +17,11 @@ if TYPE_CHECKING:
 class Address:
     """Reachable from the actor's first being ready until it is closed for good."""
 
-    def __init__(self, id: ComponentId, capacity: int, around: Surroundings) -> None:  # noqa: A002 (the domain's word)
-        self.id, self.around = id, around
-        self.mailbox = Mailbox(id, capacity)
+    def __init__(self, spec: ActorSpec | ComponentSpec, around: Surroundings) -> None:
+        self.id, self.around = spec.id, around
+        self.mailbox = Mailbox(
+            spec.id, spec.mailbox, rules_of(spec.overflow), spec.message_bytes
+        )
         self._is_open = False
 
     def check_free(self) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
+from typing import Literal, TypeAlias
 
-from airssys.contracts import ComponentId, InvalidMessage
+import trio
+
+from airssys.contracts import ComponentId, InvalidMessage, Priority
+
+PriorityWord: TypeAlias = Priority | Literal["low", "normal", "high", "critical"]
 
 
 def as_id(target: object) -> ComponentId:
@@ -61,3 +67,35 @@ def as_content_type(content_type: str | None) -> str | None:
         problem = f"the content type is {kind}, no text that UTF-8 can hold"
         raise InvalidMessage(problem, advice) from None
     return content_type
+
+
+def as_priority(priority: PriorityWord | None) -> Priority | None:
+    """Take a priority, or its word.
+
+    Raises:
+        InvalidMessage: it is none.
+    """
+    if priority is None or isinstance(priority, Priority):
+        return priority
+    try:
+        return Priority(priority)
+    except ValueError:
+        advice = "Give 'low', 'normal', 'high', 'critical', or None"
+        kind = type(priority).__name__
+        raise InvalidMessage(f"the priority is {kind}, none of ours", advice) from None
+
+
+def as_expiry(ttl: float | None) -> float | None:
+    """Turn seconds to live into Trio time; None if there is no end to them.
+
+    Raises:
+        InvalidMessage: it is no number of seconds, 0 or more.
+    """
+    if ttl is None or ttl == math.inf:
+        return None
+    if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not ttl >= 0:
+        advice = "Give seconds, 0 or more, or None"
+        kind = type(ttl).__name__
+        problem = f"the ttl ({kind}) is no number of seconds"
+        raise InvalidMessage(problem, advice)
+    return trio.current_time() + ttl

@@ -61,8 +61,9 @@ class PythonBehaviour:
         self, spec: ActorSpec, surroundings: Surroundings, mailbox: Mailbox
     ) -> None:
         self._spec, self._surroundings = spec, surroundings
+        self._mailbox = mailbox
         self._subscriber = ActorSubscriber(spec.id, surroundings.publishing)
-        self._context = ActorContext(spec.id, surroundings, mailbox, self._subscriber)
+        self._context = ActorContext(spec.id, surroundings, self._subscriber, mailbox)
         self._code: object = None
         self._handle: _Handle | None = None
         self._report_handle = partial(self._report_held, "handle")
@@ -100,12 +101,16 @@ class PythonBehaviour:
         """
         if self._handle is None:
             raise InternalError("this behaviour was not started, or is closed")
+        context = self._context
+        context.wants_to_stash = False
         answer: object = await _watch_slices(
-            _unprotected(self._handle, self._context, envelope),
+            _unprotected(self._handle, context, envelope),
             self._surroundings.held_thread_after,
             self._report_handle,
             None if envelope.deadline is None else (scope, envelope.deadline),
         )
+        if context.wants_to_stash:
+            self._mailbox.stash()
         if answer is None or isinstance(answer, bytes):
             return answer
         kind = type(answer).__name__
@@ -132,9 +137,13 @@ class PythonBehaviour:
         await self._call_hook("stopped")
 
     def close(self) -> None:
-        """Let go of the code; end its subscriptions."""
+        """Let go of the code; end its subscriptions.
+
+        What it set aside is left to the next incarnation.
+        """
         self._subscriber.close()
         self._code = self._handle = None
+        self._mailbox.unstash_all()
         self._context.close()
 
     async def _call_hook(self, name: str) -> object:

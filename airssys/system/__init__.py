@@ -1,5 +1,6 @@
 """Composing and running: a blueprint becomes a system, and ends in order."""
 
+from ._dead_letters import DEAD_LETTER_BYTES, DEAD_LETTERS_KEPT, DeadLetterStream
 from ._event_fanout import EVENTS_KEPT, EventStream
 from ._open_system import Opening, open_system
 from ._portal import Portal
@@ -10,12 +11,15 @@ from ._system import OUTSIDE, System
 from ._wiring import LoaderOpener, open_wasm_loader
 
 __all__ = (
+    "DEAD_LETTERS_KEPT",
+    "DEAD_LETTER_BYTES",
     "EVENTS_KEPT",
     "EXIT_GAVE_UP",
     "EXIT_INTERRUPTED",
     "EXIT_OK",
     "EXIT_TERMINATED",
     "OUTSIDE",
+    "DeadLetterStream",
     "EventStream",
     "LoaderOpener",
     "Opening",

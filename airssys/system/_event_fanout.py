@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final, final
 
+import attrs
 import trio
 
-from airssys.contracts import Event
+from airssys.contracts import DeadLetter, Event
 
+from ._dead_letters import DeadLetterFanout
 from ._event_log import log_event
 
 EVENTS_KEPT: Final = 1000
@@ -79,10 +81,16 @@ class EventFanout:
     def __init__(self) -> None:
         self._streams: list[EventStream] = []
         self._is_closed = False
+        self.dead_letters = DeadLetterFanout()
+        """Those who want dead letters whole."""
 
     def emit(self, event: Event) -> None:
         """Log an event and give it to each listener; an `EventSink`."""
         log_event(event)
+        if isinstance(event, DeadLetter):
+            self.dead_letters.offer(event)
+            # Many events are kept, and payloads may be large.
+            event = attrs.evolve(event, payload=b"")
         if self._streams:
             self._streams = [s for s in self._streams if s.offer(event)]
 
@@ -104,6 +112,7 @@ class EventFanout:
     def close(self) -> None:
         """End all streams: the system is no more."""
         self._is_closed = True
+        self.dead_letters.close()
         streams, self._streams = self._streams, []
         for stream in streams:
             stream.end()

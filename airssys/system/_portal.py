@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airssys.contracts import ComponentId
-    from airssys.nursery import TreeNode
+    from airssys.nursery import PriorityWord, TreeNode
 
     from ._system import System
 
@@ -45,9 +45,18 @@ class Portal:
         payload: bytes,
         *,
         content_type: str | None = None,
+        priority: PriorityWord | None = None,
+        ttl: float | None = None,
     ) -> None:
         """Deliver a message now or not at all; as `System.tell`."""
-        act = partial(self._system.tell, target, payload, content_type=content_type)
+        act = partial(
+            self._system.tell,
+            target,
+            payload,
+            content_type=content_type,
+            priority=priority,
+            ttl=ttl,
+        )
         trio.from_thread.run_sync(act, trio_token=self._token)
 
     def send(
@@ -56,9 +65,18 @@ class Portal:
         payload: bytes,
         *,
         content_type: str | None = None,
+        priority: PriorityWord | None = None,
+        ttl: float | None = None,
     ) -> None:
         """Deliver a message as soon as there is room; as `System.send`."""
-        act = partial(self._system.send, target, payload, content_type=content_type)
+        act = partial(
+            self._system.send,
+            target,
+            payload,
+            content_type=content_type,
+            priority=priority,
+            ttl=ttl,
+        )
         trio.from_thread.run(act, trio_token=self._token)
 
     def ask(
@@ -68,6 +86,7 @@ class Portal:
         *,
         timeout: float = ASK_TIMEOUT,
         content_type: str | None = None,
+        priority: PriorityWord | None = None,
     ) -> bytes | None:
         """Deliver a message and wait for the answer; as `System.ask`."""
         act = partial(
@@ -76,6 +95,7 @@ class Portal:
             payload,
             timeout=timeout,
             content_type=content_type,
+            priority=priority,
         )
         return trio.from_thread.run(act, trio_token=self._token)
 

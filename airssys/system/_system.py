@@ -12,15 +12,19 @@ from airssys.contracts import ComponentId, Lag, Refusal, Refused
 from airssys.nursery import (
     ASK_TIMEOUT,
     Administration,
+    PriorityWord,
     TreeNode,
     as_content_type,
+    as_expiry,
     as_id,
     as_payload,
+    as_priority,
     find_actor,
     find_supervisor,
     take_snapshot,
 )
 
+from ._dead_letters import DEAD_LETTER_BYTES, DEAD_LETTERS_KEPT, DeadLetterStream
 from ._event_fanout import EVENTS_KEPT, EventFanout, EventStream
 from ._subscription import Subscription
 
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
         Envelope,
         MessagingError,
     )
+    from airssys.messaging import MailboxStatistics
 
     from ._wiring import Parts
 
@@ -66,16 +71,30 @@ class System:
         payload: bytes,
         *,
         content_type: str | None = None,
+        priority: PriorityWord | None = None,
+        ttl: float | None = None,
     ) -> None:
         """Deliver a message now or not at all; never waits.
+
+        Args:
+            target: whom to tell.
+            payload: the message.
+            content_type: the codec of the payload.
+            priority: which of the target's policies applies if there is no room; with
+                some, as by default with that for `low`, the message is dropped without
+                an error.
+            ttl: seconds after which it need not be handled: if it was not taken by then
+                it becomes a dead letter.
 
         Raises:
             MailboxFull: there is no room.
             TargetNotFound: nobody of that name is there.
-            InvalidMessage: the target is no name, the payload no bytes, or the
-                content type no text.
+            MessageExpired: the ttl is 0.
+            InvalidMessage: the target is no name, the payload no bytes or too many
+                (`MessageTooLarge`), the content type no text, the priority or the ttl
+                none.
         """
-        self._broker.tell(self._sign(target, payload, content_type))
+        self._broker.tell(self._sign(target, payload, content_type, priority, ttl))
 
     @enable_ki_protection
     async def send(
@@ -84,15 +103,26 @@ class System:
         payload: bytes,
         *,
         content_type: str | None = None,
+        priority: PriorityWord | None = None,
+        ttl: float | None = None,
     ) -> None:
         """Deliver a message as soon as there is room.
 
+        Args:
+            target: whom to send to.
+            payload: the message.
+            content_type: the codec of the payload.
+            priority: as for `tell`; by default only `high`, `critical` and none wait.
+            ttl: as for `tell`; waiting for room counts.
+
         Raises:
             TargetNotFound: nobody of that name is there.
-            InvalidMessage: the target is no name, the payload no bytes, or the
-                content type no text.
+            MailboxFull: there is no room, and the target's policy is to fail.
+            MessageExpired: there was no room within `ttl`.
+            InvalidMessage: as for `tell`.
         """
-        await self._broker.send(self._sign(target, payload, content_type))
+        envelope = self._sign(target, payload, content_type, priority, ttl)
+        await self._broker.send(envelope)
 
     @enable_ki_protection
     async def ask(
@@ -102,6 +132,7 @@ class System:
         *,
         timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
         content_type: str | None = None,
+        priority: PriorityWord | None = None,
     ) -> bytes | None:
         """Deliver a message and wait for the answer.
 
@@ -110,6 +141,8 @@ class System:
             payload: the question.
             timeout: seconds for delivery and answer together.
             content_type: the codec of the payload.
+            priority: as for `send`; where another message would be dropped for want
+                of room, an ask is refused.
 
         Returns:
             The answer; None if there was nothing to say.
@@ -117,6 +150,8 @@ class System:
         Raises:
             AskTimedOut: no answer came in time.
             CalleeFailed: it crashed, was stopped, or answered with an error.
+            MailboxFull: there is no room, and the target's policy is not to block.
+            DeliveryFailed: it was dropped for a newer message.
             TargetNotFound: nobody of that name is there.
             InvalidMessage: the target is no name, the payload no bytes, or the
                 content type no text.
@@ -128,6 +163,7 @@ class System:
             timeout=timeout,
             content_type=as_content_type(content_type),
             waiter=None,
+            priority=None if priority is None else as_priority(priority),
         )
 
     @enable_ki_protection
@@ -195,13 +231,20 @@ class System:
             subscription.end()
 
     def _sign(
-        self, target: ComponentId | str, payload: bytes, content_type: str | None
+        self,
+        target: ComponentId | str,
+        payload: bytes,
+        content_type: str | None,
+        priority: PriorityWord | None,
+        ttl: float | None,
     ) -> Envelope:
         return self._broker.sign(
             as_id(target),
             OUTSIDE,
             as_payload(payload),
             content_type=as_content_type(content_type),
+            priority=None if priority is None else as_priority(priority),
+            expires_at=as_expiry(ttl),
         )
 
     def find(self, name: ComponentId | str) -> ComponentId | None:
@@ -212,6 +255,15 @@ class System:
         """
         wanted = as_id(name)
         return wanted if wanted in self._registry.ids() else None
+
+    def mailbox(self, name: ComponentId | str) -> MailboxStatistics:
+        """Count what is in the mailbox of an actor, and what became of the rest.
+
+        Raises:
+            TargetNotFound: nobody of that name is there.
+            InvalidMessage: the name is none.
+        """
+        return self._registry.find(as_id(name)).statistics()
 
     def tree(self) -> TreeNode:
         """Look at all supervisors and actors as they are now."""
@@ -277,3 +329,17 @@ class System:
     def events(self, capacity: int = EVENTS_KEPT) -> EventStream:
         """Listen to what happens from now on; see `EventStream`."""
         return self._events.listen(capacity)
+
+    def dead_letters(
+        self, capacity: int = DEAD_LETTERS_KEPT, kept_bytes: int = DEAD_LETTER_BYTES
+    ) -> DeadLetterStream:
+        """Listen to dead letters from now on, with their payloads.
+
+        Args:
+            capacity: how many are kept for a listener that does not keep up.
+            kept_bytes: how many bytes of payload are kept for it in total.
+
+        Raises:
+            ValueError: one of them is below 1.
+        """
+        return self._events.dead_letters.listen(capacity, kept_bytes)

@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from airssys.contracts import ComponentId
+from airssys.contracts import ComponentId, OverflowRules
 from airssys.messaging import Broker, Mailbox, Registry
 
 ACTORS = tuple(ComponentId.parse(name) for name in "abcde")
@@ -30,8 +30,8 @@ class World:
         for gate in self.gates:
             gate(envelope)
 
-    def open(self, owner, capacity=10):
-        mailbox = Mailbox(owner, capacity)
+    def open(self, owner, capacity=10, rules=OverflowRules(), **options):  # noqa: B008  # frozen
+        mailbox = Mailbox(owner, capacity, rules, **options)
         self.registry.register(mailbox)
         return mailbox
 

@@ -9,6 +9,7 @@ from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 from airssys.contracts import (
     CalleeFailed,
     DeadLetter,
+    DeadReason,
     MessagingError,
     NotGranted,
     RequestWouldDeadlock,
@@ -207,7 +208,7 @@ async def test_a_cancelled_ask_makes_its_answer_a_dead_letter_once(
     assert served.events == []
     assert not letter.reply.answer(b"late")
     assert not letter.reply.answer(b"later")
-    assert served.events == [DeadLetter(a, b, 4, LATE)]
+    assert served.events == [DeadLetter(a, b, 4, LATE, DeadReason.LATE_ANSWER)]
 
 
 async def test_an_answered_ask_cannot_be_cancelled_any_more(served, names, start_ask):

@@ -1,5 +1,7 @@
 """Callbacks and subscriptions of one actor, without supervision."""
 
+from contextlib import suppress
+
 import pytest
 import trio
 import trio.testing
@@ -10,7 +12,9 @@ from airssys.contracts import (
     InvalidMessage,
     MailboxFull,
     NotGranted,
+    Overflow,
     TooManyRequests,
+    rules_of,
 )
 from airssys.messaging import ActorSubscriber, OpenRequests, Publishing
 from airssys.messaging._publishing import MAX_PATTERNS
@@ -49,6 +53,32 @@ async def test_callbacks_and_messages_are_taken_in_turns(pair):
     taken = drain(mine)
     assert [each.payload for each in taken] == [b"0", b"x", b"1", b"y", b"2", b"3"]
     assert [isinstance(each, Callback) for each in taken] == [1, 0, 1, 0, 1, 1]
+
+
+@pytest.mark.parametrize("policy", Overflow)
+async def test_no_policy_applies_to_callbacks_and_they_are_counted(
+    served, names, policy
+):
+    mine = served.open(names[0], 1, rules_of(policy), message_bytes=0)
+    theirs = served.open(names[1])
+    requests = OpenRequests(served.broker, mine, 5)
+    for _ in range(3):
+        requests.request(theirs.owner, b"", 10)
+    for _ in range(2):
+        with suppress(MailboxFull):
+            served.broker.tell(served.letter(mine.owner, theirs.owner))
+    for question in drain(theirs):
+        question.reply.answer(b"an answer")
+    counts = mine.statistics()
+    assert (counts.queued, counts.callbacks, counts.arrived) == (1, 3, 5)
+    assert sum(isinstance(each, Callback) for each in drain(mine)) == 3
+    counts = mine.statistics()
+    assert (counts.handled, counts.callbacks, counts.arrived) == (4, 0, 5)
+    requests.request(theirs.owner, b"", 10)
+    drain(theirs)[0].reply.answer(b"too late")
+    requests.close()
+    assert mine.statistics().arrived == 6
+    assert mine.close() == ()
 
 
 async def test_a_callback_wakes_the_one_who_waits(pair, nursery):

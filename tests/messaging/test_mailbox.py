@@ -14,6 +14,7 @@ from airssys.contracts import (
     TargetNotFound,
 )
 from airssys.messaging import Mailbox, MailboxStatistics
+from airssys.messaging._blocked_senders import wait_for_room
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_statistics_count_what_is_there_and_the_most_there_was(make_mailbox, let
         mailbox.put_nowait(letter)
     mailbox.take_nowait()
     assert mailbox.statistics() == MailboxStatistics(
-        queued=2, capacity=4, high_water=3, blocked_senders=0
+        queued=2, in_hand=1, capacity=4, high_water=3
     )
 
 
@@ -326,7 +327,7 @@ async def test_who_is_refused_after_waiting_makes_room_for_the_next(
 
     async def unlucky():
         with pytest.raises(type(error)):
-            await mailbox.wait_for_room(letters[1], partial(refuse, error))
+            await wait_for_room(mailbox, letters[1], partial(refuse, error))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(unlucky)
@@ -345,8 +346,8 @@ async def test_the_end_of_a_wait_is_told_before_anybody_else_runs(
     async def sender(number, recheck, scope):
         with scope:
             try:
-                await mailbox.wait_for_room(
-                    letters[number], recheck, lambda: ends.append(number)
+                await wait_for_room(
+                    mailbox, letters[number], recheck, lambda: ends.append(number)
                 )
             except MessagingError as error:
                 errors.append(type(error))
@@ -410,7 +411,7 @@ async def test_a_recheck_may_close_the_mailbox(make_mailbox, letters, verdict):
 
     async def sender():
         with pytest.raises(TargetNotFound):
-            await mailbox.wait_for_room(letters[1], recheck)
+            await wait_for_room(mailbox, letters[1], recheck)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(sender)

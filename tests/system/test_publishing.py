@@ -150,6 +150,36 @@ async def test_what_a_full_actor_does_is_its_lag_policy(lag, handled, lost):
         assert all("it was published" in why for why in found)
 
 
+@pytest.mark.parametrize(
+    "policy", ["fail", "drop-newest", "drop-oldest", "dead-letter"]
+)
+@pytest.mark.parametrize(
+    ("lag", "handled"), [(Lag.DROP_NEWEST, b"12"), (Lag.BLOCK, b"123")]
+)
+async def test_an_overflow_policy_has_no_say_in_what_was_published(
+    policy, lag, handled
+):
+    heard, gate = [], trio.Event()
+    listener = actor(
+        "a", Listener, heard, ("x",), lag, gate, mailbox=1, overflow=policy
+    )
+    async with (
+        open_system(blueprint(listener)) as system,
+        trio.open_nursery() as nursery,
+    ):
+        events = system.events()
+        for word in (b"1", b"2", b"3"):
+            nursery.start_soon(system.publish, "x", word)
+            await settle()
+        with suppress(MailboxFull):
+            system.tell("a", b"never pushes them out")
+        gate.set()
+        await settle()
+        assert b"".join(word for _, word in heard) == handled
+        published = [why for why in dead_letters(events) if "it was published" in why]
+        assert len(published) == 3 - len(handled)
+
+
 async def test_an_actor_cannot_drop_what_others_sent():
     async def fail(context, envelope):
         with pytest.raises(ValueError, match="mailbox"):

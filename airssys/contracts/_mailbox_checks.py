@@ -1,0 +1,39 @@
+"""What can be wrong with the mailbox of an actor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ._checking import is_count, is_kind, shown
+from ._errors import Mistake
+from ._overflow import Overflow, OverflowPolicy, OverflowRules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ._specs import ActorSpec, ComponentSpec
+
+
+def mailbox_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mistake]:
+    """Look at how many messages may queue, how large, and what becomes of others."""
+    if not is_count(spec.mailbox, at_least=1):
+        text = f"{shown(spec.mailbox)} is no capacity"
+        yield Mistake(f"{path}.mailbox", text, "a whole number, 1 or more")
+    yield from _overflow_mistakes(spec.overflow, f"{path}.overflow")
+    if not is_count(spec.message_bytes, at_least=0):
+        text = f"{shown(spec.message_bytes)} is no number of bytes"
+        yield Mistake(f"{path}.message_bytes", text, "a whole number, 0 or more")
+
+
+def _overflow_mistakes(policy: OverflowPolicy, path: str) -> Iterator[Mistake]:
+    hint = f"one of {', '.join(repr(each.value) for each in Overflow)}"
+    if is_kind(policy, OverflowRules):
+        for name in attrs.fields_dict(OverflowRules):
+            each = getattr(policy, name)
+            if not is_kind(each, Overflow):
+                yield Mistake(f"{path}.{name}", f"{shown(each)} is no policy", hint)
+    elif not is_kind(policy, Overflow):
+        hint += ", or a dict of one for each priority"
+        yield Mistake(path, f"{shown(policy)} is no policy", hint)

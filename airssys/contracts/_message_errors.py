@@ -1,0 +1,54 @@
+"""What a message is refused for besides a full mailbox and a missing target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+from ._error_base import Fault
+from ._errors import InvalidMessage, MessagingError
+
+if TYPE_CHECKING:
+    from ._identity import ComponentId
+
+
+@final
+class MessageTooLarge(InvalidMessage):
+    """The payload is larger than its target takes."""
+
+    def __init__(self, target: ComponentId, size: int, limit: int) -> None:
+        self.target, self.size, self.limit = target, size, limit
+        """`size` and `limit` in bytes."""
+        problem = f"{size} bytes are too many for {target}, which takes {limit}"
+        advice = "Send less at once, or give the target a larger message_bytes"
+        super().__init__(problem, advice)
+
+
+@final
+class MessageExpired(MessagingError):
+    """The message's time to live was over before it was delivered."""
+
+    advice = "Give it a longer ttl, or find out what keeps the target busy"
+
+    def __init__(self, target: ComponentId) -> None:
+        self.target = target
+        super().__init__(target)
+
+    def __str__(self) -> str:
+        text = f"the message to {self.target} outlived its ttl before it was delivered"
+        return self._with_advice(text)
+
+
+@final
+class StashFull(MessagingError):
+    """An actor has set aside as many messages as it may."""
+
+    fault = Fault.ACTOR
+    advice = "Handle some, or give the actor a larger mailbox"
+
+    def __init__(self, actor: ComponentId, capacity: int) -> None:
+        self.actor, self.capacity = actor, capacity
+        super().__init__(actor, capacity)
+
+    def __str__(self) -> str:
+        text = f"{self.actor} has {self.capacity} messages in its stash already"
+        return self._with_advice(text)

@@ -1,0 +1,81 @@
+"""What becomes of a message that finds a mailbox full."""
+
+from __future__ import annotations
+
+import enum
+from typing import Final, TypeAlias, final
+
+import attrs
+
+from ._limits import MIB
+
+DEFAULT_MESSAGE_BYTES: Final = MIB
+"""Bytes of payload that one message may have."""
+
+
+class Priority(enum.Enum):
+    """How much a message matters when there is no room; never the order it comes in."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Overflow(enum.Enum):
+    """What becomes of a message for which there is no room.
+
+    An ask is refused where another message would vanish: somebody waits for its answer.
+    """
+
+    BLOCK = "block"
+    """Its sender waits for room; one that never waits (`tell`) gets `MailboxFull`."""
+    FAIL = "fail"
+    """Its sender gets `MailboxFull` at once."""
+    DROP_NEWEST = "drop-newest"
+    """It is dropped and counted; its sender is not told."""
+    DROP_OLDEST = "drop-oldest"
+    """The oldest queued message that has this policy too makes room for it; if there
+    is none, it is dropped itself. A message that may not be dropped never is."""
+    DEAD_LETTER = "dead-letter"
+    """It becomes a dead letter; its sender is not told."""
+
+
+@final
+@attrs.frozen(kw_only=True)
+class OverflowRules:
+    """The policy of one mailbox for messages of each priority."""
+
+    unmarked: Overflow = Overflow.BLOCK
+    """For messages whose sender named no priority."""
+    low: Overflow = Overflow.DROP_NEWEST
+    normal: Overflow = Overflow.FAIL
+    high: Overflow = Overflow.BLOCK
+    critical: Overflow = Overflow.BLOCK
+
+    def policy_of(self, priority: Priority | None) -> Overflow:
+        """Return the policy for one message."""
+        match priority:
+            case None:
+                return self.unmarked
+            case Priority.LOW:
+                return self.low
+            case Priority.NORMAL:
+                return self.normal
+            case Priority.HIGH:
+                return self.high
+            case Priority.CRITICAL:
+                return self.critical
+
+
+OverflowPolicy: TypeAlias = Overflow | OverflowRules
+"""One policy for all messages, or one for each priority."""
+
+
+def rules_of(policy: OverflowPolicy) -> OverflowRules:
+    """Spell a policy out for each priority."""
+    if isinstance(policy, OverflowRules):
+        return policy
+    return OverflowRules(
+        unmarked=policy, low=policy, normal=policy, high=policy, critical=policy
+    )

@@ -1,0 +1,87 @@
+"""What a mailbox has counted: each message that reached it ends in one of the counts."""
+
+from __future__ import annotations
+
+import enum
+from typing import final
+
+import attrs
+
+
+class Ending(enum.Enum):
+    """How a message ended that had reached a mailbox and was not handled."""
+
+    FAILED = "failed"
+    GIVEN_UP = "given up"
+    DROPPED = "dropped"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+@final
+@attrs.frozen(kw_only=True)
+class MailboxStatistics:
+    """How full a mailbox is at one moment, and what became of all that reached it.
+
+    A message that a gate refused, or that was too large or too late to begin with, did
+    not reach it.
+    """
+
+    queued: int
+    """Messages in the queue; neither the one in hand nor those in the stash."""
+    callbacks: int = 0
+    """Callbacks that wait; they need no room, and otherwise count as messages."""
+    stashed: int = 0
+    """Messages that the actor has set aside."""
+    in_hand: int = 0
+    """1 while a message is being handled, else 0."""
+    capacity: int
+    high_water: int = 0
+    """The most that were ever queued at once."""
+    blocked_senders: int = 0
+    """Senders that wait for room."""
+    handled: int = 0
+    failed: int = 0
+    """The actor answered with an error and lived on."""
+    given_up: int = 0
+    """Dead letters."""
+    dropped: int = 0
+    """Dropped because there was no room."""
+    refused: int = 0
+    """Their senders were told: no room, or nobody there any more."""
+    withdrawn: int = 0
+    """Their senders stopped waiting for room."""
+
+    @property
+    def arrived(self) -> int:
+        """All messages that ever reached the mailbox."""
+        ended = self.handled + self.failed + self.given_up + self.dropped
+        undelivered = self.refused + self.withdrawn + self.blocked_senders
+        waiting = self.queued + self.callbacks + self.stashed
+        return ended + undelivered + waiting + self.in_hand
+
+
+@final
+class Tally:
+    """How many messages of one mailbox ended in each way but being handled."""
+
+    __slots__ = ("_ends",)
+
+    def __init__(self) -> None:
+        self._ends = dict.fromkeys(Ending, 0)
+
+    def count(self, ending: Ending, messages: int = 1) -> None:
+        """Count messages that ended in one way."""
+        self._ends[ending] += messages
+
+    def statistics(self, **present: int) -> MailboxStatistics:
+        """Put the counts together with the rest of what there is to say."""
+        ends = self._ends
+        return MailboxStatistics(
+            failed=ends[Ending.FAILED],
+            given_up=ends[Ending.GIVEN_UP],
+            dropped=ends[Ending.DROPPED],
+            refused=ends[Ending.REFUSED],
+            withdrawn=ends[Ending.WITHDRAWN],
+            **present,
+        )
