@@ -3,6 +3,7 @@
 `pytest -o trio_mode=true` runs it too, with pytest-trio installed.
 """
 
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -30,6 +31,5 @@ async def test_a_system_of_its_own_for_each_test(system: System) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(
-        pytest.main(["-o", "trio_mode=true", "-q", "-p", "no:cacheprovider", __file__])
-    )
+    options = ["-o", "trio_mode=true", "-q", "-p", "no:cacheprovider"]
+    sys.exit(subprocess.call([sys.executable, "-m", "pytest", *options, __file__]))

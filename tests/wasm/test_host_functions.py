@@ -17,10 +17,13 @@ from airssys.contracts import (
     InvalidMessage,
     LogLevel,
     MailboxFull,
+    MessageExpired,
+    MessageTooLarge,
     MessagingError,
     NotGranted,
     RequestCancelled,
     RequestWouldDeadlock,
+    StashFull,
     StorageRefused,
     TargetNotFound,
     Timestamp,
@@ -223,6 +226,9 @@ REFUSALS = [
     (TooManyRequests(BOB, 7), "delivery-failed:test/bob/0 has 7 requests open"),
     (RequestCancelled(BOB, "c-9"), "delivery-failed:the request to test/bob/0"),
     (DeliveryFailed("a\ud800b"), "delivery-failed:a?b"),
+    (MessageTooLarge(BOB, 9, 7), "invalid-message:9 bytes are too many for"),
+    (MessageExpired(BOB), "delivery-failed:the message to test/bob/0 outlived"),
+    (StashFull(BOB, 3), "delivery-failed:test/bob/0 has 3 messages in its stash"),
 ]
 MESSAGING = ["send", "request", "broadcast", "ask", "publish", "subscribe"]
 MESSAGING += ["unsubscribe", "cancel-request"]
