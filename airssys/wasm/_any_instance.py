@@ -293,6 +293,6 @@ class AnyInstance:
 
     def _check_idle(self) -> None:
         if self._spent is not None:
-            raise GuestSpent(str(self._spent))
+            raise GuestSpent.after(self._spent)
         if self._is_called:
             raise EngineMisused("this instance is in the middle of a call")

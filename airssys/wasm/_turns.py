@@ -99,7 +99,7 @@ class Turns:
         self._fresh: _Line = deque()
         self._at_once = 1
         self._turned_back = 0
-        """Proven calls that were let through since then and found the pass full."""
+        """Proven calls that found the pass full since their line was served last."""
         self._wanted = trio.Event()
         self._workers = trio.CapacityLimiter(worker_threads)
         self._notice = _PassNotice(self)
