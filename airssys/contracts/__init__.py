@@ -110,6 +110,7 @@ from ._ports import (
     LoadedComponent,
     Randomness,
     Store,
+    Unanswered,
     WallClock,
 )
 from ._restart import (
@@ -272,6 +273,7 @@ __all__ = (
     "Timestamp",
     "TooManyRequests",
     "TrapReason",
+    "Unanswered",
     "Unhealthy",
     "WallClock",
     "as_blueprint",

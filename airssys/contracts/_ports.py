@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -97,6 +98,15 @@ class Store(Protocol):
         ...
 
 
+class Unanswered(Enum):
+    """Why there is no answer yet to a message that was to be handled at once."""
+
+    NOT_BEGUN = "not begun"
+    """Nothing has happened; it can be handled later."""
+    BEGUN = "begun"
+    """It is being handled, and has to be brought to its end."""
+
+
 class Guest(Protocol):
     """One running instance of a component; one call at a time.
 
@@ -113,6 +123,18 @@ class Guest(Protocol):
 
     async def initialize(self, config: ComponentConfig) -> None: ...
     async def handle_message(self, envelope: Envelope) -> bytes | None: ...
+
+    def handle_at_once(
+        self, envelope: Envelope, owner: object
+    ) -> bytes | Unanswered | None:
+        """Begin to handle a message without waiting, in the name of the task `owner`.
+
+        Returns the answer if that came at once. After `BEGUN`, whatever the reason, the
+        next call must be `handle_message` with the same envelope, by `owner`; it raises
+        what has gone wrong. A guest may always return `NOT_BEGUN`. Never raises.
+        """
+        ...
+
     async def handle_callback(self, envelope: Envelope) -> None: ...
     async def metadata(self) -> ComponentMetadata: ...
     async def health(self) -> HealthStatus: ...

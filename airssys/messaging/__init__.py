@@ -2,7 +2,7 @@
 
 from ._alarm import Alarm, Sleepers
 from ._broker import Broker, Gate
-from ._mailbox import Mailbox
+from ._mailbox import AtOnce, Mailbox
 from ._mailbox_statistics import Ending, MailboxStatistics
 from ._open_requests import OpenRequests
 from ._publishing import ActorSubscriber, Publishing
@@ -12,6 +12,7 @@ from ._waits import WaitGraph
 __all__ = (
     "ActorSubscriber",
     "Alarm",
+    "AtOnce",
     "Broker",
     "Ending",
     "Gate",

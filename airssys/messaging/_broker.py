@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Final, Literal, Protocol, final
 
 import attrs
 import trio
@@ -39,6 +39,7 @@ from airssys.contracts import (
     Randomness,
     ReplySlot,
     TargetNotFound,
+    Unanswered,
     WallClock,
 )
 
@@ -50,6 +51,11 @@ from ._waits import WaitGraph
 
 if TYPE_CHECKING:
     from ._mailbox import Mailbox
+
+
+# To read a member off its class takes longer than to compare with it.
+_BEGUN: Final = Unanswered.BEGUN
+_NOT_BEGUN: Final = Unanswered.NOT_BEGUN
 
 
 class Gate(Protocol):
@@ -250,8 +256,11 @@ class Broker:
         """
         await checkpoint_if_cancelled()
         ask = self.pending.new_ask(sender, target, waiter, timeout)
-        self._hand_over(ask, payload, content_type, priority)
-        return await ask.wait()
+        answer = self._hand_over(ask, payload, content_type, priority)
+        if answer is _BEGUN:
+            return await ask.wait()
+        await cancel_shielded_checkpoint()
+        return answer
 
     @enable_ki_protection
     def dead_letter(
@@ -307,8 +316,11 @@ class Broker:
         payload: bytes,
         content_type: str | None,
         priority: Priority | None,
-    ) -> None:
-        """Deliver the message of an ask, or let it wait for room; the ask has begun."""
+    ) -> bytes | Literal[Unanswered.BEGUN] | None:
+        """Deliver the message of an ask, or let it wait for room.
+
+        Returns the answer if the target gave it in this step; otherwise the ask waits.
+        """
         envelope = Envelope(
             ask.target,
             ask.asker,
@@ -322,17 +334,25 @@ class Broker:
             priority,
         )
         mailbox = self._pass(envelope)
+        if mailbox.at_once is not None:
+            answer = mailbox.hand_over(envelope)
+            if answer is _BEGUN:
+                # Its actor was idle: it waits for nobody, so this cannot be refused.
+                ask.begin()
+            if answer is not _NOT_BEGUN:
+                return answer
         ask.begin()
         try:
             if mailbox.offer(envelope) or not self._overflow(
                 mailbox, envelope, may_wait=True
             ):
-                return
+                return _BEGUN
         except MessagingError:
             ask.withdraw()
             raise
         ask.block_at(mailbox)
         mailbox.block(ask, envelope, partial(self._pass_again, mailbox))
+        return _BEGUN
 
     async def _wait_for_room(self, mailbox: Mailbox, envelope: Envelope) -> None:
         edge = (envelope.sender, envelope.target)

@@ -16,7 +16,7 @@ Four rules govern this file:
 from __future__ import annotations
 
 from collections import deque
-from typing import final
+from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 import attrs
 import trio
@@ -41,11 +41,22 @@ from airssys.contracts import (
     OverflowRules,
     StashFull,
     TargetNotFound,
+    Unanswered,
 )
 
 from ._blocked_senders import BlockedSender, Recheck, refusal, wait_for_room
 from ._mailbox_statistics import Ending, MailboxStatistics, Tally
 from ._overflow import Fate, decide, push_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# To read a member off its class takes longer than the rest of `hand_over`.
+_BEGUN: Final = Unanswered.BEGUN
+_NOT_BEGUN: Final = Unanswered.NOT_BEGUN
+
+AtOnce: TypeAlias = "Callable[[Envelope, Task], bytes | Unanswered | None]"
+"""Begins to handle a message without waiting, in the name of the task that takes."""
 
 
 # Without NO_OP, attrs would look for a validator at every assignment to any field.
@@ -82,6 +93,8 @@ class Mailbox:
     """The last one taken was a callback: a message is next, if there is one."""
     _taker: Task | None = attrs.field(init=False, repr=False, default=None)
     """The task that is parked in `take`."""
+    at_once: AtOnce | None = attrs.field(init=False, repr=False, default=None)
+    """How its actor, if parked in `take`, handles a message without being woken."""
     _closed: bool = attrs.field(init=False, default=False)
     _stash: list[Envelope] = attrs.field(init=False, repr=False, factory=list)
     """Set aside by the actor, in order."""
@@ -220,10 +233,37 @@ class Mailbox:
         return envelope
 
     @enable_ki_protection
-    async def take(self) -> Envelope:
+    def hand_over(self, envelope: Envelope) -> bytes | Unanswered | None:
+        """Let the owner handle a message in the caller's step, if it is idle and can.
+
+        Nothing waits here then, so nobody is overtaken. What was begun is in hand, and
+        the owner's task, woken, brings it to its end.
+
+        Returns:
+            The answer; or `Unanswered`, with `NOT_BEGUN`: nothing has happened.
+        """
+        at_once, taker = self.at_once, self._taker
+        if taker is None or at_once is None:
+            return _NOT_BEGUN
+        self.in_hand = envelope
+        answer = at_once(envelope, taker)
+        if answer is _BEGUN:
+            self._wake_taker()
+            return answer
+        self.in_hand = None
+        if answer is not _NOT_BEGUN:
+            self._handled += 1
+        return answer
+
+    @enable_ki_protection
+    async def take(self, at_once: AtOnce | None = None) -> Envelope:
         """Take the oldest message into the hand, as soon as there is one.
 
         A checkpoint. If it is cancelled no message was taken.
+
+        Args:
+            at_once: handles messages that come while there is none, see `hand_over`;
+                what it has begun is returned from here.
 
         Raises:
             trio.BusyResourceError: another task takes, or the last message was not
@@ -231,15 +271,18 @@ class Mailbox:
             trio.ClosedResourceError: the mailbox was closed, before or meanwhile.
         """
         await checkpoint_if_cancelled()
-        if self._taker is not None or self.in_hand is not None:
+        in_hand = self.in_hand
+        if self._taker is not None or in_hand is not None:
             raise trio.BusyResourceError("one message and one taker at a time")
         if self._queue or self._callbacks or self._closed:
             envelope = self.take_nowait()
             await cancel_shielded_checkpoint()
             return envelope
         while not (self._queue or self._callbacks or self._closed):
-            self._taker = current_task()
+            self._taker, self.at_once = current_task(), at_once
             await wait_task_rescheduled(self._abort_take)
+            if self.in_hand is not None:
+                return self.in_hand
         return self.take_nowait()
 
     @enable_ki_protection

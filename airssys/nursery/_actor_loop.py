@@ -10,6 +10,8 @@ Python code, behind one interface. A message ends in one of these ways here:
   asker times out at that moment;
 * its deadline or its time to live was over before it was taken: a dead letter, not handled;
 * set aside by the actor (`ActorContext.stash`): it is not over, and comes again;
+* handled at once: an ask of an idle actor whose first slice is all it takes is handled in
+  the step of its asker, and this task sleeps on;
 * the actor crashed or was killed with it in hand: a dead letter. What is still queued
   stays in the mailbox, which outlives this incarnation.
 
@@ -41,6 +43,7 @@ from airssys.contracts import (
     HealthStatus,
     MessageFailed,
     NoAnswer,
+    Unanswered,
 )
 from airssys.messaging import Ending
 
@@ -50,6 +53,7 @@ from ._restart_plan import directive_for
 
 if TYPE_CHECKING:
     from airssys.contracts import ActorSpec, ComponentSpec
+    from airssys.messaging import AtOnce
 
     from ._address import Address
 
@@ -78,6 +82,11 @@ class Behaviour(Protocol):
         A behaviour that does not keep the envelope's deadline by itself gives it to
         `scope` before it suspends; the loop takes it away again.
         """
+        ...
+
+    @property
+    def handle_at_once(self) -> AtOnce | None:
+        """Begins to handle a message in another task's step; None: it never does."""
         ...
 
     async def health(self) -> HealthStatus:
@@ -286,11 +295,27 @@ class Actor:
 
     async def _wait_for_message(self) -> Envelope | None:
         """Wait for the next message; None if a probe is due before."""
+        may_begin = self._behaviour.handle_at_once is not None
+        at_once = self._handle_at_once if may_begin else None
         if self._prober is None:
-            return await self._mailbox.take()
+            return await self._mailbox.take(at_once)
         with trio.move_on_at(self._prober.due_at):
-            return await self._mailbox.take()
+            return await self._mailbox.take(at_once)
         return None
+
+    def _handle_at_once(
+        self, envelope: Envelope, owner: trio.lowlevel.Task
+    ) -> bytes | Unanswered | None:
+        """Handle an ask in the step of its asker; only while this task is parked.
+
+        Waking another task for it takes as long as a short call does.
+        """
+        handle = self._behaviour.handle_at_once
+        deadline = envelope.deadline
+        late = deadline is not None and deadline <= trio.current_time()
+        if handle is None or late or self._is_stopping:
+            return Unanswered.NOT_BEGUN
+        return handle(envelope, owner)
 
     async def _handle(self, envelope: Envelope, scope: trio.CancelScope) -> None:
         deadline = envelope.deadline

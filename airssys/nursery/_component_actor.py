@@ -13,6 +13,7 @@ from airssys.contracts import (
     Guest,
     HealthStatus,
     InternalError,
+    Unanswered,
 )
 from airssys.messaging import ActorSubscriber, OpenRequests
 
@@ -94,6 +95,12 @@ class ComponentBehaviour:
             await self._present().handle_callback(envelope)
             return None
         return await self._present().handle_message(envelope)
+
+    def handle_at_once(
+        self, envelope: Envelope, owner: trio.lowlevel.Task
+    ) -> bytes | Unanswered | None:
+        """Let the guest run the first slice of a message in another task's step."""
+        return self._present().handle_at_once(envelope, owner)
 
     async def health(self) -> HealthStatus:
         """Call the guest's `health`.

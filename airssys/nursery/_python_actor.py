@@ -57,6 +57,9 @@ _Handle: TypeAlias = Callable[
 class PythonBehaviour:
     """One incarnation of Python code."""
 
+    handle_at_once = None
+    """A coroutine cannot go on in another task than it began in."""
+
     def __init__(
         self, spec: ActorSpec, surroundings: Surroundings, mailbox: Mailbox
     ) -> None:

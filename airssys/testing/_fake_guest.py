@@ -32,6 +32,7 @@ from airssys.contracts import (
     LogLevel,
     MessagingError,
     TrapReason,
+    Unanswered,
 )
 
 if TYPE_CHECKING:
@@ -67,6 +68,10 @@ class FakeGuest:
         """Do what the payload says, until the deadline."""
         deadline = math.inf if envelope.deadline is None else envelope.deadline
         return await self._call("handle-message", envelope.payload, deadline)
+
+    def handle_at_once(self, envelope: Envelope, owner: object) -> Unanswered:
+        """Leave every message to `handle_message`."""
+        return Unanswered.NOT_BEGUN
 
     async def handle_callback(self, envelope: Envelope) -> None:
         """Do what the payload says."""

@@ -36,6 +36,7 @@ from airssys.contracts import (
     Limits,
     LoadedComponent,
     TrapReason,
+    Unanswered,
 )
 
 if TYPE_CHECKING:
@@ -136,6 +137,27 @@ async def _a_typed_error_leaves_it_alive(component: LoadedComponent) -> None:
         _same(await guest.handle_message(_message(b"count")), b"2")
 
 
+async def _at_once_is_as_good_as_later(component: LoadedComponent) -> None:
+    async def handle(guest: Guest, payload: bytes) -> bytes | None:
+        message, owner = _message(payload), trio.lowlevel.current_task()
+        answer = guest.handle_at_once(message, owner)
+        if isinstance(answer, Unanswered):
+            return await guest.handle_message(message)
+        return answer
+
+    async with _started(component) as guest:
+        _same(await handle(guest, b"hello"), b"hello")
+        _same(await handle(guest, b"count"), b"1")
+        with _raising(GuestRejected, phase="handle-message"):
+            await handle(guest, b"reject")
+        _same(await handle(guest, b"count"), b"2")
+        reason = TrapReason.UNREACHABLE
+        with _raising(GuestTrapped, reason=reason, phase="handle-message"):
+            await handle(guest, b"trap")
+        _is(guest.spent, GuestFailed)
+        _same(guest.handle_at_once(_message(b"x"), None), Unanswered.NOT_BEGUN)
+
+
 async def _a_trap_spends_it(component: LoadedComponent) -> None:
     async with _started(component) as guest:
         reason = TrapReason.UNREACHABLE
@@ -193,6 +215,7 @@ GUEST_QUESTIONS: Final[tuple[Question, ...]] = (
     _a_cancelled_call_spends_it,
     _a_failing_initialize_says_how,
     _closing_is_final_and_may_be_repeated,
+    _at_once_is_as_good_as_later,
 )
 """To parametrize a test with; each takes a `LoadedComponent`."""
 

@@ -112,6 +112,20 @@ class Driver:
         if not self._slice_here(call, began, began, finished=False):
             await self._slices(call, deadline)
 
+    async def resume(self, call: Call, deadline: float) -> None:
+        """Drive a call whose first slice was run, and noted, in another task.
+
+        Raises:
+            Late, HostFailed: as for `drive`.
+        """
+        if call.host_call is not None:
+            if not self._turns.may_begin(proven=self._proven):
+                await self.wait_to_begin(deadline)
+            began = now()
+            if self._slice_here(call, began, began, finished=False):
+                return
+        await self._slices(call, deadline)
+
     async def take_result(
         self, call: Call, marshaller: Marshaller, budget: Budget
     ) -> Any:

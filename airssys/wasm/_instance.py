@@ -23,6 +23,7 @@ import math
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
+from outcome import Error, Value
 from trio.lowlevel import current_task
 
 from airssys.contracts import (
@@ -36,6 +37,7 @@ from airssys.contracts import (
     HealthStatus,
     HostServices,
     Limits,
+    Unanswered,
 )
 
 from ._driver import Driver
@@ -49,6 +51,8 @@ from ._world import EXPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
+
+    from outcome import Outcome
 
     from ._fiber import Call
     from ._marshaller import Marshaller
@@ -75,6 +79,12 @@ def share_out(store: Store, found: Footprint, limits: Limits) -> None:
     store.limit(*shares, len(found.memories), len(found.tables))
 
 
+def _carried(result: Any, name: str) -> Any:
+    if type(result) is Err:
+        raise GuestRejected(name, *result.value)
+    return result.value if type(result) is Ok else result
+
+
 @final
 class Instance:
     """A running component (the port `Guest`). Made by `Component.instantiate`."""
@@ -93,6 +103,8 @@ class Instance:
         self._budget = Budget(limits.host_call_bytes)
         self._is_called = False
         self._spent: GuestFailed | None = None
+        self._begun: Outcome[tuple[Call | None, Any]] | None = None
+        """The first slice of a message that `handle_message` has to go on with."""
 
     @property
     def spent(self) -> GuestFailed | None:
@@ -126,10 +138,46 @@ class Instance:
     async def handle_message(self, envelope: Envelope) -> bytes | None:
         """Let the guest handle a message; returns its answer, if it has one."""
         deadline = math.inf if envelope.deadline is None else envelope.deadline
-        size = len(envelope.payload)
-        values = (message_value(envelope),)
-        answer: bytes | None = await self._run("handle-message", values, deadline, size)
+        answer: bytes | None
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            answer = await self._finish_message(begun, deadline)
+        else:
+            size = len(envelope.payload)
+            values = (message_value(envelope),)
+            answer = await self._run("handle-message", values, deadline, size)
         self._driver.note_message_handled()
+        return answer
+
+    def handle_at_once(
+        self, envelope: Envelope, owner: object
+    ) -> bytes | Unanswered | None:
+        """Run the first slice of a message, if one may run now (see the port)."""
+        driver, conduct = self._driver, self._driver.conduct
+        if (
+            self._is_called
+            or self._spent is not None
+            or len(envelope.payload) > self._inline_bytes
+            or conduct.suspect
+            or conduct.in_worker
+            or not driver.may_begin()
+        ):
+            return Unanswered.NOT_BEGUN
+        self._is_called = True
+        began = now()
+        try:
+            values = (message_value(envelope),)
+            call, result = self._first_slice("handle-message", values, owner)
+        except BaseException as error:  # noqa: BLE001  # raised by `handle_message`
+            self._begun = Error(error)
+            return Unanswered.BEGUN
+        driver.note_slice(began)
+        if call is not None or type(result) is not Ok:
+            self._begun = Value((call, result))
+            return Unanswered.BEGUN
+        self._is_called = False
+        driver.note_message_handled()
+        answer: bytes | None = result.value
         return answer
 
     async def handle_callback(self, envelope: Envelope) -> None:
@@ -174,26 +222,46 @@ class Instance:
             if size > self._inline_bytes or conduct.suspect or conduct.in_worker:
                 result = await self._call_slowly(name, values, deadline, size)
             else:
-                marshaller = self._runtime.marshallers[name]
-                frame = self._lower(name, marshaller, values)
-                budget = self._budget
-                budget.left = self._limits.host_call_bytes
                 began = now()
-                call, result = self._store.call_and_poll(
-                    _NUMBERS[name], marshaller, frame, budget, owner=current_task()
-                )
+                call, result = self._first_slice(name, values, current_task())
                 if call is None:
                     driver.note_slice(began)
                 else:
                     slices = driver.go_on(call, began, deadline)
-                    result = await self._outcome(call, slices, marshaller)
+                    result = await self._outcome(call, slices, name)
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, name)
         finally:
             self._is_called = False
-        if type(result) is Err:
-            raise GuestRejected(name, *result.value)
-        return result.value if type(result) is Ok else result
+        return _carried(result, name)
+
+    def _first_slice(
+        self, name: str, values: Sequence[Any], owner: object
+    ) -> tuple[Call | None, Any]:
+        """Call an export and poll it once: the call, or its result if that was all."""
+        marshaller = self._runtime.marshallers[name]
+        frame = self._lower(name, marshaller, values)
+        budget = self._budget
+        budget.left = self._limits.host_call_bytes
+        return self._store.call_and_poll(
+            _NUMBERS[name], marshaller, frame, budget, owner=owner
+        )
+
+    async def _finish_message(
+        self, begun: Outcome[tuple[Call | None, Any]], deadline: float
+    ) -> Any:
+        """Bring to its end what `handle_at_once` has begun."""
+        name = "handle-message"
+        try:
+            call, result = begun.unwrap()
+            if call is not None:
+                slices = self._driver.resume(call, deadline)
+                result = await self._outcome(call, slices, name)
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
+            self._raise_named(error, name)
+        finally:
+            self._is_called = False
+        return _carried(result, name)
 
     async def _call_slowly(
         self, name: str, values: Sequence[Any], deadline: float, size: int
@@ -207,14 +275,13 @@ class Instance:
         else:
             call = begin()
         slices = self._driver.drive(call, deadline)
-        return await self._outcome(call, slices, marshaller)
+        return await self._outcome(call, slices, name)
 
-    async def _outcome(
-        self, call: Call, slices: Awaitable[None], marshaller: Marshaller
-    ) -> Any:
+    async def _outcome(self, call: Call, slices: Awaitable[None], name: str) -> Any:
         try:
             await slices
             budget = Budget(self._limits.host_call_bytes)
+            marshaller = self._runtime.marshallers[name]
             return await self._driver.take_result(call, marshaller, budget)
         finally:
             call.close()
