@@ -22,7 +22,9 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     # Caches and their secret: not those of whoever runs the tests.
     for variable in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
-        os.environ[variable] = tempfile.mkdtemp(prefix="airssys-tests-")
+        directory = tempfile.TemporaryDirectory(prefix="airssys-tests-")
+        config.add_cleanup(directory.cleanup)
+        os.environ[variable] = directory.name
     slow = config.getoption("--run-slow")
     hypothesis.settings.load_profile("slow" if slow else "gate")
 

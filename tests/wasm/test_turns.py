@@ -21,9 +21,19 @@ LATEST = 0.04
 """Little for a hundred guests that hold the thread, much for a busy test machine."""
 
 
-def is_bounded(times, most=LATEST):
-    """Nine of ten: what holds the thread once in a while may be the machine."""
-    return sorted(times)[len(times) * 9 // 10 - 1] < most
+async def assert_in_time(measure, most=LATEST):
+    """Nine of ten times are within the bound, in one of a few runs.
+
+    Once in a while it is the machine that holds the thread, and while it is busy with
+    something else, often. What is wrong here is wrong in every run.
+    """
+    runs = []
+    for _ in range(5):
+        times = sorted(await measure())
+        if times[len(times) * 9 // 10 - 1] < most:
+            return
+        runs.append(times)
+    raise AssertionError(f"later than {most}: {runs}")
 
 
 # -- with real guests
@@ -41,14 +51,18 @@ async def beats_among(guests, crowd, seconds=0.3):
 
 @pytest.mark.parametrize("count", [1, 20, 100])
 async def test_a_heartbeat_is_in_time_among_looping_guests(guests, count):
-    late = await beats_among(guests, await guests.many(count, "loop"))
-    assert is_bounded(late), late
+    async def measure():
+        return await beats_among(guests, await guests.many(count, "loop"))
+
+    await assert_in_time(measure)
 
 
 @pytest.mark.parametrize("name", ["flood", "log-flood"])
 async def test_a_heartbeat_is_in_time_in_a_flood_of_host_calls(guests, name):
-    late = await beats_among(guests, await guests.many(10, name))
-    assert is_bounded(late), late
+    async def measure():
+        return await beats_among(guests, await guests.many(10, name))
+
+    await assert_in_time(measure)
     assert any(guest._driver._used for guest in guests.started)
 
 
@@ -85,12 +99,15 @@ async def test_a_heartbeat_is_in_time_with_large_payloads_in_flight(guests):
         while True:
             assert await guest.handle_message(envelope(payload)) == payload
 
-    async with trio.open_nursery() as nursery:
-        for guest in await guests.many(2, "echo"):
-            nursery.start_soon(echo, guest)
-        late = await beat(0.4)
-        nursery.cancel_scope.cancel()
-    assert is_bounded(late), late
+    async def measure():
+        async with trio.open_nursery() as nursery:
+            for guest in await guests.many(2, "echo"):
+                nursery.start_soon(echo, guest)
+            late = await beat(0.4)
+            nursery.cancel_scope.cancel()
+        return late
+
+    await assert_in_time(measure)
 
 
 async def echo_times(guest, count=20):
@@ -106,29 +123,36 @@ async def echo_times(guest, count=20):
 @pytest.mark.parametrize("count", [1, 100])
 async def test_an_echo_answers_within_ten_ticks_among_looping_guests(guests, count):
     echo = await guests.start("echo")
-    async with trio.open_nursery() as nursery:
-        for guest in await guests.many(count, "loop"):
-            nursery.start_soon(guest.handle_message, envelope())
-        await trio.sleep(0.05)
-        times = await echo_times(echo)
-        nursery.cancel_scope.cancel()
-    assert is_bounded(times, 10 * TICK), times
+
+    async def measure():
+        async with trio.open_nursery() as nursery:
+            for guest in await guests.many(count, "loop"):
+                nursery.start_soon(guest.handle_message, envelope())
+            await trio.sleep(0.05)
+            times = await echo_times(echo)
+            nursery.cancel_scope.cancel()
+        return times
+
+    await assert_in_time(measure, 10 * TICK)
 
 
 @pytest.mark.parametrize("is_proven", [True, False])
 async def test_an_echo_answers_when_a_hundred_begin_to_loop_at_once(guests, is_proven):
-    loops = await guests.many(100, "loop")
-    echo = await guests.start("echo")
-    if is_proven:
-        await echo.handle_message(envelope())
-    async with trio.open_nursery() as nursery:
-        for guest in loops:
-            nursery.start_soon(guest.handle_message, envelope())
-        while guests.runtime.turns.waiting < 90:
-            await trio.lowlevel.checkpoint()
-        times = await echo_times(echo, 10)
-        nursery.cancel_scope.cancel()
-    assert is_bounded(times, 10 * TICK), times
+    async def measure():
+        loops = await guests.many(100, "loop")
+        echo = await guests.start("echo")
+        if is_proven:
+            await echo.handle_message(envelope())
+        async with trio.open_nursery() as nursery:
+            for guest in loops:
+                nursery.start_soon(guest.handle_message, envelope())
+            while guests.runtime.turns.waiting < 90:
+                await trio.lowlevel.checkpoint()
+            times = await echo_times(echo, 10)
+            nursery.cancel_scope.cancel()
+        return times
+
+    await assert_in_time(measure, 10 * TICK)
 
 
 async def test_busy_guests_get_the_same_number_of_turns(guests, monkeypatch):
@@ -171,13 +195,18 @@ class Passes(trio.abc.Instrument):
 
 async def test_no_pass_holds_the_slices_of_a_hundred_that_begin_at_once(guests):
     """First slices alone would make one pass of half a second."""
-    loops = await guests.many(100, "loop")
-    passes = Passes()
-    trio.lowlevel.add_instrument(passes)
-    await beats_among(guests, loops, 0.3)
-    trio.lowlevel.remove_instrument(passes)
-    assert is_bounded([took for took in passes.took if took > TICK / 5], LATEST / 2)
-    assert max(passes.took) < 0.25
+
+    async def measure():
+        loops = await guests.many(100, "loop")
+        passes = Passes()
+        trio.lowlevel.add_instrument(passes)
+        await beats_among(guests, loops, 0.3)
+        trio.lowlevel.remove_instrument(passes)
+        if max(passes.took) >= 0.25:
+            return [max(passes.took)]
+        return [took for took in passes.took if took > TICK / 5]
+
+    await assert_in_time(measure, LATEST / 2)
 
 
 async def test_loops_are_stopped_within_their_limit_and_two_ticks(guests):
