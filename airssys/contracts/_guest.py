@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple, final
+from typing import Final, NamedTuple, final
 
 import attrs
 
@@ -23,8 +23,12 @@ class LogLevel(enum.Enum):
     @property
     def and_above(self) -> frozenset[LogLevel]:
         """This level and all that are more important."""
-        levels = list(LogLevel)
-        return frozenset(levels[levels.index(self) :])
+        return _AND_ABOVE[self]
+
+
+_AND_ABOVE: Final = {
+    level: frozenset(list(LogLevel)[number:]) for number, level in enumerate(LogLevel)
+}
 
 
 class HealthStatus(enum.Enum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import final
+from typing import Final, final
 
 import attrs
 
@@ -61,6 +61,9 @@ class MailboxStatistics:
         return ended + undelivered + waiting + self.in_hand
 
 
+_NO_ENDS: Final = dict.fromkeys(Ending, 0)
+
+
 @final
 class Tally:
     """How many messages of one mailbox ended in each way but being handled."""
@@ -68,7 +71,7 @@ class Tally:
     __slots__ = ("_ends",)
 
     def __init__(self) -> None:
-        self._ends = dict.fromkeys(Ending, 0)
+        self._ends = _NO_ENDS.copy()
 
     def count(self, ending: Ending, messages: int = 1) -> None:
         """Count messages that ended in one way."""

@@ -135,7 +135,7 @@ class Actor:
         self._address, self._behaviour, self._spec = address, behaviour, spec
         self._mailbox = address.mailbox
         self._scope = trio.CancelScope()
-        """Around its start, and then around serving its mailbox."""
+        """Around its start and serving its mailbox; another after it cut off a message."""
         self._is_started = False
         self._is_stopping = False
         self._prober: Prober | None = None
@@ -210,15 +210,15 @@ class Actor:
             self._address.check_free()
             with self._scope:
                 await self._behaviour.start()
-                self._is_started = True
+                self._begin_to_serve(ready)
+                await self._serve_within(self._scope)
             if not self._is_started:
                 return
-            self._address.open()
-            if (health := self._spec.health) is not None:
-                self._prober = Prober(health, self._spec.on_error, self._address)
-            ready()
+            self._note_cut_off()
             while self._goes_on:
-                await self._serve()
+                with trio.CancelScope() as self._scope:
+                    await self._serve_within(self._scope)
+                self._note_cut_off()
             await self._say_goodbye()
         except trio.Cancelled:
             self._give_up_message("its actor was cancelled")
@@ -254,19 +254,24 @@ class Actor:
             with trio.move_on_after(self._spec.shutdown):
                 await self._behaviour.stop()
 
-    async def _serve(self) -> None:
-        """Serve the mailbox until it is time to stop or a message was cut off.
+    def _begin_to_serve(self, ready: Callable[[], None]) -> None:
+        self._is_started = True
+        self._address.open()
+        if (health := self._spec.health) is not None:
+            self._prober = Prober(health, self._spec.on_error, self._address)
+        ready()
 
-        One scope serves many messages, because opening one costs as much as half an
-        ask; it is replaced after it cut one off.
-        """
-        with trio.CancelScope() as self._scope:
-            await self._serve_within(self._scope)
+    def _note_cut_off(self) -> None:
         if self._scope.cancelled_caught:
             error = DeliveryFailed("cut off at its deadline, while it was handled")
             self._refuse(error)
 
     async def _serve_within(self, scope: trio.CancelScope) -> None:
+        """Serve the mailbox until it is time to stop or a message was cut off.
+
+        One scope serves many messages, because opening one costs as much as half an
+        ask; it is replaced after it cut one off.
+        """
         mailbox, clock = self._mailbox, time.perf_counter
         messages, turn_ends = 0, clock() + SECONDS_PER_TURN
         while self._goes_on:

@@ -65,11 +65,9 @@ class Child:
     name: str
     _occupation: Occupation
     _start_timeout: float
-    """Seconds to become ready in."""
+    """Seconds to become ready in, from now on."""
     _supervision: Supervision
-    _scope: trio.CancelScope = attrs.field(
-        init=False, factory=lambda: trio.CancelScope(shield=True)
-    )
+    _scope: trio.CancelScope = attrs.field(init=False)
     _ended: trio.Event = attrs.field(init=False, factory=trio.Event)
     is_ready: bool = attrs.field(init=False, default=False)
     asked: bool = attrs.field(init=False, default=False)
@@ -79,6 +77,11 @@ class Child:
     escapee: BaseException | None = attrs.field(init=False, default=None)
     """What it raised that must leave the tree: KeyboardInterrupt, SystemExit."""
     _killed: bool = attrs.field(init=False, default=False)
+
+    @_scope.default
+    def _open_scope(self) -> trio.CancelScope:
+        deadline = trio.current_time() + self._start_timeout
+        return trio.CancelScope(deadline=deadline, shield=True)
 
     def start(self, nursery: trio.Nursery) -> None:
         """Start its task; it reports when it is ready and when it has ended."""
@@ -114,7 +117,6 @@ class Child:
     @enable_ki_protection
     async def _live(self) -> None:
         error: BaseException | None = None
-        self._scope.deadline = trio.current_time() + self._start_timeout
         try:
             with self._scope:
                 await self._occupation.run(self._note_ready)
