@@ -28,7 +28,7 @@ class RestartWindow:
         """Count one more restart attempt, made now, and let go of those too old."""
         oldest = now - self.intensity.period
         kept = tuple(stamp for stamp in self.stamps if stamp >= oldest)
-        return attrs.evolve(self, stamps=(*kept, now))
+        return RestartWindow(self.intensity, (*kept, now))
 
     @property
     def count(self) -> int:
