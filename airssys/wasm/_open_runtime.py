@@ -30,7 +30,8 @@ async def open_runtime(
 ) -> AsyncIterator[Loader]:
     """Open what guests need, and yield what loads them.
 
-    Guests must be closed before it is left; those that are not are closed for them.
+    Guests must be closed before it is left; those that are not are closed for them, in
+    the middle of a call if need be: its task gets `EngineMisused` or `GuestSpent`.
 
     Args:
         settings: how guests are run.
@@ -63,7 +64,8 @@ async def open_runtime(
             finally:
                 keeper.cancel()
     finally:
-        runtime.engine.close()
+        async with runtime.turns.without_workers():
+            runtime.engine.close()
     if error is not None:
         raise error
 

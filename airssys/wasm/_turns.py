@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import asynccontextmanager
 from itertools import cycle
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, final
 
@@ -39,7 +40,7 @@ import trio
 from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
 T = TypeVar("T")
 
@@ -149,6 +150,22 @@ class Turns:
         cannot be left alone, but it is short.
         """
         return await trio.to_thread.run_sync(work, limiter=self._workers)
+
+    @asynccontextmanager
+    async def without_workers(self) -> AsyncIterator[None]:
+        """Wait for the slices that workers run, and let none begin in here.
+
+        Not cancellable: a slice is short, and one that runs cannot be left alone.
+        """
+        stand_ins = [object() for _ in range(int(self._workers.total_tokens))]
+        with trio.CancelScope(shield=True):
+            for stand_in in stand_ins:
+                await self._workers.acquire_on_behalf_of(stand_in)
+        try:
+            yield
+        finally:
+            for stand_in in stand_ins:
+                self._workers.release_on_behalf_of(stand_in)
 
     async def keep(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED

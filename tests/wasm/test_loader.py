@@ -18,11 +18,12 @@ from airssys.contracts import (
     ComponentRefused,
     EngineMisused,
     EngineSettings,
+    GuestSpent,
     Limits,
 )
 from airssys.wasm import _component_loader, _source, open_runtime
 from airssys.wasm._runtime import Runtime
-from wasm_support import GUESTS, beat, envelope, open_guests
+from wasm_support import GUESTS, Guests, beat, envelope, open_guests
 from wat_guests import world
 from wat_guests.component import Guest
 
@@ -683,3 +684,23 @@ async def test_a_path_to_what_never_ends_is_refused(guests, tmp_path, kind):
 async def test_a_path_that_cannot_be_one_is_refused(guests):
     error = await refused(guests, Artifact.at("a\0b"))
     assert "null" in error.problem
+
+
+async def test_leaving_waits_for_the_slice_of_a_worker():
+    payload, ends = bytes(3_000_000), []
+
+    async def echo(guest):
+        try:
+            while True:
+                await guest.handle_message(envelope(payload))
+        except (EngineMisused, GuestSpent) as error:
+            ends.append(error)
+
+    opening = open_runtime(EngineSettings())
+    async with trio.open_nursery() as nursery, opening as loader:
+        guest = await Guests(loader).start("echo")
+        nursery.start_soon(echo, guest)
+        stores = loader.runtime.engine.ledger.stores.values()
+        while not any(store.lock.locked() for store in stores):
+            await trio.lowlevel.checkpoint()
+    assert len(ends) == 1
