@@ -87,6 +87,7 @@ class LimitValues(TypedDict, total=False):
     execution_time: float
     fuel: int | None
     host_call_bytes: int
+    state_bytes: int
     storage_bytes: int
     storage_keys: int
     open_requests: int

@@ -22,8 +22,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol, final
+from typing import TYPE_CHECKING, Final, final
 
 import attrs
 import trio
@@ -32,7 +31,6 @@ from airssys.contracts import (
     BrutalKill,
     CalleeFailed,
     CapacityReached,
-    ComponentInfo,
     DeadReason,
     DeliveryFailed,
     Directive,
@@ -49,68 +47,16 @@ from ._prober import Prober
 from ._restart_plan import directive_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airssys.contracts import ActorSpec, ComponentSpec
 
     from ._address import Address
+    from ._behaviour import Behaviour, Successor
 
 MESSAGES_PER_TURN: Final = 64
 SECONDS_PER_TURN: Final = 0.001
 """Seconds of the thread, not of Trio's clock."""
-
-
-class Behaviour(Protocol):
-    """What one incarnation of an actor does; made afresh for each."""
-
-    @property
-    def wants_to_end(self) -> bool:
-        """The actor wishes to end, after the message in hand."""
-        ...
-
-    async def start(self) -> None:
-        """Become ready to handle messages."""
-        ...
-
-    async def handle(
-        self, envelope: Envelope, scope: trio.CancelScope, /
-    ) -> bytes | None:
-        """Handle one message and return the answer, None if there is nothing to say.
-
-        A behaviour that does not keep the envelope's deadline by itself gives it to
-        `scope` before it suspends; the loop takes it away again.
-        """
-        ...
-
-    async def health(self) -> HealthStatus:
-        """Say how the actor is, between two messages; only of one that is probed."""
-        ...
-
-    def hear_stop(self) -> None:
-        """Hear that it is asked to stop, perhaps in the middle of a message."""
-        ...
-
-    async def stop(self) -> None:
-        """Say goodbye: called when it ends on purpose, without a message in hand."""
-        ...
-
-    def close(self) -> None:
-        """Give everything back at once; called however it ends, started or not."""
-        ...
-
-
-@final
-@attrs.define(eq=False)
-class Successor:
-    """A behaviour that was started and is to go on in the place of another one."""
-
-    behaviour: Behaviour
-    info: ComponentInfo
-    """What it tells of itself; its health is what was found out."""
-    commit: Callable[[], None]
-    """Called in the step in which it takes over."""
-    predecessor: Behaviour | None = None
-    """Set in that step."""
-    settled: trio.Event = attrs.Factory(trio.Event)
-    """It took over, or it never will."""
 
 
 @final
@@ -133,6 +79,7 @@ class Actor:
         """None before it is ready, and if nobody wants to know how it is."""
         self._successor: Successor | None = None
         """Takes over after the call in hand."""
+        self._is_handing_over = False
         self._may_take: float = math.inf
         """Messages that it may still take."""
 
@@ -149,6 +96,11 @@ class Actor:
             self._scope.cancel()
 
     @property
+    def behaviour(self) -> Behaviour:
+        """What it does now."""
+        return self._behaviour
+
+    @property
     def has_successor(self) -> bool:
         """Whether another behaviour waits to take over."""
         return self._successor is not None
@@ -158,26 +110,51 @@ class Actor:
 
         Returns:
             The old behaviour, for the caller to stop and to close; None if this
-            incarnation is to end first. If the wait is cancelled nothing was changed.
+            incarnation is to end first, or goes on because of `successor.failure`. If
+            the wait is cancelled nothing was changed.
         """
         if self._is_stopping:
             return None
         self._successor = successor
-        if not self._is_busy:
-            self._change_over()
+        if successor.inherit is not None:
+            self._mailbox.interrupt()
+        elif not self._is_busy:
+            self._change_over(successor)
         try:
             if not successor.settled.is_set():
                 await successor.settled.wait()
         finally:
-            if self._successor is successor:
+            if self._is_handing_over:
+                with trio.CancelScope(shield=True):
+                    await successor.settled.wait()
+            elif self._successor is successor:
                 self._successor = None
         return successor.predecessor
 
-    def _change_over(self) -> None:
+    async def _be_followed(self, successor: Successor) -> None:
+        """Hand over what is to be handed over, then go on by the successor.
+
+        Raises:
+            Exception: the present behaviour did not survive being asked for its state.
+        """
+        if successor.inherit is not None:
+            self._is_handing_over = True
+            try:
+                successor.failure = await successor.inherit()
+            except Exception as error:
+                successor.failure = error
+                raise
+            finally:
+                self._is_handing_over = False
+        if successor.failure is not None:
+            self._successor = None
+            successor.settled.set()
+        elif not self._is_stopping:
+            self._change_over(successor)
+
+    def _change_over(self, successor: Successor) -> None:
         """Go on by the successor; only between two calls."""
-        successor, self._successor = self._successor, None
-        if successor is None:
-            return
+        self._successor = None
         address, infos = self._address, self._address.around.infos
         successor.predecessor = self._behaviour
         self._behaviour = successor.behaviour
@@ -233,7 +210,8 @@ class Actor:
     def _is_busy(self) -> bool:
         """There is a call into its code, which would not survive being cut off."""
         is_probing = self._prober is not None and self._prober.is_probing
-        return is_probing or self._mailbox.in_hand is not None
+        is_called = is_probing or self._is_handing_over
+        return is_called or self._mailbox.in_hand is not None
 
     @property
     def _goes_on(self) -> bool:
@@ -262,7 +240,8 @@ class Actor:
         messages, turn_ends = 0, clock() + SECONDS_PER_TURN
         while self._goes_on:
             if self._successor is not None:
-                self._change_over()
+                await self._be_followed(self._successor)
+                continue
             prober = self._prober
             if prober is not None and prober.is_due and not self._is_stopping:
                 await prober.probe(self._behaviour)
@@ -285,11 +264,14 @@ class Actor:
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
 
     async def _wait_for_message(self) -> Envelope | None:
-        """Wait for the next message; None if a probe is due before."""
-        if self._prober is None:
-            return await self._mailbox.take()
-        with trio.move_on_at(self._prober.due_at):
-            return await self._mailbox.take()
+        """Wait for the next message; None if there is something else to do before."""
+        try:
+            if self._prober is None:
+                return await self._mailbox.take()
+            with trio.move_on_at(self._prober.due_at):
+                return await self._mailbox.take()
+        except trio.WouldBlock:
+            pass
         return None
 
     async def _handle(self, envelope: Envelope, scope: trio.CancelScope) -> None:
