@@ -44,6 +44,7 @@ from .contracts import (
     Health,
     HealthChanged,
     HealthStatus,
+    HookFailed,
     Ignored,
     Intensity,
     InternalError,
@@ -62,6 +63,7 @@ from .contracts import (
     NoAnswer,
     Overflow,
     OverflowRules,
+    Poison,
     Presence,
     Priority,
     Refusal,
@@ -81,7 +83,7 @@ from .contracts import (
     Unhealthy,
 )
 from .dsl import actor, blueprint, component, supervisor, topology
-from .messaging import MailboxStatistics
+from .messaging import MailboxStatistics, Quarantine, QuarantinedMessage
 from .nursery import (
     ENDED,
     ActorContext,
@@ -163,6 +165,7 @@ __all__: tuple[str, ...] = (
     "Health",
     "HealthChanged",
     "HealthStatus",
+    "HookFailed",
     "Ignore",
     "Ignored",
     "Intensity",
@@ -183,9 +186,12 @@ __all__: tuple[str, ...] = (
     "NoAnswer",
     "Overflow",
     "OverflowRules",
+    "Poison",
     "Portal",
     "Presence",
     "Priority",
+    "Quarantine",
+    "QuarantinedMessage",
     "Refusal",
     "Refused",
     "RequestWouldDeadlock",

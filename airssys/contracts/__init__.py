@@ -21,6 +21,7 @@ from ._blueprint import (
     find_child_mistakes,
     find_mistakes,
     find_spec_mistakes,
+    stop_time,
     walk,
 )
 from ._error_base import AirssysError, Fault, InternalError
@@ -58,6 +59,7 @@ from ._events import (
     Event,
     HandlerHeldThread,
     HealthChanged,
+    HookFailed,
     Logged,
     MessageFailed,
     Problem,
@@ -114,6 +116,7 @@ from ._ports import (
 )
 from ._restart import (
     BRUTAL_KILL,
+    DEFAULT_HOOK_TIMEOUT,
     DEFAULT_PERIOD,
     DEFAULT_RESTARTS,
     DEFAULT_SHUTDOWN,
@@ -126,6 +129,7 @@ from ._restart import (
     Growth,
     Intensity,
     OnError,
+    Poison,
     RestartType,
     Strategy,
 )
@@ -146,6 +150,7 @@ from ._topology import BLUEPRINT_METHOD, as_blueprint
 __all__ = (
     "BLUEPRINT_METHOD",
     "BRUTAL_KILL",
+    "DEFAULT_HOOK_TIMEOUT",
     "DEFAULT_MAILBOX",
     "DEFAULT_MESSAGE_BYTES",
     "DEFAULT_PERIOD",
@@ -217,6 +222,7 @@ __all__ = (
     "Health",
     "HealthChanged",
     "HealthStatus",
+    "HookFailed",
     "HostServices",
     "Ignored",
     "Intensity",
@@ -245,6 +251,7 @@ __all__ = (
     "Overflow",
     "OverflowPolicy",
     "OverflowRules",
+    "Poison",
     "Presence",
     "Priority",
     "Problem",
@@ -284,6 +291,7 @@ __all__ = (
     "identity_of_child",
     "next_state",
     "rules_of",
+    "stop_time",
     "step_of",
     "walk",
     "worst_health",

@@ -31,6 +31,7 @@ from airssys.contracts import (
     Origin,
     Overflow,
     OverflowRules,
+    Poison,
     RestartType,
     Strategy,
     SupervisorSpec,
@@ -54,6 +55,7 @@ _WORDS: Final[dict[str, type[Enum]]] = {
     "auto_shutdown": AutoShutdown,
     "log_level": LogLevel,
     "overflow": Overflow,
+    "poison": Poison,
     "restart": RestartType,
     "strategy": Strategy,
 }

@@ -23,6 +23,7 @@ from airssys.contracts import (
     LogLevel,
     Overflow,
     OverflowRules,
+    Poison,
     RestartType,
     Shutdown,
     Strategy,
@@ -43,6 +44,7 @@ DirectiveWord: TypeAlias = Directive | Literal["restart", "resume", "stop", "esc
 StrategyWord: TypeAlias = (
     Strategy | Literal["one_for_one", "one_for_all", "rest_for_one"]
 )
+PoisonWord: TypeAlias = Poison | Literal["drop", "retry", "quarantine"]
 RestartWord: TypeAlias = RestartType | Literal["permanent", "transient", "temporary"]
 
 OverflowWord: TypeAlias = (
@@ -102,7 +104,7 @@ class _RestartOptions(TypedDict, total=False):
     """What errors ask for, e.g. `{ValueError: "stop"}`; the first that fits decides."""
 
 
-class ActorOptions(_RestartOptions, total=False):
+class _AnyActorOptions(_RestartOptions, total=False):
     """Of every actor."""
 
     restart: RestartWord
@@ -119,11 +121,20 @@ class ActorOptions(_RestartOptions, total=False):
     """Bytes of payload that one message may have."""
     drain: bool
     """Whether to handle what is queued before stopping."""
+    poison: PoisonWord
+    """What becomes of the message that it crashed over."""
     health: Health | None
     """How its health is probed; a Python actor needs a method `health` for it."""
 
 
-class ComponentOptions(ActorOptions, total=False):
+class ActorOptions(_AnyActorOptions, total=False):
+    """Of a Python actor."""
+
+    hook_timeout: float
+    """Seconds that each of `before_restart` and `stopped` may take."""
+
+
+class ComponentOptions(_AnyActorOptions, total=False):
     """Of a component actor."""
 
     data: bytes | str | None
@@ -179,5 +190,8 @@ class TopologyOptions(_StrategyOptions, total=False):
     """How guests are run."""
     stop_timeout: float
     """Seconds for the whole tree to stop in."""
+    stop_budget: float | None
+    """Seconds that stopping may take if every child uses its whole time; None: not
+    checked."""
     restart_budget: int | None
     """How often a child may be started before the root gives up; None: not checked."""

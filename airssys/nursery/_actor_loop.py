@@ -10,8 +10,10 @@ Python code, behind one interface. A message ends in one of these ways here:
   asker times out at that moment;
 * its deadline or its time to live was over before it was taken: a dead letter, not handled;
 * set aside by the actor (`ActorContext.stash`): it is not over, and comes again;
-* the actor crashed or was killed with it in hand: a dead letter. What is still queued
-  stays in the mailbox, which outlives this incarnation.
+* the actor crashed with it in hand: what its `poison` says, by default a dead letter;
+* the actor was killed with it in hand: a dead letter.
+
+What is still queued stays in the mailbox, which outlives this incarnation.
 
 Messages are taken without a checkpoint while there are any. The loop checks in with
 Trio every `MESSAGES_PER_TURN` messages or `SECONDS_PER_TURN`, so that a full mailbox
@@ -39,12 +41,14 @@ from airssys.contracts import (
     HealthStatus,
     MessageFailed,
     NoAnswer,
+    Poison,
 )
 from airssys.messaging import Ending
 
-from ._exit_reason import Stop, describe, find_escapee
+from ._exit_reason import Stop, describe, exit_reason, find_escapee
+from ._poison import choose, put_back
 from ._prober import Prober
-from ._restart_plan import directive_for
+from ._restart_plan import Verdict, directive_for, judge_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,6 +179,23 @@ class Actor:
             Exception: it crashed.
         """
         try:
+            await self._live(ready)
+        except trio.Cancelled:
+            self._give_up_message("its actor was cancelled")
+            raise
+        except BaseException as error:
+            self._give_up_message(f"its actor ended: {describe(error)}", error)
+            if (escapee := find_escapee(error)) is not None:
+                self._address.around.on_escape(escapee)
+            raise
+        finally:
+            self._close()
+        if not self._is_stopping:
+            raise Stop("stopped itself")
+
+    async def _live(self, ready: Callable[[], None]) -> None:
+        """Do what `run` says, and prepare for a restart if that is what follows."""
+        try:
             self._address.check_free()
             with self._scope:
                 await self._behaviour.start()
@@ -188,18 +209,35 @@ class Actor:
             while self._goes_on:
                 await self._serve()
             await self._say_goodbye()
-        except trio.Cancelled:
-            self._give_up_message("its actor was cancelled")
+        except Exception as error:
+            self._settle_message(error)
+            if self._is_started and not self._is_stopping:
+                await self._prepare_restart(error)
             raise
-        except BaseException as error:
-            self._give_up_message(f"its actor ended: {describe(error)}", error)
-            if (escapee := find_escapee(error)) is not None:
-                self._address.around.on_escape(escapee)
-            raise
-        finally:
-            self._close()
-        if not self._is_stopping:
-            raise Stop("stopped itself")
+
+    def _settle_message(self, error: Exception) -> None:
+        """Let the message that it crashed over end, or come again."""
+        envelope = self._mailbox.in_hand
+        if envelope is None:
+            return
+        why = f"its actor ended: {describe(error)}"
+        match choose(self._spec.poison, envelope, error):
+            case Poison.RETRY:
+                put_back(self._mailbox)
+            case Poison.QUARANTINE:
+                self._address.around.quarantine.add(envelope, describe(error))
+                why = f"{why}; it is in quarantine"
+                self._give_up_message(why, error, DeadReason.QUARANTINED)
+            case _:
+                self._give_up_message(why, error)
+
+    async def _prepare_restart(self, error: Exception) -> None:
+        """Let the code know that another incarnation is to follow, and why."""
+        spec = self._spec
+        reason = exit_reason(error, asked=False, killed=False, ready=True)
+        if judge_end(spec.restart, reason, spec.on_error) is Verdict.RESTART:
+            with trio.CancelScope() as self._scope:
+                await self._behaviour.before_restart(reason)
 
     def _close(self) -> None:
         self._behaviour.close()

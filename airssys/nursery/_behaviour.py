@@ -15,7 +15,7 @@ import trio
 from airssys.contracts import ComponentInfo
 
 if TYPE_CHECKING:
-    from airssys.contracts import Envelope, HealthStatus
+    from airssys.contracts import Envelope, ExitReason, HealthStatus
 
 
 class Behaviour(Protocol):
@@ -46,6 +46,13 @@ class Behaviour(Protocol):
 
     def hear_stop(self) -> None:
         """Hear that it is asked to stop, perhaps in the middle of a message."""
+        ...
+
+    async def before_restart(self, reason: ExitReason, /) -> None:
+        """Hear that it failed and that another incarnation is to follow.
+
+        Keeps its own time, and raises no Exception.
+        """
         ...
 
     async def stop(self) -> None:

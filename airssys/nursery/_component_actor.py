@@ -10,6 +10,7 @@ from airssys.contracts import (
     ComponentRefused,
     ComponentSpec,
     Envelope,
+    ExitReason,
     Guest,
     HealthStatus,
     InternalError,
@@ -133,6 +134,9 @@ class ComponentBehaviour:
 
     def hear_stop(self) -> None:
         """Do nothing: a guest hears it by its `shutdown`, between two messages."""
+
+    async def before_restart(self, reason: ExitReason) -> None:
+        """Do nothing: an instance that failed is spent, or is not to be trusted."""
 
     async def stop(self) -> None:
         """Call the guest's `shutdown`."""
