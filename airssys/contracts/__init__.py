@@ -291,8 +291,8 @@ __all__ = (
     "identity_of_child",
     "next_state",
     "rules_of",
-    "stop_time",
     "step_of",
+    "stop_time",
     "walk",
     "worst_health",
 )

@@ -288,7 +288,10 @@ async def test_what_must_leave_the_tree_leaves_it_from_a_hook_too(autojump_clock
     async def interrupt():
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    async def program():
         async with running(actor([], before_restart=interrupt)) as (system, _):
             await crash(system)
             await trio.sleep(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        await program()

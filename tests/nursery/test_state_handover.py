@@ -245,7 +245,9 @@ async def test_of_two_at_once_one_takes_over(loader, old, autojump_clock):
 
 def real(data=None, limits=None):
     spec = component("c", artifact=OLD_CODE)
-    return attrs.evolve(spec, config=ComponentConfig(data=data, limits=limits or Limits()))
+    return attrs.evolve(
+        spec, config=ComponentConfig(data=data, limits=limits or Limits())
+    )
 
 
 async def test_real_code_hands_its_state_over():
