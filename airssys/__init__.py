@@ -82,7 +82,15 @@ from .contracts import (
     TrapReason,
     Unhealthy,
 )
-from .dsl import actor, blueprint, component, supervisor, topology
+from .dsl import (
+    actor,
+    blueprint,
+    component,
+    dynamic_supervisor,
+    supervisor,
+    task,
+    topology,
+)
 from .messaging import MailboxStatistics, Quarantine, QuarantinedMessage
 from .nursery import (
     ENDED,
@@ -217,10 +225,12 @@ __all__: tuple[str, ...] = (
     "actor",
     "blueprint",
     "component",
+    "dynamic_supervisor",
     "open_system",
     "render",
     "run",
     "serve",
     "supervisor",
+    "task",
     "topology",
 )

@@ -304,8 +304,8 @@ def _dynamic_mistakes(spec: DynamicSupervisorSpec, path: str) -> Iterator[Mistak
     if limit is not None and not is_count(limit, at_least=0):
         text = f"{shown(limit)} is no number of children"
         yield Mistake(f"{path}.max_children", text, "a whole number from 0, or None")
-    if template is None:
-        return
+    if template is None or not is_kind(template, CHILD_SPECS):
+        return  # that it is none is told where it is visited
     if not is_kind(template, (ComponentSpec, ActorSpec)):
         text = f"{shown(template)} is no actor"
         yield Mistake(f"{path}.template", text, "write component(...) or actor(...)")
