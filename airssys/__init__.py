@@ -44,6 +44,7 @@ from .contracts import (
     Health,
     HealthChanged,
     HealthStatus,
+    HookFailed,
     Ignored,
     Intensity,
     InternalError,
@@ -62,6 +63,7 @@ from .contracts import (
     NoAnswer,
     Overflow,
     OverflowRules,
+    Poison,
     Presence,
     Priority,
     Refusal,
@@ -80,8 +82,16 @@ from .contracts import (
     TrapReason,
     Unhealthy,
 )
-from .dsl import actor, blueprint, component, supervisor, topology
-from .messaging import MailboxStatistics
+from .dsl import (
+    actor,
+    blueprint,
+    component,
+    dynamic_supervisor,
+    supervisor,
+    task,
+    topology,
+)
+from .messaging import MailboxStatistics, Quarantine, QuarantinedMessage
 from .nursery import (
     ENDED,
     ActorContext,
@@ -163,6 +173,7 @@ __all__: tuple[str, ...] = (
     "Health",
     "HealthChanged",
     "HealthStatus",
+    "HookFailed",
     "Ignore",
     "Ignored",
     "Intensity",
@@ -183,9 +194,12 @@ __all__: tuple[str, ...] = (
     "NoAnswer",
     "Overflow",
     "OverflowRules",
+    "Poison",
     "Portal",
     "Presence",
     "Priority",
+    "Quarantine",
+    "QuarantinedMessage",
     "Refusal",
     "Refused",
     "RequestWouldDeadlock",
@@ -211,10 +225,12 @@ __all__: tuple[str, ...] = (
     "actor",
     "blueprint",
     "component",
+    "dynamic_supervisor",
     "open_system",
     "render",
     "run",
     "serve",
     "supervisor",
+    "task",
     "topology",
 )

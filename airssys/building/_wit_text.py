@@ -83,7 +83,7 @@ class Interface:
 @final
 @attrs.frozen
 class World:
-    """A package with one world in it."""
+    """A package and its first world; others offer more, which is up to the guest."""
 
     package: str
     version: str
@@ -151,7 +151,10 @@ class _Reader:
         return name, "".join(iter(self.take, ";"))
 
     def world(self, imports: list[str], exports: list[str]) -> None:
-        self.take()
+        if self.take() != "runtime-host":
+            while not self.accept("}"):
+                self.take()
+            return
         self.take("{")
         while not self.accept("}"):
             found = imports if self.take("import", "export") == "import" else exports

@@ -21,6 +21,7 @@ from ._blueprint import (
     find_child_mistakes,
     find_mistakes,
     find_spec_mistakes,
+    stop_time,
     walk,
 )
 from ._error_base import AirssysError, Fault, InternalError
@@ -58,6 +59,7 @@ from ._events import (
     Event,
     HandlerHeldThread,
     HealthChanged,
+    HookFailed,
     Logged,
     MessageFailed,
     Problem,
@@ -115,6 +117,7 @@ from ._ports import (
 )
 from ._restart import (
     BRUTAL_KILL,
+    DEFAULT_HOOK_TIMEOUT,
     DEFAULT_PERIOD,
     DEFAULT_RESTARTS,
     DEFAULT_SHUTDOWN,
@@ -127,6 +130,7 @@ from ._restart import (
     Growth,
     Intensity,
     OnError,
+    Poison,
     RestartType,
     Strategy,
 )
@@ -147,6 +151,7 @@ from ._topology import BLUEPRINT_METHOD, as_blueprint
 __all__ = (
     "BLUEPRINT_METHOD",
     "BRUTAL_KILL",
+    "DEFAULT_HOOK_TIMEOUT",
     "DEFAULT_MAILBOX",
     "DEFAULT_MESSAGE_BYTES",
     "DEFAULT_PERIOD",
@@ -218,6 +223,7 @@ __all__ = (
     "Health",
     "HealthChanged",
     "HealthStatus",
+    "HookFailed",
     "HostServices",
     "Ignored",
     "Intensity",
@@ -246,6 +252,7 @@ __all__ = (
     "Overflow",
     "OverflowPolicy",
     "OverflowRules",
+    "Poison",
     "Presence",
     "Priority",
     "Problem",
@@ -287,6 +294,7 @@ __all__ = (
     "next_state",
     "rules_of",
     "step_of",
+    "stop_time",
     "walk",
     "worst_health",
 )

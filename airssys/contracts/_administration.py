@@ -30,6 +30,7 @@ class Refusal(enum.Enum):
     NO_COMPONENT = "only the code of components can be replaced"
     DOWN = "the actor does not run now"
     REPLACING = "the actor is being replaced already"
+    STATE_NOT_TAKEN = "the old state could not be handed over"
 
 
 @final
@@ -64,7 +65,7 @@ class Refused:
     why: Refusal
     child: str = ""
     reason: ExitReason | None = None
-    """How the child ended, if it did not start."""
+    """How the child ended, if it did not start; what its state met on the way."""
     mistakes: tuple[Mistake, ...] = ()
     """All that is wrong with the specification."""
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
-from ._artifact import Artifact
 from ._checking import is_callable, is_count, is_kind, is_text, is_time, shown
+from ._component_checks import component_mistakes
 from ._errors import DefinitionError, Mistake
-from ._guest import ComponentConfig, LogLevel
 from ._health import health_mistakes
 from ._identity import ComponentId, segment_problem
-from ._limits import EngineSettings, Limits
+from ._limits import EngineSettings
 from ._mailbox_checks import mailbox_mistakes
 from ._origin import Origin, place_mistakes
 from ._restart import AutoShutdown, BrutalKill, Intensity, RestartType, Strategy
 from ._restart_checks import (
     backoff_mistakes,
     budget_mistakes,
+    crash_mistakes,
+    intensity_mistakes,
     on_error_mistakes,
     significance_mistakes,
 )
@@ -35,6 +35,7 @@ from ._specs import (
     SupervisorSpec,
     TaskSpec,
 )
+from ._stop_budget import stop_mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,10 +55,20 @@ class Blueprint:
     engine: EngineSettings = EngineSettings()
     stop_timeout: float = DEFAULT_STOP_TIMEOUT
     """Seconds for the whole tree to stop in; then everything is cancelled."""
+    stop_budget: float | None = None
+    """Seconds that the whole tree may take to stop when every child uses its whole
+    shutdown time; see `stop_mistakes`. When it is over, what is left is cancelled, as
+    after `stop_timeout`. None: not checked."""
     restart_budget: int | None = DEFAULT_RESTART_BUDGET
     """How often a child may be started before the root gives up, at most; see
     `budget_mistakes`. None: not checked."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
+
+
+def stop_time(blueprint: Blueprint) -> float:
+    """Say how many seconds the whole tree has to stop in."""
+    timeout, budget = blueprint.stop_timeout, blueprint.stop_budget
+    return timeout if budget is None else min(timeout, budget)
 
 
 def walk(root: ChildSpec, path: str = "$.root") -> Iterator[tuple[str, ChildSpec]]:
@@ -118,6 +129,11 @@ def _find_mistakes(blueprint: Blueprint) -> list[Mistake]:
         mistakes.append(Mistake("$.restart_budget", text, hint))
     elif budget is not None and not mistakes:
         mistakes.extend(budget_mistakes(_supervisors(blueprint.root, "$.root"), budget))
+    seconds = blueprint.stop_budget
+    if seconds is not None and not is_time(seconds, allow_infinity=False):
+        mistakes.append(_bad_time("$", "stop_budget", seconds))
+    elif seconds is not None and not mistakes:
+        mistakes.extend(stop_mistakes(blueprint.root, seconds))
     return mistakes
 
 
@@ -252,7 +268,7 @@ def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
     if not is_kind(spec.strategy, Strategy):
         text = f"{shown(spec.strategy)} is no Strategy"
         yield Mistake(f"{path}.strategy", text, "write Strategy.ONE_FOR_ONE")
-    yield from _intensity_mistakes(spec.intensity, f"{path}.intensity")
+    yield from intensity_mistakes(spec.intensity, f"{path}.intensity")
     rule = spec.auto_shutdown
     if not is_kind(rule, AutoShutdown):
         text = f"{shown(rule)} is no AutoShutdown"
@@ -281,27 +297,15 @@ def _name_mistakes(
         yield Mistake(f"{path}.name", f"{shown(spec.name)} {problem}", hint)
 
 
-def _intensity_mistakes(intensity: Intensity, path: str) -> Iterator[Mistake]:
-    if not is_kind(intensity, Intensity):
-        text = f"{shown(intensity)} is no Intensity"
-        yield Mistake(path, text, "write Intensity(restarts, seconds)")
-        return
-    if not is_count(intensity.restarts, at_least=0):
-        text = f"{shown(intensity.restarts)} is no number of restarts"
-        yield Mistake(f"{path}.restarts", text, "a whole number, 0 or more")
-    if not is_time(intensity.period, allow_infinity=False):
-        yield _bad_time(path, "period", intensity.period)
-
-
 def _dynamic_mistakes(spec: DynamicSupervisorSpec, path: str) -> Iterator[Mistake]:
     yield from _name_mistakes(spec, path)
-    yield from _intensity_mistakes(spec.intensity, f"{path}.intensity")
+    yield from intensity_mistakes(spec.intensity, f"{path}.intensity")
     limit, template = spec.max_children, spec.template
     if limit is not None and not is_count(limit, at_least=0):
         text = f"{shown(limit)} is no number of children"
         yield Mistake(f"{path}.max_children", text, "a whole number from 0, or None")
-    if template is None:
-        return
+    if template is None or not is_kind(template, CHILD_SPECS):
+        return  # that it is none is told where it is visited
     if not is_kind(template, (ComponentSpec, ActorSpec)):
         text = f"{shown(template)} is no actor"
         yield Mistake(f"{path}.template", text, "write component(...) or actor(...)")
@@ -335,29 +339,13 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
     if not is_kind(spec.drain, bool):
         text = f"{shown(spec.drain)} is no flag"
         yield Mistake(f"{path}.drain", text, "True or False")
+    yield from crash_mistakes(spec.poison, path)
     if isinstance(spec, ActorSpec):
+        if not is_time(spec.hook_timeout, allow_infinity=True):
+            yield _bad_time(path, "hook_timeout", spec.hook_timeout)
         yield from _behaviour_mistakes(spec, path)
     else:
-        yield from _component_mistakes(spec, path)
-
-
-def _component_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
-    if not is_kind(spec.artifact, Artifact):
-        text = f"{shown(spec.artifact)} is no artifact"
-        yield Mistake(f"{path}.artifact", text, "write Artifact.at(path)")
-    elif not is_kind(spec.artifact.source, (Path, bytes, str)):
-        text = f"{shown(spec.artifact.source)} is no code"
-        hint = "a Path, bytes, or WAT text as str"
-        yield Mistake(f"{path}.artifact.source", text, hint)
-    if not is_kind(spec.log_level, LogLevel):
-        text = f"{shown(spec.log_level)} is no level"
-        hint = "write 'trace', 'debug', 'info', 'warn' or 'error' as a LogLevel"
-        yield Mistake(f"{path}.log_level", text, hint)
-    if not is_kind(spec.config, ComponentConfig):
-        text = f"{shown(spec.config)} is no ComponentConfig"
-        yield Mistake(f"{path}.config", text, "write ComponentConfig(...)")
-    else:
-        yield from _config_mistakes(spec.config, f"{path}.config")
+        yield from component_mistakes(spec, path)
 
 
 def _behaviour_mistakes(spec: ActorSpec, path: str) -> Iterator[Mistake]:
@@ -368,25 +356,6 @@ def _behaviour_mistakes(spec: ActorSpec, path: str) -> Iterator[Mistake]:
     if not is_kind(spec.arguments, tuple):
         text = f"{shown(spec.arguments)} is no tuple"
         yield Mistake(f"{path}.arguments", text, "write (argument, ...)")
-
-
-def _config_mistakes(config: ComponentConfig, path: str) -> Iterator[Mistake]:
-    if not is_kind(config.limits, Limits):
-        text = f"{shown(config.limits)} is no Limits"
-        yield Mistake(f"{path}.limits", text, "write Limits(...)")
-    if config.data is not None and not is_kind(config.data, bytes):
-        text = f"{shown(config.data)} is neither bytes nor None"
-        yield Mistake(f"{path}.data", text, "encode text, e.g. by str.encode")
-    if not is_kind(config.env, tuple):
-        text = f"{shown(config.env)} is no tuple"
-        yield Mistake(f"{path}.env", text, "write (('NAME', 'value'), ...)")
-        return
-    for index, pair in enumerate(config.env):
-        is_pair = is_kind(pair, tuple) and len(pair) == 2  # noqa: PLR2004 (a pair)
-        if not is_pair or not all(map(is_text, pair)):
-            text = f"{shown(pair)} is no name with a value"
-            hint = "write ('NAME', 'value'), both of them text that UTF-8 can hold"
-            yield Mistake(f"{path}.env[{index}]", text, hint)
 
 
 def _bad_time(path: str, name: str, value: object) -> Mistake:

@@ -118,6 +118,8 @@ class DeadReason(enum.Enum):
     """Its deadline had passed before it was taken."""
     NO_ROOM = "no-room"
     """The mailbox was full, and its policy is `Overflow.DEAD_LETTER`."""
+    QUARANTINED = "quarantined"
+    """Its actor crashed with it in hand, and the system keeps it: `System.quarantine`."""
     LATE_ANSWER = "late-answer"
     """It is an answer whose asker had stopped waiting."""
 
@@ -161,6 +163,18 @@ class HandlerHeldThread:
 
 @final
 @attrs.frozen
+class HookFailed:
+    """A hook of a Python actor raised, or was cut off; what was to follow it follows."""
+
+    actor: ComponentId
+    hook: str
+    """`before_restart` or `stopped`."""
+    error: Exception = attrs.field(eq=False)
+    """`TimeoutError` if it was cut off."""
+
+
+@final
+@attrs.frozen
 class HealthChanged:
     """An actor that is probed tells of another health than before."""
 
@@ -180,5 +194,6 @@ Event: TypeAlias = (
     | DeadLetter
     | MessageFailed
     | HandlerHeldThread
+    | HookFailed
     | HealthChanged
 )

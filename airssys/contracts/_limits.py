@@ -72,6 +72,8 @@ class Limits:
     host_call_bytes: int = attrs.field(default=MIB, validator=_bytes(1, 128 * MIB))
     """Bytes that one host call, or one answer, may make the host keep: strings and
     byte lists count their length, other values 32 bytes each."""
+    state_bytes: int = attrs.field(default=MIB, validator=_bytes(0, 128 * MIB - KIB))
+    """Bytes of state that the component may hand over to the code that replaces it."""
     storage_bytes: int = attrs.field(default=100 * MIB, validator=_bytes(0, 2**40))
     """Sum over the keys and values that the component keeps, in bytes."""
     storage_keys: int = attrs.field(

@@ -57,6 +57,21 @@ class Directive(enum.Enum):
     ESCALATE = "escalate"
 
 
+class Poison(enum.Enum):
+    """What becomes of the message that an actor crashed over, which may crash it again.
+
+    DROP: it is a dead letter. RETRY: it comes again first, once; a second crash over it
+    makes it a dead letter. QUARANTINE: it is a dead letter that the system keeps, for
+    somebody to look at and perhaps to release.
+
+    Who waits for an answer is told when nobody will handle it any more, and not before.
+    """
+
+    DROP = "drop"
+    RETRY = "retry"
+    QUARANTINE = "quarantine"
+
+
 class Growth(enum.Enum):
     """How the pause before a restart grows from one failure to the next."""
 
@@ -80,6 +95,7 @@ DEFAULT_RESTARTS: Final = 3
 DEFAULT_PERIOD: Final = 60.0
 DEFAULT_SHUTDOWN: Final = 5.0
 DEFAULT_START_TIMEOUT: Final = 10.0
+DEFAULT_HOOK_TIMEOUT: Final = 5.0
 
 
 @final

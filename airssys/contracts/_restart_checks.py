@@ -5,9 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ._checking import shown
+from ._checking import is_count, is_time, shown
 from ._errors import Mistake
-from ._restart import AutoShutdown, Backoff, Directive, Growth, Intensity, RestartType
+from ._restart import (
+    AutoShutdown,
+    Backoff,
+    Directive,
+    Growth,
+    Intensity,
+    Poison,
+    RestartType,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -70,6 +78,27 @@ def significance_mistakes(
     elif significant and auto_shutdown is AutoShutdown.NEVER:
         text = "its supervisor never shuts down by itself"
         yield Mistake(path, text, "set auto_shutdown of the supervisor")
+
+
+def intensity_mistakes(intensity: Intensity, path: str) -> Iterator[Mistake]:
+    """Look at how many restarts a supervisor allows."""
+    if not _is(intensity, Intensity):
+        text = f"{shown(intensity)} is no Intensity"
+        yield Mistake(path, text, "write Intensity(restarts, seconds)")
+        return
+    if not is_count(intensity.restarts, at_least=0):
+        text = f"{shown(intensity.restarts)} is no number of restarts"
+        yield Mistake(f"{path}.restarts", text, "a whole number, 0 or more")
+    if not is_time(intensity.period, allow_infinity=False):
+        text = f"{shown(intensity.period)} is no time"
+        yield Mistake(f"{path}.period", text, "seconds, above 0")
+
+
+def crash_mistakes(poison: object, path: str) -> Iterator[Mistake]:
+    """Look at what becomes of a message that an actor crashed over."""
+    if not isinstance(poison, Poison):
+        hint = "write 'drop', 'retry' or 'quarantine' as a Poison"
+        yield Mistake(f"{path}.poison", f"{shown(poison)} is no choice", hint)
 
 
 def budget_mistakes(

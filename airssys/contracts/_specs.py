@@ -15,6 +15,7 @@ from ._identity import ComponentId
 from ._origin import Origin
 from ._overflow import DEFAULT_MESSAGE_BYTES, OverflowPolicy, OverflowRules
 from ._restart import (
+    DEFAULT_HOOK_TIMEOUT,
     DEFAULT_SHUTDOWN,
     DEFAULT_START_TIMEOUT,
     AutoShutdown,
@@ -22,6 +23,7 @@ from ._restart import (
     BrutalKill,
     Intensity,
     OnError,
+    Poison,
     RestartType,
     Strategy,
 )
@@ -63,6 +65,8 @@ class ComponentSpec:
     backoff: Backoff = Backoff()
     on_error: OnError = ()
     """What errors ask for, before the restart type is looked at."""
+    poison: Poison = Poison.DROP
+    """What becomes of the message that it crashed over."""
     health: Health | None = None
     """How its health is probed; None: it is not."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
@@ -95,6 +99,10 @@ class ActorSpec:
     significant: bool = False
     backoff: Backoff = Backoff()
     on_error: OnError = ()
+    poison: Poison = Poison.DROP
+    hook_timeout: float = DEFAULT_HOOK_TIMEOUT
+    """Seconds that its methods `before_restart` and `stopped` may take, each; `started`
+    has `start_timeout`."""
     health: Health | None = None
     """How its health is probed, by its method `health`; None: it is not."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)

@@ -1,7 +1,7 @@
 """The words that a topology is declared in."""
 
 from ._compile import compile_topology, missing_artifacts
-from ._declarations import ComponentDeclaration
+from ._declarations import ComponentDeclaration, DynamicDeclaration
 from ._decorators import (
     ActorDecorator,
     ClassDecorator,
@@ -11,24 +11,31 @@ from ._decorators import (
     supervisor,
     topology,
 )
+from ._other_children import TaskDecorator, Template, dynamic_supervisor, task
 from ._vocabulary import (
     ActorOptions,
+    BackoffValues,
     Behaviour,
     Code,
     ComponentOptions,
     DeclaredActorOptions,
     DeclaredComponentOptions,
+    DynamicSupervisorOptions,
     Handler,
+    HealthValues,
     LimitValues,
     Name,
+    PlainTaskOptions,
     RestartWord,
     SupervisorOptions,
+    TaskOptions,
     TopologyOptions,
 )
 
 __all__ = (
     "ActorDecorator",
     "ActorOptions",
+    "BackoffValues",
     "Behaviour",
     "ClassDecorator",
     "Code",
@@ -36,17 +43,26 @@ __all__ = (
     "ComponentOptions",
     "DeclaredActorOptions",
     "DeclaredComponentOptions",
+    "DynamicDeclaration",
+    "DynamicSupervisorOptions",
     "Handler",
+    "HealthValues",
     "LimitValues",
     "Name",
+    "PlainTaskOptions",
     "RestartWord",
     "SupervisorOptions",
+    "TaskDecorator",
+    "TaskOptions",
+    "Template",
     "TopologyOptions",
     "actor",
     "blueprint",
     "compile_topology",
     "component",
+    "dynamic_supervisor",
     "missing_artifacts",
     "supervisor",
+    "task",
     "topology",
 )

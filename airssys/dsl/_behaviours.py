@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airssys.contracts import Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+ARGUMENTS: Final = ".arguments"
+"""Where it is told that a class cannot be made."""
 
 
 def behaviour_mistakes(
@@ -26,7 +30,8 @@ def behaviour_mistakes(
     if inspect.isclass(handle):
         if problem := _misfit(handle, arguments):
             hint = "the arguments follow the class: actor(name, class, ...)"
-            yield Mistake(".arguments", f"{name} cannot be made: {problem}", hint)
+            yield Mistake(ARGUMENTS, f"{name} cannot be made: {problem}", hint)
+        yield from _hook_mistakes(handle)
         handle = getattr(behaviour, "handle", None)
         as_written = inspect.getattr_static(behaviour, "handle", None)
         is_bound = isinstance(as_written, (staticmethod, classmethod))
@@ -41,6 +46,68 @@ def behaviour_mistakes(
         yield Mistake(".behaviour", f"{name} cannot handle: {problem}", hint)
     elif inspect.isasyncgenfunction(handle):
         yield Mistake(".behaviour", f"{name} yields", "return the answer instead")
+
+
+def few_argument_mistakes(
+    behaviour: object, arguments: tuple[object, ...]
+) -> Iterator[Mistake]:
+    """Look at the arguments of a template, to which each start adds more."""
+    if not inspect.isclass(behaviour):
+        return
+    try:
+        inspect.signature(behaviour).bind_partial(*arguments)
+    except TypeError as error:
+        text = f"{behaviour.__qualname__} cannot be made: {error}"
+        yield Mistake(ARGUMENTS, text, "a start adds to the arguments of its template")
+    except ValueError:  # it has no signature
+        return
+
+
+def task_mistakes(
+    function: object, arguments: tuple[object, ...], *, takes_context: bool
+) -> Iterator[Mistake]:
+    """Look at the function of a task, and at the arguments that it is given."""
+    if not callable(function):
+        return
+    name = getattr(function, "__qualname__", type(function).__name__)
+    given = (None, *arguments) if takes_context else arguments
+    if _is_class(function):
+        hint = "write an async function"
+        yield Mistake(".function", f"{name} is a class", hint)
+    elif problem := _misfit(function, given):
+        hint = "the arguments follow the function: task(name, function, ...)"
+        if takes_context:
+            hint = f"{hint}; with context=True the context comes before them"
+        yield Mistake(".arguments", f"{name} cannot be called: {problem}", hint)
+    elif _yields(function):
+        yield Mistake(".function", f"{name} yields", "return instead")
+
+
+HOOKS: Final = {"started": 1, "before_restart": 2, "stopped": 1, "health": 1}
+"""What a class may have besides `handle`, and what each is given beside itself: the
+context, and for `before_restart` the reason."""
+
+
+def _hook_mistakes(behaviour: type[object]) -> Iterator[Mistake]:
+    for hook, count in HOOKS.items():
+        as_written = inspect.getattr_static(behaviour, hook, None)
+        if not inspect.isfunction(as_written):
+            continue
+        if problem := _misfit(as_written, (None,) * (1 + count)):
+            given = "the context and the reason" if count > 1 else "the context"
+            text = f"{behaviour.__qualname__}.{hook} cannot be called: {problem}"
+            yield Mistake(".behaviour", text, f"it is called with {given}")
+        elif inspect.isasyncgenfunction(as_written):
+            text = f"{behaviour.__qualname__}.{hook} yields"
+            yield Mistake(".behaviour", text, "return instead")
+
+
+def _is_class(code: object) -> bool:
+    return inspect.isclass(code)
+
+
+def _yields(code: object) -> bool:
+    return inspect.isasyncgenfunction(code)
 
 
 def _misfit(code: Callable[..., Any], arguments: tuple[object, ...]) -> str | None:

@@ -30,11 +30,19 @@ from airssys.contracts import (
 from ._declarations import (
     ComponentDeclaration,
     Declaration,
+    DynamicDeclaration,
     Kind,
     declaration_of,
     shown,
 )
-from ._reading import read_actor, read_blueprint, read_component, read_supervisor
+from ._reading import (
+    read_actor,
+    read_blueprint,
+    read_component,
+    read_dynamic,
+    read_supervisor,
+    read_task,
+)
 from ._sources import Sources
 
 MAX_DEPTH: Final = 100
@@ -163,6 +171,12 @@ class _Collector:
             yield Mistake(path, f"{_name_of(value)} has no name here", hint)
         elif declaration.kind is Kind.SUPERVISOR and inspect.isclass(value):
             yield from self._supervisor(names[0], value, declaration, path, seat)
+        elif declaration.kind is Kind.TASK:
+            options, origin = declaration.options, declaration.origin
+            yield read_task(names[0], value, (), options, origin)
+        elif declaration.kind is Kind.DYNAMIC:
+            options, origin = declaration.options, declaration.origin
+            yield read_dynamic(names[0], declaration.code, options, origin)
         else:
             yield from self._actors(names, value, declaration, path)
 
@@ -254,6 +268,12 @@ def _names(declaration: Declaration, attribute: str | None) -> Sequence[object]:
 def _misplaced(declaration: Declaration, value: object) -> tuple[str, str] | None:
     """Say why what was declared cannot be a child, and what to do."""
     kind = declaration.kind
+    if isinstance(value, DynamicDeclaration):
+        return None
+    if kind is Kind.TASK:
+        text = f"@task stands above the class {_name_of(value)}"
+        above = "write it above an async function"
+        return (text, above) if inspect.isclass(value) else None
     if kind is Kind.TOPOLOGY:
         return f"{_name_of(value)} is a whole system", "decorate it with @supervisor"
     is_class = inspect.isclass(value) or isinstance(value, ComponentDeclaration)
@@ -279,6 +299,8 @@ def _no_child(value: object, path: str) -> Mistake:
 
 
 def _name_of(value: object) -> str:
+    if isinstance(value, DynamicDeclaration):
+        return "dynamic_supervisor(...)"
     if isinstance(value, ComponentDeclaration):
         return f"component({shown(value.declaration.code)})"
     return getattr(value, "__qualname__", None) or shown(value)

@@ -29,6 +29,8 @@ class Kind(enum.Enum):
     COMPONENT = "component"
     ACTOR = "actor"
     SUPERVISOR = "supervisor"
+    DYNAMIC = "dynamic_supervisor"
+    TASK = "task"
     TOPOLOGY = "topology"
 
 
@@ -41,7 +43,7 @@ class Declaration:
     options: Mapping[str, object]
     origin: Origin
     code: object = None
-    """Of a component: where its code comes from."""
+    """Of a component: where its code comes from. Of a dynamic supervisor: its template."""
 
 
 def declare(target: _T, declaration: Declaration) -> _T:
@@ -84,9 +86,17 @@ class ComponentDeclaration:
         return declare(body, self.declaration)
 
 
+@final
+@attrs.frozen(eq=False)
+class DynamicDeclaration:
+    """A dynamic supervisor without a name; the attribute that holds it gives it one."""
+
+    declaration: Declaration
+
+
 def declaration_of(value: object) -> Declaration | None:
-    """Return the record of a class, a function or a component; None if it has none."""
-    if isinstance(value, ComponentDeclaration):
+    """Return the record of what was declared; None if it has none."""
+    if isinstance(value, (ComponentDeclaration, DynamicDeclaration)):
         return value.declaration
     if not (inspect.isclass(value) or inspect.isroutine(value)):
         return None

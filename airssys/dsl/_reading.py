@@ -7,9 +7,9 @@ can hold is not judged here: looking at the blueprint finds that.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
@@ -17,31 +17,42 @@ from airssys.contracts import (
     ActorSpec,
     Artifact,
     AutoShutdown,
+    Backoff,
     Blueprint,
     ChildSpec,
     ComponentConfig,
     ComponentId,
     ComponentSpec,
     Directive,
+    DynamicSupervisorSpec,
     EngineSettings,
+    Health,
     Intensity,
-    Limits,
     LogLevel,
     Mistake,
     Origin,
     Overflow,
-    OverflowRules,
+    Poison,
     RestartType,
     Strategy,
     SupervisorSpec,
+    TaskSpec,
 )
 
-from ._behaviours import behaviour_mistakes
-from ._declarations import Declaration, Kind, shown
+from ._behaviours import (
+    ARGUMENTS,
+    behaviour_mistakes,
+    few_argument_mistakes,
+    task_mistakes,
+)
+from ._declarations import Declaration, Kind, declaration_of, shown
+from ._plain_values import listed, read_limits, read_rules, read_values, read_word
 from ._vocabulary import (
     ActorOptions,
     ComponentOptions,
+    DynamicSupervisorOptions,
     SupervisorOptions,
+    TaskOptions,
     TopologyOptions,
 )
 
@@ -54,12 +65,18 @@ _WORDS: Final[dict[str, type[Enum]]] = {
     "auto_shutdown": AutoShutdown,
     "log_level": LogLevel,
     "overflow": Overflow,
+    "poison": Poison,
     "restart": RestartType,
     "strategy": Strategy,
 }
 """Options that may be written as a word; the words are the values."""
 
-_T = TypeVar("_T")
+_OPTIONS: Final[dict[Kind, type[Any]]] = {
+    Kind.ACTOR: ActorOptions,
+    Kind.COMPONENT: ComponentOptions,
+    Kind.TASK: TaskOptions,
+}
+"""What may be said of what can be taken over."""
 
 
 def read_component(
@@ -70,7 +87,7 @@ def read_component(
     config = ComponentConfig(
         env=_read_env(said.pop("env", None), mistakes),
         data=_read_data(said.pop("data", None), mistakes),
-        limits=_read_limits(said.pop("limits", None), mistakes),
+        limits=read_limits(said.pop("limits", None), mistakes),
     )
     return ComponentSpec(
         id=_read_name(name),
@@ -109,6 +126,67 @@ def read_supervisor(
         name=cast("Any", name),
         children=children,
         intensity=_pop_intensity(said),
+        origin=_noted(origin, mistakes),
+        **said,
+    )
+
+
+def read_dynamic(
+    name: object, template: object, options: Options, origin: Origin
+) -> DynamicSupervisorSpec:
+    """Read a dynamic supervisor; a template that was declared is called like it."""
+    said, mistakes = _read_options(options, DynamicSupervisorOptions)
+    declared = declaration_of(template)
+    if declared is not None and declared.kind is Kind.ACTOR:
+        taken, there = take_over(declared, {}, declared.origin)
+        template = read_actor(
+            _template_name(declared, name), template, (), taken, there
+        )
+    elif declared is not None and declared.kind is Kind.COMPONENT:
+        taken, there = take_over(declared, {}, declared.origin)
+        code = read_artifact(declared.code, declared.origin)
+        template = read_component(_template_name(declared, name), code, taken, there)
+    if isinstance(template, ActorSpec):
+        template = _without_argument_mistakes(template)
+    return DynamicSupervisorSpec(
+        name=cast("Any", name),
+        template=cast("Any", template),
+        intensity=_pop_intensity(said),
+        origin=_noted(origin, mistakes),
+        **said,
+    )
+
+
+def _without_argument_mistakes(template: ActorSpec) -> ActorSpec:
+    """Believe that each start adds the arguments that the template leaves out."""
+    origin = template.origin
+    if origin is None:
+        return template
+    others = tuple(m for m in origin.mistakes if m.path != ARGUMENTS)
+    few = few_argument_mistakes(template.behaviour, template.arguments)
+    origin = attrs.evolve(origin, mistakes=(*others, *few))
+    return attrs.evolve(template, origin=origin)
+
+
+def _template_name(declared: Declaration, name: object) -> object:
+    return declared.options.get("names", name)
+
+
+def read_task(
+    name: object,
+    function: object,
+    arguments: tuple[object, ...],
+    options: Options,
+    origin: Origin,
+) -> TaskSpec:
+    """Read an async function that is a child."""
+    said, mistakes = _read_options(options, TaskOptions)
+    takes_context = said.get("context") is True
+    mistakes += task_mistakes(function, arguments, takes_context=takes_context)
+    return TaskSpec(
+        name=cast("Any", name),
+        function=cast("Any", function),
+        arguments=arguments,
         origin=_noted(origin, mistakes),
         **said,
     )
@@ -165,10 +243,10 @@ def take_over(
 
     What is wrong with its own options stays a mistake of the place where it stands.
     """
-    is_actor = declared.kind is Kind.ACTOR
-    known = (ActorOptions if is_actor else ComponentOptions).__optional_keys__
+    known: frozenset[str] = _OPTIONS[declared.kind].__optional_keys__
     taken = {word: value for word, value in declared.options.items() if word in known}
-    unknown = declared.options.keys() - known - {"names"}
+    own = frozenset() if declared.kind is Kind.TASK else frozenset({"names"})
+    unknown = declared.options.keys() - known - own
     there = declared.origin
     mistakes = [_no_option(word, known) for word in sorted(unknown)]
     noted = tuple(
@@ -192,21 +270,24 @@ def _read_options(
     said = {word: value for word, value in options.items() if word in known}
     for word, kind in _WORDS.items():
         if isinstance(text := said.get(word), str):
-            said[word] = _read(kind, text)
+            said[word] = read_word(kind, text)
     if isinstance(table := said.get("on_error"), Mapping):
         said["on_error"] = tuple(
-            (kind, _read(Directive, word) if isinstance(word, str) else word)
+            (kind, read_word(Directive, word) if isinstance(word, str) else word)
             for kind, word in table.items()
         )
     mistakes = [_no_option(word, known) for word in options if word not in known]
     if isinstance(rules := said.get("overflow"), Mapping):
-        said["overflow"] = _read_rules(rules, mistakes)
+        said["overflow"] = read_rules(rules, mistakes)
+    for word, made in (("backoff", Backoff), ("health", Health)):
+        if isinstance(values := said.get(word), Mapping):
+            said[word] = read_values(made, word, values, mistakes)
     return said, mistakes
 
 
 def _no_option(word: str, known: frozenset[str]) -> Mistake:
     close = difflib.get_close_matches(word, known, 1)
-    hint = f"did you mean {close[0]}?" if close else f"there are {_list(known)}"
+    hint = f"did you mean {close[0]}?" if close else f"there are {listed(known)}"
     return Mistake(f".{word}", f"there is no option {word!r}", hint)
 
 
@@ -217,13 +298,13 @@ def _pop_intensity(said: dict[str, Any]) -> Intensity:
 
 def _read_name(name: object) -> ComponentId:
     if isinstance(name, str):
-        return _read(ComponentId.parse, name)
+        return read_word(ComponentId.parse, name)
     return cast("ComponentId", name)
 
 
 def _read_data(data: object, mistakes: list[Mistake]) -> bytes | None:
     if isinstance(data, str):
-        data = _read(lambda text: text.encode(), data)
+        data = read_word(lambda text: text.encode(), data)
     if data is None or isinstance(data, bytes):
         return data
     hint = "bytes, or text, which goes as UTF-8"
@@ -241,59 +322,3 @@ def _read_env(env: object, mistakes: list[Mistake]) -> tuple[tuple[str, str], ..
     hint = "a dict of names and values, both text"
     mistakes.append(Mistake(".env", f"{shown(env)} is no environment", hint))
     return ()
-
-
-def _read_rules(
-    given: Mapping[object, object], mistakes: list[Mistake]
-) -> OverflowRules:
-    fields = attrs.fields_dict(OverflowRules)
-    read: dict[str, Any] = {}
-    for name, value in given.items():
-        if isinstance(name, str) and name in fields:
-            read[name] = _read(Overflow, value) if isinstance(value, str) else value
-        else:
-            text = f"there is no priority {shown(name)}"
-            hint = f"there are {_list(fields)}"
-            mistakes.append(Mistake(f".overflow.{name}", text, hint))
-    return OverflowRules(**read)
-
-
-def _read_limits(given: object, mistakes: list[Mistake]) -> Limits:
-    """Read plain values; where `Limits` would stop at the first mistake, find all."""
-    if given is None:
-        return Limits()
-    if isinstance(given, Limits):
-        return given
-    if not isinstance(given, Mapping):
-        text = f"{shown(given)} are no limits"
-        hint = "write Limits(...), or a dict of plain values"
-        mistakes.append(Mistake(".limits", text, hint))
-        return Limits()
-    fields = attrs.fields_dict(Limits)
-    read: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in fields:
-            hint = f"there are {_list(fields)}"
-            text = f"there is no limit {shown(name)}"
-            mistakes.append(Mistake(f".limits.{name}", text, hint))
-            continue
-        try:
-            Limits(**{name: value})
-        except ValueError as error:
-            hint = "leave it out for its default"
-            mistakes.append(Mistake(f".limits.{name}", str(error), hint))
-        else:
-            read[name] = value
-    return Limits(**read)
-
-
-def _list(names: Mapping[str, object] | frozenset[str]) -> str:
-    return ", ".join(sorted(names))
-
-
-def _read(reader: Callable[[str], _T], text: str) -> _T:
-    """Read a word; one that cannot be read is left for the blueprint's own check."""
-    try:
-        return reader(text)
-    except ValueError:
-        return cast("_T", text)

@@ -18,11 +18,13 @@ from airssys.contracts import (
     Directive,
     EngineSettings,
     Envelope,
+    Growth,
     Health,
     Limits,
     LogLevel,
     Overflow,
     OverflowRules,
+    Poison,
     RestartType,
     Shutdown,
     Strategy,
@@ -35,6 +37,7 @@ Code: TypeAlias = Artifact | Path | str | bytes
 """A path to a component, or its bytes; WAT text by `Artifact.from_text`. A path that is
 relative begins at the folder of the file that it is written in."""
 
+GrowthWord: TypeAlias = Growth | Literal["constant", "linear", "exponential"]
 LogLevelWord: TypeAlias = LogLevel | Literal["trace", "debug", "info", "warn", "error"]
 AutoShutdownWord: TypeAlias = (
     AutoShutdown | Literal["never", "any_significant", "all_significant"]
@@ -43,6 +46,7 @@ DirectiveWord: TypeAlias = Directive | Literal["restart", "resume", "stop", "esc
 StrategyWord: TypeAlias = (
     Strategy | Literal["one_for_one", "one_for_all", "rest_for_one"]
 )
+PoisonWord: TypeAlias = Poison | Literal["drop", "retry", "quarantine"]
 RestartWord: TypeAlias = RestartType | Literal["permanent", "transient", "temporary"]
 
 OverflowWord: TypeAlias = (
@@ -87,21 +91,41 @@ class LimitValues(TypedDict, total=False):
     execution_time: float
     fuel: int | None
     host_call_bytes: int
+    state_bytes: int
     storage_bytes: int
     storage_keys: int
     open_requests: int
 
 
+class BackoffValues(TypedDict, total=False):
+    """`Backoff` as plain values; what is left out has the default of its field."""
+
+    growth: GrowthWord
+    first: float
+    factor: float
+    cap: float
+    jitter: bool
+    reset_after: float
+
+
+class HealthValues(TypedDict, total=False):
+    """`Health` as plain values; what is left out has the default of its field."""
+
+    interval: float
+    timeout: float
+    threshold: int
+
+
 class _RestartOptions(TypedDict, total=False):
     significant: bool
     """Whether its end may end its supervisor; see `auto_shutdown`."""
-    backoff: Backoff
+    backoff: Backoff | BackoffValues
     """How long to wait before it is started again."""
     on_error: Mapping[type[Exception], DirectiveWord]
     """What errors ask for, e.g. `{ValueError: "stop"}`; the first that fits decides."""
 
 
-class ActorOptions(_RestartOptions, total=False):
+class _AnyActorOptions(_RestartOptions, total=False):
     """Of every actor."""
 
     restart: RestartWord
@@ -118,11 +142,20 @@ class ActorOptions(_RestartOptions, total=False):
     """Bytes of payload that one message may have."""
     drain: bool
     """Whether to handle what is queued before stopping."""
-    health: Health | None
+    poison: PoisonWord
+    """What becomes of the message that it crashed over."""
+    health: Health | HealthValues | None
     """How its health is probed; a Python actor needs a method `health` for it."""
 
 
-class ComponentOptions(ActorOptions, total=False):
+class ActorOptions(_AnyActorOptions, total=False):
+    """Of a Python actor."""
+
+    hook_timeout: float
+    """Seconds that each of `before_restart` and `stopped` may take."""
+
+
+class ComponentOptions(_AnyActorOptions, total=False):
     """Of a component actor."""
 
     data: bytes | str | None
@@ -162,13 +195,36 @@ class _StrategyOptions(_IntensityOptions, total=False):
     """Whether it ends with its significant children."""
 
 
-class SupervisorOptions(_StrategyOptions, _RestartOptions, total=False):
-    """Of a supervisor."""
-
+class _SupervisedOptions(_RestartOptions, total=False):
     restart: RestartWord
     """What its own supervisor does when it ends."""
     shutdown: Shutdown
-    """Seconds to stop in; by default its children decide."""
+    """Seconds to stop in; for a supervisor, by default its children decide."""
+    start_timeout: float
+    """Seconds to become ready in; for a supervisor, by default its children decide."""
+
+
+class SupervisorOptions(_StrategyOptions, _SupervisedOptions, total=False):
+    """Of a supervisor."""
+
+
+class DynamicSupervisorOptions(_IntensityOptions, _SupervisedOptions, total=False):
+    """Of a supervisor whose children come and go."""
+
+    max_children: int | None
+    """Those being restarted count; None: no limit."""
+
+
+class PlainTaskOptions(_SupervisedOptions, total=False):
+    """Of an async function that is a child, but for `context`."""
+
+
+class TaskOptions(PlainTaskOptions, total=False):
+    """Of an async function that is a child."""
+
+    context: bool
+    """Whether it takes a `TaskContext` first, which says when it is ready and hears that
+    it is to stop."""
 
 
 class TopologyOptions(_StrategyOptions, total=False):
@@ -178,5 +234,8 @@ class TopologyOptions(_StrategyOptions, total=False):
     """How guests are run."""
     stop_timeout: float
     """Seconds for the whole tree to stop in."""
+    stop_budget: float | None
+    """Seconds that stopping may take if every child uses its whole time; None: not
+    checked."""
     restart_budget: int | None
     """How often a child may be started before the root gives up; None: not checked."""

@@ -6,6 +6,7 @@ from ._mailbox import AtOnce, Mailbox
 from ._mailbox_statistics import Ending, MailboxStatistics
 from ._open_requests import OpenRequests
 from ._publishing import ActorSubscriber, Publishing
+from ._quarantine import Quarantine, QuarantinedMessage
 from ._registry import Registry
 from ._waits import WaitGraph
 
@@ -20,6 +21,8 @@ __all__ = (
     "MailboxStatistics",
     "OpenRequests",
     "Publishing",
+    "Quarantine",
+    "QuarantinedMessage",
     "Registry",
     "Sleepers",
     "WaitGraph",

@@ -12,8 +12,10 @@ Python code, behind one interface. A message ends in one of these ways here:
 * set aside by the actor (`ActorContext.stash`): it is not over, and comes again;
 * handled at once: an ask of an idle actor whose first slice is all it takes is handled in
   the step of its asker, and this task sleeps on;
-* the actor crashed or was killed with it in hand: a dead letter. What is still queued
-  stays in the mailbox, which outlives this incarnation.
+* the actor crashed with it in hand: what its `poison` says, by default a dead letter;
+* the actor was killed with it in hand: a dead letter.
+
+What is still queued stays in the mailbox, which outlives this incarnation.
 
 Messages are taken without a checkpoint while there are any. The loop checks in with
 Trio every `MESSAGES_PER_TURN` messages or `SECONDS_PER_TURN`, so that a full mailbox
@@ -24,8 +26,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol, final
+from typing import TYPE_CHECKING, Final, final
 
 import attrs
 import trio
@@ -34,7 +35,6 @@ from airssys.contracts import (
     BrutalKill,
     CalleeFailed,
     CapacityReached,
-    ComponentInfo,
     DeadReason,
     DeliveryFailed,
     Directive,
@@ -43,83 +43,27 @@ from airssys.contracts import (
     HealthStatus,
     MessageFailed,
     NoAnswer,
+    Poison,
     Unanswered,
 )
 from airssys.messaging import Ending
 
-from ._exit_reason import Stop, describe, find_escapee
+from ._exit_reason import Stop, describe, exit_reason, find_escapee
+from ._poison import choose, put_back
 from ._prober import Prober
-from ._restart_plan import directive_for
+from ._restart_plan import Verdict, directive_for, judge_end
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airssys.contracts import ActorSpec, ComponentSpec
-    from airssys.messaging import AtOnce
 
     from ._address import Address
+    from ._behaviour import Behaviour, Successor
 
 MESSAGES_PER_TURN: Final = 64
 SECONDS_PER_TURN: Final = 0.001
 """Seconds of the thread, not of Trio's clock."""
-
-
-class Behaviour(Protocol):
-    """What one incarnation of an actor does; made afresh for each."""
-
-    @property
-    def wants_to_end(self) -> bool:
-        """The actor wishes to end, after the message in hand."""
-        ...
-
-    async def start(self) -> None:
-        """Become ready to handle messages."""
-        ...
-
-    async def handle(
-        self, envelope: Envelope, scope: trio.CancelScope, /
-    ) -> bytes | None:
-        """Handle one message and return the answer, None if there is nothing to say.
-
-        A behaviour that does not keep the envelope's deadline by itself gives it to
-        `scope` before it suspends; the loop takes it away again.
-        """
-        ...
-
-    @property
-    def handle_at_once(self) -> AtOnce | None:
-        """Begins to handle a message in another task's step; None: it never does."""
-        ...
-
-    async def health(self) -> HealthStatus:
-        """Say how the actor is, between two messages; only of one that is probed."""
-        ...
-
-    def hear_stop(self) -> None:
-        """Hear that it is asked to stop, perhaps in the middle of a message."""
-        ...
-
-    async def stop(self) -> None:
-        """Say goodbye: called when it ends on purpose, without a message in hand."""
-        ...
-
-    def close(self) -> None:
-        """Give everything back at once; called however it ends, started or not."""
-        ...
-
-
-@final
-@attrs.define(eq=False)
-class Successor:
-    """A behaviour that was started and is to go on in the place of another one."""
-
-    behaviour: Behaviour
-    info: ComponentInfo
-    """What it tells of itself; its health is what was found out."""
-    commit: Callable[[], None]
-    """Called in the step in which it takes over."""
-    predecessor: Behaviour | None = None
-    """Set in that step."""
-    settled: trio.Event = attrs.Factory(trio.Event)
-    """It took over, or it never will."""
 
 
 @final
@@ -142,6 +86,7 @@ class Actor:
         """None before it is ready, and if nobody wants to know how it is."""
         self._successor: Successor | None = None
         """Takes over after the call in hand."""
+        self._is_handing_over = False
         self._may_take: float = math.inf
         """Messages that it may still take."""
 
@@ -158,6 +103,11 @@ class Actor:
             self._scope.cancel()
 
     @property
+    def behaviour(self) -> Behaviour:
+        """What it does now."""
+        return self._behaviour
+
+    @property
     def has_successor(self) -> bool:
         """Whether another behaviour waits to take over."""
         return self._successor is not None
@@ -167,26 +117,51 @@ class Actor:
 
         Returns:
             The old behaviour, for the caller to stop and to close; None if this
-            incarnation is to end first. If the wait is cancelled nothing was changed.
+            incarnation is to end first, or goes on because of `successor.failure`. If
+            the wait is cancelled nothing was changed.
         """
         if self._is_stopping:
             return None
         self._successor = successor
-        if not self._is_busy:
-            self._change_over()
+        if successor.inherit is not None:
+            self._mailbox.interrupt()
+        elif not self._is_busy:
+            self._change_over(successor)
         try:
             if not successor.settled.is_set():
                 await successor.settled.wait()
         finally:
-            if self._successor is successor:
+            if self._is_handing_over:
+                with trio.CancelScope(shield=True):
+                    await successor.settled.wait()
+            elif self._successor is successor:
                 self._successor = None
         return successor.predecessor
 
-    def _change_over(self) -> None:
+    async def _be_followed(self, successor: Successor) -> None:
+        """Hand over what is to be handed over, then go on by the successor.
+
+        Raises:
+            Exception: the present behaviour did not survive being asked for its state.
+        """
+        if successor.inherit is not None:
+            self._is_handing_over = True
+            try:
+                successor.failure = await successor.inherit()
+            except Exception as error:
+                successor.failure = error
+                raise
+            finally:
+                self._is_handing_over = False
+        if successor.failure is not None:
+            self._successor = None
+            successor.settled.set()
+        elif not self._is_stopping:
+            self._change_over(successor)
+
+    def _change_over(self, successor: Successor) -> None:
         """Go on by the successor; only between two calls."""
-        successor, self._successor = self._successor, None
-        if successor is None:
-            return
+        self._successor = None
         address, infos = self._address, self._address.around.infos
         successor.predecessor = self._behaviour
         self._behaviour = successor.behaviour
@@ -207,19 +182,7 @@ class Actor:
             Exception: it crashed.
         """
         try:
-            self._address.check_free()
-            with self._scope:
-                await self._behaviour.start()
-                self._begin_to_serve(ready)
-                await self._serve_within(self._scope)
-            if not self._is_started:
-                return
-            self._note_cut_off()
-            while self._goes_on:
-                with trio.CancelScope() as self._scope:
-                    await self._serve_within(self._scope)
-                self._note_cut_off()
-            await self._say_goodbye()
+            await self._live(ready)
         except trio.Cancelled:
             self._give_up_message("its actor was cancelled")
             raise
@@ -233,6 +196,52 @@ class Actor:
         if not self._is_stopping:
             raise Stop("stopped itself")
 
+    async def _live(self, ready: Callable[[], None]) -> None:
+        """Do what `run` says, and prepare for a restart if that is what follows."""
+        try:
+            self._address.check_free()
+            with self._scope:
+                await self._behaviour.start()
+                self._begin_to_serve(ready)
+                await self._serve_within(self._scope)
+            if not self._is_started:
+                return
+            self._note_cut_off()
+            while self._goes_on:
+                with trio.CancelScope() as self._scope:
+                    await self._serve_within(self._scope)
+                self._note_cut_off()
+            await self._say_goodbye()
+        except Exception as error:
+            self._settle_message(error)
+            if self._is_started and not self._is_stopping:
+                await self._prepare_restart(error)
+            raise
+
+    def _settle_message(self, error: Exception) -> None:
+        """Let the message that it crashed over end, or come again."""
+        envelope = self._mailbox.in_hand
+        if envelope is None:
+            return
+        why = f"its actor ended: {describe(error)}"
+        match choose(self._spec.poison, envelope, error):
+            case Poison.RETRY:
+                put_back(self._mailbox)
+            case Poison.QUARANTINE:
+                self._address.around.quarantine.add(envelope, describe(error))
+                why = f"{why}; it is in quarantine"
+                self._give_up_message(why, error, DeadReason.QUARANTINED)
+            case _:
+                self._give_up_message(why, error)
+
+    async def _prepare_restart(self, error: Exception) -> None:
+        """Let the code know that another incarnation is to follow, and why."""
+        spec = self._spec
+        reason = exit_reason(error, asked=False, killed=False, ready=True)
+        if judge_end(spec.restart, reason, spec.on_error) is Verdict.RESTART:
+            with trio.CancelScope() as self._scope:
+                await self._behaviour.before_restart(reason)
+
     def _close(self) -> None:
         self._behaviour.close()
         if self._successor is not None:
@@ -242,7 +251,8 @@ class Actor:
     def _is_busy(self) -> bool:
         """There is a call into its code, which would not survive being cut off."""
         is_probing = self._prober is not None and self._prober.is_probing
-        return is_probing or self._mailbox.in_hand is not None
+        is_called = is_probing or self._is_handing_over
+        return is_called or self._mailbox.in_hand is not None
 
     @property
     def _goes_on(self) -> bool:
@@ -276,7 +286,8 @@ class Actor:
         messages, turn_ends = 0, clock() + SECONDS_PER_TURN
         while self._goes_on:
             if self._successor is not None:
-                self._change_over()
+                await self._be_followed(self._successor)
+                continue
             prober = self._prober
             if prober is not None and prober.is_due and not self._is_stopping:
                 await prober.probe(self._behaviour)
@@ -299,13 +310,16 @@ class Actor:
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
 
     async def _wait_for_message(self) -> Envelope | None:
-        """Wait for the next message; None if a probe is due before."""
+        """Wait for the next message; None if there is something else to do before."""
         may_begin = self._behaviour.handle_at_once is not None
         at_once = self._handle_at_once if may_begin else None
-        if self._prober is None:
-            return await self._mailbox.take(at_once)
-        with trio.move_on_at(self._prober.due_at):
-            return await self._mailbox.take(at_once)
+        try:
+            if self._prober is None:
+                return await self._mailbox.take(at_once)
+            with trio.move_on_at(self._prober.due_at):
+                return await self._mailbox.take(at_once)
+        except trio.WouldBlock:
+            pass
         return None
 
     def _handle_at_once(

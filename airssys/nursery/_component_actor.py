@@ -10,6 +10,7 @@ from airssys.contracts import (
     ComponentRefused,
     ComponentSpec,
     Envelope,
+    ExitReason,
     Guest,
     HealthStatus,
     InternalError,
@@ -110,8 +111,39 @@ class ComponentBehaviour:
         """
         return await self._present().health()
 
+    @property
+    def hands_over(self) -> bool:
+        """Whether its code hands state over, and takes it."""
+        return self._present().hands_over
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it cannot be called any more."""
+        return self._guest is None or self._guest.spent is not None
+
+    async def export_state(self) -> bytes:
+        """Ask the guest for its state.
+
+        Raises:
+            GuestTrapped: it was stopped.
+            GuestRejected: it gave none, or too much.
+        """
+        return await self._present().export_state()
+
+    async def import_state(self, state: bytes) -> None:
+        """Give the guest the state of another one.
+
+        Raises:
+            GuestTrapped: it was stopped.
+            GuestRejected: it does not take it.
+        """
+        await self._present().import_state(state)
+
     def hear_stop(self) -> None:
         """Do nothing: a guest hears it by its `shutdown`, between two messages."""
+
+    async def before_restart(self, reason: ExitReason) -> None:
+        """Do nothing: an instance that failed is spent, or is not to be trusted."""
 
     async def stop(self) -> None:
         """Call the guest's `shutdown`."""

@@ -6,12 +6,20 @@
         def __init__(self, *arguments): ...          # spec.arguments
         async def started(self, context): ...        # optional, before it is ready
         async def handle(self, context, envelope): ...
+        async def before_restart(self, context, reason): ...   # optional, it failed
         async def stopped(self, context): ...        # optional, when it ends on purpose
         async def health(self, context): ...         # a HealthStatus; if it is probed
 
 What `handle` returns answers the asker. An exception is a crash: the message in hand
 becomes a dead letter and the supervisor decides. At the deadline of its envelope
 `handle` is cancelled, and the actor lives on with the next message.
+
+Each hook has a time: `started` that of the start, the others `hook_timeout`, and it is
+cut off then. `before_restart` is called when the actor failed and its restart type, or
+what its error asks for, says that another incarnation is to follow: on the instance that
+failed, with an `ExitReason`, when its message has been dealt with. The supervisor may
+still give up, and it waits no longer than that. One that is stopped for a restart of its
+siblings hears `stopped`, as always when it is asked to end.
 
 Python cannot be interrupted: a handler ends at its next unshielded checkpoint, and one
 that keeps the thread keeps it from everybody. Such a handler is named by an event.
@@ -26,14 +34,17 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
 
+import trio
 from trio.lowlevel import disable_ki_protection
 
 from airssys.contracts import (
     ActorSpec,
     ComponentInfo,
     Envelope,
+    ExitReason,
     HandlerHeldThread,
     HealthStatus,
+    HookFailed,
     InternalError,
 )
 from airssys.messaging import ActorSubscriber
@@ -41,8 +52,6 @@ from airssys.messaging import ActorSubscriber
 from ._actor_context import ActorContext
 
 if TYPE_CHECKING:
-    import trio
-
     from airssys.messaging import Mailbox
 
     from ._surroundings import Surroundings
@@ -135,9 +144,20 @@ class PythonBehaviour:
         """Let the code hear that it is asked to stop."""
         self._context.stop_asked.set()
 
+    async def before_restart(self, reason: ExitReason) -> None:
+        """Let the code put things in order after it failed; reports its own failures."""
+        try:
+            await self._call_in_time("before_restart", reason)
+        except Exception as error:  # noqa: BLE001  # the first failure is what counts
+            self._report_failed("before_restart", error)
+
     async def stop(self) -> None:
-        """Let the code say goodbye."""
-        await self._call_hook("stopped")
+        """Let the code say goodbye.
+
+        Raises:
+            Exception: what it raised.
+        """
+        await self._call_in_time("stopped")
 
     def close(self) -> None:
         """Let go of the code; end its subscriptions.
@@ -149,12 +169,23 @@ class PythonBehaviour:
         self._mailbox.unstash_all()
         self._context.close()
 
-    async def _call_hook(self, name: str) -> object:
+    async def _call_in_time(self, name: str, *arguments: object) -> None:
+        seconds = self._spec.hook_timeout
+        with trio.move_on_after(seconds) as scope:
+            await self._call_hook(name, *arguments)
+        if scope.cancelled_caught:
+            error = TimeoutError(f"cut off after {seconds:g} s (hook_timeout)")
+            self._report_failed(name, error)
+
+    def _report_failed(self, hook: str, error: Exception) -> None:
+        self._surroundings.events(HookFailed(self._spec.id, hook, error))
+
+    async def _call_hook(self, name: str, *arguments: object) -> object:
         hook = getattr(self._code, name, None)
         if hook is None:
             return None
         return await _watch_slices(
-            _unprotected(hook, self._context),
+            _unprotected(hook, self._context, *arguments),
             self._surroundings.held_thread_after,
             partial(self._report_held, name),
         )

@@ -2,8 +2,9 @@
 
 The new instance is loaded, started and asked how it is beside the old one, which goes on
 meanwhile. Only when all that went well does it take over, between two messages: the
-mailbox, the name and the keys in the store are those of the place and stay. Whatever
-fails before leaves everything as it was. The old instance is told to shut down after the
+mailbox, the name and the keys in the store are those of the place and stay. If both can,
+the state of the old one is handed over in that step. Whatever fails before leaves
+everything as it was. The old instance is told to shut down after the
 new one took over, so both may be there at the same time for a while.
 """
 
@@ -31,17 +32,19 @@ from airssys.contracts import (
     find_spec_mistakes,
 )
 
-from ._actor_loop import Successor
 from ._actor_seat import ActorSeat
+from ._behaviour import Successor
 from ._component_actor import ComponentBehaviour
 from ._exit_reason import exit_reason
+from ._handover import hand_state_over
 from ._reply import Reply
 from ._slots import Slot, SlotState
 
 if TYPE_CHECKING:
     from airssys.contracts import ComponentInfo
 
-    from ._actor_loop import Actor, Behaviour
+    from ._actor_loop import Actor
+    from ._behaviour import Behaviour, Inheritance
     from ._surroundings import Surroundings
 
 
@@ -114,10 +117,16 @@ class Replacer:
             if actor.has_successor:
                 return Refused(Refusal.REPLACING, slot.name)
             commit = partial(_change_code, slot, artifact)
-            old = await actor.hand_over(Successor(behaviour, info, commit))
+            inherit = _inheritance(actor, behaviour, spec)
+            successor = Successor(behaviour, info, commit, inherit)
+            old = await actor.hand_over(successor)
         finally:
             if old is None:
                 behaviour.close()
+        if old is None and successor.failure is not None:
+            failure = successor.failure
+            reason = exit_reason(failure, asked=False, killed=False, ready=True)
+            return Refused(Refusal.STATE_NOT_TAKEN, slot.name, reason)
         if old is None:
             return Refused(Refusal.DOWN, slot.name)
         await _dismiss(old, spec)
@@ -139,6 +148,16 @@ def _present(slot: Slot) -> Actor | None:
     is_up = child is not None and child.is_ready and child.reason is None
     is_kept = slot.state is not SlotState.STOPPING
     return seat.present if is_up and is_kept and isinstance(seat, ActorSeat) else None
+
+
+def _inheritance(
+    actor: Actor, new: ComponentBehaviour, spec: ComponentSpec
+) -> Inheritance | None:
+    """Return what hands the state over; None if either code is not made for that."""
+    old = actor.behaviour
+    if isinstance(old, ComponentBehaviour) and old.hands_over and new.hands_over:
+        return partial(hand_state_over, old, new, spec.start_timeout)
+    return None
 
 
 def _change_code(slot: Slot, artifact: Artifact) -> None:

@@ -15,6 +15,7 @@ from airssys.contracts import (
     ChildInfo,
     ChildSpec,
     ComponentSpec,
+    Directive,
     Done,
     ExitReason,
     Presence,
@@ -160,8 +161,9 @@ class Slot:
         self.seat.change_spec(spec)
 
     def drop_arguments(self) -> None:
-        """Let go of the arguments of a temporary child: it is started only once."""
-        if self.spec.restart is RestartType.TEMPORARY:
+        """Let go of the arguments of a temporary child that is started only once."""
+        asked_for = any(way is Directive.RESTART for _, way in self.spec.on_error)
+        if self.spec.restart is RestartType.TEMPORARY and not asked_for:
             self.change_spec(without_arguments(self.spec))
 
     def answer_start(self, answer: Answer) -> None:

@@ -17,7 +17,7 @@ from airssys.contracts import (
     Store,
     WallClock,
 )
-from airssys.messaging import Broker, Publishing, Registry, Sleepers
+from airssys.messaging import Broker, Publishing, Quarantine, Registry, Sleepers
 
 from ._timers import Timers
 from ._watches import Watches
@@ -43,6 +43,10 @@ class Surroundings:
         default=attrs.Factory(lambda self: Publishing(self.broker), takes_self=True)
     )
     """Topics, and who is subscribed to them."""
+    quarantine: Quarantine = attrs.field(
+        default=attrs.Factory(lambda self: Quarantine(self.broker), takes_self=True)
+    )
+    """Messages that crashed their actors, of those that want them kept."""
     loader: ComponentLoader | None = None
     """Loads more of them; None in a system that has no components."""
     sleepers: Sleepers = attrs.field(factory=Sleepers)

@@ -34,6 +34,8 @@ class TreeNode:
     """Messages that may queue; 0 for a supervisor, which has no mailbox."""
     children: tuple[TreeNode, ...] = ()
     """In start order."""
+    blocked: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    """Who waits for room in its mailbox, in this order."""
     health: HealthStatus | None = None
     """What its last probe told; of a supervisor the worst of its children's. None if
     nobody is probed. From best to worst: healthy, unknown, degraded, unhealthy."""
@@ -54,7 +56,8 @@ def take_snapshot(slot: Slot) -> TreeNode:
     state, seat = _state(slot).value, slot.seat
     if isinstance(seat, ActorSeat):
         kind = "component" if isinstance(slot.spec, ComponentSpec) else "actor"
-        fill = seat.address.mailbox.statistics()
+        mailbox = seat.address.mailbox
+        fill = mailbox.statistics()
         return TreeNode(
             slot.name,
             kind,
@@ -63,6 +66,7 @@ def take_snapshot(slot: Slot) -> TreeNode:
             fill.queued,
             fill.capacity,
             health=_health(slot, seat),
+            blocked=tuple(map(str, mailbox.blocked_senders)),
         )
     if isinstance(slot.spec, TaskSpec):
         return TreeNode(slot.name, "task", state, slot.restarts)
@@ -116,6 +120,8 @@ def _describe(node: TreeNode) -> str:
         parts.append(f"restarts {node.restarts}")
     if node.queued:
         parts.append(f"mailbox {node.queued}/{node.capacity}")
+    if node.blocked:
+        parts.append(f"blocked: {', '.join(node.blocked)}")
     if node.health is not None:
         parts.append(node.health.value)
     return ", ".join(parts)

@@ -22,6 +22,7 @@ from airssys.contracts import (
     HandlerHeldThread,
     HealthChanged,
     HealthStatus,
+    HookFailed,
     Logged,
     LogLevel,
     MessageFailed,
@@ -65,7 +66,7 @@ def _level_of(event: Event) -> int:
     match event:
         case SupervisorGaveUp():
             return logging.ERROR
-        case ChildStartFailed() | ChildUnstopped() | HandlerHeldThread():
+        case ChildStartFailed() | ChildUnstopped() | HandlerHeldThread() | HookFailed():
             return logging.WARNING
         case ChildExited(reason=reason):
             went_wrong = reason.kind in _WENT_WRONG
@@ -78,7 +79,7 @@ def _level_of(event: Event) -> int:
             return logging.DEBUG
 
 
-def _line(event: Event) -> str:  # noqa: C901, PLR0911  # one match over a closed union
+def _line(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one match over a closed union
     match event:
         case ChildStarted(supervisor, child, restarts):
             again = f", restart {restarts}" if restarts else ""
@@ -96,6 +97,8 @@ def _line(event: Event) -> str:  # noqa: C901, PLR0911  # one match over a close
             return f"{supervisor} gives up: {offence.child} failed ({offence.reason})"
         case HandlerHeldThread(actor, handler, seconds):
             return f"{actor}: {handler} held the thread for {seconds:.2f} s"
+        case HookFailed(actor, hook, error):
+            return f"{actor}: its hook {hook} failed, {type(error).__name__}: {error}"
         case HealthChanged(actor, status, before):
             return f"{actor} is {status.value}, was {before.value}"
         case MessageFailed(actor, sender, error):

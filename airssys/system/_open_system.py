@@ -29,6 +29,7 @@ from airssys.contracts import (
     WallClock,
     as_blueprint,
     check,
+    stop_time,
 )
 from airssys.nursery import HELD_THREAD_AFTER
 
@@ -66,7 +67,7 @@ def open_system(
 
     The block begins when every component is loaded and every actor is ready. When it
     is left, in whatever way, the tree stops in reverse order, within its shutdown times
-    and within `blueprint.stop_timeout` as a whole; what is left then is cancelled. Only
+    and within `stop_timeout` and `stop_budget` as a whole; what is left then is cancelled. Only
     then does the block's own exception or cancellation go on, unchanged.
 
     Args:
@@ -206,7 +207,7 @@ class Opening(AbstractAsyncContextManager["System"]):
     async def _stop(self, root: Root) -> None:
         if root.is_started:
             root.ask_to_stop()
-            with trio.move_on_after(self._blueprint.stop_timeout):
+            with trio.move_on_after(stop_time(self._blueprint)):
                 await self._outlast(root.ended)
             root.kill()
             await self._outlast(root.ended)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         Envelope,
         MessagingError,
     )
-    from airssys.messaging import MailboxStatistics
+    from airssys.messaging import MailboxStatistics, Quarantine
 
     from ._wiring import Parts
 
@@ -59,7 +59,7 @@ class System:
     def __init__(self, parts: Parts, events: EventFanout) -> None:
         self._broker, self._registry = parts.broker, parts.registry
         self._root, self._events = parts.root, events
-        self._publishing = parts.publishing
+        self._publishing, self._quarantine = parts.publishing, parts.quarantine
         self._subscriptions: list[Subscription] = []
         self._has_ended = False
         self._replacer, self._watches = parts.replacer, parts.watches
@@ -274,16 +274,17 @@ class System:
         """Put new code in the place of a component while the system runs.
 
         The new instance is loaded, started and asked how it is while the old one goes
-        on. It takes over between two messages; what is queued stays queued. State goes
-        over only as far as it is kept in the store. Restarts run the new code, until
-        the supervisor is restarted itself: it starts what the blueprint says.
+        on. It takes over between two messages; what is queued stays queued. What is in
+        the store stays, and if both codes export `state-handover`, state is handed over.
+        Restarts run the new code, until the supervisor is restarted itself: it starts
+        what the blueprint says.
 
         Cancelling the one who waits does not take the request back.
 
         Returns:
             `Done`; or `Refused`, and the old code goes on: it is no component, does not
-            run, is being replaced already, or the new code was refused, failed to start
-            or is unhealthy.
+            run, is being replaced already, the new code was refused, failed to start or
+            is unhealthy, or the state could not be handed over.
 
         Raises:
             InvalidMessage: the name is none.
@@ -316,6 +317,11 @@ class System:
         finally:
             self._watches.discard(watch)
         return ends[0]
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """The messages that crashed actors whose `poison` is `QUARANTINE`."""
+        return self._quarantine
 
     def supervisor(self, path: str) -> Administration:
         """Administer the children of a supervisor, e.g. `root/workers`.

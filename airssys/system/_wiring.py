@@ -23,7 +23,7 @@ from airssys.contracts import (
     WallClock,
     walk,
 )
-from airssys.messaging import Broker, Publishing, Registry, Sleepers
+from airssys.messaging import Broker, Publishing, Quarantine, Registry, Sleepers
 from airssys.nursery import (
     Replacer,
     Slot,
@@ -88,6 +88,7 @@ class Parts:
     registry: Registry
     sleepers: Sleepers
     publishing: Publishing
+    quarantine: Quarantine
     timers: Timers
     watches: Watches
     replacer: Replacer
@@ -144,6 +145,7 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         registry=registry,
         sleepers=sleepers,
         publishing=surroundings.publishing,
+        quarantine=surroundings.quarantine,
         timers=surroundings.timers,
         watches=watches,
         replacer=Replacer(surroundings),

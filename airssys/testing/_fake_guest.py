@@ -3,7 +3,8 @@
 What a message does is its payload: `trap`, `reject`, `fill` (no more maps), `hang`,
 `ask:<name>`, `send:<name>`, `log:<text>`, `count`, `nothing`; anything else is echoed.
 `initialize` takes the same words from `config.data`, and `shutdown` those that end in
-`-shutdown` there, e.g. `hang-shutdown`.
+`-shutdown` there, e.g. `hang-shutdown`. What `export-state` and `import-state` do is
+said by the component.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class FakeGuest:
 
     component: FakeComponent
     services: HostServices
+    limits: Limits = attrs.Factory(Limits)
     spent: GuestFailed | None = None
     """Why it cannot be called any more."""
     is_closed: bool = False
@@ -95,6 +97,24 @@ class FakeGuest:
         wish = (self.config.data or b"").decode()
         word = wish.removesuffix("-shutdown") if wish.endswith("-shutdown") else ""
         await self._call("shutdown", word.encode(), math.inf)
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether the component says so."""
+        return self.component.hands_over
+
+    async def export_state(self) -> bytes:
+        """Hand over the count, after doing what the component's `exporting` says."""
+        await self._call("export-state", self.component.exporting.encode(), math.inf)
+        state = str(self.count).encode()
+        if len(state) > self.limits.state_bytes:
+            raise GuestRejected("export-state", "too-large", f"{len(state)} bytes")
+        return state
+
+    async def import_state(self, state: bytes) -> None:
+        """Go on counting there, after doing what the component's `importing` says."""
+        await self._call("import-state", self.component.importing.encode(), math.inf)
+        self.count = int(state)
 
     def close(self) -> None:
         """Be spent; does nothing twice."""
@@ -174,6 +194,12 @@ class FakeComponent:
     """All instances, the first one first."""
     healths: list[str] = attrs.Factory(lambda: ["healthy"])
     """What probes are told, one after the other; the last one stays."""
+    hands_over: bool = False
+    """Whether its state, the count, can be handed over."""
+    exporting: str = ""
+    """What `export-state` does besides, as a message would say it."""
+    importing: str = ""
+    """What `import-state` does besides."""
 
     async def instantiate(self, limits: Limits, services: HostServices) -> FakeGuest:
         """Make a guest, unless this one is to be refused.
@@ -190,7 +216,7 @@ class FakeComponent:
             self.traps -= 1
             raise GuestTrapped(TrapReason.UNREACHABLE, "instantiate", "told to")
         self.open_guests += 1
-        guest = FakeGuest(self, services)
+        guest = FakeGuest(self, services, limits)
         self.guests.append(guest)
         return guest
 

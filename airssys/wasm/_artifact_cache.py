@@ -44,7 +44,7 @@ from ._cache_record import Record, Seen, identity_of
 from ._cache_secret import Secret, load_secret, user_state_directory
 from ._footprint import Footprint
 from ._private_directory import PrivateDirectory
-from ._world import EXPORTS, IMPORTS
+from ._world import EXPORTS, IMPORTS, STATE_EXPORTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,8 @@ _AT_REST: Final = 50_000_000
 kernel's clock for files has steps of up to 10 ms."""
 _FORMAT: Final = 1
 """Raised when records, or how components are counted or checked, become other ones."""
-_WORLD: Final = hashlib.sha256(repr((EXPORTS, IMPORTS)).encode()).hexdigest()[:16]
+_FUNCTIONS: Final = repr((EXPORTS, STATE_EXPORTS, IMPORTS))
+_WORLD: Final = hashlib.sha256(_FUNCTIONS.encode()).hexdigest()[:16]
 
 _CAN_MAP_DESCRIPTORS: Final = sys.platform == "linux"
 

@@ -14,7 +14,15 @@ from wasmtime.component import Component as Compiled, FuncType
 from airssys.contracts import ComponentRefused
 
 from ._signatures import fits
-from ._world import EXPORTS, IMPORTS, LIFECYCLE, TYPE_ONLY, full_name
+from ._world import (
+    EXPORTS,
+    IMPORTS,
+    LIFECYCLE,
+    STATE_EXPORTS,
+    STATE_HANDOVER,
+    TYPE_ONLY,
+    full_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,14 +63,10 @@ def check_world(engine: wasmtime.Engine, compiled: Compiled, label: str) -> None
             f"a component must export {wanted}, but {found}",
             "Build it for the world airssys:core/runtime-host@1.0.0",
         )
-    missing = [name for name in EXPORTS if name not in exported[wanted]]
-    if missing:
-        raise ComponentRefused(
-            label,
-            f"{wanted} lacks {', '.join(missing)}",
-            "Export every function of the interface",
-        )
-    _check_signatures(exported[wanted], EXPORTS, wanted, label)
+    _check_functions(exported[wanted], EXPORTS, wanted, label)
+    optional = full_name(STATE_HANDOVER)
+    if optional in exported:
+        _check_functions(exported[optional], STATE_EXPORTS, optional, label)
 
 
 def check_wasi(imported: Iterable[str], label: str) -> None:
@@ -74,6 +78,22 @@ def check_wasi(imported: Iterable[str], label: str) -> None:
     wasi = sorted(name for name in imported if _WASI.fullmatch(name))
     if wasi:
         raise ComponentRefused(label, f"it imports {_listed(wasi)}", _WASI_ADVICE)
+
+
+def _check_functions(
+    found: Mapping[str, FuncType | None],
+    wanted: Mapping[str, Function],
+    interface: str,
+    label: str,
+) -> None:
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise ComponentRefused(
+            label,
+            f"{interface} lacks {', '.join(missing)}",
+            "Export every function of the interface",
+        )
+    _check_signatures(found, wanted, interface, label)
 
 
 def _check_imports(

@@ -39,9 +39,11 @@ from ._footprint import Footprint, footprint, import_names
 from ._instance import Instance
 from ._runtime import Code, Runtime
 from ._source import first_lines, opened, read, to_binary
-from ._world import EXPORTS, LIFECYCLE, full_name
+from ._world import EXPORTS, LIFECYCLE, STATE_EXPORTS, STATE_HANDOVER, full_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ._artifact_cache import ArtifactCache
 
 
@@ -180,20 +182,29 @@ class Loader:
         pointer = c.component_clone(c.address_of(kept.compiled.ptr()))
         engine.ledger.components.add(pointer)
         kept.compiled.close()
-        interface = self._export_index(pointer, None, full_name(LIFECYCLE))
-        exports = {
-            name: self._export_index(pointer, interface, name) for name in EXPORTS
-        }
+        exports = self._indices(pointer, LIFECYCLE, EXPORTS)
+        exports |= self._indices(pointer, STATE_HANDOVER, STATE_EXPORTS)
         code = Code(artifact.label, pointer, exports, kept.footprint)
         return Component(self.runtime, code)
 
-    def _export_index(self, pointer: int, inside: int | None, name: str) -> int:
+    def _indices(
+        self, pointer: int, interface: str, names: Iterable[str]
+    ) -> dict[str, int]:
+        """Look up the functions of an exported interface; none if it is not there."""
+        inside = self._export_index(pointer, None, full_name(interface))
+        if inside is None:
+            return {}
+        found = {name: self._export_index(pointer, inside, name) for name in names}
+        return {name: index for name, index in found.items() if index is not None}
+
+    def _export_index(self, pointer: int, inside: int | None, name: str) -> int | None:
         encoded = name.encode()
-        index: int = c.component_get_export_index(
+        index: int | None = c.component_get_export_index(
             pointer, inside, encoded, len(encoded)
         )
-        self.runtime.engine.ledger.indices.add(index)
-        return index
+        if index:
+            self.runtime.engine.ledger.indices.add(index)
+        return index or None
 
 
 @final

@@ -15,13 +15,15 @@ limit:
   loader counts them and gives each its share.
 * `host_call_bytes`: what one host call or one answer makes the host keep. wasmtime
   itself stops at 128 MiB before we see anything.
+* `state_bytes`: what one instance hands over to the next. More of it is no offence: the
+  call has come to its end, and the instance goes on.
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, NoReturn, final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 
 from outcome import Error, Value
 from trio.lowlevel import current_task
@@ -43,11 +45,11 @@ from airssys.contracts import (
 from ._driver import Driver
 from ._footprint import Footprint, fair_cap
 from ._lifecycle import config_value, message_value, metadata_of
-from ._outcomes import name_failure
+from ._outcomes import name_failure, too_much_state
 from ._store import Store
 from ._turns import now
 from ._wit_types import Budget, Err, Ok, ValueUnfit
-from ._world import EXPORTS
+from ._world import EXPORT_STATE, EXPORTS, STATE_EXPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
@@ -60,7 +62,10 @@ if TYPE_CHECKING:
     from ._wit_memory import Frame
 
 
-_NUMBERS = {name: number for number, name in enumerate(EXPORTS)}
+_NUMBERS = {name: number for number, name in enumerate(EXPORTS | STATE_EXPORTS)}
+
+_AROUND_STATE: Final = 256
+"""Bytes that count beside the state itself."""
 
 
 @lru_cache(maxsize=256)
@@ -167,7 +172,8 @@ class Instance:
         began = now()
         try:
             values = (message_value(envelope),)
-            call, result = self._first_slice("handle-message", values, owner)
+            keep = self._limits.host_call_bytes
+            call, result = self._first_slice("handle-message", values, owner, keep)
         except BaseException as error:  # noqa: BLE001  # raised by `handle_message`
             self._begun = Error(error)
             return Unanswered.BEGUN
@@ -193,6 +199,23 @@ class Instance:
         """Ask the guest how it is."""
         return HealthStatus(await self._run("health"))
 
+    @property
+    def hands_over(self) -> bool:
+        """Whether its component exports `state-handover`."""
+        return EXPORT_STATE in self._code.exports
+
+    async def export_state(self) -> bytes:
+        """Ask the guest for its state, at most `state_bytes` of it."""
+        most = self._limits.state_bytes
+        state: bytes = await self._run(EXPORT_STATE, keep=most + _AROUND_STATE)
+        if len(state) > most:
+            raise too_much_state(len(state), most)
+        return state
+
+    async def import_state(self, state: bytes) -> None:
+        """Give the guest the state of the one before it."""
+        await self._run("import-state", (state,), size=len(state))
+
     async def shutdown(self) -> None:
         """Let the guest put things in order; it is not closed by that."""
         await self._run("shutdown")
@@ -211,8 +234,19 @@ class Instance:
         values: Sequence[Any] = (),
         deadline: float = math.inf,
         size: int = 0,
+        keep: int | None = None,
     ) -> Any:
-        """Call an export and return what its result carries."""
+        """Call an export and return what its result carries.
+
+        Args:
+            name: of the export.
+            values: its arguments.
+            deadline: Trio time by which it must have ended.
+            size: bytes of the largest argument.
+            keep: bytes of the answer; `host_call_bytes` if not given.
+        """
+        if keep is None:
+            keep = self._limits.host_call_bytes
         self._check_idle()
         self._is_called = True
         try:
@@ -220,15 +254,15 @@ class Instance:
             if not driver.may_begin():
                 await driver.wait_to_begin(deadline)
             if size > self._inline_bytes or conduct.suspect or conduct.in_worker:
-                result = await self._call_slowly(name, values, deadline, size)
+                result = await self._call_slowly(name, values, deadline, size, keep)
             else:
                 began = now()
-                call, result = self._first_slice(name, values, current_task())
+                call, result = self._first_slice(name, values, current_task(), keep)
                 if call is None:
                     driver.note_slice(began)
                 else:
                     slices = driver.go_on(call, began, deadline)
-                    result = await self._outcome(call, slices, name)
+                    result = await self._outcome(call, slices, name, keep)
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, name)
         finally:
@@ -236,13 +270,13 @@ class Instance:
         return _carried(result, name)
 
     def _first_slice(
-        self, name: str, values: Sequence[Any], owner: object
+        self, name: str, values: Sequence[Any], owner: object, keep: int
     ) -> tuple[Call | None, Any]:
         """Call an export and poll it once: the call, or its result if that was all."""
         marshaller = self._runtime.marshallers[name]
         frame = self._lower(name, marshaller, values)
         budget = self._budget
-        budget.left = self._limits.host_call_bytes
+        budget.left = keep
         return self._store.call_and_poll(
             _NUMBERS[name], marshaller, frame, budget, owner=owner
         )
@@ -256,7 +290,8 @@ class Instance:
             call, result = begun.unwrap()
             if call is not None:
                 slices = self._driver.resume(call, deadline)
-                result = await self._outcome(call, slices, name)
+                keep = self._limits.host_call_bytes
+                result = await self._outcome(call, slices, name, keep)
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, name)
         finally:
@@ -264,7 +299,12 @@ class Instance:
         return _carried(result, name)
 
     async def _call_slowly(
-        self, name: str, values: Sequence[Any], deadline: float, size: int
+        self,
+        name: str,
+        values: Sequence[Any],
+        deadline: float,
+        size: int,
+        keep: int,
     ) -> Any:
         """Call an export whose polls are measured, or run by a worker."""
         marshaller = self._runtime.marshallers[name]
@@ -275,12 +315,14 @@ class Instance:
         else:
             call = begin()
         slices = self._driver.drive(call, deadline)
-        return await self._outcome(call, slices, name)
+        return await self._outcome(call, slices, name, keep)
 
-    async def _outcome(self, call: Call, slices: Awaitable[None], name: str) -> Any:
+    async def _outcome(
+        self, call: Call, slices: Awaitable[None], name: str, keep: int
+    ) -> Any:
         try:
             await slices
-            budget = Budget(self._limits.host_call_bytes)
+            budget = Budget(keep)
             marshaller = self._runtime.marshallers[name]
             return await self._driver.take_result(call, marshaller, budget)
         finally:

@@ -15,6 +15,7 @@ from ._driver import HostFailed, Late
 from ._fiber import CallbackFailed, WasmtimeFailed
 from ._traps import failure_of
 from ._wit_types import TooMuch, ValueUnfit
+from ._world import EXPORT_STATE
 
 if TYPE_CHECKING:
     from airssys.contracts import Limits
@@ -34,6 +35,8 @@ def name_failure(
         case WasmtimeFailed():
             failure = failure_of(str(error), phase)
             return failure, failure if isinstance(failure, GuestTrapped) else None
+        case TooMuch() if phase == EXPORT_STATE:
+            return too_much_state(None, limits.state_bytes), None
         case TooMuch():
             most = limits.host_call_bytes
             text = f"more than {most} bytes for the host to keep (host_call_bytes)"
@@ -47,3 +50,10 @@ def name_failure(
             text = "the call was cancelled"
             return error, GuestTrapped(TrapReason.CANCELLED, phase, text)
     return stopped, stopped
+
+
+def too_much_state(size: int | None, most: int) -> GuestRejected:
+    """Say that the state of a guest is too large to be handed over."""
+    told = "more" if size is None else f"{size} bytes, more"
+    text = f"{told} than {most} bytes (state_bytes)"
+    return GuestRejected(EXPORT_STATE, "too-large", text)

@@ -18,7 +18,7 @@ from ._map_budget import MapBudget, kernel_limit
 from ._marshaller import Marshaller
 from ._ticker import Ticker, TicksMaker
 from ._turns import Turns
-from ._world import EXPORTS
+from ._world import EXPORTS, STATE_EXPORTS
 
 if TYPE_CHECKING:
     from airssys.contracts import EngineSettings
@@ -32,7 +32,8 @@ class Code:
     label: str
     pointer: int
     exports: Mapping[str, int] = attrs.field(repr=False)
-    """Export indices of the lifecycle functions."""
+    """Export indices of the lifecycle functions, and behind them, if it has them, of
+    those that hand state over."""
     footprint: Footprint
     """What an instance will create."""
 
@@ -47,7 +48,8 @@ class Runtime:
         self.settings = settings
         self.engine = Engine(settings, make_ticks)
         self.functions: Sequence[HostFunction] = host_functions()
-        self.marshallers = {name: Marshaller(each) for name, each in EXPORTS.items()}
+        exports = EXPORTS | STATE_EXPORTS
+        self.marshallers = {name: Marshaller(each) for name, each in exports.items()}
         self.linker = make_linker(self.engine, self.functions)
         self.turns = Turns(settings.tick, settings.worker_threads)
         self.maps = MapBudget(kernel_limit())

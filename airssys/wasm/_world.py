@@ -102,6 +102,14 @@ EXPORTS: Final[dict[str, Function]] = {
 }
 """What every component exports, all in the interface `component-lifecycle`."""
 
+STATE_HANDOVER: Final = "state-handover"
+EXPORT_STATE: Final = "export-state"
+STATE_EXPORTS: Final[dict[str, Function]] = {
+    EXPORT_STATE: function(to=Result(BYTES, COMPONENT_ERROR)),
+    "import-state": function(state=BYTES, to=Result(None, COMPONENT_ERROR)),
+}
+"""What a component may export beside that, all in the interface `state-handover`."""
+
 IMPORTS: Final[dict[str, dict[str, Function]]] = {
     "host-messaging": {
         "send": function(target=COMPONENT_ID, payload=BYTES, to=_MESSAGING),

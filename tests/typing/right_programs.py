@@ -13,21 +13,26 @@ from airssys import (
     Blueprint,
     ComponentId,
     ComponentSpec,
+    DynamicSupervisorSpec,
     EngineSettings,
     Envelope,
     Limits,
     RestartType,
     SupervisorSpec,
     System,
+    TaskContext,
+    TaskSpec,
     actor,
     blueprint,
     component,
+    dynamic_supervisor,
     open_system,
     run,
     supervisor,
+    task,
     topology,
 )
-from airssys.dsl import ComponentDeclaration
+from airssys.dsl import ComponentDeclaration, DynamicDeclaration
 
 
 @component("counter.wasm", restart="transient", limits=Limits(fuel=1000), mailbox=64)
@@ -94,6 +99,22 @@ class Workers:
     inner = Inner
 
 
+@task
+async def sweep() -> None:
+    """Take nothing."""
+
+
+@task(context=True, restart="transient", backoff={"growth": "linear", "first": 1})
+async def listen(context: TaskContext) -> None:
+    """Take a context."""
+    context.started()
+
+
+async def count(context: TaskContext, first: int) -> int:
+    """Take more; what is returned is nobody's business."""
+    return first
+
+
 @topology(stop_timeout=10, restarts=1, period=2.5, engine=EngineSettings(tick=0.01))
 class App:
     """A whole system."""
@@ -102,6 +123,10 @@ class App:
     printer = printer
     asker = asker
     workers = Workers
+    sweep = sweep
+    more = task("more", count, 3, context=True, shutdown=2.0)
+    clerks = dynamic_supervisor(Clerk, max_children=3, restarts=1)
+    guests = dynamic_supervisor(component("shout.wasm", poison="retry"))
 
 
 @topology
@@ -115,6 +140,11 @@ class Small:
 assert_type(App, type[App])
 assert_type(Clerk("a", 1).name, str)
 assert_type(component("shout.wasm"), ComponentDeclaration)
+
+assert_type(dynamic_supervisor(Clerk), DynamicDeclaration)
+assert_type(dynamic_supervisor("d", Clerk), DynamicSupervisorSpec)
+assert_type(dynamic_supervisor("d", printer), DynamicSupervisorSpec)
+assert_type(task("t", sweep), TaskSpec)
 
 a_component = component("a", Artifact.from_text("(component)"), data="text")
 an_actor = actor("b", Clerk, "name", 7, mailbox=3)

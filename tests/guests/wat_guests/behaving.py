@@ -45,10 +45,46 @@ def guests() -> Iterator[Guest]:
         },
         stateful=True,
     )
+    yield _handing_over()
     yield from _refusing()
     yield from _reporting()
     yield from _remembering()
     yield from _sending()
+
+
+def _handing_over() -> Guest:
+    step = """\
+(if (call $is-told (text "trap-{0}")) (then unreachable))
+(if (call $is-told (text "loop-{0}")) (then (loop $ever (br $ever))))
+(if (call $is-told (text "reject-{0}"))
+  (then (return (call $invalid-state (text "told to")))))
+(if (call $is-told (text "sleep-{0}"))
+  (then (call $host-services.sleep-millis (i64.const 1000000))))
+"""
+    return Guest(
+        name="handover",
+        does="like state, and hands its number over, or does as config-data says, "
+        "e.g. trap-export",
+        fields=_SEEN,
+        exports={
+            "initialize": KEEP_CONFIG,
+            "handle-message": _COUNT,
+        },
+        state={
+            "export-state": step.format("export")
+            + """\
+(if (call $is-told (text "large-export")) (then
+  (return (call $bytes
+    (call $realloc (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 100000))
+    (i32.const 100000)))))
+(call $bytes (call $decimal (global.get $seen)))""",
+            "import-state": step.format("import")
+            + """\
+(global.set $seen (call $number (local.get $at) (local.get $size)))
+(call $ok)""",
+        },
+        stateful=True,
+    )
 
 
 def _refusing() -> Iterator[Guest]:

@@ -22,9 +22,11 @@ from wat_guests.world import (
     INTERFACES,
     LIFECYCLE,
     METADATA_TYPE,
+    STATE_HANDOVER,
     TYPES,
     VERSION,
     HostFunction,
+    LifecycleFunction,
     interface_id,
 )
 
@@ -63,6 +65,10 @@ class Guest:
     """The version of the interface that is exported."""
     imports: str = ""
     """More imports of the component."""
+    state: Mapping[str, str] | None = None
+    """Bodies of the functions that hand state over; None: it exports none of them."""
+    without_state: frozenset[str] = frozenset()
+    """Those of them that are not exported."""
     stateful: bool = False
     """What the guest says of itself in its metadata."""
 
@@ -87,15 +93,20 @@ class Guest:
         return f";; {self.name}: {self.does}\n(component\n{body})\n"
 
     def _code(self) -> str:
+        bodies = {**self.exports, **(self.state or {})}
         code = dedent(self.fields) + "".join(
             _core_export(
                 name,
                 self.core_types.get(name, function.core_type),
-                self.exports.get(name, function.body),
+                bodies.get(name, function.body),
             )
-            for name, function in LIFECYCLE.items()
+            for name, function in self._functions().items()
         )
         return "".join(field + "\n" for field in needed(code)) + code
+
+    def _functions(self) -> dict[str, LifecycleFunction]:
+        """All that it exports, in whichever interface."""
+        return LIFECYCLE if self.state is None else LIFECYCLE | STATE_HANDOVER
 
     def _main(self, code: str, texts: str, calls: list[HostFunction]) -> str:
         imports = ['(import "memory" "memory" (memory 1))']
@@ -145,9 +156,9 @@ class Guest:
 
     def _lifts(self) -> list[str]:
         return [
-            _lifted(name, self.types.get(name, LIFECYCLE[name].type))
-            for name in LIFECYCLE
-            if name not in self.without
+            _lifted(name, self.types.get(name, one.type), uses_memory=one.uses_memory)
+            for name, one in self._functions().items()
+            if name not in self.without | self.without_state
         ]
 
     def _export(self) -> str:
@@ -162,6 +173,19 @@ class Guest:
             f"{exports})\n"
             f'(export "{interface_id("component-lifecycle", self.version)}"'
             " (instance $component-lifecycle))\n"
+        ) + self._state_export()
+
+    def _state_export(self) -> str:
+        if self.state is None:
+            return ""
+        exports = "".join(
+            f'\n  (export "{name}" (func ${name}))'
+            for name in STATE_HANDOVER
+            if name not in self.without_state
+        )
+        return (
+            f"(instance $state-handover{exports})\n"
+            f'(export "{interface_id("state-handover")}" (instance $state-handover))\n'
         )
 
 
@@ -198,11 +222,11 @@ def _lowered(call: HostFunction) -> str:
     )
 
 
-def _lifted(name: str, type_text: str) -> str:
+def _lifted(name: str, type_text: str, *, uses_memory: bool) -> str:
     options = ""
-    if LIFECYCLE[name].uses_memory:
+    if uses_memory:
         options = f"\n    {_MEMORY_OPTIONS}"
-    if LIFECYCLE[name].uses_memory and "(result" in type_text:
+    if uses_memory and "(result" in type_text:
         options += '\n    (post-return (core func $memory "reset"))'
     return (
         f"(func ${name} {type_text}\n"

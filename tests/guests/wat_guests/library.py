@@ -115,6 +115,13 @@ _FUNCTIONS = dedent(f"""\
       (i32.store offset=12 (i32.const {RETURN_AREA}) (local.get $size))
       (i32.const {RETURN_AREA}))
 
+    ;; result::ok(bytes)
+    (func $bytes (param $at i32) (param $size i32) (result i32)
+      (i32.store8 (i32.const {RETURN_AREA}) (i32.const 0))
+      (i32.store offset=4 (i32.const {RETURN_AREA}) (local.get $at))
+      (i32.store offset=8 (i32.const {RETURN_AREA}) (local.get $size))
+      (i32.const {RETURN_AREA}))
+
     ;; result::err(the case of this number, with a text)
     (func $err (param $case i32) (param $at i32) (param $size i32) (result i32)
       (i32.store8 (i32.const {RETURN_AREA}) (i32.const 1))
@@ -128,6 +135,9 @@ _FUNCTIONS = dedent(f"""\
 
     (func $shutdown-failed (param $at i32) (param $size i32) (result i32)
       (call $err (i32.const 3) (local.get $at) (local.get $size)))
+
+    (func $invalid-state (param $at i32) (param $size i32) (result i32)
+      (call $err (i32.const 4) (local.get $at) (local.get $size)))
 
     (func $runtime-error (param $at i32) (param $size i32) (result i32)
       (call $err (i32.const 6) (local.get $at) (local.get $size)))
@@ -250,6 +260,11 @@ _FUNCTIONS = dedent(f"""\
         (call $keep)
         (global.set $config-at (local.get $at))
         (global.set $config-size (local.get $size)))))
+
+    ;; Whether the config-data is this.
+    (func $is-told (param $word i32) (param $length i32) (result i32)
+      (call $equal (global.get $config-at) (global.get $config-size)
+        (local.get $word) (local.get $length)))
 
     ;; The target that the config-data names, or test/bob/0.
     (func $target (result i32 i32 i32 i32 i32 i32)

@@ -337,6 +337,20 @@ LIFECYCLE: Final = {
     ),
 }
 
+STATE_HANDOVER: Final = {
+    "export-state": LifecycleFunction(
+        "(result (result (list u8) (error $component-error)))",
+        "(result i32)",
+        "(call $bytes (i32.const 0) (i32.const 0))",
+    ),
+    "import-state": LifecycleFunction(
+        '(param "state" (list u8)) (result (result (error $component-error)))',
+        "(param $at i32) (param $size i32) (result i32)",
+        "(call $ok)",
+    ),
+}
+"""What a guest may export besides, as `state-handover`."""
+
 METADATA_TYPE: Final = dedent("""\
     (type $component-metadata' (record
       (field "name" string) (field "version" string) (field "description" string)

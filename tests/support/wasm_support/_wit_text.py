@@ -112,7 +112,10 @@ class _Reader:
                 self.an_interface()
 
     def a_world(self) -> None:
-        assert self.next() == "runtime-host"
+        if self.next() == "runtime-host-with-state":
+            said = self.until("}")
+            assert said == "{includeruntime-host;exportstate-handover;"
+            return
         self.next("{")
         while not self.accept("}"):
             kind = self.next("import", "export")

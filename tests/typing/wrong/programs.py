@@ -7,9 +7,11 @@ from airssys import (
     actor,
     blueprint,
     component,
+    dynamic_supervisor,
     open_system,
     run,
     supervisor,
+    task,
     topology,
 )
 
@@ -102,6 +104,24 @@ supervisor("a", Clerk)  # E: call-overload
 supervisor("a", component("a.wasm"))  # E: call-overload
 blueprint(handle)  # E: arg-type
 blueprint(stop_timeout="soon")  # E: arg-type
+
+
+# Tasks and dynamic supervisors.
+@task
+def not_a_task() -> None: ...  # E: type-var
+
+
+async def sweep(seconds: float) -> None: ...
+
+
+task("a", sweep, "soon")  # E: arg-type
+task("a", sweep, 1.0, mailbox=3)  # E: call-overload, call-overload
+dynamic_supervisor("a", max_children="many")  # E: call-overload
+dynamic_supervisor(
+    "a", handle, strategy="one_for_all"
+)  # E: call-overload, call-overload
+actor("a", handle, poison="eat")  # E: call-arg, call-overload
+component("a", "a.wasm", hook_timeout=1.0)  # E: call-overload, call-overload
 
 
 # Systems.

@@ -1,0 +1,103 @@
+"""Reads dicts of plain values and single words as what they stand for.
+
+What cannot be read is noted, with the default in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+import attrs
+
+from airssys.contracts import (
+    Backoff,
+    Growth,
+    Health,
+    Limits,
+    Mistake,
+    Overflow,
+    OverflowRules,
+)
+
+from ._declarations import shown
+
+_T = TypeVar("_T")
+
+
+def read_values(
+    kind: type[Backoff | Health],
+    option: str,
+    given: Mapping[object, object],
+    mistakes: list[Mistake],
+) -> Backoff | Health:
+    """Read a dict of plain values as what it stands for."""
+    fields = attrs.fields_dict(kind)
+    read: dict[str, Any] = {}
+    for name, value in given.items():
+        if isinstance(name, str) and name in fields:
+            is_word = name == "growth" and isinstance(value, str)
+            read[name] = read_word(Growth, cast("str", value)) if is_word else value
+        else:
+            text = f"there is no {shown(name)} in it"
+            hint = f"there are {listed(fields)}"
+            mistakes.append(Mistake(f".{option}.{name}", text, hint))
+    return kind(**read)
+
+
+def read_limits(given: object, mistakes: list[Mistake]) -> Limits:
+    """Read plain values; where `Limits` would stop at the first mistake, find all."""
+    if given is None:
+        return Limits()
+    if isinstance(given, Limits):
+        return given
+    if not isinstance(given, Mapping):
+        text = f"{shown(given)} are no limits"
+        hint = "write Limits(...), or a dict of plain values"
+        mistakes.append(Mistake(".limits", text, hint))
+        return Limits()
+    fields = attrs.fields_dict(Limits)
+    read: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in fields:
+            hint = f"there are {listed(fields)}"
+            text = f"there is no limit {shown(name)}"
+            mistakes.append(Mistake(f".limits.{name}", text, hint))
+            continue
+        try:
+            Limits(**{name: value})
+        except ValueError as error:
+            hint = "leave it out for its default"
+            mistakes.append(Mistake(f".limits.{name}", str(error), hint))
+        else:
+            read[name] = value
+    return Limits(**read)
+
+
+def read_rules(
+    given: Mapping[object, object], mistakes: list[Mistake]
+) -> OverflowRules:
+    """Read a policy for each priority."""
+    fields = attrs.fields_dict(OverflowRules)
+    read: dict[str, Any] = {}
+    for name, value in given.items():
+        if isinstance(name, str) and name in fields:
+            read[name] = read_word(Overflow, value) if isinstance(value, str) else value
+        else:
+            text = f"there is no priority {shown(name)}"
+            hint = f"there are {listed(fields)}"
+            mistakes.append(Mistake(f".overflow.{name}", text, hint))
+    return OverflowRules(**read)
+
+
+def listed(names: Mapping[str, object] | frozenset[str]) -> str:
+    """List names for a hint."""
+    return ", ".join(sorted(names))
+
+
+def read_word(reader: Callable[[str], _T], text: str) -> _T:
+    """Read a word; one that cannot be read is left for the blueprint's own check."""
+    try:
+        return reader(text)
+    except ValueError:
+        return cast("_T", text)

@@ -1,0 +1,96 @@
+"""What one incarnation of an actor does, whatever stands behind it, and what follows it.
+
+A behaviour is a guest or Python code. One that runs may be followed by a successor, which
+goes on with the same mailbox, between two messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, final
+
+import attrs
+import trio
+
+from airssys.contracts import ComponentInfo
+
+if TYPE_CHECKING:
+    from airssys.contracts import Envelope, ExitReason, HealthStatus
+    from airssys.messaging import AtOnce
+
+
+class Behaviour(Protocol):
+    """What one incarnation of an actor does; made afresh for each."""
+
+    @property
+    def wants_to_end(self) -> bool:
+        """The actor wishes to end, after the message in hand."""
+        ...
+
+    async def start(self) -> None:
+        """Become ready to handle messages."""
+        ...
+
+    async def handle(
+        self, envelope: Envelope, scope: trio.CancelScope, /
+    ) -> bytes | None:
+        """Handle one message and return the answer, None if there is nothing to say.
+
+        A behaviour that does not keep the envelope's deadline by itself gives it to
+        `scope` before it suspends; the loop takes it away again.
+        """
+        ...
+
+    @property
+    def handle_at_once(self) -> AtOnce | None:
+        """Begins to handle a message in another task's step; None: it never does."""
+        ...
+
+    async def health(self) -> HealthStatus:
+        """Say how the actor is, between two messages; only of one that is probed."""
+        ...
+
+    def hear_stop(self) -> None:
+        """Hear that it is asked to stop, perhaps in the middle of a message."""
+        ...
+
+    async def before_restart(self, reason: ExitReason, /) -> None:
+        """Hear that it failed and that another incarnation is to follow.
+
+        Keeps its own time, and raises no Exception.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Say goodbye: called when it ends on purpose, without a message in hand."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back at once; called however it ends, started or not."""
+        ...
+
+
+Inheritance: TypeAlias = Callable[[], Awaitable[Exception | None]]
+"""Hands over what is to outlive the change. Returns why that failed, while the old one
+can go on; raises what ended the old one."""
+
+
+@final
+@attrs.define(eq=False)
+class Successor:
+    """A behaviour that was started and is to go on in the place of another one."""
+
+    behaviour: Behaviour
+    info: ComponentInfo
+    """What it tells of itself; its health is what was found out."""
+    commit: Callable[[], None]
+    """Called in the step in which it takes over."""
+    inherit: Inheritance | None = None
+    """Called before that, by the actor's own task; None if there is nothing
+    to be handed over."""
+    failure: Exception | None = None
+    """Why it does not take over: something was not handed over."""
+    predecessor: Behaviour | None = None
+    """Set in that step."""
+    settled: trio.Event = attrs.Factory(trio.Event)
+    """It took over, or it never will."""

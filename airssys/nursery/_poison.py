@@ -1,0 +1,44 @@
+"""What becomes of the message that an actor crashed over.
+
+A message that crashes an actor may well crash the next incarnation too. So it comes again
+at most once, and only if that was declared; a mark on the message itself says that it
+did. What never comes again is a callback: the requests of an incarnation end with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+from airssys.contracts import Callback, Envelope, ExitKind, Poison
+
+from ._exit_reason import exit_reason
+
+if TYPE_CHECKING:
+    from airssys.messaging import Mailbox
+
+
+@final
+class Retried(Envelope):
+    """A message that one incarnation has crashed over."""
+
+    __slots__ = ()
+
+
+def choose(poison: Poison, envelope: Envelope, error: Exception) -> Poison:
+    """Say what becomes of a message in hand when this ended its actor. Pure."""
+    reason = exit_reason(error, asked=False, killed=False, ready=True)
+    if reason.kind is not ExitKind.CRASH or isinstance(envelope, Callback):
+        return Poison.DROP
+    if poison is Poison.RETRY and isinstance(envelope, Retried):
+        return Poison.DROP
+    return poison
+
+
+def put_back(mailbox: Mailbox) -> None:
+    """Let the message in hand come again, before all others."""
+    if mailbox.in_hand is not None:
+        mailbox.in_hand = Retried(*mailbox.in_hand)
+        # What was set aside goes first, so that there is room for this one.
+        mailbox.unstash_all()
+        mailbox.stash()
+        mailbox.unstash_all()
