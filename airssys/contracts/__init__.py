@@ -101,6 +101,7 @@ from ._overflow import (
     Priority,
     rules_of,
 )
+from ._pool import KeyFunction, PoolSize, Routing
 from ._ports import (
     ComponentLoader,
     EventSink,
@@ -136,10 +137,19 @@ from ._specs import (
     ChildSpec,
     ComponentSpec,
     DynamicSupervisorSpec,
+    PoolSpec,
     Shutdown,
     SupervisorSpec,
     TaskSpec,
     child_name,
+)
+from ._topic import (
+    MAX_TOPIC_CHARACTERS,
+    MAX_TOPIC_SEGMENTS,
+    ONE,
+    REST,
+    read_pattern,
+    read_topic,
 )
 from ._topology import BLUEPRINT_METHOD, as_blueprint
 
@@ -157,9 +167,13 @@ __all__ = (
     "ERROR_TYPE",
     "KIB",
     "MAX_DEPTH",
+    "MAX_TOPIC_CHARACTERS",
+    "MAX_TOPIC_SEGMENTS",
     "MIB",
     "MOVES",
     "NO_BACKOFF",
+    "ONE",
+    "REST",
     "SUPERVISOR_SPECS",
     "TOPIC_TYPE",
     "ActorEnded",
@@ -222,6 +236,7 @@ __all__ = (
     "Intensity",
     "InternalError",
     "InvalidMessage",
+    "KeyFunction",
     "Keyspace",
     "Lag",
     "LifeState",
@@ -245,6 +260,8 @@ __all__ = (
     "Overflow",
     "OverflowPolicy",
     "OverflowRules",
+    "PoolSize",
+    "PoolSpec",
     "Presence",
     "Priority",
     "Problem",
@@ -256,6 +273,7 @@ __all__ = (
     "RequestWouldDeadlock",
     "Resource",
     "RestartType",
+    "Routing",
     "Shutdown",
     "StartFailed",
     "Started",
@@ -283,6 +301,8 @@ __all__ = (
     "follow",
     "identity_of_child",
     "next_state",
+    "read_pattern",
+    "read_topic",
     "rules_of",
     "step_of",
     "walk",

@@ -17,10 +17,12 @@ from ._identity import ComponentId, segment_problem
 from ._limits import EngineSettings, Limits
 from ._mailbox_checks import mailbox_mistakes
 from ._origin import Origin, place_mistakes
+from ._pool_checks import pool_mistakes, subscription_mistakes
 from ._restart import AutoShutdown, BrutalKill, Intensity, RestartType, Strategy
 from ._restart_checks import (
     backoff_mistakes,
     budget_mistakes,
+    intensity_mistakes,
     on_error_mistakes,
     significance_mistakes,
 )
@@ -32,6 +34,7 @@ from ._specs import (
     ChildSpec,
     ComponentSpec,
     DynamicSupervisorSpec,
+    PoolSpec,
     SupervisorSpec,
     TaskSpec,
 )
@@ -162,6 +165,8 @@ def _children_of(spec: object, path: str) -> list[tuple[str, ChildSpec]]:
         return [(f"{path}.children[{index}]", child) for index, child in children]
     if isinstance(spec, DynamicSupervisorSpec) and spec.template is not None:
         return [(f"{path}.template", spec.template)]
+    if isinstance(spec, PoolSpec) and is_kind(spec.member, (ComponentSpec, ActorSpec)):
+        return [(f"{path}.member", spec.member)]
     return []
 
 
@@ -202,9 +207,9 @@ def _name_taken(
     spec: ChildSpec, path: str, taken: dict[ComponentId, str]
 ) -> Iterator[Mistake]:
     """Take the name of an actor, or say who has it."""
-    if not isinstance(spec, (ComponentSpec, ActorSpec)):
+    if not isinstance(spec, (ComponentSpec, ActorSpec, PoolSpec)):
         return
-    if not is_kind(spec.id, ComponentId):
+    if not is_kind(spec.id, ComponentId) or path.endswith(".member"):
         return
     if spec.id in taken:
         text = f"the name {spec.id} is taken by {taken[spec.id]}"
@@ -243,6 +248,9 @@ def _own_mistakes(spec: ChildSpec, path: str) -> Iterator[Mistake]:
             yield from _task_mistakes(spec, path)
         case DynamicSupervisorSpec():
             yield from _dynamic_mistakes(spec, path)
+        case PoolSpec():
+            yield from intensity_mistakes(spec.intensity, f"{path}.intensity")
+            yield from pool_mistakes(spec, path)
         case ComponentSpec() | ActorSpec():
             yield from _actor_mistakes(spec, path)
 
@@ -252,7 +260,7 @@ def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
     if not is_kind(spec.strategy, Strategy):
         text = f"{shown(spec.strategy)} is no Strategy"
         yield Mistake(f"{path}.strategy", text, "write Strategy.ONE_FOR_ONE")
-    yield from _intensity_mistakes(spec.intensity, f"{path}.intensity")
+    yield from intensity_mistakes(spec.intensity, f"{path}.intensity")
     rule = spec.auto_shutdown
     if not is_kind(rule, AutoShutdown):
         text = f"{shown(rule)} is no AutoShutdown"
@@ -281,21 +289,9 @@ def _name_mistakes(
         yield Mistake(f"{path}.name", f"{shown(spec.name)} {problem}", hint)
 
 
-def _intensity_mistakes(intensity: Intensity, path: str) -> Iterator[Mistake]:
-    if not is_kind(intensity, Intensity):
-        text = f"{shown(intensity)} is no Intensity"
-        yield Mistake(path, text, "write Intensity(restarts, seconds)")
-        return
-    if not is_count(intensity.restarts, at_least=0):
-        text = f"{shown(intensity.restarts)} is no number of restarts"
-        yield Mistake(f"{path}.restarts", text, "a whole number, 0 or more")
-    if not is_time(intensity.period, allow_infinity=False):
-        yield _bad_time(path, "period", intensity.period)
-
-
 def _dynamic_mistakes(spec: DynamicSupervisorSpec, path: str) -> Iterator[Mistake]:
     yield from _name_mistakes(spec, path)
-    yield from _intensity_mistakes(spec.intensity, f"{path}.intensity")
+    yield from intensity_mistakes(spec.intensity, f"{path}.intensity")
     limit, template = spec.max_children, spec.template
     if limit is not None and not is_count(limit, at_least=0):
         text = f"{shown(limit)} is no number of children"
@@ -330,6 +326,7 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
         hint = "write a name, or 'namespace/name/instance', as ComponentId.parse reads"
         yield Mistake(f"{path}.id", f"{shown(spec.id)} is no ComponentId", hint)
     yield from mailbox_mistakes(spec, path)
+    yield from subscription_mistakes(spec, path)
     code = spec.behaviour if isinstance(spec, ActorSpec) else None
     yield from health_mistakes(spec.health, code, path)
     if not is_kind(spec.drain, bool):

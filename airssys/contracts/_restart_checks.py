@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ._checking import shown
+from ._checking import is_count, is_time, shown
 from ._errors import Mistake
 from ._restart import AutoShutdown, Backoff, Directive, Growth, Intensity, RestartType
 
@@ -29,6 +29,20 @@ def backoff_mistakes(backoff: object, path: str) -> Iterator[Mistake]:
         if not _is_number(value) or value < low:
             hint = f"a number, {low:g} or more"
             yield Mistake(f"{path}.{name}", f"{shown(value)}", hint)
+
+
+def intensity_mistakes(intensity: Intensity, path: str) -> Iterator[Mistake]:
+    """Look at how many restarts are allowed in what time."""
+    if not _is(intensity, Intensity):
+        text = f"{shown(intensity)} is no Intensity"
+        yield Mistake(path, text, "write Intensity(restarts, seconds)")
+        return
+    if not is_count(intensity.restarts, at_least=0):
+        text = f"{shown(intensity.restarts)} is no number of restarts"
+        yield Mistake(f"{path}.restarts", text, "a whole number, 0 or more")
+    if not is_time(intensity.period, allow_infinity=False):
+        text = f"{shown(intensity.period)} is no time"
+        yield Mistake(f"{path}.period", text, "seconds, above 0")
 
 
 def on_error_mistakes(

@@ -5,6 +5,8 @@ from ._broker import Broker, Gate
 from ._mailbox import Mailbox
 from ._mailbox_statistics import Ending, MailboxStatistics
 from ._open_requests import OpenRequests
+from ._pool import Pool
+from ._pool_member import Member
 from ._publishing import ActorSubscriber, Publishing
 from ._registry import Registry
 from ._waits import WaitGraph
@@ -17,7 +19,9 @@ __all__ = (
     "Gate",
     "Mailbox",
     "MailboxStatistics",
+    "Member",
     "OpenRequests",
+    "Pool",
     "Publishing",
     "Registry",
     "Sleepers",

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, final
+from typing import Protocol, final
 
 import attrs
 import trio
@@ -45,11 +45,9 @@ from airssys.contracts import (
 from ._blocked_senders import wait_for_room
 from ._overflow import Fate
 from ._pending_requests import PendingAsk, PendingRequests
+from ._pool import Door, Pool, first_that
 from ._registry import Registry
-from ._waits import WaitGraph
-
-if TYPE_CHECKING:
-    from ._mailbox import Mailbox
+from ._waits import Wait, WaitGraph
 
 
 class Gate(Protocol):
@@ -215,6 +213,7 @@ class Broker:
         content_type: str | None = None,
         waiter: ComponentId | None,
         priority: Priority | None = None,
+        key: str | bytes | None = None,
     ) -> bytes | None:
         """Deliver a message and wait for its answer.
 
@@ -232,6 +231,7 @@ class Broker:
             waiter: the actor that waits; None for a task outside of all actors, for which
                 nobody can wait.
             priority: which policy applies if there is no room.
+            key: which member of a pool is to answer.
 
         Returns:
             The answer; None if there was nothing to say.
@@ -250,7 +250,7 @@ class Broker:
         """
         await checkpoint_if_cancelled()
         ask = self.pending.new_ask(sender, target, waiter, timeout)
-        self._hand_over(ask, payload, content_type, priority)
+        self._hand_over(ask, payload, content_type, priority, key)
         return await ask.wait()
 
     @enable_ki_protection
@@ -307,6 +307,7 @@ class Broker:
         payload: bytes,
         content_type: str | None,
         priority: Priority | None,
+        key: str | bytes | None,
     ) -> None:
         """Deliver the message of an ask, or let it wait for room; the ask has begun."""
         envelope = Envelope(
@@ -320,9 +321,14 @@ class Broker:
             self._wall_clock(),
             ask,
             priority,
+            key=key,
         )
-        mailbox = self._pass(envelope)
-        ask.begin()
+        door, sent = self._pass(envelope), envelope
+        if isinstance(door, Pool):
+            mailbox, envelope, _ = first_that(door, envelope, ask.begin_for)
+        else:
+            mailbox = door
+            ask.begin()
         try:
             if mailbox.offer(envelope) or not self._overflow(
                 mailbox, envelope, may_wait=True
@@ -332,21 +338,26 @@ class Broker:
             ask.withdraw()
             raise
         ask.block_at(mailbox)
-        mailbox.block(ask, envelope, partial(self._pass_again, mailbox))
+        mailbox.block(ask, envelope, partial(self._pass_again, door, sent))
 
-    async def _wait_for_room(self, mailbox: Mailbox, envelope: Envelope) -> None:
-        edge = (envelope.sender, envelope.target)
+    async def _wait_for_room(self, door: Door, envelope: Envelope) -> None:
+        recheck = partial(self._pass_again, door, envelope)
+        begin = partial(Wait, self.waits, envelope.sender)
         try:
-            self.waits.add(*edge)
+            if isinstance(door, Pool):
+                mailbox, envelope, edge = first_that(door, envelope, begin)
+            else:
+                mailbox, edge = door, begin(envelope.target)
         except MessagingError:
-            mailbox.count_refused()
+            door.count_refused()
             raise
         wait = partial(
             wait_for_room,
             mailbox,
             envelope,
-            recheck=partial(self._pass_again, mailbox),
-            ended=partial(self.waits.remove, *edge),
+            recheck=recheck,
+            ended=edge.end,
+            turned=edge.turn_to,
         )
         if envelope.expires_at is None:
             await wait()
@@ -356,16 +367,14 @@ class Broker:
         if scope.cancelled_caught:
             raise MessageExpired(envelope.target)
 
-    def _overflow(
-        self, mailbox: Mailbox, envelope: Envelope, *, may_wait: bool
-    ) -> bool:
+    def _overflow(self, mailbox: Door, envelope: Envelope, *, may_wait: bool) -> bool:
         """Do with a message what the mailbox's policy says; True if it shall wait."""
         fate = mailbox.overflow(envelope, may_wait=may_wait)
         if fate is Fate.BURY:
             self.dead_letter(envelope, "there was no room", reason=DeadReason.NO_ROOM)
         return fate is Fate.WAIT
 
-    def _pass(self, envelope: Envelope) -> Mailbox:
+    def _pass(self, envelope: Envelope) -> Door:
         for gate in self._gates:
             gate(envelope)
         mailbox = self.registry.find(envelope.target)
@@ -375,12 +384,12 @@ class Broker:
             )
         return mailbox
 
-    def _pass_in_time(self, envelope: Envelope) -> Mailbox:
+    def _pass_in_time(self, envelope: Envelope) -> Door:
         expires_at = envelope.expires_at
         if expires_at is not None and expires_at <= trio.current_time():
             raise MessageExpired(envelope.target)
         return self._pass(envelope)
 
-    def _pass_again(self, mailbox: Mailbox, envelope: Envelope) -> None:
-        if self._pass(envelope) is not mailbox:
+    def _pass_again(self, door: Door, envelope: Envelope, _: Envelope) -> None:
+        if self._pass(envelope) is not door:
             raise TargetNotFound(envelope.target)
