@@ -101,7 +101,7 @@ from ._overflow import (
     Priority,
     rules_of,
 )
-from ._pool import KeyFunction, PoolSize, Routing
+from ._pool import KeyFunction, PoolMember, PoolSize, PoolStatus, Routing
 from ._ports import (
     ComponentLoader,
     EventSink,
@@ -260,8 +260,10 @@ __all__ = (
     "Overflow",
     "OverflowPolicy",
     "OverflowRules",
+    "PoolMember",
     "PoolSize",
     "PoolSpec",
+    "PoolStatus",
     "Presence",
     "Priority",
     "Problem",

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias, final
 
 import attrs
 
+from ._identity import ComponentId
 from ._message import Envelope
 
 DEFAULT_GROW_ABOVE: Final = 5.0
@@ -51,3 +52,25 @@ class PoolSize:
     this on average."""
     patience: float = DEFAULT_PATIENCE
     """Seconds, above 0."""
+
+
+@final
+@attrs.frozen
+class PoolMember:
+    """One member of a pool that gets messages."""
+
+    id: ComponentId
+    load: int
+    """Messages queued, and one more while it handles one or is being restarted."""
+
+
+@final
+@attrs.frozen
+class PoolStatus:
+    """A pool at one moment."""
+
+    id: ComponentId
+    wanted: int
+    """How many members it should have now."""
+    members: tuple[PoolMember, ...]
+    """Those that get messages, the oldest first."""

@@ -49,6 +49,18 @@ def take_out(
     return taken, blocked
 
 
+def take_first_blocked(
+    mailbox: Mailbox, wanted: Callable[[Envelope], bool]
+) -> Blocked | None:
+    """Take out whoever has waited for room longest; None if nobody wanted waits."""
+    for sender, (envelope, recheck) in mailbox._blocked.items():
+        if wanted(envelope):
+            del mailbox._blocked[sender]
+            mailbox._tally.count(Ending.MOVED)
+            return sender, envelope, recheck
+    return None
+
+
 def put_in(mailbox: Mailbox, envelope: Envelope) -> None:
     """Put a message at the end of the queue, full or not; of an open mailbox only."""
     mailbox._enqueue(envelope)

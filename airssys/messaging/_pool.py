@@ -6,17 +6,18 @@ the mailbox of one member, or waits for room there.
 * Who is chosen is decided in the sender's step, at a cost that does not grow with the
   number of members: the next in turn, the one with least to do (`_loads`), or the one
   that the message's key belongs to (`_hash_ring`). Where keys do not decide, a message
-  finds no room only if no member has any.
+  finds no room only if no member has any, and gets the first that there is.
 * A member that leaves leaves what it has not begun to the others: its queue, and who
-  waits for room there. With keys, one that joins takes over what belongs to it now.
-  Either happens in the step in which the choice changes, so that of one key no message
-  overtakes another on its way into a mailbox. What is moved needs no room.
+  waits for room there. One that joins takes over its share; with keys, what belongs to
+  it now. Either happens in the step in which the choice changes, so that of one key no
+  message overtakes another on its way into a mailbox. What is moved needs no room.
 * Messages that a member was sent in its own name stay with it.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
+from itertools import count
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, final
 
 import attrs
@@ -32,12 +33,12 @@ from airssys.contracts import (
     TargetNotFound,
 )
 
-from ._blocked_senders import ParkedTask, nothing
+from ._blocked_senders import ParkedTask, nothing, stay as nothing_of
 from ._hash_ring import HashRing
 from ._loads import Loads
 from ._mailbox import Mailbox
 from ._mailbox_statistics import MailboxStatistics
-from ._moving import let_in, put_in, take_out
+from ._moving import let_in, put_in, take_first_blocked, take_out
 from ._pending_requests import PendingAsk
 from ._pool_member import Member
 
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
     from airssys.contracts import OverflowRules
 
-    from ._blocked_senders import BlockedSender, Recheck
+    from ._blocked_senders import BlockedSender
     from ._overflow import Fate
 
 T = TypeVar("T")
@@ -76,6 +77,8 @@ class Pool:
         self.alarm_above: float = float("inf")
         """The load of all members together above which `alarm` is called."""
         self.alarm: Callable[[], None] = nothing
+        self.on_gone: Callable[[ComponentId], None] = nothing_of
+        """Called when a member is gone for good."""
         self.most = 0
         """The greatest load of all members together since somebody set it."""
         self.is_open = True
@@ -90,6 +93,8 @@ class Pool:
         self._takes_turns = routing is Routing.ROUND_ROBIN
         if routing is Routing.CONSISTENT_HASH:
             self._ring = HashRing()
+        self._crowded: dict[Member, None] = {}
+        """Those where somebody may wait for room who need not wait for theirs."""
         self._past: Counter[str] = Counter()
         """What became of the messages of members that are gone."""
 
@@ -138,10 +143,10 @@ class Pool:
         """
         first = self._choose(envelope)
         others = () if self._ring is not None else tuple(self._in_turn)
-        yield first.mailbox, _addressed(envelope, first)
-        for member in others:
-            if member is not first:
-                yield member.mailbox, _addressed(envelope, member)
+        for member in (first, *others):
+            if self._ring is None and member.mailbox.is_full:
+                self._crowded[member] = None
+            yield member.mailbox, _addressed(envelope, member)
 
     def statistics(self) -> MailboxStatistics:
         """Count what is with the members now, and what became of the rest."""
@@ -168,22 +173,20 @@ class Pool:
 
     @enable_ki_protection
     def join(self, member: Member) -> None:
-        """Let a member get messages from now on; with keys, also those queued for it."""
+        """Let a member get messages from now on, and its share of what is queued."""
         others = tuple(self._in_turn)
         member.is_routed_to = True
         self._known[member.id] = member
         self._in_turn.appendleft(member)
         self._note_load(member)
-        ring = self._ring
-        if ring is None:
+        if self._ring is not None:
+            self._ring.add(member, str(member.id))
+            for other in others:
+                self._move(other, lambda e: _is_ours(e) and self._owner(e) is member)
             return
-        ring.add(member, str(member.id))
-
-        def is_for_it(envelope: Envelope) -> bool:
-            return isinstance(envelope, Pooled) and self._owner(envelope) is member
-
+        fair = self._loads.total // len(self._in_turn)
         for other in others:
-            self._move(other, is_for_it)
+            self._move(other, _beyond(fair))
 
     @enable_ki_protection
     def retire(self, member: Member) -> None:
@@ -195,11 +198,12 @@ class Pool:
         if member.is_routed_to:
             member.is_routed_to = False
             self._in_turn.remove(member)
+            self._crowded.pop(member, None)
             self._loads.remove(member)
             if self._ring is not None:
                 self._ring.remove(member)
         if self.is_open and self._in_turn:
-            self._move(member, lambda envelope: isinstance(envelope, Pooled))
+            self._move(member, _is_ours)
 
     def retire_newest(self) -> ComponentId | None:
         """Let the member that came last get no more messages; None if there is none."""
@@ -215,6 +219,7 @@ class Pool:
         """Keep nothing of a member that is gone but what became of its messages."""
         if self._known.pop(member.id, None) is None:
             return
+        self.on_gone(member.id)
         ends = attrs.asdict(member.mailbox.statistics())
         high_water = max(ends.pop("high_water"), self._past["high_water"])
         del ends["capacity"]
@@ -233,11 +238,10 @@ class Pool:
             member = self._in_turn[-1]
             if not member.mailbox.is_full:
                 return member
-        member = self._loads.least()
-        if not member.mailbox.is_full:
-            return member
-        self._in_turn.rotate(-1)
-        return self._in_turn[-1]
+        else:
+            self._in_turn.rotate(-1)  # for those who wait for room, if there is none
+        least = self._loads.least()
+        return self._in_turn[-1] if least.mailbox.is_full else least
 
     def _key_of(self, envelope: Envelope) -> bytes:
         key: object = envelope.key
@@ -263,14 +267,16 @@ class Pool:
         except InvalidMessage:
             return None
 
-    def _note_load(self, member: Member) -> None:
+    def _note_load(self, member: Member, *, has_taken: bool = False) -> None:
         if not member.is_routed_to:
             return
         self._loads.set(member, member.load)
-        if self._loads.total > self.most:
-            self.most = self._loads.total
-            if self.most > self.alarm_above:
-                self.alarm()
+        if has_taken and self._crowded and not member.mailbox.is_full:
+            self._relieve(member)
+        total = self._loads.total
+        self.most = max(self.most, total)
+        if total > self.alarm_above:
+            self.alarm()
 
     # ------------------------------------------------------------------- moving
 
@@ -278,11 +284,40 @@ class Pool:
         queued, blocked = take_out(source.mailbox, wanted)
         for envelope in queued:
             self._pass_on(envelope)
-        waited_at = dict.fromkeys(self._pass_on_sender(*each) for each in blocked)
-        for mailbox in (source.mailbox, *waited_at):
+        touched = {source.mailbox: None}
+        for sender, envelope, recheck in blocked:
+            member = self._heir(envelope)
+            touched[member.mailbox] = None
+            try:
+                _turn(sender, member)
+            except RequestWouldDeadlock as error:
+                self.count_refused()
+                sender.refused(error)
+            else:
+                member.mailbox.block(sender, _addressed(envelope, member), recheck)
+        for mailbox in touched:
             let_in(mailbox)
 
+    def _relieve(self, member: Member) -> None:
+        """Let one who waits for room elsewhere have that of this member."""
+        other = next(iter(self._crowded))
+        waiting = take_first_blocked(other.mailbox, _is_ours)
+        if waiting is None:
+            del self._crowded[other]
+            return
+        sender, envelope, recheck = waiting
+        try:
+            _turn(sender, member)
+        except RequestWouldDeadlock:  # for others of the pool it may wait
+            other.mailbox.block(sender, envelope, recheck)
+            return
+        member.mailbox.block(sender, _addressed(envelope, member), recheck)
+        let_in(member.mailbox)
+
     def _heir(self, envelope: Envelope) -> Member:
+        """Return who is to handle what another one has not begun."""
+        if self._ring is None:
+            return self._loads.least()
         return self._owner(envelope) or self._in_turn[0]
 
     def _pass_on(self, envelope: Envelope) -> None:
@@ -297,28 +332,32 @@ class Pool:
                 return
         put_in(member.mailbox, _addressed(envelope, member))
 
-    def _pass_on_sender(
-        self, sender: BlockedSender, envelope: Envelope, recheck: Recheck | None
-    ) -> Mailbox:
-        """Let somebody wait for room elsewhere, and say where."""
-        member = self._heir(envelope)
-        mailbox = member.mailbox
-        try:
-            if isinstance(sender, PendingAsk):
-                sender.turn_to(member.id)
-                sender.block_at(mailbox)
-            elif isinstance(sender, ParkedTask):
-                sender.turn_to(mailbox, member.id)
-        except RequestWouldDeadlock as error:
-            self.count_refused()
-            sender.refused(error)
-        else:
-            mailbox.block(sender, _addressed(envelope, member), recheck)
-        return mailbox
-
 
 Door: TypeAlias = Mailbox | Pool
 """What a name leads to."""
+
+
+def _is_ours(envelope: Envelope) -> bool:
+    return isinstance(envelope, Pooled)
+
+
+def _beyond(fair: int) -> Callable[[Envelope], bool]:
+    """Make what picks messages beyond so many, one after the other."""
+    numbers = count()
+    return lambda envelope: _is_ours(envelope) and next(numbers) >= fair
+
+
+def _turn(sender: BlockedSender, member: Member) -> None:
+    """Let somebody wait for the room of another member.
+
+    Raises:
+        RequestWouldDeadlock: that one waits for the sender; nothing was changed.
+    """
+    if isinstance(sender, PendingAsk):
+        sender.turn_to(member.id)
+        sender.block_at(member.mailbox)
+    elif isinstance(sender, ParkedTask):
+        sender.turn_to(member.mailbox, member.id)
 
 
 def _addressed(envelope: Envelope, member: Member) -> Pooled:

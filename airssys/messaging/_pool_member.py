@@ -7,7 +7,7 @@ are in no pool have plain ones, and pay nothing for it.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, SupportsIndex, final
+from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, final
 
 from trio.lowlevel import Abort, wait_task_rescheduled
 
@@ -17,6 +17,17 @@ from ._mailbox import Mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+
+class Changed(Protocol):
+    """Who is told when a member has more or less to do."""
+
+    def __call__(self, member: Member, /, *, has_taken: bool = False) -> None:
+        """Take note; `has_taken`: its actor takes the message that was next."""
+
+
+class _NoteChange(Protocol):
+    def __call__(self, *, has_taken: bool = False) -> None: ...
 
 
 @final
@@ -29,7 +40,7 @@ class Member:
         capacity: int,
         rules: OverflowRules,
         message_bytes: int,
-        changed: Callable[[Member], None],
+        changed: Changed,
     ) -> None:
         self.id = id
         self.is_routed_to = False
@@ -46,9 +57,9 @@ class Member:
         """Messages queued, and one more unless its actor waits for them."""
         return len(self._queue) + (not self._is_waiting)
 
-    def note_change(self) -> None:
+    def note_change(self, *, has_taken: bool = False) -> None:
         """Take note that it has more or less to do."""
-        self._changed(self)
+        self._changed(self, has_taken=has_taken)
 
     async def _park(self, abort: Callable[[Any], Abort]) -> None:
         self._is_waiting = True
@@ -66,7 +77,7 @@ class _WatchedQueue(deque[Envelope]):
 
     __slots__ = ("_changed",)
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, changed: _NoteChange) -> None:
         super().__init__()
         self._changed = changed
 
@@ -76,7 +87,7 @@ class _WatchedQueue(deque[Envelope]):
 
     def popleft(self) -> Envelope:
         envelope = super().popleft()
-        self._changed()
+        self._changed(has_taken=True)
         return envelope
 
     def extend(self, envelopes: Iterable[Envelope], /) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import ComponentId, Lag, Refusal, Refused
+from airssys.contracts import ComponentId, Lag, Refusal, Refused, TargetNotFound
 from airssys.nursery import (
     ASK_TIMEOUT,
     Administration,
@@ -20,6 +20,7 @@ from airssys.nursery import (
     as_payload,
     as_priority,
     find_actor,
+    find_pool,
     find_supervisor,
     take_snapshot,
 )
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         Artifact,
         Envelope,
         MessagingError,
+        PoolStatus,
     )
     from airssys.messaging import MailboxStatistics
 
@@ -264,6 +266,40 @@ class System:
             InvalidMessage: the name is none.
         """
         return self._registry.find(as_id(name)).statistics()
+
+    def pool(self, name: ComponentId | str) -> PoolStatus:
+        """Say how many members a pool has, and what they have to do.
+
+        Raises:
+            TargetNotFound: there is no pool of that name.
+            InvalidMessage: the name is none.
+        """
+        wanted = as_id(name)
+        pool = find_pool(self._root, wanted)
+        if pool is None:
+            raise TargetNotFound(wanted)
+        return pool.status()
+
+    @enable_ki_protection
+    async def resize(self, name: ComponentId | str, members: int) -> Answer:
+        """Give a pool another number of members, and wait until new ones are ready.
+
+        One that has a rule goes on by it from there, perhaps at once. Those that it
+        gives up get no more messages when this returns, but may still handle one.
+        Cancelling the one who waits does not take the request back.
+
+        Returns:
+            `Done`; or `Refused`: there is no such pool, it may not have so many
+            members, or one did not start.
+
+        Raises:
+            InvalidMessage: the name is none.
+        """
+        wanted = as_id(name)
+        pool = find_pool(self._root, wanted)
+        if pool is None:
+            return Refused(Refusal.NOT_FOUND, str(wanted))
+        return await pool.resize(members).wait()
 
     def tree(self) -> TreeNode:
         """Look at all supervisors and actors as they are now."""

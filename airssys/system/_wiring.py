@@ -32,6 +32,7 @@ from airssys.nursery import (
     Timers,
     Watches,
     find_escapee,
+    pool_opener,
     seat_maker,
 )
 from airssys.storage import MemoryStore
@@ -138,7 +139,13 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         events.emit(event)
         watches.note(event)
 
-    seat = SupervisorSeat(spec, spec.name, seat_maker(surroundings), emit)
+    seat = SupervisorSeat(
+        spec,
+        spec.name,
+        seat_maker(surroundings),
+        emit,
+        open_pool=pool_opener(surroundings),
+    )
     return Parts(
         broker=broker,
         registry=registry,
