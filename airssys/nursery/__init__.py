@@ -9,6 +9,7 @@ from ._as_message import (
     as_content_type,
     as_expiry,
     as_id,
+    as_key,
     as_payload,
     as_priority,
 )
@@ -58,6 +59,7 @@ __all__ = (
     "as_content_type",
     "as_expiry",
     "as_id",
+    "as_key",
     "as_payload",
     "as_priority",
     "describe",

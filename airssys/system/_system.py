@@ -17,6 +17,7 @@ from airssys.nursery import (
     as_content_type,
     as_expiry,
     as_id,
+    as_key,
     as_payload,
     as_priority,
     find_actor,
@@ -75,6 +76,7 @@ class System:
         content_type: str | None = None,
         priority: PriorityWord | None = None,
         ttl: float | None = None,
+        key: str | bytes | None = None,
     ) -> None:
         """Deliver a message now or not at all; never waits.
 
@@ -87,16 +89,18 @@ class System:
                 an error.
             ttl: seconds after which it need not be handled: if it was not taken by then
                 it becomes a dead letter.
+            key: messages of one key to one pool go to the same member, if it routes by
+                keys; to an actor it means nothing.
 
         Raises:
             MailboxFull: there is no room.
             TargetNotFound: nobody of that name is there.
             MessageExpired: the ttl is 0.
             InvalidMessage: the target is no name, the payload no bytes or too many
-                (`MessageTooLarge`), the content type no text, the priority or the ttl
-                none.
+                (`MessageTooLarge`), the content type no text, the priority, the ttl
+                or the key none.
         """
-        self._broker.tell(self._sign(target, payload, content_type, priority, ttl))
+        self._broker.tell(self._sign(target, payload, content_type, priority, ttl, key))
 
     @enable_ki_protection
     async def send(
@@ -107,6 +111,7 @@ class System:
         content_type: str | None = None,
         priority: PriorityWord | None = None,
         ttl: float | None = None,
+        key: str | bytes | None = None,
     ) -> None:
         """Deliver a message as soon as there is room.
 
@@ -116,6 +121,7 @@ class System:
             content_type: the codec of the payload.
             priority: as for `tell`; by default only `high`, `critical` and none wait.
             ttl: as for `tell`; waiting for room counts.
+            key: as for `tell`.
 
         Raises:
             TargetNotFound: nobody of that name is there.
@@ -123,7 +129,7 @@ class System:
             MessageExpired: there was no room within `ttl`.
             InvalidMessage: as for `tell`.
         """
-        envelope = self._sign(target, payload, content_type, priority, ttl)
+        envelope = self._sign(target, payload, content_type, priority, ttl, key)
         await self._broker.send(envelope)
 
     @enable_ki_protection
@@ -135,6 +141,7 @@ class System:
         timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
         content_type: str | None = None,
         priority: PriorityWord | None = None,
+        key: str | bytes | None = None,
     ) -> bytes | None:
         """Deliver a message and wait for the answer.
 
@@ -145,6 +152,7 @@ class System:
             content_type: the codec of the payload.
             priority: as for `send`; where another message would be dropped for want
                 of room, an ask is refused.
+            key: as for `tell`.
 
         Returns:
             The answer; None if there was nothing to say.
@@ -166,6 +174,7 @@ class System:
             content_type=as_content_type(content_type),
             waiter=None,
             priority=None if priority is None else as_priority(priority),
+            key=None if key is None else as_key(key),
         )
 
     @enable_ki_protection
@@ -239,8 +248,9 @@ class System:
         content_type: str | None,
         priority: PriorityWord | None,
         ttl: float | None,
+        key: str | bytes | None,
     ) -> Envelope:
-        return self._broker.sign(
+        envelope = self._broker.sign(
             as_id(target),
             OUTSIDE,
             as_payload(payload),
@@ -248,6 +258,7 @@ class System:
             priority=None if priority is None else as_priority(priority),
             expires_at=as_expiry(ttl),
         )
+        return envelope if key is None else envelope._replace(key=as_key(key))
 
     def find(self, name: ComponentId | str) -> ComponentId | None:
         """Return the identity of an actor that can be reached now, None if it cannot.
