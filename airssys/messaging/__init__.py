@@ -1,7 +1,8 @@
 """How messages get from one actor to another, and answers back."""
 
 from ._alarm import Alarm, Sleepers
-from ._broker import Broker, Gate
+from ._broker import Broker
+from ._gate import Gate
 from ._mailbox import Mailbox
 from ._mailbox_statistics import Ending, MailboxStatistics
 from ._open_requests import OpenRequests

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import os
 from functools import partial
-from typing import Protocol, final
+from typing import final
 
 import attrs
 import trio
@@ -43,22 +43,15 @@ from airssys.contracts import (
 )
 
 from ._blocked_senders import wait_for_room
+from ._gate import Gate
 from ._overflow import Fate
 from ._pending_requests import PendingAsk, PendingRequests
 from ._pool import Door, Pool, first_that
 from ._registry import Registry
 from ._waits import Wait, WaitGraph
 
-
-class Gate(Protocol):
-    """Lets a message pass by returning, or raises a `MessagingError` for its sender.
-
-    Called for every message, in the middle of a step that must not be interrupted: it
-    decides at once, and neither sends nor takes messages. A message that had to wait for
-    room comes a second time, as the very same object.
-    """
-
-    def __call__(self, envelope: Envelope, /) -> None: ...
+# What Envelope(...) does, but for a Python function in between.
+_make = tuple.__new__
 
 
 @final
@@ -114,18 +107,22 @@ class Broker:
         """
         if reply is not None and correlation_id is None:
             correlation_id = self.fresh_correlation_id()
-        return Envelope(
-            target,
-            sender,
-            payload,
-            content_type,
-            correlation_id,
-            reply_to,
-            deadline,
-            self._wall_clock(),
-            reply,
-            priority,
-            expires_at,
+        return _make(
+            Envelope,
+            (
+                target,
+                sender,
+                payload,
+                content_type,
+                correlation_id,
+                reply_to,
+                deadline,
+                self._wall_clock(),
+                reply,
+                priority,
+                expires_at,
+                None,
+            ),
         )
 
     @enable_ki_protection
@@ -310,18 +307,22 @@ class Broker:
         key: str | bytes | None,
     ) -> None:
         """Deliver the message of an ask, or let it wait for room; the ask has begun."""
-        envelope = Envelope(
-            ask.target,
-            ask.asker,
-            payload,
-            content_type,
-            ask.correlation_id,
-            None,
-            None if ask.deadline == math.inf else ask.deadline,
-            self._wall_clock(),
-            ask,
-            priority,
-            key=key,
+        envelope = _make(
+            Envelope,
+            (
+                ask.target,
+                ask.asker,
+                payload,
+                content_type,
+                ask.correlation_id,
+                None,
+                None if ask.deadline == math.inf else ask.deadline,
+                self._wall_clock(),
+                ask,
+                priority,
+                None,
+                key,
+            ),
         )
         door, sent = self._pass(envelope), envelope
         if isinstance(door, Pool):
