@@ -62,12 +62,17 @@ from .contracts import (
     NoAnswer,
     Overflow,
     OverflowRules,
+    PoolMember,
+    PoolSize,
+    PoolSpec,
+    PoolStatus,
     Presence,
     Priority,
     Refusal,
     Refused,
     RequestWouldDeadlock,
     RestartType,
+    Routing,
     Started,
     StartFailed,
     StashFull,
@@ -80,7 +85,7 @@ from .contracts import (
     TrapReason,
     Unhealthy,
 )
-from .dsl import actor, blueprint, component, supervisor, topology
+from .dsl import actor, blueprint, component, pool, supervisor, topology
 from .messaging import MailboxStatistics
 from .nursery import (
     ENDED,
@@ -183,6 +188,10 @@ __all__: tuple[str, ...] = (
     "NoAnswer",
     "Overflow",
     "OverflowRules",
+    "PoolMember",
+    "PoolSize",
+    "PoolSpec",
+    "PoolStatus",
     "Portal",
     "Presence",
     "Priority",
@@ -190,6 +199,7 @@ __all__: tuple[str, ...] = (
     "Refused",
     "RequestWouldDeadlock",
     "RestartType",
+    "Routing",
     "StartFailed",
     "Started",
     "StashFull",
@@ -212,6 +222,7 @@ __all__: tuple[str, ...] = (
     "blueprint",
     "component",
     "open_system",
+    "pool",
     "render",
     "run",
     "serve",

@@ -1,7 +1,7 @@
 """The words that a topology is declared in."""
 
 from ._compile import compile_topology, missing_artifacts
-from ._declarations import ComponentDeclaration
+from ._declarations import ComponentDeclaration, PoolDeclaration
 from ._decorators import (
     ActorDecorator,
     ClassDecorator,
@@ -11,6 +11,7 @@ from ._decorators import (
     supervisor,
     topology,
 )
+from ._pool import PoolDecorator, pool
 from ._vocabulary import (
     ActorOptions,
     Behaviour,
@@ -18,9 +19,12 @@ from ._vocabulary import (
     ComponentOptions,
     DeclaredActorOptions,
     DeclaredComponentOptions,
+    DeclaredPoolOptions,
     Handler,
     LimitValues,
     Name,
+    PoolOptions,
+    PoolSizeValues,
     RestartWord,
     SupervisorOptions,
     TopologyOptions,
@@ -36,9 +40,14 @@ __all__ = (
     "ComponentOptions",
     "DeclaredActorOptions",
     "DeclaredComponentOptions",
+    "DeclaredPoolOptions",
     "Handler",
     "LimitValues",
     "Name",
+    "PoolDeclaration",
+    "PoolDecorator",
+    "PoolOptions",
+    "PoolSizeValues",
     "RestartWord",
     "SupervisorOptions",
     "TopologyOptions",
@@ -47,6 +56,7 @@ __all__ = (
     "compile_topology",
     "component",
     "missing_artifacts",
+    "pool",
     "supervisor",
     "topology",
 )

@@ -34,6 +34,7 @@ from ._declarations import (
     declaration_of,
     shown,
 )
+from ._pool_members import read_declared_pool
 from ._reading import read_actor, read_blueprint, read_component, read_supervisor
 from ._sources import Sources
 
@@ -163,6 +164,9 @@ class _Collector:
             yield Mistake(path, f"{_name_of(value)} has no name here", hint)
         elif declaration.kind is Kind.SUPERVISOR and inspect.isclass(value):
             yield from self._supervisor(names[0], value, declaration, path, seat)
+        elif declaration.kind is Kind.POOL:
+            for each in names:
+                yield read_declared_pool(each, value, declaration)
         else:
             yield from self._actors(names, value, declaration, path)
 
@@ -257,7 +261,7 @@ def _misplaced(declaration: Declaration, value: object) -> tuple[str, str] | Non
     if kind is Kind.TOPOLOGY:
         return f"{_name_of(value)} is a whole system", "decorate it with @supervisor"
     is_class = inspect.isclass(value) or isinstance(value, ComponentDeclaration)
-    if kind is not Kind.ACTOR and not is_class:
+    if kind not in {Kind.ACTOR, Kind.POOL} and not is_class:
         text = f"@{kind.value} stands above the function {_name_of(value)}"
         return text, "write it above a class"
     return None

@@ -7,7 +7,7 @@ can hold is not judged here: looking at the blueprint finds that.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -25,13 +25,17 @@ from airssys.contracts import (
     Directive,
     EngineSettings,
     Intensity,
+    Lag,
     Limits,
     LogLevel,
     Mistake,
     Origin,
     Overflow,
     OverflowRules,
+    PoolSize,
+    PoolSpec,
     RestartType,
+    Routing,
     Strategy,
     SupervisorSpec,
 )
@@ -41,6 +45,7 @@ from ._declarations import Declaration, Kind, shown
 from ._vocabulary import (
     ActorOptions,
     ComponentOptions,
+    PoolOptions,
     SupervisorOptions,
     TopologyOptions,
 )
@@ -52,9 +57,11 @@ Options = Mapping[str, object]
 
 _WORDS: Final[dict[str, type[Enum]]] = {
     "auto_shutdown": AutoShutdown,
+    "lag": Lag,
     "log_level": LogLevel,
     "overflow": Overflow,
     "restart": RestartType,
+    "routing": Routing,
     "strategy": Strategy,
 }
 """Options that may be written as a word; the words are the values."""
@@ -95,6 +102,25 @@ def read_actor(
         id=_read_name(name),
         behaviour=cast("Any", behaviour),
         arguments=arguments,
+        origin=_noted(origin, mistakes),
+        **said,
+    )
+
+
+def read_pool(
+    name: object,
+    member: ActorSpec | ComponentSpec,
+    options: Options,
+    origin: Origin,
+) -> PoolSpec:
+    """Read a pool of a member that was read already."""
+    said, mistakes = _read_options(options, PoolOptions)
+    if isinstance(size := said.get("size"), Mapping):
+        said["size"] = _read_size(size, mistakes)
+    return PoolSpec(
+        id=_read_name(name),
+        member=member,
+        intensity=_pop_intensity(said),
         origin=_noted(origin, mistakes),
         **said,
     )
@@ -198,6 +224,10 @@ def _read_options(
             (kind, _read(Directive, word) if isinstance(word, str) else word)
             for kind, word in table.items()
         )
+    if isinstance(topics := said.get("topics"), str):
+        said["topics"] = (topics,)
+    elif isinstance(topics, Sequence):
+        said["topics"] = tuple(topics)
     mistakes = [_no_option(word, known) for word in options if word not in known]
     if isinstance(rules := said.get("overflow"), Mapping):
         said["overflow"] = _read_rules(rules, mistakes)
@@ -256,6 +286,22 @@ def _read_rules(
             hint = f"there are {_list(fields)}"
             mistakes.append(Mistake(f".overflow.{name}", text, hint))
     return OverflowRules(**read)
+
+
+def _read_size(
+    given: Mapping[object, object], mistakes: list[Mistake]
+) -> PoolSize | int:
+    fields = attrs.fields_dict(PoolSize)
+    for name in given:
+        if name not in fields:
+            text, hint = f"there is no {shown(name)}", f"there are {_list(fields)}"
+            mistakes.append(Mistake(f".size.{name}", text, hint))
+    read: dict[str, Any] = {str(n): v for n, v in given.items() if n in fields}
+    if "maximum" not in read:
+        hint = "say how many members there may be"
+        mistakes.append(Mistake(".size.maximum", "it is missing", hint))
+        return 1
+    return PoolSize(**read)
 
 
 def _read_limits(given: object, mistakes: list[Mistake]) -> Limits:
