@@ -13,6 +13,8 @@ from airssys.contracts import (
     ComponentId,
     ComponentSpec,
     DynamicSupervisorSpec,
+    PoolSize,
+    PoolSpec,
     RestartType,
     SupervisorSpec,
     TaskSpec,
@@ -56,6 +58,13 @@ def _describe(spec: ChildSpec) -> str:
         case DynamicSupervisorSpec(name=name, template=template):
             made = "any" if template is None else child_name(template)
             text = f"{name} (dynamic supervisor) of {made}"
+        case PoolSpec(id=identity, size=size, routing=routing):
+            if isinstance(size, PoolSize):
+                many = f"{size.minimum} to {size.maximum}"
+            else:
+                many = str(size)
+            member = _describe(spec.template)
+            text = f"{_short(identity)} (pool) {routing.value}, {many} of {member}"
         case TaskSpec(name=name, function=function):
             text = f"{name} (task) {_named(function)}"
         case ComponentSpec(id=identity, artifact=artifact):

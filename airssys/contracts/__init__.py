@@ -103,6 +103,7 @@ from ._overflow import (
     Priority,
     rules_of,
 )
+from ._pool import KeyFunction, PoolMember, PoolSize, PoolStatus, Routing
 from ._ports import (
     ComponentLoader,
     EventSink,
@@ -141,10 +142,19 @@ from ._specs import (
     ChildSpec,
     ComponentSpec,
     DynamicSupervisorSpec,
+    PoolSpec,
     Shutdown,
     SupervisorSpec,
     TaskSpec,
     child_name,
+)
+from ._topic import (
+    MAX_TOPIC_CHARACTERS,
+    MAX_TOPIC_SEGMENTS,
+    ONE,
+    REST,
+    read_pattern,
+    read_topic,
 )
 from ._topology import BLUEPRINT_METHOD, as_blueprint
 
@@ -163,9 +173,13 @@ __all__ = (
     "ERROR_TYPE",
     "KIB",
     "MAX_DEPTH",
+    "MAX_TOPIC_CHARACTERS",
+    "MAX_TOPIC_SEGMENTS",
     "MIB",
     "MOVES",
     "NO_BACKOFF",
+    "ONE",
+    "REST",
     "SUPERVISOR_SPECS",
     "TOPIC_TYPE",
     "ActorEnded",
@@ -229,6 +243,7 @@ __all__ = (
     "Intensity",
     "InternalError",
     "InvalidMessage",
+    "KeyFunction",
     "Keyspace",
     "Lag",
     "LifeState",
@@ -253,6 +268,10 @@ __all__ = (
     "OverflowPolicy",
     "OverflowRules",
     "Poison",
+    "PoolMember",
+    "PoolSize",
+    "PoolSpec",
+    "PoolStatus",
     "Presence",
     "Priority",
     "Problem",
@@ -264,6 +283,7 @@ __all__ = (
     "RequestWouldDeadlock",
     "Resource",
     "RestartType",
+    "Routing",
     "Shutdown",
     "StartFailed",
     "Started",
@@ -292,6 +312,8 @@ __all__ = (
     "follow",
     "identity_of_child",
     "next_state",
+    "read_pattern",
+    "read_topic",
     "rules_of",
     "step_of",
     "stop_time",

@@ -27,6 +27,8 @@ class Refusal(enum.Enum):
     NO_TEMPLATE = "this supervisor makes no children from a template"
     INVALID_SPEC = "the specification is wrong"
     NOT_RUNNING = "the supervisor does not run"
+    POOL = "a pool has as many members as it should have; resize it"
+    POOL_SIZE = "a pool may not have so many members"
     NO_COMPONENT = "only the code of components can be replaced"
     DOWN = "the actor does not run now"
     REPLACING = "the actor is being replaced already"

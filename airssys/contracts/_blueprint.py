@@ -15,6 +15,7 @@ from ._identity import ComponentId, segment_problem
 from ._limits import EngineSettings
 from ._mailbox_checks import mailbox_mistakes
 from ._origin import Origin, place_mistakes
+from ._pool_checks import pool_mistakes, subscription_mistakes
 from ._restart import AutoShutdown, BrutalKill, Intensity, RestartType, Strategy
 from ._restart_checks import (
     backoff_mistakes,
@@ -32,6 +33,7 @@ from ._specs import (
     ChildSpec,
     ComponentSpec,
     DynamicSupervisorSpec,
+    PoolSpec,
     SupervisorSpec,
     TaskSpec,
 )
@@ -178,6 +180,8 @@ def _children_of(spec: object, path: str) -> list[tuple[str, ChildSpec]]:
         return [(f"{path}.children[{index}]", child) for index, child in children]
     if isinstance(spec, DynamicSupervisorSpec) and spec.template is not None:
         return [(f"{path}.template", spec.template)]
+    if isinstance(spec, PoolSpec) and is_kind(spec.member, (ComponentSpec, ActorSpec)):
+        return [(f"{path}.member", spec.member)]
     return []
 
 
@@ -218,9 +222,9 @@ def _name_taken(
     spec: ChildSpec, path: str, taken: dict[ComponentId, str]
 ) -> Iterator[Mistake]:
     """Take the name of an actor, or say who has it."""
-    if not isinstance(spec, (ComponentSpec, ActorSpec)):
+    if not isinstance(spec, (ComponentSpec, ActorSpec, PoolSpec)):
         return
-    if not is_kind(spec.id, ComponentId):
+    if not is_kind(spec.id, ComponentId) or path.endswith(".member"):
         return
     if spec.id in taken:
         text = f"the name {spec.id} is taken by {taken[spec.id]}"
@@ -259,6 +263,9 @@ def _own_mistakes(spec: ChildSpec, path: str) -> Iterator[Mistake]:
             yield from _task_mistakes(spec, path)
         case DynamicSupervisorSpec():
             yield from _dynamic_mistakes(spec, path)
+        case PoolSpec():
+            yield from intensity_mistakes(spec.intensity, f"{path}.intensity")
+            yield from pool_mistakes(spec, path)
         case ComponentSpec() | ActorSpec():
             yield from _actor_mistakes(spec, path)
 
@@ -334,6 +341,7 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
         hint = "write a name, or 'namespace/name/instance', as ComponentId.parse reads"
         yield Mistake(f"{path}.id", f"{shown(spec.id)} is no ComponentId", hint)
     yield from mailbox_mistakes(spec, path)
+    yield from subscription_mistakes(spec, path)
     code = spec.behaviour if isinstance(spec, ActorSpec) else None
     yield from health_mistakes(spec.health, code, path)
     if not is_kind(spec.drain, bool):

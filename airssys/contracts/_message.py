@@ -76,6 +76,8 @@ class Envelope(NamedTuple):
     expires_at: float | None = None
     """Trio time after which it need not be handled any more; None: never. Once it is
     being handled, it is not cut off, as it is at its deadline."""
+    key: str | bytes | None = None
+    """Messages of one key to one pool go to the same member, if it routes by keys."""
 
     @property
     def topic(self) -> str | None:

@@ -12,8 +12,10 @@ from ._artifact import Artifact
 from ._guest import ComponentConfig, LogLevel
 from ._health import Health
 from ._identity import ComponentId
+from ._message import Lag
 from ._origin import Origin
 from ._overflow import DEFAULT_MESSAGE_BYTES, OverflowPolicy, OverflowRules
+from ._pool import KeyFunction, PoolSize, Routing
 from ._restart import (
     DEFAULT_HOOK_TIMEOUT,
     DEFAULT_SHUTDOWN,
@@ -69,6 +71,11 @@ class ComponentSpec:
     """What becomes of the message that it crashed over."""
     health: Health | None = None
     """How its health is probed; None: it is not."""
+    topics: tuple[str, ...] = ()
+    """Patterns of topics that it is subscribed to for as long as it has its name, also
+    while it is being restarted."""
+    lag: Lag = Lag.DROP_NEWEST
+    """What becomes of what is published to it when there is no room."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
     """Where it was declared."""
 
@@ -105,6 +112,8 @@ class ActorSpec:
     has `start_timeout`."""
     health: Health | None = None
     """How its health is probed, by its method `health`; None: it is not."""
+    topics: tuple[str, ...] = ()
+    lag: Lag = Lag.DROP_NEWEST
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
 
@@ -174,11 +183,73 @@ class DynamicSupervisorSpec:
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
 
+@final
+@attrs.frozen(kw_only=True)
+class PoolSpec:
+    """Several actors alike behind one name, each of its messages for one of them.
+
+    The members are the children of a supervisor of their own, called as the pool, and
+    restarted on their own. They are called as the pool with a number as the last part
+    of their name; numbers are never used again.
+    """
+
+    id: ComponentId
+    """Its own last part is no number but 0."""
+    member: ComponentSpec | ActorSpec
+    """What members are made from; its own name does not count. Permanent: a pool keeps
+    as many as it should have."""
+    size: int | PoolSize = 1
+    """How many members: a number that changes only by hand, or a rule."""
+    routing: Routing = Routing.ROUND_ROBIN
+    key: KeyFunction | None = None
+    """For CONSISTENT_HASH. None: the key that the sender gave, or else the sender's
+    name."""
+    topics: tuple[str, ...] = ()
+    """Patterns of topics; of what is published to them each message goes to one
+    member."""
+    lag: Lag = Lag.DROP_NEWEST
+    intensity: Intensity = Intensity()
+    restart: RestartType = RestartType.PERMANENT
+    shutdown: Shutdown = math.inf
+    start_timeout: float = math.inf
+    significant: bool = False
+    backoff: Backoff = Backoff()
+    on_error: OnError = ()
+    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """What its supervisor is called; empty if its identity is none."""
+        return self.id.name if isinstance(self.id, ComponentId) else ""
+
+    @property
+    def template(self) -> ComponentSpec | ActorSpec:
+        """What members are made from, with a name that theirs begin as."""
+        return attrs.evolve(self.member, id=self.id)
+
+    @property
+    def bounds(self) -> tuple[int, float]:
+        """How few and how many members it may have."""
+        if isinstance(self.size, PoolSize):
+            return self.size.minimum, self.size.maximum
+        return 1, math.inf
+
+    @property
+    def first_size(self) -> int:
+        """How many members it begins with."""
+        return self.size if isinstance(self.size, int) else self.size.minimum
+
+
 ChildSpec: TypeAlias = (
-    ComponentSpec | ActorSpec | TaskSpec | SupervisorSpec | DynamicSupervisorSpec
+    ComponentSpec
+    | ActorSpec
+    | TaskSpec
+    | SupervisorSpec
+    | DynamicSupervisorSpec
+    | PoolSpec
 )
 
-SUPERVISOR_SPECS: Final = (SupervisorSpec, DynamicSupervisorSpec)
+SUPERVISOR_SPECS: Final = (SupervisorSpec, DynamicSupervisorSpec, PoolSpec)
 NAMED_SPECS: Final = (TaskSpec, *SUPERVISOR_SPECS)
 """Those that have a name among their siblings, and no identity."""
 CHILD_SPECS: Final = (ComponentSpec, ActorSpec, *NAMED_SPECS)

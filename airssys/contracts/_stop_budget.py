@@ -2,7 +2,7 @@
 
 Children stop one after the other, so their shutdown times add up, and the sum has no
 bound of its own. A supervisor that has a finite shutdown time bounds what is below it;
-the children of a dynamic supervisor stop together.
+the children of a dynamic supervisor, and the members of a pool, stop together.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ._specs import (
     SUPERVISOR_SPECS,
     ChildSpec,
     DynamicSupervisorSpec,
+    PoolSpec,
     SupervisorSpec,
 )
 
@@ -50,7 +51,9 @@ def stop_mistakes(root: SupervisorSpec, budget: float) -> Iterator[Mistake]:
     yield Mistake(f"{path}.shutdown", text, hint)
 
 
-def _below(spec: SupervisorSpec | DynamicSupervisorSpec) -> float:
+def _below(spec: SupervisorSpec | DynamicSupervisorSpec | PoolSpec) -> float:
+    if isinstance(spec, PoolSpec):
+        return longest_stop(spec.member)
     if isinstance(spec, SupervisorSpec):
         return sum(map(longest_stop, spec.children))
     return math.inf if spec.template is None else longest_stop(spec.template)

@@ -1,7 +1,7 @@
 """The words that a topology is declared in."""
 
 from ._compile import compile_topology, missing_artifacts
-from ._declarations import ComponentDeclaration, DynamicDeclaration
+from ._declarations import ComponentDeclaration, DynamicDeclaration, PoolDeclaration
 from ._decorators import (
     ActorDecorator,
     ClassDecorator,
@@ -12,6 +12,7 @@ from ._decorators import (
     topology,
 )
 from ._other_children import TaskDecorator, Template, dynamic_supervisor, task
+from ._pool import PoolDecorator, pool
 from ._vocabulary import (
     ActorOptions,
     BackoffValues,
@@ -20,12 +21,15 @@ from ._vocabulary import (
     ComponentOptions,
     DeclaredActorOptions,
     DeclaredComponentOptions,
+    DeclaredPoolOptions,
     DynamicSupervisorOptions,
     Handler,
     HealthValues,
     LimitValues,
     Name,
     PlainTaskOptions,
+    PoolOptions,
+    PoolSizeValues,
     RestartWord,
     SupervisorOptions,
     TaskOptions,
@@ -43,6 +47,7 @@ __all__ = (
     "ComponentOptions",
     "DeclaredActorOptions",
     "DeclaredComponentOptions",
+    "DeclaredPoolOptions",
     "DynamicDeclaration",
     "DynamicSupervisorOptions",
     "Handler",
@@ -50,6 +55,10 @@ __all__ = (
     "LimitValues",
     "Name",
     "PlainTaskOptions",
+    "PoolDeclaration",
+    "PoolDecorator",
+    "PoolOptions",
+    "PoolSizeValues",
     "RestartWord",
     "SupervisorOptions",
     "TaskDecorator",
@@ -62,6 +71,7 @@ __all__ = (
     "component",
     "dynamic_supervisor",
     "missing_artifacts",
+    "pool",
     "supervisor",
     "task",
     "topology",

@@ -35,6 +35,7 @@ from ._declarations import (
     declaration_of,
     shown,
 )
+from ._pool_members import read_declared_pool
 from ._reading import (
     read_actor,
     read_blueprint,
@@ -171,14 +172,27 @@ class _Collector:
             yield Mistake(path, f"{_name_of(value)} has no name here", hint)
         elif declaration.kind is Kind.SUPERVISOR and inspect.isclass(value):
             yield from self._supervisor(names[0], value, declaration, path, seat)
-        elif declaration.kind is Kind.TASK:
-            options, origin = declaration.options, declaration.origin
-            yield read_task(names[0], value, (), options, origin)
-        elif declaration.kind is Kind.DYNAMIC:
-            options, origin = declaration.options, declaration.origin
-            yield read_dynamic(names[0], declaration.code, options, origin)
         else:
-            yield from self._actors(names, value, declaration, path)
+            yield from self._others(names, value, declaration, path)
+
+    def _others(
+        self,
+        names: Sequence[object],
+        value: object,
+        declaration: Declaration,
+        path: str,
+    ) -> Iterator[_Found]:
+        options, origin = declaration.options, declaration.origin
+        match declaration.kind:
+            case Kind.TASK:
+                yield read_task(names[0], value, (), options, origin)
+            case Kind.DYNAMIC:
+                yield read_dynamic(names[0], declaration.code, options, origin)
+            case Kind.POOL:
+                for each in names:
+                    yield read_declared_pool(each, value, declaration)
+            case _:
+                yield from self._actors(names, value, declaration, path)
 
     def _actors(
         self,
@@ -277,7 +291,7 @@ def _misplaced(declaration: Declaration, value: object) -> tuple[str, str] | Non
     if kind is Kind.TOPOLOGY:
         return f"{_name_of(value)} is a whole system", "decorate it with @supervisor"
     is_class = inspect.isclass(value) or isinstance(value, ComponentDeclaration)
-    if kind is not Kind.ACTOR and not is_class:
+    if kind not in {Kind.ACTOR, Kind.POOL} and not is_class:
         text = f"@{kind.value} stands above the function {_name_of(value)}"
         return text, "write it above a class"
     return None

@@ -28,6 +28,7 @@ class Kind(enum.Enum):
 
     COMPONENT = "component"
     ACTOR = "actor"
+    POOL = "pool"
     SUPERVISOR = "supervisor"
     DYNAMIC = "dynamic_supervisor"
     TASK = "task"
@@ -43,7 +44,8 @@ class Declaration:
     options: Mapping[str, object]
     origin: Origin
     code: object = None
-    """Of a component: where its code comes from. Of a dynamic supervisor: its template."""
+    """Of a component: where its code comes from. Of a dynamic supervisor: its template.
+    Of a pool: its member, or how the class or function below it was declared."""
 
 
 def declare(target: _T, declaration: Declaration) -> _T:
@@ -54,11 +56,16 @@ def declare(target: _T, declaration: Declaration) -> _T:
     """
     on: object = target.__func__ if isinstance(target, staticmethod) else target
     earlier = vars(on).get(_MARK) if hasattr(on, "__dict__") else None
-    if isinstance(earlier, Declaration):
+    if isinstance(earlier, Declaration) and _makes_pool(declaration, earlier):
+        declaration = attrs.evolve(declaration, code=earlier)
+    elif isinstance(earlier, Declaration):
         word = declaration.kind.value
         text = f"@{word} stands above @{earlier.kind.value}"
         origin = declaration.origin
-        mistake = Mistake("", text, "keep one of them", origin.file, origin.line)
+        hint = "keep one of them"
+        if _makes_pool(earlier, declaration):
+            hint = f"write @pool above @{word}"
+        mistake = Mistake("", text, hint, origin.file, origin.line)
         mistakes = (*earlier.origin.mistakes, mistake)
         declaration = attrs.evolve(
             earlier, origin=attrs.evolve(earlier.origin, mistakes=mistakes)
@@ -72,6 +79,20 @@ def declare(target: _T, declaration: Declaration) -> _T:
             f"@{word} goes above a class or a function, not a {kind}"
         ) from None
     return target
+
+
+def _makes_pool(upper: Declaration, lower: Declaration) -> bool:
+    """Say whether `@pool` stands where it may: above the declaration of an actor."""
+    is_actor = lower.kind in {Kind.ACTOR, Kind.COMPONENT}
+    return upper.kind is Kind.POOL and is_actor
+
+
+@final
+@attrs.frozen(eq=False)
+class PoolDeclaration:
+    """A pool without a name."""
+
+    declaration: Declaration
 
 
 @final
@@ -96,12 +117,17 @@ class DynamicDeclaration:
 
 def declaration_of(value: object) -> Declaration | None:
     """Return the record of what was declared; None if it has none."""
-    if isinstance(value, (ComponentDeclaration, DynamicDeclaration)):
+    if isinstance(value, (ComponentDeclaration, DynamicDeclaration, PoolDeclaration)):
         return value.declaration
     if not (inspect.isclass(value) or inspect.isroutine(value)):
         return None
     found = getattr(value, _MARK, None)
     return found if isinstance(found, Declaration) else None
+
+
+def is_code(value: object) -> bool:
+    """Say whether a value is a class or a function."""
+    return inspect.isclass(value) or inspect.isroutine(value)
 
 
 def here() -> Origin:

@@ -15,7 +15,6 @@ a definition at once, each with its file, its line and its path in the tree.
 
 from __future__ import annotations
 
-import inspect
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -45,6 +44,7 @@ from ._declarations import (
     declaration_of,
     declare,
     here,
+    is_code,
 )
 from ._reading import (
     Options,
@@ -131,6 +131,8 @@ def component(
             `fail`, `drop-newest`, `drop-oldest` or `dead-letter`, or a dict of one for
             each of `unmarked`, `low`, `normal`, `high` and `critical`;
             `message_bytes`: bytes of payload that one message may have;
+            `topics`: patterns of topics to be subscribed to; `lag`: what becomes of what is
+            published when there is no room: `drop-newest`, `block` or `disconnect`;
             `names`, without a name first: one actor for each.
 
     Raises:
@@ -198,7 +200,7 @@ def actor(*given: object, **options: object) -> object:
     match given:
         case ():
             return _decorator(Kind.ACTOR, options, origin)
-        case (behaviour,) if _is_code(behaviour) and not options:
+        case (behaviour,) if is_code(behaviour) and not options:
             return declare(behaviour, Declaration(Kind.ACTOR, {}, origin))
         case (name, behaviour, *arguments):
             declared = declaration_of(behaviour)
@@ -248,7 +250,7 @@ def supervisor(*given: object, **options: object) -> object:
     match given:
         case ():
             return _decorator(Kind.SUPERVISOR, options, origin)
-        case (body,) if _is_code(body) and not options:
+        case (body,) if is_code(body) and not options:
             return declare(body, Declaration(Kind.SUPERVISOR, {}, origin))
         case _:
             name, *children = given
@@ -303,7 +305,3 @@ def _decorator(kind: Kind, options: Options, origin: Origin) -> Callable[[Any], 
         return target
 
     return decorate
-
-
-def _is_code(value: object) -> bool:
-    return inspect.isclass(value) or inspect.isroutine(value)

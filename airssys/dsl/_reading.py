@@ -7,7 +7,7 @@ can hold is not judged here: looking at the blueprint finds that.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -28,12 +28,16 @@ from airssys.contracts import (
     EngineSettings,
     Health,
     Intensity,
+    Lag,
     LogLevel,
     Mistake,
     Origin,
     Overflow,
     Poison,
+    PoolSize,
+    PoolSpec,
     RestartType,
+    Routing,
     Strategy,
     SupervisorSpec,
     TaskSpec,
@@ -51,6 +55,7 @@ from ._vocabulary import (
     ActorOptions,
     ComponentOptions,
     DynamicSupervisorOptions,
+    PoolOptions,
     SupervisorOptions,
     TaskOptions,
     TopologyOptions,
@@ -63,10 +68,12 @@ Options = Mapping[str, object]
 
 _WORDS: Final[dict[str, type[Enum]]] = {
     "auto_shutdown": AutoShutdown,
+    "lag": Lag,
     "log_level": LogLevel,
     "overflow": Overflow,
     "poison": Poison,
     "restart": RestartType,
+    "routing": Routing,
     "strategy": Strategy,
 }
 """Options that may be written as a word; the words are the values."""
@@ -112,6 +119,25 @@ def read_actor(
         id=_read_name(name),
         behaviour=cast("Any", behaviour),
         arguments=arguments,
+        origin=_noted(origin, mistakes),
+        **said,
+    )
+
+
+def read_pool(
+    name: object,
+    member: ActorSpec | ComponentSpec,
+    options: Options,
+    origin: Origin,
+) -> PoolSpec:
+    """Read a pool of a member that was read already."""
+    said, mistakes = _read_options(options, PoolOptions)
+    if isinstance(size := said.get("size"), Mapping):
+        said["size"] = _read_size(size, mistakes)
+    return PoolSpec(
+        id=_read_name(name),
+        member=member,
+        intensity=_pop_intensity(said),
         origin=_noted(origin, mistakes),
         **said,
     )
@@ -276,6 +302,8 @@ def _read_options(
             (kind, read_word(Directive, word) if isinstance(word, str) else word)
             for kind, word in table.items()
         )
+    if "topics" in said:
+        said["topics"] = _read_topics(said["topics"])
     mistakes = [_no_option(word, known) for word in options if word not in known]
     if isinstance(rules := said.get("overflow"), Mapping):
         said["overflow"] = read_rules(rules, mistakes)
@@ -283,6 +311,13 @@ def _read_options(
         if isinstance(values := said.get(word), Mapping):
             said[word] = read_values(made, word, values, mistakes)
     return said, mistakes
+
+
+def _read_topics(topics: object) -> object:
+    """Read one pattern or several; what is neither is left for the blueprint's check."""
+    if isinstance(topics, str):
+        return (topics,)
+    return tuple(topics) if isinstance(topics, Sequence) else topics
 
 
 def _no_option(word: str, known: frozenset[str]) -> Mistake:
@@ -322,3 +357,19 @@ def _read_env(env: object, mistakes: list[Mistake]) -> tuple[tuple[str, str], ..
     hint = "a dict of names and values, both text"
     mistakes.append(Mistake(".env", f"{shown(env)} is no environment", hint))
     return ()
+
+
+def _read_size(
+    given: Mapping[object, object], mistakes: list[Mistake]
+) -> PoolSize | int:
+    fields = attrs.fields_dict(PoolSize)
+    for name in given:
+        if name not in fields:
+            text, hint = f"there is no {shown(name)}", f"there are {listed(fields)}"
+            mistakes.append(Mistake(f".size.{name}", text, hint))
+    read: dict[str, Any] = {str(n): v for n, v in given.items() if n in fields}
+    if "maximum" not in read:
+        hint = "say how many members there may be"
+        mistakes.append(Mistake(".size.maximum", "it is missing", hint))
+        return 1
+    return PoolSize(**read)

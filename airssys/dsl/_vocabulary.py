@@ -20,12 +20,16 @@ from airssys.contracts import (
     Envelope,
     Growth,
     Health,
+    KeyFunction,
+    Lag,
     Limits,
     LogLevel,
     Overflow,
     OverflowRules,
     Poison,
+    PoolSize,
     RestartType,
+    Routing,
     Shutdown,
     Strategy,
 )
@@ -66,6 +70,22 @@ class OverflowWordOf(TypedDict, total=False):
 
 OverflowWords: TypeAlias = OverflowWord | OverflowRules | OverflowWordOf
 """One policy for all messages, or one for each priority."""
+
+LagWord: TypeAlias = Lag | Literal["block", "drop-newest", "disconnect"]
+RoutingWord: TypeAlias = (
+    Routing | Literal["round-robin", "least-mailbox", "consistent-hash"]
+)
+
+
+class PoolSizeValues(TypedDict, total=False):
+    """`PoolSize` as plain values, which are looked at when the system opens."""
+
+    minimum: int
+    maximum: int
+    grow_above: float
+    shrink_below: float
+    patience: float
+
 
 Handler: TypeAlias = Callable[[Any, Envelope], Awaitable[bytes | None]]
 """`async def handle(context, envelope)`."""
@@ -125,7 +145,14 @@ class _RestartOptions(TypedDict, total=False):
     """What errors ask for, e.g. `{ValueError: "stop"}`; the first that fits decides."""
 
 
-class _AnyActorOptions(_RestartOptions, total=False):
+class _TopicOptions(TypedDict, total=False):
+    topics: str | Sequence[str]
+    """Patterns of topics to be subscribed to."""
+    lag: LagWord
+    """What becomes of what is published when there is no room."""
+
+
+class _AnyActorOptions(_RestartOptions, _TopicOptions, total=False):
     """Of every actor."""
 
     restart: RestartWord
@@ -225,6 +252,25 @@ class TaskOptions(PlainTaskOptions, total=False):
     context: bool
     """Whether it takes a `TaskContext` first, which says when it is ready and hears that
     it is to stop."""
+
+
+class PoolOptions(_IntensityOptions, _RestartOptions, _TopicOptions, total=False):
+    """Of a pool; those of its members are said where the member is declared."""
+
+    size: int | PoolSize | PoolSizeValues
+    """How many members, or between how many."""
+    routing: RoutingWord
+    """Which member gets a message."""
+    key: KeyFunction | None
+    """Reads the key of a message, for the routing `consistent-hash`."""
+    restart: RestartWord
+    """What its own supervisor does when the pool ends."""
+    shutdown: Shutdown
+    """Seconds to stop in; by default its members decide."""
+
+
+class DeclaredPoolOptions(PoolOptions, _Names, total=False):
+    """Of a pool that gets its name from the place where it stands."""
 
 
 class TopologyOptions(_StrategyOptions, total=False):

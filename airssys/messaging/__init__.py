@@ -1,10 +1,13 @@
 """How messages get from one actor to another, and answers back."""
 
 from ._alarm import Alarm, Sleepers
-from ._broker import Broker, Gate
+from ._broker import Broker
+from ._gate import Gate
 from ._mailbox import AtOnce, Mailbox
 from ._mailbox_statistics import Ending, MailboxStatistics
 from ._open_requests import OpenRequests
+from ._pool import Pool
+from ._pool_member import Member
 from ._publishing import ActorSubscriber, Publishing
 from ._quarantine import Quarantine, QuarantinedMessage
 from ._registry import Registry
@@ -19,7 +22,9 @@ __all__ = (
     "Gate",
     "Mailbox",
     "MailboxStatistics",
+    "Member",
     "OpenRequests",
+    "Pool",
     "Publishing",
     "Quarantine",
     "QuarantinedMessage",

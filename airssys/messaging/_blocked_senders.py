@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, TypeAlias, final
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeAlias, final
 
 import attrs
 from outcome import Error
@@ -16,15 +16,23 @@ from trio.lowlevel import (
     wait_task_rescheduled,
 )
 
-from airssys.contracts import Envelope
+from airssys.contracts import ComponentId, Envelope
 
 Recheck: TypeAlias = Callable[[Envelope], None]
 """Decides, when there is room at last, whether a message may still be delivered; raises
 the error for its sender if not. Synchronous."""
 
 
+Parking: TypeAlias = Callable[[Callable[[Any], Abort]], Awaitable[object]]
+"""Waits until rescheduled, as `wait_task_rescheduled` does."""
+
+
 def nothing() -> None:
     """Do nothing when a wait ends."""
+
+
+def stay(_: ComponentId) -> None:
+    """Do nothing when a wait turns to somebody else."""
 
 
 class BlockedSender(Protocol):
@@ -70,7 +78,19 @@ class ParkedTask:
     """A sender whose task sleeps until its message is delivered or refused."""
 
     task: Task
+    mailbox: WaitingRoom
+    """Where it waits."""
     ended: Callable[[], None]
+    turned: Callable[[ComponentId], None]
+
+    def turn_to(self, mailbox: WaitingRoom, owner: ComponentId) -> None:
+        """Wait elsewhere from now on, where the caller lets it wait.
+
+        Raises:
+            RequestWouldDeadlock: it may not; nothing was changed.
+        """
+        self.turned(owner)
+        self.mailbox = mailbox
 
     def admitted(self) -> None:
         """Wake the task."""
@@ -89,6 +109,7 @@ async def wait_for_room(
     envelope: Envelope,
     recheck: Recheck | None = None,
     ended: Callable[[], None] = nothing,
+    turned: Callable[[ComponentId], None] = stay,
 ) -> None:
     """Park the calling task until its message is delivered; only while `is_full`.
 
@@ -100,15 +121,16 @@ async def wait_for_room(
         recheck: asked when there is room; see `Mailbox.block`.
         ended: called once, in the step in which the wait ends, however it does; the
             sender's task itself runs only later.
+        turned: called when it is to wait for another one; may raise that it may not.
 
     Raises:
         TargetNotFound: the mailbox was closed meanwhile.
         Exception: what `recheck` raised.
     """
-    parked = ParkedTask(current_task(), ended)
+    parked = ParkedTask(current_task(), mailbox, ended, turned)
 
     def abort(_: object) -> Abort:
-        mailbox.unblock(parked)
+        parked.mailbox.unblock(parked)
         ended()
         return Abort.SUCCEEDED
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, Protocol, final
+from typing import Final, Literal, final
 
 import attrs
 import trio
@@ -44,29 +44,19 @@ from airssys.contracts import (
 )
 
 from ._blocked_senders import wait_for_room
+from ._gate import Gate
 from ._overflow import Fate
 from ._pending_requests import PendingAsk, PendingRequests
+from ._pool import Door, Pool, first_that
 from ._registry import Registry
-from ._waits import WaitGraph
+from ._waits import Wait, WaitGraph
 
-if TYPE_CHECKING:
-    from ._mailbox import Mailbox
-
+# What Envelope(...) does, but for a Python function in between.
+_make = tuple.__new__
 
 # To read a member off its class takes longer than to compare with it.
 _BEGUN: Final = Unanswered.BEGUN
 _NOT_BEGUN: Final = Unanswered.NOT_BEGUN
-
-
-class Gate(Protocol):
-    """Lets a message pass by returning, or raises a `MessagingError` for its sender.
-
-    Called for every message, in the middle of a step that must not be interrupted: it
-    decides at once, and neither sends nor takes messages. A message that had to wait for
-    room comes a second time, as the very same object.
-    """
-
-    def __call__(self, envelope: Envelope, /) -> None: ...
 
 
 @final
@@ -122,18 +112,22 @@ class Broker:
         """
         if reply is not None and correlation_id is None:
             correlation_id = self.fresh_correlation_id()
-        return Envelope(
-            target,
-            sender,
-            payload,
-            content_type,
-            correlation_id,
-            reply_to,
-            deadline,
-            self._wall_clock(),
-            reply,
-            priority,
-            expires_at,
+        return _make(
+            Envelope,
+            (
+                target,
+                sender,
+                payload,
+                content_type,
+                correlation_id,
+                reply_to,
+                deadline,
+                self._wall_clock(),
+                reply,
+                priority,
+                expires_at,
+                None,
+            ),
         )
 
     @enable_ki_protection
@@ -221,6 +215,7 @@ class Broker:
         content_type: str | None = None,
         waiter: ComponentId | None,
         priority: Priority | None = None,
+        key: str | bytes | None = None,
     ) -> bytes | None:
         """Deliver a message and wait for its answer.
 
@@ -238,6 +233,7 @@ class Broker:
             waiter: the actor that waits; None for a task outside of all actors, for which
                 nobody can wait.
             priority: which policy applies if there is no room.
+            key: which member of a pool is to answer.
 
         Returns:
             The answer; None if there was nothing to say.
@@ -256,7 +252,7 @@ class Broker:
         """
         await checkpoint_if_cancelled()
         ask = self.pending.new_ask(sender, target, waiter, timeout)
-        answer = self._hand_over(ask, payload, content_type, priority)
+        answer = self._hand_over(ask, payload, content_type, priority, key)
         if answer is _BEGUN:
             return await ask.wait()
         await cancel_shielded_checkpoint()
@@ -316,32 +312,42 @@ class Broker:
         payload: bytes,
         content_type: str | None,
         priority: Priority | None,
+        key: str | bytes | None,
     ) -> bytes | Literal[Unanswered.BEGUN] | None:
         """Deliver the message of an ask, or let it wait for room.
 
         Returns the answer if the target gave it in this step; otherwise the ask waits.
         """
-        envelope = Envelope(
-            ask.target,
-            ask.asker,
-            payload,
-            content_type,
-            ask.correlation_id,
-            None,
-            None if ask.deadline == math.inf else ask.deadline,
-            self._wall_clock(),
-            ask,
-            priority,
+        envelope = _make(
+            Envelope,
+            (
+                ask.target,
+                ask.asker,
+                payload,
+                content_type,
+                ask.correlation_id,
+                None,
+                None if ask.deadline == math.inf else ask.deadline,
+                self._wall_clock(),
+                ask,
+                priority,
+                None,
+                key,
+            ),
         )
-        mailbox = self._pass(envelope)
-        if mailbox.at_once is not None:
-            answer = mailbox.hand_over(envelope)
-            if answer is _BEGUN:
-                # Its actor was idle: it waits for nobody, so this cannot be refused.
-                ask.begin()
-            if answer is not _NOT_BEGUN:
-                return answer
-        ask.begin()
+        door, sent = self._pass(envelope), envelope
+        if isinstance(door, Pool):
+            mailbox, envelope, _ = first_that(door, envelope, ask.begin_for)
+        else:
+            mailbox = door
+            if mailbox.at_once is not None:
+                answer = mailbox.hand_over(envelope)
+                if answer is _BEGUN:
+                    # Its actor was idle: it waits for nobody, so nothing refuses this.
+                    ask.begin()
+                if answer is not _NOT_BEGUN:
+                    return answer
+            ask.begin()
         try:
             if mailbox.offer(envelope) or not self._overflow(
                 mailbox, envelope, may_wait=True
@@ -351,22 +357,27 @@ class Broker:
             ask.withdraw()
             raise
         ask.block_at(mailbox)
-        mailbox.block(ask, envelope, partial(self._pass_again, mailbox))
+        mailbox.block(ask, envelope, partial(self._pass_again, door, sent))
         return _BEGUN
 
-    async def _wait_for_room(self, mailbox: Mailbox, envelope: Envelope) -> None:
-        edge = (envelope.sender, envelope.target)
+    async def _wait_for_room(self, door: Door, envelope: Envelope) -> None:
+        recheck = partial(self._pass_again, door, envelope)
+        begin = partial(Wait, self.waits, envelope.sender)
         try:
-            self.waits.add(*edge)
+            if isinstance(door, Pool):
+                mailbox, envelope, edge = first_that(door, envelope, begin)
+            else:
+                mailbox, edge = door, begin(envelope.target)
         except MessagingError:
-            mailbox.count_refused()
+            door.count_refused()
             raise
         wait = partial(
             wait_for_room,
             mailbox,
             envelope,
-            recheck=partial(self._pass_again, mailbox),
-            ended=partial(self.waits.remove, *edge),
+            recheck=recheck,
+            ended=edge.end,
+            turned=edge.turn_to,
         )
         if envelope.expires_at is None:
             await wait()
@@ -376,16 +387,14 @@ class Broker:
         if scope.cancelled_caught:
             raise MessageExpired(envelope.target)
 
-    def _overflow(
-        self, mailbox: Mailbox, envelope: Envelope, *, may_wait: bool
-    ) -> bool:
+    def _overflow(self, mailbox: Door, envelope: Envelope, *, may_wait: bool) -> bool:
         """Do with a message what the mailbox's policy says; True if it shall wait."""
         fate = mailbox.overflow(envelope, may_wait=may_wait)
         if fate is Fate.BURY:
             self.dead_letter(envelope, "there was no room", reason=DeadReason.NO_ROOM)
         return fate is Fate.WAIT
 
-    def _pass(self, envelope: Envelope) -> Mailbox:
+    def _pass(self, envelope: Envelope) -> Door:
         for gate in self._gates:
             gate(envelope)
         mailbox = self.registry.find(envelope.target)
@@ -395,12 +404,12 @@ class Broker:
             )
         return mailbox
 
-    def _pass_in_time(self, envelope: Envelope) -> Mailbox:
+    def _pass_in_time(self, envelope: Envelope) -> Door:
         expires_at = envelope.expires_at
         if expires_at is not None and expires_at <= trio.current_time():
             raise MessageExpired(envelope.target)
         return self._pass(envelope)
 
-    def _pass_again(self, mailbox: Mailbox, envelope: Envelope) -> None:
-        if self._pass(envelope) is not mailbox:
+    def _pass_again(self, door: Door, envelope: Envelope, _: Envelope) -> None:
+        if self._pass(envelope) is not door:
             raise TargetNotFound(envelope.target)

@@ -44,7 +44,7 @@ from airssys.contracts import (
     Unanswered,
 )
 
-from ._blocked_senders import BlockedSender, Recheck, refusal, wait_for_room
+from ._blocked_senders import BlockedSender, Parking, Recheck, refusal, wait_for_room
 from ._mailbox_statistics import Ending, MailboxStatistics, Tally
 from ._overflow import Fate, check_capacity, decide, push_out
 
@@ -81,7 +81,7 @@ class Mailbox:
     """Bytes of payload beyond which a broker delivers no message here."""
     in_hand: Envelope | None = attrs.field(init=False, default=None)
     """Taken and not yet released."""
-    _queue: deque[Envelope] = attrs.field(init=False, repr=False, factory=deque)
+    _queue: deque[Envelope] = attrs.field(kw_only=True, repr=False, factory=deque)
     _blocked: dict[BlockedSender, tuple[Envelope, Recheck | None]] = attrs.field(
         init=False, repr=False, factory=dict
     )
@@ -100,6 +100,10 @@ class Mailbox:
     """Set aside by the actor, in order."""
     _high_water: int = attrs.field(init=False, default=0)
     _handled: int = attrs.field(init=False, default=0)
+    _park: Parking = attrs.field(
+        kw_only=True, repr=False, default=wait_task_rescheduled
+    )
+    """How its taker waits. This and its queue are given by who wants to know of them."""
     _tally: Tally = attrs.field(init=False, repr=False, factory=Tally)
 
     @property
@@ -275,7 +279,7 @@ class Mailbox:
             return envelope
         while not (self._queue or self._callbacks or self._closed):
             self._taker, self.at_once = current_task(), at_once
-            await wait_task_rescheduled(self._abort_take)
+            await self._park(self._abort_take)
             if self.in_hand is not None:
                 return self.in_hand
         return self.take_nowait()

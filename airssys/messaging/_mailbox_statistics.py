@@ -16,6 +16,7 @@ class Ending(enum.Enum):
     DROPPED = "dropped"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
+    MOVED = "moved"
 
 
 @final
@@ -51,11 +52,13 @@ class MailboxStatistics:
     """Their senders were told: no room, or nobody there any more."""
     withdrawn: int = 0
     """Their senders stopped waiting for room."""
+    moved: int = 0
+    """Given to another member of the same pool, where they arrive again."""
 
     @property
     def arrived(self) -> int:
         """All messages that ever reached the mailbox."""
-        ended = self.handled + self.failed + self.given_up + self.dropped
+        ended = self.handled + self.failed + self.given_up + self.dropped + self.moved
         undelivered = self.refused + self.withdrawn + self.blocked_senders
         waiting = self.queued + self.callbacks + self.stashed
         return ended + undelivered + waiting + self.in_hand
@@ -86,5 +89,6 @@ class Tally:
             dropped=ends[Ending.DROPPED],
             refused=ends[Ending.REFUSED],
             withdrawn=ends[Ending.WITHDRAWN],
+            moved=ends[Ending.MOVED],
             **present,
         )

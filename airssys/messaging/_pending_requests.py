@@ -93,6 +93,8 @@ class PendingAsk:
     """Trio time; infinity: never."""
     _waiter: ComponentId | None
     """The actor that waits, or None if nobody can wait for the one that does."""
+    _waits_for: ComponentId
+    """The actor that is to answer: the target, or the member of it if it is a pool."""
     _task: Task | None = attrs.field(init=False, repr=False, default=None)
     """Set from `begin` until the outcome is known."""
     _blocked_at: Mailbox | None = attrs.field(init=False, repr=False, default=None)
@@ -129,9 +131,25 @@ class PendingAsk:
             RequestWouldDeadlock: the target waits for the waiter; nothing was changed.
         """
         if self._waiter is not None:
-            self._requests.waits.add(self._waiter, self.target)
+            self._requests.waits.add(self._waiter, self._waits_for)
         self._requests.watch(self, self.deadline)
         self._task = current_task()
+
+    def begin_for(self, member: ComponentId) -> None:
+        """Count as waiting for a member of the pool that was asked, as `begin` does."""
+        self._waits_for = member
+        self.begin()
+
+    def turn_to(self, member: ComponentId) -> None:
+        """Wait for another one's answer, from now on or once it has begun.
+
+        Raises:
+            RequestWouldDeadlock: that one waits for the waiter; nothing was changed.
+        """
+        if self._task is not None and self._waiter is not None:
+            self._requests.waits.add(self._waiter, member)
+            self._requests.waits.remove(self._waiter, self._waits_for)
+        self._waits_for = member
 
     def block_at(self, mailbox: Mailbox) -> None:
         """Remember which mailbox the message waits in, so that it leaves with its asker."""
@@ -171,7 +189,7 @@ class PendingAsk:
     def _retire(self) -> None:
         self._requests.forget(self)
         if self._waiter is not None:
-            self._requests.waits.remove(self._waiter, self.target)
+            self._requests.waits.remove(self._waiter, self._waits_for)
         if self._blocked_at is not None:
             self._blocked_at.unblock(self)
 
@@ -215,7 +233,7 @@ class PendingRequests:
         """
         deadline = self.deadline_after(timeout)
         id = next(self._ids)  # noqa: A001  # as in the contracts
-        return PendingAsk(self, asker, target, id, timeout, deadline, waiter)
+        return PendingAsk(self, asker, target, id, timeout, deadline, waiter, target)
 
     def deadline_after(self, timeout: float) -> float:
         """Return Trio's time in so many seconds.

@@ -11,6 +11,7 @@ know who its subscribers are.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final, Protocol, final
 
 import attrs
@@ -69,6 +70,41 @@ class Publishing:
         init=False, factory=Subscriptions
     )
 
+    _named: dict[ComponentId, NamedSubscriber] = attrs.field(init=False, factory=dict)
+    """Names that are subscribed to something. Invariant: as in `subscriptions`."""
+
+    def subscriber_named(self, id: ComponentId) -> NamedSubscriber:  # noqa: A002  # as in the contracts
+        """Return what a name is subscribed as; it need not be subscribed yet."""
+        return self._named.get(id) or NamedSubscriber(id, self)
+
+    def enter(self, named: NamedSubscriber, pattern: str) -> None:
+        """Count one more subscription of a name to a pattern.
+
+        Raises:
+            BadTopic: it is no pattern.
+        """
+        self.subscriptions.add(pattern, named)
+        named.counts[pattern] += 1
+        self._named[named.id] = named
+
+    def withdraw(self, named: NamedSubscriber, pattern: str) -> bool:
+        """Count one less; False if there was none. The last one ends it."""
+        if named.counts[pattern] == 0:
+            return False
+        named.counts[pattern] -= 1
+        if named.counts[pattern] == 0:
+            del named.counts[pattern]
+            self.subscriptions.remove(pattern, named)
+        if not named.counts:
+            del self._named[named.id]
+        return True
+
+    def disconnect(self, named: NamedSubscriber) -> None:
+        """End all subscriptions of a name, whoever made them; new ones may be made."""
+        self.subscriptions.remove_all(named)
+        named.counts.clear()
+        self._named.pop(named.id, None)
+
     @enable_ki_protection
     async def publish(self, sender: ComponentId, topic: str, payload: bytes) -> None:
         """Send a payload to whoever is subscribed to a topic now; also if nobody is.
@@ -124,13 +160,57 @@ class Publishing:
 
 
 @final
+class NamedSubscriber:
+    """What one name is subscribed to; a message comes to it once, whoever subscribed.
+
+    That is its address, for as long as the name is taken, and each of its incarnations.
+    """
+
+    def __init__(self, id: ComponentId, publishing: Publishing) -> None:  # noqa: A002  # as in the contracts
+        self.id = id
+        self.lag = Lag.DROP_NEWEST
+        self.counts: Counter[str] = Counter()
+        """How many have subscribed it to each pattern; none is below 1."""
+        self._publishing, self._broker = publishing, publishing.broker
+
+    def offer(self, envelope: Envelope) -> bool:
+        """Put a message into the mailbox now, as the lag policy says.
+
+        The mailbox's own policy for messages without room does not apply.
+        """
+        broker, blocks = self._broker, self.lag is Lag.BLOCK
+        try:
+            if broker.offer(envelope, may_wait=blocks):
+                return True
+        except MessagingError as error:
+            broker.dead_letter(envelope, f"it was published, and refused: {error}")
+            return True
+        if blocks:
+            return False
+        if self.lag is Lag.DISCONNECT:
+            self._publishing.disconnect(self)
+        why = "it was published, and there was no room"
+        broker.dead_letter(envelope, why, reason=DeadReason.NO_ROOM)
+        return True
+
+    async def deliver(self, envelope: Envelope) -> None:
+        """Put a message into the mailbox as soon as there is room."""
+        try:
+            await self._broker.deliver(envelope)
+        except MessagingError as error:
+            why = f"it was published, and refused: {error}"
+            self._broker.dead_letter(envelope, why)
+
+
+@final
 class ActorSubscriber:
-    """One incarnation of an actor, and what it is subscribed to."""
+    """One who subscribes a name to topics, until it is closed: an incarnation, say."""
 
     def __init__(self, id: ComponentId, publishing: Publishing) -> None:  # noqa: A002  # as in the contracts
         self.id = id
         self._publishing = publishing
-        self._lag = Lag.DROP_NEWEST
+        self._own: dict[str, NamedSubscriber] = {}
+        """The patterns that it has subscribed its name to."""
         self._has_ended = False
 
     def subscribe(self, pattern: str, lag: Lag | None = None) -> None:
@@ -146,13 +226,15 @@ class ActorSubscriber:
                 "an actor cannot drop the oldest message: its mailbox also holds "
                 "what others sent (choose another Lag)"
             )
-        subscriptions = self._publishing.subscriptions
         if self._has_ended:
             raise NotGranted(f"this incarnation of {self.id} has ended")
-        if len(subscriptions.patterns_of(self)) >= MAX_PATTERNS:
-            raise NotGranted(f"{self.id} has {MAX_PATTERNS} subscriptions already")
-        subscriptions.add(pattern, self)
-        self._lag = lag or self._lag
+        named = self._publishing.subscriber_named(self.id)
+        if self._own.get(pattern) is not named:
+            if len(named.counts) >= MAX_PATTERNS:
+                raise NotGranted(f"{self.id} has {MAX_PATTERNS} subscriptions already")
+            self._publishing.enter(named, pattern)
+            self._own[pattern] = named
+        named.lag = lag or named.lag
 
     def unsubscribe(self, pattern: str) -> None:
         """End the subscription of exactly this pattern.
@@ -160,38 +242,13 @@ class ActorSubscriber:
         Raises:
             BadTopic: it is no pattern, or none that this actor is subscribed to.
         """
-        if not self._publishing.subscriptions.remove(pattern, self):
+        named = self._own.pop(pattern, None)
+        if named is None or not self._publishing.withdraw(named, pattern):
             raise BadTopic(f"{self.id} is not subscribed to {pattern!r:.80}")
 
     def close(self) -> None:
-        """End all subscriptions for good; doing it again does nothing."""
+        """End its subscriptions for good; doing it again does nothing."""
         self._has_ended = True
-        self._publishing.subscriptions.remove_all(self)
-
-    def offer(self, envelope: Envelope) -> bool:
-        """Put a message into the mailbox now, as the lag policy says.
-
-        The mailbox's own policy for messages without room does not apply.
-        """
-        broker, blocks = self._publishing.broker, self._lag is Lag.BLOCK
-        try:
-            if broker.offer(envelope, may_wait=blocks):
-                return True
-        except MessagingError as error:
-            broker.dead_letter(envelope, f"it was published, and refused: {error}")
-            return True
-        if blocks:
-            return False
-        if self._lag is Lag.DISCONNECT:
-            self._publishing.subscriptions.remove_all(self)
-        why = "it was published, and there was no room"
-        broker.dead_letter(envelope, why, reason=DeadReason.NO_ROOM)
-        return True
-
-    async def deliver(self, envelope: Envelope) -> None:
-        """Put a message into the mailbox as soon as there is room."""
-        broker = self._publishing.broker
-        try:
-            await broker.deliver(envelope)
-        except MessagingError as error:
-            broker.dead_letter(envelope, f"it was published, and refused: {error}")
+        own, self._own = self._own, {}
+        for pattern, named in own.items():
+            self._publishing.withdraw(named, pattern)

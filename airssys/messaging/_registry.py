@@ -8,21 +8,21 @@ import attrs
 
 from airssys.contracts import ComponentId, TargetNotFound
 
-from ._mailbox import Mailbox
+from ._pool import Door
 
 
 @final
 @attrs.define(eq=False, repr=False)
 class Registry:
-    """The mailboxes that can be reached, by the name of their owner.
+    """The mailboxes and pools that can be reached, by the name of their owner.
 
     It opens and closes none: whoever takes a mailbox out closes it.
     """
 
-    _mailboxes: dict[ComponentId, Mailbox] = attrs.field(init=False, factory=dict)
+    _mailboxes: dict[ComponentId, Door] = attrs.field(init=False, factory=dict)
 
-    def register(self, mailbox: Mailbox) -> None:
-        """Make a mailbox reachable under the name of its owner.
+    def register(self, mailbox: Door) -> None:
+        """Make a mailbox or a pool reachable under the name of its owner.
 
         Raises:
             ValueError: the name is taken; nothing was changed.
@@ -32,12 +32,12 @@ class Registry:
             raise ValueError(problem)
         self._mailboxes[mailbox.owner] = mailbox
 
-    def unregister(self, id: ComponentId) -> Mailbox | None:  # noqa: A002  # as in ComponentSpec.id
-        """Make a name unreachable and return its mailbox, still open, if it had one."""
+    def unregister(self, id: ComponentId) -> Door | None:  # noqa: A002  # as in ComponentSpec.id
+        """Make a name unreachable and return what it had, still open."""
         return self._mailboxes.pop(id, None)
 
-    def find(self, id: ComponentId) -> Mailbox:  # noqa: A002  # as above
-        """Return the mailbox of a name.
+    def find(self, id: ComponentId) -> Door:  # noqa: A002  # as above
+        """Return the mailbox of a name, or the pool.
 
         Raises:
             TargetNotFound: nobody of that name is registered.

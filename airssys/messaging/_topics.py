@@ -1,8 +1,4 @@
-"""Topics, patterns, and who is subscribed to what. Pure.
-
-A topic is segments joined by dots, e.g. `orders.eu.paid`. A pattern is the same, in
-which `*` stands for exactly one segment and `#`, only as the last one, for any number of
-them, none included. Upper and lower case differ.
+"""Who is subscribed to which topics. Pure.
 
 Patterns live in a trie, so that looking a topic up visits what matches it and nothing
 else. What was found is remembered until the next change.
@@ -14,67 +10,14 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 
 import attrs
 
-from airssys.contracts import BadTopic
+from airssys.contracts import ONE, REST, read_pattern, read_topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_CHARACTERS: Final = 255
-MAX_SEGMENTS: Final = 16
-"""A topic of n segments may be matched in 2^n ways; this bounds what a lookup costs."""
-
 _REMEMBERED: Final = 1024
-ONE: Final = "*"
-REST: Final = "#"
 
 T = TypeVar("T")
-
-
-def read_topic(topic: object) -> tuple[str, ...]:
-    """Split a topic into its segments.
-
-    Raises:
-        BadTopic: it is none.
-    """
-    segments = _read(topic, "topic")
-    for segment in segments:
-        if ONE in segment or REST in segment:
-            problem = f"{topic!r} has a wildcard: only patterns may"
-            raise BadTopic(problem)
-    return segments
-
-
-def read_pattern(pattern: object) -> tuple[str, ...]:
-    """Split a pattern into its segments.
-
-    Raises:
-        BadTopic: it is none.
-    """
-    segments = _read(pattern, "pattern")
-    for number, segment in enumerate(segments, 1):
-        if segment == REST and number < len(segments):
-            raise BadTopic(f"'#' in {pattern!r} is not the last segment")
-        if segment not in {ONE, REST} and (ONE in segment or REST in segment):
-            problem = f"{segment!r} in {pattern!r} mixes a wildcard with other text"
-            raise BadTopic(problem)
-    return segments
-
-
-def _read(text: object, kind: str) -> tuple[str, ...]:
-    if not isinstance(text, str):
-        raise BadTopic(f"the {kind} is {type(text).__name__}, no text")
-    if len(text) > MAX_CHARACTERS:
-        problem = f"the {kind} has {len(text)} characters, more than {MAX_CHARACTERS}"
-        raise BadTopic(problem)
-    segments = tuple(text.split("."))
-    if len(segments) > MAX_SEGMENTS:
-        problem = f"{text!r} has {len(segments)} segments, more than {MAX_SEGMENTS}"
-        raise BadTopic(problem)
-    if "" in segments:
-        raise BadTopic(f"{text!r} is empty, or has an empty segment")
-    if not text.isprintable() or " " in text:
-        raise BadTopic(f"{text!r} has a space, or what cannot be printed")
-    return segments
 
 
 @final

@@ -78,6 +78,37 @@ class WaitGraph:
         return []
 
 
+@final
+@attrs.define(eq=False)
+class Wait:
+    """One wait, from when it was made until it is ended.
+
+    Raises:
+        RequestWouldDeadlock: as `WaitGraph.add`.
+    """
+
+    _graph: WaitGraph
+    _waiter: ComponentId
+    _target: ComponentId
+
+    def __attrs_post_init__(self) -> None:
+        self._graph.add(self._waiter, self._target)
+
+    def end(self) -> None:
+        """Wait no longer; once."""
+        self._graph.remove(self._waiter, self._target)
+
+    def turn_to(self, target: ComponentId) -> None:
+        """Wait for another one instead.
+
+        Raises:
+            RequestWouldDeadlock: that one waits for the waiter; nothing was changed.
+        """
+        self._graph.add(self._waiter, target)
+        self._graph.remove(self._waiter, self._target)
+        self._target = target
+
+
 def _trace_back(
     end: ComponentId, came_from: dict[ComponentId, ComponentId | None]
 ) -> list[ComponentId]:

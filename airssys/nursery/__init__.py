@@ -9,16 +9,18 @@ from ._as_message import (
     as_content_type,
     as_expiry,
     as_id,
+    as_key,
     as_payload,
     as_priority,
 )
 from ._child import GRACE, Child, Occupation
 from ._exit_reason import GaveUp, Ignore, Stop, describe, find_escapee
+from ._pool_address import pool_opener
 from ._replacer import Replacer
 from ._restart_plan import RETRY_PAUSE
 from ._slots import Seat, SeatMaker, Slot, SlotState
 from ._supervisor import Supervisor
-from ._supervisor_seat import SupervisorSeat, find_actor, find_supervisor
+from ._supervisor_seat import SupervisorSeat, find_actor, find_pool, find_supervisor
 from ._surroundings import HELD_THREAD_AFTER, Surroundings
 from ._task_seat import TaskContext
 from ._timers import Timer, Timers
@@ -57,12 +59,15 @@ __all__ = (
     "as_content_type",
     "as_expiry",
     "as_id",
+    "as_key",
     "as_payload",
     "as_priority",
     "describe",
     "find_actor",
     "find_escapee",
+    "find_pool",
     "find_supervisor",
+    "pool_opener",
     "render",
     "seat_maker",
     "take_snapshot",

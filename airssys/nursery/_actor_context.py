@@ -14,6 +14,7 @@ from ._as_message import (
     PriorityWord,
     as_expiry,
     as_id,
+    as_key,
     as_payload,
     as_priority,
 )
@@ -70,6 +71,7 @@ class ActorContext:
         *,
         priority: PriorityWord | None = None,
         ttl: float | None = None,
+        key: str | bytes | None = None,
     ) -> None:
         """Deliver a message now or not at all; never waits.
 
@@ -80,13 +82,15 @@ class ActorContext:
                 some the message is dropped without an error.
             ttl: seconds after which it need not be handled: if it was not taken by then
                 it becomes a dead letter.
+            key: messages of one key to one pool go to the same member, if it routes by
+                keys; to an actor it means nothing.
 
         Raises:
             MailboxFull, TargetNotFound, MessageExpired: it was not delivered.
             InvalidMessage: the target is no name, the payload no bytes or too many,
-                the priority or the ttl none.
+                the priority, the ttl or the key none.
         """
-        self._broker.tell(self._sign(target, payload, priority, ttl))
+        self._broker.tell(self._sign(target, payload, priority, ttl, key))
 
     @enable_ki_protection
     async def send(
@@ -96,6 +100,7 @@ class ActorContext:
         *,
         priority: PriorityWord | None = None,
         ttl: float | None = None,
+        key: str | bytes | None = None,
     ) -> None:
         """Deliver a message, waiting for room if the target's policy is to block.
 
@@ -104,6 +109,7 @@ class ActorContext:
             payload: the message.
             priority: as for `tell`.
             ttl: as for `tell`; waiting for room counts.
+            key: as for `tell`.
 
         Raises:
             TargetNotFound: nobody of that name is there.
@@ -111,7 +117,7 @@ class ActorContext:
             RequestWouldDeadlock: the target waits for this actor.
             InvalidMessage: as for `tell`.
         """
-        await self._broker.send(self._sign(target, payload, priority, ttl))
+        await self._broker.send(self._sign(target, payload, priority, ttl, key))
 
     @enable_ki_protection
     async def ask(
@@ -121,6 +127,7 @@ class ActorContext:
         *,
         timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
         priority: PriorityWord | None = None,
+        key: str | bytes | None = None,
     ) -> bytes | None:
         """Ask and wait for the answer, at most so many seconds.
 
@@ -138,6 +145,7 @@ class ActorContext:
             timeout=timeout,
             waiter=me,
             priority=None if priority is None else as_priority(priority),
+            key=None if key is None else as_key(key),
         )
 
     def stash(self) -> None:
@@ -165,14 +173,16 @@ class ActorContext:
         payload: bytes,
         priority: PriorityWord | None,
         ttl: float | None,
+        key: str | bytes | None,
     ) -> Envelope:
-        return self._broker.sign(
+        envelope = self._broker.sign(
             as_id(target),
             self.self_id,
             as_payload(payload),
             priority=None if priority is None else as_priority(priority),
             expires_at=as_expiry(ttl),
         )
+        return envelope if key is None else envelope._replace(key=as_key(key))
 
     @enable_ki_protection
     async def broadcast(

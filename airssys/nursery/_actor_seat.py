@@ -12,6 +12,8 @@ from ._component_actor import ComponentBehaviour
 from ._python_actor import PythonBehaviour
 
 if TYPE_CHECKING:
+    from airssys.messaging import Pool
+
     from ._slots import SeatMaker
     from ._surroundings import Surroundings
 
@@ -21,12 +23,15 @@ class ActorSeat:
     """The place of one actor."""
 
     def __init__(
-        self, spec: ActorSpec | ComponentSpec, surroundings: Surroundings
+        self,
+        spec: ActorSpec | ComponentSpec,
+        surroundings: Surroundings,
+        pool: Pool | None = None,
     ) -> None:
         self._spec, self._surroundings = spec, surroundings
         self.present: Actor | None = None
         """The present incarnation, or the last one."""
-        self.address = Address(spec, surroundings)
+        self.address = Address(spec, surroundings, pool)
 
     def occupy(self) -> Actor:
         """Make a fresh incarnation."""

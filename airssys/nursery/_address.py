@@ -5,23 +5,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, final
 
 from airssys.contracts import NameTaken, rules_of
-from airssys.messaging import Mailbox
+from airssys.messaging import ActorSubscriber, Mailbox
 
 if TYPE_CHECKING:
     from airssys.contracts import ActorSpec, ComponentSpec
+    from airssys.messaging import Pool
 
     from ._surroundings import Surroundings
 
 
 @final
 class Address:
-    """Reachable from the actor's first being ready until it is closed for good."""
+    """Reachable from the actor's first being ready until it is closed for good.
 
-    def __init__(self, spec: ActorSpec | ComponentSpec, around: Surroundings) -> None:
+    For as long it is subscribed to the topics that its actor was declared with. Of a
+    member of a pool it is also what the pool gives messages to.
+    """
+
+    def __init__(
+        self,
+        spec: ActorSpec | ComponentSpec,
+        around: Surroundings,
+        pool: Pool | None = None,
+    ) -> None:
         self.id, self.around = spec.id, around
-        self.mailbox = Mailbox(
-            spec.id, spec.mailbox, rules_of(spec.overflow), spec.message_bytes
-        )
+        rules = rules_of(spec.overflow)
+        self._pool, self._member = pool, None
+        if pool is None:
+            self.mailbox = Mailbox(spec.id, spec.mailbox, rules, spec.message_bytes)
+        else:
+            self._member = pool.make_member(spec.id, spec.mailbox, rules)
+            self.mailbox = self._member.mailbox
+        self._topics, self._lag = spec.topics, spec.lag
+        self._subscriber = ActorSubscriber(spec.id, around.publishing)
         self._is_open = False
 
     def check_free(self) -> None:
@@ -39,18 +55,31 @@ class Address:
         Raises:
             NameTaken: somebody has the name.
         """
-        if not self._is_open:
-            self.check_free()
-            self.around.registry.register(self.mailbox)
-            self._is_open = True
+        if self._is_open:
+            return
+        self.check_free()
+        self.around.registry.register(self.mailbox)
+        self._is_open = True
+        for pattern in self._topics:
+            self._subscriber.subscribe(pattern, self._lag)
+        if self._pool is not None and self._member is not None:
+            self._pool.join(self._member)
 
     def close(self) -> None:
-        """Give up the name and close the mailbox; what is left in it are dead letters."""
+        """Give up the name and close the mailbox; what is left in it are dead letters.
+
+        What a member of a pool had from the pool is left to the other members.
+        """
         if not self._is_open:
             return
         self._is_open = False
         self.around.registry.unregister(self.id)
+        self._subscriber.close()
         self.around.infos.pop(self.id, None)
         self.around.watches.note_gone(self.id)
+        if self._pool is not None and self._member is not None:
+            self._pool.retire(self._member)
         for envelope in self.mailbox.close():
             self.around.broker.dead_letter(envelope, "its actor was stopped")
+        if self._pool is not None and self._member is not None:
+            self._pool.forget(self._member)

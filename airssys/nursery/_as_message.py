@@ -85,6 +85,19 @@ def as_priority(priority: PriorityWord | None) -> Priority | None:
         raise InvalidMessage(f"the priority is {kind}, none of ours", advice) from None
 
 
+def as_key(key: str | bytes) -> str | bytes:
+    """Take the key of a message.
+
+    Raises:
+        InvalidMessage: it is neither str nor bytes.
+    """
+    given: object = key
+    if isinstance(given, (str, bytes)):
+        return key
+    problem = f"the key is {type(given).__name__}, no str or bytes"
+    raise InvalidMessage(problem, "Give the key of a message as text or bytes")
+
+
 def as_expiry(ttl: float | None) -> float | None:
     """Turn seconds to live into Trio time; None if there is no end to them.
 

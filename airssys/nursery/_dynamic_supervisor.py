@@ -12,7 +12,7 @@ going. There are no rounds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never, final
+from typing import TYPE_CHECKING, Protocol, assert_never, final
 
 import trio
 
@@ -59,6 +59,18 @@ if TYPE_CHECKING:
     from ._slots import ChildSeatMaker
 
 
+class Office(Protocol):
+    """Decides, beside a supervisor, which children there should be."""
+
+    async def work(self) -> None:
+        """Ask for children to be started and stopped; cancelled at the end."""
+        ...
+
+    def close(self) -> None:
+        """Take note that the supervisor ends; perhaps more than once."""
+        ...
+
+
 @final
 class DynamicSupervisor:
     """One incarnation of a supervisor of dynamic children: an occupation."""
@@ -70,8 +82,9 @@ class DynamicSupervisor:
         make_seat: ChildSeatMaker,
         events: EventSink,
         chance: random.Random,
+        office: Office | None = None,
     ) -> None:
-        self.path = path
+        self.path, self._office = path, office
         self._emit, self._make_seat = events, make_seat
         self._crew = Crew(path, events)
         self._account = RestartAccount(path, spec.intensity, chance)
@@ -108,16 +121,28 @@ class DynamicSupervisor:
             self._is_serving = True
             try:
                 ready()
+                if self._office is not None:
+                    nursery.start_soon(self._office.work)
                 while not (self._is_ending and len(self.roster) == 0):
                     self._serve(await self._crew.notices.receive())
             finally:
                 self._is_serving = False
+                self._tell_office()
                 await self._crew.kill_all(self.roster)  # noqa: ASYNC102  # shields itself
                 self._close()
                 # What is left in the nursery are pauses before another try.
                 nursery.cancel_scope.cancel()
         if self._outcome is not None:
             raise self._outcome
+
+    def end(self, outcome: BaseException) -> None:
+        """Stop all children and end with this error."""
+        self._end(outcome)
+        self._crew.post(StopAsked())
+
+    def _tell_office(self) -> None:
+        if self._office is not None:
+            self._office.close()
 
     def _close(self) -> None:
         for slot in tuple(self.roster):
@@ -236,6 +261,7 @@ class DynamicSupervisor:
                 self._outcome = outcome
             return
         self._is_ending, self._outcome = True, outcome
+        self._tell_office()
         for slot in tuple(self.roster):
             if not slot.is_occupied:
                 self._forget(slot)

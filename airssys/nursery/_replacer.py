@@ -42,6 +42,7 @@ from ._slots import Slot, SlotState
 
 if TYPE_CHECKING:
     from airssys.contracts import ComponentInfo
+    from airssys.messaging import Mailbox
 
     from ._actor_loop import Actor
     from ._behaviour import Behaviour, Inheritance
@@ -99,14 +100,15 @@ class Replacer:
         spec = attrs.evolve(slot.spec, artifact=artifact)
         if mistakes := tuple(find_spec_mistakes(spec)):
             return Refused(Refusal.INVALID_SPEC, slot.name, mistakes=mistakes)
-        if _present(slot) is None:
+        if _present(slot) is None or not isinstance(slot.seat, ActorSeat):
             return Refused(Refusal.DOWN, slot.name)
-        return await self._replace_by(spec, slot)
+        return await self._replace_by(spec, slot, slot.seat.address.mailbox)
 
-    async def _replace_by(self, spec: ComponentSpec, slot: Slot) -> Answer:
+    async def _replace_by(
+        self, spec: ComponentSpec, slot: Slot, mailbox: Mailbox
+    ) -> Answer:
         artifact = spec.artifact
         await self._load(artifact)
-        mailbox = self._around.registry.find(spec.id)
         behaviour = ComponentBehaviour(spec, self._around, mailbox)
         old: Behaviour | None = None
         try:

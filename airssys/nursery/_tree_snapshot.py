@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, final
 
 import attrs
 
-from airssys.contracts import ComponentSpec, HealthStatus, TaskSpec, worst_health
+from airssys.contracts import (
+    ComponentSpec,
+    HealthStatus,
+    PoolSpec,
+    TaskSpec,
+    worst_health,
+)
 
 from ._actor_seat import ActorSeat
 from ._slots import Slot, SlotState
@@ -23,7 +29,7 @@ class TreeNode:
 
     name: str
     kind: str
-    """`supervisor`, `component`, `actor` (Python code) or `task`."""
+    """`supervisor`, `pool`, `component`, `actor` (Python code) or `task`."""
     state: str
     """E.g. `running`, `restarting`, `stopped`."""
     restarts: int = 0
@@ -74,11 +80,14 @@ def take_snapshot(slot: Slot) -> TreeNode:
     if isinstance(seat, SupervisorSeat) and seat.present is not None:
         children = tuple(take_snapshot(child) for child in seat.present.roster)
     health = worst_health(child.health for child in children)
+    is_pool = isinstance(slot.spec, PoolSpec)
     return TreeNode(
         slot.name,
-        "supervisor",
+        "pool" if is_pool else "supervisor",
         state,
         slot.restarts,
+        queued=sum(child.queued for child in children) if is_pool else 0,
+        capacity=sum(child.capacity for child in children) if is_pool else 0,
         children=children,
         health=health,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import ComponentId, Lag, Refusal, Refused
+from airssys.contracts import ComponentId, Lag, Refusal, Refused, TargetNotFound
 from airssys.nursery import (
     ASK_TIMEOUT,
     Administration,
@@ -17,9 +17,11 @@ from airssys.nursery import (
     as_content_type,
     as_expiry,
     as_id,
+    as_key,
     as_payload,
     as_priority,
     find_actor,
+    find_pool,
     find_supervisor,
     take_snapshot,
 )
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
         Artifact,
         Envelope,
         MessagingError,
+        PoolStatus,
     )
     from airssys.messaging import MailboxStatistics, Quarantine
 
@@ -73,6 +76,7 @@ class System:
         content_type: str | None = None,
         priority: PriorityWord | None = None,
         ttl: float | None = None,
+        key: str | bytes | None = None,
     ) -> None:
         """Deliver a message now or not at all; never waits.
 
@@ -85,16 +89,18 @@ class System:
                 an error.
             ttl: seconds after which it need not be handled: if it was not taken by then
                 it becomes a dead letter.
+            key: messages of one key to one pool go to the same member, if it routes by
+                keys; to an actor it means nothing.
 
         Raises:
             MailboxFull: there is no room.
             TargetNotFound: nobody of that name is there.
             MessageExpired: the ttl is 0.
             InvalidMessage: the target is no name, the payload no bytes or too many
-                (`MessageTooLarge`), the content type no text, the priority or the ttl
-                none.
+                (`MessageTooLarge`), the content type no text, the priority, the ttl
+                or the key none.
         """
-        self._broker.tell(self._sign(target, payload, content_type, priority, ttl))
+        self._broker.tell(self._sign(target, payload, content_type, priority, ttl, key))
 
     @enable_ki_protection
     async def send(
@@ -105,6 +111,7 @@ class System:
         content_type: str | None = None,
         priority: PriorityWord | None = None,
         ttl: float | None = None,
+        key: str | bytes | None = None,
     ) -> None:
         """Deliver a message as soon as there is room.
 
@@ -114,6 +121,7 @@ class System:
             content_type: the codec of the payload.
             priority: as for `tell`; by default only `high`, `critical` and none wait.
             ttl: as for `tell`; waiting for room counts.
+            key: as for `tell`.
 
         Raises:
             TargetNotFound: nobody of that name is there.
@@ -121,7 +129,7 @@ class System:
             MessageExpired: there was no room within `ttl`.
             InvalidMessage: as for `tell`.
         """
-        envelope = self._sign(target, payload, content_type, priority, ttl)
+        envelope = self._sign(target, payload, content_type, priority, ttl, key)
         await self._broker.send(envelope)
 
     @enable_ki_protection
@@ -133,6 +141,7 @@ class System:
         timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
         content_type: str | None = None,
         priority: PriorityWord | None = None,
+        key: str | bytes | None = None,
     ) -> bytes | None:
         """Deliver a message and wait for the answer.
 
@@ -143,6 +152,7 @@ class System:
             content_type: the codec of the payload.
             priority: as for `send`; where another message would be dropped for want
                 of room, an ask is refused.
+            key: as for `tell`.
 
         Returns:
             The answer; None if there was nothing to say.
@@ -164,6 +174,7 @@ class System:
             content_type=as_content_type(content_type),
             waiter=None,
             priority=None if priority is None else as_priority(priority),
+            key=None if key is None else as_key(key),
         )
 
     @enable_ki_protection
@@ -237,8 +248,9 @@ class System:
         content_type: str | None,
         priority: PriorityWord | None,
         ttl: float | None,
+        key: str | bytes | None,
     ) -> Envelope:
-        return self._broker.sign(
+        envelope = self._broker.sign(
             as_id(target),
             OUTSIDE,
             as_payload(payload),
@@ -246,6 +258,7 @@ class System:
             priority=None if priority is None else as_priority(priority),
             expires_at=as_expiry(ttl),
         )
+        return envelope if key is None else envelope._replace(key=as_key(key))
 
     def find(self, name: ComponentId | str) -> ComponentId | None:
         """Return the identity of an actor that can be reached now, None if it cannot.
@@ -264,6 +277,40 @@ class System:
             InvalidMessage: the name is none.
         """
         return self._registry.find(as_id(name)).statistics()
+
+    def pool(self, name: ComponentId | str) -> PoolStatus:
+        """Say how many members a pool has, and what they have to do.
+
+        Raises:
+            TargetNotFound: there is no pool of that name.
+            InvalidMessage: the name is none.
+        """
+        wanted = as_id(name)
+        pool = find_pool(self._root, wanted)
+        if pool is None:
+            raise TargetNotFound(wanted)
+        return pool.status()
+
+    @enable_ki_protection
+    async def resize(self, name: ComponentId | str, members: int) -> Answer:
+        """Give a pool another number of members, and wait until new ones are ready.
+
+        One that has a rule goes on by it from there, perhaps at once. Those that it
+        gives up get no more messages when this returns, but may still handle one.
+        Cancelling the one who waits does not take the request back.
+
+        Returns:
+            `Done`; or `Refused`: there is no such pool, it may not have so many
+            members, or one did not start.
+
+        Raises:
+            InvalidMessage: the name is none.
+        """
+        wanted = as_id(name)
+        pool = find_pool(self._root, wanted)
+        if pool is None:
+            return Refused(Refusal.NOT_FOUND, str(wanted))
+        return await pool.resize(members).wait()
 
     def tree(self) -> TreeNode:
         """Look at all supervisors and actors as they are now."""

@@ -32,6 +32,7 @@ from airssys.nursery import (
     Timers,
     Watches,
     find_escapee,
+    pool_opener,
     seat_maker,
 )
 from airssys.storage import MemoryStore
@@ -132,14 +133,14 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         on_escape=on_escape,
     )
     spec = blueprint.root
-    sleepers = surroundings.sleepers
-    watches = surroundings.watches
+    sleepers, watches = surroundings.sleepers, surroundings.watches
 
     def emit(event: Event) -> None:
         events.emit(event)
         watches.note(event)
 
-    seat = SupervisorSeat(spec, spec.name, seat_maker(surroundings), emit)
+    make_seat, open_pool = seat_maker(surroundings), pool_opener(surroundings)
+    seat = SupervisorSeat(spec, spec.name, make_seat, emit, open_pool=open_pool)
     return Parts(
         broker=broker,
         registry=registry,

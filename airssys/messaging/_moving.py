@@ -1,0 +1,71 @@
+"""Takes messages out of one mailbox and puts them into another, as one step.
+
+The other half of `Mailbox`, for messages that a pool has spread: it may find that
+another member is to handle them. What is moved needs no room, and is not asked whether
+it may pass: it had passed already.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from ._mailbox_statistics import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airssys.contracts import Envelope
+
+    from ._blocked_senders import BlockedSender, Recheck
+    from ._mailbox import Mailbox
+
+Blocked: TypeAlias = "tuple[BlockedSender, Envelope, Recheck | None]"
+
+
+def take_out(
+    mailbox: Mailbox, wanted: Callable[[Envelope], bool]
+) -> tuple[list[Envelope], list[Blocked]]:
+    """Take out what waits in the queue and what waits for room, each in its order.
+
+    What is in hand or was set aside stays. Room that becomes free stays free until
+    `let_in`.
+    """
+    queue = mailbox._queue
+    taken: list[Envelope] = []
+    kept: list[Envelope] = []
+    for each in queue:
+        (taken if wanted(each) else kept).append(each)
+    if taken:
+        queue.clear()
+        queue.extend(kept)
+    blocked = [
+        (sender, envelope, recheck)
+        for sender, (envelope, recheck) in mailbox._blocked.items()
+        if wanted(envelope)
+    ]
+    for sender, _, _ in blocked:
+        del mailbox._blocked[sender]
+    mailbox._tally.count(Ending.MOVED, len(taken) + len(blocked))
+    return taken, blocked
+
+
+def take_first_blocked(
+    mailbox: Mailbox, wanted: Callable[[Envelope], bool]
+) -> Blocked | None:
+    """Take out whoever has waited for room longest; None if nobody wanted waits."""
+    for sender, (envelope, recheck) in mailbox._blocked.items():
+        if wanted(envelope):
+            del mailbox._blocked[sender]
+            mailbox._tally.count(Ending.MOVED)
+            return sender, envelope, recheck
+    return None
+
+
+def put_in(mailbox: Mailbox, envelope: Envelope) -> None:
+    """Put a message at the end of the queue, full or not; of an open mailbox only."""
+    mailbox._enqueue(envelope)
+
+
+def let_in(mailbox: Mailbox) -> None:
+    """Let those in who wait for room, if there is some now."""
+    mailbox._admit_blocked()

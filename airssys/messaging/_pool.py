@@ -1,0 +1,386 @@
+"""Several mailboxes behind one name: which one gets a message, and what moves between them.
+
+To a broker a pool is a mailbox. It queues nothing itself: each message goes at once to
+the mailbox of one member, or waits for room there.
+
+* Who is chosen is decided in the sender's step, at a cost that does not grow with the
+  number of members: the next in turn, the one with least to do (`_loads`), or the one
+  that the message's key belongs to (`_hash_ring`). Where keys do not decide, a message
+  finds no room only if no member has any, and gets the first that there is.
+* A member that leaves leaves what it has not begun to the others: its queue, and who
+  waits for room there. One that joins takes over its share; with keys, what belongs to
+  it now. Either happens in the step in which the choice changes, so that of one key no
+  message overtakes another on its way into a mailbox. What is moved needs no room.
+* Messages that a member was sent in its own name stay with it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from itertools import count
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, final
+
+import attrs
+from trio.lowlevel import enable_ki_protection
+
+from airssys.contracts import (
+    ComponentId,
+    Envelope,
+    InvalidMessage,
+    KeyFunction,
+    RequestWouldDeadlock,
+    Routing,
+    TargetNotFound,
+)
+
+from ._blocked_senders import ParkedTask, nothing, stay as nothing_of
+from ._hash_ring import HashRing
+from ._loads import Loads
+from ._mailbox import Mailbox
+from ._mailbox_statistics import MailboxStatistics
+from ._moving import let_in, put_in, take_first_blocked, take_out
+from ._pending_requests import PendingAsk
+from ._pool_member import Member
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airssys.contracts import OverflowRules
+
+    from ._blocked_senders import BlockedSender
+    from ._overflow import Fate
+
+T = TypeVar("T")
+
+_KEY_ADVICE: Final = "A key is a str or bytes; mend the key function of the pool"
+
+
+@final
+class Pooled(Envelope):
+    """A message to a pool, on its way to the member that it was given to."""
+
+    __slots__ = ()
+
+
+@final
+class Pool:
+    """What stands behind the name of a pool."""
+
+    def __init__(
+        self,
+        owner: ComponentId,
+        routing: Routing,
+        key: KeyFunction | None,
+        message_bytes: int,
+    ) -> None:
+        self.owner, self.message_bytes = owner, message_bytes
+        self.alarm_above: float = float("inf")
+        """The load of all members together above which `alarm` is called."""
+        self.alarm: Callable[[], None] = nothing
+        self.on_gone: Callable[[ComponentId], None] = nothing_of
+        """Called when a member is gone for good."""
+        self.most = 0
+        """The greatest load of all members together since somebody set it."""
+        self.is_open = True
+        self._key = key
+        self._known: dict[ComponentId, Member] = {}
+        """All members that there are, also those that get no more messages."""
+        self._in_turn: deque[Member] = deque()
+        """Those that get messages; the next one first."""
+        self._loads: Loads[Member] = Loads()
+        """The same, with what they have to do."""
+        self._ring: HashRing[Member] | None = None
+        self._takes_turns = routing is Routing.ROUND_ROBIN
+        if routing is Routing.CONSISTENT_HASH:
+            self._ring = HashRing()
+        self._crowded: dict[Member, None] = {}
+        """Those where somebody may wait for room who need not wait for theirs."""
+        self._past: Counter[str] = Counter()
+        """What became of the messages of members that are gone."""
+
+    @property
+    def members(self) -> tuple[ComponentId, ...]:
+        """Those that get messages now."""
+        return tuple(m.id for m in self._known.values() if m.is_routed_to)
+
+    @property
+    def load(self) -> int:
+        """What the members that get messages have to do, all together."""
+        return self._loads.total
+
+    def load_of(self, member: ComponentId) -> int:
+        """What one member has to do; 0 of one that gets no messages."""
+        known = self._known.get(member)
+        return 0 if known is None else self._loads.of(known)
+
+    # ------------------------------------------------------------ for a broker
+
+    @enable_ki_protection
+    def offer(self, envelope: Envelope) -> bool:
+        """Give a message to a member; False if there is no room for it.
+
+        Raises:
+            TargetNotFound: there are no members now.
+            InvalidMessage: its key cannot be read.
+        """
+        member = self._choose(envelope)
+        return member.mailbox.offer(_addressed(envelope, member))
+
+    @enable_ki_protection
+    def overflow(self, envelope: Envelope, *, may_wait: bool) -> Fate:
+        """Settle what becomes of a message that found no room, as `Mailbox.overflow`."""
+        member = self._choose(envelope)
+        return member.mailbox.overflow(_addressed(envelope, member), may_wait=may_wait)
+
+    def count_refused(self) -> None:
+        """Count a message that was refused before it was given to a member."""
+        self._past["refused"] += 1
+
+    def candidates(self, envelope: Envelope) -> Iterator[tuple[Mailbox, Envelope]]:
+        """Visit members that may get a message, with the message as theirs.
+
+        The first one is the one to choose.
+        """
+        first = self._choose(envelope)
+        others = () if self._ring is not None else tuple(self._in_turn)
+        for member in (first, *others):
+            if self._ring is None and member.mailbox.is_full:
+                self._crowded[member] = None
+            yield member.mailbox, _addressed(envelope, member)
+
+    def statistics(self) -> MailboxStatistics:
+        """Count what is with the members now, and what became of the rest."""
+        past = dict(self._past)
+        counts = [m.mailbox.statistics() for m in self._known.values()]
+        names = attrs.fields_dict(MailboxStatistics)
+        sums = {n: past.get(n, 0) + sum(getattr(c, n) for c in counts) for n in names}
+        # What was moved ends where it arrived.
+        sums["moved"] = 0
+        most = [c.high_water for c in counts]
+        sums["high_water"] = max([past.get("high_water", 0), *most])
+        return MailboxStatistics(**sums)
+
+    # ------------------------------------------------------ members come and go
+
+    def make_member(
+        self,
+        id: ComponentId,  # noqa: A002  # as in the contracts
+        capacity: int,
+        rules: OverflowRules,
+    ) -> Member:
+        """Make a member that gets no messages yet."""
+        return Member(id, capacity, rules, self.message_bytes, self._note_load)
+
+    @enable_ki_protection
+    def join(self, member: Member) -> None:
+        """Let a member get messages from now on, and its share of what is queued."""
+        others = tuple(self._in_turn)
+        member.is_routed_to = True
+        self._known[member.id] = member
+        self._in_turn.appendleft(member)
+        self._note_load(member)
+        if self._ring is not None:
+            self._ring.add(member, str(member.id))
+            for other in others:
+                self._move(other, lambda e: _is_ours(e) and self._owner(e) is member)
+            return
+        fair = self._loads.total // len(self._in_turn)
+        for other in others:
+            self._move(other, _beyond(fair))
+
+    @enable_ki_protection
+    def retire(self, member: Member) -> None:
+        """Let a member get no more messages, and give what it has to the others.
+
+        What it has in hand or in its stash stays with it. Doing it again gives away what
+        it has got since, e.g. out of its stash.
+        """
+        if member.is_routed_to:
+            member.is_routed_to = False
+            self._in_turn.remove(member)
+            self._crowded.pop(member, None)
+            self._loads.remove(member)
+            if self._ring is not None:
+                self._ring.remove(member)
+        if self.is_open and self._in_turn:
+            self._move(member, _is_ours)
+
+    def retire_newest(self) -> ComponentId | None:
+        """Let the member that came last get no more messages; None if there is none."""
+        newest = next(
+            (m for m in reversed(self._known.values()) if m.is_routed_to), None
+        )
+        if newest is None:
+            return None
+        self.retire(newest)
+        return newest.id
+
+    def forget(self, member: Member) -> None:
+        """Keep nothing of a member that is gone but what became of its messages."""
+        if self._known.pop(member.id, None) is None:
+            return
+        self.on_gone(member.id)
+        ends = attrs.asdict(member.mailbox.statistics())
+        high_water = max(ends.pop("high_water"), self._past["high_water"])
+        del ends["capacity"]
+        self._past.update(ends)
+        self._past["high_water"] = high_water
+
+    # ----------------------------------------------------------------- choosing
+
+    def _choose(self, envelope: Envelope) -> Member:
+        if not self._in_turn:
+            raise TargetNotFound(self.owner)
+        if self._ring is not None:
+            return self._ring.choose(self._key_of(envelope))
+        if self._takes_turns:
+            self._in_turn.rotate(-1)
+            member = self._in_turn[-1]
+            if not member.mailbox.is_full:
+                return member
+        else:
+            self._in_turn.rotate(-1)  # for those who wait for room, if there is none
+        least = self._loads.least()
+        return self._in_turn[-1] if least.mailbox.is_full else least
+
+    def _key_of(self, envelope: Envelope) -> bytes:
+        key: object = envelope.key
+        if self._key is not None:
+            try:
+                key = self._key(envelope)
+            except Exception as error:
+                problem = f"the key function of {self.owner} failed: {error!r:.200}"
+                raise InvalidMessage(problem, _KEY_ADVICE) from error
+        elif key is None:
+            key = str(envelope.sender)
+        if isinstance(key, bytes):
+            return key
+        if isinstance(key, str):
+            return key.encode(errors="surrogatepass")
+        problem = f"the key for {self.owner} is {type(key).__name__}"
+        raise InvalidMessage(problem, _KEY_ADVICE)
+
+    def _owner(self, envelope: Envelope) -> Member | None:
+        """Return the member that a message belongs to by its key, if it can be told."""
+        try:
+            return self._choose(envelope)
+        except InvalidMessage:
+            return None
+
+    def _note_load(self, member: Member, *, has_taken: bool = False) -> None:
+        if not member.is_routed_to:
+            return
+        self._loads.set(member, member.load)
+        if has_taken and self._crowded and not member.mailbox.is_full:
+            self._relieve(member)
+        total = self._loads.total
+        self.most = max(self.most, total)
+        if total > self.alarm_above:
+            self.alarm()
+
+    # ------------------------------------------------------------------- moving
+
+    def _move(self, source: Member, wanted: Callable[[Envelope], bool]) -> None:
+        queued, blocked = take_out(source.mailbox, wanted)
+        for envelope in queued:
+            self._pass_on(envelope)
+        touched = {source.mailbox: None}
+        for sender, envelope, recheck in blocked:
+            member = self._heir(envelope)
+            touched[member.mailbox] = None
+            try:
+                _turn(sender, member)
+            except RequestWouldDeadlock as error:
+                self.count_refused()
+                sender.refused(error)
+            else:
+                member.mailbox.block(sender, _addressed(envelope, member), recheck)
+        for mailbox in touched:
+            let_in(mailbox)
+
+    def _relieve(self, member: Member) -> None:
+        """Let one who waits for room elsewhere have that of this member."""
+        other = next(iter(self._crowded))
+        waiting = take_first_blocked(other.mailbox, _is_ours)
+        if waiting is None:
+            del self._crowded[other]
+            return
+        sender, envelope, recheck = waiting
+        try:
+            _turn(sender, member)
+        except RequestWouldDeadlock:  # for others of the pool it may wait
+            other.mailbox.block(sender, envelope, recheck)
+            return
+        member.mailbox.block(sender, _addressed(envelope, member), recheck)
+        let_in(member.mailbox)
+
+    def _heir(self, envelope: Envelope) -> Member:
+        """Return who is to handle what another one has not begun."""
+        if self._ring is None:
+            return self._loads.least()
+        return self._owner(envelope) or self._in_turn[0]
+
+    def _pass_on(self, envelope: Envelope) -> None:
+        member = self._heir(envelope)
+        reply = envelope.reply
+        if isinstance(reply, PendingAsk):
+            try:
+                reply.turn_to(member.id)
+            except RequestWouldDeadlock as error:
+                reply.fail(error)
+                self.count_refused()
+                return
+        put_in(member.mailbox, _addressed(envelope, member))
+
+
+Door: TypeAlias = Mailbox | Pool
+"""What a name leads to."""
+
+
+def _is_ours(envelope: Envelope) -> bool:
+    return isinstance(envelope, Pooled)
+
+
+def _beyond(fair: int) -> Callable[[Envelope], bool]:
+    """Make what picks messages beyond so many, one after the other."""
+    numbers = count()
+    return lambda envelope: _is_ours(envelope) and next(numbers) >= fair
+
+
+def _turn(sender: BlockedSender, member: Member) -> None:
+    """Let somebody wait for the room of another member.
+
+    Raises:
+        RequestWouldDeadlock: that one waits for the sender; nothing was changed.
+    """
+    if isinstance(sender, PendingAsk):
+        sender.turn_to(member.id)
+        sender.block_at(member.mailbox)
+    elif isinstance(sender, ParkedTask):
+        sender.turn_to(member.mailbox, member.id)
+
+
+def _addressed(envelope: Envelope, member: Member) -> Pooled:
+    return Pooled._make((member.id, *envelope[1:]))
+
+
+def first_that(
+    pool: Pool, envelope: Envelope, begin: Callable[[ComponentId], T]
+) -> tuple[Mailbox, Envelope, T]:
+    """Find a member that somebody may wait for, and begin to wait.
+
+    Returns:
+        Its mailbox, the message as that member's, and what `begin` returned.
+
+    Raises:
+        RequestWouldDeadlock: all that may get the message wait for its sender; the
+            path is that of the first.
+        TargetNotFound, InvalidMessage: as `Pool.offer`.
+    """
+    problem: RequestWouldDeadlock | None = None
+    for mailbox, addressed in pool.candidates(envelope):
+        try:
+            return mailbox, addressed, begin(addressed.target)
+        except RequestWouldDeadlock as error:
+            problem = problem or error
+    raise problem or TargetNotFound(pool.owner)

@@ -1,0 +1,107 @@
+"""One member of a pool: its mailbox, watched for how much there is in it to do.
+
+The queue and the parking of its mailbox tell of their changes. Mailboxes of actors that
+are in no pool have plain ones, and pay nothing for it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, final
+
+from trio.lowlevel import Abort, wait_task_rescheduled
+
+from airssys.contracts import ComponentId, Envelope, OverflowRules
+
+from ._mailbox import Mailbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+class Changed(Protocol):
+    """Who is told when a member has more or less to do."""
+
+    def __call__(self, member: Member, /, *, has_taken: bool = False) -> None:
+        """Take note; `has_taken`: its actor takes the message that was next."""
+
+
+class _NoteChange(Protocol):
+    def __call__(self, *, has_taken: bool = False) -> None: ...
+
+
+@final
+class Member:
+    """One member: its mailbox, and how much it has to do."""
+
+    def __init__(
+        self,
+        id: ComponentId,  # noqa: A002  # as in the contracts
+        capacity: int,
+        rules: OverflowRules,
+        message_bytes: int,
+        changed: Changed,
+    ) -> None:
+        self.id = id
+        self.is_routed_to = False
+        self._is_waiting = False
+        """Its actor waits for messages; one that is being restarted does not."""
+        self._changed = changed
+        self._queue = _WatchedQueue(self.note_change)
+        self.mailbox = Mailbox(
+            id, capacity, rules, message_bytes, queue=self._queue, park=self._park
+        )
+
+    @property
+    def load(self) -> int:
+        """Messages queued, and one more unless its actor waits for them."""
+        return len(self._queue) + (not self._is_waiting)
+
+    def note_change(self, *, has_taken: bool = False) -> None:
+        """Take note that it has more or less to do."""
+        self._changed(self, has_taken=has_taken)
+
+    async def _park(self, abort: Callable[[Any], Abort]) -> None:
+        self._is_waiting = True
+        self.note_change()
+        try:
+            await wait_task_rescheduled(abort)
+        finally:
+            self._is_waiting = False
+            self.note_change()
+
+
+@final
+class _WatchedQueue(deque[Envelope]):
+    """The queue of a member; tells of each change, at a cost to no other mailbox."""
+
+    __slots__ = ("_changed",)
+
+    def __init__(self, changed: _NoteChange) -> None:
+        super().__init__()
+        self._changed = changed
+
+    def append(self, envelope: Envelope, /) -> None:
+        super().append(envelope)
+        self._changed()
+
+    def popleft(self) -> Envelope:
+        envelope = super().popleft()
+        self._changed(has_taken=True)
+        return envelope
+
+    def extend(self, envelopes: Iterable[Envelope], /) -> None:
+        super().extend(envelopes)
+        self._changed()
+
+    def extendleft(self, envelopes: Iterable[Envelope], /) -> None:
+        super().extendleft(envelopes)
+        self._changed()
+
+    def clear(self) -> None:
+        super().clear()
+        self._changed()
+
+    def __delitem__(self, index: SupportsIndex, /) -> None:  # type: ignore[override]  # no slices here
+        super().__delitem__(index)
+        self._changed()

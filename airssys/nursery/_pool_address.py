@@ -1,0 +1,77 @@
+"""The name of a pool: what is reachable while one incarnation of the pool is ready."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+from airssys.contracts import (
+    ActorSpec,
+    ChildSpec,
+    ComponentInfo,
+    ComponentSpec,
+    HealthStatus,
+    InternalError,
+    NameTaken,
+    PoolSpec,
+)
+from airssys.messaging import ActorSubscriber, Pool
+
+from ._actor_seat import ActorSeat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._slots import Seat
+    from ._surroundings import Surroundings
+
+
+@final
+class PoolAddress:
+    """A pool's name, its topics, and the seats of its members; opened once."""
+
+    def __init__(self, spec: PoolSpec, around: Surroundings) -> None:
+        self._spec, self._around = spec, around
+        self.pool = Pool(spec.id, spec.routing, spec.key, spec.member.message_bytes)
+        self._subscriber = ActorSubscriber(spec.id, around.publishing)
+        self._is_registered = False
+
+    def make_seat(self, spec: ChildSpec) -> Seat:
+        """Make the seat of a member."""
+        if not isinstance(spec, (ActorSpec, ComponentSpec)):
+            raise InternalError("a member of a pool is an actor")
+        return ActorSeat(spec, self._around, self.pool)
+
+    def open(self) -> None:
+        """Make the pool reachable.
+
+        Raises:
+            NameTaken: somebody has the name.
+        """
+        spec, around = self._spec, self._around
+        if spec.id in around.registry:
+            raise NameTaken(spec.id)
+        around.registry.register(self.pool)
+        self._is_registered = True
+        unknown = HealthStatus.UNKNOWN.value
+        around.infos[spec.id] = ComponentInfo(spec.id, spec.id.name, "", unknown)
+        for pattern in spec.topics:
+            self._subscriber.subscribe(pattern, spec.lag)
+
+    def close(self) -> None:
+        """Give up the name for good; its members end with what they have."""
+        self.pool.is_open = False
+        self._subscriber.close()
+        if self._is_registered:
+            self._is_registered = False
+            self._around.registry.unregister(self._spec.id)
+            self._around.infos.pop(self._spec.id, None)
+            self._around.watches.note_gone(self._spec.id)
+
+
+def pool_opener(around: Surroundings) -> Callable[[PoolSpec], PoolAddress]:
+    """Return what makes the addresses of all pools of one system."""
+
+    def make_address(spec: PoolSpec) -> PoolAddress:
+        return PoolAddress(spec, around)
+
+    return make_address
