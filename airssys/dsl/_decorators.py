@@ -131,6 +131,10 @@ def component(
             `fail`, `drop-newest`, `drop-oldest` or `dead-letter`, or a dict of one for
             each of `unmarked`, `low`, `normal`, `high` and `critical`;
             `message_bytes`: bytes of payload that one message may have;
+            `codecs`: the codecs that it takes, `json`, `msgpack`, `protobuf`, `borsh`,
+            `bincode` or content types, the preferred one first;
+            `prefixed`: whether payloads begin with the two bytes that name their codec;
+            `sends`: the codec of all that it sends, by default the first of `codecs`;
             `names`, without a name first: one actor for each.
 
     Raises:
@@ -189,7 +193,7 @@ def actor(*given: object, **options: object) -> object:
 
     Args:
         given: with a name first: the function, or the class and its arguments.
-        options: those of `component`, without `data`, `env` and `limits`.
+        options: those of `component`, without `data`, `env`, `limits`, `sends`.
 
     Raises:
         TypeError: a name without a behaviour, or options without either of them.

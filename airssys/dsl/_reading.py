@@ -37,6 +37,7 @@ from airssys.contracts import (
 )
 
 from ._behaviours import behaviour_mistakes
+from ._codecs import pop_codecs
 from ._declarations import Declaration, Kind, shown
 from ._vocabulary import (
     ActorOptions,
@@ -76,6 +77,7 @@ def read_component(
         id=_read_name(name),
         artifact=read_artifact(code, origin),
         config=config,
+        codecs=pop_codecs(said),
         origin=_noted(origin, mistakes),
         **said,
     )
@@ -95,6 +97,7 @@ def read_actor(
         id=_read_name(name),
         behaviour=cast("Any", behaviour),
         arguments=arguments,
+        codecs=pop_codecs(said),
         origin=_noted(origin, mistakes),
         **said,
     )

@@ -2,6 +2,7 @@
 
 from ._alarm import Alarm, Sleepers
 from ._broker import Broker, Gate
+from ._codecs import content_type_sent
 from ._mailbox import Mailbox
 from ._mailbox_statistics import Ending, MailboxStatistics
 from ._open_requests import OpenRequests
@@ -22,4 +23,5 @@ __all__ = (
     "Registry",
     "Sleepers",
     "WaitGraph",
+    "content_type_sent",
 )

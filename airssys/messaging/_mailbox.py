@@ -34,6 +34,7 @@ from trio.lowlevel import (
 from airssys.contracts import (
     DEFAULT_MESSAGE_BYTES,
     Callback,
+    Codecs,
     ComponentId,
     DeliveryFailed,
     Envelope,
@@ -45,7 +46,7 @@ from airssys.contracts import (
 
 from ._blocked_senders import BlockedSender, Recheck, refusal, wait_for_room
 from ._mailbox_statistics import Ending, MailboxStatistics, Tally
-from ._overflow import Fate, decide, push_out
+from ._overflow import Fate, check_capacity, decide, push_out
 
 
 # Without NO_OP, attrs would look for a validator at every assignment to any field.
@@ -63,11 +64,15 @@ class Mailbox:
     """
 
     owner: ComponentId
-    capacity: int = attrs.field()
+    capacity: int = attrs.field(validator=check_capacity)
     """Messages that may queue, and as many may be set aside."""
     rules: OverflowRules = attrs.field(factory=OverflowRules)
     message_bytes: int = DEFAULT_MESSAGE_BYTES
     """Bytes of payload beyond which a broker delivers no message here."""
+    codecs: Codecs | None = None
+    """In which a broker delivers messages here; None: in any."""
+    unexamined_bytes: int = attrs.field(init=False, repr=False)
+    """Larger payloads need a closer look; -1: all do."""
     in_hand: Envelope | None = attrs.field(init=False, default=None)
     """Taken and not yet released."""
     _queue: deque[Envelope] = attrs.field(init=False, repr=False, factory=deque)
@@ -89,11 +94,9 @@ class Mailbox:
     _handled: int = attrs.field(init=False, default=0)
     _tally: Tally = attrs.field(init=False, repr=False, factory=Tally)
 
-    @capacity.validator
-    def _check_capacity(self, _: object, value: object) -> None:
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            problem = f"capacity must be a whole number above 0, not {value!r:.80}"
-            raise ValueError(problem)
+    @unexamined_bytes.default
+    def _set_unexamined_bytes(self) -> int:
+        return self.message_bytes if self.codecs is None else -1
 
     @property
     def is_full(self) -> bool:

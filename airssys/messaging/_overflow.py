@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from airssys.contracts import Envelope, Overflow, OverflowRules
 
@@ -26,6 +26,17 @@ class Fate(enum.Enum):
     """It is a dead letter."""
     QUEUE = "queue"
     """It is in the queue after all."""
+
+
+def check_capacity(_mailbox: object, _field: object, value: Any) -> None:  # noqa: ANN401 (whatever was handed in)
+    """Let a mailbox have this capacity.
+
+    Raises:
+        ValueError: it is no whole number above 0.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        problem = f"capacity must be a whole number above 0, not {value!r:.80}"
+        raise ValueError(problem)
 
 
 def decide(policy: Overflow, *, may_wait: bool, is_ask: bool) -> Fate:

@@ -12,6 +12,7 @@ from airssys.contracts import ComponentId, EngineMisused, Lag, MessagingError
 
 from ._as_message import (
     PriorityWord,
+    as_content_type,
     as_expiry,
     as_id,
     as_payload,
@@ -68,6 +69,7 @@ class ActorContext:
         target: ComponentId | str,
         payload: bytes,
         *,
+        content_type: str | None = None,
         priority: PriorityWord | None = None,
         ttl: float | None = None,
     ) -> None:
@@ -76,6 +78,7 @@ class ActorContext:
         Args:
             target: whom to tell.
             payload: the message.
+            content_type: the codec of the payload.
             priority: which of the target's policies applies if there is no room; with
                 some the message is dropped without an error.
             ttl: seconds after which it need not be handled: if it was not taken by then
@@ -84,9 +87,10 @@ class ActorContext:
         Raises:
             MailboxFull, TargetNotFound, MessageExpired: it was not delivered.
             InvalidMessage: the target is no name, the payload no bytes or too many,
-                the priority or the ttl none.
+                the priority or the ttl none, or the target does not take its codec
+                (`CodecNotTaken`).
         """
-        self._broker.tell(self._sign(target, payload, priority, ttl))
+        self._broker.tell(self._sign(target, payload, content_type, priority, ttl))
 
     @enable_ki_protection
     async def send(
@@ -94,6 +98,7 @@ class ActorContext:
         target: ComponentId | str,
         payload: bytes,
         *,
+        content_type: str | None = None,
         priority: PriorityWord | None = None,
         ttl: float | None = None,
     ) -> None:
@@ -102,6 +107,7 @@ class ActorContext:
         Args:
             target: whom to send to.
             payload: the message.
+            content_type: the codec of the payload.
             priority: as for `tell`.
             ttl: as for `tell`; waiting for room counts.
 
@@ -111,7 +117,8 @@ class ActorContext:
             RequestWouldDeadlock: the target waits for this actor.
             InvalidMessage: as for `tell`.
         """
-        await self._broker.send(self._sign(target, payload, priority, ttl))
+        envelope = self._sign(target, payload, content_type, priority, ttl)
+        await self._broker.send(envelope)
 
     @enable_ki_protection
     async def ask(
@@ -120,6 +127,7 @@ class ActorContext:
         payload: bytes,
         *,
         timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
+        content_type: str | None = None,
         priority: PriorityWord | None = None,
     ) -> bytes | None:
         """Ask and wait for the answer, at most so many seconds.
@@ -128,7 +136,8 @@ class ActorContext:
             AskTimedOut, CalleeFailed, TargetNotFound: there is no answer.
             MailboxFull, DeliveryFailed: there was no room for it, or not for long.
             RequestWouldDeadlock: the target waits for this actor.
-            InvalidMessage: the target is no name, or the payload no bytes.
+            InvalidMessage: the target is no name, the payload no bytes, or the target
+                does not take its codec.
         """
         me = self.self_id
         return await self._broker.ask(
@@ -136,6 +145,7 @@ class ActorContext:
             me,
             as_payload(payload),
             timeout=timeout,
+            content_type=as_content_type(content_type),
             waiter=me,
             priority=None if priority is None else as_priority(priority),
         )
@@ -163,6 +173,7 @@ class ActorContext:
         self,
         target: ComponentId | str,
         payload: bytes,
+        content_type: str | None,
         priority: PriorityWord | None,
         ttl: float | None,
     ) -> Envelope:
@@ -170,13 +181,18 @@ class ActorContext:
             as_id(target),
             self.self_id,
             as_payload(payload),
+            content_type=as_content_type(content_type),
             priority=None if priority is None else as_priority(priority),
             expires_at=as_expiry(ttl),
         )
 
     @enable_ki_protection
     async def broadcast(
-        self, targets: Iterable[ComponentId | str], payload: bytes
+        self,
+        targets: Iterable[ComponentId | str],
+        payload: bytes,
+        *,
+        content_type: str | None = None,
     ) -> dict[ComponentId, MessagingError | None]:
         """Deliver a message to each of some actors, once, waiting for room.
 
@@ -187,8 +203,10 @@ class ActorContext:
             InvalidMessage: a target is no name, or the payload no bytes; nobody has it.
         """
         ids = [as_id(target) for target in targets]
-        data = as_payload(payload)
-        return await self._publishing.broadcast(self.self_id, ids, data)
+        data, kind = as_payload(payload), as_content_type(content_type)
+        return await self._publishing.broadcast(
+            self.self_id, ids, data, content_type=kind
+        )
 
     @enable_ki_protection
     async def publish(self, topic: str, payload: bytes) -> None:

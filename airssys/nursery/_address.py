@@ -20,7 +20,11 @@ class Address:
     def __init__(self, spec: ActorSpec | ComponentSpec, around: Surroundings) -> None:
         self.id, self.around = spec.id, around
         self.mailbox = Mailbox(
-            spec.id, spec.mailbox, rules_of(spec.overflow), spec.message_bytes
+            spec.id,
+            spec.mailbox,
+            rules_of(spec.overflow),
+            spec.message_bytes,
+            spec.codecs if spec.codecs and not spec.codecs.take_anything else None,
         )
         self._is_open = False
 

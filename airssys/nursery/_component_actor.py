@@ -70,6 +70,7 @@ class ComponentBehaviour:
             self._requests,
             self._subscriber,
             spec.log_level,
+            codecs=spec.codecs,
         )
         self._guest = guest = await loaded.instantiate(limits, services)
         await guest.initialize(spec.config)

@@ -91,8 +91,8 @@ class System:
             TargetNotFound: nobody of that name is there.
             MessageExpired: the ttl is 0.
             InvalidMessage: the target is no name, the payload no bytes or too many
-                (`MessageTooLarge`), the content type no text, the priority or the ttl
-                none.
+                (`MessageTooLarge`), the content type no text or none that the target
+                takes (`CodecNotTaken`), the priority or the ttl none.
         """
         self._broker.tell(self._sign(target, payload, content_type, priority, ttl))
 
@@ -168,7 +168,11 @@ class System:
 
     @enable_ki_protection
     async def broadcast(
-        self, targets: Iterable[ComponentId | str], payload: bytes
+        self,
+        targets: Iterable[ComponentId | str],
+        payload: bytes,
+        *,
+        content_type: str | None = None,
     ) -> dict[ComponentId, MessagingError | None]:
         """Deliver a message to each of some actors, once, waiting for room.
 
@@ -179,7 +183,8 @@ class System:
             InvalidMessage: a target is no name, or the payload no bytes; nobody has it.
         """
         ids = [as_id(target) for target in targets]
-        return await self._publishing.broadcast(OUTSIDE, ids, as_payload(payload))
+        data, kind = as_payload(payload), as_content_type(content_type)
+        return await self._publishing.broadcast(OUTSIDE, ids, data, content_type=kind)
 
     @enable_ki_protection
     async def publish(self, topic: str, payload: bytes) -> None:
