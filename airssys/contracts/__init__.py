@@ -115,6 +115,7 @@ from ._overflow import (
     OverflowPolicy,
     OverflowRules,
     Priority,
+    PriorityWord,
     rules_of,
 )
 from ._ports import (
@@ -158,6 +159,13 @@ from ._specs import (
     child_name,
 )
 from ._topology import BLUEPRINT_METHOD, as_blueprint
+from ._typed_errors import (
+    BadAnswer,
+    ExtraMissing,
+    NotEncodable,
+    NotUnderstood,
+    UnhandledMessage,
+)
 
 __all__ = (
     "BLUEPRINT_METHOD",
@@ -191,6 +199,7 @@ __all__ = (
     "AskTimedOut",
     "AutoShutdown",
     "Backoff",
+    "BadAnswer",
     "BadTopic",
     "Blueprint",
     "BroadcastFailed",
@@ -229,6 +238,7 @@ __all__ = (
     "EventSink",
     "ExitKind",
     "ExitReason",
+    "ExtraMissing",
     "Fault",
     "Growth",
     "Guest",
@@ -262,7 +272,9 @@ __all__ = (
     "Mistake",
     "NameTaken",
     "NoAnswer",
+    "NotEncodable",
     "NotGranted",
+    "NotUnderstood",
     "Offence",
     "OnError",
     "Origin",
@@ -272,6 +284,7 @@ __all__ = (
     "PrefixContradicted",
     "Presence",
     "Priority",
+    "PriorityWord",
     "Problem",
     "Randomness",
     "Refusal",
@@ -297,6 +310,7 @@ __all__ = (
     "Timestamp",
     "TooManyRequests",
     "TrapReason",
+    "UnhandledMessage",
     "Unhealthy",
     "UnknownPrefix",
     "WallClock",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from airssys.contracts import CODEC_NAMES, Codecs
+from airssys.typed import handlers_of
 
 
 def pop_codecs(said: dict[str, Any]) -> Codecs | None:
@@ -22,6 +23,12 @@ def pop_codecs(said: dict[str, Any]) -> Codecs | None:
     return Codecs(
         takes=_read_taken(given), prefixed=prefixed, sends=_content_type(sends)
     )
+
+
+def codecs_read_by(behaviour: object) -> Codecs | None:
+    """Return the codecs of a class's typed handlers; None if it takes anything."""
+    found = handlers_of(behaviour)
+    return None if found is None else found.codecs()
 
 
 def _read_taken(given: object) -> tuple[str, ...]:

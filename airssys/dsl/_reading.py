@@ -37,7 +37,7 @@ from airssys.contracts import (
 )
 
 from ._behaviours import behaviour_mistakes
-from ._codecs import pop_codecs
+from ._codecs import codecs_read_by, pop_codecs
 from ._declarations import Declaration, Kind, shown
 from ._vocabulary import (
     ActorOptions,
@@ -97,7 +97,7 @@ def read_actor(
         id=_read_name(name),
         behaviour=cast("Any", behaviour),
         arguments=arguments,
-        codecs=pop_codecs(said),
+        codecs=pop_codecs(said) or codecs_read_by(behaviour),
         origin=_noted(origin, mistakes),
         **said,
     )

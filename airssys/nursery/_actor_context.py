@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import ComponentId, EngineMisused, Lag, MessagingError
+from airssys.contracts import (
+    ComponentId,
+    EngineMisused,
+    Lag,
+    MessagingError,
+    PriorityWord,
+)
+from airssys.typed import HasHandlers, Ref
 
 from ._as_message import (
-    PriorityWord,
     as_content_type,
     as_expiry,
     as_id,
@@ -31,6 +37,8 @@ if TYPE_CHECKING:
     from ._surroundings import Surroundings
     from ._timers import Timer
     from ._watches import Watch
+
+_Typed = TypeVar("_Typed", bound=HasHandlers[Any, Any])
 
 ASK_TIMEOUT: Final = 5.0
 """Seconds that an ask waits unless told otherwise, as in OTP's gen_server."""
@@ -149,6 +157,16 @@ class ActorContext:
             waiter=me,
             priority=None if priority is None else as_priority(priority),
         )
+
+    def ref(
+        self,
+        target: ComponentId | str,
+        kind: type[_Typed],
+        *,
+        codec: str = "msgpack",
+    ) -> Ref[_Typed]:
+        """Return the way to an actor for messages as values; see `System.ref`."""
+        return Ref(self, as_id(target), kind, codec, ASK_TIMEOUT)
 
     def stash(self) -> None:
         """Set the message in hand aside, to be handled again later.

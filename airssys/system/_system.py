@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -23,6 +23,7 @@ from airssys.nursery import (
     find_supervisor,
     take_snapshot,
 )
+from airssys.typed import HasHandlers, Ref
 
 from ._dead_letters import DEAD_LETTER_BYTES, DEAD_LETTERS_KEPT, DeadLetterStream
 from ._event_fanout import EVENTS_KEPT, EventFanout, EventStream
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from airssys.messaging import MailboxStatistics
 
     from ._wiring import Parts
+
+_Typed = TypeVar("_Typed", bound=HasHandlers[Any, Any])
 
 MESSAGES_KEPT: Final = 1000
 """Messages that a subscription keeps for a listener that does not keep up."""
@@ -165,6 +168,31 @@ class System:
             waiter=None,
             priority=None if priority is None else as_priority(priority),
         )
+
+    def ref(
+        self,
+        target: ComponentId | str,
+        kind: type[_Typed],
+        *,
+        codec: str = "msgpack",
+    ) -> Ref[_Typed]:
+        """Return the way to an actor for messages as values.
+
+            clerk = system.ref("clerk", Clerk)
+            receipt = await clerk.ask(Order("tea"))     # what Clerk's handler returns
+
+        Args:
+            target: the actor's name. Whether it is there is found out at each message.
+            kind: a class with typed handlers: that of the actor, or one like it.
+            codec: `msgpack` or `json`, or their content types.
+
+        Raises:
+            InvalidMessage: the target is no name, or the codec another one.
+            DefinitionError: something is wrong with the handlers.
+            ExtraMissing: the extra `typed` is not installed.
+            TypeError: the class has no typed handlers.
+        """
+        return Ref(self, as_id(target), kind, codec, ASK_TIMEOUT)
 
     @enable_ki_protection
     async def broadcast(
