@@ -7,6 +7,8 @@ collections, keeps the hook that it had, behind a look at what it is given.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import operator
 from decimal import Decimal
 from typing import (
     TYPE_CHECKING,
@@ -21,6 +23,7 @@ from uuid import UUID
 
 import attrs
 from cattrs.cols import is_any_set, is_mapping, is_namedtuple, is_sequence
+from cattrs.strategies import configure_union_passthrough
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +47,9 @@ def make_strict(converter: Converter, *scalars: type) -> None:
     for text_like in (UUID, Decimal):
         converter.register_structure_hook(text_like, _from_text)
         converter.register_unstructure_hook(text_like, str)
+    # As the format's own, but without bool: a flag is an int to Python, and not to us.
+    union = functools.reduce(operator.or_, scalars, str | int | float | None)
+    configure_union_passthrough(union, converter)
     shapes = _Shapes(converter)
     converter.register_structure_hook_factory(shapes.has_shape, shapes.look_first)
 

@@ -10,11 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias, final
-
-import attrs
-from cattrs import Converter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from airssys.contracts import (
     JSON_TYPE,
@@ -23,6 +19,11 @@ from airssys.contracts import (
     NotEncodable,
     codec_of,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cattrs import Converter
 
 TAG: Final = "_type"
 """The key of a message under which it names its type."""
@@ -45,14 +46,18 @@ class Unreadable(Exception):
 
 
 @final
-@attrs.frozen(eq=False)
 class Wire:
     """One format."""
 
-    content_type: str
-    _converter: Converter
-    _dump: Callable[[Plain], bytes]
-    _load: Callable[[bytes], Plain]
+    def __init__(
+        self,
+        content_type: str,
+        converter: Converter,
+        dump: Callable[[Plain], bytes],
+        load: Callable[[bytes], Plain],
+    ) -> None:
+        self.content_type = content_type
+        self._converter, self._dump, self._load = converter, dump, load
 
     def encode(self, value: object, kind: Any, tag: str | None = None) -> bytes:  # noqa: ANN401 (any annotation)
         """Write a value as one of a type, with the name of its type if there is a tag.
