@@ -181,9 +181,14 @@ def _problems(error: Exception) -> tuple[str, ...]:
         found = transform_error(error)
     except Exception:  # noqa: BLE001 (the error may be one of the user's code)
         found = [f"{type(error).__name__}: {error}"]
-    shown = tuple(map(_cut, found[:_MOST_PROBLEMS]))
+    shown = tuple(map(_cut_before_path, found[:_MOST_PROBLEMS]))
     more = len(found) - len(shown)
     return (*shown, f"and {more} more") if more else shown
+
+
+def _cut_before_path(problem: str) -> str:
+    text, at, path = problem.rpartition(" @ ")
+    return _cut(text) + at + _cut(path)
 
 
 def _cut(text: str) -> str:
