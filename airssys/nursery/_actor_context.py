@@ -153,7 +153,9 @@ class ActorContext:
             me,
             as_payload(payload),
             timeout=timeout,
-            content_type=as_content_type(content_type),
+            content_type=None
+            if content_type is None
+            else as_content_type(content_type),
             waiter=me,
             priority=None if priority is None else as_priority(priority),
         )
@@ -199,7 +201,9 @@ class ActorContext:
             as_id(target),
             self.self_id,
             as_payload(payload),
-            content_type=as_content_type(content_type),
+            content_type=None
+            if content_type is None
+            else as_content_type(content_type),
             priority=None if priority is None else as_priority(priority),
             expires_at=as_expiry(ttl),
         )

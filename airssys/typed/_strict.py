@@ -16,6 +16,7 @@ from typing import (
     TypeAlias,
     TypeGuard,
     final,
+    get_args,
     get_origin,
     is_typeddict,
 )
@@ -33,12 +34,15 @@ if TYPE_CHECKING:
 _Hook: TypeAlias = "Callable[[Any, Any], Any]"
 
 
-def make_strict(converter: Converter, *scalars: type) -> None:
+def make_strict(
+    converter: Converter, *scalars: type, has_text_keys: bool = False
+) -> None:
     """Let a converter take values of the types that are asked for, and no others.
 
     Args:
         converter: for one format.
         scalars: what the format can hold besides numbers, text, flags and nothing.
+        has_text_keys: the keys of its objects are text, also if they are numbers to us.
     """
     kinds: tuple[type, ...] = (int, str, bool, type(None), *scalars)
     for kind in kinds:
@@ -50,7 +54,7 @@ def make_strict(converter: Converter, *scalars: type) -> None:
     # As the format's own, but without bool: a flag is an int to Python, and not to us.
     union = functools.reduce(operator.or_, scalars, str | int | float | None)
     configure_union_passthrough(union, converter)
-    shapes = _Shapes(converter)
+    shapes = _Shapes(converter, has_text_keys=has_text_keys)
     converter.register_structure_hook_factory(shapes.has_shape, shapes.look_first)
 
 
@@ -58,8 +62,8 @@ def make_strict(converter: Converter, *scalars: type) -> None:
 class _Shapes:
     """Puts a look at what there is before each hook of a type that has a shape."""
 
-    def __init__(self, converter: Converter) -> None:
-        self._converter = converter
+    def __init__(self, converter: Converter, *, has_text_keys: bool) -> None:
+        self._converter, self._has_text_keys = converter, has_text_keys
         self._is_passing = False
         """The very next question is for the hook behind ours."""
 
@@ -77,12 +81,23 @@ class _Shapes:
             self._is_passing = False
         shape: type = dict if _is_dict_shaped(kind) else list
 
+        reads_keys = (
+            self._has_text_keys and shape is dict and get_args(kind)[:1] == (int,)
+        )
+
         def look(value: object, wanted: object) -> object:
             if type(value) is not shape:
                 raise TypeError(f"{shape.__name__}, not {type(value).__name__}")
-            return hook(value, wanted)
+            return hook(_with_whole_keys(value) if reads_keys else value, wanted)
 
         return look
+
+
+def _with_whole_keys(value: Any) -> dict[int, Any]:  # noqa: ANN401 (a dict)
+    whole = {int(key): each for key, each in value.items()}
+    if list(map(str, whole)) != list(value):
+        raise ValueError("a key is no whole number")
+    return whole
 
 
 def _is_dict_shaped(kind: Any) -> TypeGuard[Any]:  # noqa: ANN401 (any annotation)

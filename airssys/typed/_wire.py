@@ -134,7 +134,7 @@ def _json_wire() -> Wire:
     except ImportError as error:
         raise _missing(error, "cattrs") from error
     converter = make_converter(detailed_validation=True)
-    _make_strict(converter)
+    _make_strict(converter, has_text_keys=True)
     return Wire(JSON_TYPE, converter, _dump_json, _load_json)
 
 
@@ -151,10 +151,12 @@ def _msgpack_wire() -> Wire:
     return Wire(MSGPACK_TYPE, converter, msgpack.packb, load)
 
 
-def _make_strict(converter: Converter, *scalars: type) -> None:
+def _make_strict(
+    converter: Converter, *scalars: type, has_text_keys: bool = False
+) -> None:
     from ._strict import make_strict  # noqa: PLC0415 (it imports cattrs)
 
-    make_strict(converter, *scalars)
+    make_strict(converter, *scalars, has_text_keys=has_text_keys)
 
 
 def _missing(error: ImportError, expected: str) -> ExtraMissing:

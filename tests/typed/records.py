@@ -56,6 +56,7 @@ class Everything:
     many: tuple[int, ...]
     some: frozenset[int]
     table: dict[str, float]
+    counts: dict[int, str]
     point: Point
     names: Names
     branch: Branch
@@ -96,6 +97,7 @@ EVERYTHING = st.builds(
     many=st.lists(WHOLE, max_size=5).map(tuple),
     some=st.frozensets(WHOLE, max_size=5),
     table=st.dictionaries(TEXT, REAL, max_size=3),
+    counts=st.dictionaries(WHOLE, TEXT, max_size=3),
     point=st.builds(Point, WHOLE, WHOLE),
     names=st.fixed_dictionaries({"first": TEXT}),
     branch=BRANCHES,
