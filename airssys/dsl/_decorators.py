@@ -131,10 +131,7 @@ def component(
             `fail`, `drop-newest`, `drop-oldest` or `dead-letter`, or a dict of one for
             each of `unmarked`, `low`, `normal`, `high` and `critical`;
             `message_bytes`: bytes of payload that one message may have;
-            `codecs`: the codecs that it takes, `json`, `msgpack`, `protobuf`, `borsh`,
-            `bincode` or content types, the preferred one first;
-            `prefixed`: whether payloads begin with the two bytes that name their codec;
-            `sends`: the codec of all that it sends, by default the first of `codecs`;
+            `codecs`, `prefixed`, `sends`: what payloads are, e.g. `json`;
             `names`, without a name first: one actor for each.
 
     Raises:

@@ -130,7 +130,7 @@ def _wire(content_type: str) -> Wire | None:
 @functools.cache
 def _json_wire() -> Wire:
     try:
-        from cattrs.preconf.json import make_converter  # noqa: PLC0415 (optional)
+        from cattrs.preconf.json import make_converter  # noqa: PLC0415 (an optional package)
     except ImportError as error:
         raise _missing(error, "cattrs") from error
     converter = make_converter(detailed_validation=True)
@@ -141,8 +141,8 @@ def _json_wire() -> Wire:
 @functools.cache
 def _msgpack_wire() -> Wire:
     try:
-        import msgpack  # noqa: PLC0415 (optional)
-        from cattrs.preconf.msgpack import make_converter  # noqa: PLC0415 (optional)
+        import msgpack  # noqa: PLC0415 (an optional package)
+        from cattrs.preconf.msgpack import make_converter  # noqa: PLC0415 (an optional package)
     except ImportError as error:
         raise _missing(error, "cattrs or msgpack") from error
     converter = make_converter(detailed_validation=True)
@@ -177,7 +177,7 @@ def _refuse_constant(word: str) -> None:
 
 
 def _problems(error: Exception) -> tuple[str, ...]:
-    from cattrs import transform_error  # noqa: PLC0415 (optional)
+    from cattrs import transform_error  # noqa: PLC0415 (an optional package)
 
     try:
         found = transform_error(error)
