@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from airssys.contracts import CODEC_NAMES, Codecs
+from airssys.contracts import CODEC_NAMES, Codecs, Mistake, codec_of
 from airssys.typed import handlers_of
 
 
@@ -31,6 +31,22 @@ def codecs_read_by(behaviour: object) -> Codecs | None:
     return None if found is None else found.codecs()
 
 
+def codec_clash(behaviour: object, codecs: Codecs | None) -> list[Mistake]:
+    """Find out whether a class's typed handlers cannot read what it declares to take."""
+    found = codecs_read_by(behaviour)
+    if found is None or codecs is None:
+        return []
+    if codecs.prefixed:
+        text = "typed handlers read no payloads with a prefix"
+        return [Mistake(".prefixed", text, "leave it out")]
+    taken = {codec_of(each) for each in codecs.takes if isinstance(each, str)}
+    odd = sorted(taken - set(found.takes))
+    if not odd:
+        return []
+    hint = "choose json and msgpack, or name a method in handlers(..., otherwise=...)"
+    return [Mistake(".codecs", f"typed handlers do not read {', '.join(odd)}", hint)]
+
+
 def _read_taken(given: object) -> tuple[str, ...]:
     match given:
         case None:
@@ -39,8 +55,8 @@ def _read_taken(given: object) -> tuple[str, ...]:
             return (_content_type(given),)
         case Sequence():
             return tuple(map(_content_type, given))
-        case other:
-            return cast("tuple[str, ...]", other)
+        case _:
+            return cast("tuple[str, ...]", (given,))
 
 
 def _content_type(word: Any) -> Any:  # noqa: ANN401  # whatever was written

@@ -37,7 +37,7 @@ from airssys.contracts import (
 )
 
 from ._behaviours import behaviour_mistakes
-from ._codecs import codecs_read_by, pop_codecs
+from ._codecs import codec_clash, codecs_read_by, pop_codecs
 from ._declarations import Declaration, Kind, shown
 from ._vocabulary import (
     ActorOptions,
@@ -93,11 +93,13 @@ def read_actor(
     """Read a Python actor."""
     said, mistakes = _read_options(options, ActorOptions)
     mistakes += behaviour_mistakes(behaviour, arguments)
+    codecs = pop_codecs(said)
+    mistakes += codec_clash(behaviour, codecs)
     return ActorSpec(
         id=_read_name(name),
         behaviour=cast("Any", behaviour),
         arguments=arguments,
-        codecs=pop_codecs(said) or codecs_read_by(behaviour),
+        codecs=codecs or codecs_read_by(behaviour),
         origin=_noted(origin, mistakes),
         **said,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import inspect
 import types
 import typing
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import attrs
 
-from airssys.contracts import JSON_TYPE, MSGPACK_TYPE, ExtraMissing, Mistake
+from airssys.contracts import JSON_TYPE, MSGPACK_TYPE, Mistake
 
-from ._wire import EXTRA, TAG, wire_of
+from ._wire import EXTRA, TAG, missing_extra, wire_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -200,14 +199,6 @@ def _conversion_mistakes(
                 text = f"{_shown(kind)} cannot be read from bytes: {problem}"
                 hint = "use classes, lists, dicts, numbers, text, enums, dates"
                 yield mistake_at(function, text, hint)
-
-
-def missing_extra() -> ExtraMissing | None:
-    """Return the error for the first package that is missing; None if all are there."""
-    for package in ("cattrs", "msgpack"):
-        if importlib.util.find_spec(package) is None:
-            return ExtraMissing("typed messages", package, EXTRA)
-    return None
 
 
 def _is_record(kind: type) -> bool:

@@ -9,6 +9,7 @@ here: a value of another type than said is a problem, told with its path.
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
@@ -132,7 +133,7 @@ def _json_wire() -> Wire:
     try:
         from cattrs.preconf.json import make_converter  # noqa: PLC0415 (an optional package)
     except ImportError as error:
-        raise _missing(error, "cattrs") from error
+        raise missing_extra() or error from None
     converter = make_converter(detailed_validation=True)
     _make_strict(converter, has_text_keys=True)
     return Wire(JSON_TYPE, converter, _dump_json, _load_json)
@@ -144,7 +145,7 @@ def _msgpack_wire() -> Wire:
         import msgpack  # noqa: PLC0415 (an optional package)
         from cattrs.preconf.msgpack import make_converter  # noqa: PLC0415 (an optional package)
     except ImportError as error:
-        raise _missing(error, "cattrs or msgpack") from error
+        raise missing_extra() or error from None
     converter = make_converter(detailed_validation=True)
     _make_strict(converter, bytes)
     load = functools.partial(msgpack.unpackb, strict_map_key=False)
@@ -159,8 +160,12 @@ def _make_strict(
     make_strict(converter, *scalars, has_text_keys=has_text_keys)
 
 
-def _missing(error: ImportError, expected: str) -> ExtraMissing:
-    return ExtraMissing("typed messages", error.name or expected, EXTRA)
+def missing_extra() -> ExtraMissing | None:
+    """Return the error for the first package that is missing; None if all are there."""
+    for package in ("cattrs", "msgpack"):
+        if importlib.util.find_spec(package) is None:
+            return ExtraMissing("typed messages", package, EXTRA)
+    return None
 
 
 def _dump_json(plain: Plain) -> bytes:

@@ -161,6 +161,18 @@ async def test_a_published_message_is_not_refused_for_its_topic():
     assert kept[0] == (b"{}", TOPIC_TYPE + "news")
 
 
+async def test_a_published_payload_without_its_prefix_is_a_dead_letter():
+    kept = []
+    async with open_system(plan(kept, prefixed=True)) as system:
+        with system.dead_letters() as letters:
+            await system.publish("news", b"{}")
+            letter = await anext(letters)
+        assert (letter.payload, "0x7B7D" in letter.why) == (b"{}", True)
+        await system.publish("news", b"\x07\x01")
+        await system.ask("b", b"\x07\x01")
+    assert [payload for payload, _ in kept] == [b"\x07\x01"] * 2
+
+
 async def test_whoever_declares_nothing_takes_anything():
     kept = []
     async with open_system(plan(kept)) as system:

@@ -1,6 +1,7 @@
 """All that is wrong with the typed handlers of a class, at once, each with its place."""
 
-import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,9 @@ import pytest
 from airssys import (
     ActorSpec,
     DefinitionError,
-    ExtraMissing,
     StartFailed,
     actor,
     blueprint,
-    handlers,
     open_system,
 )
 from airssys.contracts import ComponentId, find_mistakes
@@ -79,6 +78,23 @@ def test_nothing_is_wrong_with_what_is_right():
     assert handler_mistakes(Order) == []
 
 
+@pytest.mark.parametrize(
+    ("options", "ends"),
+    [
+        ({"codecs": "json"}, []),
+        ({"codecs": ["application/JSON; charset=utf-8", "msgpack"]}, []),
+        ({"codecs": ["json", "borsh", "a/b"]}, [".codecs"]),
+        ({"prefixed": True}, [".prefixed"]),
+        ({"codecs": 3}, [".codecs"]),
+    ],
+)
+def test_codecs_that_the_handlers_do_not_read_are_found(options, ends):
+    found = find_mistakes(blueprint(actor("clerk", Clerk, **options)))
+    assert [m.path for m in found] == [f"$.root.children[0]{end}" for end in ends]
+    open_ = find_mistakes(blueprint(actor("clerk", Open, [], **options)))
+    assert len(open_) == (options == {"codecs": 3})
+
+
 async def test_a_spec_by_hand_does_not_start():
     id_ = ComponentId.parse("clerk")
     spec = ActorSpec(id=id_, behaviour=wrong_clerks.Many, restart=RESTART)
@@ -92,24 +108,49 @@ async def test_a_spec_by_hand_does_not_start():
 RESTART = ActorSpec(id=ComponentId.parse("a"), behaviour=Clerk).restart
 
 
-@pytest.mark.parametrize("package", ["cattrs", "msgpack"])
-async def test_a_missing_package_is_told_with_what_to_install(monkeypatch, package):
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util,
-        "find_spec",
-        lambda name, *more: None if name == package else find_spec(name, *more),
+WITHOUT_EXTRA = """
+import sys
+
+sys.modules |= dict.fromkeys(["cattrs", "msgpack"])
+
+import attrs, trio
+from airssys import *
+
+@attrs.frozen
+class Order:
+    item: str
+
+class Clerk:
+    @on_message
+    async def order(self, context, order: Order) -> str: ...
+    handle = handlers(order)
+
+async def plain(context, envelope):
+    return envelope.payload
+
+async def main(system):
+    print(await system.ask("plain", b"x", content_type="application/json"))
+    try:
+        system.ref("plain", Clerk)
+    except ExtraMissing as error:
+        print(error)
+
+run(blueprint(actor("plain", plain, codecs="json")), main)
+try:
+    run(blueprint(actor("clerk", Clerk)), main)
+except DefinitionError as error:
+    for mistake in error.mistakes:
+        print(mistake.found, "|", mistake.hint)
+"""
+
+
+def test_without_the_extra_all_else_works_and_errors_say_what_to_install():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRA], capture_output=True, text=True
     )
-
-    class Fresh(Clerk):
-        handle = handlers(Clerk.order, Clerk.cancel, Clerk.look, Clerk.do)
-
-    (mistake,) = found_in(Fresh)
-    assert package in mistake.found
-    assert mistake.hint == "pip install 'airssys[typed]'"
-
-
-def test_an_error_that_names_the_extra_says_how_to_install_it():
-    error = ExtraMissing("typed messages", "cattrs", "typed")
-    assert "need the package cattrs" in str(error)
-    assert "pip install 'airssys[typed]'" in str(error)
+    assert not done.stderr
+    plain, ref, mistake = done.stdout.splitlines()
+    assert plain == "b'x'"
+    for told in (ref, mistake):
+        assert "typed messages need the package cattrs" in told
+        assert "pip install 'airssys[typed]'" in told
