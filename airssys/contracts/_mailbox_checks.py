@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ._checking import is_count, is_kind, shown
+from ._codec_checks import codec_mistakes
 from ._errors import Mistake
 from ._overflow import Overflow, OverflowPolicy, OverflowRules
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def mailbox_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mistake]:
-    """Look at how many messages may queue, how large, and what becomes of others."""
+    """Look at which messages may queue, how many, and what becomes of others."""
     if not is_count(spec.mailbox, at_least=1):
         text = f"{shown(spec.mailbox)} is no capacity"
         yield Mistake(f"{path}.mailbox", text, "a whole number, 1 or more")
@@ -25,6 +26,8 @@ def mailbox_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mis
     if not is_count(spec.message_bytes, at_least=0):
         text = f"{shown(spec.message_bytes)} is no number of bytes"
         yield Mistake(f"{path}.message_bytes", text, "a whole number, 0 or more")
+    is_component = not hasattr(spec, "behaviour")
+    yield from codec_mistakes(spec.codecs, path, is_component=is_component)
 
 
 def _overflow_mistakes(policy: OverflowPolicy, path: str) -> Iterator[Mistake]:

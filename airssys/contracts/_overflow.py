@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Final, TypeAlias, final
+from typing import Final, Literal, TypeAlias, final
 
 import attrs
 
@@ -20,6 +20,9 @@ class Priority(enum.Enum):
     NORMAL = "normal"
     HIGH = "high"
     CRITICAL = "critical"
+
+
+PriorityWord: TypeAlias = Priority | Literal["low", "normal", "high", "critical"]
 
 
 class Overflow(enum.Enum):

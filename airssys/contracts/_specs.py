@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 import attrs
 
 from ._artifact import Artifact
+from ._codecs import Codecs
 from ._guest import ComponentConfig, LogLevel
 from ._health import Health
 from ._identity import ComponentId
@@ -58,6 +59,8 @@ class ComponentSpec:
     """What becomes of a message that finds the mailbox full."""
     message_bytes: int = DEFAULT_MESSAGE_BYTES
     """Bytes of payload that one message may have."""
+    codecs: Codecs | None = None
+    """The codecs that it takes and sends; None: it takes any, and names none."""
     log_level: LogLevel = LogLevel.TRACE
     """What it logs below this level is dropped, and costs no event."""
     drain: bool = False
@@ -102,6 +105,8 @@ class ActorSpec:
     mailbox: int = DEFAULT_MAILBOX
     overflow: OverflowPolicy = OverflowRules()
     message_bytes: int = DEFAULT_MESSAGE_BYTES
+    codecs: Codecs | None = None
+    """The codecs that it takes; None: any."""
     drain: bool = False
     significant: bool = False
     backoff: Backoff = Backoff()

@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, Final
 
 from airssys.contracts import Mistake
+from airssys.typed import handler_mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ def behaviour_mistakes(
     """
     if not callable(behaviour):
         return
+    of_handlers = handler_mistakes(behaviour)
+    yield from of_handlers
     name = getattr(behaviour, "__qualname__", type(behaviour).__name__)
     handle: object = behaviour
     given: tuple[None, ...] = (None, None)
@@ -36,8 +39,15 @@ def behaviour_mistakes(
         as_written = inspect.getattr_static(behaviour, "handle", None)
         is_bound = isinstance(as_written, (staticmethod, classmethod))
         given = (None,) * (2 if is_bound else 3)
-        if handle is None and getattr(behaviour, "__getattr__", None) is not None:
+        is_told = of_handlers or getattr(behaviour, "__getattr__", None) is not None
+        if handle is None and is_told:
             return
+    yield from _handle_mistakes(name, handle, given)
+
+
+def _handle_mistakes(
+    name: str, handle: object, given: tuple[None, ...]
+) -> Iterator[Mistake]:
     if not callable(handle):
         hint = "write `async def handle(self, context, envelope)`"
         yield Mistake(".behaviour", f"{name} has no method `handle`", hint)

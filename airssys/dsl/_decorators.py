@@ -133,6 +133,7 @@ def component(
             `message_bytes`: bytes of payload that one message may have;
             `topics`: patterns of topics to be subscribed to; `lag`: what becomes of what is
             published when there is no room: `drop-newest`, `block` or `disconnect`;
+            `codecs`, `prefixed`, `sends`: what payloads are, e.g. `json`;
             `names`, without a name first: one actor for each.
 
     Raises:
@@ -191,7 +192,7 @@ def actor(*given: object, **options: object) -> object:
 
     Args:
         given: with a name first: the function, or the class and its arguments.
-        options: those of `component`, without `data`, `env` and `limits`.
+        options: those of `component`, without `data`, `env`, `limits`, `sends`.
 
     Raises:
         TypeError: a name without a behaviour, or options without either of them.

@@ -49,6 +49,7 @@ from ._behaviours import (
     few_argument_mistakes,
     task_mistakes,
 )
+from ._codecs import codec_clash, codecs_read_by, pop_codecs
 from ._declarations import Declaration, Kind, declaration_of, shown
 from ._plain_values import listed, read_limits, read_rules, read_values, read_word
 from ._vocabulary import (
@@ -100,6 +101,7 @@ def read_component(
         id=_read_name(name),
         artifact=read_artifact(code, origin),
         config=config,
+        codecs=pop_codecs(said),
         origin=_noted(origin, mistakes),
         **said,
     )
@@ -115,10 +117,13 @@ def read_actor(
     """Read a Python actor."""
     said, mistakes = _read_options(options, ActorOptions)
     mistakes += behaviour_mistakes(behaviour, arguments)
+    codecs = pop_codecs(said)
+    mistakes += codec_clash(behaviour, codecs)
     return ActorSpec(
         id=_read_name(name),
         behaviour=cast("Any", behaviour),
         arguments=arguments,
+        codecs=codecs or codecs_read_by(behaviour),
         origin=_noted(origin, mistakes),
         **said,
     )

@@ -53,6 +53,9 @@ StrategyWord: TypeAlias = (
 PoisonWord: TypeAlias = Poison | Literal["drop", "retry", "quarantine"]
 RestartWord: TypeAlias = RestartType | Literal["permanent", "transient", "temporary"]
 
+CodecWord: TypeAlias = str
+"""A content type, or `json`, `msgpack`, `protobuf`, `borsh` or `bincode`."""
+
 OverflowWord: TypeAlias = (
     Overflow | Literal["block", "fail", "drop-newest", "drop-oldest", "dead-letter"]
 )
@@ -167,6 +170,10 @@ class _AnyActorOptions(_RestartOptions, _TopicOptions, total=False):
     """What becomes of a message that finds the mailbox full."""
     message_bytes: int
     """Bytes of payload that one message may have."""
+    codecs: CodecWord | Sequence[CodecWord] | None
+    """The codecs that it takes, the preferred one first; None: any."""
+    prefixed: bool
+    """Whether each payload begins with the two bytes that name its codec."""
     drain: bool
     """Whether to handle what is queued before stopping."""
     poison: PoisonWord
@@ -193,6 +200,8 @@ class ComponentOptions(_AnyActorOptions, total=False):
     """What the guest may use."""
     log_level: LogLevelWord
     """What it logs below this level is dropped."""
+    sends: CodecWord | None
+    """The codec of all that it sends; by default the first that it takes."""
 
 
 class _Names(TypedDict, total=False):

@@ -2,6 +2,7 @@
 
 from ._alarm import Alarm, Sleepers
 from ._broker import Broker
+from ._codecs import content_type_sent
 from ._gate import Gate
 from ._mailbox import AtOnce, Mailbox
 from ._mailbox_statistics import Ending, MailboxStatistics
@@ -31,4 +32,5 @@ __all__ = (
     "Registry",
     "Sleepers",
     "WaitGraph",
+    "content_type_sent",
 )

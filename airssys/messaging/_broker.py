@@ -44,6 +44,7 @@ from airssys.contracts import (
 )
 
 from ._blocked_senders import wait_for_room
+from ._codecs import examine_codec
 from ._gate import Gate
 from ._overflow import Fate
 from ._pending_requests import PendingAsk, PendingRequests
@@ -138,6 +139,7 @@ class Broker:
             MessagingError: a gate refused it.
             TargetNotFound: nobody of that name is registered.
             MessageTooLarge, MessageExpired: the target would not take it.
+            InvalidMessage: the target does not take its codec; see `examine_codec`.
             MailboxFull: there is no room, or others wait for it, and the mailbox's
                 policy for its priority is neither to drop nor to bury it.
         """
@@ -156,7 +158,7 @@ class Broker:
             TargetNotFound: nobody of that name is registered, or not any more.
             RequestWouldDeadlock: there is no room, and the target waits, through some
                 steps, for the sender.
-            MessageTooLarge: the target would not take it.
+            MessageTooLarge, InvalidMessage: the target would not take it.
             MessageExpired: its time to live was over before there was room.
             MailboxFull: there is no room, and the mailbox's policy is to fail.
         """
@@ -244,7 +246,7 @@ class Broker:
             MessagingError: a gate refused it, at first or after it had to wait.
             TargetNotFound: nobody of that name is registered, or not any more.
             RequestWouldDeadlock: the target waits, through some steps, for the waiter.
-            MessageTooLarge: the target would not take it.
+            MessageTooLarge, InvalidMessage: the target would not take it.
             MailboxFull: there is no room, and the mailbox's policy is not to block.
             DeliveryFailed: it was dropped for a newer message; or the timeout is finite
                 and `run` does not run.
@@ -398,11 +400,16 @@ class Broker:
         for gate in self._gates:
             gate(envelope)
         mailbox = self.registry.find(envelope.target)
-        if len(envelope.payload) > mailbox.message_bytes:
-            raise MessageTooLarge(
-                envelope.target, len(envelope.payload), mailbox.message_bytes
-            )
+        if len(envelope.payload) > mailbox.unexamined_bytes:
+            self._examine(envelope, mailbox)
         return mailbox
+
+    def _examine(self, envelope: Envelope, mailbox: Door) -> None:
+        size, limit = len(envelope.payload), mailbox.message_bytes
+        if size > limit:
+            raise MessageTooLarge(envelope.target, size, limit)
+        if mailbox.codecs is not None:
+            examine_codec(envelope, mailbox.codecs, self.registry.codecs_of)
 
     def _pass_in_time(self, envelope: Envelope) -> Door:
         expires_at = envelope.expires_at

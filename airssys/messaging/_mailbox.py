@@ -35,6 +35,7 @@ from trio.lowlevel import (
 from airssys.contracts import (
     DEFAULT_MESSAGE_BYTES,
     Callback,
+    Codecs,
     ComponentId,
     Envelope,
     MailboxFull,
@@ -79,6 +80,10 @@ class Mailbox:
     rules: OverflowRules = attrs.field(factory=OverflowRules)
     message_bytes: int = DEFAULT_MESSAGE_BYTES
     """Bytes of payload beyond which a broker delivers no message here."""
+    codecs: Codecs | None = None
+    """In which a broker delivers messages here; None: in any."""
+    unexamined_bytes: int = attrs.field(init=False, repr=False)
+    """Larger payloads need a closer look; -1: all do."""
     in_hand: Envelope | None = attrs.field(init=False, default=None)
     """Taken and not yet released."""
     _queue: deque[Envelope] = attrs.field(kw_only=True, repr=False, factory=deque)
@@ -105,6 +110,10 @@ class Mailbox:
     )
     """How its taker waits. This and its queue are given by who wants to know of them."""
     _tally: Tally = attrs.field(init=False, repr=False, factory=Tally)
+
+    @unexamined_bytes.default
+    def _set_unexamined_bytes(self) -> int:
+        return self.message_bytes if self.codecs is None else -1
 
     @property
     def is_full(self) -> bool:

@@ -93,20 +93,28 @@ class OpenRequests:
         return self._broker.pending
 
     @enable_ki_protection
-    def request(self, target: ComponentId, payload: bytes, timeout: float) -> str:
+    def request(
+        self,
+        target: ComponentId,
+        payload: bytes,
+        timeout: float,
+        *,
+        content_type: str | None = None,
+    ) -> str:
         """Deliver a message now or not at all, and have its answer as a callback.
 
         Args:
             target: whom to ask.
             payload: the question.
             timeout: seconds until the callback comes in any case, 0 or more.
+            content_type: the codec of the payload.
 
         Returns:
             The correlation id that the callback will have.
 
         Raises:
             TooManyRequests: as many are open as may be.
-            MessagingError: a gate refused it.
+            MessagingError: a gate refused it, or the target would not take it.
             TargetNotFound: nobody of that name is registered.
             MailboxFull: there is no room.
             ValueError: the timeout is negative or no number.
@@ -121,6 +129,7 @@ class OpenRequests:
             target,
             me,
             payload,
+            content_type=content_type,
             correlation_id=id,
             deadline=None if deadline == math.inf else deadline,
             reply=request,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from airssys.contracts import DeliveryFailed, Envelope, Overflow, OverflowRules
 
@@ -30,6 +30,17 @@ class Fate(enum.Enum):
     """It is in the queue after all."""
 
 
+def check_capacity(_mailbox: object, _field: object, value: Any) -> None:  # noqa: ANN401 (whatever was handed in)
+    """Let a mailbox have this capacity.
+
+    Raises:
+        ValueError: it is no whole number above 0.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        problem = f"capacity must be a whole number above 0, not {value!r:.80}"
+        raise ValueError(problem)
+
+
 def decide(policy: Overflow, *, may_wait: bool, is_ask: bool) -> Fate:
     """Say what becomes of a message.
 
@@ -51,17 +62,6 @@ def decide(policy: Overflow, *, may_wait: bool, is_ask: bool) -> Fate:
             return Fate.REFUSE if is_ask else Fate.BURY
         case _:
             assert_never(policy)
-
-
-def check_capacity(_: object, __: object, value: int) -> None:
-    """Make sure that a capacity is one.
-
-    Raises:
-        ValueError: it is no whole number above 0.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        problem = f"capacity must be a whole number above 0, not {value!r:.80}"
-        raise ValueError(problem)
 
 
 def push_out(

@@ -45,7 +45,7 @@ from ._pool_member import Member
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airssys.contracts import OverflowRules
+    from airssys.contracts import Codecs, OverflowRules
 
     from ._blocked_senders import BlockedSender
     from ._overflow import Fate
@@ -72,8 +72,12 @@ class Pool:
         routing: Routing,
         key: KeyFunction | None,
         message_bytes: int,
+        codecs: Codecs | None = None,
     ) -> None:
         self.owner, self.message_bytes = owner, message_bytes
+        self.codecs = codecs
+        self.unexamined_bytes = message_bytes if codecs is None else -1
+        """Larger payloads need a closer look; -1: all do."""
         self.alarm_above: float = float("inf")
         """The load of all members together above which `alarm` is called."""
         self.alarm: Callable[[], None] = nothing
@@ -169,7 +173,8 @@ class Pool:
         rules: OverflowRules,
     ) -> Member:
         """Make a member that gets no messages yet."""
-        return Member(id, capacity, rules, self.message_bytes, self._note_load)
+        most, codecs = self.message_bytes, self.codecs
+        return Member(id, capacity, rules, most, codecs, self._note_load)
 
     @enable_ki_protection
     def join(self, member: Member) -> None:

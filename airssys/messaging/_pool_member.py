@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, final
 
 from trio.lowlevel import Abort, wait_task_rescheduled
 
-from airssys.contracts import ComponentId, Envelope, OverflowRules
+from airssys.contracts import Codecs, ComponentId, Envelope, OverflowRules
 
 from ._mailbox import Mailbox
 
@@ -40,6 +40,7 @@ class Member:
         capacity: int,
         rules: OverflowRules,
         message_bytes: int,
+        codecs: Codecs | None,
         changed: Changed,
     ) -> None:
         self.id = id
@@ -49,7 +50,13 @@ class Member:
         self._changed = changed
         self._queue = _WatchedQueue(self.note_change)
         self.mailbox = Mailbox(
-            id, capacity, rules, message_bytes, queue=self._queue, park=self._park
+            id,
+            capacity,
+            rules,
+            message_bytes,
+            codecs,
+            queue=self._queue,
+            park=self._park,
         )
 
     @property

@@ -130,7 +130,12 @@ class Publishing:
 
     @enable_ki_protection
     async def broadcast(
-        self, sender: ComponentId, targets: Iterable[ComponentId], payload: bytes
+        self,
+        sender: ComponentId,
+        targets: Iterable[ComponentId],
+        payload: bytes,
+        *,
+        content_type: str | None = None,
     ) -> dict[ComponentId, MessagingError | None]:
         """Send a payload to each of some actors, once, waiting for room as `send` does.
 
@@ -143,7 +148,9 @@ class Publishing:
         results: dict[ComponentId, MessagingError | None] = dict.fromkeys(targets)
         waited_for = []
         for target in results:
-            envelope = self.broker.sign(target, sender, payload)
+            envelope = self.broker.sign(
+                target, sender, payload, content_type=content_type
+            )
             try:
                 if not self.broker.offer(envelope, may_wait=True):
                     waited_for.append(envelope)

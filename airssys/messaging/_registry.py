@@ -6,7 +6,7 @@ from typing import final
 
 import attrs
 
-from airssys.contracts import ComponentId, TargetNotFound
+from airssys.contracts import Codecs, ComponentId, TargetNotFound
 
 from ._pool import Door
 
@@ -46,6 +46,11 @@ class Registry:
             return self._mailboxes[id]
         except KeyError:
             raise TargetNotFound(id) from None
+
+    def codecs_of(self, id: ComponentId) -> Codecs | None:  # noqa: A002  # as above
+        """Return the codecs that an actor takes; None: any, or it is not there."""
+        mailbox = self._mailboxes.get(id)
+        return None if mailbox is None else mailbox.codecs
 
     def __contains__(self, id: ComponentId) -> bool:  # noqa: A002  # as above
         return id in self._mailboxes

@@ -1,11 +1,12 @@
 """Supervision: the tree of actors, what starts, restarts and stops them."""
 
+from airssys.contracts import PriorityWord
+
 from ._actor_context import ASK_TIMEOUT, ActorContext
 from ._actor_seat import ActorSeat, seat_maker
 from ._actor_services import ActorServices
 from ._administration import Administration
 from ._as_message import (
-    PriorityWord,
     as_content_type,
     as_expiry,
     as_id,

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import ComponentId, EngineMisused, Lag, MessagingError
+from airssys.contracts import (
+    ComponentId,
+    EngineMisused,
+    Lag,
+    MessagingError,
+    PriorityWord,
+)
+from airssys.typed import HasHandlers, Ref
 
 from ._as_message import (
-    PriorityWord,
+    as_content_type,
     as_expiry,
     as_id,
     as_key,
@@ -31,6 +38,8 @@ if TYPE_CHECKING:
     from ._surroundings import Surroundings
     from ._timers import Timer
     from ._watches import Watch
+
+_Typed = TypeVar("_Typed", bound=HasHandlers[Any, Any])
 
 ASK_TIMEOUT: Final = 5.0
 """Seconds that an ask waits unless told otherwise, as in OTP's gen_server."""
@@ -69,6 +78,7 @@ class ActorContext:
         target: ComponentId | str,
         payload: bytes,
         *,
+        content_type: str | None = None,
         priority: PriorityWord | None = None,
         ttl: float | None = None,
         key: str | bytes | None = None,
@@ -78,6 +88,7 @@ class ActorContext:
         Args:
             target: whom to tell.
             payload: the message.
+            content_type: the codec of the payload.
             priority: which of the target's policies applies if there is no room; with
                 some the message is dropped without an error.
             ttl: seconds after which it need not be handled: if it was not taken by then
@@ -88,9 +99,11 @@ class ActorContext:
         Raises:
             MailboxFull, TargetNotFound, MessageExpired: it was not delivered.
             InvalidMessage: the target is no name, the payload no bytes or too many,
-                the priority, the ttl or the key none.
+                the priority, the ttl or the key none, or the target does not take its
+                codec (`CodecNotTaken`).
         """
-        self._broker.tell(self._sign(target, payload, priority, ttl, key))
+        envelope = self._sign(target, payload, content_type, priority, ttl, key)
+        self._broker.tell(envelope)
 
     @enable_ki_protection
     async def send(
@@ -98,6 +111,7 @@ class ActorContext:
         target: ComponentId | str,
         payload: bytes,
         *,
+        content_type: str | None = None,
         priority: PriorityWord | None = None,
         ttl: float | None = None,
         key: str | bytes | None = None,
@@ -107,6 +121,7 @@ class ActorContext:
         Args:
             target: whom to send to.
             payload: the message.
+            content_type: the codec of the payload.
             priority: as for `tell`.
             ttl: as for `tell`; waiting for room counts.
             key: as for `tell`.
@@ -117,7 +132,8 @@ class ActorContext:
             RequestWouldDeadlock: the target waits for this actor.
             InvalidMessage: as for `tell`.
         """
-        await self._broker.send(self._sign(target, payload, priority, ttl, key))
+        envelope = self._sign(target, payload, content_type, priority, ttl, key)
+        await self._broker.send(envelope)
 
     @enable_ki_protection
     async def ask(
@@ -126,6 +142,7 @@ class ActorContext:
         payload: bytes,
         *,
         timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
+        content_type: str | None = None,
         priority: PriorityWord | None = None,
         key: str | bytes | None = None,
     ) -> bytes | None:
@@ -135,7 +152,8 @@ class ActorContext:
             AskTimedOut, CalleeFailed, TargetNotFound: there is no answer.
             MailboxFull, DeliveryFailed: there was no room for it, or not for long.
             RequestWouldDeadlock: the target waits for this actor.
-            InvalidMessage: the target is no name, or the payload no bytes.
+            InvalidMessage: the target is no name, the payload no bytes, or the target
+                does not take its codec.
         """
         me = self.self_id
         return await self._broker.ask(
@@ -143,10 +161,23 @@ class ActorContext:
             me,
             as_payload(payload),
             timeout=timeout,
+            content_type=None
+            if content_type is None
+            else as_content_type(content_type),
             waiter=me,
             priority=None if priority is None else as_priority(priority),
             key=None if key is None else as_key(key),
         )
+
+    def ref(
+        self,
+        target: ComponentId | str,
+        kind: type[_Typed],
+        *,
+        codec: str = "msgpack",
+    ) -> Ref[_Typed]:
+        """Return the way to an actor for messages as values; see `System.ref`."""
+        return Ref(self, as_id(target), kind, codec, ASK_TIMEOUT)
 
     def stash(self) -> None:
         """Set the message in hand aside, to be handled again later.
@@ -171,6 +202,7 @@ class ActorContext:
         self,
         target: ComponentId | str,
         payload: bytes,
+        content_type: str | None,
         priority: PriorityWord | None,
         ttl: float | None,
         key: str | bytes | None,
@@ -179,6 +211,9 @@ class ActorContext:
             as_id(target),
             self.self_id,
             as_payload(payload),
+            content_type=None
+            if content_type is None
+            else as_content_type(content_type),
             priority=None if priority is None else as_priority(priority),
             expires_at=as_expiry(ttl),
         )
@@ -186,7 +221,11 @@ class ActorContext:
 
     @enable_ki_protection
     async def broadcast(
-        self, targets: Iterable[ComponentId | str], payload: bytes
+        self,
+        targets: Iterable[ComponentId | str],
+        payload: bytes,
+        *,
+        content_type: str | None = None,
     ) -> dict[ComponentId, MessagingError | None]:
         """Deliver a message to each of some actors, once, waiting for room.
 
@@ -197,8 +236,10 @@ class ActorContext:
             InvalidMessage: a target is no name, or the payload no bytes; nobody has it.
         """
         ids = [as_id(target) for target in targets]
-        data = as_payload(payload)
-        return await self._publishing.broadcast(self.self_id, ids, data)
+        data, kind = as_payload(payload), as_content_type(content_type)
+        return await self._publishing.broadcast(
+            self.self_id, ids, data, content_type=kind
+        )
 
     @enable_ki_protection
     async def publish(self, topic: str, payload: bytes) -> None:

@@ -4,8 +4,8 @@ The loop belongs to the actor, what it does with a message to its behaviour: a g
 Python code, behind one interface. A message ends in one of these ways here:
 
 * handled: the asker, if there is one, gets the answer;
-* refused by the actor (`GuestRejected`, or an error that it resumes from) or by the
-  machine (`CapacityReached`): the asker gets `CalleeFailed`, observers `MessageFailed`,
+* refused by the actor (`GuestRejected`, `NotUnderstood` by typed handlers, or an error
+  that it resumes from) or by the machine (`CapacityReached`): the asker gets `CalleeFailed`, observers `MessageFailed`,
   and the actor lives on; the same when it was cut off at its deadline, except that its
   asker times out at that moment;
 * its deadline or its time to live was over before it was taken: a dead letter, not handled;
@@ -43,6 +43,7 @@ from airssys.contracts import (
     HealthStatus,
     MessageFailed,
     NoAnswer,
+    NotUnderstood,
     Poison,
     Unanswered,
 )
@@ -346,7 +347,7 @@ class Actor:
             return
         try:
             answer = await self._behaviour.handle(envelope, scope)
-        except (GuestRejected, CapacityReached) as error:
+        except (GuestRejected, CapacityReached, NotUnderstood) as error:
             self._refuse(error)
             return
         except Exception as error:

@@ -15,11 +15,12 @@ from airssys.contracts import (
     LogLevel,
     Timestamp,
 )
+from airssys.messaging import content_type_sent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airssys.contracts import Keyspace
+    from airssys.contracts import Codecs, Keyspace
     from airssys.messaging import ActorSubscriber, OpenRequests
 
     from ._surroundings import Surroundings
@@ -31,7 +32,7 @@ _NANOSECONDS: Final = 1_000_000_000
 class ActorServices:
     """The services of one actor (implements `HostServices`)."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what one actor has and others have not)
         self,
         self_id: ComponentId,
         surroundings: Surroundings,
@@ -39,12 +40,15 @@ class ActorServices:
         requests: OpenRequests,
         subscriber: ActorSubscriber,
         log_level: LogLevel = LogLevel.TRACE,
+        *,
+        codecs: Codecs | None = None,
     ) -> None:
         self._self_id, self._surroundings = self_id, surroundings
         self._broker = surroundings.broker
         self._keyspace, self._requests = keyspace, requests
         self._subscriber = subscriber
         self._levels_wanted = log_level.and_above
+        self._codecs = codecs
 
     def self_id(self) -> ComponentId:
         """Return the actor's own name."""
@@ -52,12 +56,17 @@ class ActorServices:
 
     async def send(self, target: ComponentId, payload: bytes) -> None:
         """Deliver a message, waiting for room."""
-        await self._broker.send(self._broker.sign(target, self._self_id, payload))
+        me, kind = self._self_id, self._content_type(payload)
+        await self._broker.send(
+            self._broker.sign(target, me, payload, content_type=kind)
+        )
 
     async def ask(self, target: ComponentId, payload: bytes, timeout: float) -> bytes:
         """Ask and wait for the answer; an empty one if there was nothing to say."""
-        me = self._self_id
-        answer = await self._broker.ask(target, me, payload, timeout=timeout, waiter=me)
+        me, kind = self._self_id, self._content_type(payload)
+        answer = await self._broker.ask(
+            target, me, payload, timeout=timeout, content_type=kind, waiter=me
+        )
         return b"" if answer is None else answer
 
     def log(
@@ -87,7 +96,8 @@ class ActorServices:
 
     def request(self, target: ComponentId, payload: bytes, timeout: float) -> str:
         """Deliver a message now or not at all; its answer comes as a callback."""
-        return self._requests.request(target, payload, timeout)
+        kind = self._content_type(payload)
+        return self._requests.request(target, payload, timeout, content_type=kind)
 
     def cancel_request(self, request_id: str) -> None:
         """Give up on a request; its callback says so."""
@@ -100,13 +110,17 @@ class ActorServices:
             BroadcastFailed: it did not reach all of them.
         """
         publishing = self._surroundings.publishing
-        results = await publishing.broadcast(self._self_id, targets, payload)
+        kind = self._content_type(payload)
+        results = await publishing.broadcast(
+            self._self_id, targets, payload, content_type=kind
+        )
         failures = {t: error for t, error in results.items() if error is not None}
         if failures:
             raise BroadcastFailed(failures)
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Send a payload to whoever is subscribed to a topic."""
+        self._content_type(payload)  # refuses one without a prefix that needs one
         await self._surroundings.publishing.publish(self._self_id, topic, payload)
 
     def subscribe(self, pattern: str) -> None:
@@ -116,6 +130,9 @@ class ActorServices:
     def unsubscribe(self, pattern: str) -> None:
         """End the subscription of exactly this pattern."""
         self._subscriber.unsubscribe(pattern)
+
+    def _content_type(self, payload: bytes) -> str | None:
+        return content_type_sent(self._self_id, payload, self._codecs)
 
     def storage_get(self, key: str) -> bytes | None:
         """Return the value of a key, None if it has none."""

@@ -8,10 +8,16 @@ from airssys.contracts import NameTaken, rules_of
 from airssys.messaging import ActorSubscriber, Mailbox
 
 if TYPE_CHECKING:
-    from airssys.contracts import ActorSpec, ComponentSpec
+    from airssys.contracts import ActorSpec, Codecs, ComponentSpec
     from airssys.messaging import Pool
 
     from ._surroundings import Surroundings
+
+
+def codecs_wanted(spec: ActorSpec | ComponentSpec) -> Codecs | None:
+    """Return the codecs that messages to an actor must be in; None: any will do."""
+    codecs = spec.codecs
+    return None if codecs is None or codecs.take_anything else codecs
 
 
 @final
@@ -32,7 +38,9 @@ class Address:
         rules = rules_of(spec.overflow)
         self._pool, self._member = pool, None
         if pool is None:
-            self.mailbox = Mailbox(spec.id, spec.mailbox, rules, spec.message_bytes)
+            self.mailbox = Mailbox(
+                spec.id, spec.mailbox, rules, spec.message_bytes, codecs_wanted(spec)
+            )
         else:
             self._member = pool.make_member(spec.id, spec.mailbox, rules)
             self.mailbox = self._member.mailbox

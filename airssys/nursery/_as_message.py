@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Literal, TypeAlias
 
 import trio
 
-from airssys.contracts import ComponentId, InvalidMessage, Priority
-
-PriorityWord: TypeAlias = Priority | Literal["low", "normal", "high", "critical"]
+from airssys.contracts import ComponentId, InvalidMessage, Priority, PriorityWord
 
 
 def as_id(target: object) -> ComponentId:

@@ -72,6 +72,7 @@ class ComponentBehaviour:
             self._requests,
             self._subscriber,
             spec.log_level,
+            codecs=spec.codecs,
         )
         self._guest = guest = await loaded.instantiate(limits, services)
         await guest.initialize(spec.config)

@@ -17,6 +17,7 @@ from airssys.contracts import (
 from airssys.messaging import ActorSubscriber, Pool
 
 from ._actor_seat import ActorSeat
+from ._address import codecs_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,14 @@ class PoolAddress:
 
     def __init__(self, spec: PoolSpec, around: Surroundings) -> None:
         self._spec, self._around = spec, around
-        self.pool = Pool(spec.id, spec.routing, spec.key, spec.member.message_bytes)
+        member = spec.member
+        self.pool = Pool(
+            spec.id,
+            spec.routing,
+            spec.key,
+            member.message_bytes,
+            codecs_wanted(member),
+        )
         self._subscriber = ActorSubscriber(spec.id, around.publishing)
         self._is_registered = False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -25,6 +25,7 @@ from airssys.nursery import (
     find_supervisor,
     take_snapshot,
 )
+from airssys.typed import HasHandlers, Ref
 
 from ._dead_letters import DEAD_LETTER_BYTES, DEAD_LETTERS_KEPT, DeadLetterStream
 from ._event_fanout import EVENTS_KEPT, EventFanout, EventStream
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from airssys.messaging import MailboxStatistics, Quarantine
 
     from ._wiring import Parts
+
+_Typed = TypeVar("_Typed", bound=HasHandlers[Any, Any])
 
 MESSAGES_KEPT: Final = 1000
 """Messages that a subscription keeps for a listener that does not keep up."""
@@ -97,8 +100,8 @@ class System:
             TargetNotFound: nobody of that name is there.
             MessageExpired: the ttl is 0.
             InvalidMessage: the target is no name, the payload no bytes or too many
-                (`MessageTooLarge`), the content type no text, the priority, the ttl
-                or the key none.
+                (`MessageTooLarge`), the content type no text or none that the target
+                takes (`CodecNotTaken`), the priority, the ttl or the key none.
         """
         self._broker.tell(self._sign(target, payload, content_type, priority, ttl, key))
 
@@ -177,9 +180,38 @@ class System:
             key=None if key is None else as_key(key),
         )
 
+    def ref(
+        self,
+        target: ComponentId | str,
+        kind: type[_Typed],
+        *,
+        codec: str = "msgpack",
+    ) -> Ref[_Typed]:
+        """Return the way to an actor for messages as values.
+
+            clerk = system.ref("clerk", Clerk)
+            receipt = await clerk.ask(Order("tea"))     # what Clerk's handler returns
+
+        Args:
+            target: the actor's name. Whether it is there is found out at each message.
+            kind: a class with typed handlers: that of the actor, or one like it.
+            codec: `msgpack` or `json`, or their content types.
+
+        Raises:
+            InvalidMessage: the target is no name, or the codec another one.
+            DefinitionError: something is wrong with the handlers.
+            ExtraMissing: the extra `typed` is not installed.
+            TypeError: the class has no typed handlers.
+        """
+        return Ref(self, as_id(target), kind, codec, ASK_TIMEOUT)
+
     @enable_ki_protection
     async def broadcast(
-        self, targets: Iterable[ComponentId | str], payload: bytes
+        self,
+        targets: Iterable[ComponentId | str],
+        payload: bytes,
+        *,
+        content_type: str | None = None,
     ) -> dict[ComponentId, MessagingError | None]:
         """Deliver a message to each of some actors, once, waiting for room.
 
@@ -190,7 +222,8 @@ class System:
             InvalidMessage: a target is no name, or the payload no bytes; nobody has it.
         """
         ids = [as_id(target) for target in targets]
-        return await self._publishing.broadcast(OUTSIDE, ids, as_payload(payload))
+        data, kind = as_payload(payload), as_content_type(content_type)
+        return await self._publishing.broadcast(OUTSIDE, ids, data, content_type=kind)
 
     @enable_ki_protection
     async def publish(self, topic: str, payload: bytes) -> None:

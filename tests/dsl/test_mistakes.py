@@ -147,7 +147,10 @@ def test_the_line_is_that_of_the_class_and_the_assignment_that_counts():
     ("word", "advice"),
     [
         ("mailbux", "did you mean mailbox?"),
-        ("colour", "there are backoff, drain, health, hook_timeout, lag, mailbox"),
+        (
+            "colour",
+            "there are backoff, codecs, drain, health, hook_timeout, lag, mailbox",
+        ),
     ],
 )
 def test_unknown_options_get_a_hint(word, advice):

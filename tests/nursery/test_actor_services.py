@@ -3,13 +3,16 @@
 import pytest
 
 from airssys.contracts import (
+    Codecs,
     ComponentId,
     ComponentInfo,
     HostServices,
     Logged,
     LogLevel,
+    MessageTooShort,
     StorageRefused,
     Timestamp,
+    UnknownPrefix,
 )
 from airssys.nursery import ActorServices
 
@@ -94,3 +97,25 @@ def test_what_an_actor_told_of_itself_is_told(services, around):
     assert services.component_info(ME) is None
     around.infos[ME] = info = ComponentInfo(ME, "me", "1.0", "healthy")
     assert services.component_info(ME) is info
+
+
+@pytest.mark.parametrize(
+    ("payload", "error"), [(b"", MessageTooShort), (b"{}", UnknownPrefix)]
+)
+async def test_a_component_of_prefixes_sends_nothing_without_one(
+    around, payload, error
+):
+    """Refused before there is a broker to ask, which there is not."""
+    around.publishing = None
+    codecs = Codecs(prefixed=True)
+    services = ActorServices(ME, around, Recorder(), None, None, codecs=codecs)
+    for send in (
+        lambda: services.send(ME, payload),
+        lambda: services.ask(ME, payload, 1),
+        lambda: services.broadcast([ME], payload),
+        lambda: services.publish("topic", payload),
+    ):
+        with pytest.raises(error):
+            await send()
+    with pytest.raises(error):
+        services.request(ME, payload, 1)

@@ -6,9 +6,11 @@ import pytest
 
 from airssys.contracts import (
     AskTimedOut,
+    BadAnswer,
     BadTopic,
     BroadcastFailed,
     CalleeFailed,
+    CodecNotTaken,
     ComponentId,
     ComponentInfo,
     DeliveryFailed,
@@ -19,8 +21,12 @@ from airssys.contracts import (
     MailboxFull,
     MessageExpired,
     MessageTooLarge,
+    MessageTooShort,
     MessagingError,
+    NotEncodable,
     NotGranted,
+    NotUnderstood,
+    PrefixContradicted,
     RequestCancelled,
     RequestWouldDeadlock,
     StashFull,
@@ -29,6 +35,8 @@ from airssys.contracts import (
     Timestamp,
     TooManyRequests,
     TrapReason,
+    UnhandledMessage,
+    UnknownPrefix,
 )
 from airssys.wasm import EXPORTS, IMPORTS, full_name
 from airssys.wasm._host_functions import _TABLE, host_functions
@@ -229,6 +237,14 @@ REFUSALS = [
     (MessageTooLarge(BOB, 9, 7), "invalid-message:9 bytes are too many for"),
     (MessageExpired(BOB), "delivery-failed:the message to test/bob/0 outlived"),
     (StashFull(BOB, 3), "delivery-failed:test/bob/0 has 3 messages in its stash"),
+    (CodecNotTaken(BOB, "a/b", ["c/d"], "c/d"), "invalid-message:test/bob/0 takes c/d"),
+    (MessageTooShort(BOB, 1), "invalid-message:payloads of test/bob/0 begin with"),
+    (UnknownPrefix(BOB, 80), "invalid-message:payloads of test/bob/0 begin with"),
+    (PrefixContradicted(BOB, "a/b", "borsh"), "invalid-message:the message is a/b"),
+    (NotUnderstood("Bob", ["Order"], ["a"]), "invalid-message:Bob handles Order"),
+    (UnhandledMessage(BOB, "Order", ["Look"]), "invalid-message:test/bob/0 handles"),
+    (NotEncodable("Order", "a/b", "odd"), "invalid-message:this Order cannot be"),
+    (BadAnswer(BOB, "str", ["int"]), "delivery-failed:test/bob/0 answered with"),
 ]
 MESSAGING = ["send", "request", "broadcast", "ask", "publish", "subscribe"]
 MESSAGING += ["unsubscribe", "cancel-request"]

@@ -1,0 +1,214 @@
+"""What the handlers of a class handle, read from their annotations, and what is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import types
+import typing
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, final
+
+import attrs
+
+from airssys.contracts import JSON_TYPE, MSGPACK_TYPE, Mistake
+
+from ._wire import EXTRA, TAG, missing_extra, wire_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+MARK: Final = "__airssys_on_message__"
+"""Attribute of a function that is a handler."""
+
+_FORM: Final = "write `async def name(self, context, message: Order) -> Receipt`"
+_PARAMETERS: Final = 3
+_UNREAD: Final = object()
+"""Stands for an annotation that could not be read."""
+
+
+@final
+@attrs.frozen(eq=False)
+class Route:
+    """One handler: the type of message it is for, and what it answers."""
+
+    name: str
+    """Of the method."""
+    message: type
+    answer: Any
+    """Its annotation; `NoneType` if it answers nothing."""
+
+    @property
+    def tag(self) -> str:
+        """What a message says in place of its type."""
+        return self.message.__name__
+
+
+@final
+@attrs.frozen(eq=False)
+class Routes:
+    """All handlers of one class."""
+
+    owner: str
+    by_type: dict[type, Route]
+    by_tag: dict[str, Route]
+    mistakes: tuple[Mistake, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The types that it handles."""
+        return tuple(sorted(self.by_tag))
+
+
+def read_routes(owner: type, functions: Iterable[object], otherwise: object) -> Routes:
+    """Read the handlers of a class; raises nothing, whatever they are."""
+    mistakes: list[Mistake] = []
+    routes: list[tuple[Route, Callable[..., Any]]] = []
+    for function in functions:
+        if not inspect.isfunction(function):
+            text = f"{_shown(function)} is no method"
+            mistakes.append(Mistake(".behaviour", text, "list methods of the class"))
+            continue
+        found = list(_own_mistakes(function))
+        annotations = _read_annotations(function, owner)
+        found += _annotation_mistakes(function, *annotations)
+        mistakes += found
+        message, answer = annotations
+        if isinstance(message, type):
+            routes.append((Route(function.__name__, message, answer), function))
+    mistakes += _rivals(routes)
+    if otherwise is not None:
+        mistakes += _otherwise_mistakes(otherwise)
+    mistakes += _conversion_mistakes(routes)
+    return Routes(
+        owner.__qualname__,
+        {route.message: route for route, _ in routes},
+        {route.tag: route for route, _ in routes},
+        tuple(mistakes),
+    )
+
+
+def marked_methods(owner: type) -> tuple[Callable[..., Any], ...]:
+    """Return the methods of a class that are handlers, of its bases too."""
+    members = inspect.getmembers_static(owner, inspect.isfunction)
+    return tuple(each for _, each in members if getattr(each, MARK, False))
+
+
+def mistake_at(function: object, text: str, hint: str) -> Mistake:
+    """Tell a mistake of a function, with its place if it has one."""
+    code = getattr(function, "__code__", None)
+    place = () if code is None else (code.co_filename, code.co_firstlineno)
+    return Mistake(".behaviour", text, hint, *place)
+
+
+def _own_mistakes(function: Callable[..., Any]) -> Iterator[Mistake]:
+    name = function.__qualname__
+    if not getattr(function, MARK, False):
+        text = f"{name} is listed, but no handler"
+        yield mistake_at(function, text, "write @on_message above it")
+    if not inspect.iscoroutinefunction(function):
+        yield mistake_at(function, f"{name} is not async", _FORM)
+    try:
+        inspect.signature(function).bind(None, None, None)
+    except TypeError as error:
+        text = f"{name} cannot be called with a context and a message: {error}"
+        yield mistake_at(function, text, _FORM)
+
+
+def _read_annotations(function: Callable[..., Any], owner: type) -> tuple[Any, Any]:
+    """Read the annotations of message and answer, whatever else is annotated."""
+    parameters = [p for p in inspect.signature(function).parameters if p != "return"]
+    name = parameters[2] if len(parameters) >= _PARAMETERS else ""
+    written: dict[str, Any] = function.__annotations__
+    return tuple(
+        _read_annotation(function, owner, written[key]) if key in written else _UNREAD
+        for key in (name, "return")
+    )[:2]  # type: ignore[return-value]  # a tuple of as many as there are keys
+
+
+def _read_annotation(function: Callable[..., Any], owner: type, written: Any) -> Any:  # noqa: ANN401 (any annotation)
+    alone = types.SimpleNamespace(__annotations__={"it": written})
+    names = {owner.__name__: owner, **vars(owner)}
+    try:
+        found = typing.get_type_hints(alone, function.__globals__, names)["it"]
+    except Exception as error:  # noqa: BLE001 (an annotation may be any code)
+        return error
+    return found
+
+
+def _annotation_mistakes(
+    function: Callable[..., Any], message: object, answer: object
+) -> Iterator[Mistake]:
+    name = function.__qualname__
+    for what, found in (("message", message), ("answer", answer)):
+        if found is _UNREAD:
+            yield mistake_at(function, f"{name} has no type for its {what}", _FORM)
+        elif isinstance(found, Exception):
+            text = f"{name} has a type for its {what} that cannot be read: {found}"
+            hint = "define or import it at the top of the module, at run time too"
+            yield mistake_at(function, text, hint)
+    if message is _UNREAD or isinstance(message, Exception):
+        return
+    if not (isinstance(message, type) and _is_record(message)):
+        text = f"{name} is for {_shown(message)}, which is no message type"
+        hint = "a class by @attrs.define, @attrs.frozen or @dataclass"
+        yield mistake_at(function, text, hint)
+    elif TAG in {field.name for field in _fields(message)}:
+        text = f"{message.__name__} has a field {TAG}, which names the type"
+        yield mistake_at(function, text, "call the field differently")
+
+
+def _rivals(routes: list[tuple[Route, Callable[..., Any]]]) -> Iterator[Mistake]:
+    counts = Counter(route.tag for route, _ in routes)
+    first: dict[str, Route] = {}
+    for route, function in routes:
+        earlier = first.setdefault(route.tag, route)
+        if counts[route.tag] == 1 or earlier is route:
+            continue
+        if earlier.message is route.message:
+            text = f"{function.__qualname__} is for {route.tag}, as is {earlier.name}"
+            yield mistake_at(function, text, "keep one handler for each type")
+        else:
+            text = f"{function.__qualname__} is for another class named {route.tag}"
+            yield mistake_at(function, text, "give message types different names")
+
+
+def _otherwise_mistakes(function: object) -> Iterator[Mistake]:
+    name = getattr(function, "__qualname__", None) or _shown(function)
+    hint = "write `async def name(self, context, envelope)`"
+    if not inspect.isfunction(function):
+        yield Mistake(".behaviour", f"{name} is no method", hint)
+    elif not inspect.iscoroutinefunction(function):
+        yield mistake_at(function, f"{name} is not async", hint)
+
+
+def _conversion_mistakes(
+    routes: list[tuple[Route, Callable[..., Any]]],
+) -> Iterator[Mistake]:
+    missing = missing_extra()
+    if missing is not None:
+        yield Mistake(".behaviour", f"{missing}", f"pip install 'airssys[{EXTRA}]'")
+        return
+    wires = [wire for wire in map(wire_of, (JSON_TYPE, MSGPACK_TYPE)) if wire]
+    for route, function in routes:
+        for kind in (route.message, route.answer):
+            if kind is _UNREAD or isinstance(kind, Exception):
+                continue
+            problems = {wire.problem_with(kind) for wire in wires} - {None}
+            for problem in sorted(map(str, problems)):
+                text = f"{_shown(kind)} cannot be read from bytes: {problem}"
+                hint = "use classes, lists, dicts, numbers, text, enums, dates"
+                yield mistake_at(function, text, hint)
+
+
+def _is_record(kind: type) -> bool:
+    return attrs.has(kind) or dataclasses.is_dataclass(kind)
+
+
+def _fields(kind: type) -> Iterable[Any]:
+    return attrs.fields(kind) if attrs.has(kind) else dataclasses.fields(kind)
+
+
+def _shown(value: object) -> str:
+    name = getattr(value, "__qualname__", None)
+    return f"{name or repr(value):.80}"

@@ -1,0 +1,249 @@
+"""Values to bytes and back; whatever comes is read as said, or not at all."""
+
+import datetime as dt
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from uuid import UUID
+
+import attrs
+import msgpack
+import pytest
+from hypothesis import given, strategies as st
+
+from airssys.contracts import JSON_TYPE, MSGPACK_TYPE, NotEncodable
+from airssys.typed._wire import Unreadable, wire_of
+
+from .records import EVERYTHING, PLAIN, Branch, Colour, Everything, Leaf, Names, Point
+
+WIRES = {"json": wire_of(JSON_TYPE), "msgpack": wire_of(MSGPACK_TYPE)}
+ANY_WIRE = st.sampled_from(list(WIRES.values()))
+each_wire = pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)
+
+
+def read(wire, payload, kind):
+    plain = wire.read(payload)
+    if isinstance(plain, dict):
+        plain.pop("_type", None)
+    return wire.build(plain, kind)
+
+
+@given(wire=ANY_WIRE, value=EVERYTHING)
+def test_what_was_written_is_read(wire, value):
+    assert read(wire, wire.encode(value, Everything, "Everything"), Everything) == value
+
+
+def attempt(act, *arguments):
+    """Return the result, or what is wrong, at least one thing."""
+    try:
+        return act(*arguments), ()
+    except Unreadable as unreadable:
+        return None, unreadable.problems or pytest.fail("it does not say why")
+
+
+def is_branch(value):
+    return (
+        type(value) is Branch
+        and all(type(leaf) is Leaf and type(leaf.name) is str for leaf in value.leaves)
+        and all(map(is_branch, value.below))
+    )
+
+
+# What a value of each field must be, however it was made.
+RULES = {
+    "flag": lambda v: type(v) is bool,
+    "number": lambda v: type(v) is int,
+    "real": lambda v: type(v) is float,
+    "text": lambda v: type(v) is str,
+    "data": lambda v: type(v) is bytes,
+    "maybe": lambda v: v is None or type(v) is int,
+    "either": lambda v: type(v) in {int, str},
+    "colour": lambda v: type(v) is Colour,
+    "word": lambda v: v in {"a", "b"},
+    "id": lambda v: type(v) is UUID,
+    "amount": lambda v: type(v) is Decimal,
+    "day": lambda v: type(v) is dt.date,
+    "items": lambda v: type(v) is list and all(type(i) is int for i in v),
+    "pair": lambda v: type(v) is tuple and [*map(type, v)] == [int, str],
+    "many": lambda v: type(v) is tuple and all(type(i) is int for i in v),
+    "some": lambda v: type(v) is frozenset and all(type(i) is int for i in v),
+    "table": lambda v: all(type(i) is str and type(v[i]) is float for i in v),
+    "counts": lambda v: all(type(i) is int and type(v[i]) is str for i in v),
+    "point": lambda v: type(v) is Point and [*map(type, v)] == [int, int],
+    "names": lambda v: type(v["first"]) is str,
+    "branch": is_branch,
+}
+
+
+def test_there_is_a_rule_for_each_field():
+    assert set(RULES) == set(attrs.fields_dict(Everything))
+
+
+@given(
+    wire=ANY_WIRE,
+    value=EVERYTHING,
+    field=st.sampled_from(sorted(RULES)),
+    plain=PLAIN | st.binary(max_size=5),
+)
+def test_what_is_read_is_of_its_type_or_told_with_its_path(wire, value, field, plain):
+    whole = wire.read(wire.encode(value, Everything))
+    whole[field] = plain
+    found, problems = attempt(wire.build, whole, Everything)
+    assert all(f"@ $.{field}" in problem for problem in problems)
+    assert problems or RULES[field](getattr(found, field))
+
+
+@given(wire=ANY_WIRE, plain=PLAIN)
+def test_anything_at_all_is_read_or_told(wire, plain):
+    for kind in (Everything, Branch, Leaf, Point, Names, list[str], dict[str, int]):
+        attempt(wire.build, plain, kind)
+
+
+@given(wire=ANY_WIRE, payload=st.binary(max_size=50))
+def test_any_bytes_are_read_or_told(wire, payload):
+    _, problems = attempt(wire.read, payload)
+    assert all(wire.content_type in problem for problem in problems)
+
+
+@each_wire
+@pytest.mark.parametrize(
+    ("plain", "kind"),
+    [
+        (5, bytes),  # as many zero bytes, by Python's own rule
+        (2**40, bytes),
+        ("abc", list[str]),
+        ("abc", tuple[str, ...]),
+        ("ab", tuple[str, str]),
+        ("abc", frozenset[str]),
+        ({"a": 1}, list[str]),
+        ([["a", 1.0]], dict[str, float]),
+        (5, str),
+        ("5", int),
+        (5.0, int),
+        (True, int),
+        (1, bool),
+        (True, int | str),
+        (1, bool | str),
+        (b"a", int | str),
+        ("1.5", float),
+        (True, float),
+        ("", Branch),
+        ([], Leaf),
+        ("xy", Point),
+        (["first"], Names),
+        (5, type(None)),
+        ({"01": "a"}, dict[int, str]),
+        ({"1.0": "a"}, dict[int, str]),
+        ({"x": "a"}, dict[int, str]),
+        ("no number", Decimal),
+        ("no id", UUID),
+    ],
+)
+def test_nothing_is_converted(wire, plain, kind):
+    with pytest.raises(Unreadable):
+        wire.build(plain, kind)
+
+
+@each_wire
+def test_all_that_is_wrong_is_told_at_once(wire):
+    plain = {"leaves": [{"weight": 1}, {"name": 5}], "below": [{"leaves": 3}]}
+    with pytest.raises(Unreadable) as caught:
+        wire.build(plain, Branch)
+    assert [p.partition(" @ ")[2] for p in caught.value.problems] == [
+        "$.leaves[0].name",
+        "$.leaves[1].name",
+        "$.below[0].leaves",
+    ]
+
+
+@each_wire
+def test_very_much_that_is_wrong_is_cut(wire):
+    with pytest.raises(Unreadable) as caught:
+        wire.build([str(n) for n in range(1000)], list[int])
+    assert len(caught.value.problems) == 11
+    assert caught.value.problems[-1] == "and 990 more"
+
+
+def deep_json(levels):
+    return b'{"leaves":[],"below":[' * levels + b"]}" * levels
+
+
+@pytest.mark.parametrize("levels", [300, 100_000])
+def test_what_is_too_deep_is_told(levels):
+    wire = WIRES["json"]
+    with pytest.raises(Unreadable):
+        read(wire, deep_json(levels), Branch)
+
+
+@pytest.mark.parametrize("payload", [b"\x91" * 100_000, b"\xdd\xff\xff\xff\xff", b""])
+def test_a_messagepack_bomb_is_told(payload):
+    with pytest.raises(Unreadable):
+        WIRES["msgpack"].read(payload)
+
+
+@pytest.mark.parametrize("payload", [b"NaN", b"[Infinity]", b"\xff", b"", b"1" * 5000])
+def test_what_is_no_json_is_told(payload):
+    with pytest.raises(Unreadable):
+        WIRES["json"].read(payload)
+
+
+@each_wire
+def test_what_a_format_cannot_hold_is_told(wire):
+    with pytest.raises(NotEncodable) as caught:
+        wire.encode(object(), None)
+    assert caught.value.content_type == wire.content_type
+    assert caught.value.kind == "object"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("msgpack", 2**70),
+        ("msgpack", "\ud800"),
+        ("json", float("nan")),
+        ("json", [float("inf")]),
+    ],
+)
+def test_each_format_has_limits_of_its_own(name, value):
+    with pytest.raises(NotEncodable):
+        WIRES[name].encode(value, None)
+    (other,) = WIRES.keys() - {name}
+    assert repr(WIRES[other].read(WIRES[other].encode(value, None))) == repr(value)
+
+
+@each_wire
+def test_a_validator_of_the_user_is_heard(wire):
+    @attrs.frozen
+    class Even:
+        number: int = attrs.field()
+
+        @number.validator
+        def _check(self, _, value):
+            if value % 2:
+                raise RuntimeError("odd")
+
+    assert read(wire, wire.encode(Even(2), Even), Even) == Even(2)
+    with pytest.raises(Unreadable, match="odd"):
+        wire.build({"number": 3}, Even)
+
+
+def test_others_can_read_it():
+    leaf = Leaf("oak", 2.5)
+    plain = {"_type": "Leaf", "name": "oak", "weight": 2.5}
+    assert json.loads(WIRES["json"].encode(leaf, Leaf, "Leaf")) == plain
+    assert msgpack.unpackb(WIRES["msgpack"].encode(leaf, Leaf, "Leaf")) == plain
+
+
+@pytest.mark.parametrize("kind", [None, "", "text/plain", "application/cbor"])
+def test_other_codecs_are_none_of_ours(kind):
+    assert wire_of(kind) is None
+
+
+def test_importing_airssys_imports_no_optional_package():
+    code = (
+        "import sys, airssys, airssys.typed; "
+        "print({'cattrs', 'msgpack'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,124 @@
+"""Typed messages that are right; `make mypy` checks this file."""
+
+import dataclasses
+from typing import Any, assert_type
+
+import attrs
+
+from airssys import (
+    ActorContext,
+    Envelope,
+    Ref,
+    System,
+    actor,
+    blueprint,
+    component,
+    handlers,
+    on_message,
+    topology,
+)
+
+
+@attrs.frozen
+class Order:
+    item: str
+
+
+@dataclasses.dataclass
+class Cancel:
+    number: int
+
+
+@attrs.frozen
+class Look:
+    number: int
+
+
+@attrs.frozen
+class Receipt:
+    number: int
+
+
+@actor(codecs=["msgpack", "json"], mailbox=10)
+class Clerk:
+    """Has a handler for each type of message, and one for everything else."""
+
+    def __init__(self, name: str = "nobody") -> None:
+        self.name = name
+
+    @on_message
+    async def order(self, context: ActorContext, order: Order) -> Receipt:
+        return Receipt(1)
+
+    @on_message
+    async def cancel(self, context: ActorContext, cancel: Cancel) -> None:
+        self.name = ""
+
+    @on_message
+    async def look(self, context: ActorContext, look: Look) -> Order | None:
+        return None
+
+    async def rest(self, context: ActorContext, envelope: Envelope) -> bytes | None:
+        return envelope.payload
+
+    handle = handlers(order, cancel, look, otherwise=rest)
+
+
+class Other(Clerk):
+    """Adds to what it inherits."""
+
+    @on_message
+    async def receipt(self, context: ActorContext, receipt: Receipt) -> list[int]:
+        return [receipt.number]
+
+    handle = handlers(Clerk.order, receipt)  # type: ignore[assignment]  # it takes others
+
+
+class Large:
+    """Has more handlers than type checkers can tell apart."""
+
+    @on_message
+    async def order(self, context: ActorContext, order: Order) -> Receipt:
+        return Receipt(1)
+
+    handle = handlers(*[order] * 11)
+
+
+# What a decorator was put above stays what it was.
+assert_type(Clerk().name, str)
+
+
+@component("worker.wasm", codecs="borsh", prefixed=True)
+class Worker:
+    """A component whose payloads begin with a prefix."""
+
+
+@topology
+class App:
+    """A whole system."""
+
+    clerk = Clerk
+    worker = Worker
+    source = component("source.wasm", sends="application/json")
+
+
+a_blueprint = blueprint(actor("clerk", Clerk, "name"), actor("other", Other))
+
+
+async def buy(system: System, context: ActorContext) -> Receipt:
+    """Ask, send and tell."""
+    clerk = system.ref("clerk", Clerk)
+    assert_type(clerk, Ref[Clerk])
+    assert_type(await clerk.ask(Order("tea")), Receipt)
+    assert_type(await clerk.ask(Look(1), timeout=2, priority="high"), Order | None)
+    await clerk.ask(Cancel(1))
+    clerk.tell(Cancel(1), ttl=5)
+    await clerk.send(Order("tea"))
+    assert_type(await context.ref("other", Other).ask(Receipt(2)), list[int])
+    assert_type(await system.ref("large", Large, codec="json").ask(Order("a")), Any)
+    return await sell(clerk)
+
+
+async def sell(clerk: Ref[Clerk]) -> Receipt:
+    """Take a ref."""
+    return await clerk.ask(Order("tea"))
