@@ -5,7 +5,7 @@ from ._broker import Broker, Gate
 from ._mailbox import Mailbox
 from ._mailbox_statistics import Ending, MailboxStatistics
 from ._open_requests import OpenRequests
-from ._publishing import ActorSubscriber, Publishing
+from ._publishing import ActorSubscriber, Delivery, Publishing
 from ._registry import Registry
 from ._waits import WaitGraph
 
@@ -13,6 +13,7 @@ __all__ = (
     "ActorSubscriber",
     "Alarm",
     "Broker",
+    "Delivery",
     "Ending",
     "Gate",
     "Mailbox",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias, final
+from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 
 import attrs
 from outcome import Error
@@ -17,6 +17,9 @@ from trio.lowlevel import (
 )
 
 from airssys.contracts import Envelope
+
+if TYPE_CHECKING:
+    from ._waits import WaitGraph
 
 Recheck: TypeAlias = Callable[[Envelope], None]
 """Decides, when there is room at last, whether a message may still be delivered; raises
@@ -114,3 +117,88 @@ async def wait_for_room(
 
     mailbox.block(parked, envelope, recheck)
     await wait_task_rescheduled(abort)
+
+
+@final
+class Crowd:
+    """Messages of one sender that wait for room at once, each in a mailbox of its own."""
+
+    def __init__(self, waits: WaitGraph) -> None:
+        self._waits = waits
+        self._rooms: dict[InCrowd, WaitingRoom] = {}
+        """Where each of those waits that still do."""
+        self._task: Task | None = None
+        """The sender's, while it is parked in `wait`."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether none waits."""
+        return not self._rooms
+
+    def join(
+        self,
+        mailbox: WaitingRoom,
+        envelope: Envelope,
+        recheck: Recheck,
+        refused: Callable[[Exception], None],
+    ) -> None:
+        """Let one message wait, its sender too; only while `is_full`.
+
+        Args:
+            mailbox: where it waits.
+            envelope: the message.
+            recheck: asked when there is room; see `Mailbox.block`.
+            refused: called if it is not delivered, but not if it was let go by `leave`.
+
+        Raises:
+            RequestWouldDeadlock: the target waits, through some steps, for the sender.
+        """
+        self._waits.add(envelope.sender, envelope.target)
+        member = InCrowd(self, envelope, refused)
+        self._rooms[member] = mailbox
+        mailbox.block(member, envelope, recheck)
+
+    @enable_ki_protection
+    async def wait(self) -> None:
+        """Park until none of them waits any more; if it is cancelled, they wait on."""
+        if self._rooms:
+            self._task = current_task()
+            await wait_task_rescheduled(self._abort)
+
+    @enable_ki_protection
+    def leave(self) -> None:
+        """Let those that still wait go: they are not delivered."""
+        for member, mailbox in tuple(self._rooms.items()):
+            mailbox.unblock(member)
+            self.note_end(member)
+
+    def note_end(self, member: InCrowd) -> None:
+        """Take note that one waits no longer."""
+        del self._rooms[member]
+        self._waits.remove(member.envelope.sender, member.envelope.target)
+        if self._task is not None and not self._rooms:
+            task, self._task = self._task, None
+            reschedule(task)
+
+    def _abort(self, _: object) -> Abort:
+        self._task = None
+        return Abort.SUCCEEDED
+
+
+@final
+@attrs.define(eq=False)
+class InCrowd:
+    """One message of a crowd (implements `BlockedSender`)."""
+
+    crowd: Crowd
+    envelope: Envelope
+    on_refusal: Callable[[Exception], None]
+
+    def admitted(self) -> None:
+        """Take note that it is in the queue."""
+        self.crowd.note_end(self)
+
+    def refused(self, error: Exception) -> None:
+        """Tell that it was not delivered."""
+        self.crowd.note_end(self)
+        self.on_refusal(error)

@@ -42,13 +42,15 @@ from airssys.contracts import (
     WallClock,
 )
 
-from ._blocked_senders import wait_for_room
+from ._blocked_senders import Crowd, wait_for_room
 from ._overflow import Fate
 from ._pending_requests import PendingAsk, PendingRequests
 from ._registry import Registry
 from ._waits import WaitGraph
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._mailbox import Mailbox
 
 
@@ -170,39 +172,51 @@ class Broker:
         await self._wait_for_room(mailbox, envelope)
 
     @enable_ki_protection
-    def offer(self, envelope: Envelope, *, may_wait: bool) -> bool:
+    def offer(self, envelope: Envelope) -> bool:
         """Deliver a message if there is room, whatever the mailbox's policy says.
 
-        Args:
-            envelope: the message.
-            may_wait: if there is none, the caller will `send` or `deliver` it;
-                otherwise it counts as refused.
-
         Returns:
-            Whether it was delivered.
+            Whether it was delivered; otherwise it counts as refused.
 
         Raises:
             MessagingError: a gate refused it, or the target would not take it.
         """
         mailbox = self._pass_in_time(envelope)
         is_in = mailbox.offer(envelope)
-        if not (is_in or may_wait):
+        if not is_in:
             mailbox.count_refused()
         return is_in
 
     @enable_ki_protection
-    async def deliver(self, envelope: Envelope) -> None:
-        """Deliver a message as `send` does, but wait whatever the mailbox's policy says.
+    def join(
+        self,
+        crowd: Crowd,
+        envelope: Envelope,
+        refused: Callable[[Exception], None],
+        *,
+        always_waits: bool = False,
+    ) -> None:
+        """Deliver a message now, or let it wait for room in a crowd; does not wait itself.
+
+        Args:
+            crowd: messages of the same sender, who waits for all of them together.
+            envelope: the message.
+            refused: called if it had to wait and is not delivered.
+            always_waits: whatever the mailbox's policy says.
 
         Raises:
-            MessagingError: as for `send`, except `MailboxFull`.
+            MessagingError: as for `send`.
         """
-        await checkpoint_if_cancelled()
         mailbox = self._pass_in_time(envelope)
         if mailbox.offer(envelope):
-            await cancel_shielded_checkpoint()
             return
-        await self._wait_for_room(mailbox, envelope)
+        if always_waits or self._overflow(mailbox, envelope, may_wait=True):
+            recheck = partial(self._pass_again, mailbox)
+            try:
+                crowd.join(mailbox, envelope, recheck, refused)
+            except MessagingError:
+                mailbox.count_refused()
+                raise
 
     @enable_ki_protection
     async def ask(  # noqa: PLR0913  # what an ask consists of

@@ -133,19 +133,21 @@ class Actor:
         """None before it is ready, and if nobody wants to know how it is."""
         self._successor: Successor | None = None
         """Takes over after the call in hand."""
-        self._may_take: float = math.inf
-        """Messages that it may still take."""
+        self._owed: dict[int, Envelope] | None = None
+        """What it still handles before it ends, by `id`; None: it does not end."""
 
     def stop_soon(self) -> None:
         """Ask it to end after the message in hand; one that still starts is cut off.
 
-        One that drains first handles what is queued now, but nothing that comes later.
+        One that drains first handles what its mailbox holds now, but nothing that comes
+        later; what it has set aside only if it takes it back.
         """
         self._is_stopping = True
         self._behaviour.hear_stop()
         drains = self._spec.drain and self._is_started
-        self._may_take = self._mailbox.statistics().queued if drains else 0
-        if self._may_take == 0 and not self._is_busy:
+        held = self._mailbox.contents() if drains else ()
+        self._owed = {id(envelope): envelope for envelope in held}
+        if not (self._is_busy or self._owes):
             self._scope.cancel()
 
     @property
@@ -237,7 +239,13 @@ class Actor:
 
     @property
     def _goes_on(self) -> bool:
-        return self._may_take > 0 and not self._behaviour.wants_to_end
+        may_take = self._owed is None or self._owes
+        return may_take and not self._behaviour.wants_to_end
+
+    @property
+    def _owes(self) -> bool:
+        owed = self._owed
+        return owed is not None and self._mailbox.has_waiting(owed)
 
     async def _say_goodbye(self) -> None:
         if not isinstance(self._spec.shutdown, BrutalKill):
@@ -275,7 +283,6 @@ class Actor:
                     continue
                 envelope = waited
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
-            self._may_take -= 1
             await self._handle(envelope, scope)
             if envelope.deadline is not None and scope.cancel_called:
                 return

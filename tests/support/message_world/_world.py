@@ -12,6 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from airssys import (
     Lag,
+    Subscription,
     actor,
     blueprint,
     component,
@@ -33,7 +34,7 @@ from ._stepwise import StepwiseRun
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airssys import Blueprint, Subscription, System
+    from airssys import Blueprint
     from airssys.contracts import Envelope
 
 _UNLIMITED: Final = 1_000_000
@@ -178,6 +179,7 @@ class World:
 
         async def wish() -> None:
             await wait_all_tasks_blocked()
+            self._revoked.clear()
             if seconds:
                 self._run.clock.jump(seconds)
                 await wait_all_tasks_blocked()
@@ -241,7 +243,7 @@ class World:
         self._nursery.start_soon(self._system.replace, target, artifact)
 
     def _revoke(self, name: str) -> None:
-        self._revoked ^= {name}
+        self._revoked = {name} - self._revoked
 
     def _listen(self, pattern: str, capacity: int, lag: Lag) -> None:
         self._read_all()
