@@ -77,6 +77,7 @@ from .contracts import (
     SystemGaveUp,
     TargetNotFound,
     TaskSpec,
+    TraceContext,
     TrapReason,
     Unhealthy,
 )
@@ -204,6 +205,7 @@ __all__: tuple[str, ...] = (
     "TaskContext",
     "TaskSpec",
     "Timer",
+    "TraceContext",
     "TrapReason",
     "TreeNode",
     "Unhealthy",

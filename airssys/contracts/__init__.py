@@ -84,7 +84,15 @@ from ._health import Health, worst_health
 from ._identity import ComponentId, identity_of_child
 from ._lifecycle import MOVES, LifeState, LifeStep, follow, next_state, step_of
 from ._limits import KIB, MIB, EngineSettings, Limits
-from ._message import ERROR_TYPE, TOPIC_TYPE, Callback, Envelope, Lag, ReplySlot
+from ._message import (
+    ERROR_TYPE,
+    RESERVED_TYPES,
+    TOPIC_TYPE,
+    Callback,
+    Envelope,
+    Lag,
+    ReplySlot,
+)
 from ._message_errors import MessageExpired, MessageTooLarge, StashFull
 from ._messaging_errors import (
     BadTopic,
@@ -142,6 +150,7 @@ from ._specs import (
     child_name,
 )
 from ._topology import BLUEPRINT_METHOD, as_blueprint
+from ._trace import TraceContext
 
 __all__ = (
     "BLUEPRINT_METHOD",
@@ -160,6 +169,7 @@ __all__ = (
     "MIB",
     "MOVES",
     "NO_BACKOFF",
+    "RESERVED_TYPES",
     "SUPERVISOR_SPECS",
     "TOPIC_TYPE",
     "ActorEnded",
@@ -271,6 +281,7 @@ __all__ = (
     "TaskSpec",
     "Timestamp",
     "TooManyRequests",
+    "TraceContext",
     "TrapReason",
     "Unhealthy",
     "WallClock",

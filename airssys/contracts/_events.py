@@ -11,6 +11,7 @@ from ._errors import Offence
 from ._exit import ExitReason
 from ._guest import HealthStatus, LogLevel
 from ._identity import ComponentId, identity_of_child
+from ._trace import TraceContext
 
 
 class ChildEvent:
@@ -136,6 +137,7 @@ class DeadLetter:
     payload: bytes = attrs.field(default=b"", eq=False, repr=False)
     """In `System.dead_letters`; the stream of all events does not keep it."""
     content_type: str | None = attrs.field(default=None, eq=False, repr=False)
+    trace: TraceContext | None = attrs.field(default=None, eq=False, repr=False)
 
 
 @final
@@ -146,6 +148,7 @@ class MessageFailed:
     actor: ComponentId
     sender: ComponentId
     error: Exception = attrs.field(eq=False)
+    trace: TraceContext | None = attrs.field(default=None, eq=False, repr=False)
 
 
 @final

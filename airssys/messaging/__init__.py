@@ -7,6 +7,7 @@ from ._mailbox_statistics import Ending, MailboxStatistics
 from ._open_requests import OpenRequests
 from ._publishing import ActorSubscriber, Delivery, Publishing
 from ._registry import Registry
+from ._retries import ask_again
 from ._waits import WaitGraph
 
 __all__ = (
@@ -23,4 +24,5 @@ __all__ = (
     "Registry",
     "Sleepers",
     "WaitGraph",
+    "ask_again",
 )

@@ -39,6 +39,7 @@ from airssys.contracts import (
     Randomness,
     ReplySlot,
     TargetNotFound,
+    TraceContext,
     WallClock,
 )
 
@@ -110,6 +111,7 @@ class Broker:
         reply: ReplySlot | None = None,
         priority: Priority | None = None,
         expires_at: float | None = None,
+        trace: TraceContext | None = None,
     ) -> Envelope:
         """Make an envelope, stamped with the wall clock; does not send it.
 
@@ -130,6 +132,7 @@ class Broker:
             reply,
             priority,
             expires_at,
+            trace,
         )
 
     @enable_ki_protection
@@ -229,6 +232,7 @@ class Broker:
         content_type: str | None = None,
         waiter: ComponentId | None,
         priority: Priority | None = None,
+        trace: TraceContext | None = None,
     ) -> bytes | None:
         """Deliver a message and wait for its answer.
 
@@ -246,6 +250,7 @@ class Broker:
             waiter: the actor that waits; None for a task outside of all actors, for which
                 nobody can wait.
             priority: which policy applies if there is no room.
+            trace: the distributed trace that it belongs to.
 
         Returns:
             The answer; None if there was nothing to say.
@@ -264,7 +269,7 @@ class Broker:
         """
         await checkpoint_if_cancelled()
         ask = self.pending.new_ask(sender, target, waiter, timeout)
-        self._hand_over(ask, payload, content_type, priority)
+        self._hand_over(ask, payload, content_type, priority, trace)
         return await ask.wait()
 
     @enable_ki_protection
@@ -297,6 +302,7 @@ class Broker:
                 reason=reason,
                 payload=envelope.payload,
                 content_type=envelope.content_type,
+                trace=envelope.trace,
             )
         )
         if envelope.reply is not None:
@@ -321,6 +327,7 @@ class Broker:
         payload: bytes,
         content_type: str | None,
         priority: Priority | None,
+        trace: TraceContext | None,
     ) -> None:
         """Deliver the message of an ask, or let it wait for room; the ask has begun."""
         envelope = Envelope(
@@ -334,6 +341,8 @@ class Broker:
             self._wall_clock(),
             ask,
             priority,
+            None,
+            trace,
         )
         mailbox = self._pass(envelope)
         ask.begin()

@@ -16,9 +16,8 @@ Four rules govern this file:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container
 from itertools import chain
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import attrs
 import trio
@@ -48,6 +47,9 @@ from airssys.contracts import (
 from ._blocked_senders import BlockedSender, Recheck, refusal, wait_for_room
 from ._mailbox_statistics import Ending, MailboxStatistics, Tally
 from ._overflow import Fate, decide, push_out
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 
 # Without NO_OP, attrs would look for a validator at every assignment to any field.

@@ -31,6 +31,7 @@ from airssys.contracts import (
     Lag,
     MessagingError,
     NotGranted,
+    TraceContext,
 )
 
 from ._blocked_senders import Crowd
@@ -77,7 +78,13 @@ class Publishing:
     )
 
     @enable_ki_protection
-    async def publish(self, sender: ComponentId, topic: str, payload: bytes) -> None:
+    async def publish(
+        self,
+        sender: ComponentId,
+        topic: str,
+        payload: bytes,
+        trace: TraceContext | None = None,
+    ) -> None:
         """Send a payload to whoever is subscribed to a topic now; also if nobody is.
 
         A checkpoint. If it is cancelled, some of them may have it.
@@ -92,7 +99,7 @@ class Publishing:
         try:
             for subscriber in self.subscriptions.find(topic):
                 envelope = self.broker.sign(
-                    subscriber.id, sender, payload, content_type=kind
+                    subscriber.id, sender, payload, content_type=kind, trace=trace
                 )
                 if (delivery := subscriber.offer(envelope, crowd)) is not None:
                     slow.append(delivery)
@@ -102,7 +109,11 @@ class Publishing:
 
     @enable_ki_protection
     async def broadcast(
-        self, sender: ComponentId, targets: Iterable[ComponentId], payload: bytes
+        self,
+        sender: ComponentId,
+        targets: Iterable[ComponentId],
+        payload: bytes,
+        trace: TraceContext | None = None,
     ) -> dict[ComponentId, MessagingError | None]:
         """Send a payload to each of some actors, once, waiting for room as `send` does.
 
@@ -116,7 +127,7 @@ class Publishing:
         crowd = Crowd(self.broker.waits)
         try:
             for target in results:
-                envelope = self.broker.sign(target, sender, payload)
+                envelope = self.broker.sign(target, sender, payload, trace=trace)
                 note = partial(results.__setitem__, target)
                 try:
                     self.broker.join(crowd, envelope, note)

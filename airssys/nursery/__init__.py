@@ -11,6 +11,8 @@ from ._as_message import (
     as_id,
     as_payload,
     as_priority,
+    as_retries,
+    as_trace,
 )
 from ._child import GRACE, Child, Occupation
 from ._exit_reason import GaveUp, Ignore, Stop, describe, find_escapee
@@ -59,6 +61,8 @@ __all__ = (
     "as_id",
     "as_payload",
     "as_priority",
+    "as_retries",
+    "as_trace",
     "describe",
     "find_actor",
     "find_escapee",

@@ -333,7 +333,7 @@ class Actor:
             return
         envelope = _for_observers(envelope)
         self._address.around.events(
-            MessageFailed(envelope.target, envelope.sender, error)
+            MessageFailed(envelope.target, envelope.sender, error, envelope.trace)
         )
         if envelope.reply is not None:
             failure = CalleeFailed(

@@ -1,6 +1,8 @@
 """What one actor may do, stamped with its name: the host side of the WIT imports.
 
-The sender of what it sends is always the actor itself, whatever the guest says.
+The sender of what it sends is always the actor itself, whatever the guest says. What it
+sends while it handles a message carries the trace of that message on, and what it asks
+then ends by the deadline of that message.
 """
 
 from __future__ import annotations
@@ -14,7 +16,10 @@ from airssys.contracts import (
     Logged,
     LogLevel,
     Timestamp,
+    TraceContext,
 )
+
+from ._as_message import within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,18 +51,32 @@ class ActorServices:
         self._subscriber = subscriber
         self._levels_wanted = log_level.and_above
 
+    @property
+    def _trace(self) -> TraceContext | None:
+        """The trace of the message that the actor handles now, which goes on."""
+        handled = self._requests.in_hand
+        return None if handled is None else handled.trace
+
     def self_id(self) -> ComponentId:
         """Return the actor's own name."""
         return self._self_id
 
     async def send(self, target: ComponentId, payload: bytes) -> None:
         """Deliver a message, waiting for room."""
-        await self._broker.send(self._broker.sign(target, self._self_id, payload))
+        sign = self._broker.sign
+        await self._broker.send(sign(target, self._self_id, payload, trace=self._trace))
 
     async def ask(self, target: ComponentId, payload: bytes, timeout: float) -> bytes:
         """Ask and wait for the answer; an empty one if there was nothing to say."""
         me = self._self_id
-        answer = await self._broker.ask(target, me, payload, timeout=timeout, waiter=me)
+        answer = await self._broker.ask(
+            target,
+            me,
+            payload,
+            timeout=within(self._requests.in_hand, timeout),
+            waiter=me,
+            trace=self._trace,
+        )
         return b"" if answer is None else answer
 
     def log(
@@ -100,14 +119,16 @@ class ActorServices:
             BroadcastFailed: it did not reach all of them.
         """
         publishing = self._surroundings.publishing
-        results = await publishing.broadcast(self._self_id, targets, payload)
+        me, trace = self._self_id, self._trace
+        results = await publishing.broadcast(me, targets, payload, trace)
         failures = {t: error for t, error in results.items() if error is not None}
         if failures:
             raise BroadcastFailed(failures)
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Send a payload to whoever is subscribed to a topic."""
-        await self._surroundings.publishing.publish(self._self_id, topic, payload)
+        me, trace = self._self_id, self._trace
+        await self._surroundings.publishing.publish(me, topic, payload, trace)
 
     def subscribe(self, pattern: str) -> None:
         """Get what is published to matching topics; what finds no room is lost."""

@@ -9,6 +9,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import ComponentId, Lag, Refusal, Refused
+from airssys.messaging import ask_again
 from airssys.nursery import (
     ASK_TIMEOUT,
     Administration,
@@ -19,6 +20,8 @@ from airssys.nursery import (
     as_id,
     as_payload,
     as_priority,
+    as_retries,
+    as_trace,
     find_actor,
     find_supervisor,
     take_snapshot,
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
         Artifact,
         Envelope,
         MessagingError,
+        TraceContext,
     )
     from airssys.messaging import MailboxStatistics
 
@@ -73,6 +77,7 @@ class System:
         content_type: str | None = None,
         priority: PriorityWord | None = None,
         ttl: float | None = None,
+        trace: TraceContext | str | None = None,
     ) -> None:
         """Deliver a message now or not at all; never waits.
 
@@ -85,16 +90,20 @@ class System:
                 an error.
             ttl: seconds after which it need not be handled: if it was not taken by then
                 it becomes a dead letter.
+            trace: the distributed trace that it belongs to, or its traceparent; it goes
+                on in whatever is sent while it is handled.
 
         Raises:
             MailboxFull: there is no room.
             TargetNotFound: nobody of that name is there.
             MessageExpired: the ttl is 0.
             InvalidMessage: the target is no name, the payload no bytes or too many
-                (`MessageTooLarge`), the content type no text, the priority or the ttl
-                none.
+                (`MessageTooLarge`), the content type no text, the priority, the ttl or
+                the trace none.
         """
-        self._broker.tell(self._sign(target, payload, content_type, priority, ttl))
+        self._broker.tell(
+            self._sign(target, payload, content_type, priority, ttl, trace)
+        )
 
     @enable_ki_protection
     async def send(
@@ -105,6 +114,7 @@ class System:
         content_type: str | None = None,
         priority: PriorityWord | None = None,
         ttl: float | None = None,
+        trace: TraceContext | str | None = None,
     ) -> None:
         """Deliver a message as soon as there is room.
 
@@ -114,6 +124,7 @@ class System:
             content_type: the codec of the payload.
             priority: as for `tell`; by default only `high`, `critical` and none wait.
             ttl: as for `tell`; waiting for room counts.
+            trace: as for `tell`.
 
         Raises:
             TargetNotFound: nobody of that name is there.
@@ -121,11 +132,11 @@ class System:
             MessageExpired: there was no room within `ttl`.
             InvalidMessage: as for `tell`.
         """
-        envelope = self._sign(target, payload, content_type, priority, ttl)
+        envelope = self._sign(target, payload, content_type, priority, ttl, trace)
         await self._broker.send(envelope)
 
     @enable_ki_protection
-    async def ask(
+    async def ask(  # noqa: PLR0913  # what an ask consists of
         self,
         target: ComponentId | str,
         payload: bytes,
@@ -133,6 +144,8 @@ class System:
         timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
         content_type: str | None = None,
         priority: PriorityWord | None = None,
+        trace: TraceContext | str | None = None,
+        retries: int = 0,
     ) -> bytes | None:
         """Deliver a message and wait for the answer.
 
@@ -143,6 +156,9 @@ class System:
             content_type: the codec of the payload.
             priority: as for `send`; where another message would be dropped for want
                 of room, an ask is refused.
+            trace: as for `tell`.
+            retries: how often to ask again, within the timeout, if the target crashes
+                or stops instead of answering. It may handle the question twice.
 
         Returns:
             The answer; None if there was nothing to say.
@@ -153,22 +169,30 @@ class System:
             MailboxFull: there is no room, and the target's policy is not to block.
             DeliveryFailed: it was dropped for a newer message.
             TargetNotFound: nobody of that name is there.
-            InvalidMessage: the target is no name, the payload no bytes, or the
-                content type no text.
+            InvalidMessage: the target is no name, the payload no bytes, the content type
+                no text, the trace none, or the retries no number of them.
         """
-        return await self._broker.ask(
+        ask = partial(
+            self._broker.ask,
             as_id(target),
             OUTSIDE,
             as_payload(payload),
-            timeout=timeout,
             content_type=as_content_type(content_type),
             waiter=None,
             priority=None if priority is None else as_priority(priority),
+            trace=as_trace(trace),
         )
+        if retries == 0:
+            return await ask(timeout=timeout)
+        return await ask_again(ask, as_retries(retries), timeout)
 
     @enable_ki_protection
     async def broadcast(
-        self, targets: Iterable[ComponentId | str], payload: bytes
+        self,
+        targets: Iterable[ComponentId | str],
+        payload: bytes,
+        *,
+        trace: TraceContext | str | None = None,
     ) -> dict[ComponentId, MessagingError | None]:
         """Deliver a message to each of some actors, once, waiting for room.
 
@@ -179,17 +203,25 @@ class System:
             InvalidMessage: a target is no name, or the payload no bytes; nobody has it.
         """
         ids = [as_id(target) for target in targets]
-        return await self._publishing.broadcast(OUTSIDE, ids, as_payload(payload))
+        data = as_payload(payload)
+        return await self._publishing.broadcast(OUTSIDE, ids, data, as_trace(trace))
 
     @enable_ki_protection
-    async def publish(self, topic: str, payload: bytes) -> None:
+    async def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        trace: TraceContext | str | None = None,
+    ) -> None:
         """Send a payload to whoever is subscribed to a topic; also if nobody is.
 
         Raises:
             BadTopic: it is no topic: segments joined by dots.
             InvalidMessage: the payload is no bytes.
         """
-        await self._publishing.publish(OUTSIDE, topic, as_payload(payload))
+        data = as_payload(payload)
+        await self._publishing.publish(OUTSIDE, topic, data, as_trace(trace))
 
     @enable_ki_protection
     def subscribe(
@@ -237,6 +269,7 @@ class System:
         content_type: str | None,
         priority: PriorityWord | None,
         ttl: float | None,
+        trace: TraceContext | str | None,
     ) -> Envelope:
         return self._broker.sign(
             as_id(target),
@@ -245,6 +278,7 @@ class System:
             content_type=as_content_type(content_type),
             priority=None if priority is None else as_priority(priority),
             expires_at=as_expiry(ttl),
+            trace=None if trace is None else as_trace(trace),
         )
 
     def find(self, name: ComponentId | str) -> ComponentId | None:

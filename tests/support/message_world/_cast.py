@@ -95,6 +95,7 @@ class Player:
                 await context.publish(rest[0], rest[1].encode())
             case "broadcast":
                 other, number = rest[1].split("|")
+                self._books.untold.add(number.encode())
                 told = await context.broadcast([rest[0], other], number.encode())
                 self._books.note_broadcast(number.encode(), told)
         return b"done"
@@ -149,8 +150,10 @@ class WatchedServices:
         return name
 
     async def broadcast(self, targets: Sequence[ComponentId], payload: bytes) -> None:
+        self._books.untold.add(payload)
         try:
             await self._services.broadcast(targets, payload)
+            self._books.untold.discard(payload)
         except BroadcastFailed as error:
             self._books.note_broadcast(payload, error.failures)
             raise

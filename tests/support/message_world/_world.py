@@ -212,6 +212,7 @@ class World:
         self._start(self._send_to_all, targets, self._unordered())
 
     async def _send_to_all(self, targets: list[str], payload: bytes) -> None:
+        self.books.untold.add(payload)
         told = await self._system.broadcast(targets, payload)
         self.books.note_broadcast(payload, told)
 
