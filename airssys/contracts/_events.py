@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import TypeAlias, final
+from typing import TYPE_CHECKING, TypeAlias, final
 
 import attrs
 
@@ -12,6 +12,9 @@ from ._exit import ExitReason
 from ._guest import HealthStatus, LogLevel
 from ._identity import ComponentId, identity_of_child
 from ._trace import TraceContext
+
+if TYPE_CHECKING:
+    from ._message import Envelope
 
 
 class ChildEvent:
@@ -138,6 +141,20 @@ class DeadLetter:
     """In `System.dead_letters`; the stream of all events does not keep it."""
     content_type: str | None = attrs.field(default=None, eq=False, repr=False)
     trace: TraceContext | None = attrs.field(default=None, eq=False, repr=False)
+
+    @classmethod
+    def of(cls, envelope: Envelope, why: str, reason: DeadReason) -> DeadLetter:
+        """Make one of a message."""
+        return cls(
+            envelope.target,
+            envelope.sender,
+            len(envelope.payload),
+            why,
+            reason,
+            envelope.payload,
+            envelope.content_type,
+            envelope.trace,
+        )
 
 
 @final

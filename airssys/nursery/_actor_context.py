@@ -147,20 +147,19 @@ class ActorContext:
             InvalidMessage: the target is no name, the payload no bytes, or the
                 retries no number of them.
         """
+        if retries != 0:
+            ask = partial(self.ask, target, payload, priority=priority)
+            return await ask_again(ask, as_retries(retries), timeout)
         me = self.self_id
-        ask = partial(
-            self._broker.ask,
+        return await self._broker.ask(
             as_id(target),
             me,
             as_payload(payload),
+            timeout=within(self._mailbox.in_hand, timeout),
             waiter=me,
             priority=None if priority is None else as_priority(priority),
             trace=self.trace,
         )
-        timeout = within(self._mailbox.in_hand, timeout)
-        if retries == 0:
-            return await ask(timeout=timeout)
-        return await ask_again(ask, as_retries(retries), timeout)
 
     def stash(self) -> None:
         """Set the message in hand aside, to be handled again later.
@@ -193,7 +192,7 @@ class ActorContext:
             self.self_id,
             as_payload(payload),
             priority=None if priority is None else as_priority(priority),
-            expires_at=as_expiry(ttl),
+            expires_at=None if ttl is None else as_expiry(ttl),
             trace=self.trace,
         )
 

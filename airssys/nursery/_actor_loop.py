@@ -133,6 +133,8 @@ class Actor:
         """None before it is ready, and if nobody wants to know how it is."""
         self._successor: Successor | None = None
         """Takes over after the call in hand."""
+        self._may_take: float = math.inf
+        """Messages that it may take before `_goes_on` is asked again."""
         self._owed: dict[int, Envelope] | None = None
         """What it still handles before it ends, by `id`; None: it does not end."""
 
@@ -147,7 +149,7 @@ class Actor:
         drains = self._spec.drain and self._is_started
         held = self._mailbox.contents() if drains else ()
         self._owed = {id(envelope): envelope for envelope in held}
-        if not (self._is_busy or self._owes):
+        if not (self._is_busy or self._goes_on):
             self._scope.cancel()
 
     @property
@@ -239,13 +241,9 @@ class Actor:
 
     @property
     def _goes_on(self) -> bool:
-        may_take = self._owed is None or self._owes
-        return may_take and not self._behaviour.wants_to_end
-
-    @property
-    def _owes(self) -> bool:
-        owed = self._owed
-        return owed is not None and self._mailbox.has_waiting(owed)
+        if self._owed is not None:
+            self._may_take = int(self._mailbox.has_waiting(self._owed))
+        return self._may_take > 0 and not self._behaviour.wants_to_end
 
     async def _say_goodbye(self) -> None:
         if not isinstance(self._spec.shutdown, BrutalKill):
@@ -283,6 +281,7 @@ class Actor:
                     continue
                 envelope = waited
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+            self._may_take -= 1
             await self._handle(envelope, scope)
             if envelope.deadline is not None and scope.cancel_called:
                 return

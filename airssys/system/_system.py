@@ -172,19 +172,26 @@ class System:
             InvalidMessage: the target is no name, the payload no bytes, the content type
                 no text, the trace none, or the retries no number of them.
         """
-        ask = partial(
-            self._broker.ask,
+        if retries != 0:
+            ask = partial(
+                self.ask,
+                target,
+                payload,
+                content_type=content_type,
+                priority=priority,
+                trace=trace,
+            )
+            return await ask_again(ask, as_retries(retries), timeout)
+        return await self._broker.ask(
             as_id(target),
             OUTSIDE,
             as_payload(payload),
+            timeout=timeout,
             content_type=as_content_type(content_type),
             waiter=None,
             priority=None if priority is None else as_priority(priority),
-            trace=as_trace(trace),
+            trace=None if trace is None else as_trace(trace),
         )
-        if retries == 0:
-            return await ask(timeout=timeout)
-        return await ask_again(ask, as_retries(retries), timeout)
 
     @enable_ki_protection
     async def broadcast(
@@ -272,12 +279,14 @@ class System:
         trace: TraceContext | str | None,
     ) -> Envelope:
         return self._broker.sign(
-            as_id(target),
+            target if type(target) is ComponentId else as_id(target),
             OUTSIDE,
-            as_payload(payload),
-            content_type=as_content_type(content_type),
+            payload if type(payload) is bytes else as_payload(payload),
+            content_type=None
+            if content_type is None
+            else as_content_type(content_type),
             priority=None if priority is None else as_priority(priority),
-            expires_at=as_expiry(ttl),
+            expires_at=None if ttl is None else as_expiry(ttl),
             trace=None if trace is None else as_trace(trace),
         )
 
