@@ -80,6 +80,7 @@ from .contracts import (
     TraceContext,
     TrapReason,
     Unhealthy,
+    Waiting,
 )
 from .dsl import actor, blueprint, component, supervisor, topology
 from .messaging import MailboxStatistics
@@ -209,6 +210,7 @@ __all__: tuple[str, ...] = (
     "TrapReason",
     "TreeNode",
     "Unhealthy",
+    "Waiting",
     "__version__",
     "actor",
     "blueprint",

@@ -151,6 +151,7 @@ from ._specs import (
 )
 from ._topology import BLUEPRINT_METHOD, as_blueprint
 from ._trace import TraceContext
+from ._waiting import Waiting
 
 __all__ = (
     "BLUEPRINT_METHOD",
@@ -284,6 +285,7 @@ __all__ = (
     "TraceContext",
     "TrapReason",
     "Unhealthy",
+    "Waiting",
     "WallClock",
     "as_blueprint",
     "check",

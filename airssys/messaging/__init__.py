@@ -9,6 +9,7 @@ from ._publishing import ActorSubscriber, Delivery, Publishing
 from ._registry import Registry
 from ._retries import ask_again
 from ._waits import WaitGraph
+from ._who_waits import who_waits
 
 __all__ = (
     "ActorSubscriber",
@@ -25,4 +26,5 @@ __all__ = (
     "Sleepers",
     "WaitGraph",
     "ask_again",
+    "who_waits",
 )

@@ -36,7 +36,6 @@ from airssys.contracts import (
     DEFAULT_MESSAGE_BYTES,
     Callback,
     ComponentId,
-    DeliveryFailed,
     Envelope,
     MailboxFull,
     OverflowRules,
@@ -46,7 +45,7 @@ from airssys.contracts import (
 
 from ._blocked_senders import BlockedSender, Recheck, refusal, wait_for_room
 from ._mailbox_statistics import Ending, MailboxStatistics, Tally
-from ._overflow import Fate, decide, push_out
+from ._overflow import Fate, check_capacity, decide, push_out
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -67,7 +66,7 @@ class Mailbox:
     """
 
     owner: ComponentId
-    capacity: int = attrs.field()
+    capacity: int = attrs.field(validator=check_capacity)
     """Messages that may queue, and as many may be set aside."""
     rules: OverflowRules = attrs.field(factory=OverflowRules)
     message_bytes: int = DEFAULT_MESSAGE_BYTES
@@ -92,12 +91,6 @@ class Mailbox:
     _high_water: int = attrs.field(init=False, default=0)
     _handled: int = attrs.field(init=False, default=0)
     _tally: Tally = attrs.field(init=False, repr=False, factory=Tally)
-
-    @capacity.validator
-    def _check_capacity(self, _: object, value: object) -> None:
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            problem = f"capacity must be a whole number above 0, not {value!r:.80}"
-            raise ValueError(problem)
 
     @property
     def is_full(self) -> bool:
@@ -325,6 +318,11 @@ class Mailbox:
         self._wake_taker()
         return left
 
+    @property
+    def blocked_senders(self) -> tuple[ComponentId, ...]:
+        """Whose messages wait for room, the first to have come first."""
+        return tuple(envelope.sender for envelope, _ in self._blocked.values())
+
     def count_refused(self) -> None:
         """Count a message that would have waited here, had it not been refused."""
         self._tally.count(Ending.REFUSED)
@@ -392,11 +390,7 @@ class Mailbox:
 
     def _push_out(self) -> bool:
         """Drop the oldest message that may be dropped for another; False if none may."""
-        envelope = push_out(self._queue, self.rules)
-        if envelope is None:
+        if not push_out(self.owner, self._queue, self.rules):
             return False
         self._tally.count(Ending.DROPPED)
-        if envelope.reply is not None:
-            problem = f"{self.owner} was full and dropped it for a newer message"
-            envelope.reply.fail(DeliveryFailed(problem))
         return True

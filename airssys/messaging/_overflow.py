@@ -5,10 +5,12 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, assert_never
 
-from airssys.contracts import Envelope, Overflow, OverflowRules
+from airssys.contracts import DeliveryFailed, Envelope, Overflow, OverflowRules
 
 if TYPE_CHECKING:
     from collections import deque
+
+    from airssys.contracts import ComponentId
 
 
 class Fate(enum.Enum):
@@ -51,14 +53,31 @@ def decide(policy: Overflow, *, may_wait: bool, is_ask: bool) -> Fate:
             assert_never(policy)
 
 
-def push_out(queue: deque[Envelope], rules: OverflowRules) -> Envelope | None:
+def check_capacity(_: object, __: object, value: int) -> None:
+    """Make sure that a capacity is one.
+
+    Raises:
+        ValueError: it is no whole number above 0.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        problem = f"capacity must be a whole number above 0, not {value!r:.80}"
+        raise ValueError(problem)
+
+
+def push_out(
+    owner: ComponentId, queue: deque[Envelope], rules: OverflowRules
+) -> Envelope | None:
     """Remove and return the oldest message that may be dropped; None if none may.
 
-    A published message never is: the lag policy of its subscriber has let it in.
+    A published message never is: the lag policy of its subscriber has let it in. Who
+    waits for an answer to the one that goes is told.
     """
     for index, envelope in enumerate(queue):
         policy = rules.policy_of(envelope.priority)
         if policy is Overflow.DROP_OLDEST and envelope.topic is None:
             del queue[index]
+            if envelope.reply is not None:
+                problem = f"{owner} was full and dropped it for a newer message"
+                envelope.reply.fail(DeliveryFailed(problem))
             return envelope
     return None

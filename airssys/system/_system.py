@@ -9,7 +9,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import ComponentId, Lag, Refusal, Refused
-from airssys.messaging import ask_again
+from airssys.messaging import ask_again, who_waits
 from airssys.nursery import (
     ASK_TIMEOUT,
     Administration,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         Envelope,
         MessagingError,
         TraceContext,
+        Waiting,
     )
     from airssys.messaging import MailboxStatistics
 
@@ -309,8 +310,12 @@ class System:
         return self._registry.find(as_id(name)).statistics()
 
     def tree(self) -> TreeNode:
-        """Look at all supervisors and actors as they are now."""
-        return take_snapshot(self._root)
+        """Look at all supervisors and actors as they are now, and at who waits."""
+        return take_snapshot(self._root, self.waits())
+
+    def waits(self) -> tuple[Waiting, ...]:
+        """Look at who waits for whom now, and what for."""
+        return who_waits(self._broker)
 
     @enable_ki_protection
     async def replace(self, name: ComponentId | str, artifact: Artifact) -> Answer:

@@ -179,6 +179,8 @@ class World:
 
         async def wish() -> None:
             await wait_all_tasks_blocked()
+            edges = {(w.waiter, w.target) for w in self._system.waits()}
+            assert edges >= self._broker.waits.edges()
             self._revoked.clear()
             if seconds:
                 self._run.clock.jump(seconds)
@@ -314,3 +316,4 @@ class World:
     def _check_nothing_waits(self) -> None:
         assert self._broker.pending_count == 0
         assert not self._broker.waits.edges()
+        assert self._system.waits() == ()
