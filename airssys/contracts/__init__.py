@@ -102,7 +102,15 @@ from ._health import Health, worst_health
 from ._identity import ComponentId, identity_of_child
 from ._lifecycle import MOVES, LifeState, LifeStep, follow, next_state, step_of
 from ._limits import KIB, MIB, EngineSettings, Limits
-from ._message import ERROR_TYPE, TOPIC_TYPE, Callback, Envelope, Lag, ReplySlot
+from ._message import (
+    ERROR_TYPE,
+    RESERVED_TYPES,
+    TOPIC_TYPE,
+    Callback,
+    Envelope,
+    Lag,
+    ReplySlot,
+)
 from ._message_errors import MessageExpired, MessageTooLarge, StashFull
 from ._messaging_errors import (
     BadTopic,
@@ -174,6 +182,7 @@ from ._topic import (
     read_topic,
 )
 from ._topology import BLUEPRINT_METHOD, as_blueprint
+from ._trace import TraceContext
 from ._typed_errors import (
     BadAnswer,
     ExtraMissing,
@@ -181,6 +190,7 @@ from ._typed_errors import (
     NotUnderstood,
     UnhandledMessage,
 )
+from ._waiting import Waiting
 
 __all__ = (
     "BLUEPRINT_METHOD",
@@ -208,6 +218,7 @@ __all__ = (
     "ONE",
     "PREFIXED_TYPE",
     "PREFIXES",
+    "RESERVED_TYPES",
     "REST",
     "SUPERVISOR_SPECS",
     "TOPIC_TYPE",
@@ -337,11 +348,13 @@ __all__ = (
     "TaskSpec",
     "Timestamp",
     "TooManyRequests",
+    "TraceContext",
     "TrapReason",
     "Unanswered",
     "UnhandledMessage",
     "Unhealthy",
     "UnknownPrefix",
+    "Waiting",
     "WallClock",
     "as_blueprint",
     "check",

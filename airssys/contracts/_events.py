@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import TypeAlias, final
+from typing import TYPE_CHECKING, TypeAlias, final
 
 import attrs
 
@@ -11,6 +11,10 @@ from ._errors import Offence
 from ._exit import ExitReason
 from ._guest import HealthStatus, LogLevel
 from ._identity import ComponentId, identity_of_child
+from ._trace import TraceContext
+
+if TYPE_CHECKING:
+    from ._message import Envelope
 
 
 class ChildEvent:
@@ -138,6 +142,21 @@ class DeadLetter:
     payload: bytes = attrs.field(default=b"", eq=False, repr=False)
     """In `System.dead_letters`; the stream of all events does not keep it."""
     content_type: str | None = attrs.field(default=None, eq=False, repr=False)
+    trace: TraceContext | None = attrs.field(default=None, eq=False, repr=False)
+
+    @classmethod
+    def of(cls, envelope: Envelope, why: str, reason: DeadReason) -> DeadLetter:
+        """Make one of a message."""
+        return cls(
+            envelope.target,
+            envelope.sender,
+            len(envelope.payload),
+            why,
+            reason,
+            envelope.payload,
+            envelope.content_type,
+            envelope.trace,
+        )
 
 
 @final
@@ -148,6 +167,7 @@ class MessageFailed:
     actor: ComponentId
     sender: ComponentId
     error: Exception = attrs.field(eq=False)
+    trace: TraceContext | None = attrs.field(default=None, eq=False, repr=False)
 
 
 @final

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, final
 if TYPE_CHECKING:
     from ._identity import ComponentId
     from ._overflow import Priority
+    from ._trace import TraceContext
 
 
 ERROR_TYPE: Final = "application/vnd.airssys.error"
 """Content type of a callback that brings no answer. Its payload is UTF-8: a line with
 `cancelled` or a case of `messaging-error` (WIT), and then a text for people."""
 
+
+RESERVED_TYPES: Final = "application/vnd.airssys."
+"""What content types that only the host sets begin with: a message is what it says."""
 
 TOPIC_TYPE: Final = "application/vnd.airssys.topic; topic="
 """Content type of a published message, followed by its topic."""
@@ -78,6 +82,8 @@ class Envelope(NamedTuple):
     being handled, it is not cut off, as it is at its deadline."""
     key: str | bytes | None = None
     """Messages of one key to one pool go to the same member, if it routes by keys."""
+    trace: TraceContext | None = None
+    """The distributed trace that it belongs to."""
 
     @property
     def topic(self) -> str | None:

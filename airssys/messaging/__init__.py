@@ -9,16 +9,19 @@ from ._mailbox_statistics import Ending, MailboxStatistics
 from ._open_requests import OpenRequests
 from ._pool import Pool
 from ._pool_member import Member
-from ._publishing import ActorSubscriber, Publishing
+from ._publishing import ActorSubscriber, Delivery, Publishing
 from ._quarantine import Quarantine, QuarantinedMessage
 from ._registry import Registry
+from ._retries import ask_again
 from ._waits import WaitGraph
+from ._who_waits import who_waits
 
 __all__ = (
     "ActorSubscriber",
     "Alarm",
     "AtOnce",
     "Broker",
+    "Delivery",
     "Ending",
     "Gate",
     "Mailbox",
@@ -32,5 +35,7 @@ __all__ = (
     "Registry",
     "Sleepers",
     "WaitGraph",
+    "ask_again",
     "content_type_sent",
+    "who_waits",
 )

@@ -18,6 +18,8 @@ from trio.lowlevel import (
 
 from airssys.contracts import ComponentId, Envelope
 
+from ._waits import Wait
+
 Recheck: TypeAlias = Callable[[Envelope], None]
 """Decides, when there is room at last, whether a message may still be delivered; raises
 the error for its sender if not. Synchronous."""
@@ -136,3 +138,98 @@ async def wait_for_room(
 
     mailbox.block(parked, envelope, recheck)
     await wait_task_rescheduled(abort)
+
+
+@final
+class Crowd:
+    """Messages of one sender that wait for room at once, each in a mailbox of its own."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[InCrowd, WaitingRoom] = {}
+        """Where each of those waits that still do."""
+        self._task: Task | None = None
+        """The sender's, while it is parked in `wait`."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether none waits."""
+        return not self._rooms
+
+    def join(
+        self,
+        mailbox: WaitingRoom,
+        envelope: Envelope,
+        recheck: Recheck,
+        edge: Wait,
+        refused: Callable[[Exception], None],
+    ) -> None:
+        """Let one message wait; only while `is_full`.
+
+        Args:
+            mailbox: where it waits.
+            envelope: the message.
+            recheck: asked when there is room; see `Mailbox.block`.
+            edge: that its sender waits; ended here.
+            refused: called if it is not delivered, but not if it was let go by `leave`.
+        """
+        member = InCrowd(self, edge, refused)
+        self._rooms[member] = mailbox
+        mailbox.block(member, envelope, recheck)
+
+    @enable_ki_protection
+    async def wait(self) -> None:
+        """Park until none of them waits any more; if it is cancelled, they wait on."""
+        if self._rooms:
+            self._task = current_task()
+            await wait_task_rescheduled(self._abort)
+
+    @enable_ki_protection
+    def leave(self) -> None:
+        """Let those that still wait go: they are not delivered."""
+        for member, mailbox in tuple(self._rooms.items()):
+            mailbox.unblock(member)
+            self.note_end(member)
+
+    def move(self, member: InCrowd, mailbox: WaitingRoom) -> None:
+        """Take note that one waits elsewhere from now on."""
+        self._rooms[member] = mailbox
+
+    def note_end(self, member: InCrowd) -> None:
+        """Take note that one waits no longer."""
+        del self._rooms[member]
+        member.edge.end()
+        if self._task is not None and not self._rooms:
+            task, self._task = self._task, None
+            reschedule(task)
+
+    def _abort(self, _: object) -> Abort:
+        self._task = None
+        return Abort.SUCCEEDED
+
+
+@final
+@attrs.define(eq=False)
+class InCrowd:
+    """One message of a crowd (implements `BlockedSender`)."""
+
+    crowd: Crowd
+    edge: Wait
+    on_refusal: Callable[[Exception], None]
+
+    def turn_to(self, mailbox: WaitingRoom, owner: ComponentId) -> None:
+        """Wait elsewhere from now on, where the caller lets it wait.
+
+        Raises:
+            RequestWouldDeadlock: it may not; nothing was changed.
+        """
+        self.edge.turn_to(owner)
+        self.crowd.move(self, mailbox)
+
+    def admitted(self) -> None:
+        """Take note that it is in the queue."""
+        self.crowd.note_end(self)
+
+    def refused(self, error: Exception) -> None:
+        """Tell that it was not delivered."""
+        self.crowd.note_end(self)
+        self.on_refusal(error)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import os
 from functools import partial
-from typing import Final, Literal, final
+from typing import TYPE_CHECKING, Final, Literal, final
 
 import attrs
 import trio
@@ -39,11 +39,12 @@ from airssys.contracts import (
     Randomness,
     ReplySlot,
     TargetNotFound,
+    TraceContext,
     Unanswered,
     WallClock,
 )
 
-from ._blocked_senders import wait_for_room
+from ._blocked_senders import Crowd, wait_for_room
 from ._codecs import examine_codec
 from ._gate import Gate
 from ._overflow import Fate
@@ -51,6 +52,11 @@ from ._pending_requests import PendingAsk, PendingRequests
 from ._pool import Door, Pool, first_that
 from ._registry import Registry
 from ._waits import Wait, WaitGraph
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._mailbox import Mailbox
 
 # What Envelope(...) does, but for a Python function in between.
 _make = tuple.__new__
@@ -105,6 +111,8 @@ class Broker:
         reply: ReplySlot | None = None,
         priority: Priority | None = None,
         expires_at: float | None = None,
+        key: str | bytes | None = None,
+        trace: TraceContext | None = None,
     ) -> Envelope:
         """Make an envelope, stamped with the wall clock; does not send it.
 
@@ -127,7 +135,8 @@ class Broker:
                 reply,
                 priority,
                 expires_at,
-                None,
+                key,
+                trace,
             ),
         )
 
@@ -172,39 +181,48 @@ class Broker:
         await self._wait_for_room(mailbox, envelope)
 
     @enable_ki_protection
-    def offer(self, envelope: Envelope, *, may_wait: bool) -> bool:
+    def offer(self, envelope: Envelope) -> bool:
         """Deliver a message if there is room, whatever the mailbox's policy says.
 
-        Args:
-            envelope: the message.
-            may_wait: if there is none, the caller will `send` or `deliver` it;
-                otherwise it counts as refused.
-
         Returns:
-            Whether it was delivered.
+            Whether it was delivered; otherwise it counts as refused.
 
         Raises:
             MessagingError: a gate refused it, or the target would not take it.
         """
         mailbox = self._pass_in_time(envelope)
         is_in = mailbox.offer(envelope)
-        if not (is_in or may_wait):
+        if not is_in:
             mailbox.count_refused()
         return is_in
 
     @enable_ki_protection
-    async def deliver(self, envelope: Envelope) -> None:
-        """Deliver a message as `send` does, but wait whatever the mailbox's policy says.
+    def join(
+        self,
+        crowd: Crowd,
+        envelope: Envelope,
+        refused: Callable[[Exception], None],
+        *,
+        always_waits: bool = False,
+    ) -> None:
+        """Deliver a message now, or let it wait for room in a crowd; does not wait itself.
+
+        Args:
+            crowd: messages of the same sender, who waits for all of them together.
+            envelope: the message.
+            refused: called if it had to wait and is not delivered.
+            always_waits: whatever the mailbox's policy says.
 
         Raises:
-            MessagingError: as for `send`, except `MailboxFull`.
+            MessagingError: as for `send`.
         """
-        await checkpoint_if_cancelled()
-        mailbox = self._pass_in_time(envelope)
-        if mailbox.offer(envelope):
-            await cancel_shielded_checkpoint()
+        door = self._pass_in_time(envelope)
+        if door.offer(envelope):
             return
-        await self._wait_for_room(mailbox, envelope)
+        if always_waits or self._overflow(door, envelope, may_wait=True):
+            recheck = partial(self._pass_again, door, envelope)
+            mailbox, envelope, edge = self._begin_to_wait(door, envelope)
+            crowd.join(mailbox, envelope, recheck, edge, refused)
 
     @enable_ki_protection
     async def ask(  # noqa: PLR0913  # what an ask consists of
@@ -218,6 +236,7 @@ class Broker:
         waiter: ComponentId | None,
         priority: Priority | None = None,
         key: str | bytes | None = None,
+        trace: TraceContext | None = None,
     ) -> bytes | None:
         """Deliver a message and wait for its answer.
 
@@ -236,6 +255,7 @@ class Broker:
                 nobody can wait.
             priority: which policy applies if there is no room.
             key: which member of a pool is to answer.
+            trace: the distributed trace that it belongs to.
 
         Returns:
             The answer; None if there was nothing to say.
@@ -254,7 +274,7 @@ class Broker:
         """
         await checkpoint_if_cancelled()
         ask = self.pending.new_ask(sender, target, waiter, timeout)
-        answer = self._hand_over(ask, payload, content_type, priority, key)
+        answer = self._hand_over(ask, payload, content_type, priority, key, trace)
         if answer is _BEGUN:
             return await ask.wait()
         await cancel_shielded_checkpoint()
@@ -281,17 +301,7 @@ class Broker:
         """
         if reason is None:
             reason = DeadReason.STOPPED if error is None else DeadReason.CRASHED
-        self._events(
-            DeadLetter(
-                target=envelope.target,
-                sender=envelope.sender,
-                size=len(envelope.payload),
-                why=why,
-                reason=reason,
-                payload=envelope.payload,
-                content_type=envelope.content_type,
-            )
-        )
+        self._events(DeadLetter.of(envelope, why, reason))
         if envelope.reply is not None:
             said = NoAnswer.STOPPED if error is None else NoAnswer.CRASHED
             envelope.reply.fail(CalleeFailed(envelope.target, why, said, error))
@@ -315,27 +325,23 @@ class Broker:
         content_type: str | None,
         priority: Priority | None,
         key: str | bytes | None,
+        trace: TraceContext | None,
     ) -> bytes | Literal[Unanswered.BEGUN] | None:
         """Deliver the message of an ask, or let it wait for room.
 
         Returns the answer if the target gave it in this step; otherwise the ask waits.
         """
-        envelope = _make(
-            Envelope,
-            (
-                ask.target,
-                ask.asker,
-                payload,
-                content_type,
-                ask.correlation_id,
-                None,
-                None if ask.deadline == math.inf else ask.deadline,
-                self._wall_clock(),
-                ask,
-                priority,
-                None,
-                key,
-            ),
+        envelope = self.sign(
+            ask.target,
+            ask.asker,
+            payload,
+            content_type=content_type,
+            correlation_id=ask.correlation_id,
+            deadline=None if ask.deadline == math.inf else ask.deadline,
+            reply=ask,
+            priority=priority,
+            key=key,
+            trace=trace,
         )
         door, sent = self._pass(envelope), envelope
         if isinstance(door, Pool):
@@ -364,15 +370,7 @@ class Broker:
 
     async def _wait_for_room(self, door: Door, envelope: Envelope) -> None:
         recheck = partial(self._pass_again, door, envelope)
-        begin = partial(Wait, self.waits, envelope.sender)
-        try:
-            if isinstance(door, Pool):
-                mailbox, envelope, edge = first_that(door, envelope, begin)
-            else:
-                mailbox, edge = door, begin(envelope.target)
-        except MessagingError:
-            door.count_refused()
-            raise
+        mailbox, envelope, edge = self._begin_to_wait(door, envelope)
         wait = partial(
             wait_for_room,
             mailbox,
@@ -388,6 +386,19 @@ class Broker:
             await wait()
         if scope.cancelled_caught:
             raise MessageExpired(envelope.target)
+
+    def _begin_to_wait(
+        self, door: Door, envelope: Envelope
+    ) -> tuple[Mailbox, Envelope, Wait]:
+        """Find where a message may wait for room; its sender waits from now on."""
+        begin = partial(Wait, self.waits, envelope.sender)
+        try:
+            if isinstance(door, Pool):
+                return first_that(door, envelope, begin)
+            return door, envelope, begin(envelope.target)
+        except MessagingError:
+            door.count_refused()
+            raise
 
     def _overflow(self, mailbox: Door, envelope: Envelope, *, may_wait: bool) -> bool:
         """Do with a message what the mailbox's policy says; True if it shall wait."""

@@ -16,6 +16,7 @@ Four rules govern this file:
 from __future__ import annotations
 
 from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 import attrs
@@ -50,7 +51,7 @@ from ._mailbox_statistics import Ending, MailboxStatistics, Tally
 from ._overflow import Fate, check_capacity, decide, push_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
 # To read a member off its class takes longer than the rest of `hand_over`.
 _BEGUN: Final = Unanswered.BEGUN
@@ -350,18 +351,23 @@ class Mailbox:
             if self._taker is not None:
                 self._wake_taker()
 
+    def contents(self) -> tuple[Envelope, ...]:
+        """Return the message in hand, callbacks, what was set aside, and the queue."""
+        in_hand = () if self.in_hand is None else (self.in_hand,)
+        return (*in_hand, *self._callbacks, *self._stash, *self._queue)
+
+    def has_waiting(self, some: Container[int]) -> bool:
+        """Say whether one of some envelopes, by `id`, can be taken; quick if it is next."""
+        return any(id(e) in some for e in chain(self._queue, self._callbacks))
+
     @enable_ki_protection
     def close(self) -> tuple[Envelope, ...]:
         """Close for good and hand out what is left, as given up.
 
-        In hand comes first, then callbacks, then what was set aside, then the queue.
-
         Blocked senders get `TargetNotFound`; their messages are not among those handed
         out. Closing again returns nothing.
         """
-        in_hand, self.in_hand = self.in_hand, None
-        first = () if in_hand is None else (in_hand,)
-        left = (*first, *self._callbacks, *self._stash, *self._queue)
+        left, self.in_hand = self.contents(), None
         self._callbacks.clear()
         self._closed = True
         self._queue.clear()

@@ -21,10 +21,12 @@ from airssys.contracts import (
     ERROR_TYPE,
     Callback,
     ComponentId,
+    Envelope,
     InvalidMessage,
     MessagingError,
     RequestCancelled,
     TooManyRequests,
+    TraceContext,
 )
 
 from ._broker import Broker
@@ -45,6 +47,8 @@ class Request:
     correlation_id: str
     timeout: float
     """Seconds; for the text of its callback."""
+    trace: TraceContext | None = None
+    """Goes on in its callback."""
     is_over: bool = attrs.field(init=False, default=False)
     """Its callback was made, or nobody wants it any more."""
     _why_late: str = attrs.field(init=False, default="it had been answered before")
@@ -92,6 +96,11 @@ class OpenRequests:
         """Where they wait, with the asks and requests of all others."""
         return self._broker.pending
 
+    @property
+    def in_hand(self) -> Envelope | None:
+        """What the actor handles now."""
+        return self._mailbox.in_hand
+
     @enable_ki_protection
     def request(
         self,
@@ -124,7 +133,9 @@ class OpenRequests:
             raise TooManyRequests(me, self._limit)
         deadline = self.pending.deadline_after(timeout)
         id = self.pending.fresh_id()  # noqa: A001  # as in the contracts
-        request = Request(self, me, target, id, timeout)
+        handled = self._mailbox.in_hand
+        trace = None if handled is None else handled.trace
+        request = Request(self, me, target, id, timeout, trace)
         envelope = self._broker.sign(
             target,
             me,
@@ -133,6 +144,7 @@ class OpenRequests:
             correlation_id=id,
             deadline=None if deadline == math.inf else deadline,
             reply=request,
+            trace=trace,
         )
         self._open[id] = request
         self.pending.watch(request, deadline)
@@ -185,6 +197,7 @@ class OpenRequests:
             payload,
             content_type=content_type,
             correlation_id=request.correlation_id,
+            trace=request.trace,
         )
         callback = Callback._make(envelope)
         if not self._mailbox.put_callback(callback):

@@ -151,6 +151,11 @@ class PendingAsk:
             self._requests.waits.remove(self._waiter, self._waits_for)
         self._waits_for = member
 
+    @property
+    def is_in_graph(self) -> bool:
+        """Whether an actor waits, as the graph of waits knows."""
+        return self._waiter is not None
+
     def block_at(self, mailbox: Mailbox) -> None:
         """Remember which mailbox the message waits in, so that it leaves with its asker."""
         self._blocked_at = mailbox
@@ -212,6 +217,10 @@ class PendingRequests:
 
     def __len__(self) -> int:
         return len(self._asks)
+
+    def __iter__(self) -> Iterator[Pending]:
+        """Visit all asks and requests in flight, oldest first."""
+        return iter(self._asks)
 
     @enable_ki_protection
     def fresh_id(self) -> str:

@@ -33,7 +33,7 @@ from airssys.contracts import (
     TargetNotFound,
 )
 
-from ._blocked_senders import ParkedTask, nothing, stay as nothing_of
+from ._blocked_senders import InCrowd, ParkedTask, nothing, stay as nothing_of
 from ._hash_ring import HashRing
 from ._loads import Loads
 from ._mailbox import Mailbox
@@ -361,7 +361,7 @@ def _turn(sender: BlockedSender, member: Member) -> None:
     if isinstance(sender, PendingAsk):
         sender.turn_to(member.id)
         sender.block_at(member.mailbox)
-    elif isinstance(sender, ParkedTask):
+    elif isinstance(sender, ParkedTask | InCrowd):
         sender.turn_to(member.mailbox, member.id)
 
 

@@ -1,7 +1,7 @@
 """One message to many: to a list of actors, or to whoever is subscribed to its topic.
 
-Those that have room get it at once; only then are those waited for that have none, one
-after the other, so that a full one does not keep it from all others. Each delivery is a
+Those that have room get it at once; then those are waited for that have none, all
+together, so that a full one does not keep it from the others. Each delivery is a
 message of its own and passes gates and mailbox like any other; only, what becomes of a
 published one without room is decided by its subscriber's lag policy alone.
 
@@ -12,9 +12,11 @@ know who its subscribers are.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final, Protocol, final
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, final
 
 import attrs
+import trio
 from trio.lowlevel import (
     cancel_shielded_checkpoint,
     checkpoint_if_cancelled,
@@ -30,17 +32,23 @@ from airssys.contracts import (
     Lag,
     MessagingError,
     NotGranted,
+    TraceContext,
 )
 
+from ._blocked_senders import Crowd
 from ._broker import Broker
 from ._topics import Subscriptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 
 MAX_PATTERNS: Final = 1000
 """Subscriptions that one actor may have."""
+
+
+Delivery: TypeAlias = "Callable[[], Awaitable[None]]"
+"""Delivers one message as soon as there is room for it."""
 
 
 class Subscriber(Protocol):
@@ -51,12 +59,12 @@ class Subscriber(Protocol):
         """The target of what it gets."""
         ...
 
-    def offer(self, envelope: Envelope, /) -> bool:
-        """Take a message now or lose it; False if the publisher must wait for room."""
-        ...
+    def offer(self, envelope: Envelope, crowd: Crowd, /) -> Delivery | None:
+        """Take a message now, lose it, or let it wait in a crowd.
 
-    async def deliver(self, envelope: Envelope, /) -> None:
-        """Take a message as soon as there is room; raises nothing of its own."""
+        Returns what its publisher has to await besides the crowd, if anything. That
+        raises nothing of its own.
+        """
         ...
 
 
@@ -106,7 +114,13 @@ class Publishing:
         self._named.pop(named.id, None)
 
     @enable_ki_protection
-    async def publish(self, sender: ComponentId, topic: str, payload: bytes) -> None:
+    async def publish(
+        self,
+        sender: ComponentId,
+        topic: str,
+        payload: bytes,
+        trace: TraceContext | None = None,
+    ) -> None:
         """Send a payload to whoever is subscribed to a topic now; also if nobody is.
 
         A checkpoint. If it is cancelled, some of them may have it.
@@ -116,17 +130,18 @@ class Publishing:
         """
         await checkpoint_if_cancelled()
         kind = TOPIC_TYPE + topic if isinstance(topic, str) else None
-        waited_for = []
-        for subscriber in self.subscriptions.find(topic):
-            envelope = self.broker.sign(
-                subscriber.id, sender, payload, content_type=kind
-            )
-            if not subscriber.offer(envelope):
-                waited_for.append((subscriber, envelope))
-        for subscriber, envelope in waited_for:
-            await subscriber.deliver(envelope)
-        if not waited_for:
-            await cancel_shielded_checkpoint()
+        crowd = Crowd()
+        slow: list[Delivery] = []
+        try:
+            for subscriber in self.subscriptions.find(topic):
+                envelope = self.broker.sign(
+                    subscriber.id, sender, payload, content_type=kind, trace=trace
+                )
+                if (delivery := subscriber.offer(envelope, crowd)) is not None:
+                    slow.append(delivery)
+            await self._wait(crowd, slow)
+        finally:
+            crowd.leave()
 
     @enable_ki_protection
     async def broadcast(
@@ -136,6 +151,7 @@ class Publishing:
         payload: bytes,
         *,
         content_type: str | None = None,
+        trace: TraceContext | None = None,
     ) -> dict[ComponentId, MessagingError | None]:
         """Send a payload to each of some actors, once, waiting for room as `send` does.
 
@@ -145,25 +161,47 @@ class Publishing:
             For each target None, or why it did not get it.
         """
         await checkpoint_if_cancelled()
-        results: dict[ComponentId, MessagingError | None] = dict.fromkeys(targets)
-        waited_for = []
-        for target in results:
-            envelope = self.broker.sign(
-                target, sender, payload, content_type=content_type
-            )
-            try:
-                if not self.broker.offer(envelope, may_wait=True):
-                    waited_for.append(envelope)
-            except MessagingError as error:
-                results[target] = error
-        for envelope in waited_for:
-            try:
-                await self.broker.send(envelope)
-            except MessagingError as error:
-                results[envelope.target] = error
-        if not waited_for:
+        results: dict[ComponentId, Exception | None] = dict.fromkeys(targets)
+        crowd = Crowd()
+        try:
+            for target in results:
+                envelope = self.broker.sign(
+                    target, sender, payload, content_type=content_type, trace=trace
+                )
+                note = partial(results.__setitem__, target)
+                try:
+                    self.broker.join(crowd, envelope, note)
+                except MessagingError as error:
+                    note(error)
+            await self._wait(crowd)
+        finally:
+            crowd.leave()
+        return _only_refusals(results)
+
+    async def _wait(self, crowd: Crowd, slow: Sequence[Delivery] = ()) -> None:
+        """Wait until nobody has to be waited for any more; a checkpoint."""
+        if crowd.is_empty and not slow:
             await cancel_shielded_checkpoint()
-        return results
+        elif not slow:
+            await crowd.wait()
+        else:
+            async with trio.open_nursery() as nursery:
+                for delivery in slow:
+                    nursery.start_soon(delivery)
+                await crowd.wait()
+
+
+def _only_refusals(
+    results: dict[ComponentId, Exception | None],
+) -> dict[ComponentId, MessagingError | None]:
+    """Raise what is no refusal: a gate has a bug."""
+    told: dict[ComponentId, MessagingError | None] = {}
+    for target, error in results.items():
+        if error is None or isinstance(error, MessagingError):
+            told[target] = error
+        else:
+            raise error
+    return told
 
 
 @final
@@ -180,33 +218,29 @@ class NamedSubscriber:
         """How many have subscribed it to each pattern; none is below 1."""
         self._publishing, self._broker = publishing, publishing.broker
 
-    def offer(self, envelope: Envelope) -> bool:
-        """Put a message into the mailbox now, as the lag policy says.
+    def offer(self, envelope: Envelope, crowd: Crowd) -> None:
+        """Put a message into the mailbox now or later, as the lag policy says.
 
         The mailbox's own policy for messages without room does not apply.
         """
-        broker, blocks = self._broker, self.lag is Lag.BLOCK
+        broker, bury = self._broker, partial(self._bury, envelope)
         try:
-            if broker.offer(envelope, may_wait=blocks):
-                return True
+            if self.lag is Lag.BLOCK:
+                broker.join(crowd, envelope, bury, always_waits=True)
+                return
+            if broker.offer(envelope):
+                return
         except MessagingError as error:
-            broker.dead_letter(envelope, f"it was published, and refused: {error}")
-            return True
-        if blocks:
-            return False
+            bury(error)
+            return
         if self.lag is Lag.DISCONNECT:
             self._publishing.disconnect(self)
         why = "it was published, and there was no room"
         broker.dead_letter(envelope, why, reason=DeadReason.NO_ROOM)
-        return True
 
-    async def deliver(self, envelope: Envelope) -> None:
-        """Put a message into the mailbox as soon as there is room."""
-        try:
-            await self._broker.deliver(envelope)
-        except MessagingError as error:
-            why = f"it was published, and refused: {error}"
-            self._broker.dead_letter(envelope, why)
+    def _bury(self, envelope: Envelope, error: Exception) -> None:
+        why = f"it was published, and refused: {error}"
+        self._broker.dead_letter(envelope, why)
 
 
 @final

@@ -63,6 +63,14 @@ class WaitGraph:
             for target in targets
         )
 
+    def counts(self) -> tuple[tuple[ComponentId, ComponentId, int], ...]:
+        """Return each waiter and target that is there now, and how often it is."""
+        return tuple(
+            (waiter, target, times)
+            for waiter, targets in self._counts.items()
+            for target, times in targets.items()
+        )
+
     def _find_path(self, start: ComponentId, goal: ComponentId) -> list[ComponentId]:
         """Search breadth first; the path holds both ends, and is empty if there is none."""
         came_from: dict[ComponentId, ComponentId | None] = {start: None}

@@ -13,6 +13,8 @@ from ._as_message import (
     as_key,
     as_payload,
     as_priority,
+    as_retries,
+    as_trace,
 )
 from ._child import GRACE, Child, Occupation
 from ._exit_reason import GaveUp, Ignore, Stop, describe, find_escapee
@@ -63,6 +65,8 @@ __all__ = (
     "as_key",
     "as_payload",
     "as_priority",
+    "as_retries",
+    "as_trace",
     "describe",
     "find_actor",
     "find_escapee",

@@ -15,6 +15,7 @@ from airssys.contracts import (
     MessagingError,
     PriorityWord,
 )
+from airssys.messaging import ask_again
 from airssys.typed import HasHandlers, Ref
 
 from ._as_message import (
@@ -24,6 +25,8 @@ from ._as_message import (
     as_key,
     as_payload,
     as_priority,
+    as_retries,
+    within,
 )
 from ._own_post import OwnPost
 from ._watches import ENDED
@@ -31,7 +34,7 @@ from ._watches import ENDED
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airssys.contracts import ActorEnded, Envelope
+    from airssys.contracts import ActorEnded, Envelope, TraceContext
     from airssys.messaging import ActorSubscriber, Mailbox
 
     from ._own_post import Parcel
@@ -71,6 +74,9 @@ class ActorContext:
         self.stop_asked = trio.Event()
         """Set when the actor is asked to stop, for handlers that take long; whatever it
         does when its shutdown time is over is cancelled."""
+        self.trace: TraceContext | None = None
+        """The trace of the message in hand. It goes on in whatever the actor sends; a
+        tracer may set another one, with a span of its own, until the next message."""
 
     @enable_ki_protection
     def tell(
@@ -145,28 +151,49 @@ class ActorContext:
         content_type: str | None = None,
         priority: PriorityWord | None = None,
         key: str | bytes | None = None,
+        retries: int = 0,
     ) -> bytes | None:
-        """Ask and wait for the answer, at most so many seconds.
+        """Ask and wait for the answer.
+
+        Args:
+            target: whom to ask.
+            payload: the question.
+            timeout: seconds to wait at most; never beyond the deadline of the message
+                in hand, whose asker waits no longer then.
+            content_type, priority, key: as for `tell`.
+            retries: how often to ask again, within the timeout, if the target crashes
+                or stops instead of answering. It may handle the question twice.
 
         Raises:
             AskTimedOut, CalleeFailed, TargetNotFound: there is no answer.
             MailboxFull, DeliveryFailed: there was no room for it, or not for long.
             RequestWouldDeadlock: the target waits for this actor.
-            InvalidMessage: the target is no name, the payload no bytes, or the target
-                does not take its codec.
+            InvalidMessage: the target is no name, the payload no bytes, the retries no
+                number of them, or the target does not take its codec.
         """
+        if retries != 0:
+            ask = partial(
+                self.ask,
+                target,
+                payload,
+                content_type=content_type,
+                priority=priority,
+                key=key,
+            )
+            return await ask_again(ask, as_retries(retries), timeout)
         me = self.self_id
         return await self._broker.ask(
             as_id(target),
             me,
             as_payload(payload),
-            timeout=timeout,
+            timeout=within(self._mailbox.in_hand, timeout),
             content_type=None
             if content_type is None
             else as_content_type(content_type),
             waiter=me,
             priority=None if priority is None else as_priority(priority),
             key=None if key is None else as_key(key),
+            trace=self.trace,
         )
 
     def ref(
@@ -207,7 +234,7 @@ class ActorContext:
         ttl: float | None,
         key: str | bytes | None,
     ) -> Envelope:
-        envelope = self._broker.sign(
+        return self._broker.sign(
             as_id(target),
             self.self_id,
             as_payload(payload),
@@ -215,9 +242,10 @@ class ActorContext:
             if content_type is None
             else as_content_type(content_type),
             priority=None if priority is None else as_priority(priority),
-            expires_at=as_expiry(ttl),
+            expires_at=None if ttl is None else as_expiry(ttl),
+            key=None if key is None else as_key(key),
+            trace=self.trace,
         )
-        return envelope if key is None else envelope._replace(key=as_key(key))
 
     @enable_ki_protection
     async def broadcast(
@@ -238,7 +266,7 @@ class ActorContext:
         ids = [as_id(target) for target in targets]
         data, kind = as_payload(payload), as_content_type(content_type)
         return await self._publishing.broadcast(
-            self.self_id, ids, data, content_type=kind
+            self.self_id, ids, data, content_type=kind, trace=self.trace
         )
 
     @enable_ki_protection
@@ -251,7 +279,8 @@ class ActorContext:
             BadTopic: it is no topic.
             InvalidMessage: the payload is no bytes.
         """
-        await self._publishing.publish(self.self_id, topic, as_payload(payload))
+        data = as_payload(payload)
+        await self._publishing.publish(self.self_id, topic, data, self.trace)
 
     @enable_ki_protection
     def subscribe(self, pattern: str, *, lag: Lag | None = None) -> None:
@@ -283,6 +312,8 @@ class ActorContext:
     @enable_ki_protection
     def send_after(self, seconds: float, payload: bytes) -> Timer:
         """Send a message to this actor itself, later; it ends with this incarnation.
+
+        It carries the present trace on.
 
         Raises:
             ValueError: the seconds are no finite number from 0.
@@ -343,7 +374,9 @@ class ActorContext:
 
     def _start_timer(self, seconds: float, payload: bytes, *, repeat: bool) -> Timer:
         self._check_open()
-        send = partial(self._send_to_self, self.self_id, as_payload(payload))
+        trace = None if repeat else self.trace
+        data = as_payload(payload)
+        send = partial(self._send_to_self, self.self_id, data, trace=trace)
         return self._timers.start(seconds, send, self._own_timers, repeat=repeat)
 
     def _note_end(self, end: ActorEnded) -> None:
@@ -352,11 +385,16 @@ class ActorContext:
         self._send_to_self(end.actor, word.encode(), ENDED)
 
     def _send_to_self(
-        self, sender: ComponentId, payload: bytes, content_type: str | None = None
+        self,
+        sender: ComponentId,
+        payload: bytes,
+        content_type: str | None = None,
+        trace: TraceContext | None = None,
     ) -> Parcel:
-        sign = self._broker.sign
-        me = self.self_id
-        return self._post.put(sign(me, sender, payload, content_type=content_type))
+        envelope = self._broker.sign(
+            self.self_id, sender, payload, content_type=content_type, trace=trace
+        )
+        return self._post.put(envelope)
 
     def _check_open(self) -> None:
         if self._post.is_closed:

@@ -89,18 +89,22 @@ class Actor:
         """Takes over after the call in hand."""
         self._is_handing_over = False
         self._may_take: float = math.inf
-        """Messages that it may still take."""
+        """Messages that it may take before `_goes_on` is asked again."""
+        self._owed: dict[int, Envelope] | None = None
+        """What it still handles before it ends, by `id`; None: it does not end."""
 
     def stop_soon(self) -> None:
         """Ask it to end after the message in hand; one that still starts is cut off.
 
-        One that drains first handles what is queued now, but nothing that comes later.
+        One that drains first handles what its mailbox holds now, but nothing that comes
+        later; what it has set aside only if it takes it back.
         """
         self._is_stopping = True
         self._behaviour.hear_stop()
         drains = self._spec.drain and self._is_started
-        self._may_take = self._mailbox.statistics().queued if drains else 0
-        if self._may_take == 0 and not self._is_busy:
+        held = self._mailbox.contents() if drains else ()
+        self._owed = {id(envelope): envelope for envelope in held}
+        if not (self._is_busy or self._goes_on):
             self._scope.cancel()
 
     @property
@@ -257,6 +261,8 @@ class Actor:
 
     @property
     def _goes_on(self) -> bool:
+        if self._owed is not None:
+            self._may_take = int(self._mailbox.has_waiting(self._owed))
         return self._may_take > 0 and not self._behaviour.wants_to_end
 
     async def _say_goodbye(self) -> None:
@@ -371,7 +377,7 @@ class Actor:
             return
         envelope = _for_observers(envelope)
         self._address.around.events(
-            MessageFailed(envelope.target, envelope.sender, error)
+            MessageFailed(envelope.target, envelope.sender, error, envelope.trace)
         )
         if envelope.reply is not None:
             failure = CalleeFailed(

@@ -1,6 +1,8 @@
 """What one actor may do, stamped with its name: the host side of the WIT imports.
 
-The sender of what it sends is always the actor itself, whatever the guest says.
+The sender of what it sends is always the actor itself, whatever the guest says. What it
+sends while it handles a message carries the trace of that message on, and what it asks
+then ends by the deadline of that message.
 """
 
 from __future__ import annotations
@@ -14,8 +16,11 @@ from airssys.contracts import (
     Logged,
     LogLevel,
     Timestamp,
+    TraceContext,
 )
 from airssys.messaging import content_type_sent
+
+from ._as_message import within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +55,12 @@ class ActorServices:
         self._levels_wanted = log_level.and_above
         self._codecs = codecs
 
+    @property
+    def _trace(self) -> TraceContext | None:
+        """The trace of the message that the actor handles now, which goes on."""
+        handled = self._requests.in_hand
+        return None if handled is None else handled.trace
+
     def self_id(self) -> ComponentId:
         """Return the actor's own name."""
         return self._self_id
@@ -57,15 +68,22 @@ class ActorServices:
     async def send(self, target: ComponentId, payload: bytes) -> None:
         """Deliver a message, waiting for room."""
         me, kind = self._self_id, self._content_type(payload)
+        sign, trace = self._broker.sign, self._trace
         await self._broker.send(
-            self._broker.sign(target, me, payload, content_type=kind)
+            sign(target, me, payload, content_type=kind, trace=trace)
         )
 
     async def ask(self, target: ComponentId, payload: bytes, timeout: float) -> bytes:
         """Ask and wait for the answer; an empty one if there was nothing to say."""
         me, kind = self._self_id, self._content_type(payload)
         answer = await self._broker.ask(
-            target, me, payload, timeout=timeout, content_type=kind, waiter=me
+            target,
+            me,
+            payload,
+            timeout=within(self._requests.in_hand, timeout),
+            content_type=kind,
+            waiter=me,
+            trace=self._trace,
         )
         return b"" if answer is None else answer
 
@@ -112,7 +130,7 @@ class ActorServices:
         publishing = self._surroundings.publishing
         kind = self._content_type(payload)
         results = await publishing.broadcast(
-            self._self_id, targets, payload, content_type=kind
+            self._self_id, targets, payload, content_type=kind, trace=self._trace
         )
         failures = {t: error for t, error in results.items() if error is not None}
         if failures:
@@ -121,7 +139,8 @@ class ActorServices:
     async def publish(self, topic: str, payload: bytes) -> None:
         """Send a payload to whoever is subscribed to a topic."""
         self._content_type(payload)  # refuses one without a prefix that needs one
-        await self._surroundings.publishing.publish(self._self_id, topic, payload)
+        me, trace = self._self_id, self._trace
+        await self._surroundings.publishing.publish(me, topic, payload, trace)
 
     def subscribe(self, pattern: str) -> None:
         """Get what is published to matching topics; what finds no room is lost."""

@@ -7,7 +7,15 @@ from functools import lru_cache
 
 import trio
 
-from airssys.contracts import ComponentId, InvalidMessage, Priority, PriorityWord
+from airssys.contracts import (
+    RESERVED_TYPES,
+    ComponentId,
+    Envelope,
+    InvalidMessage,
+    Priority,
+    PriorityWord,
+    TraceContext,
+)
 
 
 def as_id(target: object) -> ComponentId:
@@ -52,17 +60,21 @@ def as_content_type(content_type: str | None) -> str | None:
     """Take a content type.
 
     Raises:
-        InvalidMessage: it is neither None nor text that UTF-8 can hold.
+        InvalidMessage: it is neither None nor text that UTF-8 can hold, or it is one
+            that only the host sets.
     """
     if content_type is None:
         return None
     try:
-        content_type.encode()
+        said = content_type.encode().lower()
     except (AttributeError, ValueError):
         advice = "Give text, e.g. 'application/msgpack', or None"
         kind = type(content_type).__name__
         problem = f"the content type is {kind}, no text that UTF-8 can hold"
         raise InvalidMessage(problem, advice) from None
+    if said.startswith(RESERVED_TYPES.encode()):
+        problem = f"the content type {content_type!r:.80} is set by the host alone"
+        raise InvalidMessage(problem, "Publish it, or name a codec")
     return content_type
 
 
@@ -109,3 +121,41 @@ def as_expiry(ttl: float | None) -> float | None:
         problem = f"the ttl ({kind}) is no number of seconds"
         raise InvalidMessage(problem, advice)
     return trio.current_time() + ttl
+
+
+def as_trace(trace: TraceContext | str | None) -> TraceContext | None:
+    """Take a trace context, or the text of its traceparent.
+
+    Raises:
+        InvalidMessage: it is none.
+    """
+    if trace is None or isinstance(trace, TraceContext):
+        return trace
+    try:
+        return TraceContext(trace)
+    except ValueError as error:
+        advice = "Give a TraceContext, the text of a traceparent, or None"
+        raise InvalidMessage(f"the trace is none: {error}", advice) from None
+
+
+def within(handled: Envelope | None, timeout: float) -> float:
+    """Shorten the timeout of an ask to what the message that is being handled has left.
+
+    When nobody waits for the one any more, nobody waits for the other.
+    """
+    if handled is None or handled.deadline is None:
+        return timeout
+    return min(timeout, max(handled.deadline - trio.current_time(), 0.0))
+
+
+def as_retries(retries: int) -> int:
+    """Take how often to ask again.
+
+    Raises:
+        InvalidMessage: it is no number from 0.
+    """
+    if type(retries) is int and retries >= 0:
+        return retries
+    kind = type(retries).__name__
+    problem = f"the retries ({kind}) are no number from 0"
+    raise InvalidMessage(problem, "Give a whole number, 0 or more")

@@ -115,6 +115,7 @@ class PythonBehaviour:
             raise InternalError("this behaviour was not started, or is closed")
         context = self._context
         context.wants_to_stash = False
+        context.trace = envelope.trace
         answer: object = await _watch_slices(
             _unprotected(self._handle, context, envelope),
             self._surroundings.held_thread_after,
@@ -181,6 +182,7 @@ class PythonBehaviour:
         self._surroundings.events(HookFailed(self._spec.id, hook, error))
 
     async def _call_hook(self, name: str, *arguments: object) -> object:
+        self._context.trace = None
         hook = getattr(self._code, name, None)
         if hook is None:
             return None

@@ -11,6 +11,7 @@ from airssys.contracts import (
     HealthStatus,
     PoolSpec,
     TaskSpec,
+    Waiting,
     worst_health,
 )
 
@@ -19,7 +20,9 @@ from ._slots import Slot, SlotState
 from ._supervisor_seat import SupervisorSeat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from airssys.contracts import ComponentId
 
 
 @final
@@ -45,6 +48,8 @@ class TreeNode:
     health: HealthStatus | None = None
     """What its last probe told; of a supervisor the worst of its children's. None if
     nobody is probed. From best to worst: healthy, unknown, degraded, unhealthy."""
+    waits_for: tuple[Waiting, ...] = attrs.field(default=(), kw_only=True)
+    """Whom it waits for itself, and what for."""
 
     def walk(self) -> Iterator[TreeNode]:
         """Visit this node and all below it, parents first."""
@@ -57,8 +62,20 @@ class TreeNode:
         return next((node for node in self.walk() if node.name == name), None)
 
 
-def take_snapshot(slot: Slot) -> TreeNode:
-    """Look at one place in the tree and at all below it."""
+def take_snapshot(slot: Slot, waits: Iterable[Waiting] = ()) -> TreeNode:
+    """Look at one place in the tree and at all below it.
+
+    Args:
+        slot: the place.
+        waits: who waits for whom at this moment.
+    """
+    by_waiter: dict[ComponentId, list[Waiting]] = {}
+    for wait in waits:
+        by_waiter.setdefault(wait.waiter, []).append(wait)
+    return _look(slot, by_waiter)
+
+
+def _look(slot: Slot, waits: Mapping[ComponentId, Sequence[Waiting]]) -> TreeNode:
     state, seat = _state(slot).value, slot.seat
     if isinstance(seat, ActorSeat):
         kind = "component" if isinstance(slot.spec, ComponentSpec) else "actor"
@@ -73,12 +90,13 @@ def take_snapshot(slot: Slot) -> TreeNode:
             fill.capacity,
             health=_health(slot, seat),
             blocked=tuple(map(str, mailbox.blocked_senders)),
+            waits_for=tuple(waits.get(seat.address.id, ())),
         )
     if isinstance(slot.spec, TaskSpec):
         return TreeNode(slot.name, "task", state, slot.restarts)
     children: tuple[TreeNode, ...] = ()
     if isinstance(seat, SupervisorSeat) and seat.present is not None:
-        children = tuple(take_snapshot(child) for child in seat.present.roster)
+        children = tuple(_look(child, waits) for child in seat.present.roster)
     health = worst_health(child.health for child in children)
     is_pool = isinstance(slot.spec, PoolSpec)
     return TreeNode(
@@ -133,4 +151,6 @@ def _describe(node: TreeNode) -> str:
         parts.append(f"blocked: {', '.join(node.blocked)}")
     if node.health is not None:
         parts.append(node.health.value)
+    if node.waits_for:
+        parts.append(f"waits for {', '.join(map(str, node.waits_for))}")
     return ", ".join(parts)

@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
-from airssys.contracts import ActorEnded, ChildExited, ChildStartFailed, ComponentId
+from airssys.contracts import (
+    RESERVED_TYPES,
+    ActorEnded,
+    ChildExited,
+    ChildStartFailed,
+    ComponentId,
+)
 
 if TYPE_CHECKING:
     from airssys.contracts import Event
     from airssys.messaging import Registry
 
-ENDED: Final = "application/x-airssys-ended"
+ENDED: Final = RESERVED_TYPES + "ended"
 """The content type of the message by which an actor hears of the end of another."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import TYPE_CHECKING, final
 
 import trio
@@ -10,7 +11,7 @@ import trio
 from airssys.contracts import ComponentId, Envelope, Lag
 
 if TYPE_CHECKING:
-    from airssys.messaging import Publishing
+    from airssys.messaging import Delivery, Publishing
 
 
 @final
@@ -40,17 +41,19 @@ class Subscription(AsyncIterator[Envelope]):
         self.disconnected = False
         """It did not keep up, and gets no more."""
 
-    def offer(self, envelope: Envelope) -> bool:
+    def offer(self, envelope: Envelope, _: object) -> Delivery | None:
         """Keep a message now, as the lag policy says."""
         try:
             self._post.send_nowait(envelope)
         except trio.WouldBlock:
-            return self._lag is not Lag.BLOCK and self._lose(envelope)
+            if self._lag is Lag.BLOCK:
+                return partial(self._deliver, envelope)
+            self._lose(envelope)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
-        return True
+        return None
 
-    async def deliver(self, envelope: Envelope) -> None:
+    async def _deliver(self, envelope: Envelope) -> None:
         """Keep a message as soon as there is room, unless it is closed before."""
         try:
             await self._post.send(envelope)
@@ -77,7 +80,7 @@ class Subscription(AsyncIterator[Envelope]):
         """
         return self._kept.receive_nowait()
 
-    def _lose(self, envelope: Envelope) -> bool:
+    def _lose(self, envelope: Envelope) -> None:
         self.dropped += 1
         if self._lag is Lag.DROP_OLDEST:
             self._kept.receive_nowait()
@@ -85,7 +88,6 @@ class Subscription(AsyncIterator[Envelope]):
         elif self._lag is Lag.DISCONNECT:
             self.disconnected = True
             self.end()
-        return True
 
     async def __anext__(self) -> Envelope:
         try:

@@ -9,6 +9,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import ComponentId, Lag, Refusal, Refused, TargetNotFound
+from airssys.messaging import ask_again, who_waits
 from airssys.nursery import (
     ASK_TIMEOUT,
     Administration,
@@ -20,6 +21,8 @@ from airssys.nursery import (
     as_key,
     as_payload,
     as_priority,
+    as_retries,
+    as_trace,
     find_actor,
     find_pool,
     find_supervisor,
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
         Envelope,
         MessagingError,
         PoolStatus,
+        TraceContext,
+        Waiting,
     )
     from airssys.messaging import MailboxStatistics, Quarantine
 
@@ -80,6 +85,7 @@ class System:
         priority: PriorityWord | None = None,
         ttl: float | None = None,
         key: str | bytes | None = None,
+        trace: TraceContext | str | None = None,
     ) -> None:
         """Deliver a message now or not at all; never waits.
 
@@ -94,6 +100,8 @@ class System:
                 it becomes a dead letter.
             key: messages of one key to one pool go to the same member, if it routes by
                 keys; to an actor it means nothing.
+            trace: the distributed trace that it belongs to, or its traceparent; it goes
+                on in whatever is sent while it is handled.
 
         Raises:
             MailboxFull: there is no room.
@@ -101,9 +109,11 @@ class System:
             MessageExpired: the ttl is 0.
             InvalidMessage: the target is no name, the payload no bytes or too many
                 (`MessageTooLarge`), the content type no text or none that the target
-                takes (`CodecNotTaken`), the priority, the ttl or the key none.
+                takes (`CodecNotTaken`), the priority, the ttl, the key or the trace
+                none.
         """
-        self._broker.tell(self._sign(target, payload, content_type, priority, ttl, key))
+        envelope = self._sign(target, payload, content_type, priority, ttl, key, trace)
+        self._broker.tell(envelope)
 
     @enable_ki_protection
     async def send(
@@ -115,6 +125,7 @@ class System:
         priority: PriorityWord | None = None,
         ttl: float | None = None,
         key: str | bytes | None = None,
+        trace: TraceContext | str | None = None,
     ) -> None:
         """Deliver a message as soon as there is room.
 
@@ -125,6 +136,7 @@ class System:
             priority: as for `tell`; by default only `high`, `critical` and none wait.
             ttl: as for `tell`; waiting for room counts.
             key: as for `tell`.
+            trace: as for `tell`.
 
         Raises:
             TargetNotFound: nobody of that name is there.
@@ -132,11 +144,11 @@ class System:
             MessageExpired: there was no room within `ttl`.
             InvalidMessage: as for `tell`.
         """
-        envelope = self._sign(target, payload, content_type, priority, ttl, key)
+        envelope = self._sign(target, payload, content_type, priority, ttl, key, trace)
         await self._broker.send(envelope)
 
     @enable_ki_protection
-    async def ask(
+    async def ask(  # noqa: PLR0913  # what an ask consists of
         self,
         target: ComponentId | str,
         payload: bytes,
@@ -145,6 +157,8 @@ class System:
         content_type: str | None = None,
         priority: PriorityWord | None = None,
         key: str | bytes | None = None,
+        trace: TraceContext | str | None = None,
+        retries: int = 0,
     ) -> bytes | None:
         """Deliver a message and wait for the answer.
 
@@ -156,6 +170,9 @@ class System:
             priority: as for `send`; where another message would be dropped for want
                 of room, an ask is refused.
             key: as for `tell`.
+            trace: as for `tell`.
+            retries: how often to ask again, within the timeout, if the target crashes
+                or stops instead of answering. It may handle the question twice.
 
         Returns:
             The answer; None if there was nothing to say.
@@ -166,9 +183,20 @@ class System:
             MailboxFull: there is no room, and the target's policy is not to block.
             DeliveryFailed: it was dropped for a newer message.
             TargetNotFound: nobody of that name is there.
-            InvalidMessage: the target is no name, the payload no bytes, or the
-                content type no text.
+            InvalidMessage: the target is no name, the payload no bytes, the content type
+                no text, the trace none, or the retries no number of them.
         """
+        if retries != 0:
+            ask = partial(
+                self.ask,
+                target,
+                payload,
+                content_type=content_type,
+                priority=priority,
+                key=key,
+                trace=trace,
+            )
+            return await ask_again(ask, as_retries(retries), timeout)
         return await self._broker.ask(
             as_id(target),
             OUTSIDE,
@@ -178,6 +206,7 @@ class System:
             waiter=None,
             priority=None if priority is None else as_priority(priority),
             key=None if key is None else as_key(key),
+            trace=None if trace is None else as_trace(trace),
         )
 
     def ref(
@@ -212,6 +241,7 @@ class System:
         payload: bytes,
         *,
         content_type: str | None = None,
+        trace: TraceContext | str | None = None,
     ) -> dict[ComponentId, MessagingError | None]:
         """Deliver a message to each of some actors, once, waiting for room.
 
@@ -223,17 +253,26 @@ class System:
         """
         ids = [as_id(target) for target in targets]
         data, kind = as_payload(payload), as_content_type(content_type)
-        return await self._publishing.broadcast(OUTSIDE, ids, data, content_type=kind)
+        return await self._publishing.broadcast(
+            OUTSIDE, ids, data, content_type=kind, trace=as_trace(trace)
+        )
 
     @enable_ki_protection
-    async def publish(self, topic: str, payload: bytes) -> None:
+    async def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        trace: TraceContext | str | None = None,
+    ) -> None:
         """Send a payload to whoever is subscribed to a topic; also if nobody is.
 
         Raises:
             BadTopic: it is no topic: segments joined by dots.
             InvalidMessage: the payload is no bytes.
         """
-        await self._publishing.publish(OUTSIDE, topic, as_payload(payload))
+        data = as_payload(payload)
+        await self._publishing.publish(OUTSIDE, topic, data, as_trace(trace))
 
     @enable_ki_protection
     def subscribe(
@@ -282,16 +321,20 @@ class System:
         priority: PriorityWord | None,
         ttl: float | None,
         key: str | bytes | None,
+        trace: TraceContext | str | None,
     ) -> Envelope:
-        envelope = self._broker.sign(
-            as_id(target),
+        return self._broker.sign(
+            target if type(target) is ComponentId else as_id(target),
             OUTSIDE,
-            as_payload(payload),
-            content_type=as_content_type(content_type),
+            payload if type(payload) is bytes else as_payload(payload),
+            content_type=None
+            if content_type is None
+            else as_content_type(content_type),
             priority=None if priority is None else as_priority(priority),
-            expires_at=as_expiry(ttl),
+            expires_at=None if ttl is None else as_expiry(ttl),
+            key=None if key is None else as_key(key),
+            trace=None if trace is None else as_trace(trace),
         )
-        return envelope if key is None else envelope._replace(key=as_key(key))
 
     def find(self, name: ComponentId | str) -> ComponentId | None:
         """Return the identity of an actor that can be reached now, None if it cannot.
@@ -346,8 +389,12 @@ class System:
         return await pool.resize(members).wait()
 
     def tree(self) -> TreeNode:
-        """Look at all supervisors and actors as they are now."""
-        return take_snapshot(self._root)
+        """Look at all supervisors and actors as they are now, and at who waits."""
+        return take_snapshot(self._root, self.waits())
+
+    def waits(self) -> tuple[Waiting, ...]:
+        """Look at who waits for whom now, and what for."""
+        return who_waits(self._broker)
 
     @enable_ki_protection
     async def replace(self, name: ComponentId | str, artifact: Artifact) -> Answer:

@@ -31,6 +31,8 @@ class Gate:
             case b"stash and crash":
                 context.stash()
                 raise ValueError("told to")
+            case b"wait":
+                await trio.sleep(1)
             case _ if not self.is_open:
                 context.stash()
             case payload:
@@ -104,3 +106,43 @@ async def test_a_stash_is_bounded():
         assert [error.capacity for error in errors] == [2]
         assert system.mailbox("keeper").stashed == 2
     assert len(watch.of(DeadLetter)) == 2
+
+
+async def test_an_actor_that_drains_handles_what_it_takes_back(autojump_clock):
+    """All it held when it was asked to stop, and nothing that came after that."""
+    log = []
+    gate = python("gate", Gate, arguments=(log,), drain=True, mailbox=4)
+    async with running(gate) as (system, watch):
+        for payload in (b"1", b"2", b"3", b"wait"):
+            system.tell("gate", payload)
+        await trio.testing.wait_all_tasks_blocked()
+        system.tell("gate", b"4")
+        system.tell("gate", b"open")
+        admin = system.supervisor("root")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(admin.terminate_child, "local/gate/0")
+            await trio.testing.wait_all_tasks_blocked()
+        assert log == [b"1", b"2", b"3", b"4"]
+        assert watch.of(DeadLetter) == []
+
+
+async def test_what_comes_while_an_actor_drains_is_not_handled(autojump_clock):
+    log = []
+
+    async def slow(context, envelope):
+        log.append(envelope.payload)
+        await trio.sleep(1)
+
+    slow_one = python("slow", slow, drain=True, shutdown=60.0)
+    async with running(slow_one) as (system, watch):
+        for number in range(3):
+            system.tell("slow", b"%d" % number)
+        await trio.testing.wait_all_tasks_blocked()
+        async with trio.open_nursery() as nursery:
+            admin = system.supervisor("root")
+            nursery.start_soon(admin.terminate_child, "local/slow/0")
+            await trio.sleep(0.5)
+            system.tell("slow", b"late")
+        assert log == [b"0", b"1", b"2"]
+        (letter,) = watch.of(DeadLetter)
+        assert letter.size == len(b"late")

@@ -7,8 +7,10 @@ import trio
 import trio.testing
 
 from airssys import (
+    ENDED,
     BadTopic,
     DeadLetter,
+    InvalidMessage,
     Lag,
     Logged,
     MailboxFull,
@@ -19,9 +21,11 @@ from airssys import (
     open_system,
 )
 from airssys.contracts import (
+    ERROR_TYPE,
     NO_BACKOFF,
     TOPIC_TYPE,
     Artifact,
+    ComponentId,
 )
 from wasm_support import GUESTS
 
@@ -251,8 +255,35 @@ async def test_guests_publish_and_subscribe():
 async def test_a_guest_sees_the_topic_in_the_content_type():
     plan = blueprint(component("w", GUESTS / "whoami.wat"))
     async with open_system(plan) as system:
-        told = await system.ask("w", b"", content_type=TOPIC_TYPE + "a.b")
+        told = await system._broker.ask(
+            ComponentId.parse("w"),
+            ComponentId.parse("publisher"),
+            b"",
+            content_type=TOPIC_TYPE + "a.b",
+            timeout=5,
+            waiter=None,
+        )
         assert told.endswith(b"|application/vnd.airssys.topic; topic=a.b")
+
+
+@pytest.mark.parametrize(
+    "content_type", [TOPIC_TYPE + "a", ENDED, ERROR_TYPE, "Application/VND.airssys.x"]
+)
+@pytest.mark.parametrize("way", ["tell", "send", "ask"])
+async def test_nobody_makes_a_message_look_as_if_the_host_had_made_it(
+    content_type, way
+):
+    heard = []
+    async with open_system(blueprint(actor("a", Listener, heard, ()))) as system:
+
+        async def send():
+            done = getattr(system, way)("a", b"", content_type=content_type)
+            await done
+
+        with pytest.raises(InvalidMessage, match="by the host alone"):
+            await send()
+        await settle()
+        assert heard == []
 
 
 async def test_a_broadcast_has_a_result_for_each_target():
