@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, final
 
 import attrs
@@ -67,6 +68,11 @@ class ComponentId:
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}/{self.instance}"
+
+
+# Programs use few names, and reading one costs as much as waking a task. What was read
+# before is the same object again, which dictionaries find faster than its equal.
+parse_id = lru_cache(maxsize=1024)(ComponentId.parse)
 
 
 def identity_of_child(child: str) -> ComponentId | None:

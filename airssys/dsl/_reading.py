@@ -21,6 +21,7 @@ from airssys.contracts import (
     ChildSpec,
     ComponentConfig,
     ComponentId,
+    parse_id,
     ComponentSpec,
     Directive,
     EngineSettings,
@@ -217,7 +218,7 @@ def _pop_intensity(said: dict[str, Any]) -> Intensity:
 
 def _read_name(name: object) -> ComponentId:
     if isinstance(name, str):
-        return _read(ComponentId.parse, name)
+        return _read(parse_id, name)
     return cast("ComponentId", name)
 
 

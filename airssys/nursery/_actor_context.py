@@ -52,15 +52,33 @@ class ActorContext:
         self._subscriber, self._mailbox = subscriber, mailbox
         self._timers, self._watches = surroundings.timers, surroundings.watches
         self._post = OwnPost(mailbox)
-        self._own_timers: set[Timer] = set()
+        self._own_timers: dict[Timer, None] = {}
         self._own_watches: dict[ComponentId, Watch] = {}
         self.wants_to_stash = False
         """`stash` was called with the message in hand."""
         self.wants_to_stop = False
         """`stop` was called."""
-        self.stop_asked = trio.Event()
-        """Set when the actor is asked to stop, for handlers that take long; whatever it
-        does when its shutdown time is over is cancelled."""
+        self._stop_asked: trio.Event | None = None
+        """None before anybody wants to know; few actors do, and there are many."""
+        self._heard_stop = False
+
+    @property
+    def stop_asked(self) -> trio.Event:
+        """Set when the actor is asked to stop, for handlers that take long.
+
+        Whatever it does when its shutdown time is over is cancelled.
+        """
+        if self._stop_asked is None:
+            self._stop_asked = trio.Event()
+            if self._heard_stop:
+                self._stop_asked.set()
+        return self._stop_asked
+
+    def hear_stop(self) -> None:
+        """Let the code know that the actor is asked to stop."""
+        self._heard_stop = True
+        if self._stop_asked is not None:
+            self._stop_asked.set()
 
     @enable_ki_protection
     def tell(
@@ -171,7 +189,7 @@ class ActorContext:
             self.self_id,
             as_payload(payload),
             priority=None if priority is None else as_priority(priority),
-            expires_at=as_expiry(ttl),
+            expires_at=None if ttl is None else as_expiry(ttl),
         )
 
     @enable_ki_protection

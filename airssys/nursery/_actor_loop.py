@@ -22,8 +22,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol, final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 import attrs
 import trio
@@ -61,13 +61,15 @@ SECONDS_PER_TURN: Final = 0.001
 class Behaviour(Protocol):
     """What one incarnation of an actor does; made afresh for each."""
 
-    @property
-    def wants_to_end(self) -> bool:
-        """The actor wishes to end, after the message in hand."""
-        ...
+    wants_to_end: bool
+    """The actor wishes to end, after the message in hand."""
 
     async def start(self) -> None:
         """Become ready to handle messages."""
+        ...
+
+    def watched(self, serving: Coroutine[Any, Any, None], /) -> Awaitable[None]:
+        """Wrap the serving of the mailbox, during which messages are handled."""
         ...
 
     async def handle(
@@ -199,15 +201,9 @@ class Actor:
         """
         try:
             self._address.check_free()
-            with self._scope:
-                await self._behaviour.start()
-                self._is_started = True
+            await self._serve(ready)
             if not self._is_started:
                 return
-            self._address.open()
-            if (health := self._spec.health) is not None:
-                self._prober = Prober(health, self._spec.on_error, self._address)
-            ready()
             while self._goes_on:
                 await self._serve()
             await self._say_goodbye()
@@ -245,44 +241,69 @@ class Actor:
             with trio.move_on_after(self._spec.shutdown):
                 await self._behaviour.stop()
 
-    async def _serve(self) -> None:
+    async def _serve(self, ready: Callable[[], None] | None = None) -> None:
         """Serve the mailbox until it is time to stop or a message was cut off.
 
         One scope serves many messages, because opening one costs as much as half an
-        ask; it is replaced after it cut one off.
+        ask; it is replaced after it cut one off. The first one is around the start too.
         """
         with trio.CancelScope() as self._scope:
-            await self._serve_within(self._scope)
+            if ready is not None:
+                await self._start(ready)
+            await self._behaviour.watched(self._serve_within(self._scope))
         if self._scope.cancelled_caught:
             error = DeliveryFailed("cut off at its deadline, while it was handled")
             self._refuse(error)
 
-    async def _serve_within(self, scope: trio.CancelScope) -> None:
+    async def _start(self, ready: Callable[[], None]) -> None:
+        await self._behaviour.start()
+        self._is_started = True
+        self._address.open()
+        if (health := self._spec.health) is not None:
+            self._prober = Prober(health, self._spec.on_error, self._address)
+        ready()
+
+    async def _serve_within(self, scope: trio.CancelScope) -> None:  # noqa: C901  # each message would pay for a call
         mailbox, clock = self._mailbox, time.perf_counter
         messages, turn_ends = 0, clock() + SECONDS_PER_TURN
-        while self._goes_on:
+        while self._may_take > 0 and not self._behaviour.wants_to_end:
             if self._successor is not None:
                 self._change_over()
-            prober = self._prober
-            if prober is not None and prober.is_due and not self._is_stopping:
-                await prober.probe(self._behaviour)
+            if self._prober is not None and await self._probe(self._prober):
                 continue
-            try:
-                envelope = mailbox.take_nowait()
-            except trio.WouldBlock:
-                waited = await self._wait_for_message()
-                if waited is None:
-                    continue
-                envelope = waited
+            envelope = mailbox.take_if_any()
+            if envelope is None:
+                envelope = await self._wait_for_message()
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+                if envelope is None:
+                    continue
             self._may_take -= 1
-            await self._handle(envelope, scope)
-            if envelope.deadline is not None and scope.cancel_called:
-                return
+            has_end = envelope.deadline is not None or envelope.expires_at is not None
+            if not (has_end and self._give_up_if_late(envelope)):
+                try:
+                    answer = await self._behaviour.handle(envelope, scope)
+                except Exception as error:
+                    if not self._lives_on(error):
+                        raise
+                else:
+                    if envelope.reply is not None and mailbox.in_hand is not None:
+                        envelope.reply.answer(answer)
+                    mailbox.release()
+                if has_end:
+                    scope.deadline = math.inf
+                    if scope.cancel_called:
+                        return
             messages += 1
             if messages >= MESSAGES_PER_TURN or clock() >= turn_ends:
                 await trio.lowlevel.checkpoint()
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+
+    async def _probe(self, prober: Prober) -> bool:
+        """Make a probe if one is due."""
+        if self._is_stopping or not prober.is_due:
+            return False
+        await prober.probe(self._behaviour)
+        return True
 
     async def _wait_for_message(self) -> Envelope | None:
         """Wait for the next message; None if a probe is due before."""
@@ -292,33 +313,25 @@ class Actor:
             return await self._mailbox.take()
         return None
 
-    async def _handle(self, envelope: Envelope, scope: trio.CancelScope) -> None:
-        deadline = envelope.deadline
-        if (deadline is not None and deadline <= trio.current_time()) or (
-            envelope.expires_at is not None and _has_expired(envelope.expires_at)
+    def _lives_on(self, error: Exception) -> bool:
+        """Refuse the message in hand for this error, unless the actor is to crash by it."""
+        if not isinstance(error, (GuestRejected, CapacityReached)):
+            directive = directive_for(self._spec.on_error, error)
+            if directive is not Directive.RESUME:
+                return False
+        self._refuse(error)
+        return True
+
+    def _give_up_if_late(self, envelope: Envelope) -> bool:
+        """Make a dead letter of the message in hand if its time is over."""
+        now = trio.current_time()
+        deadline, expires_at = envelope.deadline, envelope.expires_at
+        if (deadline is None or deadline > now) and (
+            expires_at is None or expires_at > now
         ):
-            reason = DeadReason.EXPIRED
-            self._give_up_message("its deadline had passed", reason=reason)
-            return
-        try:
-            answer = await self._behaviour.handle(envelope, scope)
-        except (GuestRejected, CapacityReached) as error:
-            self._refuse(error)
-            return
-        except Exception as error:
-            if directive_for(self._spec.on_error, error) is not Directive.RESUME:
-                raise
-            self._refuse(error)
-            return
-        finally:
-            if scope.deadline != math.inf:
-                scope.deadline = math.inf
-        mailbox = self._mailbox
-        if mailbox.in_hand is None:
-            return  # It was set aside.
-        if envelope.reply is not None:
-            envelope.reply.answer(answer)
-        mailbox.release()
+            return False
+        self._give_up_message("its deadline had passed", reason=DeadReason.EXPIRED)
+        return True
 
     def _refuse(self, error: Exception) -> None:
         envelope = self._mailbox.release(Ending.FAILED)
@@ -344,10 +357,6 @@ class Actor:
         if envelope is not None:
             broker = self._address.around.broker
             broker.dead_letter(_for_observers(envelope), why, error, reason)
-
-
-def _has_expired(moment: float) -> bool:
-    return moment <= trio.current_time()
 
 
 def _for_observers(envelope: Envelope) -> Envelope:

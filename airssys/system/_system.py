@@ -239,12 +239,14 @@ class System:
         ttl: float | None,
     ) -> Envelope:
         return self._broker.sign(
-            as_id(target),
+            target if type(target) is ComponentId else as_id(target),
             OUTSIDE,
-            as_payload(payload),
-            content_type=as_content_type(content_type),
+            payload if type(payload) is bytes else as_payload(payload),
+            content_type=None
+            if content_type is None
+            else as_content_type(content_type),
             priority=None if priority is None else as_priority(priority),
-            expires_at=as_expiry(ttl),
+            expires_at=None if ttl is None else as_expiry(ttl),
         )
 
     def find(self, name: ComponentId | str) -> ComponentId | None:
@@ -254,7 +256,7 @@ class System:
             InvalidMessage: the name is none.
         """
         wanted = as_id(name)
-        return wanted if wanted in self._registry.ids() else None
+        return wanted if wanted in self._registry else None
 
     def mailbox(self, name: ComponentId | str) -> MailboxStatistics:
         """Count what is in the mailbox of an actor, and what became of the rest.
