@@ -21,7 +21,6 @@ from airssys.contracts import (
     ChildSpec,
     ComponentConfig,
     ComponentId,
-    parse_id,
     ComponentSpec,
     Directive,
     EngineSettings,
@@ -35,6 +34,7 @@ from airssys.contracts import (
     RestartType,
     Strategy,
     SupervisorSpec,
+    parse_id,
 )
 
 from ._behaviours import behaviour_mistakes

@@ -95,19 +95,18 @@ class Broker:
         """Return a name for a request that nobody can guess and that never comes twice."""
         return self.pending.fresh_id()
 
-    def sign(  # noqa: PLR0913  # one for each field of an envelope
+    def sign(  # noqa: PLR0913, PLR0917  # one for each field of an envelope
         self,
         target: ComponentId,
         sender: ComponentId,
         payload: bytes,
-        *,
         content_type: str | None = None,
+        priority: Priority | None = None,
+        expires_at: float | None = None,
         correlation_id: str | None = None,
         reply_to: ComponentId | None = None,
         deadline: float | None = None,
         reply: ReplySlot | None = None,
-        priority: Priority | None = None,
-        expires_at: float | None = None,
     ) -> Envelope:
         """Make an envelope, stamped with the wall clock; does not send it.
 

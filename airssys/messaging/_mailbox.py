@@ -128,8 +128,7 @@ class Mailbox:
             return False
         # As in `_enqueue`, which every message would pay for.
         queue.append(envelope)
-        if len(queue) > self._high_water:
-            self._high_water = len(queue)
+        self._high_water = max(self._high_water, len(queue))
         if self._taker is not None:
             self._wake_taker()
         return True
@@ -250,10 +249,11 @@ class Mailbox:
                 released yet.
             trio.ClosedResourceError: the mailbox was closed, before or meanwhile.
         """
-        await checkpoint_if_cancelled()
         if self._taker is not None or self.in_hand is not None:
+            await checkpoint_if_cancelled()
             raise trio.BusyResourceError("one message and one taker at a time")
         if self._queue or self._callbacks or self._closed:
+            await checkpoint_if_cancelled()
             envelope = self.take_nowait()
             await cancel_shielded_checkpoint()
             return envelope
@@ -261,6 +261,13 @@ class Mailbox:
             self._taker = current_task()
             await wait_task_rescheduled(self._abort_take)
         return self.take_nowait()
+
+    @enable_ki_protection
+    def finish(self) -> None:
+        """Empty the hand: its message was handled, if there was one."""
+        if self.in_hand is not None:
+            self.in_hand = None
+            self._handled += 1
 
     @enable_ki_protection
     def release(self, ending: Ending | None = None) -> Envelope | None:

@@ -81,10 +81,10 @@ class Publishing:
         await checkpoint_if_cancelled()
         kind = TOPIC_TYPE + topic if isinstance(topic, str) else None
         waited_for = []
+        # Signed once: only the first field, the target, differs.
+        _, *rest = self.broker.sign(sender, sender, payload, content_type=kind)
         for subscriber in self.subscriptions.find(topic):
-            envelope = self.broker.sign(
-                subscriber.id, sender, payload, content_type=kind
-            )
+            envelope = tuple.__new__(Envelope, (subscriber.id, *rest))
             if not subscriber.offer(envelope):
                 waited_for.append((subscriber, envelope))
         for subscriber, envelope in waited_for:

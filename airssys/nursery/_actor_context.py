@@ -185,11 +185,12 @@ class ActorContext:
         ttl: float | None,
     ) -> Envelope:
         return self._broker.sign(
-            as_id(target),
+            target if type(target) is ComponentId else as_id(target),
             self.self_id,
-            as_payload(payload),
-            priority=None if priority is None else as_priority(priority),
-            expires_at=None if ttl is None else as_expiry(ttl),
+            payload if type(payload) is bytes else as_payload(payload),
+            None,
+            None if priority is None else as_priority(priority),
+            None if ttl is None else as_expiry(ttl),
         )
 
     @enable_ki_protection

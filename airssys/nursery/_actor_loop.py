@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
     from ._address import Address
 
-MESSAGES_PER_TURN: Final = 64
+MESSAGES_PER_TURN: Final = 256
 SECONDS_PER_TURN: Final = 0.001
 """Seconds of the thread, not of Trio's clock."""
 
@@ -263,7 +263,7 @@ class Actor:
             self._prober = Prober(health, self._spec.on_error, self._address)
         ready()
 
-    async def _serve_within(self, scope: trio.CancelScope) -> None:  # noqa: C901  # each message would pay for a call
+    async def _serve_within(self, scope: trio.CancelScope) -> None:  # noqa: C901, PLR0912  # every message would pay for a call
         mailbox, clock = self._mailbox, time.perf_counter
         messages, turn_ends = 0, clock() + SECONDS_PER_TURN
         while self._may_take > 0 and not self._behaviour.wants_to_end:
@@ -273,7 +273,10 @@ class Actor:
                 continue
             envelope = mailbox.take_if_any()
             if envelope is None:
-                envelope = await self._wait_for_message()
+                if self._prober is None:
+                    envelope = await mailbox.take()
+                else:
+                    envelope = await self._wait_until_probe(self._prober)
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
                 if envelope is None:
                     continue
@@ -288,7 +291,7 @@ class Actor:
                 else:
                     if envelope.reply is not None and mailbox.in_hand is not None:
                         envelope.reply.answer(answer)
-                    mailbox.release()
+                    mailbox.finish()
                 if has_end:
                     scope.deadline = math.inf
                     if scope.cancel_called:
@@ -305,11 +308,9 @@ class Actor:
         await prober.probe(self._behaviour)
         return True
 
-    async def _wait_for_message(self) -> Envelope | None:
+    async def _wait_until_probe(self, prober: Prober) -> Envelope | None:
         """Wait for the next message; None if a probe is due before."""
-        if self._prober is None:
-            return await self._mailbox.take()
-        with trio.move_on_at(self._prober.due_at):
+        with trio.move_on_at(prober.due_at):
             return await self._mailbox.take()
         return None
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import time
 import types
-from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+
     import trio
 
 _T = TypeVar("_T")
@@ -57,8 +58,8 @@ class SliceWatch:
                     self._report(held)
                 self.was_on = self.is_on
             if self.cut is not None:
-                scope, scope.deadline = self.cut
-                self.cut = None
+                scope, deadline = self.cut
+                scope.deadline, self.cut = deadline, None
             try:
                 sent, step = (yield trap), call.send
             except BaseException as error:  # noqa: BLE001, ASYNC103 (thrown into the call instead)

@@ -89,10 +89,12 @@ class EventFanout:
         log_event(event)
         if isinstance(event, DeadLetter):
             self.dead_letters.offer(event)
+        if not self._streams:
+            return
+        if isinstance(event, DeadLetter):
             # Many events are kept, and payloads may be large.
             event = attrs.evolve(event, payload=b"")
-        if self._streams:
-            self._streams = [s for s in self._streams if s.offer(event)]
+        self._streams = [s for s in self._streams if s.offer(event)]
 
     def listen(self, capacity: int = EVENTS_KEPT) -> EventStream:
         """Open one more stream; it keeps this many events, 1 or more.

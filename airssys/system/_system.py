@@ -242,11 +242,9 @@ class System:
             target if type(target) is ComponentId else as_id(target),
             OUTSIDE,
             payload if type(payload) is bytes else as_payload(payload),
-            content_type=None
-            if content_type is None
-            else as_content_type(content_type),
-            priority=None if priority is None else as_priority(priority),
-            expires_at=None if ttl is None else as_expiry(ttl),
+            None if content_type is None else as_content_type(content_type),
+            None if priority is None else as_priority(priority),
+            None if ttl is None else as_expiry(ttl),
         )
 
     def find(self, name: ComponentId | str) -> ComponentId | None:
