@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import argparse
 from time import perf_counter
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING
 
 import trio
 from measuring.ratios import Report, check_count, seconds
-from measuring.sides import least_times
+from measuring.sides import Side, least_times
 from trio.lowlevel import checkpoint
 
 from airssys.contracts import DEFAULT_MAILBOX, Envelope
@@ -26,69 +26,58 @@ if TYPE_CHECKING:
     from airssys.system import System
 
 _PAYLOAD = bytes(64)
+_handled = 0
 
 
-@final
-class Channel:
-    """The plain loop."""
+async def _handle(_: object, __: Envelope) -> None:
+    global _handled  # noqa: PLW0603  # the least that a handler can do
+    _handled += 1
 
-    def __init__(self, burst: int) -> None:
-        self._burst = burst
-        self._post, self._letters = trio.open_memory_channel[bytes](DEFAULT_MAILBOX)
-        self.received = 0
 
-    async def receive(self) -> None:
-        """Count what comes, until cancelled."""
-        async for _ in self._letters:
-            self.received += 1
+async def _receive(letters: trio.MemoryReceiveChannel[bytes]) -> None:
+    global _handled  # noqa: PLW0603  # as above
+    async for _ in letters:
+        _handled += 1
 
-    async def time(self) -> float:
-        """Send a burst; return the seconds until all of it was received."""
-        wanted, send = self.received + self._burst, self._post.send
+
+def _channel(post: trio.MemorySendChannel[bytes], burst: int) -> Side:
+    async def time() -> float:
+        wanted, send = _handled + burst, post.send
         began = perf_counter()
-        for _ in range(self._burst):
+        for _ in range(burst):
             await send(_PAYLOAD)
-        while self.received < wanted:
+        while _handled < wanted:
             await checkpoint()
         return perf_counter() - began
 
+    return time
 
-@final
-class Told:
-    """The actor that is told."""
 
-    def __init__(self, burst: int) -> None:
-        self._burst = burst
-        self.handled = 0
-
-    async def handle(self, _: object, __: Envelope) -> None:
-        """Count a message."""
-        self.handled += 1
-
-    async def time(self, system: System) -> float:
-        """Tell a burst; return the seconds until all of it was handled."""
-        wanted, tell = self.handled + self._burst, system.tell
+def _tell(system: System, burst: int) -> Side:
+    async def time() -> float:
+        wanted, tell = _handled + burst, system.tell
         target = system.find("told") or "told"
         began = perf_counter()
-        for _ in range(self._burst):
+        for _ in range(burst):
             tell(target, _PAYLOAD)
-        while self.handled < wanted:
+        while _handled < wanted:
             await checkpoint()
         return perf_counter() - began
+
+    return time
 
 
 async def _measure(burst: int, rounds: int) -> None:
-    channel, told = Channel(burst), Told(burst)
-    one = blueprint(actor("told", told.handle))
+    post, letters = trio.open_memory_channel[bytes](DEFAULT_MAILBOX)
+    one = blueprint(actor("told", _handle))
     async with open_system(one) as system, trio.open_nursery() as nursery:
-        nursery.start_soon(channel.receive)
-        sides = {"channel": channel.time, "tell": lambda: told.time(system)}
+        nursery.start_soon(_receive, letters)
+        sides = {"channel": _channel(post, burst), "tell": _tell(system, burst)}
         least = await least_times(sides, rounds)
-        counted = system.mailbox("told").handled
+        told = system.mailbox("told").handled
         nursery.cancel_scope.cancel()
-    check_count("messages received", channel.received, rounds * burst)
-    check_count("messages handled", told.handled, rounds * burst)
-    check_count("messages handled, by the mailbox", counted, rounds * burst)
+    check_count("messages handled by the actor", told, rounds * burst)
+    check_count("messages handled on both sides", _handled, 2 * rounds * burst)
     report = Report(f"one message to one Python actor, in bursts of {burst}")
     for name, took in least.items():
         report.measured(name, took / burst, seconds)

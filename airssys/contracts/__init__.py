@@ -81,7 +81,7 @@ from ._guest_errors import (
     TrapReason,
 )
 from ._health import Health, worst_health
-from ._identity import ComponentId, identity_of_child, parse_id
+from ._identity import ComponentId, identity_of_child
 from ._lifecycle import MOVES, LifeState, LifeStep, follow, next_state, step_of
 from ._limits import KIB, MIB, EngineSettings, Limits
 from ._message import ERROR_TYPE, TOPIC_TYPE, Callback, Envelope, Lag, ReplySlot
@@ -283,7 +283,6 @@ __all__ = (
     "follow",
     "identity_of_child",
     "next_state",
-    "parse_id",
     "rules_of",
     "step_of",
     "walk",

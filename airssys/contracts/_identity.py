@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final, final
 
 import attrs
@@ -47,6 +46,13 @@ class ComponentId:
     namespace: str = attrs.field(validator=_check_segment)
     name: str = attrs.field(validator=_check_segment)
     instance: str = attrs.field(default="0", validator=_check_segment)
+    text: str = attrs.field(init=False, eq=False, repr=False)
+    """Its text form. Dictionaries that each message needs go by it: of a string they
+    know the hash."""
+
+    @text.default
+    def _text(self) -> str:
+        return f"{self.namespace}/{self.name}/{self.instance}"
 
     @classmethod
     def parse(cls, text: str) -> ComponentId:
@@ -67,12 +73,7 @@ class ComponentId:
                 )
 
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}/{self.instance}"
-
-
-# Programs use few names, and reading one costs as much as waking a task. What was read
-# before is the same object again, which dictionaries find faster than its equal.
-parse_id = lru_cache(maxsize=1024)(ComponentId.parse)
+        return self.text
 
 
 def identity_of_child(child: str) -> ComponentId | None:

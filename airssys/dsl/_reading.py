@@ -34,7 +34,6 @@ from airssys.contracts import (
     RestartType,
     Strategy,
     SupervisorSpec,
-    parse_id,
 )
 
 from ._behaviours import behaviour_mistakes
@@ -218,7 +217,7 @@ def _pop_intensity(said: dict[str, Any]) -> Intensity:
 
 def _read_name(name: object) -> ComponentId:
     if isinstance(name, str):
-        return _read(parse_id, name)
+        return _read(ComponentId.parse, name)
     return cast("ComponentId", name)
 
 

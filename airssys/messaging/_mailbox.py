@@ -123,12 +123,13 @@ class Mailbox:
         if self._closed:
             self._tally.count(Ending.REFUSED)
             raise TargetNotFound(self.owner)
-        queue = self._queue
-        if len(queue) >= self.capacity or self._blocked:
+        queued = len(self._queue)
+        if queued >= self.capacity or self._blocked:
             return False
-        # As in `_enqueue`, which every message would pay for.
-        queue.append(envelope)
-        self._high_water = max(self._high_water, len(queue))
+        # As in `_enqueue`: a call of it would be paid for by every message.
+        self._queue.append(envelope)
+        if queued >= self._high_water:
+            self._high_water = queued + 1
         if self._taker is not None:
             self._wake_taker()
         return True

@@ -19,7 +19,7 @@ class Registry:
     It opens and closes none: whoever takes a mailbox out closes it.
     """
 
-    _mailboxes: dict[ComponentId, Mailbox] = attrs.field(init=False, factory=dict)
+    _mailboxes: dict[str, Mailbox] = attrs.field(init=False, factory=dict)
 
     def register(self, mailbox: Mailbox) -> None:
         """Make a mailbox reachable under the name of its owner.
@@ -27,14 +27,14 @@ class Registry:
         Raises:
             ValueError: the name is taken; nothing was changed.
         """
-        if mailbox.owner in self._mailboxes:
+        if mailbox.owner.text in self._mailboxes:
             problem = f"the name {mailbox.owner} is taken: unregister its mailbox first"
             raise ValueError(problem)
-        self._mailboxes[mailbox.owner] = mailbox
+        self._mailboxes[mailbox.owner.text] = mailbox
 
     def unregister(self, id: ComponentId) -> Mailbox | None:  # noqa: A002  # as in ComponentSpec.id
         """Make a name unreachable and return its mailbox, still open, if it had one."""
-        return self._mailboxes.pop(id, None)
+        return self._mailboxes.pop(id.text, None)
 
     def find(self, id: ComponentId) -> Mailbox:  # noqa: A002  # as above
         """Return the mailbox of a name.
@@ -43,13 +43,13 @@ class Registry:
             TargetNotFound: nobody of that name is registered.
         """
         try:
-            return self._mailboxes[id]
+            return self._mailboxes[id.text]
         except KeyError:
             raise TargetNotFound(id) from None
 
     def __contains__(self, id: ComponentId) -> bool:  # noqa: A002  # as above
-        return id in self._mailboxes
+        return id.text in self._mailboxes
 
     def ids(self) -> tuple[ComponentId, ...]:
         """Return all names that are registered now, sorted."""
-        return tuple(sorted(self._mailboxes))
+        return tuple(sorted(mailbox.owner for mailbox in self._mailboxes.values()))

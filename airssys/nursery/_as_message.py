@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import trio
 
-from airssys.contracts import ComponentId, InvalidMessage, Priority, parse_id
+from airssys.contracts import ComponentId, InvalidMessage, Priority
 
 PriorityWord: TypeAlias = Priority | Literal["low", "normal", "high", "critical"]
 
@@ -25,9 +26,13 @@ def as_id(target: object) -> ComponentId:
         advice = "Give a ComponentId, or its text"
         raise InvalidMessage(f"the target is {kind}, no name", advice)
     try:
-        return parse_id(target)
+        return _parse(target)
     except ValueError as error:
         raise InvalidMessage(f"the target is no name: {error}") from None
+
+
+# Programs use few names, and reading one costs as much as waking a task.
+_parse = lru_cache(maxsize=1024)(ComponentId.parse)
 
 
 def as_payload(payload: bytes) -> bytes:
