@@ -21,14 +21,13 @@ from measuring.ratios import Report, check_count, seconds
 from measuring.sides import Side, least_times
 from trio.lowlevel import Abort, Task, checkpoint, current_task, reschedule
 
-from airssys.contracts import Envelope
 from airssys.dsl import actor, blueprint
 from airssys.system import open_system
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from airssys.contracts import Blueprint
+    from airssys.contracts import Blueprint, Envelope
     from airssys.nursery import ActorContext
     from airssys.system import Subscription, System
 
