@@ -272,6 +272,20 @@ def _sending() -> Iterator[Guest]:
 (call $none)""",
         },
     )
+    yield Guest(
+        name="stage",
+        does="sends each payload on, but traps on a number: 'namespace/name/instance/n'",
+        exports={
+            "initialize": KEEP_CONFIG,
+            "handle-message": f"""\
+(if (i64.eq (call $payload-number (local.get $message)) (call $timeout))
+  (then unreachable))
+(call $host-messaging.send (call $target) (call $payload (local.get $message))
+  (i32.const {HOST_RESULT}))
+(if (i32.load8_u (i32.const {HOST_RESULT})) (then (return (call $messaging-failure))))
+(call $none)""",
+        },
+    )
     for verb, timeout in (("send", ""), ("ask", "(i64.const 5000)")):
         yield Guest(
             name=f"repeat-{verb}er",
