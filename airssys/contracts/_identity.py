@@ -46,6 +46,13 @@ class ComponentId:
     namespace: str = attrs.field(validator=_check_segment)
     name: str = attrs.field(validator=_check_segment)
     instance: str = attrs.field(default="0", validator=_check_segment)
+    text: str = attrs.field(init=False, eq=False, repr=False)
+    """Its text form. Dictionaries that each message needs go by it: of a string they
+    know the hash."""
+
+    @text.default
+    def _text(self) -> str:
+        return f"{self.namespace}/{self.name}/{self.instance}"
 
     @classmethod
     def parse(cls, text: str) -> ComponentId:
@@ -66,7 +73,7 @@ class ComponentId:
                 )
 
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}/{self.instance}"
+        return self.text
 
 
 def identity_of_child(child: str) -> ComponentId | None:

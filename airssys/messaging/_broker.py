@@ -98,21 +98,20 @@ class Broker:
         """Return a name for a request that nobody can guess and that never comes twice."""
         return self.pending.fresh_id()
 
-    def sign(  # noqa: PLR0913  # one for each field of an envelope
+    def sign(  # noqa: PLR0913, PLR0917  # one for each field of an envelope
         self,
         target: ComponentId,
         sender: ComponentId,
         payload: bytes,
-        *,
         content_type: str | None = None,
-        correlation_id: str | None = None,
-        reply_to: ComponentId | None = None,
-        deadline: float | None = None,
-        reply: ReplySlot | None = None,
         priority: Priority | None = None,
         expires_at: float | None = None,
         key: str | bytes | None = None,
         trace: TraceContext | None = None,
+        correlation_id: str | None = None,
+        reply_to: ComponentId | None = None,
+        deadline: float | None = None,
+        reply: ReplySlot | None = None,
     ) -> Envelope:
         """Make an envelope, stamped with the wall clock; does not send it.
 
@@ -152,7 +151,7 @@ class Broker:
             MailboxFull: there is no room, or others wait for it, and the mailbox's
                 policy for its priority is neither to drop nor to bury it.
         """
-        mailbox = self._pass_in_time(envelope)
+        mailbox = self._pass(envelope)
         if not mailbox.offer(envelope):
             self._overflow(mailbox, envelope, may_wait=False)
 
@@ -172,7 +171,7 @@ class Broker:
             MailboxFull: there is no room, and the mailbox's policy is to fail.
         """
         await checkpoint_if_cancelled()
-        mailbox = self._pass_in_time(envelope)
+        mailbox = self._pass(envelope)
         if mailbox.offer(envelope) or not self._overflow(
             mailbox, envelope, may_wait=True
         ):
@@ -190,7 +189,7 @@ class Broker:
         Raises:
             MessagingError: a gate refused it, or the target would not take it.
         """
-        mailbox = self._pass_in_time(envelope)
+        mailbox = self._pass(envelope)
         is_in = mailbox.offer(envelope)
         if not is_in:
             mailbox.count_refused()
@@ -216,7 +215,7 @@ class Broker:
         Raises:
             MessagingError: as for `send`.
         """
-        door = self._pass_in_time(envelope)
+        door = self._pass(envelope)
         if door.offer(envelope):
             return
         if always_waits or self._overflow(door, envelope, may_wait=True):
@@ -408,6 +407,9 @@ class Broker:
         return fate is Fate.WAIT
 
     def _pass(self, envelope: Envelope) -> Door:
+        expires_at = envelope.expires_at
+        if expires_at is not None and expires_at <= trio.current_time():
+            raise MessageExpired(envelope.target)
         for gate in self._gates:
             gate(envelope)
         mailbox = self.registry.find(envelope.target)
@@ -421,12 +423,6 @@ class Broker:
             raise MessageTooLarge(envelope.target, size, limit)
         if mailbox.codecs is not None:
             examine_codec(envelope, mailbox.codecs, self.registry.codecs_of)
-
-    def _pass_in_time(self, envelope: Envelope) -> Door:
-        expires_at = envelope.expires_at
-        if expires_at is not None and expires_at <= trio.current_time():
-            raise MessageExpired(envelope.target)
-        return self._pass(envelope)
 
     def _pass_again(self, door: Door, envelope: Envelope, _: Envelope) -> None:
         if self._pass(envelope) is not door:

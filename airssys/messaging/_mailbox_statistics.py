@@ -74,15 +74,15 @@ class Tally:
     __slots__ = ("_ends",)
 
     def __init__(self) -> None:
-        self._ends = _NO_ENDS.copy()
+        self._ends: dict[Ending, int] = {}
 
     def count(self, ending: Ending, messages: int = 1) -> None:
         """Count messages that ended in one way."""
-        self._ends[ending] += messages
+        self._ends[ending] = self._ends.get(ending, 0) + messages
 
     def statistics(self, **present: int) -> MailboxStatistics:
         """Put the counts together with the rest of what there is to say."""
-        ends = self._ends
+        ends = dict.fromkeys(Ending, 0) | self._ends
         return MailboxStatistics(
             failed=ends[Ending.FAILED],
             given_up=ends[Ending.GIVEN_UP],

@@ -132,11 +132,11 @@ class Publishing:
         kind = TOPIC_TYPE + topic if isinstance(topic, str) else None
         crowd = Crowd()
         slow: list[Delivery] = []
+        # Signed once: only the first field, the target, differs.
+        _, *rest = self.broker.sign(sender, sender, payload, kind, trace=trace)
         try:
             for subscriber in self.subscriptions.find(topic):
-                envelope = self.broker.sign(
-                    subscriber.id, sender, payload, content_type=kind, trace=trace
-                )
+                envelope = tuple.__new__(Envelope, (subscriber.id, *rest))
                 if (delivery := subscriber.offer(envelope, crowd)) is not None:
                     slow.append(delivery)
             await self._wait(crowd, slow)

@@ -65,18 +65,36 @@ class ActorContext:
         self._subscriber, self._mailbox = subscriber, mailbox
         self._timers, self._watches = surroundings.timers, surroundings.watches
         self._post = OwnPost(mailbox)
-        self._own_timers: set[Timer] = set()
+        self._own_timers: dict[Timer, None] = {}
         self._own_watches: dict[ComponentId, Watch] = {}
         self.wants_to_stash = False
         """`stash` was called with the message in hand."""
         self.wants_to_stop = False
         """`stop` was called."""
-        self.stop_asked = trio.Event()
-        """Set when the actor is asked to stop, for handlers that take long; whatever it
-        does when its shutdown time is over is cancelled."""
         self.trace: TraceContext | None = None
         """The trace of the message in hand. It goes on in whatever the actor sends; a
         tracer may set another one, with a span of its own, until the next message."""
+        self._stop_asked: trio.Event | None = None
+        """None before anybody wants to know; few actors do, and there are many."""
+        self._heard_stop = False
+
+    @property
+    def stop_asked(self) -> trio.Event:
+        """Set when the actor is asked to stop, for handlers that take long.
+
+        Whatever it does when its shutdown time is over is cancelled.
+        """
+        if self._stop_asked is None:
+            self._stop_asked = trio.Event()
+            if self._heard_stop:
+                self._stop_asked.set()
+        return self._stop_asked
+
+    def hear_stop(self) -> None:
+        """Let the code know that the actor is asked to stop."""
+        self._heard_stop = True
+        if self._stop_asked is not None:
+            self._stop_asked.set()
 
     @enable_ki_protection
     def tell(
@@ -235,16 +253,14 @@ class ActorContext:
         key: str | bytes | None,
     ) -> Envelope:
         return self._broker.sign(
-            as_id(target),
+            target if type(target) is ComponentId else as_id(target),
             self.self_id,
-            as_payload(payload),
-            content_type=None
-            if content_type is None
-            else as_content_type(content_type),
-            priority=None if priority is None else as_priority(priority),
-            expires_at=None if ttl is None else as_expiry(ttl),
-            key=None if key is None else as_key(key),
-            trace=self.trace,
+            payload if type(payload) is bytes else as_payload(payload),
+            None if content_type is None else as_content_type(content_type),
+            None if priority is None else as_priority(priority),
+            None if ttl is None else as_expiry(ttl),
+            None if key is None else as_key(key),
+            self.trace,
         )
 
     @enable_ki_protection

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from ._address import Address
     from ._behaviour import Behaviour, Successor
 
-MESSAGES_PER_TURN: Final = 64
+MESSAGES_PER_TURN: Final = 256
 SECONDS_PER_TURN: Final = 0.001
 """Seconds of the thread, not of Trio's clock."""
 
@@ -88,8 +88,6 @@ class Actor:
         self._successor: Successor | None = None
         """Takes over after the call in hand."""
         self._is_handing_over = False
-        self._may_take: float = math.inf
-        """Messages that it may take before `_goes_on` is asked again."""
         self._owed: dict[int, Envelope] | None = None
         """What it still handles before it ends, by `id`; None: it does not end."""
 
@@ -158,11 +156,11 @@ class Actor:
                 raise
             finally:
                 self._is_handing_over = False
-        if successor.failure is not None:
+        if successor.failure is None and not self._is_stopping:
+            self._change_over(successor)
+        else:
             self._successor = None
             successor.settled.set()
-        elif not self._is_stopping:
-            self._change_over(successor)
 
     def _change_over(self, successor: Successor) -> None:
         """Go on by the successor; only between two calls."""
@@ -208,13 +206,13 @@ class Actor:
             with self._scope:
                 await self._behaviour.start()
                 self._begin_to_serve(ready)
-                await self._serve_within(self._scope)
+                await self._behaviour.watched(self._serve_within(self._scope))
             if not self._is_started:
                 return
             self._note_cut_off()
             while self._goes_on:
                 with trio.CancelScope() as self._scope:
-                    await self._serve_within(self._scope)
+                    await self._behaviour.watched(self._serve_within(self._scope))
                 self._note_cut_off()
             await self._say_goodbye()
         except Exception as error:
@@ -261,9 +259,9 @@ class Actor:
 
     @property
     def _goes_on(self) -> bool:
-        if self._owed is not None:
-            self._may_take = int(self._mailbox.has_waiting(self._owed))
-        return self._may_take > 0 and not self._behaviour.wants_to_end
+        if self._behaviour.wants_to_end:
+            return False
+        return self._owed is None or self._mailbox.has_waiting(self._owed)
 
     async def _say_goodbye(self) -> None:
         if not isinstance(self._spec.shutdown, BrutalKill):
@@ -283,7 +281,7 @@ class Actor:
             error = DeliveryFailed("cut off at its deadline, while it was handled")
             self._refuse(error)
 
-    async def _serve_within(self, scope: trio.CancelScope) -> None:
+    async def _serve_within(self, scope: trio.CancelScope) -> None:  # noqa: C901, PLR0912  # every message would pay for a call
         """Serve the mailbox until it is time to stop or a message was cut off.
 
         One scope serves many messages, because opening one costs as much as half an
@@ -295,26 +293,60 @@ class Actor:
             if self._successor is not None:
                 await self._be_followed(self._successor)
                 continue
-            prober = self._prober
-            if prober is not None and prober.is_due and not self._is_stopping:
-                await prober.probe(self._behaviour)
+            if self._prober is not None and await self._probe(self._prober):
                 continue
-            try:
-                envelope = mailbox.take_nowait()
-            except trio.WouldBlock:
-                waited = await self._wait_for_message()
-                if waited is None:
-                    continue
-                envelope = waited
+            envelope = mailbox.take_if_any()
+            if envelope is None:
+                envelope = await self._wait_for_message()
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
-            self._may_take -= 1
-            await self._handle(envelope, scope)
-            if envelope.deadline is not None and scope.cancel_called:
-                return
+                if envelope is None:
+                    continue
+            has_end = envelope.deadline is not None or envelope.expires_at is not None
+            if not (has_end and self._give_up_if_late(envelope)):
+                try:
+                    answer = await self._behaviour.handle(envelope, scope)
+                except Exception as error:
+                    if not self._lives_on(error):
+                        raise
+                else:
+                    if envelope.reply is not None and mailbox.in_hand is not None:
+                        envelope.reply.answer(answer)
+                    mailbox.finish()
+                if has_end:
+                    scope.deadline = math.inf
+                    if scope.cancel_called:
+                        return
             messages += 1
             if messages >= MESSAGES_PER_TURN or clock() >= turn_ends:
                 await trio.lowlevel.checkpoint()
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+
+    async def _probe(self, prober: Prober) -> bool:
+        """Make a probe if one is due."""
+        if self._is_stopping or not prober.is_due:
+            return False
+        await prober.probe(self._behaviour)
+        return True
+
+    def _lives_on(self, error: Exception) -> bool:
+        """Refuse the message in hand for this error, unless the actor is to crash by it."""
+        if not isinstance(error, (GuestRejected, CapacityReached, NotUnderstood)):
+            directive = directive_for(self._spec.on_error, error)
+            if directive is not Directive.RESUME:
+                return False
+        self._refuse(error)
+        return True
+
+    def _give_up_if_late(self, envelope: Envelope) -> bool:
+        """Make a dead letter of the message in hand if its time is over."""
+        now = trio.current_time()
+        deadline, expires_at = envelope.deadline, envelope.expires_at
+        if (deadline is None or deadline > now) and (
+            expires_at is None or expires_at > now
+        ):
+            return False
+        self._give_up_message("its deadline had passed", reason=DeadReason.EXPIRED)
+        return True
 
     async def _wait_for_message(self) -> Envelope | None:
         """Wait for the next message; None if there is something else to do before."""
@@ -343,34 +375,6 @@ class Actor:
             return Unanswered.NOT_BEGUN
         return handle(envelope, owner)
 
-    async def _handle(self, envelope: Envelope, scope: trio.CancelScope) -> None:
-        deadline = envelope.deadline
-        if (deadline is not None and deadline <= trio.current_time()) or (
-            envelope.expires_at is not None and _has_expired(envelope.expires_at)
-        ):
-            reason = DeadReason.EXPIRED
-            self._give_up_message("its deadline had passed", reason=reason)
-            return
-        try:
-            answer = await self._behaviour.handle(envelope, scope)
-        except (GuestRejected, CapacityReached, NotUnderstood) as error:
-            self._refuse(error)
-            return
-        except Exception as error:
-            if directive_for(self._spec.on_error, error) is not Directive.RESUME:
-                raise
-            self._refuse(error)
-            return
-        finally:
-            if scope.deadline != math.inf:
-                scope.deadline = math.inf
-        mailbox = self._mailbox
-        if mailbox.in_hand is None:
-            return  # It was set aside.
-        if envelope.reply is not None:
-            envelope.reply.answer(answer)
-        mailbox.release()
-
     def _refuse(self, error: Exception) -> None:
         envelope = self._mailbox.release(Ending.FAILED)
         if envelope is None:
@@ -395,10 +399,6 @@ class Actor:
         if envelope is not None:
             broker = self._address.around.broker
             broker.dead_letter(_for_observers(envelope), why, error, reason)
-
-
-def _has_expired(moment: float) -> bool:
-    return moment <= trio.current_time()
 
 
 def _for_observers(envelope: Envelope) -> Envelope:

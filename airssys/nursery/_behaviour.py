@@ -6,8 +6,8 @@ goes on with the same mailbox, between two messages.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol, TypeAlias, final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, final
 
 import attrs
 import trio
@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 class Behaviour(Protocol):
     """What one incarnation of an actor does; made afresh for each."""
 
-    @property
-    def wants_to_end(self) -> bool:
-        """The actor wishes to end, after the message in hand."""
-        ...
+    wants_to_end: bool
+    """The actor wishes to end, after the message in hand."""
 
     async def start(self) -> None:
         """Become ready to handle messages."""
+        ...
+
+    def watched(self, serving: Coroutine[Any, Any, None], /) -> Awaitable[None]:
+        """Wrap the serving of the mailbox, during which messages are handled."""
         ...
 
     async def handle(

@@ -68,7 +68,8 @@ class Child:
     """Seconds to become ready in, from now on."""
     _supervision: Supervision
     _scope: trio.CancelScope = attrs.field(init=False)
-    _ended: trio.Event = attrs.field(init=False, factory=trio.Event)
+    _ended: trio.Event | None = attrs.field(init=False, default=None)
+    """For those who wait for its end; None before anybody does."""
     is_ready: bool = attrs.field(init=False, default=False)
     asked: bool = attrs.field(init=False, default=False)
     """We asked it to stop or killed it, before it had ended."""
@@ -102,6 +103,8 @@ class Child:
     async def wait_ended(self) -> ExitReason:
         """Wait for its end, and say how it ended."""
         while self.reason is None:
+            if self._ended is None:
+                self._ended = trio.Event()
             await self._ended.wait()
         return self.reason
 
@@ -141,7 +144,8 @@ class Child:
             killed=self._killed and was_cut_off,
             ready=self.is_ready,
         )
-        self._ended.set()
+        if self._ended is not None:
+            self._ended.set()
         self._supervision.child_ended(self, reason)
 
 

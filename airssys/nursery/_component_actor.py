@@ -21,6 +21,9 @@ from airssys.messaging import ActorSubscriber, OpenRequests
 from ._actor_services import ActorServices
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Coroutine
+    from typing import Any
+
     import trio
 
     from airssys.messaging import Mailbox
@@ -84,6 +87,10 @@ class ComponentBehaviour:
         told = await self._present().metadata()
         health = HealthStatus.UNKNOWN.value
         return ComponentInfo(self._spec.id, told.name, told.version, health)
+
+    def watched(self, serving: Coroutine[Any, Any, None]) -> Awaitable[None]:
+        """Leave serving as it is: a guest gives way by itself."""
+        return serving
 
     async def handle(self, envelope: Envelope, _: trio.CancelScope) -> bytes | None:
         """Let the guest handle a message, or the callback of one of its requests.

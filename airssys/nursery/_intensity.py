@@ -7,6 +7,7 @@ supervisor, not per child; spaced restarts never add up.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import final
 
 import attrs
@@ -27,7 +28,7 @@ class RestartWindow:
     def stamped(self, now: float) -> RestartWindow:
         """Count one more restart attempt, made now, and let go of those too old."""
         oldest = now - self.intensity.period
-        kept = tuple(stamp for stamp in self.stamps if stamp >= oldest)
+        kept = self.stamps[bisect_left(self.stamps, oldest) :]
         return RestartWindow(self.intensity, (*kept, now))
 
     @property

@@ -24,7 +24,8 @@ class OwnPost:
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
-        self._waiting: set[Parcel] = set()
+        # A dictionary because an empty set takes three times as much.
+        self._waiting: dict[Parcel, None] = {}
         self.is_closed = False
 
     def __len__(self) -> int:
@@ -36,7 +37,7 @@ class OwnPost:
         parcel = Parcel(self._waiting)
         mailbox = self._mailbox
         if mailbox.is_full:
-            self._waiting.add(parcel)
+            self._waiting[parcel] = None
             mailbox.block(parcel, envelope)
             return parcel
         with suppress(TargetNotFound):  # the actor is gone for good
@@ -56,7 +57,7 @@ class OwnPost:
 class Parcel:
     """One message on its way (implements `BlockedSender`)."""
 
-    _waiting: set[Parcel]
+    _waiting: dict[Parcel, None]
 
     @property
     def waits(self) -> bool:
@@ -65,8 +66,8 @@ class Parcel:
 
     def admitted(self) -> None:
         """Note that it is in the queue."""
-        self._waiting.discard(self)
+        self._waiting.pop(self, None)
 
     def refused(self, _: Exception) -> None:
         """Note that it never will be: the mailbox was closed."""
-        self._waiting.discard(self)
+        self._waiting.pop(self, None)

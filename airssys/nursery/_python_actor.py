@@ -28,9 +28,7 @@ that keeps the thread keeps it from everybody. Such a handler is named by an eve
 from __future__ import annotations
 
 import inspect
-import time
-import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
 
@@ -50,6 +48,7 @@ from airssys.contracts import (
 from airssys.messaging import ActorSubscriber
 
 from ._actor_context import ActorContext
+from ._slice_watch import SliceWatch
 
 if TYPE_CHECKING:
     from airssys.messaging import Mailbox
@@ -76,14 +75,14 @@ class PythonBehaviour:
         self._mailbox = mailbox
         self._subscriber = ActorSubscriber(spec.id, surroundings.publishing)
         self._context = ActorContext(spec.id, surroundings, self._subscriber, mailbox)
+        self.wants_to_end = False
+        """The actor called `context.stop`."""
         self._code: object = None
         self._handle: _Handle | None = None
-        self._report_handle = partial(self._report_held, "handle")
-
-    @property
-    def wants_to_end(self) -> bool:
-        """Whether the actor called `context.stop`."""
-        return self._context.wants_to_stop
+        self._watch = SliceWatch(
+            surroundings.held_thread_after, partial(self._report_held, "handle")
+        )
+        self._watch.pause()
 
     async def start(self) -> None:
         """Make the instance, if it is a class, and let it start.
@@ -104,6 +103,12 @@ class PythonBehaviour:
         info = ComponentInfo(self._spec.id, self._spec.id.name, "", "unknown")
         self._surroundings.infos[self._spec.id] = info
 
+    def watched(self, serving: Coroutine[Any, Any, None]) -> Awaitable[None]:
+        """Note who holds the thread while the mailbox is served."""
+        return self._watch.run(serving)
+
+    # Ctrl-C may interrupt the user's code, and nothing else of an actor.
+    @disable_ki_protection
     async def handle(self, envelope: Envelope, scope: trio.CancelScope) -> bytes | None:
         """Let the code handle a message; at its deadline it is cancelled.
 
@@ -113,17 +118,18 @@ class PythonBehaviour:
         """
         if self._handle is None:
             raise InternalError("this behaviour was not started, or is closed")
-        context = self._context
-        context.wants_to_stash = False
+        context, watch = self._context, self._watch
         context.trace = envelope.trace
-        answer: object = await _watch_slices(
-            _unprotected(self._handle, context, envelope),
-            self._surroundings.held_thread_after,
-            self._report_handle,
-            None if envelope.deadline is None else (scope, envelope.deadline),
-        )
-        if context.wants_to_stash:
-            self._mailbox.stash()
+        watch.is_on = watch.was_on = True
+        if envelope.deadline is not None:
+            watch.cut = (scope, envelope.deadline)
+        try:
+            answer: object = await self._handle(context, envelope)
+            if context.wants_to_stash:
+                self._mailbox.stash()
+        finally:
+            watch.is_on, watch.cut = False, None
+            context.wants_to_stash, self.wants_to_end = False, context.wants_to_stop
         if answer is None or isinstance(answer, bytes):
             return answer
         kind = type(answer).__name__
@@ -136,14 +142,17 @@ class PythonBehaviour:
             TypeError: it returned something else than a HealthStatus.
             Exception: what it raised.
         """
-        told: object = await self._call_hook("health")
+        try:
+            told: object = await self._call_hook("health")
+        finally:
+            self._watch.pause()
         if isinstance(told, HealthStatus):
             return told
         raise TypeError(f"health returned {type(told).__name__}; return a HealthStatus")
 
     def hear_stop(self) -> None:
         """Let the code hear that it is asked to stop."""
-        self._context.stop_asked.set()
+        self._context.hear_stop()
 
     async def before_restart(self, reason: ExitReason) -> None:
         """Let the code put things in order after it failed; reports its own failures."""
@@ -186,11 +195,12 @@ class PythonBehaviour:
         hook = getattr(self._code, name, None)
         if hook is None:
             return None
-        return await _watch_slices(
-            _unprotected(hook, self._context, *arguments),
-            self._surroundings.held_thread_after,
-            partial(self._report_held, name),
-        )
+        report = partial(self._report_held, name)
+        watch = SliceWatch(self._surroundings.held_thread_after, report)
+        try:
+            return await watch.run(_unprotected(hook, self._context, *arguments))
+        finally:
+            self.wants_to_end = self._context.wants_to_stop
 
     def _report_held(self, method: str, seconds: float) -> None:
         name = getattr(self._spec.behaviour, "__qualname__", "?")
@@ -204,42 +214,6 @@ def _make(behaviour: type[Any], arguments: tuple[Any, ...]) -> object:
     return behaviour(*arguments)
 
 
-# Ctrl-C may interrupt the user's code, and nothing else of an actor.
 @disable_ki_protection
 async def _unprotected(code: Callable[..., Awaitable[_T]], *arguments: object) -> _T:
     return await code(*arguments)
-
-
-@types.coroutine
-def _watch_slices(
-    call: Coroutine[Any, Any, _T],
-    limit: float,
-    report: Callable[[float], None],
-    cut: tuple[trio.CancelScope, float] | None = None,
-) -> Generator[Any, Any, _T]:
-    """Run a coroutine, reporting each slice between two checkpoints above a limit.
-
-    Steps the coroutine by hand, as an `await` would: what it waits does not count, only
-    what it held the thread for. When it suspends for the first time, the scope of `cut`
-    gets its deadline: a call that never suspends pays nothing for having one.
-    """
-    clock = time.perf_counter
-    step: Callable[[Any], Any] = call.send
-    sent: Any = None
-    while True:
-        began = clock()
-        try:
-            trap = step(sent)
-        except StopIteration as finished:
-            result: _T = finished.value
-            return result
-        finally:
-            if (held := clock() - began) > limit:
-                report(held)
-        if cut is not None:
-            scope, deadline = cut
-            scope.deadline, cut = deadline, None
-        try:
-            sent, step = (yield trap), call.send
-        except BaseException as error:  # noqa: BLE001, ASYNC103 (thrown into the call instead)
-            sent, step = error, call.throw

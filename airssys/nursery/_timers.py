@@ -28,7 +28,7 @@ class Timer:
     _due: float
     """Trio time."""
     _every: float | None
-    _own: set[Timer]
+    _own: dict[Timer, None]
     """All pending timers of the same incarnation."""
     _last: Parcel | None = None
 
@@ -39,13 +39,13 @@ class Timer:
 
     def cancel(self) -> None:
         """Send no more; what was sent before stays. Doing it again does nothing."""
-        self._own.discard(self)
+        self._own.pop(self, None)
         self._alarm.discard(self)
 
     def fire(self) -> None:
         """Send; one that repeats leaves out what the last message still blocks."""
         if self._every is None:
-            self._own.discard(self)
+            self._own.pop(self, None)
             self._send()
             return
         if self._last is None or not self._last.waits:
@@ -75,7 +75,7 @@ class Timers:
         self,
         seconds: float,
         send: Callable[[], Parcel],
-        own: set[Timer],
+        own: dict[Timer, None],
         *,
         repeat: bool,
     ) -> Timer:
@@ -92,6 +92,6 @@ class Timers:
             raise ValueError("a timer that repeats needs more than 0 seconds")
         due = trio.current_time() + seconds
         timer = Timer(self._alarm, send, due, seconds if repeat else None, own)
-        own.add(timer)
+        own[timer] = None
         self._alarm.add(timer, due)
         return timer

@@ -327,13 +327,11 @@ class System:
             target if type(target) is ComponentId else as_id(target),
             OUTSIDE,
             payload if type(payload) is bytes else as_payload(payload),
-            content_type=None
-            if content_type is None
-            else as_content_type(content_type),
-            priority=None if priority is None else as_priority(priority),
-            expires_at=None if ttl is None else as_expiry(ttl),
-            key=None if key is None else as_key(key),
-            trace=None if trace is None else as_trace(trace),
+            None if content_type is None else as_content_type(content_type),
+            None if priority is None else as_priority(priority),
+            None if ttl is None else as_expiry(ttl),
+            None if key is None else as_key(key),
+            None if trace is None else as_trace(trace),
         )
 
     def find(self, name: ComponentId | str) -> ComponentId | None:
@@ -343,7 +341,7 @@ class System:
             InvalidMessage: the name is none.
         """
         wanted = as_id(name)
-        return wanted if wanted in self._registry.ids() else None
+        return wanted if wanted in self._registry else None
 
     def mailbox(self, name: ComponentId | str) -> MailboxStatistics:
         """Count what is in the mailbox of an actor, and what became of the rest.

@@ -195,4 +195,5 @@ def fit_line(points: Iterable[tuple[float, float]]) -> tuple[float, float]:
     off = max(
         abs(y - mean_y - slope * (x - mean_x)) for x, y in zip(xs, ys, strict=True)
     )
-    return slope, off / (max(ys) - min(ys))
+    rise = max(ys) - min(ys)
+    return slope, off / rise if rise else 0.0

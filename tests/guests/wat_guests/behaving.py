@@ -309,6 +309,41 @@ def _sending() -> Iterator[Guest]:
         },
     )
     yield Guest(
+        name="stage",
+        does="sends each payload on, but traps on a number: 'namespace/name/instance/n'",
+        exports={
+            "initialize": KEEP_CONFIG,
+            "handle-message": f"""\
+(if (i64.eq (call $payload-number (local.get $message)) (call $timeout))
+  (then unreachable))
+(call $host-messaging.send (call $target) (call $payload (local.get $message))
+  (i32.const {HOST_RESULT}))
+(if (i32.load8_u (i32.const {HOST_RESULT})) (then (return (call $messaging-failure))))
+(call $none)""",
+        },
+    )
+    for verb, timeout in (("send", ""), ("ask", "(i64.const 5000)")):
+        yield Guest(
+            name=f"repeat-{verb}er",
+            does=f"{verb}s each payload so often: 'namespace/name/instance/times'",
+            exports={
+                "initialize": KEEP_CONFIG,
+                "handle-message": f"""\
+(local $left i64) (local $at i32) (local $size i32)
+(call $payload (local.get $message))
+(local.set $size)
+(local.set $at)
+(local.set $left (call $timeout))
+(loop $again
+  (call $host-messaging.{verb} (call $target) (local.get $at) (local.get $size)
+    {timeout} (i32.const {HOST_RESULT}))
+  (if (i32.load8_u (i32.const {HOST_RESULT})) (then (return (call $messaging-failure))))
+  (local.set $left (i64.sub (local.get $left) (i64.const 1)))
+  (br_if $again (i64.ne (local.get $left) (i64.const 0))))
+(call $none)""",
+            },
+        )
+    yield Guest(
         name="asker",
         does="asks the target in config-data, 'namespace/name/instance[/timeout-ms]'",
         exports={
