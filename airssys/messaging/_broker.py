@@ -334,13 +334,15 @@ class Broker:
             ask.target,
             ask.asker,
             payload,
-            content_type=content_type,
-            correlation_id=ask.correlation_id,
-            deadline=None if ask.deadline == math.inf else ask.deadline,
-            reply=ask,
-            priority=priority,
-            key=key,
-            trace=trace,
+            content_type,
+            priority,
+            None,
+            key,
+            trace,
+            ask.correlation_id,
+            None,
+            None if ask.deadline == math.inf else ask.deadline,
+            ask,
         )
         door, sent = self._pass(envelope), envelope
         if isinstance(door, Pool):

@@ -2,7 +2,7 @@
 
 from airssys.contracts import PriorityWord
 
-from ._actor_context import ASK_TIMEOUT, ActorContext
+from ._actor_context import ActorContext
 from ._actor_seat import ActorSeat, seat_maker
 from ._actor_services import ActorServices
 from ._administration import Administration
@@ -18,6 +18,7 @@ from ._as_message import (
 )
 from ._child import GRACE, Child, Occupation
 from ._exit_reason import GaveUp, Ignore, Stop, describe, find_escapee
+from ._messenger import ASK_TIMEOUT, Messenger
 from ._pool_address import pool_opener
 from ._replacer import Replacer
 from ._restart_plan import RETRY_PAUSE
@@ -43,6 +44,7 @@ __all__ = (
     "Child",
     "GaveUp",
     "Ignore",
+    "Messenger",
     "Occupation",
     "PriorityWord",
     "Replacer",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar, final
+from typing import TYPE_CHECKING, final
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -12,29 +12,19 @@ from airssys.contracts import (
     ComponentId,
     EngineMisused,
     Lag,
-    MessagingError,
-    PriorityWord,
 )
-from airssys.messaging import ask_again
-from airssys.typed import HasHandlers, Ref
 
 from ._as_message import (
-    as_content_type,
-    as_expiry,
     as_id,
-    as_key,
     as_payload,
-    as_priority,
-    as_retries,
     within,
 )
+from ._messenger import Messenger
 from ._own_post import OwnPost
 from ._watches import ENDED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from airssys.contracts import ActorEnded, Envelope, TraceContext
+    from airssys.contracts import ActorEnded, TraceContext
     from airssys.messaging import ActorSubscriber, Mailbox
 
     from ._own_post import Parcel
@@ -42,14 +32,9 @@ if TYPE_CHECKING:
     from ._timers import Timer
     from ._watches import Watch
 
-_Typed = TypeVar("_Typed", bound=HasHandlers[Any, Any])
-
-ASK_TIMEOUT: Final = 5.0
-"""Seconds that an ask waits unless told otherwise, as in OTP's gen_server."""
-
 
 @final
-class ActorContext:
+class ActorContext(Messenger):
     """What a Python actor is given: its own name, and the ways to reach others."""
 
     def __init__(
@@ -61,7 +46,7 @@ class ActorContext:
     ) -> None:
         self.self_id = self_id
         """The actor's own name; the sender of all it sends."""
-        self._broker, self._publishing = surroundings.broker, surroundings.publishing
+        super().__init__(self_id, self_id, surroundings.broker, surroundings.publishing)
         self._subscriber, self._mailbox = subscriber, mailbox
         self._timers, self._watches = surroundings.timers, surroundings.watches
         self._post = OwnPost(mailbox)
@@ -96,134 +81,6 @@ class ActorContext:
         if self._stop_asked is not None:
             self._stop_asked.set()
 
-    @enable_ki_protection
-    def tell(
-        self,
-        target: ComponentId | str,
-        payload: bytes,
-        *,
-        content_type: str | None = None,
-        priority: PriorityWord | None = None,
-        ttl: float | None = None,
-        key: str | bytes | None = None,
-    ) -> None:
-        """Deliver a message now or not at all; never waits.
-
-        Args:
-            target: whom to tell.
-            payload: the message.
-            content_type: the codec of the payload.
-            priority: which of the target's policies applies if there is no room; with
-                some the message is dropped without an error.
-            ttl: seconds after which it need not be handled: if it was not taken by then
-                it becomes a dead letter.
-            key: messages of one key to one pool go to the same member, if it routes by
-                keys; to an actor it means nothing.
-
-        Raises:
-            MailboxFull, TargetNotFound, MessageExpired: it was not delivered.
-            InvalidMessage: the target is no name, the payload no bytes or too many,
-                the priority, the ttl or the key none, or the target does not take its
-                codec (`CodecNotTaken`).
-        """
-        envelope = self._sign(target, payload, content_type, priority, ttl, key)
-        self._broker.tell(envelope)
-
-    @enable_ki_protection
-    async def send(
-        self,
-        target: ComponentId | str,
-        payload: bytes,
-        *,
-        content_type: str | None = None,
-        priority: PriorityWord | None = None,
-        ttl: float | None = None,
-        key: str | bytes | None = None,
-    ) -> None:
-        """Deliver a message, waiting for room if the target's policy is to block.
-
-        Args:
-            target: whom to send to.
-            payload: the message.
-            content_type: the codec of the payload.
-            priority: as for `tell`.
-            ttl: as for `tell`; waiting for room counts.
-            key: as for `tell`.
-
-        Raises:
-            TargetNotFound: nobody of that name is there.
-            MailboxFull, MessageExpired: it was not delivered.
-            RequestWouldDeadlock: the target waits for this actor.
-            InvalidMessage: as for `tell`.
-        """
-        envelope = self._sign(target, payload, content_type, priority, ttl, key)
-        await self._broker.send(envelope)
-
-    @enable_ki_protection
-    async def ask(
-        self,
-        target: ComponentId | str,
-        payload: bytes,
-        *,
-        timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
-        content_type: str | None = None,
-        priority: PriorityWord | None = None,
-        key: str | bytes | None = None,
-        retries: int = 0,
-    ) -> bytes | None:
-        """Ask and wait for the answer.
-
-        Args:
-            target: whom to ask.
-            payload: the question.
-            timeout: seconds to wait at most; never beyond the deadline of the message
-                in hand, whose asker waits no longer then.
-            content_type, priority, key: as for `tell`.
-            retries: how often to ask again, within the timeout, if the target crashes
-                or stops instead of answering. It may handle the question twice.
-
-        Raises:
-            AskTimedOut, CalleeFailed, TargetNotFound: there is no answer.
-            MailboxFull, DeliveryFailed: there was no room for it, or not for long.
-            RequestWouldDeadlock: the target waits for this actor.
-            InvalidMessage: the target is no name, the payload no bytes, the retries no
-                number of them, or the target does not take its codec.
-        """
-        if retries != 0:
-            ask = partial(
-                self.ask,
-                target,
-                payload,
-                content_type=content_type,
-                priority=priority,
-                key=key,
-            )
-            return await ask_again(ask, as_retries(retries), timeout)
-        me = self.self_id
-        return await self._broker.ask(
-            as_id(target),
-            me,
-            as_payload(payload),
-            timeout=within(self._mailbox.in_hand, timeout),
-            content_type=None
-            if content_type is None
-            else as_content_type(content_type),
-            waiter=me,
-            priority=None if priority is None else as_priority(priority),
-            key=None if key is None else as_key(key),
-            trace=self.trace,
-        )
-
-    def ref(
-        self,
-        target: ComponentId | str,
-        kind: type[_Typed],
-        *,
-        codec: str = "msgpack",
-    ) -> Ref[_Typed]:
-        """Return the way to an actor for messages as values; see `System.ref`."""
-        return Ref(self, as_id(target), kind, codec, ASK_TIMEOUT)
-
     def stash(self) -> None:
         """Set the message in hand aside, to be handled again later.
 
@@ -242,61 +99,6 @@ class ActorContext:
         The next incarnation finds it there without this being called.
         """
         self._mailbox.unstash_all()
-
-    def _sign(
-        self,
-        target: ComponentId | str,
-        payload: bytes,
-        content_type: str | None,
-        priority: PriorityWord | None,
-        ttl: float | None,
-        key: str | bytes | None,
-    ) -> Envelope:
-        return self._broker.sign(
-            target if type(target) is ComponentId else as_id(target),
-            self.self_id,
-            payload if type(payload) is bytes else as_payload(payload),
-            None if content_type is None else as_content_type(content_type),
-            None if priority is None else as_priority(priority),
-            None if ttl is None else as_expiry(ttl),
-            None if key is None else as_key(key),
-            self.trace,
-        )
-
-    @enable_ki_protection
-    async def broadcast(
-        self,
-        targets: Iterable[ComponentId | str],
-        payload: bytes,
-        *,
-        content_type: str | None = None,
-    ) -> dict[ComponentId, MessagingError | None]:
-        """Deliver a message to each of some actors, once, waiting for room.
-
-        Returns:
-            For each target None, or why it did not get it.
-
-        Raises:
-            InvalidMessage: a target is no name, or the payload no bytes; nobody has it.
-        """
-        ids = [as_id(target) for target in targets]
-        data, kind = as_payload(payload), as_content_type(content_type)
-        return await self._publishing.broadcast(
-            self.self_id, ids, data, content_type=kind, trace=self.trace
-        )
-
-    @enable_ki_protection
-    async def publish(self, topic: str, payload: bytes) -> None:
-        """Send a payload to whoever is subscribed to a topic; also if nobody is.
-
-        Waits only for subscribers that want to be waited for.
-
-        Raises:
-            BadTopic: it is no topic.
-            InvalidMessage: the payload is no bytes.
-        """
-        data = as_payload(payload)
-        await self._publishing.publish(self.self_id, topic, data, self.trace)
 
     @enable_ki_protection
     def subscribe(self, pattern: str, *, lag: Lag | None = None) -> None:
@@ -379,6 +181,9 @@ class ActorContext:
         watch = self._own_watches.pop(as_id(target), None)
         if watch is not None:
             self._watches.discard(watch)
+
+    def _time_for(self, timeout: float) -> float:
+        return within(self._mailbox.in_hand, timeout)
 
     def close(self) -> None:
         """End all timers and watches: this incarnation has ended."""

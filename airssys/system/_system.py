@@ -3,55 +3,39 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar, final
+from typing import TYPE_CHECKING, Final, final
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import ComponentId, Lag, Refusal, Refused, TargetNotFound
-from airssys.messaging import ask_again, who_waits
+from airssys.messaging import who_waits
 from airssys.nursery import (
-    ASK_TIMEOUT,
     Administration,
-    PriorityWord,
+    Messenger,
     TreeNode,
-    as_content_type,
-    as_expiry,
     as_id,
-    as_key,
-    as_payload,
-    as_priority,
-    as_retries,
-    as_trace,
     find_actor,
     find_pool,
     find_supervisor,
     take_snapshot,
 )
-from airssys.typed import HasHandlers, Ref
 
 from ._dead_letters import DEAD_LETTER_BYTES, DEAD_LETTERS_KEPT, DeadLetterStream
 from ._event_fanout import EVENTS_KEPT, EventFanout, EventStream
 from ._subscription import Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from airssys.contracts import (
         ActorEnded,
         Answer,
         Artifact,
-        Envelope,
-        MessagingError,
         PoolStatus,
-        TraceContext,
         Waiting,
     )
     from airssys.messaging import MailboxStatistics, Quarantine
 
     from ._wiring import Parts
-
-_Typed = TypeVar("_Typed", bound=HasHandlers[Any, Any])
 
 MESSAGES_KEPT: Final = 1000
 """Messages that a subscription keeps for a listener that does not keep up."""
@@ -61,218 +45,19 @@ OUTSIDE: Final = ComponentId("local", "outside")
 
 
 @final
-class System:
+class System(Messenger):
     """The actors of one blueprint while they run; `open_system` makes it.
 
     Targets are names: a `ComponentId`, or its text, e.g. `greeter`.
     """
 
     def __init__(self, parts: Parts, events: EventFanout) -> None:
-        self._broker, self._registry = parts.broker, parts.registry
+        super().__init__(OUTSIDE, None, parts.broker, parts.publishing)
+        self._registry, self._quarantine = parts.registry, parts.quarantine
         self._root, self._events = parts.root, events
-        self._publishing, self._quarantine = parts.publishing, parts.quarantine
         self._subscriptions: list[Subscription] = []
         self._has_ended = False
         self._replacer, self._watches = parts.replacer, parts.watches
-
-    @enable_ki_protection
-    def tell(
-        self,
-        target: ComponentId | str,
-        payload: bytes,
-        *,
-        content_type: str | None = None,
-        priority: PriorityWord | None = None,
-        ttl: float | None = None,
-        key: str | bytes | None = None,
-        trace: TraceContext | str | None = None,
-    ) -> None:
-        """Deliver a message now or not at all; never waits.
-
-        Args:
-            target: whom to tell.
-            payload: the message.
-            content_type: the codec of the payload.
-            priority: which of the target's policies applies if there is no room; with
-                some, as by default with that for `low`, the message is dropped without
-                an error.
-            ttl: seconds after which it need not be handled: if it was not taken by then
-                it becomes a dead letter.
-            key: messages of one key to one pool go to the same member, if it routes by
-                keys; to an actor it means nothing.
-            trace: the distributed trace that it belongs to, or its traceparent; it goes
-                on in whatever is sent while it is handled.
-
-        Raises:
-            MailboxFull: there is no room.
-            TargetNotFound: nobody of that name is there.
-            MessageExpired: the ttl is 0.
-            InvalidMessage: the target is no name, the payload no bytes or too many
-                (`MessageTooLarge`), the content type no text or none that the target
-                takes (`CodecNotTaken`), the priority, the ttl, the key or the trace
-                none.
-        """
-        envelope = self._sign(target, payload, content_type, priority, ttl, key, trace)
-        self._broker.tell(envelope)
-
-    @enable_ki_protection
-    async def send(
-        self,
-        target: ComponentId | str,
-        payload: bytes,
-        *,
-        content_type: str | None = None,
-        priority: PriorityWord | None = None,
-        ttl: float | None = None,
-        key: str | bytes | None = None,
-        trace: TraceContext | str | None = None,
-    ) -> None:
-        """Deliver a message as soon as there is room.
-
-        Args:
-            target: whom to send to.
-            payload: the message.
-            content_type: the codec of the payload.
-            priority: as for `tell`; by default only `high`, `critical` and none wait.
-            ttl: as for `tell`; waiting for room counts.
-            key: as for `tell`.
-            trace: as for `tell`.
-
-        Raises:
-            TargetNotFound: nobody of that name is there.
-            MailboxFull: there is no room, and the target's policy is to fail.
-            MessageExpired: there was no room within `ttl`.
-            InvalidMessage: as for `tell`.
-        """
-        envelope = self._sign(target, payload, content_type, priority, ttl, key, trace)
-        await self._broker.send(envelope)
-
-    @enable_ki_protection
-    async def ask(  # noqa: PLR0913  # what an ask consists of
-        self,
-        target: ComponentId | str,
-        payload: bytes,
-        *,
-        timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
-        content_type: str | None = None,
-        priority: PriorityWord | None = None,
-        key: str | bytes | None = None,
-        trace: TraceContext | str | None = None,
-        retries: int = 0,
-    ) -> bytes | None:
-        """Deliver a message and wait for the answer.
-
-        Args:
-            target: whom to ask.
-            payload: the question.
-            timeout: seconds for delivery and answer together.
-            content_type: the codec of the payload.
-            priority: as for `send`; where another message would be dropped for want
-                of room, an ask is refused.
-            key: as for `tell`.
-            trace: as for `tell`.
-            retries: how often to ask again, within the timeout, if the target crashes
-                or stops instead of answering. It may handle the question twice.
-
-        Returns:
-            The answer; None if there was nothing to say.
-
-        Raises:
-            AskTimedOut: no answer came in time.
-            CalleeFailed: it crashed, was stopped, or answered with an error.
-            MailboxFull: there is no room, and the target's policy is not to block.
-            DeliveryFailed: it was dropped for a newer message.
-            TargetNotFound: nobody of that name is there.
-            InvalidMessage: the target is no name, the payload no bytes, the content type
-                no text, the trace none, or the retries no number of them.
-        """
-        if retries != 0:
-            ask = partial(
-                self.ask,
-                target,
-                payload,
-                content_type=content_type,
-                priority=priority,
-                key=key,
-                trace=trace,
-            )
-            return await ask_again(ask, as_retries(retries), timeout)
-        return await self._broker.ask(
-            as_id(target),
-            OUTSIDE,
-            as_payload(payload),
-            timeout=timeout,
-            content_type=as_content_type(content_type),
-            waiter=None,
-            priority=None if priority is None else as_priority(priority),
-            key=None if key is None else as_key(key),
-            trace=None if trace is None else as_trace(trace),
-        )
-
-    def ref(
-        self,
-        target: ComponentId | str,
-        kind: type[_Typed],
-        *,
-        codec: str = "msgpack",
-    ) -> Ref[_Typed]:
-        """Return the way to an actor for messages as values.
-
-            clerk = system.ref("clerk", Clerk)
-            receipt = await clerk.ask(Order("tea"))     # what Clerk's handler returns
-
-        Args:
-            target: the actor's name. Whether it is there is found out at each message.
-            kind: a class with typed handlers: that of the actor, or one like it.
-            codec: `msgpack` or `json`, or their content types.
-
-        Raises:
-            InvalidMessage: the target is no name, or the codec another one.
-            DefinitionError: something is wrong with the handlers.
-            ExtraMissing: the extra `typed` is not installed.
-            TypeError: the class has no typed handlers.
-        """
-        return Ref(self, as_id(target), kind, codec, ASK_TIMEOUT)
-
-    @enable_ki_protection
-    async def broadcast(
-        self,
-        targets: Iterable[ComponentId | str],
-        payload: bytes,
-        *,
-        content_type: str | None = None,
-        trace: TraceContext | str | None = None,
-    ) -> dict[ComponentId, MessagingError | None]:
-        """Deliver a message to each of some actors, once, waiting for room.
-
-        Returns:
-            For each target None, or why it did not get it.
-
-        Raises:
-            InvalidMessage: a target is no name, or the payload no bytes; nobody has it.
-        """
-        ids = [as_id(target) for target in targets]
-        data, kind = as_payload(payload), as_content_type(content_type)
-        return await self._publishing.broadcast(
-            OUTSIDE, ids, data, content_type=kind, trace=as_trace(trace)
-        )
-
-    @enable_ki_protection
-    async def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        trace: TraceContext | str | None = None,
-    ) -> None:
-        """Send a payload to whoever is subscribed to a topic; also if nobody is.
-
-        Raises:
-            BadTopic: it is no topic: segments joined by dots.
-            InvalidMessage: the payload is no bytes.
-        """
-        data = as_payload(payload)
-        await self._publishing.publish(OUTSIDE, topic, data, as_trace(trace))
 
     @enable_ki_protection
     def subscribe(
@@ -312,27 +97,6 @@ class System:
         self._has_ended = True
         for subscription in self._subscriptions:
             subscription.end()
-
-    def _sign(
-        self,
-        target: ComponentId | str,
-        payload: bytes,
-        content_type: str | None,
-        priority: PriorityWord | None,
-        ttl: float | None,
-        key: str | bytes | None,
-        trace: TraceContext | str | None,
-    ) -> Envelope:
-        return self._broker.sign(
-            target if type(target) is ComponentId else as_id(target),
-            OUTSIDE,
-            payload if type(payload) is bytes else as_payload(payload),
-            None if content_type is None else as_content_type(content_type),
-            None if priority is None else as_priority(priority),
-            None if ttl is None else as_expiry(ttl),
-            None if key is None else as_key(key),
-            None if trace is None else as_trace(trace),
-        )
 
     def find(self, name: ComponentId | str) -> ComponentId | None:
         """Return the identity of an actor that can be reached now, None if it cannot.
