@@ -147,7 +147,6 @@ class BoundHandlers(Generic[_Messages_co, _Rows_co]):
         route = self._routes.by_tag.get(tag) if isinstance(tag, str) else None
         if route is None:
             return await self._handle_other(context, envelope, plain)
-        del plain[TAG]
         try:
             message = wire.build(plain, route.message)
         except Unreadable as unreadable:
