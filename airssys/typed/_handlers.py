@@ -104,10 +104,12 @@ class Handlers(Generic[_Messages_co, _Rows_co]):
 
     def routes(self, owner: type) -> Routes:
         """Read the handlers of a class; raises nothing."""
-        if owner not in self._routes:
-            functions = self.functions
-            self._routes[owner] = read_routes(owner, functions, self._otherwise)
-        return self._routes[owner]
+        known = self._routes.get(owner)
+        if known is None:
+            known = read_routes(owner, self.functions, self._otherwise)
+            if not known.mistakes:  # which a definition further down may mend
+                self._routes[owner] = known
+        return known
 
     def checked_routes(self, owner: type) -> Routes:
         """Read the handlers of a class.
@@ -172,7 +174,10 @@ class BoundHandlers(Generic[_Messages_co, _Rows_co]):
             raise self._not_understood(f"{type(plain).__name__}, no object")
         if TAG not in plain:
             raise self._not_understood(f"an object without {TAG}")
-        raise self._not_understood(f"{plain[TAG]!r:.80} as {TAG}")
+        # Not what else it may be: even to show that may be too deep for Python.
+        tag = plain[TAG]
+        shown = f"{tag!r:.80}" if isinstance(tag, str) else type(tag).__name__
+        raise self._not_understood(f"{shown} as {TAG}")
 
     def _read(self, wire: Wire, envelope: Envelope) -> Plain:
         try:

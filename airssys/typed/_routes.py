@@ -129,7 +129,7 @@ def _own_mistakes(function: Callable[..., Any]) -> Iterator[Mistake]:
 
 def _read_annotations(function: Callable[..., Any], owner: type) -> tuple[Any, Any]:
     """Read the annotations of message and answer, whatever else is annotated."""
-    parameters = [p for p in inspect.signature(function).parameters if p != "return"]
+    parameters = list(inspect.signature(function).parameters)
     name = parameters[2] if len(parameters) >= _PARAMETERS else ""
     written: dict[str, Any] = function.__annotations__
 

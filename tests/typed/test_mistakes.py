@@ -91,6 +91,24 @@ async def answer_of(kind, message):
         return await system.ref("clerk", kind).ask(message)
 
 
+def test_what_is_defined_later_is_found_later():
+    """A first look that came too early is not the last one."""
+
+    class Early:
+        @on_message
+        async def order(self, context: object, order: Order) -> None: ...
+
+        handle = handlers(order)
+
+    Early.order.__annotations__["order"] = "Late"
+    assert len(found_in(Early)) == 1
+    globals()["Late"] = Order
+    try:
+        assert found_in(Early) == []
+    finally:
+        del globals()["Late"]
+
+
 def test_a_function_from_elsewhere_is_no_handler():
     class Borrowing:
         handle = handlers(Clerk.order, otherwise=Open.rest)

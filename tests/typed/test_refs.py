@@ -136,7 +136,7 @@ async def test_a_field_of_another_type_is_told_to_the_asker():
         (b"[]", "list, no object"),
         (b"{}", "an object without _type"),
         (b'{"_type":"Nope"}', "'Nope' as _type"),
-        (b'{"_type":["Order"]}', "['Order'] as _type"),
+        (b'{"_type":["Order"]}', "list as _type"),
         (b'{"_type":"Order"}', "required field missing @ $.item"),
         (b'{"_type":"Order","item":5,"count":"x"}', "@ $.item"),
     ],
@@ -153,6 +153,21 @@ async def test_bad_input_is_told_to_the_asker_and_the_actor_lives(payload, probl
         assert type(event) is MessageFailed
         assert event.error is caught.value.error
         assert await clerk.ask(Look(1)) == Order("tea")  # the same incarnation
+
+
+@pytest.mark.parametrize("levels", [500, 1000, 1020, 100_000])
+@pytest.mark.parametrize("place", ["_type", "item", "none"])
+async def test_what_is_very_deep_is_told_too(levels, place):
+    deep = b"\x91" * levels + b"\xc0"
+    payload = {
+        "_type": b"\x81\xa5_type" + deep,
+        "item": b"\x82\xa5_type\xa5Order\xa4item" + deep,
+        "none": deep,
+    }[place]
+    async with open_system(plan()) as system:
+        with pytest.raises(CalleeFailed) as caught:
+            await system.ask("clerk", payload, content_type=MSGPACK_TYPE)
+        assert type(caught.value.error) is NotUnderstood
 
 
 class Calm(Clerk):
