@@ -32,7 +32,14 @@ from airssys.contracts import (
     NotUnderstood,
 )
 
-from ._routes import MARK, Routes, marked_methods, mistake_at, read_routes
+from ._routes import (
+    MARK,
+    Routes,
+    marked_methods,
+    method_name,
+    mistake_at,
+    read_routes,
+)
 from ._wire import TAG, Plain, Unreadable, Wire, wire_of
 
 if TYPE_CHECKING:
@@ -80,7 +87,7 @@ class Handlers(Generic[_Messages_co, _Rows_co]):
     def __get__(self, instance: object, owner: type) -> Any:
         if instance is None:
             return self
-        return BoundHandlers(instance, self, self.checked_routes(type(instance)))
+        return BoundHandlers(instance, self.checked_routes(type(instance)))
 
     async def __call__(
         self, instance: object, context: object, envelope: Envelope
@@ -88,11 +95,6 @@ class Handlers(Generic[_Messages_co, _Rows_co]):
         """Handle a message, as `instance.handle(context, envelope)` does."""
         bound: BoundHandlers[Any, Any] = self.__get__(instance, type(instance))
         return await bound(context, envelope)
-
-    @property
-    def otherwise_name(self) -> str | None:
-        """The name of the method that gets everything else."""
-        return getattr(self._otherwise, "__name__", None)
 
     def codecs(self) -> Codecs | None:
         """Return the codecs that it reads; None if a method takes everything else."""
@@ -102,10 +104,12 @@ class Handlers(Generic[_Messages_co, _Rows_co]):
 
     def routes(self, owner: type) -> Routes:
         """Read the handlers of a class; raises nothing."""
-        if owner not in self._routes:
-            functions = self.functions
-            self._routes[owner] = read_routes(owner, functions, self._otherwise)
-        return self._routes[owner]
+        known = self._routes.get(owner)
+        if known is None:
+            known = read_routes(owner, self.functions, self._otherwise)
+            if not known.mistakes:  # which a definition further down may mend
+                self._routes[owner] = known
+        return known
 
     def checked_routes(self, owner: type) -> Routes:
         """Read the handlers of a class.
@@ -124,11 +128,9 @@ class Handlers(Generic[_Messages_co, _Rows_co]):
 class BoundHandlers(Generic[_Messages_co, _Rows_co]):
     """The typed handlers of one instance: its `handle`."""
 
-    def __init__(
-        self, instance: object, handlers: Handlers[Any, Any], routes: Routes
-    ) -> None:
+    def __init__(self, instance: object, routes: Routes) -> None:
         self._instance, self._routes = instance, routes
-        name = handlers.otherwise_name
+        name = routes.otherwise
         self._otherwise = None if name is None else getattr(instance, name)
 
     async def __call__(self, context: Any, envelope: Envelope, /) -> bytes | None:  # noqa: ANN401 (an ActorContext, which is not known here)
@@ -147,7 +149,6 @@ class BoundHandlers(Generic[_Messages_co, _Rows_co]):
         route = self._routes.by_tag.get(tag) if isinstance(tag, str) else None
         if route is None:
             return await self._handle_other(context, envelope, plain)
-        del plain[TAG]
         try:
             message = wire.build(plain, route.message)
         except Unreadable as unreadable:
@@ -173,7 +174,10 @@ class BoundHandlers(Generic[_Messages_co, _Rows_co]):
             raise self._not_understood(f"{type(plain).__name__}, no object")
         if TAG not in plain:
             raise self._not_understood(f"an object without {TAG}")
-        raise self._not_understood(f"{plain[TAG]!r:.80} as {TAG}")
+        # Not what else it may be: even to show that may be too deep for Python.
+        tag = plain[TAG]
+        shown = f"{tag!r:.80}" if isinstance(tag, str) else type(tag).__name__
+        raise self._not_understood(f"{shown} as {TAG}")
 
     def _read(self, wire: Wire, envelope: Envelope) -> Plain:
         try:
@@ -205,17 +209,16 @@ def handler_mistakes(owner: object) -> list[Mistake]:
     if not isinstance(owner, type):
         return []
     found, marked = handlers_of(owner), marked_methods(owner)
-    names = [each.__name__ for each in marked]
     if found is None:
         if not marked:
             return []
         text = f"{owner.__qualname__} has handlers, but `handle` does not list them"
-        hint = f"write handle = handlers({', '.join(names)}) below them"
-        return [mistake_at(marked[0], text, hint)]
+        hint = f"write handle = handlers({', '.join(marked)}) below them"
+        return [mistake_at(next(iter(marked.values())), text, hint)]
     mistakes = list(found.routes(owner).mistakes)
-    listed = {getattr(each, "__name__", None) for each in found.functions}
-    for each in marked:
-        if each.__name__ not in listed:
+    listed = {method_name(owner, each) for each in found.functions}
+    for name, each in marked.items():
+        if name not in listed:
             text = f"{each.__qualname__} is a handler, but `handle` does not list it"
             mistakes.append(mistake_at(each, text, "add it to handlers(...)"))
     return mistakes

@@ -308,8 +308,8 @@ def handlers(
     """Make the `handle` of a class from its typed handlers.
 
     Args:
-        functions: the methods that `on_message` stands above, of this class or of
-            others. A subclass that overrides one need not list it again.
+        functions: the methods that `on_message` stands above, of this class or of its
+            bases. A subclass that overrides one need not list it again.
         otherwise: a method that gets, as an envelope, what is for none of them: messages
             in other codecs, of other types, published ones, timers, watches. Without it
             they are refused, and whoever asked is told.

@@ -52,6 +52,8 @@ class Routes:
     owner: str
     by_type: dict[type, Route]
     by_tag: dict[str, Route]
+    otherwise: str | None
+    """The method for everything else."""
     mistakes: tuple[Mistake, ...]
 
     @property
@@ -65,9 +67,9 @@ def read_routes(owner: type, functions: Iterable[object], otherwise: object) -> 
     mistakes: list[Mistake] = []
     routes: list[tuple[Route, Callable[..., Any]]] = []
     for function in functions:
-        if not inspect.isfunction(function):
-            text = f"{_shown(function)} is no method"
-            mistakes.append(Mistake(".behaviour", text, "list methods of the class"))
+        name = method_name(owner, function)
+        if name is None or not inspect.isfunction(function):
+            mistakes.append(_no_method(owner, function))
             continue
         found = list(_own_mistakes(function))
         annotations = _read_annotations(function, owner)
@@ -75,23 +77,33 @@ def read_routes(owner: type, functions: Iterable[object], otherwise: object) -> 
         mistakes += found
         message, answer = annotations
         if isinstance(message, type):
-            routes.append((Route(function.__name__, message, answer), function))
+            routes.append((Route(name, message, answer), function))
     mistakes += _rivals(routes)
     if otherwise is not None:
-        mistakes += _otherwise_mistakes(otherwise)
+        mistakes += _otherwise_mistakes(owner, otherwise)
     mistakes += _conversion_mistakes(routes)
     return Routes(
         owner.__qualname__,
         {route.message: route for route, _ in routes},
         {route.tag: route for route, _ in routes},
+        None if otherwise is None else method_name(owner, otherwise),
         tuple(mistakes),
     )
 
 
-def marked_methods(owner: type) -> tuple[Callable[..., Any], ...]:
+def marked_methods(owner: type) -> dict[str, Callable[..., Any]]:
     """Return the methods of a class that are handlers, of its bases too."""
     members = inspect.getmembers_static(owner, inspect.isfunction)
-    return tuple(each for _, each in members if getattr(each, MARK, False))
+    return {name: each for name, each in members if getattr(each, MARK, False)}
+
+
+def method_name(owner: type, function: object) -> str | None:
+    """Return the attribute of a class, or of a base, that holds a function."""
+    for each in owner.__mro__:
+        for name, value in vars(each).items():
+            if value is function:
+                return name
+    return None
 
 
 def mistake_at(function: object, text: str, hint: str) -> Mistake:
@@ -117,20 +129,24 @@ def _own_mistakes(function: Callable[..., Any]) -> Iterator[Mistake]:
 
 def _read_annotations(function: Callable[..., Any], owner: type) -> tuple[Any, Any]:
     """Read the annotations of message and answer, whatever else is annotated."""
-    parameters = [p for p in inspect.signature(function).parameters if p != "return"]
+    parameters = list(inspect.signature(function).parameters)
     name = parameters[2] if len(parameters) >= _PARAMETERS else ""
     written: dict[str, Any] = function.__annotations__
-    return tuple(
-        _read_annotation(function, owner, written[key]) if key in written else _UNREAD
-        for key in (name, "return")
-    )[:2]  # type: ignore[return-value]  # a tuple of as many as there are keys
+
+    def read(key: str) -> Any:  # noqa: ANN401 (any annotation)
+        if key not in written:
+            return _UNREAD
+        return _read_annotation(function, owner, written[key])
+
+    return read(name), read("return")
 
 
 def _read_annotation(function: Callable[..., Any], owner: type, written: Any) -> Any:  # noqa: ANN401 (any annotation)
     alone = types.SimpleNamespace(__annotations__={"it": written})
+    known = inspect.unwrap(function).__globals__
     names = {owner.__name__: owner, **vars(owner)}
     try:
-        found = typing.get_type_hints(alone, function.__globals__, names)["it"]
+        found = typing.get_type_hints(alone, known, names)["it"]
     except Exception as error:  # noqa: BLE001 (an annotation may be any code)
         return error
     return found
@@ -173,13 +189,17 @@ def _rivals(routes: list[tuple[Route, Callable[..., Any]]]) -> Iterator[Mistake]
             yield mistake_at(function, text, "give message types different names")
 
 
-def _otherwise_mistakes(function: object) -> Iterator[Mistake]:
-    name = getattr(function, "__qualname__", None) or _shown(function)
-    hint = "write `async def name(self, context, envelope)`"
-    if not inspect.isfunction(function):
-        yield Mistake(".behaviour", f"{name} is no method", hint)
+def _no_method(owner: type, function: object) -> Mistake:
+    text = f"{_shown(function)} is no method of {owner.__qualname__}"
+    return mistake_at(function, text, "list methods of the class, or of its bases")
+
+
+def _otherwise_mistakes(owner: type, function: object) -> Iterator[Mistake]:
+    if method_name(owner, function) is None or not inspect.isfunction(function):
+        yield _no_method(owner, function)
     elif not inspect.iscoroutinefunction(function):
-        yield mistake_at(function, f"{name} is not async", hint)
+        hint = "write `async def name(self, context, envelope)`"
+        yield mistake_at(function, f"{function.__qualname__} is not async", hint)
 
 
 def _conversion_mistakes(

@@ -44,9 +44,10 @@ def make_strict(
         scalars: what the format can hold besides numbers, text, flags and nothing.
         has_text_keys: the keys of its objects are text, also if they are numbers to us.
     """
-    kinds: tuple[type, ...] = (int, str, bool, type(None), *scalars)
+    kinds: tuple[type, ...] = (int, bool, type(None), *scalars)
     for kind in kinds:
         converter.register_structure_hook(kind, _exactly(kind))
+    converter.register_structure_hook(str, _text)
     converter.register_structure_hook(float, _float)
     for text_like in (UUID, Decimal):
         converter.register_structure_hook(text_like, _from_text)
@@ -131,6 +132,14 @@ def _exactly(kind: type) -> _Hook:
         return value
 
     return check
+
+
+def _text(value: object, _: object) -> str:
+    if type(value) is not str:
+        raise TypeError(type(value).__name__)
+    if not value.isascii():
+        value.encode()  # a lone surrogate, which JSON can hold and little else
+    return value
 
 
 def _float(value: object, _: object) -> float:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import math
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from airssys.contracts import (
@@ -174,7 +175,14 @@ def _dump_json(plain: Plain) -> bytes:
 
 
 def _load_json(payload: bytes) -> Plain:
-    return json.loads(payload, parse_constant=_refuse_constant)
+    return json.loads(payload, parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text:.40} is too large")
+    return number
 
 
 def _refuse_constant(word: str) -> None:

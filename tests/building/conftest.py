@@ -33,6 +33,12 @@ def built_before():
 
 
 @pytest.fixture(scope="session")
+def compiled_before():
+    """A cache of compiled guests, kept from run to run."""
+    return make_private("compiled")
+
+
+@pytest.fixture(scope="session")
 def troubled(built_before):
     """A Python guest, built and compiled here: both take long, once."""
     pytest.importorskip("componentize_py")

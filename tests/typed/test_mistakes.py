@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import trio
 
 from airssys import (
     ActorSpec,
@@ -12,13 +13,15 @@ from airssys import (
     StartFailed,
     actor,
     blueprint,
+    handlers,
+    on_message,
     open_system,
 )
 from airssys.contracts import ComponentId, find_mistakes
 from airssys.typed import handler_mistakes
 
 from . import wrong_clerks
-from .clerk import Clerk, Open, Order
+from .clerk import Clerk, Open, Order, Receipt
 
 FILE = Path(wrong_clerks.__file__)
 PLANTED = [
@@ -51,7 +54,7 @@ def test_and_no_other():
     ]
     assert others == []
     assert [m.found for m in found_in(wrong_clerks.Many) if m.file != str(FILE)] == [
-        "'a name' is no method"
+        "'a name' is no method of Many"
     ]
 
 
@@ -69,6 +72,51 @@ def test_a_handler_without_a_list_gets_the_line_to_write():
 
 def test_arguments_are_looked_at_as_well():
     assert [m.path for m in found_in(Open)] == ["$.root.children[0].arguments"]
+
+
+def test_a_handler_may_be_decorated_elsewhere():
+    """Its annotations are read where they were written."""
+
+    class Wrapped:
+        order = on_message(wrong_clerks.passed_on)
+        handle = handlers(order)
+
+    assert found_in(Wrapped) == []
+    answer = trio.run(answer_of, Wrapped, Order("tea"))
+    assert answer == Receipt(3, "tea")
+
+
+async def answer_of(kind, message):
+    async with open_system(blueprint(actor("clerk", kind))) as system:
+        return await system.ref("clerk", kind).ask(message)
+
+
+def test_what_is_defined_later_is_found_later():
+    """A first look that came too early is not the last one."""
+
+    class Early:
+        @on_message
+        async def order(self, context: object, order: Order) -> None: ...
+
+        handle = handlers(order)
+
+    Early.order.__annotations__["order"] = "Late"
+    assert len(found_in(Early)) == 1
+    globals()["Late"] = Order
+    try:
+        assert found_in(Early) == []
+    finally:
+        del globals()["Late"]
+
+
+def test_a_function_from_elsewhere_is_no_handler():
+    class Borrowing:
+        handle = handlers(Clerk.order, otherwise=Open.rest)
+
+    assert [m.found for m in found_in(Borrowing)] == [
+        f"{name} is no method of {Borrowing.__qualname__}"
+        for name in ("Clerk.order", "Open.rest")
+    ]
 
 
 def test_nothing_is_wrong_with_what_is_right():

@@ -14,6 +14,7 @@ from airssys import (
     CalleeFailed,
     CodecNotTaken,
     Codecs,
+    DefinitionError,
     Fault,
     InvalidMessage,
     MailboxFull,
@@ -89,8 +90,9 @@ async def test_what_the_broker_says_of_any_message_it_says_of_these():
         with pytest.raises(TargetNotFound):
             nobody.tell(Order("tea"))
         clerk = system.ref("clerk", Clerk)
-        with pytest.raises(AskTimedOut):
+        with pytest.raises(AskTimedOut) as late:
             await clerk.ask(Do("hang"), timeout=0.01)
+        assert late.value.waited == pytest.approx(0.01)
         clerk.tell(Order("a"))
         with pytest.raises(MailboxFull):
             clerk.tell(Order("b"))
@@ -134,7 +136,7 @@ async def test_a_field_of_another_type_is_told_to_the_asker():
         (b"[]", "list, no object"),
         (b"{}", "an object without _type"),
         (b'{"_type":"Nope"}', "'Nope' as _type"),
-        (b'{"_type":["Order"]}', "['Order'] as _type"),
+        (b'{"_type":["Order"]}', "list as _type"),
         (b'{"_type":"Order"}', "required field missing @ $.item"),
         (b'{"_type":"Order","item":5,"count":"x"}', "@ $.item"),
     ],
@@ -151,6 +153,21 @@ async def test_bad_input_is_told_to_the_asker_and_the_actor_lives(payload, probl
         assert type(event) is MessageFailed
         assert event.error is caught.value.error
         assert await clerk.ask(Look(1)) == Order("tea")  # the same incarnation
+
+
+@pytest.mark.parametrize("levels", [500, 1000, 1020, 100_000])
+@pytest.mark.parametrize("place", ["_type", "item", "none"])
+async def test_what_is_very_deep_is_told_too(levels, place):
+    deep = b"\x91" * levels + b"\xc0"
+    payload = {
+        "_type": b"\x81\xa5_type" + deep,
+        "item": b"\x82\xa5_type\xa5Order\xa4item" + deep,
+        "none": deep,
+    }[place]
+    async with open_system(plan()) as system:
+        with pytest.raises(CalleeFailed) as caught:
+            await system.ask("clerk", payload, content_type=MSGPACK_TYPE)
+        assert type(caught.value.error) is NotUnderstood
 
 
 class Calm(Clerk):
@@ -316,10 +333,41 @@ async def test_a_ref_may_describe_a_guest():
             assert await ref.ask(Order("tea", 3)) == Order("tea", 3)
 
 
+@pytest.mark.parametrize("way", ["ask", "send", "request"])
+async def test_a_guest_sends_typed_messages_too(way):
+    """Their type is in the payload, and their codec is the one that it declares."""
+    guest = component("guest", GUESTS / "calls.wat", sends="json")
+    order = '{"_type":"Order","item":"tea"}'
+    call = f"host-messaging.{way}\nlocal/clerk/0\n{order}".encode()
+    async with open_system(plan(others=(guest,))) as system:
+        answer = await system.ask("guest", call)
+        assert answer.startswith(b"ok")
+        assert way != "ask" or answer == b'ok:{"number":1,"item":"tea"}'
+        assert await system.ref("clerk", Clerk).ask(Look(1)) == Order("tea")
+
+
+async def test_and_is_told_what_is_wrong_with_them():
+    guest = component("guest", GUESTS / "calls.wat", sends="json")
+    call = b'host-messaging.ask\nlocal/clerk/0\n{"_type":"Order","item":5}'
+    async with open_system(plan(others=(guest,))) as system:
+        answer = await system.ask("guest", call)
+        assert answer.startswith(b"err:delivery-failed:")
+        assert b"expected str @ $.item" in answer
+
+
+class Unfit:
+    @on_message
+    def order(self, context: object, order: Order) -> str: ...
+
+    handle = handlers(order)
+
+
 async def test_a_ref_is_for_classes_with_handlers_and_for_our_codecs():
     async with open_system(plan()) as system:
         with pytest.raises(TypeError, match="Receipt has no `handle"):
             system.ref("clerk", Receipt)
+        with pytest.raises(DefinitionError, match="order is not async"):
+            system.ref("clerk", Unfit)
         with pytest.raises(InvalidMessage, match="'borsh'"):
             system.ref("clerk", Clerk, codec="borsh")
         with pytest.raises(InvalidMessage, match="no name"):

@@ -119,6 +119,9 @@ def test_any_bytes_are_read_or_told(wire, payload):
         ({"a": 1}, list[str]),
         ([["a", 1.0]], dict[str, float]),
         (5, str),
+        ("\ud800", str),
+        (["\udfff"], list[str]),
+        ({"\ud800": 1.0}, dict[str, float]),
         ("5", int),
         (5.0, int),
         (True, int),
@@ -182,7 +185,9 @@ def test_a_messagepack_bomb_is_told(payload):
         WIRES["msgpack"].read(payload)
 
 
-@pytest.mark.parametrize("payload", [b"NaN", b"[Infinity]", b"\xff", b"", b"1" * 5000])
+@pytest.mark.parametrize(
+    "payload", [b"NaN", b"[Infinity]", b"1e999", b"[-1e999]", b"\xff", b"", b"1" * 5000]
+)
 def test_what_is_no_json_is_told(payload):
     with pytest.raises(Unreadable):
         WIRES["json"].read(payload)

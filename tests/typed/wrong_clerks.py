@@ -8,6 +8,7 @@ import attrs
 
 from airssys import handlers, on_message
 
+from . import elsewhere
 from .clerk import Cancel, Order, Receipt
 
 if TYPE_CHECKING:
@@ -32,6 +33,13 @@ def renamed(kind: type) -> type:
 
 
 OtherOrder = renamed(Order)
+
+
+async def _passed_on(self: object, context: ActorContext, order: Order) -> Receipt:
+    return Receipt(3, order.item)
+
+
+passed_on = elsewhere.decorate(_passed_on)
 
 
 class Many:

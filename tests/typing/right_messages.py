@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, assert_type
 
 import attrs
+import trio
 
 from airssys import (
     ActorContext,
@@ -116,6 +117,9 @@ async def buy(system: System, context: ActorContext) -> Receipt:
     await clerk.send(Order("tea"))
     assert_type(await context.ref("other", Other).ask(Receipt(2)), list[int])
     assert_type(await system.ref("large", Large, codec="json").ask(Order("a")), Any)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(clerk.send, Order("tea"))
+        nursery.start_soon(clerk.ask, Order("tea"))
     return await sell(clerk)
 
 
