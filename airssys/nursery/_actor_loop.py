@@ -212,7 +212,8 @@ class Actor:
         except Exception as error:
             self._settle_message(error)
             if self._is_started and not self._is_stopping:
-                await self._prepare_restart(error)
+                # One that is cancelled here was killed, whatever it had raised before.
+                await self._prepare_restart(error)  # noqa: ASYNC120  # as said above
             raise
 
     def _settle_message(self, error: Exception) -> None:
