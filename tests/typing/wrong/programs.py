@@ -117,9 +117,7 @@ async def sweep(seconds: float) -> None: ...
 task("a", sweep, "soon")  # E: arg-type
 task("a", sweep, 1.0, mailbox=3)  # E: call-overload, call-overload
 dynamic_supervisor("a", max_children="many")  # E: call-overload
-dynamic_supervisor(
-    "a", handle, strategy="one_for_all"
-)  # E: call-overload, call-overload
+dynamic_supervisor("a", strategy="one")  # E: call-overload, call-overload
 actor("a", handle, poison="eat")  # E: call-arg, call-overload
 component("a", "a.wasm", hook_timeout=1.0)  # E: call-overload, call-overload
 
