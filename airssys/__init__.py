@@ -81,6 +81,7 @@ from .contracts import (
     TaskSpec,
     TrapReason,
     Unhealthy,
+    check_child_specs,
 )
 from .dsl import (
     actor,
@@ -108,6 +109,7 @@ from .system import (
     EXIT_INTERRUPTED,
     EXIT_OK,
     EXIT_TERMINATED,
+    CrashReport,
     DeadLetterStream,
     EventStream,
     Portal,
@@ -151,6 +153,7 @@ __all__: tuple[str, ...] = (
     "ComponentId",
     "ComponentRefused",
     "ComponentSpec",
+    "CrashReport",
     "DeadLetter",
     "DeadLetterStream",
     "DeadReason",
@@ -224,6 +227,7 @@ __all__: tuple[str, ...] = (
     "__version__",
     "actor",
     "blueprint",
+    "check_child_specs",
     "component",
     "dynamic_supervisor",
     "open_system",

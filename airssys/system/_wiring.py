@@ -37,6 +37,8 @@ from airssys.nursery import (
 from airssys.storage import MemoryStore
 
 if TYPE_CHECKING:
+    import random
+
     from ._event_fanout import EventFanout
 
 LoaderOpener: TypeAlias = Callable[
@@ -114,6 +116,7 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
     randomness: Randomness,
     held_thread_after: float,
     on_escape: Callable[[BaseException], None],
+    chance: random.Random | None,
 ) -> Parts:
     """Make the parts of one system; starts nothing."""
     registry = Registry()
@@ -139,7 +142,7 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         events.emit(event)
         watches.note(event)
 
-    seat = SupervisorSeat(spec, spec.name, seat_maker(surroundings), emit)
+    seat = SupervisorSeat(spec, spec.name, seat_maker(surroundings), emit, chance)
     return Parts(
         broker=broker,
         registry=registry,
