@@ -128,11 +128,11 @@ class Actor:
             if not successor.settled.is_set():
                 await successor.settled.wait()
         finally:
-            if self._is_handing_over:
+            if self._successor is successor:
+                self._successor = None
+            if self._is_handing_over:  # until then its instance must not be closed
                 with trio.CancelScope(shield=True):
                     await successor.settled.wait()
-            elif self._successor is successor:
-                self._successor = None
         return successor.predecessor
 
     async def _be_followed(self, successor: Successor) -> None:
@@ -145,12 +145,13 @@ class Actor:
             self._is_handing_over = True
             try:
                 successor.failure = await successor.inherit()
-            except Exception as error:
-                successor.failure = error
+            except BaseException as error:
+                successor.failure = error if isinstance(error, Exception) else None
+                successor.settled.set()
                 raise
             finally:
                 self._is_handing_over = False
-        if successor.failure is not None:
+        if successor.failure is not None or self._successor is not successor:
             self._successor = None
             successor.settled.set()
         elif not self._is_stopping:

@@ -224,6 +224,31 @@ async def test_a_kill_meanwhile_ends_both(loader, old, new, autojump_clock):
     assert all(guest.is_closed for guest in old.guests + new.guests)
 
 
+@pytest.mark.parametrize("who", ["old", "new"])
+async def test_one_who_is_cancelled_meanwhile_changes_nothing(
+    loader, old, new, who, autojump_clock
+):
+    setattr(*((old, "exporting") if who == "old" else (new, "importing")), "sleep:2")
+    answers = []
+
+    async with running(component("c"), loader=loader) as (system, watch):
+        await count(system, 3)
+
+        async def replace():
+            answers.append(await system.replace("c", NEW))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(replace)
+            await trio.sleep(1)
+            # As at the end of a system, if its tree were still there.
+            system._replacer._nursery.cancel_scope.cancel()
+            assert await count(system) == 4
+        assert answers[0].why is Refusal.NOT_RUNNING
+        assert new.guests[0].is_closed
+        assert len(old.guests) == 1
+        assert watch.of(ChildExited) == []
+
+
 async def test_of_two_at_once_one_takes_over(loader, old, autojump_clock):
     old.exporting = "sleep:1"
     answers = []
