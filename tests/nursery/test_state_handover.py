@@ -311,6 +311,18 @@ async def test_real_code_that_cannot_keeps_the_old_instance(word):
         assert watch.of(ChildExited) == []
 
 
+@pytest.mark.parametrize("most", [0, 1000, 99_744])
+async def test_state_that_is_far_too_large_costs_the_instance_nothing(most):
+    spec = real(b"large-export", Limits(state_bytes=most))
+    async with running(spec, loader=open_wasm_loader) as (system, watch):
+        assert await count(system, 3) == 3
+        answer = await system.replace("c", NEW_CODE)
+        assert answer.why is Refusal.STATE_NOT_TAKEN
+        assert f"more than {most} bytes (state_bytes)" in str(answer.reason.error)
+        assert await count(system) == 4
+        assert watch.of(ChildExited) == []
+
+
 async def test_state_may_be_larger_than_other_answers_and_exactly_as_large_as_said():
     limits = Limits(state_bytes=100_000, host_call_bytes=1000)
     spec = real(b"large-export", limits)

@@ -134,7 +134,14 @@ async def test_stopping_takes_its_time_inside_a_cancelled_scope(autojump_clock):
 async def test_the_whole_stop_has_a_limit(autojump_clock):
     log = []
     actors = [
-        python(n, Worker, arguments=(log, None, 99), shutdown=math.inf) for n in "ab"
+        python(
+            n,
+            Worker,
+            arguments=(log, None, 99),
+            shutdown=math.inf,
+            hook_timeout=math.inf,
+        )
+        for n in "ab"
     ]
     async with running(*actors, stop_timeout=10.0):
         pass
