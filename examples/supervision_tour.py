@@ -1,6 +1,7 @@
 """A tour of supervision: what fails is started again, and everybody is told.
 
     python examples/supervision_tour.py
+    airssys tree examples/supervision_tour.py:Tour
 
 Each stop of the tour does something to a running system and prints what happened, as
 events and as the tree. The clock jumps over every wait, so that the tour takes no time
@@ -275,5 +276,6 @@ async def main() -> None:
     guide.show()
 
 
-logging.getLogger("airssys").setLevel(logging.CRITICAL)  # all that is printed here
-trio.run(main, clock=steady_clock())
+if __name__ == "__main__":
+    logging.getLogger("airssys").setLevel(logging.CRITICAL)  # all that is printed here
+    trio.run(main, clock=steady_clock())
