@@ -151,11 +151,12 @@ class Actor:
                 raise
             finally:
                 self._is_handing_over = False
-        if successor.failure is not None or self._successor is not successor:
+        is_wanted = self._successor is successor and not self._is_stopping
+        if is_wanted and successor.failure is None:
+            self._change_over(successor)
+        else:
             self._successor = None
             successor.settled.set()
-        elif not self._is_stopping:
-            self._change_over(successor)
 
     def _change_over(self, successor: Successor) -> None:
         """Go on by the successor; only between two calls."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import attrs
 import pytest
 import trio
+import trio.testing
 
 from airssys.contracts import (
     Artifact,
@@ -205,6 +206,35 @@ async def test_a_stop_meanwhile_is_heard_and_the_old_one_says_goodbye(
         (end,) = watch.of(ChildExited)
         assert end.reason.kind is ExitKind.SHUTDOWN
     assert all(guest.is_closed for guest in old.guests + new.guests)
+
+
+async def test_one_that_drains_handles_what_is_queued_by_its_old_code(
+    loader, old, new, autojump_clock
+):
+    old.exporting = "sleep:2"
+    answers, counts = [], []
+
+    async with running(component("c", drain=True), loader=loader) as (system, watch):
+
+        async def replace():
+            answers.append(await system.replace("c", NEW))
+
+        async def ask():
+            counts.append(await count(system))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(replace)
+            await trio.sleep(1)
+            nursery.start_soon(ask)
+            nursery.start_soon(ask)
+            await trio.testing.wait_all_tasks_blocked()
+            await system.supervisor("root").terminate_child("local/c/0")
+        assert answers[0].why is Refusal.DOWN
+        assert counts == [1, 2]
+        assert old.guests[0].calls.count("export-state") == 1
+        assert old.guests[0].calls[-1] == "shutdown"
+        assert new.guests[0].is_closed
+        assert watch.of(DeadLetter) == []
 
 
 async def test_a_kill_meanwhile_ends_both(loader, old, new, autojump_clock):
