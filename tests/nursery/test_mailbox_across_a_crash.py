@@ -232,7 +232,8 @@ async def test_retried_it_comes_first_and_its_asker_gets_the_answer(autojump_clo
             asker = Asker(system, nursery)
             for payload in (b"sleep", b"once", b"1"):
                 await asker.ask(payload)
-        assert [end for _, end in asker.ends.values()] == [b"sleep", b"once", b"1"]
+        ends = {payload: end for payload, (_, end) in asker.ends.items()}
+        assert ends == {payload: payload for payload in (b"sleep", b"once", b"1")}
         assert log == [b"sleep", b"once", b"once", b"1"]
         assert watch.of(DeadLetter) == []
         assert system.mailbox("w").handled == 3

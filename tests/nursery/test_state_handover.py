@@ -230,7 +230,7 @@ async def test_one_that_drains_handles_what_is_queued_by_its_old_code(
             await trio.testing.wait_all_tasks_blocked()
             await system.supervisor("root").terminate_child("local/c/0")
         assert answers[0].why is Refusal.DOWN
-        assert counts == [1, 2]
+        assert sorted(counts) == [1, 2]
         assert old.guests[0].calls.count("export-state") == 1
         assert old.guests[0].calls[-1] == "shutdown"
         assert new.guests[0].is_closed
