@@ -41,12 +41,11 @@ from airssys.contracts import (
     HealthStatus,
     MessageFailed,
     NoAnswer,
-    Poison,
 )
 from airssys.messaging import Ending
 
 from ._exit_reason import Stop, describe, exit_reason, find_escapee
-from ._poison import choose, put_back
+from ._poison import settle
 from ._prober import Prober
 from ._restart_plan import Verdict, directive_for, judge_end
 
@@ -220,19 +219,9 @@ class Actor:
 
     def _settle_message(self, error: Exception) -> None:
         """Let the message that it crashed over end, or come again."""
-        envelope = self._mailbox.in_hand
-        if envelope is None:
-            return
-        why = f"its actor ended: {describe(error)}"
-        match choose(self._spec.poison, envelope, error):
-            case Poison.RETRY:
-                put_back(self._mailbox)
-            case Poison.QUARANTINE:
-                self._address.around.quarantine.add(envelope, describe(error))
-                why = f"{why}; it is in quarantine"
-                self._give_up_message(why, error, DeadReason.QUARANTINED)
-            case _:
-                self._give_up_message(why, error)
+        ending = settle(self._address, self._spec.poison, error)
+        if ending is not None:
+            self._give_up_message(ending[0], error, ending[1])
 
     async def _prepare_restart(self, error: Exception) -> None:
         """Let the code know that another incarnation is to follow, and why."""
