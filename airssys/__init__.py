@@ -98,6 +98,7 @@ from .contracts import (
     Unhealthy,
     UnknownPrefix,
     Waiting,
+    check_child_specs,
 )
 from .dsl import (
     actor,
@@ -126,6 +127,7 @@ from .system import (
     EXIT_INTERRUPTED,
     EXIT_OK,
     EXIT_TERMINATED,
+    CrashReport,
     DeadLetterStream,
     EventStream,
     Portal,
@@ -173,6 +175,7 @@ __all__: tuple[str, ...] = (
     "ComponentId",
     "ComponentRefused",
     "ComponentSpec",
+    "CrashReport",
     "DeadLetter",
     "DeadLetterStream",
     "DeadReason",
@@ -261,6 +264,7 @@ __all__: tuple[str, ...] = (
     "__version__",
     "actor",
     "blueprint",
+    "check_child_specs",
     "component",
     "dynamic_supervisor",
     "handlers",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import attrs
 from wasmtime import (
     Config,
     Engine,
@@ -45,6 +46,7 @@ _COMPONENT: Final = b"\0asm\x0d\0\x01\0"
 _CORE_MODULE_SECTION: Final = 1
 _REALLOC_TYPE: Final = CoreType(("i32",) * 4, ("i32",))
 _START_TYPE: Final = CoreType((), ())
+_OPTIONAL: Final = "state-handover"
 _NO_WASI: Final = (
     "a component for airssys has no WASI: build for a target without it, such as "
     "wasm32-unknown-unknown"
@@ -64,7 +66,7 @@ def encode_component(core: bytes) -> bytes:
         CoreModuleUnfit: it does not fit; says everything that is wrong with it.
     """
     module = _read(core)
-    world = read_world(wit_directory())
+    world = _with_optional(read_world(wit_directory()), module)
     problems: list[str] = []
     imports = _imports(world, module, problems)
     exports = [
@@ -79,6 +81,14 @@ def encode_component(core: bytes) -> bytes:
         raise CoreModuleUnfit(problems)
     text, stand_in = component_text(world, imports, exports, extras)
     return _with_core_module(bytes(wat2wasm(text)), stand_in, core)
+
+
+def _with_optional(world: World, module: Module) -> World:
+    """Add the interface that a module may export beside the world, if it does."""
+    begin = f"{world.full_name(_OPTIONAL)}#"
+    if any(export.name.startswith(begin) for export in module.exports):
+        return attrs.evolve(world, exports=(*world.exports, _OPTIONAL))
+    return world
 
 
 def _read(core: bytes) -> Module:

@@ -6,6 +6,7 @@ halves of what is in `guest/`, which says what that is good for.
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import importlib.util
 import keyword
@@ -22,6 +23,9 @@ from ._recipe import Recipe, run_tool
 from ._wit_directory import wit_directory
 
 WORLD: Final = "runtime-host"
+WITH_STATE: Final = "runtime-host-with-state"
+STATE_METHODS: Final = ("export_state", "import_state")
+"""A guest whose class defines one of them is built for the world that has both."""
 _GUEST_SIDE: Final = Path(__file__).with_name("guest")
 _OURS: Final = ("airssys_guest.py", "airssys_outside.py")
 _RESERVED: Final = {
@@ -31,6 +35,7 @@ _RESERVED: Final = {
     "componentize_py_runtime": "a module of componentize-py",
     "componentize_py_types": "a module of componentize-py",
     "runtime_host": "the world",
+    "runtime_host_with_state": "the world",
     "wit_world": "the bindings",
 }
 _APP: Final = """\
@@ -43,8 +48,9 @@ import airssys_guest
 import {module}
 
 ComponentLifecycle = airssys_guest.wrap({module})
-airssys_guest.finish()
+{state}airssys_guest.finish()
 """
+_STATE: Final = "StateHandover = airssys_guest.wrap_state()\n"
 _GUEST_ROOT: Final = "/1"
 """Where componentize-py shows the second folder of its path, that of the author."""
 _RUN_TOOL: Final = "import sys, componentize_py; sys.exit(componentize_py.script())"
@@ -114,11 +120,27 @@ def _check_name(source: Path) -> None:
         raise BuildFailed(msg)
 
 
-def _command(wit: Path, *arguments: str) -> list[str]:
+def _hands_over(source: Path) -> bool:
+    """Say whether the guest's class, in this file itself, hands state over."""
+    try:
+        tree = ast.parse(source.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return False  # componentize-py says what is wrong with it
+    classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
+    return any(
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name in STATE_METHODS
+        for found in classes
+        if found.name == "ComponentLifecycle"
+        for node in found.body
+    )
+
+
+def _command(wit: Path, *arguments: str, world: str = WORLD) -> list[str]:
     # By its module, not its script: a script need not lie beside the interpreter.
     # -P keeps the guest's folder, which may be ours, out of the tool's own imports.
     start = [sys.executable, "-P", "-c", _RUN_TOOL, "--quiet"]
-    return [*start, "--wit-path", str(wit), "--world", WORLD, *arguments]
+    return [*start, "--wit-path", str(wit), "--world", world, *arguments]
 
 
 def _componentize(source: Path, wit: Path, output: Path) -> None:
@@ -126,7 +148,9 @@ def _componentize(source: Path, wit: Path, output: Path) -> None:
         ours = Path(directory)
         for name in _OURS:
             (ours / name).write_bytes((_GUEST_SIDE / name).read_bytes())
-        app = _APP.format(module=source.stem)
+        has_state = _hands_over(source)
+        world = WITH_STATE if has_state else WORLD
+        app = _APP.format(module=source.stem, state=_STATE if has_state else "")
         (ours / "airssys_app.py").write_text(app, "utf-8")
         paths = ("--python-path", str(ours), "--python-path", str(source.parent))
         how = (
@@ -136,7 +160,7 @@ def _componentize(source: Path, wit: Path, output: Path) -> None:
             "--output",
             str(output.absolute()),
         )
-        done = run_tool(_command(wit, *how, "airssys_app"), ours)
+        done = run_tool(_command(wit, *how, "airssys_app", world=world), ours)
     if done.returncode or not output.is_file():
         said = _said(done.stderr).replace(
             f'"{_GUEST_ROOT}/', f'"{source.parent}{os.sep}'

@@ -40,7 +40,7 @@ from ._specs import (
 from ._stop_budget import stop_mistakes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 DEFAULT_STOP_TIMEOUT: Final = 30.0
 DEFAULT_RESTART_BUDGET: Final = 1000
@@ -111,6 +111,20 @@ def find_child_mistakes(
             significance_mistakes(significant, restart, auto_shutdown, path)
         )
     return mistakes
+
+
+def check_child_specs(
+    specs: Iterable[ChildSpec], auto_shutdown: AutoShutdown = AutoShutdown.NEVER
+) -> list[Mistake]:
+    """Look at specifications as the children of one supervisor; starts nothing.
+
+    The verdict is that of starting a supervisor with them. Raises nothing if `specs` can
+    be gone through.
+    """
+    parent = SupervisorSpec(
+        name="supervisor", children=tuple(specs), auto_shutdown=auto_shutdown
+    )
+    return find_spec_mistakes(parent)
 
 
 def _find_mistakes(blueprint: Blueprint) -> list[Mistake]:

@@ -11,6 +11,7 @@ from ._errors import Offence
 from ._exit import ExitReason
 from ._guest import HealthStatus, LogLevel
 from ._identity import ComponentId, identity_of_child
+from ._specs import ChildSpec
 from ._trace import TraceContext
 
 if TYPE_CHECKING:
@@ -66,6 +67,12 @@ class ChildExited(ChildEvent):
     """Its supervisor is about to start it again."""
     problem: Problem | None = None
     """None if it ended as was to be expected."""
+    spec: ChildSpec | None = attrs.field(
+        default=None, eq=False, repr=False, kw_only=True
+    )
+    """What it was started by; None if nobody said."""
+    restarts: int = attrs.field(default=0, eq=False, kw_only=True)
+    """How often it had been ready again until then."""
 
 
 @final
@@ -78,6 +85,12 @@ class ChildStartFailed(ChildEvent):
     reason: ExitReason
     restarting: bool = False
     """Its supervisor is about to start it again."""
+    spec: ChildSpec | None = attrs.field(
+        default=None, eq=False, repr=False, kw_only=True
+    )
+    """What it was started by; None if nobody said."""
+    restarts: int = attrs.field(default=0, eq=False, kw_only=True)
+    """How often it had been ready again until then."""
 
 
 @final
@@ -98,6 +111,11 @@ class SupervisorGaveUp:
 
     supervisor: str
     offence: Offence
+    """The offender, how it ended, and the count of restarts."""
+    spec: ChildSpec | None = attrs.field(
+        default=None, eq=False, repr=False, kw_only=True
+    )
+    """What the offender was started by; None if nobody said."""
 
 
 @final

@@ -113,8 +113,8 @@ class ActorSpec:
     on_error: OnError = ()
     poison: Poison = Poison.DROP
     hook_timeout: float = DEFAULT_HOOK_TIMEOUT
-    """Seconds that its methods `before_restart` and `stopped` may take, each; `started`
-    has `start_timeout`."""
+    """Seconds that its method `before_restart` may take; and `stopped`, if `shutdown` is
+    infinite. `started` has `start_timeout`."""
     health: Health | None = None
     """How its health is probed, by its method `health`; None: it is not."""
     topics: tuple[str, ...] = ()

@@ -45,9 +45,15 @@ def stop_mistakes(root: SupervisorSpec, budget: float) -> Iterator[Mistake]:
     if total <= budget:
         return
     path, worst = _longest("$.root", root)
-    text = f"it may take {longest_stop(worst):g} of the {total:g} s"
-    text = f"{text} in which the whole tree stops"
-    hint = f"the stop budget is {budget:g} s: give it, or others, less time"
+    seconds = longest_stop(worst)
+    if seconds == math.inf:
+        text = "nothing bounds how long it may take to stop"
+        hint = f"the stop budget is {budget:g} s: give it a shutdown time"
+    else:
+        text = (
+            f"it may take {seconds:g} of the {total:g} s in which the whole tree stops"
+        )
+        hint = f"the stop budget is {budget:g} s: give it, or others, less time"
     yield Mistake(f"{path}.shutdown", text, hint)
 
 

@@ -186,7 +186,7 @@ class ActorOptions(_AnyActorOptions, total=False):
     """Of a Python actor."""
 
     hook_timeout: float
-    """Seconds that each of `before_restart` and `stopped` may take."""
+    """Seconds that `before_restart` may take; and `stopped`, if `shutdown` is infinite."""
 
 
 class ComponentOptions(_AnyActorOptions, total=False):

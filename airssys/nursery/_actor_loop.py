@@ -44,13 +44,12 @@ from airssys.contracts import (
     MessageFailed,
     NoAnswer,
     NotUnderstood,
-    Poison,
     Unanswered,
 )
 from airssys.messaging import Ending
 
 from ._exit_reason import Stop, describe, exit_reason, find_escapee
-from ._poison import choose, put_back
+from ._poison import settle
 from ._prober import Prober
 from ._restart_plan import Verdict, directive_for, judge_end
 
@@ -134,11 +133,11 @@ class Actor:
             if not successor.settled.is_set():
                 await successor.settled.wait()
         finally:
-            if self._is_handing_over:
+            if self._successor is successor:
+                self._successor = None
+            if self._is_handing_over:  # until then its instance must not be closed
                 with trio.CancelScope(shield=True):
                     await successor.settled.wait()
-            elif self._successor is successor:
-                self._successor = None
         return successor.predecessor
 
     async def _be_followed(self, successor: Successor) -> None:
@@ -151,12 +150,14 @@ class Actor:
             self._is_handing_over = True
             try:
                 successor.failure = await successor.inherit()
-            except Exception as error:
-                successor.failure = error
+            except BaseException as error:
+                successor.failure = error if isinstance(error, Exception) else None
+                successor.settled.set()
                 raise
             finally:
                 self._is_handing_over = False
-        if successor.failure is None and not self._is_stopping:
+        is_wanted = self._successor is successor and not self._is_stopping
+        if is_wanted and successor.failure is None:
             self._change_over(successor)
         else:
             self._successor = None
@@ -218,24 +219,15 @@ class Actor:
         except Exception as error:
             self._settle_message(error)
             if self._is_started and not self._is_stopping:
-                await self._prepare_restart(error)
+                # One that is cancelled here was killed, whatever it had raised before.
+                await self._prepare_restart(error)  # noqa: ASYNC120  # as said above
             raise
 
     def _settle_message(self, error: Exception) -> None:
         """Let the message that it crashed over end, or come again."""
-        envelope = self._mailbox.in_hand
-        if envelope is None:
-            return
-        why = f"its actor ended: {describe(error)}"
-        match choose(self._spec.poison, envelope, error):
-            case Poison.RETRY:
-                put_back(self._mailbox)
-            case Poison.QUARANTINE:
-                self._address.around.quarantine.add(envelope, describe(error))
-                why = f"{why}; it is in quarantine"
-                self._give_up_message(why, error, DeadReason.QUARANTINED)
-            case _:
-                self._give_up_message(why, error)
+        ending = settle(self._address, self._spec.poison, error)
+        if ending is not None:
+            self._give_up_message(ending[0], error, ending[1])
 
     async def _prepare_restart(self, error: Exception) -> None:
         """Let the code know that another incarnation is to follow, and why."""

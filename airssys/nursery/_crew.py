@@ -200,8 +200,7 @@ class Crew:
     ) -> None:
         """Tell of a child that ended by itself."""
         if not child.is_ready and reason.kind is not ExitKind.IGNORED:
-            failed = ChildStartFailed(self.path, slot.name, reason, restarting)
-            self.emit(failed)
+            self._report_failed_start(slot, reason, restarting=restarting)
             return
         exited = ChildExited(
             self.path,
@@ -210,13 +209,15 @@ class Crew:
             asked=child.asked,
             restarting=restarting,
             problem=problem_of_end(slot.spec.restart, reason),
+            spec=slot.spec,
+            restarts=slot.restarts,
         )
         self.emit(exited)
 
     def report_stop(self, slot: Slot, child: Child, reason: ExitReason) -> None:
         """Tell of a child that was stopped, or had ended when its turn came."""
         if not child.is_ready and not child.asked:
-            self.emit(ChildStartFailed(self.path, slot.name, reason))
+            self._report_failed_start(slot, reason, restarting=False)
             return
         exited = ChildExited(
             self.path,
@@ -225,5 +226,16 @@ class Crew:
             asked=child.asked,
             restarting=False,
             problem=problem_of_stop(slot.spec, reason),
+            spec=slot.spec,
+            restarts=slot.restarts,
         )
         self.emit(exited)
+
+    def _report_failed_start(
+        self, slot: Slot, reason: ExitReason, *, restarting: bool
+    ) -> None:
+        spec, restarts = slot.spec, slot.restarts
+        failed = ChildStartFailed(
+            self.path, slot.name, reason, restarting, spec=spec, restarts=restarts
+        )
+        self.emit(failed)

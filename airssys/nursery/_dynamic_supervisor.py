@@ -247,7 +247,8 @@ class DynamicSupervisor:
             self._account.count(trio.current_time())
         if self._account.window.is_exceeded:
             gave_up = self._account.give_up(slot)
-            self._emit(SupervisorGaveUp(self.path, gave_up.chain[-1]))
+            offence = gave_up.chain[-1]
+            self._emit(SupervisorGaveUp(self.path, offence, spec=slot.spec))
             self._forget(slot)
             self._end(gave_up)
         else:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from airssys.contracts import Callback, Envelope, ExitKind, Poison
+from airssys.contracts import Callback, DeadReason, Envelope, ExitKind, Poison
 
-from ._exit_reason import exit_reason
+from ._exit_reason import describe, exit_reason
 
 if TYPE_CHECKING:
     from airssys.messaging import Mailbox
+
+    from ._address import Address
 
 
 @final
@@ -32,6 +34,30 @@ def choose(poison: Poison, envelope: Envelope, error: Exception) -> Poison:
     if poison is Poison.RETRY and isinstance(envelope, Retried):
         return Poison.DROP
     return poison
+
+
+def settle(
+    address: Address, poison: Poison, error: Exception
+) -> tuple[str, DeadReason] | None:
+    """Put the message in hand back, or keep it apart, if it is to be.
+
+    Returns:
+        Why it is to be given up, for people and as one word; None if it comes again,
+        or there is none.
+    """
+    envelope = address.mailbox.in_hand
+    if envelope is None:
+        return None
+    why = f"its actor ended: {describe(error)}"
+    match choose(poison, envelope, error):
+        case Poison.RETRY:
+            put_back(address.mailbox)
+            return None
+        case Poison.QUARANTINE:
+            address.around.quarantine.add(envelope, describe(error))
+            return f"{why}; it is in quarantine", DeadReason.QUARANTINED
+        case _:
+            return why, DeadReason.CRASHED
 
 
 def put_back(mailbox: Mailbox) -> None:

@@ -14,8 +14,9 @@ What `handle` returns answers the asker. An exception is a crash: the message in
 becomes a dead letter and the supervisor decides. At the deadline of its envelope
 `handle` is cancelled, and the actor lives on with the next message.
 
-Each hook has a time: `started` that of the start, the others `hook_timeout`, and it is
-cut off then. `before_restart` is called when the actor failed and its restart type, or
+Each hook has a time and is cut off then: `started` has that of the start, `stopped` that
+of the shutdown, `before_restart` has `hook_timeout`, and so has `stopped` if the shutdown
+time is infinite. `before_restart` is called when the actor failed and its restart type, or
 what its error asks for, says that another incarnation is to follow: on the instance that
 failed, with an `ExitReason`, when its message has been dealt with. The supervisor may
 still give up, and it waits no longer than that. One that is stopped for a restart of its
@@ -28,6 +29,7 @@ that keeps the thread keeps it from everybody. Such a handler is named by an eve
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
@@ -167,7 +169,10 @@ class PythonBehaviour:
         Raises:
             Exception: what it raised.
         """
-        await self._call_in_time("stopped")
+        if self._spec.shutdown == math.inf:
+            await self._call_in_time("stopped")
+        else:  # which the one who calls keeps
+            await self._call_hook("stopped")
 
     def close(self) -> None:
         """Let go of the code; end its subscriptions.

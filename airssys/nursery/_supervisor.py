@@ -332,7 +332,8 @@ class Supervisor:
         attempt = plan_attempt(house.spec.strategy, self.roster, slot, window)
         if attempt.gives_up:
             gave_up = self._account.give_up(slot)
-            self._emit(SupervisorGaveUp(self.path, gave_up.chain[-1]))
+            offence = gave_up.chain[-1]
+            self._emit(SupervisorGaveUp(self.path, offence, spec=slot.spec))
             house.end(gave_up)
         elif house.is_grouping:
             for member in attempt.start:

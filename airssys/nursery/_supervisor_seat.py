@@ -101,7 +101,7 @@ class SupervisorSeat:
 
 def find_supervisor(root: Slot, path: str) -> AnySupervisor | None:
     """Find the present or last incarnation of a supervisor by its path; None if none."""
-    name, *below = path.split("/")
+    name, *below = str(path).split("/")
     slot = root if name == root.name else None
     while slot is not None and isinstance(slot.seat, SupervisorSeat):
         supervisor = slot.seat.present

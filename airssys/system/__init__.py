@@ -1,5 +1,6 @@
 """Composing and running: a blueprint becomes a system, and ends in order."""
 
+from ._crash_report import CrashReport
 from ._dead_letters import DEAD_LETTER_BYTES, DEAD_LETTERS_KEPT, DeadLetterStream
 from ._event_fanout import EVENTS_KEPT, EventStream
 from ._open_system import Opening, open_system
@@ -19,6 +20,7 @@ __all__ = (
     "EXIT_OK",
     "EXIT_TERMINATED",
     "OUTSIDE",
+    "CrashReport",
     "DeadLetterStream",
     "EventStream",
     "LoaderOpener",

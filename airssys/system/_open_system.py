@@ -46,12 +46,13 @@ from ._wiring import (
 )
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import AsyncIterator
     from pathlib import Path
     from types import TracebackType
 
 
-def open_system(
+def open_system(  # noqa: PLR0913  # keywords with defaults
     blueprint: Blueprint | type[object],
     *,
     cache_directory: str | Path | None = None,
@@ -59,6 +60,7 @@ def open_system(
     wall_clock: WallClock = time.time_ns,
     randomness: Randomness = os.urandom,
     held_thread_after: float = HELD_THREAD_AFTER,
+    chance: random.Random | None = None,
 ) -> Opening:
     """Run a blueprint for as long as a block lasts.
 
@@ -83,6 +85,8 @@ def open_system(
         randomness: what correlation ids are made of; it must not be guessable.
         held_thread_after: seconds that a Python handler may hold the Trio thread
             without being named by an event.
+        chance: where the jitter of back-offs comes from; with one of a known seed they
+            are always the same.
 
     Raises:
         DefinitionError: the blueprint cannot be run.
@@ -94,7 +98,7 @@ def open_system(
     whole = as_blueprint(blueprint)
     check(whole)
     opener = with_cache(open_loader, cache_directory)
-    return Opening(whole, opener, wall_clock, randomness, held_thread_after)
+    return Opening(whole, opener, wall_clock, randomness, held_thread_after, chance)
 
 
 @final
@@ -108,10 +112,11 @@ class Opening(AbstractAsyncContextManager["System"]):
         wall_clock: WallClock,
         randomness: Randomness,
         held_thread_after: float,
+        chance: random.Random | None = None,
     ) -> None:
         self._blueprint, self._open_loader = blueprint, open_loader
         self._wall_clock, self._randomness = wall_clock, randomness
-        self._held_thread_after = held_thread_after
+        self._held_thread_after, self._chance = held_thread_after, chance
         self._events = EventFanout()
         self._guard = trio.CancelScope()
         self._body_scope = trio.CancelScope()
@@ -166,6 +171,7 @@ class Opening(AbstractAsyncContextManager["System"]):
                     randomness=self._randomness,
                     held_thread_after=self._held_thread_after,
                     on_escape=self._note_escape,
+                    chance=self._chance,
                 )
                 async with trio.open_nursery() as nursery:
                     self._root = root = Root(parts.root, self._body_scope.cancel)

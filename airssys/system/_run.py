@@ -27,6 +27,7 @@ from ._open_system import Opening, open_system
 from ._wiring import LoaderOpener, open_wasm_loader
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
     from types import FrameType
@@ -54,6 +55,7 @@ def run(  # noqa: PLR0913  # keywords with defaults
     wall_clock: WallClock = time.time_ns,
     randomness: Randomness = os.urandom,
     held_thread_after: float = HELD_THREAD_AFTER,
+    chance: random.Random | None = None,
 ) -> _T | None:
     """Run a blueprint as a program, under Trio, until `main` returns or a signal comes.
 
@@ -70,6 +72,7 @@ def run(  # noqa: PLR0913  # keywords with defaults
         wall_clock: as in `open_system`.
         randomness: as in `open_system`.
         held_thread_after: as in `open_system`.
+        chance: as in `open_system`.
 
     Returns:
         What `main` returned.
@@ -85,6 +88,7 @@ def run(  # noqa: PLR0913  # keywords with defaults
         wall_clock=wall_clock,
         randomness=randomness,
         held_thread_after=held_thread_after,
+        chance=chance,
     )
     return _run(_Program(opening), main or _run_until_signal)
 

@@ -38,6 +38,8 @@ from airssys.nursery import (
 from airssys.storage import MemoryStore
 
 if TYPE_CHECKING:
+    import random
+
     from ._event_fanout import EventFanout
 
 LoaderOpener: TypeAlias = Callable[
@@ -115,6 +117,7 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
     randomness: Randomness,
     held_thread_after: float,
     on_escape: Callable[[BaseException], None],
+    chance: random.Random | None,
 ) -> Parts:
     """Make the parts of one system; starts nothing."""
     registry = Registry()
@@ -140,7 +143,7 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         watches.note(event)
 
     make_seat, open_pool = seat_maker(surroundings), pool_opener(surroundings)
-    seat = SupervisorSeat(spec, spec.name, make_seat, emit, open_pool=open_pool)
+    seat = SupervisorSeat(spec, spec.name, make_seat, emit, chance, open_pool=open_pool)
     return Parts(
         broker=broker,
         registry=registry,

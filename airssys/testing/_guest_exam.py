@@ -13,6 +13,7 @@ behaves as the payload of a message says:
     other bytes  are echoed
 
 and which traps or rejects in `initialize` when the config data says `trap` or `reject`.
+If it hands state over, that is its count.
 """
 
 from __future__ import annotations
@@ -206,6 +207,38 @@ async def _closing_is_final_and_may_be_repeated(component: LoadedComponent) -> N
             await guest.handle_message(_message(b"hello"))
 
 
+async def _hands_its_state_over_and_keeps_it(component: LoadedComponent) -> None:
+    async with _started(component) as old, _started(component) as new:
+        if not old.hands_over:
+            return
+        await old.handle_message(_message(b"count"))
+        await old.handle_message(_message(b"count"))
+        state = await old.export_state()
+        _is(state, bytes)
+        await new.import_state(state)
+        _same(await new.handle_message(_message(b"count")), b"3")
+        _same(await old.handle_message(_message(b"count")), b"3")
+        _same((old.spent, new.spent), (None, None))
+
+
+async def _state_that_is_too_large_is_refused_and_it_lives_on(
+    component: LoadedComponent,
+) -> None:
+    services = cast("HostServices", _ExamServices())
+    guest = await component.instantiate(Limits(state_bytes=0), services)
+    try:
+        await guest.initialize(ComponentConfig())
+        if not guest.hands_over:
+            return
+        await guest.handle_message(_message(b"count"))
+        with _raising(GuestRejected, phase="export-state", case="too-large"):
+            await guest.export_state()
+        _same(guest.spent, None)
+        _same(await guest.handle_message(_message(b"count")), b"2")
+    finally:
+        guest.close()
+
+
 GUEST_QUESTIONS: Final[tuple[Question, ...]] = (
     _answers_and_keeps_its_state,
     _instances_share_nothing,
@@ -216,6 +249,8 @@ GUEST_QUESTIONS: Final[tuple[Question, ...]] = (
     _a_failing_initialize_says_how,
     _closing_is_final_and_may_be_repeated,
     _at_once_is_as_good_as_later,
+    _hands_its_state_over_and_keeps_it,
+    _state_that_is_too_large_is_refused_and_it_lives_on,
 )
 """To parametrize a test with; each takes a `LoadedComponent`."""
 

@@ -207,7 +207,9 @@ class Instance:
     async def export_state(self) -> bytes:
         """Ask the guest for its state, at most `state_bytes` of it."""
         most = self._limits.state_bytes
-        state: bytes = await self._run(EXPORT_STATE, keep=most + _AROUND_STATE)
+        # How much it is shows only when it has been moved; so a worker moves it.
+        keep = most + _AROUND_STATE
+        state: bytes = await self._run(EXPORT_STATE, size=most, keep=keep)
         if len(state) > most:
             raise too_much_state(len(state), most)
         return state
@@ -242,7 +244,7 @@ class Instance:
             name: of the export.
             values: its arguments.
             deadline: Trio time by which it must have ended.
-            size: bytes of the largest argument.
+            size: bytes of what is moved, as far as can be told before.
             keep: bytes of the answer; `host_call_bytes` if not given.
         """
         if keep is None:

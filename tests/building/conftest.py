@@ -49,6 +49,16 @@ def troubled(built_before):
     return path
 
 
+@pytest.fixture(scope="session")
+def keeper(built_before):
+    """A Python guest that hands its state over."""
+    pytest.importorskip("componentize_py")
+    faulthandler.cancel_dump_traceback_later()
+    path = build(GUESTS / "keeper.py", cache_directory=built_before).path
+    trio.run(compile_once, path)
+    return path
+
+
 async def compile_once(path):
     async with open_guests(make_private("compiled")) as guests:
         await guests.loader.load(Artifact.at(path))

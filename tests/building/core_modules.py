@@ -59,6 +59,32 @@ BASICS = {
 """An echo: the result is at 64, metadata without any text at 128."""
 
 
+HANDOVER = "airssys:core/state-handover@1.0.0#"
+STATE = {
+    "export-state": """\
+        (i32.store8 offset=64 (i32.const 0) (i32.const 0))
+        (i32.store offset=68 (i32.const 0) (i32.const 192))
+        (i32.store offset=72 (i32.const 0) (i32.load (i32.const 188)))
+        (i32.const 64)""",
+    "import-state": """\
+        (i32.store (i32.const 188) (local.get 1))
+        (memory.copy (i32.const 192) (local.get 0) (local.get 1))
+        (i32.const 80)""",
+}
+"""Keeps the state that it is given: its length is at 188, its bytes at 192."""
+
+
+def state_wat(names=tuple(STATE)):
+    """Return more fields for `core_wat`: functions that hand state over."""
+    found = []
+    for name in names:
+        function = WORLD.interfaces["state-handover"].functions[name]
+        core = core_type(WORLD, "state-handover", function, is_import=False)
+        head = f'(func (export "{HANDOVER}{name}") {signature(core)}'
+        found.append(f"{head} {dedent(STATE[name])})")
+    return "\n".join(found)
+
+
 def core_wat(imports=(), extra="", without=(), **bodies):
     """Return the text of a core module; bodies by the function's name with `_`."""
     fields = [host_import(*one) for one in imports]

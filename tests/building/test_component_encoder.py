@@ -14,7 +14,16 @@ from airssys.wasm import EXPORTS, IMPORTS
 from wasm_support import ScriptedServices, envelope
 from wat_guests import world as by_hand
 
-from .core_modules import HOST, LIFECYCLE, WORLD, core_module, core_wat
+from .core_modules import (
+    HANDOVER,
+    HOST,
+    LIFECYCLE,
+    STATE,
+    WORLD,
+    core_module,
+    core_wat,
+    state_wat,
+)
 
 ENGINE = wasmtime.Engine()
 FEWER = settings(max_examples=settings.default.max_examples // 4)
@@ -190,6 +199,27 @@ def test_numbers_are_written_as_they_are_read(value):
 
 
 # -- what does not
+
+
+async def test_functions_that_hand_state_over_are_exported_if_they_are_there(
+    open_component,
+):
+    component = encode_component(core_module(extra=state_wat()))
+    async with open_component(component) as guest:
+        assert guest.hands_over
+        assert await guest.export_state() == b""
+        await guest.import_state(b"kept")
+        assert await guest.export_state() == b"kept"
+        assert await guest.handle_message(envelope(b"echo")) == b"echo"
+    async with open_component(encode_component(core_module())) as guest:
+        assert not guest.hands_over
+
+
+@pytest.mark.parametrize("name", STATE)
+def test_one_of_them_alone_is_a_mistake(name):
+    (other,) = STATE.keys() - {name}
+    (found,) = problems(core_module(extra=state_wat([name])))
+    assert found == f"it does not export the function {HANDOVER}{other}"
 
 
 def problems(core):

@@ -29,6 +29,7 @@ def guest_side():
     """The module, imported beside stand-ins for the bindings; it changes nothing."""
     kinds = ["ComponentError_InitializationFailed", "ComponentError_ShutdownFailed"]
     kinds += ["WasmError_RuntimeError", "WasmError_Timeout"]
+    kinds += ["ComponentError_InvalidState"]
     errors = {name: error(name) for name in kinds}
     errors["ComponentError"] = errors[kinds[0]] | errors[kinds[1]]
     errors["WasmError"] = errors[kinds[2]] | errors[kinds[3]]
@@ -109,6 +110,40 @@ def test_what_is_not_defined_has_a_default(guest_side, monkeypatch):
     assert made.initialize(None) is made.handle_callback(None) is None
     assert made.handle_message(b"x") == b"x"
     assert made.shutdown() is None
+
+
+def test_state_is_handed_over_by_both_functions_or_none(guest_side, monkeypatch):
+    monkeypatch.setattr(guest_side, "begin_running", lambda: None)
+    monkeypatch.setattr(guest_side, "end_lines", lambda: None)
+
+    def import_state(self, state):
+        self.state = state
+
+    def export_state(self):
+        return bytearray(self.state)
+
+    guest_side.wrap(module_with(**ALL, import_state=import_state))
+    with pytest.raises(TypeError, match="does not define export_state"):
+        guest_side.wrap_state()
+    both = {"import_state": import_state, "export_state": export_state}
+    lifecycle = guest_side.wrap(module_with(**ALL, **both))()
+    made = guest_side.wrap_state()()
+    made.import_state(b"kept")
+    assert made.export_state() == b"kept"
+    assert lifecycle.initialize(None) is None
+
+    made.import_state([300])
+    with pytest.raises(Refusal) as refusal:
+        made.export_state()
+    assert type(refusal.value.value).__name__ == "ComponentError_InvalidState"
+    assert refusal.value.value.value.startswith("ValueError")
+
+    async def waits(self):
+        pass
+
+    guest_side.wrap(module_with(**ALL, **both | {"export_state": waits}))
+    with pytest.raises(TypeError, match="export_state must not be async"):
+        guest_side.wrap_state()
 
 
 def test_async_functions_are_refused(guest_side):

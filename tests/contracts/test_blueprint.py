@@ -164,6 +164,19 @@ BAD = {
         }.items()
     },
     **{
+        f"{make.__name__}.poison": (
+            *with_field(make, "poison"),
+            [*EVERYTHING_BAD, "drop"],
+        )
+        for make in (an_actor, a_component)
+    },
+    "actor.hook_timeout": (*with_field(an_actor, "hook_timeout"), [*TIMES, 0]),
+    "stop_budget": (
+        lambda v: whole(stop_budget=v),
+        "$.stop_budget",
+        [v for v in [*TIMES, 0, math.inf] if v is not None],
+    ),
+    **{
         f"{make.__name__}.mailbox": (*with_field(make, "mailbox"), [*COUNTS, 0])
         for make in (an_actor, a_component)
     },

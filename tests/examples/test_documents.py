@@ -82,7 +82,8 @@ def known_names():
             if isinstance(member, type) and issubclass(member, enum.Enum):
                 names |= set(member.__members__)
     # Of guests and of tools.
-    return names | {"Err", "ChildSpec", "Python"}
+    of_guests = {"AIRSSYS_STATE", "ComponentLifecycle", "Err"}
+    return names | of_guests | {"ChildSpec", "Python"}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)

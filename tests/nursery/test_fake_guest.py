@@ -9,6 +9,7 @@ from airssys.testing import GUEST_QUESTIONS, FakeComponent, examine_guests
 @pytest.mark.parametrize("question", GUEST_QUESTIONS)
 async def test_the_fake_passes(question, autojump_clock):
     await question(FakeComponent())
+    await question(FakeComponent(hands_over=True))
 
 
 async def test_the_whole_exam(autojump_clock):
@@ -33,7 +34,7 @@ class Wrong:
 
 class WrongComponent:
     def __init__(self, **wrongs):
-        self.real, self.wrongs = FakeComponent(), wrongs
+        self.real, self.wrongs = FakeComponent(hands_over=True), wrongs
 
     async def instantiate(self, limits, services):
         return Wrong(await self.real.instantiate(limits, services), self.wrongs)
@@ -41,6 +42,10 @@ class WrongComponent:
 
 async def nothing(*_):
     return None
+
+
+async def zeros():
+    return b"0"
 
 
 @pytest.mark.parametrize(
@@ -56,6 +61,14 @@ async def nothing(*_):
         (
             {"close": lambda guest: lambda: None},
             "closing_is_final_and_may_be_repeated",
+        ),
+        (
+            {"import_state": lambda guest: nothing},
+            "hands_its_state_over_and_keeps_it",
+        ),
+        (
+            {"export_state": lambda guest: zeros},
+            "hands_its_state_over_and_keeps_it",
         ),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 from airssys.contracts import (
     NO_BACKOFF,
     Backoff,
+    Callback,
     CalleeFailed,
     ComponentId,
     DeadLetter,
@@ -31,6 +32,8 @@ from airssys.contracts import (
     TargetNotFound,
 )
 from airssys.messaging import Quarantine
+from airssys.nursery import Stop
+from airssys.nursery._poison import Retried, choose
 
 from .company import component, python, running
 from .fake_guest import FakeLoader
@@ -191,6 +194,24 @@ def drain(stream):
 
 
 # ------------------------------------------------------------ the message in hand
+
+
+ME = ComponentId.parse("w")
+PLAIN = Envelope(ME, ME, b"")
+CRASH, END = ValueError(), Stop("on purpose")
+GROUP = ExceptionGroup("one", [CRASH])
+
+
+@pytest.mark.parametrize("error", [CRASH, END, GROUP])
+@pytest.mark.parametrize("envelope", [PLAIN, Retried(*PLAIN), Callback(*PLAIN)])
+@pytest.mark.parametrize("poison", Poison)
+def test_the_choice_is_for_crashes_over_messages_and_is_made_once(
+    poison, envelope, error
+):
+    is_kept = error is not END and not isinstance(envelope, Callback)
+    if poison is Poison.RETRY and isinstance(envelope, Retried):
+        is_kept = False
+    assert choose(poison, envelope, error) is (poison if is_kept else Poison.DROP)
 
 
 async def test_dropped_it_is_not_delivered_again(autojump_clock):

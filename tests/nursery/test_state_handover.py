@@ -5,6 +5,7 @@ from pathlib import Path
 import attrs
 import pytest
 import trio
+import trio.testing
 
 from airssys.contracts import (
     Artifact,
@@ -207,6 +208,35 @@ async def test_a_stop_meanwhile_is_heard_and_the_old_one_says_goodbye(
     assert all(guest.is_closed for guest in old.guests + new.guests)
 
 
+async def test_one_that_drains_handles_what_is_queued_by_its_old_code(
+    loader, old, new, autojump_clock
+):
+    old.exporting = "sleep:2"
+    answers, counts = [], []
+
+    async with running(component("c", drain=True), loader=loader) as (system, watch):
+
+        async def replace():
+            answers.append(await system.replace("c", NEW))
+
+        async def ask():
+            counts.append(await count(system))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(replace)
+            await trio.sleep(1)
+            nursery.start_soon(ask)
+            nursery.start_soon(ask)
+            await trio.testing.wait_all_tasks_blocked()
+            await system.supervisor("root").terminate_child("local/c/0")
+        assert answers[0].why is Refusal.DOWN
+        assert sorted(counts) == [1, 2]
+        assert old.guests[0].calls.count("export-state") == 1
+        assert old.guests[0].calls[-1] == "shutdown"
+        assert new.guests[0].is_closed
+        assert watch.of(DeadLetter) == []
+
+
 async def test_a_kill_meanwhile_ends_both(loader, old, new, autojump_clock):
     old.exporting = "hang"
     answers = []
@@ -222,6 +252,31 @@ async def test_a_kill_meanwhile_ends_both(loader, old, new, autojump_clock):
             await system.supervisor("root").terminate_child("local/c/0")
     assert answers[0].why is Refusal.DOWN
     assert all(guest.is_closed for guest in old.guests + new.guests)
+
+
+@pytest.mark.parametrize("who", ["old", "new"])
+async def test_one_who_is_cancelled_meanwhile_changes_nothing(
+    loader, old, new, who, autojump_clock
+):
+    setattr(*((old, "exporting") if who == "old" else (new, "importing")), "sleep:2")
+    answers = []
+
+    async with running(component("c"), loader=loader) as (system, watch):
+        await count(system, 3)
+
+        async def replace():
+            answers.append(await system.replace("c", NEW))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(replace)
+            await trio.sleep(1)
+            # As at the end of a system, if its tree were still there.
+            system._replacer._nursery.cancel_scope.cancel()
+            assert await count(system) == 4
+        assert answers[0].why is Refusal.NOT_RUNNING
+        assert new.guests[0].is_closed
+        assert len(old.guests) == 1
+        assert watch.of(ChildExited) == []
 
 
 async def test_of_two_at_once_one_takes_over(loader, old, autojump_clock):
@@ -283,6 +338,18 @@ async def test_real_code_that_cannot_keeps_the_old_instance(word):
         assert isinstance(error, kind)
         assert case in {getattr(error, "case", None), getattr(error, "reason", None)}
         assert await count(system, 2) == 5
+        assert watch.of(ChildExited) == []
+
+
+@pytest.mark.parametrize("most", [0, 1000, 99_744])
+async def test_state_that_is_far_too_large_costs_the_instance_nothing(most):
+    spec = real(b"large-export", Limits(state_bytes=most))
+    async with running(spec, loader=open_wasm_loader) as (system, watch):
+        assert await count(system, 3) == 3
+        answer = await system.replace("c", NEW_CODE)
+        assert answer.why is Refusal.STATE_NOT_TAKEN
+        assert f"more than {most} bytes (state_bytes)" in str(answer.reason.error)
+        assert await count(system) == 4
         assert watch.of(ChildExited) == []
 
 

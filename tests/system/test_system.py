@@ -1,11 +1,19 @@
 """What the program around a system can do with it."""
 
+import random
+
 import pytest
 import trio
 import trio.testing
 
 import airssys
-from airssys.contracts import ComponentId, Logged, LogLevel, MailboxFull
+from airssys.contracts import (
+    Backoff,
+    ComponentId,
+    Logged,
+    LogLevel,
+    MailboxFull,
+)
 from airssys.system import OUTSIDE, EventStream
 from airssys.system._event_fanout import EventFanout
 from tests.nursery.company import python, running
@@ -20,6 +28,38 @@ async def test_messages_from_outside_say_so():
         answer = await system.ask("who", b"", content_type="text")
         assert answer == f"{OUTSIDE} text".encode()
         assert await system.ask("local/who/0", b"") == f"{OUTSIDE} None".encode()
+
+
+class Fails:
+    """Crashes over each message, and notes when it starts."""
+
+    def __init__(self, starts):
+        self.starts = starts
+
+    async def started(self, context):
+        self.starts.append(trio.current_time())
+
+    async def handle(self, context, envelope):
+        raise ValueError
+
+
+async def pauses(seed):
+    """How long an actor that crashes waits each time, in a system with that chance."""
+    found, starts = [], []
+    backoff = Backoff(first=10.0, cap=10.0, jitter=True)
+    spec = python("fails", Fails, arguments=(starts,), backoff=backoff)
+    async with running(spec, restarts=9, chance=random.Random(seed)) as (system, _):
+        for _ in range(3):
+            began = trio.current_time()
+            system.tell("fails", b"")
+            await trio.sleep(11)
+            found.append(round(starts[-1] - began, 6))
+    return found
+
+
+async def test_jitter_comes_from_the_chance_that_is_given(autojump_clock):
+    first = await pauses(1)
+    assert first == await pauses(1) != await pauses(2)
 
 
 async def test_targets_are_names_or_identities():

@@ -40,6 +40,12 @@ EXAMINEE = Guest(
   (return (call $some (call $decimal (global.get $seen))))))
 (call $some (local.get $at) (local.get $size))""",
     },
+    state={
+        "export-state": "(call $bytes (call $decimal (global.get $seen)))",
+        "import-state": """\
+(global.set $seen (call $number (local.get $at) (local.get $size)))
+(call $ok)""",
+    },
     stateful=True,
 )
 

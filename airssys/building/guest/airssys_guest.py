@@ -32,6 +32,10 @@ FAILURES = {
 }
 """By function: what an exception becomes, and what may be raised with `Err`."""
 FUNCTIONS = (*FAILURES, "metadata", "health")
+STATE_FUNCTIONS = ("export_state", "import_state")
+"""What a guest may define besides; both or neither."""
+for _name in STATE_FUNCTIONS:
+    FAILURES[_name] = (errors.ComponentError_InvalidState, errors.ComponentError)
 
 SAMPLES = (
     "if 1: x = 1 / 0",
@@ -49,6 +53,10 @@ SAMPLES = (
 class _State:
     root = ""
     """The folder of the guest's sources, as the guest sees it."""
+    guest = None
+    """The guest's class, completed."""
+    call = None
+    """Calls a method of the one object of that class."""
 
 
 def told(error):
@@ -100,7 +108,14 @@ def checked_health(health):
     return health
 
 
+def checked_state(state):
+    if isinstance(state, bytes | bytearray | memoryview):
+        return bytes(state)
+    raise TypeError(f"export_state returned {type(state).__name__}, not bytes")
+
+
 CHECKS = {
+    "export_state": checked_state,
     "handle_message": checked_answer,
     "metadata": checked_metadata,
     "health": checked_health,
@@ -183,9 +198,26 @@ def wrap(module):
         answer = getattr(made[0], name)(*arguments)
         return CHECKS[name](answer) if name in CHECKS else None
 
+    _State.guest, _State.call = found, call
     return type(
         "ComponentLifecycle", (), {name: _method(name, call) for name in FUNCTIONS}
     )
+
+
+def wrap_state():
+    """Return the class that hands over the state of what `wrap` was given.
+
+    Raises:
+        TypeError: it defines only one of the two functions, or one that is async.
+    """
+    lacking = [n for n in STATE_FUNCTIONS if not hasattr(_State.guest, n)]
+    if lacking:
+        raise TypeError(f"ComponentLifecycle does not define {', '.join(lacking)}")
+    for name in STATE_FUNCTIONS:
+        if inspect.iscoroutinefunction(getattr(_State.guest, name)):
+            raise TypeError(f"{name} must not be async")
+    methods = {name: _method(name, _State.call) for name in STATE_FUNCTIONS}
+    return type("StateHandover", (), methods)
 
 
 def _method(name, call):

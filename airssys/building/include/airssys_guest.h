@@ -130,6 +130,17 @@ static airssys_metadata guest_metadata(void);
 static int guest_health(void); /* AIRSSYS_HEALTHY and so on */
 static airssys_done guest_shutdown(void);
 
+/* State that is to outlive the replacement of the code: define AIRSSYS_STATE before this
+ * is included, and write these two besides. */
+#ifdef AIRSSYS_STATE
+typedef struct {
+    bool is_error;
+    union { airssys_bytes ok; airssys_error error; };
+} airssys_state;
+static airssys_state guest_export_state(void);
+static airssys_done guest_import_state(airssys_bytes state);
+#endif
+
 /* ---------------------------------------------------------------- memory */
 
 #define AIRSSYS_WEAK __attribute__((weak))
@@ -411,6 +422,25 @@ AIRSSYS_POST("handle-callback") void airssys_post_handle_callback(void *r) { (vo
 AIRSSYS_POST("metadata") void airssys_post_metadata(void *r) { (void)r; airssys_top = 0; }
 AIRSSYS_POST("health") void airssys_post_health(int32_t r) { (void)r; airssys_top = 0; }
 AIRSSYS_POST("shutdown") void airssys_post_shutdown(void *r) { (void)r; airssys_top = 0; }
+
+#ifdef AIRSSYS_STATE
+#define AIRSSYS_HANDOVER(name) AIRSSYS_EXPORT("airssys:core/state-handover@1.0.0#" name)
+#define AIRSSYS_HANDED(name) AIRSSYS_EXPORT("cabi_post_airssys:core/state-handover@1.0.0#" name)
+static airssys_state airssys_state_area;
+AIRSSYS_HANDOVER("export-state")
+airssys_state *airssys_export_state(void) {
+    airssys_state_area = guest_export_state();
+    return &airssys_state_area;
+}
+AIRSSYS_HANDOVER("import-state")
+airssys_done *airssys_import_state(const uint8_t *data, size_t size) {
+    airssys_done_area = guest_import_state((airssys_bytes){data, size});
+    return &airssys_done_area;
+}
+AIRSSYS_HANDED("export-state") void airssys_post_export_state(void *r) { (void)r; airssys_top = 0; }
+AIRSSYS_HANDED("import-state") void airssys_post_import_state(void *r) { (void)r; airssys_top = 0; }
+_Static_assert(sizeof(airssys_state) == 16 && offsetof(airssys_state, ok) == 4, "");
+#endif
 
 /* The sizes and places that the canonical ABI gives. */
 _Static_assert(sizeof(airssys_message) == 104 && offsetof(airssys_message, metadata) == 32, "");

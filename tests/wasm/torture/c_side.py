@@ -30,7 +30,7 @@ class CSide:
             "linker_instantiate_async": self._instantiation_begun,
             "linker_new": lambda made, *_: self.linkers.add(made),
             "component_clone": lambda made, *_: self.components.add(made),
-            "component_get_export_index": lambda made, *_: self.indices.add(made),
+            "component_get_export_index": self._index_made,
         }
         deleters = {
             "future_delete": self._future_deleted,
@@ -43,6 +43,10 @@ class CSide:
             for name, note in notes.items():
                 for each in {name, f"{name}_short"} & vars(c).keys():
                     setattr(c, each, noted(getattr(c, each), note))
+
+    def _index_made(self, index, *_):
+        if index:  # there is none of what a component does not export
+            self.indices.add(index)
 
     def _store_made(self, store, *_):
         self.stores[store] = None

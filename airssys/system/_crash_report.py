@@ -1,0 +1,119 @@
+"""All that is known of a crash, as a value and as text for people.
+
+An error may be as deep and as long as it likes; a report of it is bounded.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Final, final
+
+import attrs
+
+from airssys.contracts import (
+    ChildExited,
+    ChildSpec,
+    ChildStartFailed,
+    ExitKind,
+    ExitReason,
+)
+
+if TYPE_CHECKING:
+    from airssys.contracts import Event
+
+MAX_FRAMES: Final = 20
+"""Of each traceback, the innermost ones."""
+MAX_GROUP: Final = 5
+"""How deep, and how many side by side, exception groups are shown."""
+MAX_LINES: Final = 200
+MAX_COLUMNS: Final = 500
+
+_REPORTED: Final = {ExitKind.CRASH, ExitKind.UNHEALTHY}
+
+
+@final
+@attrs.frozen
+class CrashReport:
+    """One crash: who, by what, how often before, and what follows."""
+
+    supervisor: str
+    """Path of the supervisor, e.g. `root/workers`."""
+    child: str
+    """The offender, by its name among its siblings."""
+    reason: ExitReason
+    was_ready: bool
+    """It crashed while it ran, not while it started."""
+    restarting: bool
+    """Its supervisor is about to start it again."""
+    restarts: int
+    """How often it had been ready again until then."""
+    spec: ChildSpec | None = attrs.field(eq=False, repr=False)
+    traceback: tuple[str, ...] = attrs.field(eq=False, repr=False)
+    """Lines, the innermost call last; empty if there is no error."""
+
+    @classmethod
+    def of(cls, event: Event) -> CrashReport | None:
+        """Report on a child that has ended or did not start; None if it did not crash."""
+        if not isinstance(event, (ChildExited, ChildStartFailed)):
+            return None
+        if event.reason.kind not in _REPORTED:
+            return None
+        return cls(
+            event.supervisor,
+            event.child,
+            event.reason,
+            isinstance(event, ChildExited),
+            event.restarting,
+            event.restarts,
+            event.spec,
+            tuple(_lines(event.reason.error)),
+        )
+
+    def __str__(self) -> str:
+        what = "crashed" if self.was_ready else "crashed while it started"
+        then = "it is started again" if self.restarting else "it is not started again"
+        head = [
+            f"{self.supervisor}/{self.child} {what}: {self.reason}",
+            f"  restarts before: {self.restarts}; {then}",
+        ]
+        if self.spec is not None:
+            head.append(f"  specification: {_cut(_shown(self.spec))}")
+        return "\n".join([*head, *(f"  {line}" for line in self.traceback)])
+
+
+def _lines(error: BaseException | None) -> list[str]:
+    if error is None:
+        return []
+    try:
+        told = traceback.TracebackException.from_exception(
+            error,
+            limit=-MAX_FRAMES,
+            max_group_depth=MAX_GROUP,
+            max_group_width=MAX_GROUP,
+        )
+        text = "".join(told.format())
+    except Exception as problem:  # noqa: BLE001  # what an error says of itself may fail
+        return [
+            f"{type(error).__name__}, which cannot be shown: {type(problem).__name__}"
+        ]
+    lines = [_cut(line) for line in text.splitlines()]
+    if len(lines) > MAX_LINES:
+        half = MAX_LINES // 2
+        left_out = f"... {len(lines) - 2 * half} lines ..."
+        lines = [*lines[:half], left_out, *lines[-half:]]
+    return lines
+
+
+def _shown(spec: ChildSpec) -> str:
+    try:
+        return " ".join(repr(spec).split())
+    except Exception:  # noqa: BLE001  # an argument's `repr` may do anything
+        return object.__repr__(spec)
+
+
+def _cut(line: str) -> str:
+    """Shorten a line, and escape what is not printable: errors may quote a guest."""
+    line = line[: MAX_COLUMNS + 1]
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    return line if len(line) <= MAX_COLUMNS else line[: MAX_COLUMNS - 1] + "…"

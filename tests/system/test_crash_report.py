@@ -1,0 +1,159 @@
+"""What is told of a crash: the events that carry it, and the report made of them."""
+
+import pytest
+import trio.testing
+
+from airssys.contracts import (
+    NO_BACKOFF,
+    ActorSpec,
+    Blueprint,
+    CalleeFailed,
+    ChildExited,
+    ChildStarted,
+    ChildStartFailed,
+    ComponentId,
+    ExitKind,
+    ExitReason,
+    Intensity,
+    RestartType,
+    SupervisorGaveUp,
+    SupervisorSpec,
+)
+from airssys.system import CrashReport, open_system
+
+MANY = Intensity(2, 60.0)
+
+
+async def inner(number):
+    raise ValueError(f"number {number}")
+
+
+class Actor:
+    def __init__(self, failing_starts=()):
+        self.failing_starts = failing_starts
+
+    async def started(self, context):
+        if self.failing_starts and self.failing_starts.pop(0):
+            raise OSError("no start")
+
+    async def handle(self, context, envelope):
+        await inner(7)
+
+
+def actor(**options):
+    options = {"backoff": NO_BACKOFF} | options
+    return ActorSpec(id=ComponentId.parse("a"), behaviour=Actor, **options)
+
+
+def tree(*children):
+    inside = SupervisorSpec(
+        name="s", children=children, intensity=MANY, restart=RestartType.TEMPORARY
+    )
+    return Blueprint(root=SupervisorSpec(name="root", children=(inside,)))
+
+
+async def happen(blueprint, crashes):
+    """Crash the actor so often; return all events."""
+    opening = open_system(blueprint)
+    stream = opening.listen(1000)
+    async with opening as system:
+        for _ in range(crashes):
+            with pytest.raises(CalleeFailed):
+                await system.ask("a", b"x")
+            await trio.testing.wait_all_tasks_blocked()
+    return [event async for event in stream]
+
+
+def of(events, kind):
+    return [event for event in events if isinstance(event, kind)]
+
+
+async def test_events_tell_the_offender_the_reason_the_spec_and_the_count():
+    spec = actor()
+    events = await happen(tree(spec), 3)
+    ended = [e for e in of(events, ChildExited) if e.child == "local/a/0"]
+    assert [(e.supervisor, e.restarts, e.restarting) for e in ended] == [
+        ("root/s", 0, True),
+        ("root/s", 1, True),
+        ("root/s", 2, False),
+    ]
+    assert all(e.spec == spec for e in ended)
+    (gave_up,) = of(events, SupervisorGaveUp)
+    assert gave_up.spec == spec
+    assert gave_up.offence.child == "local/a/0"
+    assert gave_up.offence.restarts == 3
+
+
+async def test_a_start_that_failed_tells_the_same():
+    spec = actor(arguments=([False, True, False],))
+    events = await happen(tree(spec), 1)
+    (failed,) = of(events, ChildStartFailed)
+    assert (failed.restarts, failed.restarting) == (0, True)
+    assert failed.spec == spec
+    report = CrashReport.of(failed)
+    assert "crashed while it started: crash (OSError: no start)" in str(report)
+
+
+async def test_a_report_has_all_of_it_and_the_innermost_call():
+    spec = actor(arguments=((),))
+    events = await happen(tree(spec), 2)
+    _, second = (r for r in map(CrashReport.of, events) if r is not None)
+    assert (second.supervisor, second.child) == ("root/s", "local/a/0")
+    assert (second.restarts, second.restarting, second.was_ready) == (1, True, True)
+    text = str(second)
+    first, count, specification, *trace = text.splitlines()
+    assert first == "root/s/local/a/0 crashed: crash (ValueError: number 7)"
+    assert count == "  restarts before: 1; it is started again"
+    assert specification.startswith("  specification: ActorSpec(id=")
+    assert trace[0] == "  Traceback (most recent call last):"
+    assert trace[-1] == "  ValueError: number 7"
+    assert any(line.endswith("in inner") for line in trace)
+
+
+@pytest.mark.parametrize("kind", ExitKind)
+def test_only_crashes_are_reported(kind):
+    event = ChildExited("root", "a", ExitReason(kind), asked=False, restarting=False)
+    wanted = kind in {ExitKind.CRASH, ExitKind.UNHEALTHY}
+    assert (CrashReport.of(event) is not None) is wanted
+    assert CrashReport.of(ChildStarted("root", "a", 0)) is None
+
+
+def report_on(error, spec=None):
+    reason = ExitReason(ExitKind.CRASH, error, "detail")
+    return CrashReport.of(ChildStartFailed("root", "a", reason, spec=spec))
+
+
+def deep(depth):
+    if depth:
+        return deep(depth - 1)
+    raise ValueError("x" * 10_000 + "\nsecond\x1b[31m line")
+
+
+def test_errors_without_bounds_make_bounded_reports():
+    try:
+        deep(500)
+    except ValueError as raised:
+        error = raised
+    for _ in range(30):
+        error = ExceptionGroup("g" * 1000, [error, *[OSError("y")] * 50])
+    report = report_on(error)
+    assert 10 < len(report.traceback) <= 201
+    assert all(len(line) <= 500 for line in report.traceback)
+    assert all(line.isprintable() for line in report.traceback)
+
+
+class Hostile(Exception):
+    def __str__(self):
+        raise RuntimeError("not even that")
+
+
+class Shy:
+    def __repr__(self):
+        raise RuntimeError("no")
+
+
+def test_what_cannot_be_shown_is_named():
+    assert report_on(Hostile()).traceback
+    report = report_on(ValueError("v"), actor(arguments=(Shy(),)))
+    assert "specification: <airssys.contracts" in str(report)
+    assert report_on(None).traceback == ()
