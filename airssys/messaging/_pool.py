@@ -24,6 +24,7 @@ import attrs
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import (
+    DEFAULT_MESSAGE_BYTES,
     ComponentId,
     Envelope,
     InvalidMessage,
@@ -70,10 +71,14 @@ class Pool:
         self,
         owner: ComponentId,
         routing: Routing,
-        key: KeyFunction | None,
-        message_bytes: int,
+        key: KeyFunction | None = None,
+        *,
+        capacity: int,
+        rules: OverflowRules,
+        message_bytes: int = DEFAULT_MESSAGE_BYTES,
     ) -> None:
         self.owner, self.message_bytes = owner, message_bytes
+        self._capacity, self._rules = capacity, rules
         self.alarm_above: float = float("inf")
         """The load of all members together above which `alarm` is called."""
         self.alarm: Callable[[], None] = nothing
@@ -162,14 +167,10 @@ class Pool:
 
     # ------------------------------------------------------ members come and go
 
-    def make_member(
-        self,
-        id: ComponentId,  # noqa: A002  # as in the contracts
-        capacity: int,
-        rules: OverflowRules,
-    ) -> Member:
-        """Make a member that gets no messages yet."""
-        return Member(id, capacity, rules, self.message_bytes, self._note_load)
+    def make_member(self, id: ComponentId) -> Member:  # noqa: A002  # as in the contracts
+        """Make a member that gets no messages yet; all have equal mailboxes."""
+        size, changed = self.message_bytes, self._note_load
+        return Member(id, self._capacity, self._rules, size, changed)
 
     @enable_ki_protection
     def join(self, member: Member) -> None:
@@ -300,10 +301,13 @@ class Pool:
 
     def _relieve(self, member: Member) -> None:
         """Let one who waits for room elsewhere have that of this member."""
-        other = next(iter(self._crowded))
-        waiting = take_first_blocked(other.mailbox, _is_ours)
+        waiting = None
+        while waiting is None and self._crowded:
+            other = next(iter(self._crowded))
+            waiting = take_first_blocked(other.mailbox, _is_ours)
+            if waiting is None:
+                del self._crowded[other]
         if waiting is None:
-            del self._crowded[other]
             return
         sender, envelope, recheck = waiting
         try:

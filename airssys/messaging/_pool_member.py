@@ -54,8 +54,12 @@ class Member:
 
     @property
     def load(self) -> int:
-        """Messages queued, and one more unless its actor waits for them."""
-        return len(self._queue) + (not self._is_waiting)
+        """Messages queued, and one more unless its actor waits for the next.
+
+        A full member has a greater load than any that has room.
+        """
+        queued = len(self._queue)
+        return queued + 1 if queued or not self._is_waiting else 0
 
     def note_change(self, *, has_taken: bool = False) -> None:
         """Take note that it has more or less to do."""

@@ -13,6 +13,7 @@ from airssys.contracts import (
     InternalError,
     NameTaken,
     PoolSpec,
+    rules_of,
 )
 from airssys.messaging import ActorSubscriber, Pool
 
@@ -31,7 +32,15 @@ class PoolAddress:
 
     def __init__(self, spec: PoolSpec, around: Surroundings) -> None:
         self._spec, self._around = spec, around
-        self.pool = Pool(spec.id, spec.routing, spec.key, spec.member.message_bytes)
+        member = spec.member
+        self.pool = Pool(
+            spec.id,
+            spec.routing,
+            spec.key,
+            capacity=member.mailbox,
+            rules=rules_of(member.overflow),
+            message_bytes=member.message_bytes,
+        )
         self._subscriber = ActorSubscriber(spec.id, around.publishing)
         self._is_registered = False
 
