@@ -185,7 +185,8 @@ class Pool:
             for other in others:
                 self._move(other, lambda e: _is_ours(e) and self._owner(e) is member)
             return
-        fair = self._loads.total // len(self._in_turn)
+        # One of the load is what a member handles. The least gets what others give up.
+        fair = self._loads.total // len(self._in_turn) - 1
         for other in others:
             self._move(other, _beyond(fair))
 
