@@ -1,5 +1,6 @@
 """A pool as a broker sees it: whom messages go to, and what becomes of them."""
 
+import sys
 from collections import Counter
 
 import pytest
@@ -278,9 +279,11 @@ async def test_who_waits_at_a_member_that_goes_waits_at_another(served, nursery)
     nursery.start_soon(world.broker.send, world.letter(POOL, b, b"sent"))
     nursery.start_soon(ask)
     await wait_all_tasks_blocked()
+    gone = [company.members[2]]
     company.leave(2)
     await wait_all_tasks_blocked()
     remaining = company.members[1]
+    assert {each.mailbox.statistics().moved for each in gone} != {0}
     edges = {(a, remaining.id), (b, remaining.id)}
     assert world.broker.waits.edges() == edges
     for _ in range(4):
@@ -292,6 +295,74 @@ async def test_who_waits_at_a_member_that_goes_waits_at_another(served, nursery)
     assert answers == [b"here"]
     counted = company.pool.statistics()
     assert (counted.handled, counted.arrived) == (4, 4)
+
+
+async def test_what_moves_must_not_close_a_circle(served, nursery):
+    """The asker, a member's target and the member: only another member may answer."""
+    world = served
+    company = Company(world, capacity=1)
+    first, second = company.join(), company.join()
+    a = world.open(ComponentId.parse("a"))
+    errors = []
+
+    async def ask():
+        with pytest.raises(RequestWouldDeadlock) as error:
+            await world.ask(POOL, a.owner, timeout=1000)
+        errors.append(error.value)
+
+    async def send():
+        with pytest.raises(RequestWouldDeadlock) as error:
+            await world.broker.send(world.letter(POOL, a.owner))
+        errors.append(error.value)
+
+    nursery.start_soon(silent, world.ask(a.owner, second.id, timeout=1000))
+    await wait_all_tasks_blocked()
+    for _ in range(2):
+        company.tell()
+    nursery.start_soon(ask)
+    nursery.start_soon(send)
+    await wait_all_tasks_blocked()
+    assert world.broker.waits.edges() == {(a.owner, first.id), (second.id, a.owner)}
+    second.mailbox.take_nowait()
+    await wait_all_tasks_blocked()
+    assert errors == [], "room there is not for those that wait for the other"
+    second.mailbox.release()
+    company.leave(1)
+    await wait_all_tasks_blocked()
+    assert len(errors) == 2
+    a.take_nowait().reply.answer(b"")
+    await wait_all_tasks_blocked()
+
+
+async def test_an_ask_that_is_queued_and_moves_must_not_close_one_either(
+    served, nursery
+):
+    world = served
+    company = Company(world)
+    company.join()
+    company.join()
+    a = world.open(ComponentId.parse("a"))
+    errors = []
+
+    async def ask():
+        with pytest.raises(RequestWouldDeadlock) as error:
+            await world.ask(POOL, a.owner, timeout=1000)
+        errors.append(error.value)
+
+    nursery.start_soon(ask)
+    await wait_all_tasks_blocked()
+    (holder,) = [n for n, found in company.queued().items() if found]
+    (other,) = set(company.members) - {holder}
+    other_id = company.members[other].id
+    nursery.start_soon(silent, world.ask(a.owner, other_id, timeout=1000))
+    await wait_all_tasks_blocked()
+    company.leave(holder)
+    await wait_all_tasks_blocked()
+    assert len(errors) == 1
+    assert company.queued() == {other: []}
+    assert company.pool.statistics().refused == 1
+    a.take_nowait().reply.answer(b"")
+    await wait_all_tasks_blocked()
 
 
 async def test_an_ask_in_a_queue_that_moves_is_answered_by_another(served, nursery):
@@ -307,8 +378,13 @@ async def test_an_ask_in_a_queue_that_moves_is_answered_by_another(served, nurse
     nursery.start_soon(ask)
     await wait_all_tasks_blocked()
     (holder,) = [n for n, found in company.queued().items() if found]
+    holding = company.members[holder]
     company.leave(holder)
+    assert holding.mailbox.statistics().moved == 1
+    assert holding.mailbox.statistics().arrived == 1
     (left,) = company.members
+    waited_for = {(ComponentId.parse("a"), company.members[left].id)}
+    assert world.broker.waits.edges() == waited_for
     company.members[left].mailbox.take_nowait().reply.answer(b"moved")
     company.members[left].mailbox.release()
     await wait_all_tasks_blocked()
@@ -363,6 +439,31 @@ def test_the_policy_of_its_members_is_that_of_the_pool(world, policy, name):
     assert getattr(company.pool.statistics(), name) == 1
     kept = b"2" if policy is Overflow.DROP_OLDEST else b"1"
     assert company.queued() == {1: [kept]}
+
+
+def calls_of_a_message(world_of, routing, members):
+    """Count the Python functions that run while a pool takes ten messages."""
+    company = Company(world_of(), routing, capacity=1000)
+    for _ in range(members):
+        company.join()
+    letters = [
+        company.world.letter(POOL, OUTSIDE)._replace(key=b"%d" % n) for n in range(10)
+    ]
+    calls = Counter()
+    sys.setprofile(lambda frame, event, _: calls.update([event]))
+    try:
+        for letter in letters:
+            company.pool.offer(letter)
+    finally:
+        sys.setprofile(None)
+    return calls["call"] + calls["c_call"]
+
+
+@pytest.mark.parametrize("routing", Routing)
+def test_the_cost_of_routing_does_not_grow_with_the_members(make_world, routing):
+    few = calls_of_a_message(make_world, routing, 4)
+    many = calls_of_a_message(make_world, routing, 400)
+    assert many <= 1.1 * few
 
 
 moves = st.one_of(

@@ -47,8 +47,8 @@ class Worker:
         self.log.append((context.self_id.instance, envelope.payload, envelope.topic))
         if word == b"crash":
             raise ValueError("told to")
-        if word == b"slow":
-            await trio.sleep(1)
+        if word in {b"slow", b"long"}:
+            await trio.sleep(1 if word == b"slow" else 100)
         return context.self_id.instance.encode()
 
 
@@ -121,7 +121,7 @@ async def test_a_member_that_crashes_is_restarted_and_its_queue_survives(
 
 async def test_it_grows_with_its_load_and_shrinks_when_it_is_quiet(autojump_clock):
     log = []
-    size = PoolSize(minimum=1, maximum=4, grow_above=3, patience=5)
+    size = PoolSize(minimum=1, maximum=4, grow_above=3, patience=4)
     async with open_system(blueprint(workers(log, size=size))) as system:
         assert members(system) == ["1"]
         for n in range(40):
@@ -130,12 +130,12 @@ async def test_it_grows_with_its_load_and_shrinks_when_it_is_quiet(autojump_cloc
         assert members(system) == ["1", "2", "3", "4"]
         loads = [member.load for member in system.pool("workers").members]
         assert max(loads) - min(loads) <= 2, loads
-        await trio.sleep(11)
+        await trio.sleep(13)
         assert len(log) == 40
         assert system.pool("workers").wanted == 4, "not before its patience is over"
-        await trio.sleep(10)
+        await trio.sleep(4)
         assert len(members(system)) == 3
-        await trio.sleep(5)
+        await trio.sleep(4)
         assert len(members(system)) == 2
         await trio.sleep(30)
         assert members(system) == ["1"]
@@ -154,6 +154,37 @@ async def test_it_does_not_shrink_while_its_members_are_busy(autojump_clock):
                 if n:
                     assert len(members(system)) == 2
         await trio.sleep(20)
+        assert len(members(system)) == 1
+
+
+async def test_load_before_it_grew_does_not_keep_it_from_shrinking(autojump_clock):
+    size = PoolSize(minimum=1, maximum=3, grow_above=1, patience=4)
+    async with open_system(blueprint(workers([], size=size))) as system:
+        for _ in range(3):
+            system.tell("workers", b"slow")
+        await trio.sleep(1.5)
+        assert len(members(system)) == 3
+        await trio.sleep(2)
+        system.tell("workers", b"slow")
+        await trio.sleep(1)
+        assert len(members(system)) == 3, "it was busy at the first look back"
+        await trio.sleep(4)
+        assert len(members(system)) == 2
+        await trio.sleep(30)
+        assert len(members(system)) == 1
+        assert await system.resize("workers", 3) == Done("workers")
+        await trio.sleep(3)
+        assert len(members(system)) == 3, "looking back begins when it may shrink"
+
+
+async def test_it_does_not_shrink_while_all_take_long(autojump_clock):
+    size = PoolSize(minimum=1, maximum=3, grow_above=1, patience=4)
+    async with open_system(blueprint(workers([], size=size))) as system:
+        for _ in range(3):
+            system.tell("workers", b"long")
+        await trio.sleep(90)
+        assert len(members(system)) == 3
+        await trio.sleep(40)
         assert len(members(system)) == 1
 
 
@@ -445,13 +476,14 @@ async def test_members_that_drain_handle_what_is_queued(autojump_clock):
 
 
 class Subscribed:
-    """Declared with topics, and subscribes to one more that overlaps."""
+    """Declared with topics; subscribes to one of them again, and to another."""
 
     def __init__(self, heard):
         self.heard = heard
 
     async def started(self, context):
         context.subscribe("news.*")
+        context.subscribe("mail")
 
     async def handle(self, context, envelope):
         self.heard.append(envelope.payload)
