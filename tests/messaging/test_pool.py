@@ -269,6 +269,41 @@ async def test_who_waits_for_room_gets_the_first_there_is(world):
     assert company.queued() == {1: [b"early"], 2: []}
 
 
+async def test_gates_see_the_pool_and_the_same_message_again(world):
+    company = Company(world, capacity=1)
+    company.join()
+    company.tell()
+    seen = []
+    world.gates.append(seen.append)
+    letter = world.letter(POOL, OUTSIDE)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.broker.send, letter)
+        await wait_all_tasks_blocked()
+        company.take(1)
+    assert len(seen) == 2
+    assert all(envelope is letter for envelope in seen)
+
+
+async def test_who_waits_when_the_pool_is_closed_is_told(world):
+    company = Company(world, capacity=1)
+    company.join()
+    company.tell()
+    ends = []
+
+    async def send():
+        with pytest.raises(TargetNotFound) as error:
+            await world.broker.send(world.letter(POOL, OUTSIDE))
+        ends.append(error.value)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send)
+        await wait_all_tasks_blocked()
+        company.pool.is_open = False
+        world.registry.unregister(POOL)
+        company.leave(1)
+    assert len(ends) == 1
+
+
 async def test_who_waits_at_a_member_that_goes_waits_at_another(served, nursery):
     world = served
     company = Company(world, capacity=1)

@@ -17,8 +17,10 @@ from airssys import (
     InvalidMessage,
     NameTaken,
     PoolSize,
+    Portal,
     Refusal,
     Routing,
+    Started,
     StartFailed,
     SupervisorGaveUp,
     SystemGaveUp,
@@ -465,6 +467,33 @@ async def test_what_is_left_when_a_pool_stops_are_dead_letters(autojump_clock):
         assert (await system.resize("workers", 3)).why is Refusal.NOT_RUNNING
         assert await admin.restart_child("workers")
         assert await system.ask("workers", b"") in {b"1", b"2"}
+
+
+async def test_a_pool_may_be_started_at_run_time(autojump_clock):
+    log = []
+    async with open_system(blueprint(workers([]))) as system:
+        admin = system.supervisor("root")
+        late = pool("late", actor("w", Worker, log), size=3)
+        assert await admin.start_child(late) == Started("late")
+        await system.send("late", b"hi")
+        await settle()
+        assert len(log) == 1
+        wrong = pool("wrong", actor("w", Worker, log), size=0)
+        assert (await admin.start_child(wrong)).why is Refusal.INVALID_SPEC
+
+
+async def test_threads_reach_the_members_of_a_pool_by_key():
+    log = []
+    plan = blueprint(workers(log, size=4, routing="consistent-hash"))
+
+    def from_a_thread(portal):
+        portal.tell("workers", b"1", key="k")
+        portal.send("workers", b"2", key=b"k")
+        return portal.ask("workers", b"3", key="k")
+
+    async with open_system(plan) as system:
+        last = await trio.to_thread.run_sync(from_a_thread, Portal(system))
+        assert [number for number, _, _ in log] == [last.decode()] * 3
 
 
 async def test_members_that_drain_handle_what_is_queued(autojump_clock):
