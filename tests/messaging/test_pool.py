@@ -1,7 +1,9 @@
 """A pool as a broker sees it: whom messages go to, and what becomes of them."""
 
+import math
 import sys
 from collections import Counter
+from functools import partial
 
 import pytest
 import trio
@@ -10,8 +12,10 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from airssys.contracts import (
     AskTimedOut,
+    CalleeFailed,
     ComponentId,
     DeadLetter,
+    DeadReason,
     InvalidMessage,
     MailboxFull,
     Overflow,
@@ -509,6 +513,7 @@ def test_the_cost_of_routing_does_not_grow_with_the_members(make_world, routing)
 
 moves = st.one_of(
     *[st.tuples(st.just("post"), st.integers(0, 4), st.booleans())] * 6,
+    *[st.tuples(st.just("ask"), st.integers(0, 4), st.booleans())] * 3,
     *[st.tuples(st.just("take"), st.integers(0, 4), st.booleans())] * 5,
     st.tuples(st.just("join"), st.just(0), st.just(False)),
     st.tuples(st.just("leave"), st.integers(0, 4), st.just(False)),
@@ -533,10 +538,23 @@ class History:
         try:
             with scope:
                 await self.company.world.broker.send(letter._replace(key=b"%d" % key))
+        except TargetNotFound:
+            self.ended["refused"] += 1
+
+    async def ask(self, key, serial, member):
+        """Ask in the name of a member, or of somebody whom nobody waits for."""
+        asker = ComponentId("local", "asker", str(key)) if member is None else member
+        payload = b"%d %d" % (key, serial)
+        scope = trio.CancelScope()
+        self.scopes.append(scope)
+        ask = partial(self.company.world.ask, POOL, asker, payload, timeout=math.inf)
+        try:
+            with scope:
+                assert await ask(key=b"%d" % key) == payload
         except (TargetNotFound, RequestWouldDeadlock):
             self.ended["refused"] += 1
-        if scope.cancelled_caught:
-            self.ended["withdrawn"] += 1
+        except CalleeFailed:
+            self.ended["failed asks"] += 1
 
     async def tell_or_send(self, key, is_told):
         serial = self.sent[key]
@@ -552,7 +570,10 @@ class History:
     def take(self, number, fails):
         mailbox = self.company.members[number].mailbox
         if mailbox.statistics().queued:
-            self.taken.append(mailbox.take_nowait().payload)
+            envelope = mailbox.take_nowait()
+            self.taken.append(envelope.payload)
+            if envelope.reply is not None:
+                envelope.reply.answer(envelope.payload)
             mailbox.release(Ending.FAILED if fails else None)
 
     async def step(self, kind, number, flag):
@@ -561,6 +582,12 @@ class History:
         match kind:
             case "post":
                 await self.tell_or_send(number, flag)
+            case "ask":
+                serial = self.sent[number]
+                self.sent[number] += 1
+                members = list(company.members.values())
+                asker = members[0].id if flag and members else None
+                self.nursery.start_soon(self.ask, number, serial, asker)
             case "take" if present:
                 self.take(present[number % len(present)], flag)
             case "join" if len(present) < 4:
@@ -589,17 +616,18 @@ def test_nothing_is_lost_and_keys_keep_their_order(make_world, routing, plan):
             while company.members:
                 number = min(company.members)
                 while company.members[number].mailbox.statistics().queued:
-                    history.taken.append(company.take(number).payload)
+                    history.take(number, fails=False)
                     await wait_all_tasks_blocked()
                 company.leave(number)
                 await wait_all_tasks_blocked()
-        given_up = sum(isinstance(e, DeadLetter) for e in world.events)
+        letters = [e for e in world.events if isinstance(e, DeadLetter)]
+        given_up = sum(e.reason is not DeadReason.LATE_ANSWER for e in letters)
         assert len(history.taken) == len(set(history.taken)), "once each"
-        ends = len(history.taken) + given_up + sum(history.ended.values())
-        assert ends == sum(history.sent.values())
+        assert history.ended["failed asks"] <= given_up
         counted = company.pool.statistics()
+        ends = len(history.taken) + given_up + counted.withdrawn
+        assert ends + history.ended["refused"] == sum(history.sent.values())
         assert counted.handled + counted.failed == len(history.taken)
-        assert counted.withdrawn == history.ended["withdrawn"]
         assert counted.given_up == given_up
         world.assert_at_rest()
         if routing is Routing.CONSISTENT_HASH:
