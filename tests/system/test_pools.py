@@ -496,6 +496,40 @@ async def test_threads_reach_the_members_of_a_pool_by_key():
         assert [number for number, _, _ in log] == [last.decode()] * 3
 
 
+class Hesitant:
+    """Sets aside what it is not told to do at once."""
+
+    def __init__(self, log):
+        self.log = log
+
+    async def handle(self, context, envelope):
+        if context.self_id.instance == "2" and envelope.payload != b"now":
+            context.stash()
+        else:
+            self.log.append((context.self_id.instance, envelope.payload))
+
+
+async def test_what_a_retired_member_has_set_aside_is_for_the_others(autojump_clock):
+    log = []
+    plan = blueprint(pool("workers", actor("w", Hesitant, log), size=2))
+    async with open_system(plan) as system:
+        events = system.events()
+        for n in range(4):
+            system.tell("workers", b"%d" % n)
+        system.tell("local/workers/2", b"now")
+        await settle()
+        assert len(log) == 3
+        await system.resize("workers", 1)
+        await settle()
+        assert {payload for number, payload in log if number == "1"} == {
+            b"0",
+            b"1",
+            b"2",
+            b"3",
+        }
+        assert events_of(events, DeadLetter) == []
+
+
 async def test_members_that_drain_handle_what_is_queued(autojump_clock):
     log = []
     async with open_system(blueprint(workers(log, size=2, drain=True))) as system:
