@@ -101,7 +101,7 @@ from ._overflow import (
     Priority,
     rules_of,
 )
-from ._pool import KeyFunction, PoolMember, PoolSize, PoolStatus, Routing
+from ._pool import MAX_MEMBERS, KeyFunction, PoolMember, PoolSize, PoolStatus, Routing
 from ._ports import (
     ComponentLoader,
     EventSink,
@@ -167,6 +167,7 @@ __all__ = (
     "ERROR_TYPE",
     "KIB",
     "MAX_DEPTH",
+    "MAX_MEMBERS",
     "MAX_TOPIC_CHARACTERS",
     "MAX_TOPIC_SEGMENTS",
     "MIB",

@@ -110,6 +110,8 @@ def mistakes_of(*declared):
     [
         ({"size": 0}, ".size"),
         ({"size": True}, ".size"),
+        ({"size": 10**9}, ".size"),
+        ({"size": {"maximum": 10**9}}, ".size.maximum"),
         ({"size": "many"}, ".size"),
         ({"size": {"minimum": 3}}, ".size.maximum"),
         ({"size": {"maximum": 3, "most": 2}}, ".size.most"),

@@ -199,7 +199,7 @@ async def test_it_is_resized_by_hand(autojump_clock):
         await settle()
         assert await system.resize("workers", 2) == Done("workers")
         assert members(system) == ["1", "6"], "numbers are never used again"
-        for wrong in (0, -1):
+        for wrong in (0, -1, 10**9, 2.5, True, "3", None):
             refused = await system.resize("workers", wrong)
             assert refused.why is Refusal.POOL_SIZE
         assert (await system.resize("nobody", 1)).why is Refusal.NOT_FOUND
