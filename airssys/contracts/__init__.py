@@ -129,7 +129,7 @@ from ._overflow import (
     PriorityWord,
     rules_of,
 )
-from ._pool import KeyFunction, PoolMember, PoolSize, PoolStatus, Routing
+from ._pool import MAX_MEMBERS, KeyFunction, PoolMember, PoolSize, PoolStatus, Routing
 from ._ports import (
     ComponentLoader,
     EventSink,
@@ -210,6 +210,7 @@ __all__ = (
     "JSON_TYPE",
     "KIB",
     "MAX_DEPTH",
+    "MAX_MEMBERS",
     "MAX_TOPIC_CHARACTERS",
     "MAX_TOPIC_SEGMENTS",
     "MIB",

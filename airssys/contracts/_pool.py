@@ -11,6 +11,8 @@ import attrs
 from ._identity import ComponentId
 from ._message import Envelope
 
+MAX_MEMBERS: Final = 10_000
+"""Members that a pool may have, whatever else it says."""
 DEFAULT_GROW_ABOVE: Final = 5.0
 DEFAULT_SHRINK_BELOW: Final = 0.5
 DEFAULT_PATIENCE: Final = 10.0

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from ._checking import is_callable, is_count, is_kind, is_number, is_time, shown
+from ._checking import is_callable, is_kind, is_number, is_time, shown
 from ._errors import Mistake
 from ._identity import ComponentId
 from ._message import Lag
 from ._messaging_errors import BadTopic
-from ._pool import PoolSize, Routing
+from ._pool import MAX_MEMBERS, PoolSize, Routing
 from ._restart import AutoShutdown, RestartType
 from ._restart_checks import significance_mistakes
 from ._specs import ActorSpec, ComponentSpec, PoolSpec
@@ -18,6 +18,8 @@ from ._topic import read_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_MEMBERS: Final = f"a whole number from 1 to {MAX_MEMBERS}"
 
 
 def pool_mistakes(spec: PoolSpec, path: str) -> Iterator[Mistake]:
@@ -68,16 +70,20 @@ def _member_mistakes(member: object, path: str) -> Iterator[Mistake]:
 
 def _size_mistakes(size: int | PoolSize, path: str) -> Iterator[Mistake]:
     if not is_kind(size, PoolSize):
-        if not is_count(size, at_least=1):
-            hint = "a whole number, 1 or more, or PoolSize(minimum=..., maximum=...)"
+        if not is_number(size, 1, MAX_MEMBERS, whole=True):
+            hint = f"{_MEMBERS}, or PoolSize(minimum=..., maximum=...)"
             yield Mistake(path, f"{shown(size)} is no size", hint)
         return
     assert isinstance(size, PoolSize)  # noqa: S101  # as is_kind said
     counts = {"minimum": size.minimum, "maximum": size.maximum}
-    wrong = [name for name, n in counts.items() if not is_count(n, at_least=1)]
+    wrong = [
+        name
+        for name, number in counts.items()
+        if not is_number(number, 1, MAX_MEMBERS, whole=True)
+    ]
     for name in wrong:
         text = f"{shown(counts[name])} is no number of members"
-        yield Mistake(f"{path}.{name}", text, "a whole number, 1 or more")
+        yield Mistake(f"{path}.{name}", text, _MEMBERS)
     if not wrong and size.minimum > size.maximum:
         text = f"{shown(size.maximum)} is below the minimum, {shown(size.minimum)}"
         yield Mistake(f"{path}.maximum", text, "as many as the minimum, or more")

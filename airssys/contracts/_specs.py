@@ -16,7 +16,7 @@ from ._identity import ComponentId
 from ._message import Lag
 from ._origin import Origin
 from ._overflow import DEFAULT_MESSAGE_BYTES, OverflowPolicy, OverflowRules
-from ._pool import KeyFunction, PoolSize, Routing
+from ._pool import MAX_MEMBERS, KeyFunction, PoolSize, Routing
 from ._restart import (
     DEFAULT_HOOK_TIMEOUT,
     DEFAULT_SHUTDOWN,
@@ -233,11 +233,11 @@ class PoolSpec:
         return attrs.evolve(self.member, id=self.id)
 
     @property
-    def bounds(self) -> tuple[int, float]:
+    def bounds(self) -> tuple[int, int]:
         """How few and how many members it may have."""
         if isinstance(self.size, PoolSize):
             return self.size.minimum, self.size.maximum
-        return 1, math.inf
+        return 1, MAX_MEMBERS
 
     @property
     def first_size(self) -> int:

@@ -31,13 +31,17 @@ class HashRing(Generic[T]):
 
     def add(self, member: T, name: str) -> None:
         """Let a member take over its keys; its name is its own."""
-        own = [(_point(f"{name}#{n}".encode()), member) for n in range(POINTS)]
-        self._set([*zip(self._points, self._members, strict=True), *own])
+        for number in range(POINTS):
+            point = _point(f"{name}#{number}".encode())
+            index = bisect_right(self._points, point)
+            self._points.insert(index, point)
+            self._members.insert(index, member)
 
     def remove(self, member: T) -> None:
         """Leave a member's keys to the others."""
         pairs = zip(self._points, self._members, strict=True)
-        self._set([pair for pair in pairs if pair[1] is not member])
+        self._points = [point for point, other in pairs if other is not member]
+        self._members = [other for other in self._members if other is not member]
 
     def choose(self, key: bytes) -> T:
         """Return the member that a key belongs to, in a time that grows as log n.
@@ -49,11 +53,6 @@ class HashRing(Generic[T]):
             raise LookupError("there are no members")
         index = bisect_right(self._points, _point(key))
         return self._members[index if index < len(self._points) else 0]
-
-    def _set(self, pairs: list[tuple[int, T]]) -> None:
-        pairs.sort(key=lambda pair: pair[0])
-        self._points = [point for point, _ in pairs]
-        self._members = [member for _, member in pairs]
 
 
 def _point(data: bytes) -> int:

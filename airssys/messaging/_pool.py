@@ -24,6 +24,7 @@ import attrs
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import (
+    DEFAULT_MESSAGE_BYTES,
     ComponentId,
     Envelope,
     InvalidMessage,
@@ -66,18 +67,22 @@ class Pooled(Envelope):
 class Pool:
     """What stands behind the name of a pool."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a mailbox takes, and two of its own
         self,
         owner: ComponentId,
         routing: Routing,
-        key: KeyFunction | None,
-        message_bytes: int,
+        key: KeyFunction | None = None,
+        *,
+        capacity: int,
+        rules: OverflowRules,
+        message_bytes: int = DEFAULT_MESSAGE_BYTES,
         codecs: Codecs | None = None,
     ) -> None:
         self.owner, self.message_bytes = owner, message_bytes
         self.codecs = codecs
         self.unexamined_bytes = message_bytes if codecs is None else -1
         """Larger payloads need a closer look; -1: all do."""
+        self._capacity, self._rules = capacity, rules
         self.alarm_above: float = float("inf")
         """The load of all members together above which `alarm` is called."""
         self.alarm: Callable[[], None] = nothing
@@ -166,15 +171,10 @@ class Pool:
 
     # ------------------------------------------------------ members come and go
 
-    def make_member(
-        self,
-        id: ComponentId,  # noqa: A002  # as in the contracts
-        capacity: int,
-        rules: OverflowRules,
-    ) -> Member:
-        """Make a member that gets no messages yet."""
-        most, codecs = self.message_bytes, self.codecs
-        return Member(id, capacity, rules, most, codecs, self._note_load)
+    def make_member(self, id: ComponentId) -> Member:  # noqa: A002  # as in the contracts
+        """Make a member that gets no messages yet; all have equal mailboxes."""
+        most, codecs, changed = self.message_bytes, self.codecs, self._note_load
+        return Member(id, self._capacity, self._rules, most, codecs, changed)
 
     @enable_ki_protection
     def join(self, member: Member) -> None:
@@ -189,7 +189,8 @@ class Pool:
             for other in others:
                 self._move(other, lambda e: _is_ours(e) and self._owner(e) is member)
             return
-        fair = self._loads.total // len(self._in_turn)
+        # One of the load is what a member handles. The least gets what others give up.
+        fair = self._loads.total // len(self._in_turn) - 1
         for other in others:
             self._move(other, _beyond(fair))
 
@@ -305,10 +306,13 @@ class Pool:
 
     def _relieve(self, member: Member) -> None:
         """Let one who waits for room elsewhere have that of this member."""
-        other = next(iter(self._crowded))
-        waiting = take_first_blocked(other.mailbox, _is_ours)
+        waiting = None
+        while waiting is None and self._crowded:
+            other = next(iter(self._crowded))
+            waiting = take_first_blocked(other.mailbox, _is_ours)
+            if waiting is None:
+                del self._crowded[other]
         if waiting is None:
-            del self._crowded[other]
             return
         sender, envelope, recheck = waiting
         try:

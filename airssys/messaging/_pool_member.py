@@ -45,8 +45,9 @@ class Member:
     ) -> None:
         self.id = id
         self.is_routed_to = False
-        self._is_waiting = False
-        """Its actor waits for messages; one that is being restarted does not."""
+        self._is_waiting = True
+        """Its actor waits for messages, or is about to when it is new; one that is being
+        restarted does not."""
         self._changed = changed
         self._queue = _WatchedQueue(self.note_change)
         self.mailbox = Mailbox(
@@ -61,11 +62,16 @@ class Member:
 
     @property
     def load(self) -> int:
-        """Messages queued, and one more unless its actor waits for them."""
-        return len(self._queue) + (not self._is_waiting)
+        """Messages queued, and one more unless its actor waits for the next.
+
+        A full member has a greater load than any that has room.
+        """
+        queued = len(self._queue)
+        return queued + 1 if queued or not self._is_waiting else 0
 
     def note_change(self, *, has_taken: bool = False) -> None:
         """Take note that it has more or less to do."""
+        self._is_waiting &= not has_taken
         self._changed(self, has_taken=has_taken)
 
     async def _park(self, abort: Callable[[Any], Abort]) -> None:

@@ -35,14 +35,14 @@ class Address:
         pool: Pool | None = None,
     ) -> None:
         self.id, self.around = spec.id, around
-        rules = rules_of(spec.overflow)
         self._pool, self._member = pool, None
         if pool is None:
+            rules = rules_of(spec.overflow)
             self.mailbox = Mailbox(
                 spec.id, spec.mailbox, rules, spec.message_bytes, codecs_wanted(spec)
             )
         else:
-            self._member = pool.make_member(spec.id, spec.mailbox, rules)
+            self._member = pool.make_member(spec.id)
             self.mailbox = self._member.mailbox
         self._topics, self._lag = spec.topics, spec.lag
         self._subscriber = ActorSubscriber(spec.id, around.publishing)

@@ -13,6 +13,7 @@ from airssys.contracts import (
     InternalError,
     NameTaken,
     PoolSpec,
+    rules_of,
 )
 from airssys.messaging import ActorSubscriber, Pool
 
@@ -37,8 +38,10 @@ class PoolAddress:
             spec.id,
             spec.routing,
             spec.key,
-            member.message_bytes,
-            codecs_wanted(member),
+            capacity=member.mailbox,
+            rules=rules_of(member.overflow),
+            message_bytes=member.message_bytes,
+            codecs=codecs_wanted(member),
         )
         self._subscriber = ActorSubscriber(spec.id, around.publishing)
         self._is_registered = False

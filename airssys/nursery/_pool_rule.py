@@ -19,8 +19,8 @@ def grown(size: PoolSize, members: int, load: int) -> int:
     """
     if load <= size.grow_above * members:
         return members
-    needed = math.ceil(load / size.grow_above) if size.grow_above else size.maximum
-    return max(members, min(size.maximum, needed))
+    enough = load / size.grow_above if size.grow_above else math.inf
+    return max(members, math.ceil(min(size.maximum, enough)))
 
 
 def shrunk(size: PoolSize, members: int, most: int) -> int:

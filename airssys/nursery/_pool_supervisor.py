@@ -103,9 +103,11 @@ class PoolSupervisor:
         """Ask for another number of members; the reply comes when they are ready."""
         reply = Reply()
         low, high = self.spec.bounds
+        given: object = members
+        is_whole = isinstance(given, int) and not isinstance(given, bool)
         if self._has_ended:
             reply.give(Refused(Refusal.NOT_RUNNING))
-        elif not low <= members <= high:
+        elif not (is_whole and low <= members <= high):
             reply.give(Refused(Refusal.POOL_SIZE))
         else:
             self._wanted = members

@@ -47,6 +47,7 @@ class Portal:
         content_type: str | None = None,
         priority: PriorityWord | None = None,
         ttl: float | None = None,
+        key: str | bytes | None = None,
     ) -> None:
         """Deliver a message now or not at all; as `System.tell`."""
         act = partial(
@@ -56,6 +57,7 @@ class Portal:
             content_type=content_type,
             priority=priority,
             ttl=ttl,
+            key=key,
         )
         trio.from_thread.run_sync(act, trio_token=self._token)
 
@@ -67,6 +69,7 @@ class Portal:
         content_type: str | None = None,
         priority: PriorityWord | None = None,
         ttl: float | None = None,
+        key: str | bytes | None = None,
     ) -> None:
         """Deliver a message as soon as there is room; as `System.send`."""
         act = partial(
@@ -76,6 +79,7 @@ class Portal:
             content_type=content_type,
             priority=priority,
             ttl=ttl,
+            key=key,
         )
         trio.from_thread.run(act, trio_token=self._token)
 
@@ -87,6 +91,7 @@ class Portal:
         timeout: float = ASK_TIMEOUT,
         content_type: str | None = None,
         priority: PriorityWord | None = None,
+        key: str | bytes | None = None,
     ) -> bytes | None:
         """Deliver a message and wait for the answer; as `System.ask`."""
         act = partial(
@@ -96,6 +101,7 @@ class Portal:
             timeout=timeout,
             content_type=content_type,
             priority=priority,
+            key=key,
         )
         return trio.from_thread.run(act, trio_token=self._token)
 

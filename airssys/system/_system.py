@@ -110,6 +110,8 @@ class System(Messenger):
     def mailbox(self, name: ComponentId | str) -> MailboxStatistics:
         """Count what is in the mailbox of an actor, and what became of the rest.
 
+        Those of all members of a pool together, also of members that are gone.
+
         Raises:
             TargetNotFound: nobody of that name is there.
             InvalidMessage: the name is none.

@@ -141,6 +141,27 @@ def test_tree_draws_what_was_declared(airssys):
     ]
 
 
+POOLS = """
+    from airssys import actor, blueprint, pool
+
+    async def work(context, envelope): ...
+
+    App = blueprint(
+        pool("four", actor("w", work, restart="permanent"), size=4),
+        pool("some", work, size={"maximum": 9}, routing="least-mailbox"),
+    )
+"""
+
+
+def test_tree_says_how_many_members_a_pool_has(airssys, write):
+    write("pools.py", POOLS)
+    done = airssys("tree", "pools:App")
+    assert done.stdout.splitlines()[1:] == [
+        "├─ four (pool) round-robin, 4 of four (actor) pools.work",
+        "└─ some (pool) least-mailbox, 1 to 9 of some (actor) pools.work",
+    ]
+
+
 def test_the_commands_are_listed_with_what_they_do(airssys):
     listed = airssys("--help").stdout
     for command in "run", "check", "tree":

@@ -8,10 +8,13 @@ import trio
 from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 
 from airssys.contracts import (
+    AskTimedOut,
     DeadLetter,
+    Envelope,
     MailboxFull,
     MessagingError,
     NotGranted,
+    Priority,
     RequestWouldDeadlock,
     TargetNotFound,
 )
@@ -332,3 +335,33 @@ async def test_no_keyboard_interrupt_falls_into_a_delivery(world, names, nursery
     mailbox.release()
     mailbox.take_nowait().reply.answer(b"")
     assert protected == [True] * 4
+
+
+async def test_what_a_broker_makes_has_each_field_in_its_place(served, names, nursery):
+    world, (target, sender) = served, names[:2]
+    said = {
+        "content_type": "text/plain",
+        "correlation_id": "c",
+        "reply_to": sender,
+        "deadline": 2.5,
+        "priority": Priority.HIGH,
+        "expires_at": 3.5,
+    }
+    wanted = Envelope(target, sender, b"x", sent_at_ns=123, **said)
+    assert world.letter(target, sender, b"x", **said) == wanted
+    mailbox = world.open(target)
+    with pytest.raises(AskTimedOut):
+        await world.ask(target, sender, b"?", timeout=0, priority=Priority.LOW, key="k")
+    asked = mailbox.take_nowait()
+    assert asked == Envelope(
+        target,
+        sender,
+        b"?",
+        correlation_id=asked.correlation_id,
+        deadline=asked.deadline,
+        sent_at_ns=123,
+        reply=asked.reply,
+        priority=Priority.LOW,
+        key="k",
+    )
+    assert asked.reply is not None

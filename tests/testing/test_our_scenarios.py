@@ -7,11 +7,12 @@ from airssys.contracts import (
     NO_BACKOFF,
     ChildEvent,
     ChildStarted,
+    Done,
     LifeState,
     Strategy,
     follow,
 )
-from airssys.dsl import blueprint
+from airssys.dsl import blueprint, pool
 from airssys.testing import (
     EventRecord,
     FakeLoader,
@@ -36,11 +37,14 @@ class Scene:
         self.system = None
         self.inside = 0
         self.probe = Probe("probe", answer=self.answer, backoff=NO_BACKOFF)
+        options = dict(self.options)
+        also = [options.pop("also")] if "also" in options else []
         tree = blueprint(
             self.probe.spec,
             component("guest", backoff=NO_BACKOFF),
+            *also,
             restarts=10,
-            **self.options,
+            **options,
         )
         options = {"open_loader": self.loader}
         async with watched_system(tree, self.record, **options) as self.system:
@@ -79,9 +83,20 @@ async def restart_all(scene):
     assert await scene.system.ask("guest", b"count") == b"1"
 
 
+async def resize(scene):
+    assert await scene.system.resize("packers", 3) == Done("packers")
+    async with trio.open_nursery() as nursery:
+        for number in range(6):
+            nursery.start_soon(scene.system.ask, "packers", b"%d" % number)
+        assert await scene.system.resize("packers", 1) == Done("packers")
+
+
+PACKERS = pool("packers", component("packer", backoff=NO_BACKOFF, mailbox=1), size=2)
+
 SCENES = [
     pytest.param(ask, {}, id="ask"),
     pytest.param(restart_all, {"strategy": Strategy.ONE_FOR_ALL}, id="one_for_all"),
+    pytest.param(resize, {"also": PACKERS}, id="pool"),
 ]
 
 

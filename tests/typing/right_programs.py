@@ -17,7 +17,11 @@ from airssys import (
     EngineSettings,
     Envelope,
     Limits,
+    PoolSize,
+    PoolSpec,
+    PoolStatus,
     RestartType,
+    Routing,
     SupervisorSpec,
     System,
     TaskContext,
@@ -27,12 +31,13 @@ from airssys import (
     component,
     dynamic_supervisor,
     open_system,
+    pool,
     run,
     supervisor,
     task,
     topology,
 )
-from airssys.dsl import ComponentDeclaration, DynamicDeclaration
+from airssys.dsl import ComponentDeclaration, DynamicDeclaration, PoolDeclaration
 
 
 @component("counter.wasm", restart="transient", limits=Limits(fuel=1000), mailbox=64)
@@ -115,6 +120,32 @@ async def count(context: TaskContext, first: int) -> int:
     return first
 
 
+@pool(size={"minimum": 1, "maximum": 8}, routing="least-mailbox", topics="jobs.#")
+@actor(mailbox=10, topics=["news.*", "mail"], lag="block")
+class Packer:
+    """A pool of a class."""
+
+    async def handle(self, context: ActorContext, envelope: Envelope) -> None:
+        """Return nothing."""
+        context.tell("packer", b"", key=b"k")
+
+
+@pool(size=3, names=["north", "south"])
+@component("worker.wasm")
+class Guests:
+    """Two pools of a component."""
+
+
+@pool
+async def single(context: ActorContext, envelope: Envelope) -> None:
+    """Be the member of a pool of one."""
+
+
+def first_byte(envelope: Envelope) -> bytes:
+    """Return a key."""
+    return envelope.payload[:1]
+
+
 @topology(stop_timeout=10, restarts=1, period=2.5, engine=EngineSettings(tick=0.01))
 class App:
     """A whole system."""
@@ -127,6 +158,11 @@ class App:
     more = task("more", count, 3, context=True, shutdown=2.0)
     clerks = dynamic_supervisor(Clerk, max_children=3, restarts=1)
     guests = dynamic_supervisor(component("shout.wasm", poison="retry"))
+    packer = Packer
+    pooled = Guests
+    single = single
+    printers = pool(printer, size=2, routing=Routing.CONSISTENT_HASH, key=first_byte)
+    shouts = pool(component("shout.wasm"), size=PoolSize(maximum=2), lag="disconnect")
 
 
 @topology
@@ -149,6 +185,11 @@ assert_type(task("t", sweep), TaskSpec)
 a_component = component("a", Artifact.from_text("(component)"), data="text")
 an_actor = actor("b", Clerk, "name", 7, mailbox=3)
 a_supervisor = supervisor("c", a_component, an_actor, restarts=1)
+a_pool = pool("e", Clerk, size=2, restarts=3, period=1.5, shutdown=BRUTAL_KILL)
+another_pool = pool("f", an_actor, size={"maximum": 3, "patience": 1})
+assert_type(a_pool, PoolSpec)
+assert_type(pool(an_actor, size=3), PoolDeclaration)
+assert_type(Packer(), Packer)
 a_blueprint = blueprint(a_supervisor, actor("d", printer), engine=EngineSettings())
 assert_type(a_component, ComponentSpec)
 assert_type(an_actor, ActorSpec)
@@ -159,6 +200,14 @@ assert_type(a_blueprint, Blueprint)
 async def main(system: System) -> int:
     """Return what `run` returns."""
     return len(await system.ask("asker", b"") or b"")
+
+
+async def use_pools(system: System) -> None:
+    """Ask about a pool, and change it."""
+    assert_type(system.pool("packer"), PoolStatus)
+    await system.resize("packer", 3)
+    await system.send("packer", b"", key="k")
+    await system.ask("packer", b"", key=b"k")
 
 
 async def embed() -> None:

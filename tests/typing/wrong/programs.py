@@ -9,6 +9,7 @@ from airssys import (
     component,
     dynamic_supervisor,
     open_system,
+    pool,
     run,
     supervisor,
     task,
@@ -85,6 +86,29 @@ actor("a")  # E: call-overload
 actor("a", handle, names=["b"])  # E: call-overload
 component("a", "a.wasm", names=["b"])  # E: call-overload
 component("a", 3)  # E: call-overload
+
+
+# Pools.
+@pool(size="many")  # E: call-overload
+class WrongSize(Clerk): ...
+
+
+@pool(routing="random")  # E: call-overload
+class WrongRouting(Clerk): ...
+
+
+pool("a", 3)  # E: call-overload
+pool("a", handle, sise=3)  # E: call-overload, call-overload
+pool("a", handle, size={"most": 3})  # E: call-overload
+pool("a", handle, lag="drop-oldest")  # E: call-overload
+pool("a", handle, names=["b"])  # E: call-overload
+pool("a", handle, key=len)  # E: arg-type
+component("a", "a.wasm", lag="wait")  # E: call-overload
+
+
+async def wrong_uses(system: System) -> None:
+    await system.resize("a", "b")  # E: arg-type
+    system.tell("a", b"", key=3)  # E: arg-type
 
 
 # Trees.
