@@ -18,6 +18,7 @@ from ._as_message import (
     as_payload,
     as_priority,
     as_retries,
+    as_timeout,
     within,
 )
 from ._own_post import OwnPost
@@ -144,18 +145,18 @@ class ActorContext:
             AskTimedOut, CalleeFailed, TargetNotFound: there is no answer.
             MailboxFull, DeliveryFailed: there was no room for it, or not for long.
             RequestWouldDeadlock: the target waits for this actor.
-            InvalidMessage: the target is no name, the payload no bytes, or the
-                retries no number of them.
+            InvalidMessage: the target is no name, the payload no bytes, the timeout no
+                number of seconds, or the retries no number of them.
         """
         if retries != 0:
             ask = partial(self.ask, target, payload, priority=priority)
-            return await ask_again(ask, as_retries(retries), timeout)
+            return await ask_again(ask, as_retries(retries), as_timeout(timeout))
         me = self.self_id
         return await self._broker.ask(
             as_id(target),
             me,
             as_payload(payload),
-            timeout=within(self._mailbox.in_hand, timeout),
+            timeout=within(self._mailbox.in_hand, as_timeout(timeout)),
             waiter=me,
             priority=None if priority is None else as_priority(priority),
             trace=self.trace,

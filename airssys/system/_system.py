@@ -21,6 +21,7 @@ from airssys.nursery import (
     as_payload,
     as_priority,
     as_retries,
+    as_timeout,
     as_trace,
     find_actor,
     find_supervisor,
@@ -171,7 +172,8 @@ class System:
             DeliveryFailed: it was dropped for a newer message.
             TargetNotFound: nobody of that name is there.
             InvalidMessage: the target is no name, the payload no bytes, the content type
-                no text, the trace none, or the retries no number of them.
+                no text, the timeout no number of seconds, the trace none, or the retries
+                no number of them.
         """
         if retries != 0:
             ask = partial(
@@ -182,12 +184,12 @@ class System:
                 priority=priority,
                 trace=trace,
             )
-            return await ask_again(ask, as_retries(retries), timeout)
+            return await ask_again(ask, as_retries(retries), as_timeout(timeout))
         return await self._broker.ask(
             as_id(target),
             OUTSIDE,
             as_payload(payload),
-            timeout=timeout,
+            timeout=as_timeout(timeout),
             content_type=as_content_type(content_type),
             waiter=None,
             priority=None if priority is None else as_priority(priority),
