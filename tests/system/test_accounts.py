@@ -53,7 +53,13 @@ asking = st.tuples(
     st.just("ask"),
     targets,
     scripts,
-    st.fixed_dictionaries({"priority": priorities, "timeout": timeouts}),
+    st.fixed_dictionaries(
+        {
+            "priority": priorities,
+            "timeout": timeouts,
+            "retries": st.sampled_from([0, 0, 2]),
+        }
+    ),
 )
 
 
