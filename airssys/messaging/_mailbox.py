@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import chain
-from typing import TYPE_CHECKING, final
+from typing import final
 
 import attrs
 import trio
@@ -46,9 +46,6 @@ from airssys.contracts import (
 from ._blocked_senders import BlockedSender, Recheck, refusal, wait_for_room
 from ._mailbox_statistics import Ending, MailboxStatistics, Tally
 from ._overflow import Fate, check_capacity, decide, push_out
-
-if TYPE_CHECKING:
-    from collections.abc import Container
 
 
 # Without NO_OP, attrs would look for a validator at every assignment to any field.
@@ -91,6 +88,11 @@ class Mailbox:
     _high_water: int = attrs.field(init=False, default=0)
     _handled: int = attrs.field(init=False, default=0)
     _tally: Tally = attrs.field(init=False, repr=False, factory=Tally)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether its owner is parked in `take`, and was not woken yet."""
+        return self._taker is not None
 
     @property
     def is_full(self) -> bool:
@@ -294,7 +296,7 @@ class Mailbox:
         in_hand = () if self.in_hand is None else (self.in_hand,)
         return (*in_hand, *self._callbacks, *self._stash, *self._queue)
 
-    def has_waiting(self, some: Container[int]) -> bool:
+    def has_waiting(self, some: dict[int, Envelope]) -> bool:
         """Say whether one of some envelopes, by `id`, can be taken; quick if it is next."""
         return any(id(e) in some for e in chain(self._queue, self._callbacks))
 

@@ -7,8 +7,9 @@ Python code, behind one interface. A message ends in one of these ways here:
 * refused by the actor (`GuestRejected`, or an error that it resumes from) or by the
   machine (`CapacityReached`): the asker gets `CalleeFailed`, observers `MessageFailed`,
   and the actor lives on; the same when it was cut off at its deadline, except that its
-  asker times out at that moment;
-* its deadline or its time to live was over before it was taken: a dead letter, not handled;
+  asker times out at that moment, or when its asker stopped waiting;
+* its deadline or its time to live was over before it was taken, or its asker had stopped
+  waiting: a dead letter, not handled;
 * set aside by the actor (`ActorContext.stash`): it is not over, and comes again;
 * the actor crashed or was killed with it in hand: a dead letter. What is still queued
   stays in the mailbox, which outlives this incarnation.
@@ -149,7 +150,9 @@ class Actor:
         drains = self._spec.drain and self._is_started
         held = self._mailbox.contents() if drains else ()
         self._owed = {id(envelope): envelope for envelope in held}
-        if not (self._is_busy or self._goes_on):
+        # One that was woken for a message already handles it, and then ends.
+        is_parked = self._mailbox.is_awaited or not self._is_started
+        if is_parked and not (self._is_busy or self._goes_on):
             self._scope.cancel()
 
     @property
@@ -260,8 +263,7 @@ class Actor:
         with trio.CancelScope() as self._scope:
             await self._serve_within(self._scope)
         if self._scope.cancelled_caught:
-            error = DeliveryFailed("cut off at its deadline, while it was handled")
-            self._refuse(error)
+            self._refuse(DeliveryFailed(_why_cut_off(self._mailbox.in_hand)))
 
     async def _serve_within(self, scope: trio.CancelScope) -> None:
         mailbox, clock = self._mailbox, time.perf_counter
@@ -283,7 +285,8 @@ class Actor:
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
             self._may_take -= 1
             await self._handle(envelope, scope)
-            if envelope.deadline is not None and scope.cancel_called:
+            may_be_cut = envelope.deadline is not None or envelope.reply is not None
+            if may_be_cut and scope.cancel_called:
                 return
             messages += 1
             if messages >= MESSAGES_PER_TURN or clock() >= turn_ends:
@@ -299,20 +302,12 @@ class Actor:
         return None
 
     async def _handle(self, envelope: Envelope, scope: trio.CancelScope) -> None:
-        deadline = envelope.deadline
-        if (deadline is not None and deadline <= trio.current_time()) or (
-            envelope.expires_at is not None and _has_expired(envelope.expires_at)
-        ):
-            reason = DeadReason.EXPIRED
-            self._give_up_message("its deadline had passed", reason=reason)
+        if self._give_up_if_late(envelope):
             return
         try:
             answer = await self._behaviour.handle(envelope, scope)
-        except (GuestRejected, CapacityReached) as error:
-            self._refuse(error)
-            return
         except Exception as error:
-            if directive_for(self._spec.on_error, error) is not Directive.RESUME:
+            if not self._lives_on(error):
                 raise
             self._refuse(error)
             return
@@ -325,6 +320,30 @@ class Actor:
         if envelope.reply is not None:
             envelope.reply.answer(answer)
         mailbox.release()
+
+    def _lives_on(self, error: Exception) -> bool:
+        """Say whether the actor has only answered with an error."""
+        if isinstance(error, (GuestRejected, CapacityReached)):
+            return True
+        return directive_for(self._spec.on_error, error) is Directive.RESUME
+
+    def _give_up_if_late(self, envelope: Envelope) -> bool:
+        """Make a dead letter of the message in hand if nobody has use for it any more."""
+        deadline, expires_at = envelope.deadline, envelope.expires_at
+        reply = envelope.reply
+        if deadline is None and expires_at is None and reply is None:
+            return False
+        now = trio.current_time()
+        if (deadline is not None and deadline <= now) or (
+            expires_at is not None and expires_at <= now
+        ):
+            why, reason = "its deadline had passed", DeadReason.EXPIRED
+        elif reply is not None and reply.is_abandoned:
+            why, reason = "its asker had stopped waiting", DeadReason.CANCELLED
+        else:
+            return False
+        self._give_up_message(why, reason=reason)
+        return True
 
     def _refuse(self, error: Exception) -> None:
         envelope = self._mailbox.release(Ending.FAILED)
@@ -352,8 +371,11 @@ class Actor:
             broker.dead_letter(_for_observers(envelope), why, error, reason)
 
 
-def _has_expired(moment: float) -> bool:
-    return moment <= trio.current_time()
+def _why_cut_off(envelope: Envelope | None) -> str:
+    deadline = math.inf if envelope is None else envelope.deadline
+    if deadline is None or deadline > trio.current_time():
+        return "cut off while it was handled, when its asker stopped waiting"
+    return "cut off at its deadline, while it was handled"
 
 
 def _for_observers(envelope: Envelope) -> Envelope:

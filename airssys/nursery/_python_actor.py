@@ -10,8 +10,9 @@
         async def health(self, context): ...         # a HealthStatus; if it is probed
 
 What `handle` returns answers the asker. An exception is a crash: the message in hand
-becomes a dead letter and the supervisor decides. At the deadline of its envelope
-`handle` is cancelled, and the actor lives on with the next message.
+becomes a dead letter and the supervisor decides. At the deadline of its envelope, or when
+its asker stops waiting, `handle` is cancelled, and the actor lives on with the next
+message.
 
 Python cannot be interrupted: a handler ends at its next unshielded checkpoint, and one
 that keeps the thread keeps it from everybody. Such a handler is named by an event.
@@ -93,7 +94,9 @@ class PythonBehaviour:
         self._surroundings.infos[self._spec.id] = info
 
     async def handle(self, envelope: Envelope, scope: trio.CancelScope) -> bytes | None:
-        """Let the code handle a message; at its deadline it is cancelled.
+        """Let the code handle a message.
+
+        At its deadline it is cancelled, or when its asker stops waiting.
 
         Raises:
             TypeError: it returned something else than bytes or None.
@@ -104,12 +107,19 @@ class PythonBehaviour:
         context = self._context
         context.wants_to_stash = False
         context.trace = envelope.trace
-        answer: object = await _watch_slices(
-            _unprotected(self._handle, context, envelope),
-            self._surroundings.held_thread_after,
-            self._report_handle,
-            None if envelope.deadline is None else (scope, envelope.deadline),
-        )
+        reply = envelope.reply
+        if reply is not None:
+            reply.on_abandoned = scope.cancel
+        try:
+            answer: object = await _watch_slices(
+                _unprotected(self._handle, context, envelope),
+                self._surroundings.held_thread_after,
+                self._report_handle,
+                None if envelope.deadline is None else (scope, envelope.deadline),
+            )
+        finally:
+            if reply is not None:
+                reply.on_abandoned = None
         if context.wants_to_stash:
             self._mailbox.stash()
         if answer is None or isinstance(answer, bytes):

@@ -27,7 +27,7 @@ from airssys.contracts import (
     SupervisorSpec,
     TaskSpec,
 )
-from airssys.nursery import Ignore
+from airssys.nursery import Ignore, find_actor
 from airssys.system import open_system
 
 from .company import component, python, running
@@ -390,3 +390,21 @@ async def test_an_error_that_escapes_the_root_by_escalation_is_raised(autojump_c
 
     with pytest.raises(OSError, match="crash"):
         await run()
+
+
+@pytest.mark.parametrize("kind", ["python", "component"])
+async def test_a_stop_that_comes_just_after_a_message_does_not_cut_it_off(
+    kind, autojump_clock
+):
+    """The actor was woken for it already, and has not taken it yet."""
+    spec = python("a", Tally) if kind == "python" else component("a")
+    async with running(all_of(spec)) as (system, watch):
+        await trio.testing.wait_all_tasks_blocked()
+        system.tell("a", b"slow" if kind == "python" else b"sleep:1")
+        actor = find_actor(system._root, ComponentId.parse("a")).seat.present
+        actor.stop_soon()
+        await trio.sleep(10)
+        assert watch.of(MessageFailed) == []
+        assert watch.of(DeadLetter) == []
+        (ended,) = watch.of(ChildExited)
+        assert ended.reason.kind is ExitKind.NORMAL

@@ -55,7 +55,8 @@ class Books:
         self.unordered: set[bytes] = set()
         """Payloads that the program published or broadcast, beside other sends."""
         self.untold: set[bytes] = set()
-        """What was broadcast by those who were not told the results, or not yet."""
+        """What was broadcast by those who were not told the results, or not yet; and
+        what is asked again, whose tries before the last nobody is told of."""
         self.mailboxes: dict[int, Mailbox] = {}
         self.began: dict[tuple[str, str], list[bytes]] = defaultdict(list)
         """What each target began to handle, by sender and target."""
