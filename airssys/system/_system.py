@@ -171,19 +171,11 @@ class System:
             MailboxFull: there is no room, and the target's policy is not to block.
             DeliveryFailed: it was dropped for a newer message.
             TargetNotFound: nobody of that name is there.
-            InvalidMessage: the target is no name, the payload no bytes, the content type
-                no text, the timeout no number of seconds, the trace none, or the retries
-                no number of them.
+            InvalidMessage: what was given is none of these things.
         """
         if retries != 0:
-            ask = partial(
-                self.ask,
-                target,
-                payload,
-                content_type=content_type,
-                priority=priority,
-                trace=trace,
-            )
+            again = partial(self.ask, target, payload, content_type=content_type)
+            ask = partial(again, priority=priority, trace=trace)
             return await ask_again(ask, as_retries(retries), as_timeout(timeout))
         return await self._broker.ask(
             as_id(target),
