@@ -16,7 +16,7 @@ from airssys.nursery import ASK_TIMEOUT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airssys.contracts import ComponentId
+    from airssys.contracts import ComponentId, TraceContext
     from airssys.nursery import PriorityWord, TreeNode
 
     from ._system import System
@@ -47,6 +47,7 @@ class Portal:
         content_type: str | None = None,
         priority: PriorityWord | None = None,
         ttl: float | None = None,
+        trace: TraceContext | str | None = None,
     ) -> None:
         """Deliver a message now or not at all; as `System.tell`."""
         act = partial(
@@ -56,6 +57,7 @@ class Portal:
             content_type=content_type,
             priority=priority,
             ttl=ttl,
+            trace=trace,
         )
         trio.from_thread.run_sync(act, trio_token=self._token)
 
@@ -67,6 +69,7 @@ class Portal:
         content_type: str | None = None,
         priority: PriorityWord | None = None,
         ttl: float | None = None,
+        trace: TraceContext | str | None = None,
     ) -> None:
         """Deliver a message as soon as there is room; as `System.send`."""
         act = partial(
@@ -76,10 +79,11 @@ class Portal:
             content_type=content_type,
             priority=priority,
             ttl=ttl,
+            trace=trace,
         )
         trio.from_thread.run(act, trio_token=self._token)
 
-    def ask(
+    def ask(  # noqa: PLR0913  # as System.ask
         self,
         target: ComponentId | str,
         payload: bytes,
@@ -87,6 +91,8 @@ class Portal:
         timeout: float = ASK_TIMEOUT,
         content_type: str | None = None,
         priority: PriorityWord | None = None,
+        trace: TraceContext | str | None = None,
+        retries: int = 0,
     ) -> bytes | None:
         """Deliver a message and wait for the answer; as `System.ask`."""
         act = partial(
@@ -96,6 +102,8 @@ class Portal:
             timeout=timeout,
             content_type=content_type,
             priority=priority,
+            trace=trace,
+            retries=retries,
         )
         return trio.from_thread.run(act, trio_token=self._token)
 
