@@ -218,10 +218,10 @@ class Actor:
             while self._goes_on:
                 await self._serve()
             await self._say_goodbye()
-        except trio.Cancelled:
-            self._give_up_message("its actor was cancelled")
-            raise
         except BaseException as error:
+            if _is_cancellation(error):
+                self._give_up_message("its actor was cancelled")
+                raise
             self._give_up_message(f"its actor ended: {describe(error)}", error)
             if (escapee := find_escapee(error)) is not None:
                 self._address.around.on_escape(escapee)
@@ -369,6 +369,13 @@ class Actor:
         if envelope is not None:
             broker = self._address.around.broker
             broker.dead_letter(_for_observers(envelope), why, error, reason)
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    """Say so also of a handler that was cancelled in a nursery of its own."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_cancellation, error.exceptions))
+    return isinstance(error, trio.Cancelled)
 
 
 def _why_cut_off(envelope: Envelope | None) -> str:

@@ -16,10 +16,12 @@ from airssys.contracts import (
     ChildStarted,
     ComponentId,
     DeadLetter,
+    DeadReason,
     Directive,
     DynamicSupervisorSpec,
     ExitKind,
     MessageFailed,
+    NoAnswer,
     Refusal,
     RestartType,
     Started,
@@ -408,3 +410,26 @@ async def test_a_stop_that_comes_just_after_a_message_does_not_cut_it_off(
         assert watch.of(DeadLetter) == []
         (ended,) = watch.of(ChildExited)
         assert ended.reason.kind is ExitKind.NORMAL
+
+
+async def test_a_handler_with_a_nursery_that_is_killed_has_not_crashed(autojump_clock):
+    async def wait(context, envelope):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            await trio.sleep_forever()
+
+    async with running(python("a", wait, shutdown=0.5)) as (system, watch):
+        failed = []
+
+        async def ask():
+            with pytest.raises(CalleeFailed) as raised:
+                await system.ask("a", b"", timeout=100)
+            failed.append(raised.value.reason)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await trio.sleep(1)
+            await system.supervisor("root").terminate_child("local/a/0")
+        assert failed == [NoAnswer.STOPPED]
+        (letter,) = watch.of(DeadLetter)
+        assert letter.reason is DeadReason.STOPPED

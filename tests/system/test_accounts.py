@@ -161,7 +161,7 @@ def run(cache, **options):
 
 
 def test_every_message_ends_exactly_one_way(cache):
-    run(cache, max_examples=120, stateful_step_count=30)
+    run(cache, max_examples=100, stateful_step_count=30)
 
 
 @pytest.mark.slow
