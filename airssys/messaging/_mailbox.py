@@ -170,11 +170,12 @@ class Mailbox:
         return True
 
     @enable_ki_protection
-    def remove_callbacks(self) -> tuple[Callback, ...]:
-        """Remove the callbacks that were not taken yet, as given up, in order."""
-        removed = tuple(self._callbacks)
+    def remove_callbacks(self, ids: set[str | None]) -> tuple[Callback, ...]:
+        """Remove those of these ids that were not taken yet, as given up, in order."""
+        removed = tuple(c for c in self._callbacks if c.correlation_id in ids)
         self._tally.count(Ending.GIVEN_UP, len(removed))
-        self._callbacks.clear()
+        for callback in removed:
+            self._callbacks.remove(callback)
         return removed
 
     @enable_ki_protection

@@ -186,10 +186,14 @@ class OpenRequests:
 
     @enable_ki_protection
     def close(self) -> None:
-        """Forget all: their incarnation has ended. Doing it again does nothing."""
+        """Forget all: their incarnation has ended. Doing it again does nothing.
+
+        While code is replaced there are two incarnations; the other keeps its own.
+        """
+        ids: set[str | None] = set(self._open)
         for request in tuple(self._open.values()):
             self._withdraw(request)
-        for callback in self._mailbox.remove_callbacks():
+        for callback in self._mailbox.remove_callbacks(ids):
             self._broker.dead_letter(callback, "its actor ended before it was handled")
 
     def end(
