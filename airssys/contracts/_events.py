@@ -138,6 +138,8 @@ class DeadReason(enum.Enum):
     """Its actor crashed with it in hand."""
     EXPIRED = "expired"
     """Its deadline had passed before it was taken."""
+    CANCELLED = "cancelled"
+    """Its asker had stopped waiting before it was taken."""
     NO_ROOM = "no-room"
     """The mailbox was full, and its policy is `Overflow.DEAD_LETTER`."""
     QUARANTINED = "quarantined"

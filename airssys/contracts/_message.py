@@ -6,6 +6,8 @@ import enum
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._identity import ComponentId
     from ._overflow import Priority
     from ._trace import TraceContext
@@ -42,6 +44,15 @@ class ReplySlot(Protocol):
     Answering or failing it a second time, or after its asker has gone, does nothing
     but return False.
     """
+
+    on_abandoned: Callable[[], object] | None
+    """Called when its asker stops waiting of its own accord, before its time is up; set
+    by whoever handles the message, as long as it does."""
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether its asker stopped waiting without an answer."""
+        ...
 
     def answer(self, payload: bytes | None) -> bool:
         """Wake the asker with this answer (None: handled, nothing to say)."""

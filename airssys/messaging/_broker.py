@@ -240,8 +240,8 @@ class Broker:
         """Deliver a message and wait for its answer.
 
         A checkpoint. If it is cancelled or times out while there is no room, the message was
-        not delivered; if it is later, the message is still handled, and its answer becomes a
-        dead letter.
+        not delivered. If it is later, the target need not handle it any more, and may be
+        told so; an answer that comes nevertheless is a dead letter.
 
         Args:
             target: whom to ask.

@@ -51,7 +51,7 @@ from ._mailbox_statistics import Ending, MailboxStatistics, Tally
 from ._overflow import Fate, check_capacity, decide, push_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable
 
 # To read a member off its class takes longer than the rest of `hand_over`.
 _BEGUN: Final = Unanswered.BEGUN
@@ -116,6 +116,11 @@ class Mailbox:
     @unexamined_bytes.default
     def _set_unexamined_bytes(self) -> int:
         return self.message_bytes if self.codecs is None else -1
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether its owner is parked in `take`, and was not woken yet."""
+        return self._taker is not None
 
     @property
     def is_full(self) -> bool:
@@ -199,11 +204,12 @@ class Mailbox:
         return True
 
     @enable_ki_protection
-    def remove_callbacks(self) -> tuple[Callback, ...]:
-        """Remove the callbacks that were not taken yet, as given up, in order."""
-        removed = tuple(self._callbacks)
+    def remove_callbacks(self, ids: set[str | None]) -> tuple[Callback, ...]:
+        """Remove those of these ids that were not taken yet, as given up, in order."""
+        removed = tuple(c for c in self._callbacks if c.correlation_id in ids)
         self._tally.count(Ending.GIVEN_UP, len(removed))
-        self._callbacks.clear()
+        for callback in removed:
+            self._callbacks.remove(callback)
         return removed
 
     @enable_ki_protection
@@ -384,7 +390,7 @@ class Mailbox:
         in_hand = () if self.in_hand is None else (self.in_hand,)
         return (*in_hand, *self._callbacks, *self._stash, *self._queue)
 
-    def has_waiting(self, some: Container[int]) -> bool:
+    def has_waiting(self, some: dict[int, Envelope]) -> bool:
         """Say whether one of some envelopes, by `id`, can be taken; quick if it is next."""
         return any(id(e) in some for e in chain(self._queue, self._callbacks))
 

@@ -12,6 +12,7 @@ not made them. What answers them still is a dead letter.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, final
 
 import attrs
@@ -51,6 +52,12 @@ class Request:
     """Goes on in its callback."""
     is_over: bool = attrs.field(init=False, default=False)
     """Its callback was made, or nobody wants it any more."""
+    is_abandoned: bool = attrs.field(init=False, default=False)
+    """Its asker wants no answer any more: it cancelled it, or has ended."""
+    on_abandoned: Callable[[], object] | None = attrs.field(
+        init=False, repr=False, default=None
+    )
+    """As in `ReplySlot`."""
     _why_late: str = attrs.field(init=False, default="it had been answered before")
 
     @enable_ki_protection
@@ -72,9 +79,16 @@ class Request:
         if self.fail(error):
             self._why_late = "the answer came after its request was over"
 
+    def abandon(self) -> None:
+        """Let whoever handles the message know that no answer is wanted."""
+        self.is_abandoned = True
+        if self.on_abandoned is not None:
+            self.on_abandoned()
+
     def forget(self) -> None:
         """Make no callback any more."""
         self.is_over = True
+        self.abandon()
         self._why_late = "the answer came after its asker had ended"
 
 
@@ -157,7 +171,10 @@ class OpenRequests:
 
     @enable_ki_protection
     def cancel(self, request_id: str) -> None:
-        """Give up on a request: its callback says so. The target is not told.
+        """Give up on a request: its callback says so.
+
+        If its target has not begun with it, it never does. A Python handler is cut off;
+        a guest goes on, and its answer is a dead letter.
 
         Raises:
             InvalidMessage: no such request waits for its answer.
@@ -168,6 +185,7 @@ class OpenRequests:
             advice = "Cancel a request of your own, before it is answered"
             raise InvalidMessage(problem, advice)
         request.give_up(RequestCancelled(request.target, request_id))
+        request.abandon()
 
     @enable_ki_protection
     def note_taken(self, callback: Callback) -> None:
@@ -177,10 +195,14 @@ class OpenRequests:
 
     @enable_ki_protection
     def close(self) -> None:
-        """Forget all: their incarnation has ended. Doing it again does nothing."""
+        """Forget all: their incarnation has ended. Doing it again does nothing.
+
+        While code is replaced there are two incarnations; the other keeps its own.
+        """
+        ids: set[str | None] = set(self._open)
         for request in tuple(self._open.values()):
             self._withdraw(request)
-        for callback in self._mailbox.remove_callbacks():
+        for callback in self._mailbox.remove_callbacks(ids):
             self._broker.dead_letter(callback, "its actor ended before it was handled")
 
     def end(

@@ -9,7 +9,7 @@ nobody ever sees an ask that is over and still waits. One alarm serves all deadl
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol, final
 
 import attrs
@@ -99,8 +99,12 @@ class PendingAsk:
     """Set from `begin` until the outcome is known."""
     _blocked_at: Mailbox | None = attrs.field(init=False, repr=False, default=None)
     """The mailbox in which the message waits, or waited, for room."""
-    _abandoned: bool = attrs.field(init=False, default=False)
+    is_abandoned: bool = attrs.field(init=False, default=False)
     """The asker left without an answer, and none has come since."""
+    on_abandoned: Callable[[], object] | None = attrs.field(
+        init=False, repr=False, default=None
+    )
+    """As in `ReplySlot`."""
 
     @enable_ki_protection
     def answer(self, payload: bytes | None) -> bool:
@@ -110,8 +114,8 @@ class PendingAsk:
         """
         if self._end(Value(payload)):
             return True
-        if self._abandoned:
-            self._abandoned = False
+        if self.is_abandoned:
+            self.is_abandoned = False
             self._requests.report_late_answer(self, payload)
         return False
 
@@ -122,7 +126,7 @@ class PendingAsk:
     @enable_ki_protection
     def give_up(self, error: Exception) -> None:
         """Wake the asker with this error, and expect that an answer may still come."""
-        self._abandoned = self._end(Error(error))
+        self.is_abandoned = self._end(Error(error))
 
     def begin(self) -> None:
         """Count as waiting from now on; the calling task must `wait` before it yields.
@@ -178,8 +182,10 @@ class PendingAsk:
         self._end(Error(error))
 
     def _abort(self, _: object) -> Abort:
-        self._abandoned = True
+        self.is_abandoned = True
         self.withdraw()
+        if self.on_abandoned is not None:
+            self.on_abandoned()
         return Abort.SUCCEEDED
 
     @enable_ki_protection

@@ -184,11 +184,24 @@ class Publishing:
             await cancel_shielded_checkpoint()
         elif not slow:
             await crowd.wait()
+        elif crowd.is_empty and len(slow) == 1:
+            await slow[0]()
         else:
-            async with trio.open_nursery() as nursery:
-                for delivery in slow:
-                    nursery.start_soon(delivery)
-                await crowd.wait()
+            await _wait_for_both(crowd, slow)
+
+
+async def _wait_for_both(crowd: Crowd, slow: Sequence[Delivery]) -> None:
+    try:
+        async with trio.open_nursery() as nursery:
+            for delivery in slow:
+                nursery.start_soon(delivery)
+            await crowd.wait()
+    except BaseExceptionGroup as group:
+        # Cancelled, each for itself: to handlers it is one cancellation, and no group.
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
 
 
 def _only_refusals(

@@ -14,6 +14,7 @@ from ._as_message import (
     as_payload,
     as_priority,
     as_retries,
+    as_timeout,
     as_trace,
 )
 from ._child import GRACE, Child, Occupation
@@ -68,6 +69,7 @@ __all__ = (
     "as_payload",
     "as_priority",
     "as_retries",
+    "as_timeout",
     "as_trace",
     "describe",
     "find_actor",

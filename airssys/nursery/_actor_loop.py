@@ -7,8 +7,9 @@ Python code, behind one interface. A message ends in one of these ways here:
 * refused by the actor (`GuestRejected`, `NotUnderstood` by typed handlers, or an error
   that it resumes from) or by the machine (`CapacityReached`): the asker gets `CalleeFailed`, observers `MessageFailed`,
   and the actor lives on; the same when it was cut off at its deadline, except that its
-  asker times out at that moment;
-* its deadline or its time to live was over before it was taken: a dead letter, not handled;
+  asker times out at that moment, or when its asker stopped waiting;
+* its deadline or its time to live was over before it was taken, or its asker had stopped
+  waiting: a dead letter, not handled;
 * set aside by the actor (`ActorContext.stash`): it is not over, and comes again;
 * handled at once: an ask of an idle actor whose first slice is all it takes is handled in
   the step of its asker, and this task sleeps on;
@@ -86,6 +87,8 @@ class Actor:
         """None before it is ready, and if nobody wants to know how it is."""
         self._successor: Successor | None = None
         """Takes over after the call in hand."""
+        self._begun: Envelope | None = None
+        """Begun in the step of its asker, and to be gone on with."""
         self._is_handing_over = False
         self._owed: dict[int, Envelope] | None = None
         """What it still handles before it ends, by `id`; None: it does not end."""
@@ -101,7 +104,9 @@ class Actor:
         drains = self._spec.drain and self._is_started
         held = self._mailbox.contents() if drains else ()
         self._owed = {id(envelope): envelope for envelope in held}
-        if not (self._is_busy or self._goes_on):
+        # One that was woken for a message already handles it, and then ends.
+        is_parked = self._mailbox.is_awaited or not self._is_started
+        if is_parked and not (self._is_busy or self._goes_on):
             self._scope.cancel()
 
     @property
@@ -187,10 +192,10 @@ class Actor:
         """
         try:
             await self._live(ready)
-        except trio.Cancelled:
-            self._give_up_message("its actor was cancelled")
-            raise
         except BaseException as error:
+            if _is_cancellation(error):
+                self._give_up_message("its actor was cancelled")
+                raise
             self._give_up_message(f"its actor ended: {describe(error)}", error)
             if (escapee := find_escapee(error)) is not None:
                 self._address.around.on_escape(escapee)
@@ -270,8 +275,7 @@ class Actor:
 
     def _note_cut_off(self) -> None:
         if self._scope.cancelled_caught:
-            error = DeliveryFailed("cut off at its deadline, while it was handled")
-            self._refuse(error)
+            self._refuse(DeliveryFailed(_why_cut_off(self._mailbox.in_hand)))
 
     async def _serve_within(self, scope: trio.CancelScope) -> None:  # noqa: C901, PLR0912  # every message would pay for a call
         """Serve the mailbox until it is time to stop or a message was cut off.
@@ -293,7 +297,11 @@ class Actor:
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
                 if envelope is None:
                     continue
-            has_end = envelope.deadline is not None or envelope.expires_at is not None
+            has_end = (
+                envelope.reply is not None
+                or envelope.deadline is not None
+                or envelope.expires_at is not None
+            )
             if not (has_end and self._give_up_if_late(envelope)):
                 try:
                     answer = await self._behaviour.handle(envelope, scope)
@@ -329,17 +337,6 @@ class Actor:
         self._refuse(error)
         return True
 
-    def _give_up_if_late(self, envelope: Envelope) -> bool:
-        """Make a dead letter of the message in hand if its time is over."""
-        now = trio.current_time()
-        deadline, expires_at = envelope.deadline, envelope.expires_at
-        if (deadline is None or deadline > now) and (
-            expires_at is None or expires_at > now
-        ):
-            return False
-        self._give_up_message("its deadline had passed", reason=DeadReason.EXPIRED)
-        return True
-
     async def _wait_for_message(self) -> Envelope | None:
         """Wait for the next message; None if there is something else to do before."""
         may_begin = self._behaviour.handle_at_once is not None
@@ -365,7 +362,32 @@ class Actor:
         late = deadline is not None and deadline <= trio.current_time()
         if handle is None or late or self._is_stopping:
             return Unanswered.NOT_BEGUN
-        return handle(envelope, owner)
+        answer = handle(envelope, owner)
+        if answer is Unanswered.BEGUN:
+            self._begun = envelope
+        return answer
+
+    def _give_up_if_late(self, envelope: Envelope) -> bool:
+        """Make a dead letter of the message in hand if nobody has use for it any more.
+
+        One that was begun is brought to its end, which may be its deadline.
+        """
+        begun, self._begun = self._begun, None
+        if begun is envelope:
+            return False
+        deadline, expires_at = envelope.deadline, envelope.expires_at
+        reply = envelope.reply
+        now = trio.current_time()
+        if (deadline is not None and deadline <= now) or (
+            expires_at is not None and expires_at <= now
+        ):
+            why, reason = "its deadline had passed", DeadReason.EXPIRED
+        elif reply is not None and reply.is_abandoned:
+            why, reason = "its asker had stopped waiting", DeadReason.CANCELLED
+        else:
+            return False
+        self._give_up_message(why, reason=reason)
+        return True
 
     def _refuse(self, error: Exception) -> None:
         envelope = self._mailbox.release(Ending.FAILED)
@@ -391,6 +413,20 @@ class Actor:
         if envelope is not None:
             broker = self._address.around.broker
             broker.dead_letter(_for_observers(envelope), why, error, reason)
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    """Say so also of a handler that was cancelled in a nursery of its own."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_cancellation, error.exceptions))
+    return isinstance(error, trio.Cancelled)
+
+
+def _why_cut_off(envelope: Envelope | None) -> str:
+    deadline = math.inf if envelope is None else envelope.deadline
+    if deadline is None or deadline > trio.current_time():
+        return "cut off while it was handled, when its asker stopped waiting"
+    return "cut off at its deadline, while it was handled"
 
 
 def _for_observers(envelope: Envelope) -> Envelope:

@@ -113,14 +113,31 @@ def as_expiry(ttl: float | None) -> float | None:
     Raises:
         InvalidMessage: it is no number of seconds, 0 or more.
     """
-    if ttl is None or ttl == math.inf:
-        return None
-    if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not ttl >= 0:
-        advice = "Give seconds, 0 or more, or None"
-        kind = type(ttl).__name__
-        problem = f"the ttl ({kind}) is no number of seconds"
+    seconds = math.inf if ttl is None else _as_seconds(ttl, "ttl")
+    return None if seconds == math.inf else trio.current_time() + seconds
+
+
+def as_timeout(timeout: float) -> float:
+    """Take how long to wait; `math.inf`: as long as it takes.
+
+    Raises:
+        InvalidMessage: it is no number of seconds, 0 or more.
+    """
+    if type(timeout) is float and timeout >= 0:
+        return timeout
+    return _as_seconds(timeout, "timeout")
+
+
+def _as_seconds(value: float, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        advice = "Give seconds, 0 or more"
+        kind = type(value).__name__
+        problem = f"the {name} ({kind}) is no number of seconds"
         raise InvalidMessage(problem, advice)
-    return trio.current_time() + ttl
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def as_trace(trace: TraceContext | str | None) -> TraceContext | None:

@@ -23,6 +23,7 @@ from ._as_message import (
     as_payload,
     as_priority,
     as_retries,
+    as_timeout,
     as_trace,
 )
 
@@ -180,12 +181,12 @@ class Messenger:
                 key=key,
                 trace=trace,
             )
-            return await ask_again(ask, as_retries(retries), timeout)
+            return await ask_again(ask, as_retries(retries), as_timeout(timeout))
         return await self._broker.ask(
             target if type(target) is ComponentId else as_id(target),
             self._sender,
             payload if type(payload) is bytes else as_payload(payload),
-            timeout=self._time_for(timeout),
+            timeout=self._time_for(as_timeout(timeout)),
             content_type=as_content_type(content_type),
             waiter=self._waiter,
             priority=None if priority is None else as_priority(priority),

@@ -11,8 +11,9 @@
         async def health(self, context): ...         # a HealthStatus; if it is probed
 
 What `handle` returns answers the asker. An exception is a crash: the message in hand
-becomes a dead letter and the supervisor decides. At the deadline of its envelope
-`handle` is cancelled, and the actor lives on with the next message.
+becomes a dead letter and the supervisor decides. At the deadline of its envelope, or when
+its asker stops waiting, `handle` is cancelled, and the actor lives on with the next
+message.
 
 Each hook has a time and is cut off then: `started` has that of the start, `stopped` that
 of the shutdown, `before_restart` has `hook_timeout`, and so has `stopped` if the shutdown
@@ -112,7 +113,9 @@ class PythonBehaviour:
     # Ctrl-C may interrupt the user's code, and nothing else of an actor.
     @disable_ki_protection
     async def handle(self, envelope: Envelope, scope: trio.CancelScope) -> bytes | None:
-        """Let the code handle a message; at its deadline it is cancelled.
+        """Let the code handle a message.
+
+        At its deadline it is cancelled, or when its asker stops waiting.
 
         Raises:
             TypeError: it returned something else than bytes or None.
@@ -125,6 +128,8 @@ class PythonBehaviour:
         watch.is_on = watch.was_on = True
         if envelope.deadline is not None:
             watch.cut = (scope, envelope.deadline)
+        if (reply := envelope.reply) is not None:
+            reply.on_abandoned = scope.cancel
         try:
             answer: object = await self._handle(context, envelope)
             if context.wants_to_stash:
@@ -132,6 +137,8 @@ class PythonBehaviour:
         finally:
             watch.is_on, watch.cut = False, None
             context.wants_to_stash, self.wants_to_end = False, context.wants_to_stop
+            if reply is not None:
+                reply.on_abandoned = None
         if answer is None or isinstance(answer, bytes):
             return answer
         kind = type(answer).__name__

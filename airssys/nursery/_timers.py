@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import final
+from typing import Final, final
 
 import attrs
 import trio
@@ -16,6 +16,9 @@ import trio
 from airssys.messaging import Alarm
 
 from ._own_post import Parcel
+
+_LONGEST: Final = 1e12
+"""Seconds: some thirty thousand years. Times further off cannot be told apart."""
 
 
 @final
@@ -86,7 +89,7 @@ class Timers:
                 repeats.
         """
         is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-        if not is_number or not math.isfinite(seconds) or seconds < 0:
+        if not is_number or not 0 <= seconds < _LONGEST:
             raise ValueError(f"seconds must be a number from 0, not {seconds!r:.80}")
         if repeat and seconds == 0:
             raise ValueError("a timer that repeats needs more than 0 seconds")

@@ -16,7 +16,7 @@ from airssys.nursery import ASK_TIMEOUT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airssys.contracts import ComponentId
+    from airssys.contracts import ComponentId, TraceContext
     from airssys.nursery import PriorityWord, TreeNode
 
     from ._system import System
@@ -39,7 +39,7 @@ class Portal:
         self._system = system
         self._token = trio.lowlevel.current_trio_token()
 
-    def tell(
+    def tell(  # noqa: PLR0913  # as `System.tell`
         self,
         target: ComponentId | str,
         payload: bytes,
@@ -48,6 +48,7 @@ class Portal:
         priority: PriorityWord | None = None,
         ttl: float | None = None,
         key: str | bytes | None = None,
+        trace: TraceContext | str | None = None,
     ) -> None:
         """Deliver a message now or not at all; as `System.tell`."""
         act = partial(
@@ -58,10 +59,11 @@ class Portal:
             priority=priority,
             ttl=ttl,
             key=key,
+            trace=trace,
         )
         trio.from_thread.run_sync(act, trio_token=self._token)
 
-    def send(
+    def send(  # noqa: PLR0913  # as `System.send`
         self,
         target: ComponentId | str,
         payload: bytes,
@@ -70,6 +72,7 @@ class Portal:
         priority: PriorityWord | None = None,
         ttl: float | None = None,
         key: str | bytes | None = None,
+        trace: TraceContext | str | None = None,
     ) -> None:
         """Deliver a message as soon as there is room; as `System.send`."""
         act = partial(
@@ -80,10 +83,11 @@ class Portal:
             priority=priority,
             ttl=ttl,
             key=key,
+            trace=trace,
         )
         trio.from_thread.run(act, trio_token=self._token)
 
-    def ask(
+    def ask(  # noqa: PLR0913  # as System.ask
         self,
         target: ComponentId | str,
         payload: bytes,
@@ -92,6 +96,8 @@ class Portal:
         content_type: str | None = None,
         priority: PriorityWord | None = None,
         key: str | bytes | None = None,
+        trace: TraceContext | str | None = None,
+        retries: int = 0,
     ) -> bytes | None:
         """Deliver a message and wait for the answer; as `System.ask`."""
         act = partial(
@@ -102,6 +108,8 @@ class Portal:
             content_type=content_type,
             priority=priority,
             key=key,
+            trace=trace,
+            retries=retries,
         )
         return trio.from_thread.run(act, trio_token=self._token)
 

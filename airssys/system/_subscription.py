@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, final
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import ComponentId, Envelope, Lag
 
@@ -53,6 +54,7 @@ class Subscription(AsyncIterator[Envelope]):
             pass
         return None
 
+    @enable_ki_protection
     async def _deliver(self, envelope: Envelope) -> None:
         """Keep a message as soon as there is room, unless it is closed before."""
         try:

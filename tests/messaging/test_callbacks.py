@@ -169,3 +169,21 @@ async def test_an_actor_subscribes_so_often_and_not_after_its_end(world, names):
     with pytest.raises(NotGranted, match="ended"):
         subscriber.subscribe("b")
     assert len(publishing.subscriptions) == 0
+
+
+async def test_an_incarnation_that_ends_leaves_the_callbacks_of_another(pair, names):
+    """As when code is replaced, or was to be."""
+    served, requests, mine, theirs = pair
+    other = OpenRequests(served.broker, mine, 5)
+    for each in (requests, other):
+        each.request(names[1], b"?", 10)
+        theirs.take_nowait().reply.answer(b"!")
+        theirs.release()
+    assert mine.statistics().callbacks == 2
+    other.close()
+    (letter,) = served.events
+    assert letter.size == 1
+    (callback,) = drain(mine)
+    requests.note_taken(callback)
+    requests.close()
+    assert len(served.events) == 1

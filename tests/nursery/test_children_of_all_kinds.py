@@ -16,10 +16,12 @@ from airssys.contracts import (
     ChildStarted,
     ComponentId,
     DeadLetter,
+    DeadReason,
     Directive,
     DynamicSupervisorSpec,
     ExitKind,
     MessageFailed,
+    NoAnswer,
     Refusal,
     RestartType,
     Started,
@@ -27,7 +29,7 @@ from airssys.contracts import (
     SupervisorSpec,
     TaskSpec,
 )
-from airssys.nursery import Ignore
+from airssys.nursery import Ignore, find_actor
 from airssys.system import open_system
 
 from .company import component, python, running
@@ -390,3 +392,44 @@ async def test_an_error_that_escapes_the_root_by_escalation_is_raised(autojump_c
 
     with pytest.raises(OSError, match="crash"):
         await run()
+
+
+@pytest.mark.parametrize("kind", ["python", "component"])
+async def test_a_stop_that_comes_just_after_a_message_does_not_cut_it_off(
+    kind, autojump_clock
+):
+    """The actor was woken for it already, and has not taken it yet."""
+    spec = python("a", Tally) if kind == "python" else component("a")
+    async with running(all_of(spec)) as (system, watch):
+        await trio.testing.wait_all_tasks_blocked()
+        system.tell("a", b"slow" if kind == "python" else b"sleep:1")
+        actor = find_actor(system._root, ComponentId.parse("a")).seat.present
+        actor.stop_soon()
+        await trio.sleep(10)
+        assert watch.of(MessageFailed) == []
+        assert watch.of(DeadLetter) == []
+        (ended,) = watch.of(ChildExited)
+        assert ended.reason.kind is ExitKind.NORMAL
+
+
+async def test_a_handler_with_a_nursery_that_is_killed_has_not_crashed(autojump_clock):
+    async def wait(context, envelope):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            await trio.sleep_forever()
+
+    async with running(python("a", wait, shutdown=0.5)) as (system, watch):
+        failed = []
+
+        async def ask():
+            with pytest.raises(CalleeFailed) as raised:
+                await system.ask("a", b"", timeout=100)
+            failed.append(raised.value.reason)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await trio.sleep(1)
+            await system.supervisor("root").terminate_child("local/a/0")
+        assert failed == [NoAnswer.STOPPED]
+        (letter,) = watch.of(DeadLetter)
+        assert letter.reason is DeadReason.STOPPED

@@ -11,7 +11,11 @@ import logging
 
 import pytest
 from hypothesis import HealthCheck, settings, strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    rule,
+    run_state_machine_as_test,
+)
 
 from airssys import Lag, Priority
 from message_world import NAMES, World
@@ -53,73 +57,88 @@ asking = st.tuples(
     st.just("ask"),
     targets,
     scripts,
-    st.fixed_dictionaries({"priority": priorities, "timeout": timeouts}),
+    st.fixed_dictionaries(
+        {
+            "priority": priorities,
+            "timeout": timeouts,
+            "retries": st.sampled_from([0, 0, 2]),
+        }
+    ),
+)
+
+
+actors = st.sampled_from(NAMES)
+spreading = st.one_of(
+    st.tuples(st.just("publish"), topics),
+    st.tuples(st.just("publish"), topics),
+    st.tuples(
+        st.just("broadcast"), st.lists(targets, min_size=2, max_size=3, unique=True)
+    ),
+    st.tuples(
+        st.just("listen"),
+        st.sampled_from(["x.#", "x.*", "y"]),
+        st.integers(1, 2),
+        st.sampled_from(Lag),
+    ),
+    st.tuples(st.just("read"), some, st.integers(1, 3)),
+    st.tuples(st.just("leave"), some),
+)
+administering = st.sampled_from(["terminate_child", "restart_child", "restart_child"])
+accidents = st.one_of(
+    st.tuples(st.just("cancel"), some),
+    st.tuples(st.just("cancel"), some),
+    st.tuples(st.just("administer"), administering, actors),
+    st.tuples(st.just("replace"), st.sampled_from(["guest", "other"])),
+    # A sender's grant is taken away until all is settled.
+    st.tuples(st.just("revoke"), st.sampled_from(["outside", "block", "guest"])),
 )
 
 
 class Accounts(RuleBasedStateMachine):
+    """What may be done to a world; all of it is checked when it is settled."""
+
     cache = None
+    """Where compiled guests are kept from world to world."""
 
     def __init__(self):
         super().__init__()
         self.world = World(GUESTS, self.cache)
         self.is_fine = True
+        """Nothing has failed yet: the world can be finished."""
 
     def do(self, *wish):
         self.is_fine = False
         self.world.do(*wish)
         self.is_fine = True
 
-    @rule(posts=st.lists(writing | asking, min_size=2, max_size=10))
+    @rule(posts=st.lists(writing | asking, min_size=3, max_size=8))
     def post(self, posts):
         for post in posts:
             self.do("post", *post)
 
-    @rule(topic=topics)
-    def publish(self, topic):
-        self.do("publish", topic)
+    @rule(actor=targets, posts=st.lists(writing | asking, min_size=4, max_size=8))
+    def flood(self, actor, posts):
+        """Send all to one, so that it is full."""
+        for way, _, script, more in posts:
+            self.do("post", way, actor, script, more)
 
-    @rule(those=st.lists(targets, min_size=1, max_size=3, unique=True))
-    def broadcast(self, those):
-        self.do("broadcast", those)
+    @rule(actor=actors, other=actors, scripts=st.lists(plain, min_size=3, max_size=6))
+    def relay(self, actor, other, scripts):
+        """Let one send, or ask, or request from another, again and again."""
+        for script in scripts:
+            way = "request" if actor in {"guest", "other"} else "send"
+            told = (way, other, script, 2500)
+            self.do("post", "send", actor, told, {})
 
-    @rule(number=some)
-    def cancel(self, number):
-        self.do("cancel", number)
+    @rule(what=spreading)
+    def spread(self, what):
+        self.do(*what)
 
-    @rule(
-        what=st.sampled_from(["terminate_child", "restart_child", "restart_child"]),
-        actor=st.sampled_from(NAMES),
-    )
-    def administer(self, what, actor):
-        self.do("administer", what, actor)
+    @rule(what=accidents)
+    def befall(self, what):
+        self.do(*what)
 
-    @rule(actor=st.sampled_from(NAMES[3:]))
-    def replace(self, actor):
-        self.do("replace", actor)
-
-    @rule(name=st.sampled_from(["outside", "block", "guest"]))
-    def revoke(self, name):
-        """Take a sender's grant away, until all is settled."""
-        self.do("revoke", name)
-
-    @rule(
-        pattern=st.sampled_from(["x.#", "x.*", "y"]),
-        capacity=st.integers(1, 2),
-        lag=st.sampled_from(Lag),
-    )
-    def listen(self, pattern, capacity, lag):
-        self.do("listen", pattern, capacity, lag)
-
-    @rule(number=some, most=st.integers(1, 3))
-    def read(self, number, most):
-        self.do("read", number, most)
-
-    @rule(number=some)
-    def leave(self, number):
-        self.do("leave", number)
-
-    @rule(seconds=st.sampled_from([0, 0, 0.25, 1, 1, 3]))
+    @rule(seconds=st.sampled_from([0, 0.25, 1, 1, 3]))
     def settle(self, seconds):
         self.is_fine = False
         self.world.settle(seconds)
@@ -143,8 +162,6 @@ def cache(tmp_path_factory):
 
 
 def run(cache, **options):
-    from hypothesis.stateful import run_state_machine_as_test
-
     Accounts.cache = cache
     run_state_machine_as_test(
         Accounts,
@@ -155,9 +172,9 @@ def run(cache, **options):
 
 
 def test_every_message_ends_exactly_one_way(cache):
-    run(cache, max_examples=120, stateful_step_count=30)
+    run(cache, max_examples=80, stateful_step_count=30, derandomize=True)
 
 
 @pytest.mark.slow
 def test_every_message_ends_exactly_one_way_in_many_runs(cache):
-    run(cache, max_examples=2000, stateful_step_count=60)
+    run(cache, max_examples=2000, stateful_step_count=40)

@@ -8,6 +8,7 @@ import trio.testing
 
 from airssys import (
     ENDED,
+    AskTimedOut,
     BadTopic,
     DeadLetter,
     InvalidMessage,
@@ -229,6 +230,38 @@ async def test_a_publisher_waits_for_a_listener_that_blocks():
             await settle()
             listener.close()
         assert subscriptions(system) == 0
+
+
+async def test_a_publisher_that_is_cancelled_while_it_waits_for_many(autojump_clock):
+    """To its handler that is one cancellation, as of any other wait."""
+    caught = []
+
+    async def publish(context, envelope):
+        try:
+            await context.publish("x", b"2")
+        except trio.Cancelled:
+            caught.append(envelope.payload)
+            raise
+
+    gate = trio.Event()
+    plan = blueprint(
+        actor("a", Listener, [], ("x",), Lag.BLOCK, gate, mailbox=1),
+        actor("p", publish),
+    )
+    async with open_system(plan) as system:
+        listeners = [system.subscribe("x", capacity=1, lag=Lag.BLOCK) for _ in range(2)]
+        await system.publish("x", b"taken")
+        await settle()
+        system.tell("a", b"queued")
+        for number in range(2):
+            with suppress(AskTimedOut):
+                await system.ask("p", b"%d" % number, timeout=1)
+        assert caught == [b"0", b"1"]
+        assert not system._broker.waits.edges()
+        assert system.mailbox("a").withdrawn == len(caught)
+        gate.set()
+        for listener in listeners:
+            listener.close()
 
 
 async def test_guests_publish_and_subscribe():

@@ -587,7 +587,7 @@ def test_a_guest_breaks_the_abi_when_it_is_told_to(engine, reason, moment):
 OUT_OF_FUEL = "all fuel consumed"
 
 
-@pytest.mark.parametrize("name", ["loop", "flood", "log-flood"])
+@pytest.mark.parametrize("name", ["loop", "flood", "log-flood", "publish-flood"])
 def test_handle_message_never_returns(start, name):
     guest = start(name, fuel=20_000)
     with pytest.raises(WasmtimeError, match=OUT_OF_FUEL):

@@ -180,6 +180,17 @@ def _calling() -> Iterator[Guest]:
         exports={"handle-message": f"(loop $again {_CALL_TIME} (br $again))\n{_ECHO}"},
     )
     yield Guest(
+        name="publish-flood",
+        does="handle-message publishes for ever",
+        exports={
+            "handle-message": f"""\
+(loop $again
+  (call $host-messaging.publish (text "flood") (text "x") (i32.const {HOST_RESULT}))
+  (br $again))
+{_ECHO}"""
+        },
+    )
+    yield Guest(
         name="log-flood",
         does="handle-message calls log for ever",
         exports={

@@ -55,7 +55,8 @@ class Books:
         self.unordered: set[bytes] = set()
         """Payloads that the program published or broadcast, beside other sends."""
         self.untold: set[bytes] = set()
-        """What was broadcast by those who were not told the results, or not yet."""
+        """What was broadcast by those who were not told the results, or not yet; and
+        what is asked again, whose tries before the last nobody is told of."""
         self.mailboxes: dict[int, Mailbox] = {}
         self.began: dict[tuple[str, str], list[bytes]] = defaultdict(list)
         """What each target began to handle, by sender and target."""
@@ -166,15 +167,15 @@ class Books:
 
     def check_order(self) -> None:
         """Check that each pair's messages were handled in the order they were sent in."""
-        order: dict[Key, int] = {}
-        for place, envelope in enumerate(self.sent.values()):
-            order[key_of(envelope)] = place
+        order = {key_of(each): place for place, each in enumerate(self.sent.values())}
+        tries = Counter(map(key_of, self.sent.values()))
         for (_, target), payloads in self.began.items():
             kept = [
                 payload
                 for payload in payloads
                 if (payload, target) not in self.stashed
                 and payload not in self.unordered
+                and tries[payload, target] == 1
             ]
             places = [order[payload, target] for payload in kept]
             assert places == sorted(places), kept

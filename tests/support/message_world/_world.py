@@ -195,6 +195,8 @@ class World:
             with self.books.refusals(key):
                 self._system.tell(target, payload, **more)
         else:
+            if more.get("retries"):
+                self.books.untold.add(payload)
             self._start(self._send_or_ask, way, key, more)
 
     async def _send_or_ask(
