@@ -31,8 +31,6 @@ async def main(system: System) -> None:
     for parcel in (b"a book", b"a pen", b"the last one"):
         await system.send("packer", parcel)
     await arrived.wait()
-    for name in ("packer", "weigher", "driver"):
-        print(f"the {name} handled {system.mailbox(name).handled}")
 
 
 if __name__ == "__main__":

@@ -13,9 +13,6 @@ PRINTED = {
 a book, packed, weighed, delivered, from the driver
 a pen, packed, weighed, delivered, from the driver
 the last one, packed, weighed, delivered, from the driver
-the packer handled 3
-the weigher handled 3
-the driver handled 3
 """,
     "request_and_crash": """\
 12/3 = 4
