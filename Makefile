@@ -136,7 +136,7 @@ test-wasmtime-%: wheel
 
 # Minutes: millions of messages, all accounted for, memory flat.
 soak: wheel
-	@.ci/stage "soak" $(WHEEL) perf/soak.py $(ARGS)
+	@.ci/stage "soak" $(WHEEL) perf/soak.py
 
 test-slow: pytest-slow soak $(WASMTIME_MAJORS:%=test-wasmtime-%)
 
