@@ -24,14 +24,14 @@ export CONSTRAINTS := $(CURDIR)/requirements/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export COVERAGE_FILE := $(CURDIR)/.build/coverage/data
 
-.PHONY: help demo test test-slow pytest-slow lint ruff-format ruff flake8 mypy imports
+.PHONY: help demo test test-slow pytest-slow soak lint ruff-format ruff flake8 mypy imports
 .PHONY: format wheel pytest pytest-covered examples docs perf venv venv-demo clean
 .PHONY: constraints constraints-add
 
 help:
 	@echo "make demo        run the word count example (ARGS=... are passed on)"
 	@echo "make test        the whole gate: lint, tests with coverage from the built wheel, examples"
-	@echo "make test-slow   every test, then tests/wasm on wasmtime $(WASMTIME_MAJORS)"
+	@echo "make test-slow   every test, the soak, then tests/wasm on wasmtime $(WASMTIME_MAJORS)"
 	@echo "make lint        only ruff-format, ruff, flake8, mypy, imports; each is a target too"
 	@echo "make pytest      only the tests, from the built wheel (ARGS='-k broker' are passed on)"
 	@echo "make docs        the documentation, in .build/docs (warnings are errors)"
@@ -134,7 +134,11 @@ test-wasmtime-%: wheel
 	@CONSTRAINTS=.build/constraints-$*.txt .ci/install-wheel .venv-wasmtime-$*
 	@$(INSTALLED) .ci/stage "tests/wasm on wasmtime $*" .venv-wasmtime-$*/bin/python -m pytest --run-slow tests/wasm
 
-test-slow: pytest-slow $(WASMTIME_MAJORS:%=test-wasmtime-%)
+# Minutes: millions of messages, all accounted for, memory flat.
+soak: wheel
+	@.ci/stage "soak" $(WHEEL) perf/soak.py
+
+test-slow: pytest-slow soak $(WASMTIME_MAJORS:%=test-wasmtime-%)
 
 perf: venv
 	@$(BIN)/python .ci/list_perf.py

@@ -14,6 +14,8 @@ from airssys.contracts import (
     DeadLetter,
     ExitKind,
     HandlerHeldThread,
+    Health,
+    HealthStatus,
     MailboxFull,
     MessageFailed,
     RequestWouldDeadlock,
@@ -21,7 +23,7 @@ from airssys.contracts import (
     StartFailed,
     TargetNotFound,
 )
-from airssys.nursery._actor_loop import MESSAGES_PER_TURN
+from airssys.nursery._actor_loop import MESSAGES_PER_TURN, Actor
 
 from .company import python, running
 
@@ -233,6 +235,65 @@ async def test_a_handler_that_holds_the_thread_is_named(monkeypatch):
         assert [e.seconds for e in watch.of(HandlerHeldThread)] == [0.03, 0.03]
 
 
+async def test_each_slice_of_a_handler_counts_on_its_own(monkeypatch):
+    keep_thread = Watch(monkeypatch).keep_thread
+
+    async def hold(context, envelope):
+        keep_thread(0.001)
+        await trio.lowlevel.checkpoint()
+        keep_thread(0.03)
+        await trio.lowlevel.checkpoint()
+        keep_thread(0.03)
+
+    async with running(python("h", hold), held_thread_after=0.02) as (system, watch):
+        await system.ask("h", b"")
+        assert len(watch.of(HandlerHeldThread)) == 2
+
+
+async def test_a_probe_that_holds_the_thread_is_named_and_no_handler_with_it(
+    monkeypatch,
+):
+    keep_thread = Watch(monkeypatch).keep_thread
+
+    class Probed:
+        async def handle(self, context, envelope):
+            return b""
+
+        async def health(self, context):
+            keep_thread(0.03)
+            return HealthStatus.HEALTHY
+
+    probed = python("p", Probed, health=Health(interval=0.01))
+    async with running(probed, held_thread_after=0.02) as (system, watch):
+        await system.ask("p", b"")
+        while not watch.of(HandlerHeldThread):
+            await system.ask("p", b"")
+        held = {event.handler for event in watch.of(HandlerHeldThread)}
+        assert {name.rpartition(".<locals>.")[2] for name in held} == {"Probed.health"}
+
+
+async def test_a_slice_without_a_handler_is_nobodys(monkeypatch):
+    keep_thread = Watch(monkeypatch).keep_thread
+
+    async def handle(context, envelope):
+        return b""
+
+    def slowly(actor, envelope):
+        keep_thread(0.03)
+        return original(actor, envelope)
+
+    original = Actor._give_up_if_late
+    monkeypatch.setattr(Actor, "_give_up_if_late", slowly)
+    async with running(python("a", handle), held_thread_after=0.02) as (system, watch):
+        system.tell("a", b"", ttl=0.001)
+        over = trio.current_time() + 0.002
+        while trio.current_time() < over:
+            pass  # Nobody else may run before.
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(watch.of(DeadLetter)) == 1
+        assert watch.of(HandlerHeldThread) == []
+
+
 async def test_waiting_is_not_holding_the_thread(monkeypatch):
     time_passes = Watch(monkeypatch).keep_thread
 
@@ -284,6 +345,23 @@ async def test_a_class_without_handle_is_refused_at_its_start():
         async with running(python("n", Nothing)):
             pass
     assert isinstance(caught.value.__cause__, TypeError)
+
+
+async def test_who_looks_late_finds_that_it_was_asked_to_stop(autojump_clock):
+    found = []
+
+    class Late:
+        async def handle(self, context, envelope):
+            await trio.sleep(5)
+            found.append(context.stop_asked.is_set())
+
+        async def stopped(self, context):
+            found.append(context.stop_asked.is_set())
+
+    async with running(python("a", Late, shutdown=60.0)) as (system, _):
+        system.tell("a", b"")
+        await trio.sleep(1)
+    assert found == [True, True]
 
 
 async def test_an_actor_that_is_asked_to_stop_finishes_its_message(autojump_clock):

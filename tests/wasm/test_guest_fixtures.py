@@ -340,6 +340,22 @@ def test_asker_answers_with_the_answer(start, data, timeout):
     assert (text_of(target), payload, waits) == ("test/dave/1", b"hello", timeout)
 
 
+@pytest.mark.parametrize("verb", ["send", "ask"])
+def test_those_that_repeat_send_or_ask_so_often(start, verb):
+    guest = start(f"repeat-{verb}er", b"test/dave/1/3")
+    assert guest.tell(b"hello") is None
+    sent = [(text_of(target), payload) for _, target, payload, *_ in guest.host.calls]
+    assert sent == [("test/dave/1", b"hello")] * 3
+
+
+def test_stage_sends_on_but_traps_on_its_number(start):
+    guest = start("stage", b"test/dave/1/2")
+    assert guest.tell(b"1 hello") is None
+    with pytest.raises(WasmtimeError, match="unreachable"):
+        guest.tell(b"2 hello")
+    assert [call[2] for call in guest.host.calls] == [b"1 hello"]
+
+
 MESSAGING_ERRORS = [
     Variant("delivery-failed", "no"),
     Variant("correlation-timeout", "c-1"),
@@ -350,7 +366,18 @@ MESSAGING_ERRORS = [
 
 
 @pytest.mark.parametrize("error", MESSAGING_ERRORS, ids=lambda error: error.tag)
-@pytest.mark.parametrize("name", ["sender", "asker", "requester", "huge-to-host"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sender",
+        "asker",
+        "requester",
+        "huge-to-host",
+        "stage",
+        "repeat-sender",
+        "repeat-asker",
+    ],
+)
 def test_a_messaging_error_is_passed_on_by_name(start, name, error):
     host = Host(send=error, ask=error, request=error)
     refusal = start(name, host=host).tell(b"1")

@@ -1,0 +1,45 @@
+"""What the examples of real components print, from beginning to end."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "components"
+
+PRINTED = {
+    "pipeline": """\
+a book, packed, weighed, delivered, from the driver
+a pen, packed, weighed, delivered, from the driver
+the last one, packed, weighed, delivered, from the driver
+""",
+    "request_and_crash": """\
+12/3 = 4
+1/0 = nobody knows
+9/3 = 3
+never handled: 1/0, crashed
+the divider was restarted 1 time
+""",
+    "publish_subscribe": """\
+orders.fr.paid: a book
+orders.it.returned: a pen
+orders.fr.paid: a map
+french (orders.fr.*): 2
+paid (orders.*.paid): 2
+all (orders.#): 3
+""",
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_components_that_talk(name):
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py")], capture_output=True, text=True
+    )
+    assert done.stdout == PRINTED[name], done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_each_example_is_run():
+    assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == sorted(PRINTED)
