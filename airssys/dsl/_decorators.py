@@ -121,20 +121,10 @@ def component(
             a path to a component, or its bytes, or WAT text by `Artifact.from_text`.
             A relative path begins at the folder of the file that it is written in.
             After a name, a class that was declared makes another actor like it.
-        options: `data` and `env`, the configuration that `initialize` is given;
-            `limits`, what the guest may use: `Limits`, or a dict of plain values;
-            `restart`: `permanent`, `transient` or `temporary`;
-            `shutdown`: seconds to stop in, `math.inf` or `BRUTAL_KILL`;
-            `start_timeout`: seconds to become ready in, loading not counted;
-            `mailbox`: messages that may queue;
-            `overflow`: what becomes of a message that finds the mailbox full: `block`,
-            `fail`, `drop-newest`, `drop-oldest` or `dead-letter`, or a dict of one for
-            each of `unmarked`, `low`, `normal`, `high` and `critical`;
-            `message_bytes`: bytes of payload that one message may have;
-            `topics`: patterns of topics to be subscribed to; `lag`: what becomes of what is
-            published when there is no room: `drop-newest`, `block` or `disconnect`;
-            `codecs`, `prefixed`, `sends`: what payloads are, e.g. `json`;
-            `names`, without a name first: one actor for each.
+        options: those of `actor`, and `data` and `env`, the configuration that
+            `initialize` is given; `limits`, what the guest may use: `Limits`, or a dict
+            of plain values; `sends`, the codec of what it sends, e.g. `json`.
+            `start_timeout` does not count loading. `ComponentOptions` lists all.
 
     Raises:
         TypeError: there is no code, or more than a name and code.
@@ -192,7 +182,19 @@ def actor(*given: object, **options: object) -> object:
 
     Args:
         given: with a name first: the function, or the class and its arguments.
-        options: those of `component`, without `data`, `env`, `limits`, `sends`.
+        options: `restart`: `permanent`, `transient` or `temporary`;
+            `shutdown`: seconds to stop in, `math.inf` or `BRUTAL_KILL`;
+            `start_timeout`: seconds to become ready in;
+            `mailbox`: messages that may queue;
+            `overflow`: what becomes of a message that finds the mailbox full: `block`,
+            `fail`, `drop-newest`, `drop-oldest` or `dead-letter`, or a dict of one for
+            each of `unmarked`, `low`, `normal`, `high` and `critical`;
+            `message_bytes`: bytes of payload that one message may have;
+            `topics`: patterns of topics to be subscribed to; `lag`: what becomes of what
+            is published when there is no room: `drop-newest`, `block`, `disconnect`;
+            `codecs`, `prefixed`: what payloads are, e.g. `json`;
+            `names`, without a name first: one actor for each.
+            `ActorOptions` lists all.
 
     Raises:
         TypeError: a name without a behaviour, or options without either of them.

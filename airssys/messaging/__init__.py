@@ -4,7 +4,8 @@ from ._alarm import Alarm, Sleepers
 from ._broker import Broker
 from ._codecs import content_type_sent
 from ._gate import Gate
-from ._mailbox import AtOnce, Mailbox
+from ._mailbox import Mailbox
+from ._mailbox_contents import AtOnce
 from ._mailbox_statistics import Ending, MailboxStatistics
 from ._open_requests import OpenRequests
 from ._pool import Pool

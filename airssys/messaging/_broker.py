@@ -32,25 +32,21 @@ from airssys.contracts import (
     Envelope,
     EventSink,
     MessageExpired,
-    MessageTooLarge,
     MessagingError,
     NoAnswer,
     Priority,
     Randomness,
     ReplySlot,
-    TargetNotFound,
     TraceContext,
     Unanswered,
     WallClock,
 )
 
 from ._blocked_senders import Crowd, wait_for_room
-from ._codecs import examine_codec
-from ._gate import Gate
 from ._overflow import Fate
+from ._passage import Passage
 from ._pending_requests import PendingAsk, PendingRequests
 from ._pool import Door, Pool, first_that
-from ._registry import Registry
 from ._waits import Wait, WaitGraph
 
 if TYPE_CHECKING:
@@ -68,19 +64,17 @@ _NOT_BEGUN: Final = Unanswered.NOT_BEGUN
 
 @final
 @attrs.define(eq=False, repr=False)
-class Broker:
+class Broker(Passage):
     """Delivers messages between the actors of one system.
 
     It trusts the envelopes it is given: `sender` is set by the host, see `sign`. Messages of
     one sender to one target arrive in the order in which they were accepted.
     """
 
-    registry: Registry
     _events: EventSink = attrs.field(kw_only=True)
     _wall_clock: WallClock = attrs.field(kw_only=True)
     _randomness: Randomness = attrs.field(kw_only=True, default=os.urandom)
     """For correlation ids; by default the kernel's, as in `secrets`."""
-    _gates: tuple[Gate, ...] = attrs.field(kw_only=True, default=())
     waits: WaitGraph = attrs.field(init=False, factory=WaitGraph)
     """Actors that wait for an answer or for room in a mailbox."""
     pending: PendingRequests = attrs.field(init=False)
@@ -151,7 +145,7 @@ class Broker:
             MailboxFull: there is no room, or others wait for it, and the mailbox's
                 policy for its priority is neither to drop nor to bury it.
         """
-        mailbox = self._pass(envelope)
+        mailbox = self.let_pass(envelope)
         if not mailbox.offer(envelope):
             self._overflow(mailbox, envelope, may_wait=False)
 
@@ -171,7 +165,7 @@ class Broker:
             MailboxFull: there is no room, and the mailbox's policy is to fail.
         """
         await checkpoint_if_cancelled()
-        mailbox = self._pass(envelope)
+        mailbox = self.let_pass(envelope)
         if mailbox.offer(envelope) or not self._overflow(
             mailbox, envelope, may_wait=True
         ):
@@ -189,7 +183,7 @@ class Broker:
         Raises:
             MessagingError: a gate refused it, or the target would not take it.
         """
-        mailbox = self._pass(envelope)
+        mailbox = self.let_pass(envelope)
         is_in = mailbox.offer(envelope)
         if not is_in:
             mailbox.count_refused()
@@ -215,11 +209,11 @@ class Broker:
         Raises:
             MessagingError: as for `send`.
         """
-        door = self._pass(envelope)
+        door = self.let_pass(envelope)
         if door.offer(envelope):
             return
         if always_waits or self._overflow(door, envelope, may_wait=True):
-            recheck = partial(self._pass_again, door, envelope)
+            recheck = partial(self.let_pass_again, door, envelope)
             mailbox, envelope, edge = self._begin_to_wait(door, envelope)
             crowd.join(mailbox, envelope, recheck, edge, refused)
 
@@ -237,11 +231,10 @@ class Broker:
         key: str | bytes | None = None,
         trace: TraceContext | None = None,
     ) -> bytes | None:
-        """Deliver a message and wait for its answer.
+        """Deliver a message and wait for its answer; None: there was nothing to say.
 
         A checkpoint. If it is cancelled or times out while there is no room, the message was
-        not delivered. If it is later, the target need not handle it any more, and may be
-        told so; an answer that comes nevertheless is a dead letter.
+        not delivered; if it is later, it is told to the callee.
 
         Args:
             target: whom to ask.
@@ -256,19 +249,11 @@ class Broker:
             key: which member of a pool is to answer.
             trace: the distributed trace that it belongs to.
 
-        Returns:
-            The answer; None if there was nothing to say.
-
         Raises:
-            AskTimedOut: no answer came in time.
-            CalleeFailed: whoever had the message could not answer it.
-            MessagingError: a gate refused it, at first or after it had to wait.
-            TargetNotFound: nobody of that name is registered, or not any more.
-            RequestWouldDeadlock: the target waits, through some steps, for the waiter.
-            MessageTooLarge, InvalidMessage: the target would not take it.
-            MailboxFull: there is no room, and the mailbox's policy is not to block.
-            DeliveryFailed: it was dropped for a newer message; or the timeout is finite
-                and `run` does not run.
+            AskTimedOut, CalleeFailed: there is no answer.
+            MessagingError: as for `send`, at first or after it had to wait.
+            MailboxFull, DeliveryFailed: there is no room, or it was dropped for a newer
+                message; or the timeout is finite and `run` does not run.
             ValueError: the timeout is negative or no number.
         """
         await checkpoint_if_cancelled()
@@ -344,7 +329,12 @@ class Broker:
             None if ask.deadline == math.inf else ask.deadline,
             ask,
         )
-        door, sent = self._pass(envelope), envelope
+        return self._deliver_ask(ask, envelope)
+
+    def _deliver_ask(
+        self, ask: PendingAsk, sent: Envelope
+    ) -> bytes | Literal[Unanswered.BEGUN] | None:
+        door, envelope = self.let_pass(sent), sent
         if isinstance(door, Pool):
             mailbox, envelope, _ = first_that(door, envelope, ask.begin_for)
         else:
@@ -366,11 +356,11 @@ class Broker:
             ask.withdraw()
             raise
         ask.block_at(mailbox)
-        mailbox.block(ask, envelope, partial(self._pass_again, door, sent))
+        mailbox.block(ask, envelope, partial(self.let_pass_again, door, sent))
         return _BEGUN
 
     async def _wait_for_room(self, door: Door, envelope: Envelope) -> None:
-        recheck = partial(self._pass_again, door, envelope)
+        recheck = partial(self.let_pass_again, door, envelope)
         mailbox, envelope, edge = self._begin_to_wait(door, envelope)
         wait = partial(
             wait_for_room,
@@ -407,25 +397,3 @@ class Broker:
         if fate is Fate.BURY:
             self.dead_letter(envelope, "there was no room", reason=DeadReason.NO_ROOM)
         return fate is Fate.WAIT
-
-    def _pass(self, envelope: Envelope) -> Door:
-        expires_at = envelope.expires_at
-        if expires_at is not None and expires_at <= trio.current_time():
-            raise MessageExpired(envelope.target)
-        for gate in self._gates:
-            gate(envelope)
-        mailbox = self.registry.find(envelope.target)
-        if len(envelope.payload) > mailbox.unexamined_bytes:
-            self._examine(envelope, mailbox)
-        return mailbox
-
-    def _examine(self, envelope: Envelope, mailbox: Door) -> None:
-        size, limit = len(envelope.payload), mailbox.message_bytes
-        if size > limit:
-            raise MessageTooLarge(envelope.target, size, limit)
-        if mailbox.codecs is not None:
-            examine_codec(envelope, mailbox.codecs, self.registry.codecs_of)
-
-    def _pass_again(self, door: Door, envelope: Envelope, _: Envelope) -> None:
-        if self._pass(envelope) is not door:
-            raise TargetNotFound(envelope.target)

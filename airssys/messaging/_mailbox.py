@@ -15,56 +15,42 @@ Four rules govern this file:
 
 from __future__ import annotations
 
-from collections import deque
-from itertools import chain
-from typing import TYPE_CHECKING, Final, TypeAlias, final
+from typing import Final, final
 
 import attrs
 import trio
 from outcome import Error
 from trio.lowlevel import (
     Abort,
-    Task,
     cancel_shielded_checkpoint,
     checkpoint_if_cancelled,
     current_task,
     enable_ki_protection,
     reschedule,
-    wait_task_rescheduled,
 )
 
 from airssys.contracts import (
-    DEFAULT_MESSAGE_BYTES,
     Callback,
-    Codecs,
-    ComponentId,
     Envelope,
     MailboxFull,
-    OverflowRules,
-    StashFull,
     TargetNotFound,
     Unanswered,
 )
 
-from ._blocked_senders import BlockedSender, Parking, Recheck, refusal, wait_for_room
-from ._mailbox_statistics import Ending, MailboxStatistics, Tally
-from ._overflow import Fate, check_capacity, decide, push_out
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from ._blocked_senders import refusal, wait_for_room
+from ._mailbox_contents import AtOnce, MailboxContents
+from ._mailbox_statistics import Ending
+from ._overflow import Fate, decide, push_out
 
 # To read a member off its class takes longer than the rest of `hand_over`.
 _BEGUN: Final = Unanswered.BEGUN
 _NOT_BEGUN: Final = Unanswered.NOT_BEGUN
 
-AtOnce: TypeAlias = "Callable[[Envelope, Task], bytes | Unanswered | None]"
-"""Begins to handle a message without waiting, in the name of the task that takes."""
-
 
 # Without NO_OP, attrs would look for a validator at every assignment to any field.
 @final
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
-class Mailbox:
+class Mailbox(MailboxContents):
     """The messages for one name, first in, first out; survives restarts of its actor.
 
     At most one message is outside the queue: the one `in_hand`, which was taken and not
@@ -74,58 +60,6 @@ class Mailbox:
     Raises:
         ValueError: the capacity is no whole number above 0.
     """
-
-    owner: ComponentId
-    capacity: int = attrs.field(validator=check_capacity)
-    """Messages that may queue, and as many may be set aside."""
-    rules: OverflowRules = attrs.field(factory=OverflowRules)
-    message_bytes: int = DEFAULT_MESSAGE_BYTES
-    """Bytes of payload beyond which a broker delivers no message here."""
-    codecs: Codecs | None = None
-    """In which a broker delivers messages here; None: in any."""
-    unexamined_bytes: int = attrs.field(init=False, repr=False)
-    """Larger payloads need a closer look; -1: all do."""
-    in_hand: Envelope | None = attrs.field(init=False, default=None)
-    """Taken and not yet released."""
-    _queue: deque[Envelope] = attrs.field(kw_only=True, repr=False, factory=deque)
-    _blocked: dict[BlockedSender, tuple[Envelope, Recheck | None]] = attrs.field(
-        init=False, repr=False, factory=dict
-    )
-    """In order of arrival. Invariant at every checkpoint: empty unless the queue is full."""
-    _callbacks: list[Callback] = attrs.field(init=False, repr=False, factory=list)
-    """Answers to what the owner asked for. They need no room: there are never more of
-    them than it has requests open. Most owners make none: an empty list takes a tenth of
-    an empty deque."""
-    _owes_message: bool = attrs.field(init=False, default=False)
-    """The last one taken was a callback: a message is next, if there is one."""
-    _taker: Task | None = attrs.field(init=False, repr=False, default=None)
-    """The task that is parked in `take`."""
-    at_once: AtOnce | None = attrs.field(init=False, repr=False, default=None)
-    """How its actor, if parked in `take`, handles a message without being woken."""
-    _closed: bool = attrs.field(init=False, default=False)
-    _stash: list[Envelope] = attrs.field(init=False, repr=False, factory=list)
-    """Set aside by the actor, in order."""
-    _high_water: int = attrs.field(init=False, default=0)
-    _handled: int = attrs.field(init=False, default=0)
-    _park: Parking = attrs.field(
-        kw_only=True, repr=False, default=wait_task_rescheduled
-    )
-    """How its taker waits. This and its queue are given by who wants to know of them."""
-    _tally: Tally = attrs.field(init=False, repr=False, factory=Tally)
-
-    @unexamined_bytes.default
-    def _set_unexamined_bytes(self) -> int:
-        return self.message_bytes if self.codecs is None else -1
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether its owner is parked in `take`, and was not woken yet."""
-        return self._taker is not None
-
-    @property
-    def is_full(self) -> bool:
-        """Whether a message must wait; also while others wait for the room there is."""
-        return len(self._queue) >= self.capacity or bool(self._blocked)
 
     @enable_ki_protection
     def put_nowait(self, envelope: Envelope) -> None:
@@ -351,50 +285,6 @@ class Mailbox:
         return envelope
 
     @enable_ki_protection
-    def check_stash(self) -> None:
-        """Make sure that one more message may be set aside.
-
-        Raises:
-            StashFull: it may not.
-        """
-        if len(self._stash) >= self.capacity:
-            raise StashFull(self.owner, self.capacity)
-
-    @enable_ki_protection
-    def stash(self) -> None:
-        """Set the message in hand aside, if there is one, to be taken again later.
-
-        Raises:
-            StashFull: there are too many already; it stays in hand.
-        """
-        self.check_stash()
-        if self.in_hand is not None:
-            self._stash.append(self.in_hand)
-            self.in_hand = None
-
-    @enable_ki_protection
-    def unstash_all(self) -> None:
-        """Put all that was set aside back at the head of the queue, in order.
-
-        There is always room for them; others find the mailbox full meanwhile.
-        """
-        if self._stash:
-            self._queue.extendleft(reversed(self._stash))
-            self._stash.clear()
-            self._high_water = max(self._high_water, len(self._queue))
-            if self._taker is not None:
-                self._wake_taker()
-
-    def contents(self) -> tuple[Envelope, ...]:
-        """Return the message in hand, callbacks, what was set aside, and the queue."""
-        in_hand = () if self.in_hand is None else (self.in_hand,)
-        return (*in_hand, *self._callbacks, *self._stash, *self._queue)
-
-    def has_waiting(self, some: dict[int, Envelope]) -> bool:
-        """Say whether one of some envelopes, by `id`, can be taken; quick if it is next."""
-        return any(id(e) in some for e in chain(self._queue, self._callbacks))
-
-    @enable_ki_protection
     def close(self) -> tuple[Envelope, ...]:
         """Close for good and hand out what is left, as given up.
 
@@ -413,57 +303,6 @@ class Mailbox:
             sender.refused(TargetNotFound(self.owner))
         self._wake_taker()
         return left
-
-    def count_refused(self) -> None:
-        """Count a message that would have waited here, had it not been refused."""
-        self._tally.count(Ending.REFUSED)
-
-    @property
-    def blocked_senders(self) -> tuple[ComponentId, ...]:
-        """Whose messages wait for room, the first to have come first."""
-        return tuple(envelope.sender for envelope, _ in self._blocked.values())
-
-    def statistics(self) -> MailboxStatistics:
-        """Count what is here now."""
-        return self._tally.statistics(
-            handled=self._handled,
-            high_water=self._high_water,
-            queued=len(self._queue),
-            callbacks=len(self._callbacks),
-            stashed=len(self._stash),
-            in_hand=int(self.in_hand is not None),
-            capacity=self.capacity,
-            blocked_senders=len(self._blocked),
-        )
-
-    def block(
-        self, sender: BlockedSender, envelope: Envelope, recheck: Recheck | None = None
-    ) -> None:
-        """Let a message wait for room; only while `is_full`.
-
-        Does not wait itself: the sender parks its own task. When there is room,
-        `recheck` is asked in the middle of the taker's step; it must not send or take.
-        """
-        self._blocked[sender] = (envelope, recheck)
-
-    def unblock(self, sender: BlockedSender) -> bool:
-        """Let a message wait no longer; False if it did not wait here any more."""
-        if self._blocked.pop(sender, None) is None:
-            return False
-        self._tally.count(Ending.WITHDRAWN)
-        return True
-
-    def _enqueue(self, envelope: Envelope) -> None:
-        self._queue.append(envelope)
-        if len(self._queue) > self._high_water:  # noqa: PLR1730  # max() takes longer
-            self._high_water = len(self._queue)
-        if self._taker is not None:
-            self._wake_taker()
-
-    def _wake_taker(self) -> None:
-        taker, self._taker = self._taker, None
-        if taker is not None:
-            reschedule(taker)
 
     def _abort_take(self, _: object) -> Abort:
         self._taker = None

@@ -162,12 +162,15 @@ class OpenRequests:
         )
         self._open[id] = request
         self.pending.watch(request, deadline)
+        self._tell(envelope, request)
+        return id
+
+    def _tell(self, envelope: Envelope, request: Request) -> None:
         try:
             self._broker.tell(envelope)
         except BaseException:
             self._withdraw(request)
             raise
-        return id
 
     @enable_ki_protection
     def cancel(self, request_id: str) -> None:

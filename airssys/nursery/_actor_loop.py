@@ -34,23 +34,23 @@ import trio
 
 from airssys.contracts import (
     BrutalKill,
-    CalleeFailed,
     CapacityReached,
-    DeadReason,
-    DeliveryFailed,
     Directive,
     Envelope,
     GuestRejected,
     HealthStatus,
-    MessageFailed,
-    NoAnswer,
     NotUnderstood,
     Unanswered,
 )
-from airssys.messaging import Ending
 
+from ._endings import (
+    cut_message_off,
+    give_up_if_late,
+    give_up_message,
+    refuse_message,
+    settle_message,
+)
 from ._exit_reason import Stop, describe, exit_reason, find_escapee
-from ._poison import settle
 from ._prober import Prober
 from ._restart_plan import Verdict, directive_for, judge_end
 
@@ -194,9 +194,9 @@ class Actor:
             await self._live(ready)
         except BaseException as error:
             if _is_cancellation(error):
-                self._give_up_message("its actor was cancelled")
+                give_up_message(self._address, "its actor was cancelled")
                 raise
-            self._give_up_message(f"its actor ended: {describe(error)}", error)
+            give_up_message(self._address, f"its actor ended: {describe(error)}", error)
             if (escapee := find_escapee(error)) is not None:
                 self._address.around.on_escape(escapee)
             raise
@@ -222,20 +222,16 @@ class Actor:
                 self._note_cut_off()
             await self._say_goodbye()
         except Exception as error:
-            self._settle_message(error)
+            settle_message(self._address, self._spec.poison, error)
             if self._is_started and not self._is_stopping:
                 # One that is cancelled here was killed, whatever it had raised before.
                 await self._prepare_restart(error)  # noqa: ASYNC120  # as said above
             raise
 
-    def _settle_message(self, error: Exception) -> None:
-        """Let the message that it crashed over end, or come again."""
-        ending = settle(self._address, self._spec.poison, error)
-        if ending is not None:
-            self._give_up_message(ending[0], error, ending[1])
-
     async def _prepare_restart(self, error: Exception) -> None:
         """Let the code know that another incarnation is to follow, and why."""
+        if not self._behaviour.hears_of_restarts:
+            return  # Most do not, and a scope costs a tenth of a restart.
         spec = self._spec
         reason = exit_reason(error, asked=False, killed=False, ready=True)
         if judge_end(spec.restart, reason, spec.on_error) is Verdict.RESTART:
@@ -275,7 +271,7 @@ class Actor:
 
     def _note_cut_off(self) -> None:
         if self._scope.cancelled_caught:
-            self._refuse(DeliveryFailed(_why_cut_off(self._mailbox.in_hand)))
+            cut_message_off(self._address)
 
     async def _serve_within(self, scope: trio.CancelScope) -> None:  # noqa: C901, PLR0912  # every message would pay for a call
         """Serve the mailbox until it is time to stop or a message was cut off.
@@ -285,7 +281,10 @@ class Actor:
         """
         mailbox, clock = self._mailbox, time.perf_counter
         messages, turn_ends = 0, clock() + SECONDS_PER_TURN
-        while self._goes_on:
+        # A message does not pay for `_goes_on` before somebody asks for a stop.
+        while not self._behaviour.wants_to_end and (
+            self._owed is None or self._goes_on
+        ):
             if self._successor is not None:
                 await self._be_followed(self._successor)
                 continue
@@ -302,7 +301,7 @@ class Actor:
                 or envelope.deadline is not None
                 or envelope.expires_at is not None
             )
-            if not (has_end and self._give_up_if_late(envelope)):
+            if not (has_end and self._is_too_late(envelope)):
                 try:
                     answer = await self._behaviour.handle(envelope, scope)
                 except Exception as error:
@@ -334,8 +333,13 @@ class Actor:
             directive = directive_for(self._spec.on_error, error)
             if directive is not Directive.RESUME:
                 return False
-        self._refuse(error)
+        refuse_message(self._address, error)
         return True
+
+    def _is_too_late(self, envelope: Envelope) -> bool:
+        """Give the message in hand up, if it is too late; not one that was begun."""
+        begun, self._begun = self._begun, None
+        return begun is not envelope and give_up_if_late(self._address, envelope)
 
     async def _wait_for_message(self) -> Envelope | None:
         """Wait for the next message; None if there is something else to do before."""
@@ -367,71 +371,9 @@ class Actor:
             self._begun = envelope
         return answer
 
-    def _give_up_if_late(self, envelope: Envelope) -> bool:
-        """Make a dead letter of the message in hand if nobody has use for it any more.
-
-        One that was begun is brought to its end, which may be its deadline.
-        """
-        begun, self._begun = self._begun, None
-        if begun is envelope:
-            return False
-        deadline, expires_at = envelope.deadline, envelope.expires_at
-        reply = envelope.reply
-        now = trio.current_time()
-        if (deadline is not None and deadline <= now) or (
-            expires_at is not None and expires_at <= now
-        ):
-            why, reason = "its deadline had passed", DeadReason.EXPIRED
-        elif reply is not None and reply.is_abandoned:
-            why, reason = "its asker had stopped waiting", DeadReason.CANCELLED
-        else:
-            return False
-        self._give_up_message(why, reason=reason)
-        return True
-
-    def _refuse(self, error: Exception) -> None:
-        envelope = self._mailbox.release(Ending.FAILED)
-        if envelope is None:
-            return
-        envelope = _for_observers(envelope)
-        self._address.around.events(
-            MessageFailed(envelope.target, envelope.sender, error, envelope.trace)
-        )
-        if envelope.reply is not None:
-            failure = CalleeFailed(
-                envelope.target, describe(error), NoAnswer.REFUSED, error
-            )
-            envelope.reply.fail(failure)
-
-    def _give_up_message(
-        self,
-        why: str,
-        error: BaseException | None = None,
-        reason: DeadReason | None = None,
-    ) -> None:
-        envelope = self._mailbox.release(Ending.GIVEN_UP)
-        if envelope is not None:
-            broker = self._address.around.broker
-            broker.dead_letter(_for_observers(envelope), why, error, reason)
-
 
 def _is_cancellation(error: BaseException) -> bool:
     """Say so also of a handler that was cancelled in a nursery of its own."""
     if isinstance(error, BaseExceptionGroup):
         return all(map(_is_cancellation, error.exceptions))
     return isinstance(error, trio.Cancelled)
-
-
-def _why_cut_off(envelope: Envelope | None) -> str:
-    deadline = math.inf if envelope is None else envelope.deadline
-    if deadline is None or deadline > trio.current_time():
-        return "cut off while it was handled, when its asker stopped waiting"
-    return "cut off at its deadline, while it was handled"
-
-
-def _for_observers(envelope: Envelope) -> Envelope:
-    """Leave an asker whose time is up to its own timeout, which says so better."""
-    deadline = envelope.deadline
-    if deadline is not None and deadline <= trio.current_time():
-        return envelope._replace(reply=None)
-    return envelope

@@ -56,6 +56,11 @@ class Behaviour(Protocol):
         """Hear that it is asked to stop, perhaps in the middle of a message."""
         ...
 
+    @property
+    def hears_of_restarts(self) -> bool:
+        """Whether `before_restart` does anything."""
+        ...
+
     async def before_restart(self, reason: ExitReason, /) -> None:
         """Hear that it failed and that another incarnation is to follow.
 

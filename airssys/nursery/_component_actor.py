@@ -150,6 +150,8 @@ class ComponentBehaviour:
     def hear_stop(self) -> None:
         """Do nothing: a guest hears it by its `shutdown`, between two messages."""
 
+    hears_of_restarts = False
+
     async def before_restart(self, reason: ExitReason) -> None:
         """Do nothing: an instance that failed is spent, or is not to be trusted."""
 

@@ -144,7 +144,7 @@ class Messenger:
         trace: TraceContext | str | None = None,
         retries: int = 0,
     ) -> bytes | None:
-        """Deliver a message and wait for the answer.
+        """Deliver a message and wait for the answer; None: there was nothing to say.
 
         Args:
             target: whom to ask.
@@ -152,24 +152,18 @@ class Messenger:
             timeout: seconds for delivery and answer together; of an actor never beyond
                 the deadline of the message in hand, whose asker waits no longer then.
             content_type: the codec of the payload.
-            priority: as for `send`; where another message would be dropped for want
-                of room, an ask is refused.
+            priority: as for `send`; one that would be dropped for want of room is refused.
             key: as for `tell`.
             trace: as for `tell`.
             retries: how often to ask again, within the timeout, if the target crashes
                 or stops instead of answering. It may handle the question twice.
-
-        Returns:
-            The answer; None if there was nothing to say.
 
         Raises:
             AskTimedOut: no answer came in time.
             CalleeFailed: it crashed, was stopped, or answered with an error.
             MailboxFull: there is no room, and the target's policy is not to block.
             DeliveryFailed: it was dropped for a newer message.
-            TargetNotFound: nobody of that name is there.
-            RequestWouldDeadlock: the target waits, through some steps, for this actor.
-            InvalidMessage: as for `tell`, or the retries are no number of them.
+            TargetNotFound, RequestWouldDeadlock, InvalidMessage: as for `send`.
         """
         if retries != 0:
             ask = partial(

@@ -28,6 +28,8 @@ class Retried(Envelope):
 
 def choose(poison: Poison, envelope: Envelope, error: Exception) -> Poison:
     """Say what becomes of a message in hand when this ended its actor. Pure."""
+    if poison is Poison.DROP:
+        return poison
     reason = exit_reason(error, asked=False, killed=False, ready=True)
     if reason.kind is not ExitKind.CRASH or isinstance(envelope, Callback):
         return Poison.DROP

@@ -163,6 +163,11 @@ class PythonBehaviour:
         """Let the code hear that it is asked to stop."""
         self._context.hear_stop()
 
+    @property
+    def hears_of_restarts(self) -> bool:
+        """Whether the code has a hook for it."""
+        return hasattr(self._code, "before_restart")
+
     async def before_restart(self, reason: ExitReason) -> None:
         """Let the code put things in order after it failed; reports its own failures."""
         try:
@@ -192,6 +197,8 @@ class PythonBehaviour:
         self._context.close()
 
     async def _call_in_time(self, name: str, *arguments: object) -> None:
+        if not hasattr(self._code, name):
+            return
         seconds = self._spec.hook_timeout
         with trio.move_on_after(seconds) as scope:
             await self._call_hook(name, *arguments)

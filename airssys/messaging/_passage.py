@@ -1,0 +1,65 @@
+"""What every message passes before its mailbox: its time, the gates, the name, its form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from airssys.contracts import (
+    Envelope,
+    MessageExpired,
+    MessageTooLarge,
+    TargetNotFound,
+)
+
+from ._codecs import examine_codec
+from ._gate import Gate
+from ._registry import Registry
+
+if TYPE_CHECKING:
+    from ._pool import Door
+
+
+@attrs.define(eq=False, repr=False)
+class Passage:
+    """Lets messages pass to the door behind their target's name, or refuses them."""
+
+    registry: Registry
+    _gates: tuple[Gate, ...] = attrs.field(kw_only=True, default=())
+
+    def let_pass(self, envelope: Envelope) -> Door:
+        """Return what a message may be delivered to.
+
+        Raises:
+            MessagingError: a gate refused it.
+            MessageExpired: its time to live is over.
+            TargetNotFound: nobody of that name is registered.
+            MessageTooLarge, InvalidMessage: the target would not take it.
+        """
+        expires_at = envelope.expires_at
+        if expires_at is not None and expires_at <= trio.current_time():
+            raise MessageExpired(envelope.target)
+        for gate in self._gates:
+            gate(envelope)
+        mailbox = self.registry.find(envelope.target)
+        if len(envelope.payload) > mailbox.unexamined_bytes:
+            self._examine(envelope, mailbox)
+        return mailbox
+
+    def _examine(self, envelope: Envelope, mailbox: Door) -> None:
+        size, limit = len(envelope.payload), mailbox.message_bytes
+        if size > limit:
+            raise MessageTooLarge(envelope.target, size, limit)
+        if mailbox.codecs is not None:
+            examine_codec(envelope, mailbox.codecs, self.registry.codecs_of)
+
+    def let_pass_again(self, door: Door, envelope: Envelope, _: Envelope) -> None:
+        """Let a message that had to wait for room pass once more, to the same door.
+
+        Raises:
+            MessagingError: as for `let_pass`.
+        """
+        if self.let_pass(envelope) is not door:
+            raise TargetNotFound(envelope.target)

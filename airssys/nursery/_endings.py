@@ -1,0 +1,101 @@
+"""How the message in an actor's hand ends, other than by being handled.
+
+Whoever waits for its answer is told, observers get an event, and the mailbox counts it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import trio
+
+from airssys.contracts import (
+    CalleeFailed,
+    DeadReason,
+    DeliveryFailed,
+    Envelope,
+    MessageFailed,
+    NoAnswer,
+    Poison,
+)
+from airssys.messaging import Ending
+
+from ._exit_reason import describe
+from ._poison import settle
+
+if TYPE_CHECKING:
+    from ._address import Address
+
+
+def settle_message(address: Address, poison: Poison, error: Exception) -> None:
+    """Let the message that an actor crashed over end, or come again."""
+    ending = settle(address, poison, error)
+    if ending is not None:
+        give_up_message(address, ending[0], error, ending[1])
+
+
+def give_up_if_late(address: Address, envelope: Envelope) -> bool:
+    """Make a dead letter of the message in hand if nobody has use for it any more."""
+    deadline, expires_at = envelope.deadline, envelope.expires_at
+    reply = envelope.reply
+    now = trio.current_time()
+    if (deadline is not None and deadline <= now) or (
+        expires_at is not None and expires_at <= now
+    ):
+        why, reason = "its deadline had passed", DeadReason.EXPIRED
+    elif reply is not None and reply.is_abandoned:
+        why, reason = "its asker had stopped waiting", DeadReason.CANCELLED
+    else:
+        return False
+    give_up_message(address, why, reason=reason)
+    return True
+
+
+def refuse_message(address: Address, error: Exception) -> None:
+    """Let it end with an error that does not end its actor."""
+    envelope = address.mailbox.release(Ending.FAILED)
+    if envelope is None:
+        return
+    envelope = _for_observers(envelope)
+    address.around.events(
+        MessageFailed(envelope.target, envelope.sender, error, envelope.trace)
+    )
+    if envelope.reply is not None:
+        failure = CalleeFailed(
+            envelope.target, describe(error), NoAnswer.REFUSED, error
+        )
+        envelope.reply.fail(failure)
+
+
+def cut_message_off(address: Address) -> None:
+    """Refuse a message that was cut off: at its deadline, or by its asker leaving."""
+    refuse_message(address, DeliveryFailed(_why_cut_off(address.mailbox.in_hand)))
+
+
+def give_up_message(
+    address: Address,
+    why: str,
+    error: BaseException | None = None,
+    reason: DeadReason | None = None,
+) -> None:
+    """Make a dead letter of it, if there is one."""
+    envelope = address.mailbox.release(Ending.GIVEN_UP)
+    if envelope is not None:
+        broker = address.around.broker
+        broker.dead_letter(_for_observers(envelope), why, error, reason)
+
+
+def _why_cut_off(envelope: Envelope | None) -> str:
+    deadline = math.inf if envelope is None else envelope.deadline
+    if deadline is None or deadline > trio.current_time():
+        return "cut off while it was handled, when its asker stopped waiting"
+    return "cut off at its deadline, while it was handled"
+
+
+def _for_observers(envelope: Envelope) -> Envelope:
+    """Leave an asker whose time is up to its own timeout, which says so better."""
+    deadline = envelope.deadline
+    if deadline is not None and deadline <= trio.current_time():
+        return envelope._replace(reply=None)
+    return envelope
