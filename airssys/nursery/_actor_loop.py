@@ -83,6 +83,8 @@ class Actor:
         """Around its start and serving its mailbox; another after it cut off a message."""
         self._is_started = False
         self._is_stopping = False
+        self._is_preparing = False
+        """It failed, and lets its code prepare for the next incarnation."""
         self._prober: Prober | None = None
         """None before it is ready, and if nobody wants to know how it is."""
         self._successor: Successor | None = None
@@ -106,7 +108,7 @@ class Actor:
         self._owed = {id(envelope): envelope for envelope in held}
         # One that was woken for a message already handles it, and then ends.
         is_parked = self._mailbox.is_awaited or not self._is_started
-        if is_parked and not (self._is_busy or self._goes_on):
+        if (is_parked or self._is_preparing) and not (self._is_busy or self._goes_on):
             self._scope.cancel()
 
     @property
@@ -235,6 +237,7 @@ class Actor:
         spec = self._spec
         reason = exit_reason(error, asked=False, killed=False, ready=True)
         if judge_end(spec.restart, reason, spec.on_error) is Verdict.RESTART:
+            self._is_preparing = True
             with trio.CancelScope() as self._scope:
                 await self._behaviour.before_restart(reason)
 

@@ -149,8 +149,8 @@ class Messenger:
         Args:
             target: whom to ask.
             payload: the question.
-            timeout: seconds for delivery and answer together; of an actor never beyond
-                the deadline of the message in hand, whose asker waits no longer then.
+            timeout: seconds for delivery and answer together; for an actor never beyond
+                the deadline of the message in hand.
             content_type: the codec of the payload.
             priority: as for `send`; one that would be dropped for want of room is refused.
             key: as for `tell`.
@@ -161,20 +161,12 @@ class Messenger:
         Raises:
             AskTimedOut: no answer came in time.
             CalleeFailed: it crashed, was stopped, or answered with an error.
-            MailboxFull: there is no room, and the target's policy is not to block.
-            DeliveryFailed: it was dropped for a newer message.
-            TargetNotFound, RequestWouldDeadlock, InvalidMessage: as for `send`.
+            MailboxFull, DeliveryFailed: there is no room, or not for long.
+            MessagingError: others as for `send`.
         """
         if retries != 0:
-            ask = partial(
-                self.ask,
-                target,
-                payload,
-                content_type=content_type,
-                priority=priority,
-                key=key,
-                trace=trace,
-            )
+            said: dict[str, Any] = {"content_type": content_type, "priority": priority}
+            ask = partial(self.ask, target, payload, key=key, trace=trace, **said)
             return await ask_again(ask, as_retries(retries), as_timeout(timeout))
         return await self._broker.ask(
             target if type(target) is ComponentId else as_id(target),

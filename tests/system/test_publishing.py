@@ -256,6 +256,7 @@ async def test_a_publisher_that_is_cancelled_while_it_waits_for_many(autojump_cl
         for number in range(2):
             with suppress(AskTimedOut):
                 await system.ask("p", b"%d" % number, timeout=1)
+        await settle()
         assert caught == [b"0", b"1"]
         assert not system._broker.waits.edges()
         assert system.mailbox("a").withdrawn == len(caught)
