@@ -9,14 +9,29 @@ from ._fake_guest import FakeComponent, FakeGuest, FakeLoader
 from ._faults import cancel_at_every_step, raise_at_every_checkpoint
 from ._guest_exam import GUEST_QUESTIONS, examine_guests
 from ._hand_ticks import HandTicks
-from ._model import ModelChild, ModelSupervisor
+from ._model import ModelSupervisor
+from ._model_child import ModelChild
+from ._model_dynamic import ModelDynamicSupervisor, model_of
 from ._probe import Probe
-from ._world import CRASH, FAILS, IGNORES, KILLED, NORMAL, SHUTDOWN, End, World
+from ._world import (
+    CRASH,
+    FAILS,
+    HANGS,
+    IGNORES,
+    KILLED,
+    NORMAL,
+    SHUTDOWN,
+    End,
+    Habit,
+    SteadyChance,
+    World,
+)
 
 __all__ = (
     "CRASH",
     "FAILS",
     "GUEST_QUESTIONS",
+    "HANGS",
     "IGNORES",
     "KILLED",
     "NORMAL",
@@ -26,13 +41,17 @@ __all__ = (
     "FakeComponent",
     "FakeGuest",
     "FakeLoader",
+    "Habit",
     "HandTicks",
     "ModelChild",
+    "ModelDynamicSupervisor",
     "ModelSupervisor",
     "Probe",
+    "SteadyChance",
     "World",
     "cancel_at_every_step",
     "examine_guests",
+    "model_of",
     "raise_at_every_checkpoint",
     "steady_clock",
     "watched_system",

@@ -1,0 +1,24 @@
+"""Trio's scheduling without surprises: the same seed gives the same order of tasks."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from trio._core import _run  # noqa: PLC2701  # what hypothesis does to it, too
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def steady_scheduling(seed: int) -> Iterator[None]:
+    """Let each `trio.run` within order its tasks by the seed, not by chance."""
+    before, state = _run._ALLOW_DETERMINISTIC_SCHEDULING, _run._r.getstate()  # noqa: SLF001
+    _run._ALLOW_DETERMINISTIC_SCHEDULING = True  # noqa: SLF001
+    _run._r.seed(seed)  # noqa: SLF001
+    try:
+        yield
+    finally:
+        _run._ALLOW_DETERMINISTIC_SCHEDULING = before  # noqa: SLF001
+        _run._r.setstate(state)  # noqa: SLF001
