@@ -144,7 +144,9 @@ def try_in_this_process(module: str, source: str, tests: Sequence[str]) -> int:
 def difference(original: str, mutant: str) -> tuple[str, str]:
     """Return the lines that differ, before and after."""
     lines = list(
-        difflib.unified_diff(original.splitlines(), mutant.splitlines(), n=0, lineterm="")
+        difflib.unified_diff(
+            original.splitlines(), mutant.splitlines(), n=0, lineterm=""
+        )
     )[3:]
     before = " / ".join(line[1:].strip() for line in lines if line.startswith("-"))
     after = " / ".join(line[1:].strip() for line in lines if line.startswith("+"))

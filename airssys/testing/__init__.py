@@ -4,7 +4,9 @@
 """
 
 from ._clock import steady_clock
+from ._duel import Duel, play
 from ._event_record import EventRecord, watched_system
+from ._examine_supervisors import examine_supervisors
 from ._fake_guest import FakeComponent, FakeGuest, FakeLoader
 from ._faults import cancel_at_every_step, raise_at_every_checkpoint
 from ._guest_exam import GUEST_QUESTIONS, examine_guests
@@ -36,6 +38,7 @@ __all__ = (
     "KILLED",
     "NORMAL",
     "SHUTDOWN",
+    "Duel",
     "End",
     "EventRecord",
     "FakeComponent",
@@ -51,7 +54,9 @@ __all__ = (
     "World",
     "cancel_at_every_step",
     "examine_guests",
+    "examine_supervisors",
     "model_of",
+    "play",
     "raise_at_every_checkpoint",
     "steady_clock",
     "watched_system",

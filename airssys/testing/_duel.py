@@ -57,6 +57,7 @@ ALONE: Final = "dynamic"
 """How the names of dynamic supervisors begin, in trees that are played."""
 
 _CLOSE: Final = 1e-6
+_LONGEST: Final = 100_000.0
 _BETWEEN_STEPS: Final = 0.0013
 _BETWEEN_ENDS: Final = 0.00007
 
@@ -152,7 +153,7 @@ class Duel:
 
     # --------------------------------------------------------------------- parts
 
-    def _real(self, path: str) -> Any:
+    def _real(self, path: str) -> Any:  # noqa: ANN401  # a supervisor of either kind, or None
         found: Any = self.troupe.supervisor
         for name in path.split("/")[1:]:
             slot = found.roster.find(name)
@@ -174,11 +175,11 @@ class Duel:
         model = self._modelled(path)
         if model is None:
             return
-        living = {n for n in names if (c := model.find(n)) is not None and c.is_alive}
+        living = [n for n in names if (c := model.find(n)) is not None and c.is_alive]
         end, error = ENDS[how]
         self.troupe.ended.clear()
         for name in living:
-            self.troupe.alive[name].end(error and error("told to"))
+            self.troupe.alive[name].end(None if error is None else error("told to"))
         await trio.testing.wait_all_tasks_blocked()
         for name in dict.fromkeys(self.troupe.ended):
             child = model.find(name)
@@ -206,21 +207,30 @@ async def play(
     """
     duel = Duel(spec, World.of(habits, seed), World.of(habits, seed))
     async with trio.open_nursery() as nursery:
-        await duel.troupe.start(nursery)
-        if not duel.model.open():
-            raise AssertionError("the root must start")
-        duel.compare()
-        for number, (step, *arguments) in enumerate(script):
-            await duel.wait(_BETWEEN_STEPS * (number + 1))
-            if duel.model.ended is None:
-                result = getattr(duel, step)(*arguments)
-                if result is not None:
-                    await result
-                duel.compare()
+        try:
+            with trio.fail_after(_LONGEST):
+                await duel.troupe.start(nursery)
+                await _play(duel, script)
+        finally:
+            with trio.CancelScope(shield=True):
+                await duel.troupe.root.stop(_LONGEST)
+
+
+async def _play(duel: Duel, script: Sequence[Step]) -> None:
+    if not duel.model.open():
+        raise AssertionError("the root must start")
+    duel.compare()
+    for number, (step, *arguments) in enumerate(script):
+        await duel.wait(_BETWEEN_STEPS * (number + 1))
         if duel.model.ended is None:
-            await duel.troupe.root.stop(math.inf)
-            duel.model.close()
-            duel.compare_stories()
+            result = getattr(duel, step)(*arguments)
+            if result is not None:
+                await result
+            duel.compare()
+    if duel.model.ended is None:
+        await duel.troupe.root.stop(math.inf)
+        duel.model.close()
+        duel.compare_stories()
 
 
 def _same(what: str, real: object, model: object) -> None:

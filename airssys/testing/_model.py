@@ -146,6 +146,10 @@ class ModelSupervisor:
             self.children.remove(child)
         return _answer_to_start(outcome)
 
+    def start_from_template(self, *arguments: object) -> str:
+        """Refuse: children made from a template have a dynamic supervisor."""
+        return "NO_TEMPLATE"
+
     def terminate_child(self, name: str) -> str:
         """Stop a child, or cancel its restart (47)."""
         child = self.find(name)

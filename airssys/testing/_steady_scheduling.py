@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trio._core import _run  # noqa: PLC2701  # what hypothesis does to it, too
 
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 @contextmanager
 def steady_scheduling(seed: int) -> Iterator[None]:
     """Let each `trio.run` within order its tasks by the seed, not by chance."""
-    before, state = _run._ALLOW_DETERMINISTIC_SCHEDULING, _run._r.getstate()  # noqa: SLF001
-    _run._ALLOW_DETERMINISTIC_SCHEDULING = True  # noqa: SLF001
-    _run._r.seed(seed)  # noqa: SLF001
+    run: Any = _run
+    before, state = run._ALLOW_DETERMINISTIC_SCHEDULING, run._r.getstate()  # noqa: SLF001
+    run._ALLOW_DETERMINISTIC_SCHEDULING = True  # noqa: SLF001
+    run._r.seed(seed)  # noqa: SLF001
     try:
         yield
     finally:
-        _run._ALLOW_DETERMINISTIC_SCHEDULING = before  # noqa: SLF001
-        _run._r.setstate(state)  # noqa: SLF001
+        run._ALLOW_DETERMINISTIC_SCHEDULING = before  # noqa: SLF001
+        run._r.setstate(state)  # noqa: SLF001

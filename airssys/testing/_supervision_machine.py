@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     from ._duel import Step
     from ._world import Habit
 
+PHASES = (Phase.generate, Phase.shrink)
 _OPERATIONS = ("terminate_child", "terminate_child", "restart_child", "delete_child")
+_HOW = st.sampled_from(["crash", "crash", "key", *ENDS])
 _MADE = range(1, 5)
 """Numbers of children that may have been made from a template."""
 
@@ -82,14 +84,15 @@ class SupervisionMachine(RuleBasedStateMachine):
         return bool(self.workers)
 
     @precondition(_has_workers)
-    @rule(data=st.data(), how=st.sampled_from(["crash", "crash", "crash", *ENDS]))
-    def one_ends(self, data: st.DataObject, how: str) -> None:
-        """A child ends by itself."""
-        path, name = data.draw(st.sampled_from(self.workers))
-        self.script.append(("end", path, [name], how))
+    @rule(data=st.data(), hows=st.lists(_HOW, min_size=1, max_size=4))
+    def children_end(self, data: st.DataObject, hows: list[str]) -> None:
+        """Children end by themselves, one after the other."""
+        for how in hows:
+            path, name = data.draw(st.sampled_from(self.workers))
+            self.script.append(("end", path, [name], how))
 
     @precondition(_has_workers)
-    @rule(data=st.data(), how=st.sampled_from(["crash", *ENDS]))
+    @rule(data=st.data(), how=_HOW)
     def siblings_end(self, data: st.DataObject, how: str) -> None:
         """Some siblings end at the same time."""
         path = data.draw(st.sampled_from(self.workers))[0]
@@ -175,7 +178,7 @@ def run_machine(examples: int, steps: int, seed: int) -> None:
             stateful_step_count=steps,
             deadline=None,
             database=None,
-            phases=[Phase.generate, Phase.shrink],
+            phases=PHASES,
             suppress_health_check=slow,
         ),
     )

@@ -26,6 +26,7 @@ from airssys.contracts import (
     Growth,
     Intensity,
     RestartType,
+    Shutdown,
     Strategy,
     SupervisorSpec,
     child_name,
@@ -35,7 +36,7 @@ from ._duel import ALONE
 from ._world import Habit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 PAUSES: Final = st.sampled_from(
     [
@@ -56,6 +57,9 @@ WISHES: Final = st.sampled_from(
         ((LookupError, Directive.RESTART), (Exception, Directive.STOP)),
     ]
 )
+SHUTDOWNS: Final[st.SearchStrategy[Shutdown]] = st.sampled_from(
+    [5.0, 5.0, 0.0, BRUTAL_KILL]
+)
 # No sum of these is a period or a shutdown time, so that nothing happens just then.
 START_SECONDS: Final = st.sampled_from([0.0, 0.0, 0.23, 3.1])
 STOP_SECONDS: Final = st.sampled_from([0.0, 0.0, 0.23, 3.1, 7.1])
@@ -63,7 +67,7 @@ START_TIMEOUT: Final = 4.1
 
 
 @st.composite
-def trees(draw: Callable[..., Any], depth: int = 2) -> SupervisorSpec:
+def trees(draw: st.DrawFn, /, depth: int = 2) -> SupervisorSpec:
     """Draw a tree with that many levels below the root's children."""
     is_slow = draw(st.booleans())
     return draw(groups("root", depth, is_slow=is_slow))
@@ -71,7 +75,13 @@ def trees(draw: Callable[..., Any], depth: int = 2) -> SupervisorSpec:
 
 @st.composite
 def groups(
-    draw: Callable[..., Any], name: str, depth: int, *, is_slow: bool, **options: Any
+    draw: st.DrawFn,
+    /,
+    name: str,
+    depth: int,
+    *,
+    is_slow: bool,
+    **options: Any,  # noqa: ANN401  # each as the specification has it
 ) -> SupervisorSpec:
     """Draw a supervisor and what is below it."""
     auto_shutdown = draw(st.sampled_from(AutoShutdown))
@@ -91,14 +101,15 @@ def groups(
 
 
 @st.composite
-def intensities(draw: Callable[..., Any]) -> Intensity:
+def intensities(draw: st.DrawFn, /) -> Intensity:
     """Draw how many restarts are allowed."""
     return Intensity(draw(st.integers(0, 3)), draw(st.sampled_from([2.0, 9.7])))
 
 
 @st.composite
 def children(
-    draw: Callable[..., Any],
+    draw: st.DrawFn,
+    /,
     name: str,
     rule_of_parent: AutoShutdown,
     depth: int,
@@ -118,20 +129,25 @@ def children(
     kind = draw(st.integers(0, 5)) if depth else 5
     if kind <= 1:
         return draw(groups(f"s{name}", depth - 1, is_slow=is_slow, **options))
-    if kind == 2:  # noqa: PLR2004  # one of six
+    if kind <= 3:  # noqa: PLR2004  # of six
         return draw(dynamic_groups(f"{ALONE}-{name}", name, is_slow=is_slow, **options))
     return draw(workers(name, is_slow=is_slow, **options))
 
 
 @st.composite
 def workers(
-    draw: Callable[..., Any], name: str, *, is_slow: bool, **options: Any
+    draw: st.DrawFn,
+    /,
+    name: str,
+    *,
+    is_slow: bool,
+    **options: Any,  # noqa: ANN401  # each as the specification has it
 ) -> ActorSpec:
     """Draw a worker."""
     return ActorSpec(
         id=ComponentId("local", name),
         behaviour=print,
-        shutdown=draw(st.sampled_from([5.0, 5.0, 0.0, BRUTAL_KILL])),
+        shutdown=draw(SHUTDOWNS),
         start_timeout=START_TIMEOUT if is_slow else 10.0,
         **options,
     )
@@ -139,12 +155,13 @@ def workers(
 
 @st.composite
 def dynamic_groups(
-    draw: Callable[..., Any],
+    draw: st.DrawFn,
+    /,
     name: str,
     child: str,
     *,
     is_slow: bool,
-    **options: Any,
+    **options: Any,  # noqa: ANN401  # each as the specification has it
 ) -> DynamicSupervisorSpec:
     """Draw a dynamic supervisor, with a template or without."""
     restart, wishes = draw(st.sampled_from(RestartType)), draw(WISHES)
@@ -167,7 +184,7 @@ def is_slow(spec: SupervisorSpec) -> bool:
 
 
 @st.composite
-def habits(draw: Callable[..., Any], spec: SupervisorSpec) -> dict[str, Habit]:
+def habits(draw: st.DrawFn, /, spec: SupervisorSpec) -> dict[str, Habit]:
     """Draw what the workers of a tree do when they are started and stopped."""
     takes_time = is_slow(spec)
     return {
@@ -202,7 +219,7 @@ def all_below(spec: ChildSpec, path: str = "root") -> Iterator[tuple[str, ChildS
 
 @st.composite
 def changes(
-    draw: Callable[..., Any], spec: SupervisorSpec | DynamicSupervisorSpec
+    draw: st.DrawFn, /, spec: SupervisorSpec | DynamicSupervisorSpec
 ) -> SupervisorSpec | DynamicSupervisorSpec:
     """Draw other flags and specifications for a supervisor; they may be wrong."""
     if isinstance(spec, DynamicSupervisorSpec):
@@ -219,7 +236,7 @@ def changes(
     )
 
 
-def _changed(draw: Callable[..., Any], child: ChildSpec) -> ChildSpec:
+def _changed(draw: st.DrawFn, child: ChildSpec) -> ChildSpec:
     if draw(st.booleans()):
         return child
     restart = draw(st.sampled_from(RestartType))
