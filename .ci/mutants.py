@@ -132,8 +132,13 @@ def try_in_this_process(module: str, source: str, tests: Sequence[str]) -> int:
         importlib.import_module(module)
     except Exception:
         return 99
+    import hypothesis
     import pytest
 
+    # The shortest script would be looked for at length, and nobody would read it.
+    machine: Any = importlib.import_module("airssys.testing._supervision_machine")
+    machine.PHASES = (hypothesis.Phase.generate,)
+    os.environ["AIRSSYS_SEED"] = "1"
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = folder
         options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=1"]

@@ -1,5 +1,9 @@
-"""The real supervisors against the model: the same story, event by event."""
+"""The real supervisors against the model: the same story, event by event.
 
+`AIRSSYS_SEED` repeats a run.
+"""
+
+import os
 import re
 
 import pytest
@@ -7,14 +11,16 @@ from hypothesis import Phase
 
 from airssys.testing import ModelSupervisor, examine_supervisors
 
+SEED = int(os.environ["AIRSSYS_SEED"]) if "AIRSSYS_SEED" in os.environ else None
+
 
 def test_supervisors_tell_the_same_story_as_the_model():
-    examine_supervisors(examples=200)
+    examine_supervisors(examples=200, seed=SEED)
 
 
 @pytest.mark.slow
 def test_supervisors_tell_the_same_story_as_the_model_at_length():
-    examine_supervisors(examples=2000, steps=25)
+    examine_supervisors(examples=2000, steps=25, seed=SEED)
 
 
 def failure(**options):
