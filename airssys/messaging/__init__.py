@@ -7,6 +7,7 @@ from ._mailbox_statistics import Ending, MailboxStatistics
 from ._open_requests import OpenRequests
 from ._publishing import ActorSubscriber, Publishing
 from ._registry import Registry
+from ._topics import Subscriptions
 from ._waits import WaitGraph
 
 __all__ = (
@@ -21,5 +22,6 @@ __all__ = (
     "Publishing",
     "Registry",
     "Sleepers",
+    "Subscriptions",
     "WaitGraph",
 )

@@ -17,8 +17,8 @@ and which traps or rejects in `initialize` when the config data says `trap` or `
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias, cast, final
 
 import trio
@@ -37,6 +37,8 @@ from airssys.contracts import (
     LoadedComponent,
     TrapReason,
 )
+
+from ._exam import is_a, put_async, raising, same
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,27 +73,6 @@ def _message(payload: bytes, deadline: float | None = None) -> Envelope:
     return Envelope(_ME, _SENDER, payload, deadline=deadline)
 
 
-def _same(found: object, wanted: object) -> None:
-    if found != wanted:
-        raise AssertionError(f"it should be {wanted!r}, and is {found!r}")
-
-
-def _is(value: object, kind: type[object]) -> None:
-    if not isinstance(value, kind):
-        raise AssertionError(f"it should be a {kind.__name__}, and is {value!r}")  # noqa: TRY004  # an exam fails so
-
-
-@contextmanager
-def _raising(kind: type[GuestFailed], **fields: object) -> Iterator[None]:
-    try:
-        yield
-    except kind as error:
-        for name, value in fields.items():
-            _same(getattr(error, name), value)
-        return
-    raise AssertionError(f"it should raise {kind.__name__}, and raises nothing")
-
-
 async def _make(component: LoadedComponent) -> Guest:
     services = cast("HostServices", _ExamServices())
     return await component.instantiate(Limits(), services)
@@ -109,40 +90,40 @@ async def _started(component: LoadedComponent) -> AsyncIterator[Guest]:
 
 async def _answers_and_keeps_its_state(component: LoadedComponent) -> None:
     async with _started(component) as guest:
-        _same(guest.spent, None)
-        _same(await guest.handle_message(_message(b"hello")), b"hello")
-        _same(await guest.handle_message(_message(b"count")), b"1")
-        _same(await guest.handle_message(_message(b"count")), b"2")
-        _is(await guest.metadata(), ComponentMetadata)
-        _is(await guest.health(), HealthStatus)
+        same(guest.spent, None)
+        same(await guest.handle_message(_message(b"hello")), b"hello")
+        same(await guest.handle_message(_message(b"count")), b"1")
+        same(await guest.handle_message(_message(b"count")), b"2")
+        is_a(await guest.metadata(), ComponentMetadata)
+        is_a(await guest.health(), HealthStatus)
         await guest.shutdown()
-        _same(guest.spent, None)
+        same(guest.spent, None)
 
 
 async def _instances_share_nothing(component: LoadedComponent) -> None:
     async with _started(component) as second:
         async with _started(component) as first:
             await first.handle_message(_message(b"count"))
-            _same(await second.handle_message(_message(b"count")), b"1")
-        _same(await second.handle_message(_message(b"count")), b"2")
+            same(await second.handle_message(_message(b"count")), b"1")
+        same(await second.handle_message(_message(b"count")), b"2")
 
 
 async def _a_typed_error_leaves_it_alive(component: LoadedComponent) -> None:
     async with _started(component) as guest:
         await guest.handle_message(_message(b"count"))
-        with _raising(GuestRejected, phase="handle-message"):
+        with raising(GuestRejected, phase="handle-message"):
             await guest.handle_message(_message(b"reject"))
-        _same(guest.spent, None)
-        _same(await guest.handle_message(_message(b"count")), b"2")
+        same(guest.spent, None)
+        same(await guest.handle_message(_message(b"count")), b"2")
 
 
 async def _a_trap_spends_it(component: LoadedComponent) -> None:
     async with _started(component) as guest:
         reason = TrapReason.UNREACHABLE
-        with _raising(GuestTrapped, reason=reason, phase="handle-message"):
+        with raising(GuestTrapped, reason=reason, phase="handle-message"):
             await guest.handle_message(_message(b"trap"))
-        _is(guest.spent, GuestFailed)
-        with _raising(GuestSpent):
+        is_a(guest.spent, GuestFailed)
+        with raising(GuestSpent):
             await guest.handle_message(_message(b"hello"))
 
 
@@ -150,9 +131,9 @@ async def _a_deadline_stops_it(component: LoadedComponent) -> None:
     async with _started(component) as guest:
         deadline = trio.current_time() + _SOON
         with trio.fail_after(_LONG):
-            with _raising(GuestTrapped, reason=TrapReason.TIME_LIMIT):
+            with raising(GuestTrapped, reason=TrapReason.TIME_LIMIT):
                 await guest.handle_message(_message(b"hang", deadline))
-        _is(guest.spent, GuestFailed)
+        is_a(guest.spent, GuestFailed)
 
 
 async def _a_cancelled_call_spends_it(component: LoadedComponent) -> None:
@@ -161,8 +142,8 @@ async def _a_cancelled_call_spends_it(component: LoadedComponent) -> None:
             await guest.handle_message(_message(b"hang"))
         if not scope.cancelled_caught:
             raise AssertionError("a cancelled call should end at once")
-        _is(guest.spent, GuestFailed)
-        with _raising(GuestSpent):
+        is_a(guest.spent, GuestFailed)
+        with raising(GuestSpent):
             await guest.metadata()
 
 
@@ -170,7 +151,7 @@ async def _a_failing_initialize_says_how(component: LoadedComponent) -> None:
     for data, error in ((b"trap", GuestTrapped), (b"reject", GuestRejected)):
         guest = await _make(component)
         try:
-            with _raising(error, phase="initialize"):
+            with raising(error, phase="initialize"):
                 await guest.initialize(ComponentConfig(data=data))
         finally:
             guest.close()
@@ -180,7 +161,7 @@ async def _closing_is_final_and_may_be_repeated(component: LoadedComponent) -> N
     async with _started(component) as guest:
         guest.close()
         guest.close()
-        with _raising(GuestSpent):
+        with raising(GuestSpent):
             await guest.handle_message(_message(b"hello"))
 
 
@@ -207,9 +188,4 @@ async def examine_guests(load: Callable[[], Awaitable[LoadedComponent]]) -> None
     Raises:
         AssertionError: a guest does not do what it must; a note names the question.
     """
-    for question in GUEST_QUESTIONS:
-        try:
-            await question(await load())
-        except AssertionError as error:
-            error.add_note(getattr(question, "__name__", "").strip("_"))
-            raise
+    await put_async(GUEST_QUESTIONS, load)
