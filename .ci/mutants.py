@@ -3,8 +3,8 @@
     make mutants [ARGS="_restart_plan ..."]
 
 The modules are those of the import contract that keeps Trio out of decisions. Each
-mutant is tried by a process of its own, forked from one that has imported everything
-but airssys; the checkout stays as it is. The tests are the same for every run: examples
+mutant is tried by a process of its own, forked from one that has imported what takes
+long; the checkout stays as it is. The tests are the same for every run: examples
 are drawn from a fixed seed.
 
 A mutant is killed if a test fails, or if it does not end. One that cannot be imported
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CONTRACT: Final = "Decisions are pure"
+UNTOUCHED: Final = ("airssys.contracts", "airssys.dsl", "airssys.wasm")
+"""What imports none of the modules, and is none of them."""
 CPU_SECONDS: Final = 60
 BYTES: Final = 3 * 2**30
 SUPERVISION: Final = (
@@ -61,6 +63,8 @@ def pure_modules() -> list[str]:
 
 def tests_of(module: str) -> list[list[str]]:
     """Return the tests of the module itself, then those of its package."""
+    if module.startswith(UNTOUCHED):
+        sys.exit(f"[mutants] {module} is imported before it can be broken")
     package, _, name = module.rpartition(".")
     folder = ROOT / "tests" / package.partition(".")[2]
     own = [str(path.relative_to(ROOT)) for path in folder.glob(f"test{name}.py")]
@@ -84,13 +88,17 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def warm_up() -> None:
-    """Import what all tests need, but for airssys itself."""
-    for name in ("attrs", "hypothesis.stateful", "trio.testing", "wasmtime", "outcome"):
+    """Import what the tests need, so that no mutant waits for it."""
+    for name in ("hypothesis.stateful", "pytest", "trio.testing", "airssys.testing"):
         importlib.import_module(name)
-    for name in ("pytest", "pytest_trio.plugin", "_pytest.assertion.rewrite", "click"):
-        importlib.import_module(name)
-    if loaded := [name for name in sys.modules if name.startswith("airssys")]:
-        sys.exit(f"imported too early: {loaded}")
+    importlib.import_module("airssys.testing._supervision_machine")
+
+
+def forget_what_may_hold_a_mutant() -> None:
+    """Let everything be imported anew that a deciding module is imported by."""
+    for name in [name for name in sys.modules if name.startswith("airssys")]:
+        if not name.startswith(UNTOUCHED):
+            del sys.modules[name]
 
 
 def outcome_of(module: str, source: str) -> str:
@@ -105,7 +113,10 @@ def outcome_of(module: str, source: str) -> str:
 def outcome_by(module: str, source: str, tests: Sequence[str]) -> str:
     child = os.fork()
     if child == 0:
-        os._exit(try_in_this_process(module, source, tests))
+        try:
+            os._exit(try_in_this_process(module, source, tests))
+        finally:
+            os._exit(98)
     status = os.waitpid(child, 0)[1]
     if os.WIFSIGNALED(status):
         return "hung"
@@ -127,23 +138,27 @@ def try_in_this_process(module: str, source: str, tests: Sequence[str]) -> int:
     nowhere = os.open(os.environ.get("MUTANTS_LOG", os.devnull), os.O_RDWR | os.O_CREAT)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
+    forget_what_may_hold_a_mutant()
     sys.meta_path.insert(0, Finder(module, source))
     try:
         importlib.import_module(module)
     except Exception:
         return 99
-    import hypothesis
     import pytest
 
-    # The shortest script would be looked for at length, and nobody would read it.
-    machine: Any = importlib.import_module("airssys.testing._supervision_machine")
-    machine.PHASES = (hypothesis.Phase.generate,)
-    os.environ["AIRSSYS_SEED"] = "1"
+    look_for_no_shorter_examples()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = folder
         options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=1"]
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
         return int(pytest.main([*options, *tests]))
+
+
+def look_for_no_shorter_examples() -> None:
+    """Let hypothesis be content with the first failure: nobody will read it."""
+    machine: Any = importlib.import_module("airssys.testing._supervision_machine")
+    machine.PHASES = (machine.Phase.explicit, machine.Phase.generate)
+    os.environ.update(AIRSSYS_SEED="1", AIRSSYS_HYPOTHESIS_PROFILE="first failure")
 
 
 def difference(original: str, mutant: str) -> tuple[str, str]:

@@ -11,6 +11,11 @@ import airssys
 
 hypothesis.settings.register_profile("gate", deadline=None)
 hypothesis.settings.register_profile("slow", deadline=None, max_examples=1000)
+hypothesis.settings.register_profile(
+    "first failure",  # and no search for a shorter one
+    deadline=None,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+)
 
 
 def pytest_addoption(parser):
@@ -24,7 +29,8 @@ def pytest_configure(config):
     for variable in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
         os.environ[variable] = tempfile.mkdtemp(prefix="airssys-tests-")
     slow = config.getoption("--run-slow")
-    hypothesis.settings.load_profile("slow" if slow else "gate")
+    profile = os.environ.get("AIRSSYS_HYPOTHESIS_PROFILE", "slow" if slow else "gate")
+    hypothesis.settings.load_profile(profile)
 
 
 def pytest_report_header():
