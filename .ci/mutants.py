@@ -18,6 +18,7 @@ import ast
 import difflib
 import importlib.abc
 import importlib.util
+import math
 import os
 import resource
 import sys
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mutations import enums_in, mutants_of
 
 if TYPE_CHECKING:
+    import types
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
 
@@ -38,7 +40,10 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 CONTRACT: Final = "Decisions are pure"
 UNTOUCHED: Final = ("airssys.contracts", "airssys.dsl", "airssys.wasm")
 """What imports none of the modules, and is none of them."""
-CPU_SECONDS: Final = 60
+LONGEST: Final = 300
+"""CPU seconds for the tests of one module."""
+OUTCOMES: Final = {0: "survived", 1: "killed", 99: "cannot be imported"}
+"""By the exit status of the process; 0 and 1 are pytest's."""
 BYTES: Final = 3 * 2**30
 SUPERVISION: Final = (
     "tests/nursery/test_otp_suite.py",
@@ -79,11 +84,13 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self.module, self.source = module, source
 
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
+        """Find the one module."""
         if name != self.module:
             return None
         return importlib.util.spec_from_loader(name, self)
 
-    def exec_module(self, module: Any) -> None:
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Run the text."""
         exec(compile(self.source, self.module, "exec"), module.__dict__)
 
 
@@ -101,55 +108,73 @@ def forget_what_may_hold_a_mutant() -> None:
             del sys.modules[name]
 
 
-def outcome_of(module: str, source: str) -> str:
-    """Try one mutant: 'survived', 'killed', 'hung' or 'cannot be imported'."""
-    for tests in tests_of(module):
-        outcome = outcome_by(module, source, tests)
+def outcome_of(module: str, source: str, limits: Sequence[int]) -> str:
+    """Try one mutant: 'survived', 'killed', 'hung' or 'cannot be imported'.
+
+    Args:
+        module: its name.
+        source: its text.
+        limits: for each list of tests of the module, CPU seconds that it may take.
+    """
+    for tests, limit in zip(tests_of(module), limits, strict=True):
+        outcome, _ = try_by(module, source, tests, limit)
         if outcome != "survived":
             return outcome
     return "survived"
 
 
-def outcome_by(module: str, source: str, tests: Sequence[str]) -> str:
+def find_limits(module: str, source: str) -> list[int]:
+    """Run the tests without a change; return what they may take with one."""
+    limits = []
+    for tests in tests_of(module):
+        outcome, seconds = try_by(module, source, tests, LONGEST)
+        if outcome != "survived":
+            sys.exit(f"[mutants] {module}: {tests} fail without any change")
+        limits.append(math.ceil(3 * seconds) + 3)
+    return limits
+
+
+def try_by(
+    module: str, source: str, tests: Sequence[str], limit: int
+) -> tuple[str, float]:
+    """Try one mutant by some tests; return the outcome, and CPU seconds."""
     child = os.fork()
     if child == 0:
         try:
-            os._exit(try_in_this_process(module, source, tests))
+            os._exit(try_in_this_process(module, source, tests, limit))
         finally:
             os._exit(98)
-    status = os.waitpid(child, 0)[1]
+    _, status, usage = os.wait4(child, 0)
     if os.WIFSIGNALED(status):
-        return "hung"
-    match os.WEXITSTATUS(status):
-        case 0:
-            return "survived"
-        case 1:
-            return "killed"
-        case 99:
-            return "cannot be imported"
-        case code:
-            sys.exit(f"pytest ended with {code} for {module}")
+        return "hung", usage.ru_utime
+    outcome = OUTCOMES.get(os.WEXITSTATUS(status))
+    if outcome is None:
+        sys.exit(f"[mutants] {module}: pytest ended with {os.WEXITSTATUS(status)}")
+    return outcome, usage.ru_utime
 
 
-def try_in_this_process(module: str, source: str, tests: Sequence[str]) -> int:
+def try_in_this_process(
+    module: str, source: str, tests: Sequence[str], limit: int
+) -> int:
     """Run the tests until one fails, in a process that is for nothing else."""
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
     resource.setrlimit(resource.RLIMIT_DATA, (BYTES, BYTES))
-    nowhere = os.open(os.environ.get("MUTANTS_LOG", os.devnull), os.O_RDWR | os.O_CREAT)
+    nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
     forget_what_may_hold_a_mutant()
     sys.meta_path.insert(0, Finder(module, source))
     try:
         importlib.import_module(module)
-    except Exception:
+    except Exception:  # noqa: BLE001  # whatever: it is no module any more
         return 99
-    import pytest
+    import pytest  # noqa: PLC0415  # not before what it is to rewrite is gone
 
     look_for_no_shorter_examples()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = folder
         options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=1"]
+        options += ["-o", "faulthandler_timeout=60"]
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
         return int(pytest.main([*options, *tests]))
 
@@ -187,15 +212,14 @@ def examine(module: str, enums: dict[str, list[str]]) -> Counter[str]:
     path = ROOT / (module.replace(".", "/") + ".py")
     source = path.read_text("utf-8")
     plain, known = ast.unparse(ast.parse(source)), equivalents()
-    if outcome_of(module, source) != "survived":
-        sys.exit(f"[mutants] {module}: its tests fail without any change")
+    limits = find_limits(module, source)
     counts: Counter[str] = Counter()
     for mutant in mutants_of(source, enums):
         before, after = difference(plain, mutant)
         if (module, before, after) in known:
             counts["equivalent"] += 1
             continue
-        outcome = outcome_of(module, mutant)
+        outcome = outcome_of(module, mutant, limits)
         counts[outcome] += 1
         if outcome == "survived":
             print(f"[mutants]   survived: {before!r} -> {after!r}", flush=True)

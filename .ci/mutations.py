@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import ast
 import copy
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
@@ -91,87 +92,137 @@ def _at_run_time(source: str) -> str | None:
 class _Stripper(ast.NodeTransformer):
     """Takes away what is for readers and type checkers only."""
 
-    def visit_If(self, node: ast.If) -> Any:
+    def visit_If(self, node: ast.If) -> ast.AST | None:
         condition = ast.unparse(node.test)
         if condition.removeprefix("not ") == "TYPE_CHECKING":
             return None
         return self.generic_visit(node)
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
         if "TypeAlias" in ast.unparse(node.annotation):
             return None
         node.annotation = ast.Constant(None)
         return self.generic_visit(node)
 
-    def visit_arg(self, node: ast.arg) -> Any:
+    def visit_arg(self, node: ast.arg) -> ast.AST | None:
         node.annotation = None
         return node
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST | None:
         node.returns = None
-        return self.visit_ClassDef(node)
+        return self._decorated(node)
 
-    def visit_ClassDef(self, node: ast.ClassDef | ast.FunctionDef) -> Any:
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST | None:
+        return self._decorated(node)
+
+    def _decorated(self, node: ast.ClassDef | ast.FunctionDef) -> ast.AST:
         node.decorator_list = [
             each for each in node.decorator_list if ast.unparse(each) != "final"
         ]
         return self.generic_visit(node)
 
-    def visit_Expr(self, node: ast.Expr) -> Any:
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         is_never = ast.unparse(node).startswith("assert_never(")
         return None if is_never or isinstance(node.value, ast.Constant) else node
 
-    def visit_Pass(self, node: ast.Pass) -> Any:  # noqa: ARG002
+    def visit_Pass(self, node: ast.Pass) -> ast.AST | None:
         return None
 
-    def visit_match_case(self, node: ast.match_case) -> Any:
+    def visit_match_case(self, node: ast.match_case) -> ast.AST | None:
         is_never = ast.unparse(node.body[0]).startswith("assert_never(")
         return None if is_never else self.generic_visit(node)
 
 
 # ---------------------------------------------------------------------- ours
 
+Enums: TypeAlias = "dict[str, list[str]]"
+Change: TypeAlias = "Callable[[ast.AST], None]"
+"""Changes one node of a copy of the tree."""
 
-def _by_us(source: str, enums: dict[str, list[str]]) -> Iterator[str]:
+
+def _by_us(source: str, enums: Enums) -> Iterator[str]:
     tree = ast.parse(source)
-    nodes = [*ast.walk(tree)]
-    for number, node in enumerate(nodes):
-        for change in _changes(node, enums):
-            broken = copy.deepcopy(tree)
-            change([*ast.walk(broken)][number])
-            yield ast.unparse(ast.fix_missing_locations(broken))
+    for number, node in enumerate(ast.walk(tree)):
+        for changes in _OURS:
+            for change in changes(node, enums):
+                broken = copy.deepcopy(tree)
+                change([*ast.walk(broken)][number])
+                yield ast.unparse(ast.fix_missing_locations(broken))
 
 
-def _changes(
-    node: ast.AST, enums: dict[str, list[str]]
-) -> Iterator[Callable[[Any], None]]:
+def _put(field: str, value: object, node: ast.AST) -> None:
+    setattr(node, field, value)
+
+
+def _pop(field: str, place: int, node: ast.AST) -> None:
+    getattr(node, field).pop(place)
+
+
+def _pass(field: str, place: int, node: ast.AST) -> None:
+    getattr(node, field)[place] = ast.Pass()
+
+
+def _neighbours(node: ast.AST, enums: Enums) -> Iterator[Change]:
     match node:
         case ast.Attribute(ast.Name(owner), member) if member in enums.get(owner, ()):
             members = enums[owner]
             other = members[(members.index(member) + 1) % len(members)]
-            yield lambda found: setattr(found, "attr", other)
-        case ast.Match(cases=cases) if len(cases) > 1:
-            for place in range(len(cases)):
-                yield lambda found, at=place: found.cases.pop(at)
-        case ast.match_case(guard=ast.expr() as guard):
-            yield lambda found: setattr(found, "guard", None)
-            opposite = ast.UnaryOp(ast.Not(), guard)
-            yield lambda found: setattr(found, "guard", opposite)
-        case ast.MatchOr(patterns=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
-            field = "patterns" if isinstance(node, ast.MatchOr) else "elts"
-            for place in range(len(parts) if len(parts) > 1 else 0):
-                yield lambda found, at=place, of=field: getattr(found, of).pop(at)
-        case ast.Slice():
-            for end in ("lower", "upper"):
-                yield lambda found, at=end: setattr(found, at, None)
+            yield partial(_put, "attr", other)
+
+
+def _without_cases(node: ast.AST, _: Enums) -> Iterator[Change]:
+    if isinstance(node, ast.Match) and len(node.cases) > 1:
+        for place in range(len(node.cases)):
+            yield partial(_pop, "cases", place)
+
+
+def _other_guards(node: ast.AST, _: Enums) -> Iterator[Change]:
+    if isinstance(node, ast.match_case) and node.guard is not None:
+        opposite = ast.UnaryOp(ast.Not(), node.guard)
+        for guard in (None, opposite):
+            yield partial(_put, "guard", guard)
+
+
+def _without_parts(node: ast.AST, _: Enums) -> Iterator[Change]:
+    field = "patterns" if isinstance(node, ast.MatchOr) else "elts"
+    if isinstance(node, ast.MatchOr | ast.Tuple | ast.Set):
+        count = len(getattr(node, field))
+        for place in range(count if count > 1 else 0):
+            yield partial(_pop, field, place)
+
+
+def _longer_slices(node: ast.AST, _: Enums) -> Iterator[Change]:
+    if isinstance(node, ast.Slice):
+        for end in ("lower", "upper"):
+            yield partial(_put, end, None)
+
+
+def _opposites(node: ast.AST, _: Enums) -> Iterator[Change]:
+    match node:
         case ast.Call(func=ast.Name(name)) if name in OPPOSITES:
-            yield lambda found: setattr(found.func, "id", OPPOSITES[name])
-        case ast.Return(value=ast.expr()):
-            yield lambda found: setattr(found, "value", None)
+            yield partial(_put, "func", ast.Name(OPPOSITES[name], ast.Load()))
+
+
+def _without_result(node: ast.AST, _: Enums) -> Iterator[Change]:
+    if isinstance(node, ast.Return) and node.value is not None:
+        yield partial(_put, "value", None)
+
+
+def _without_statements(node: ast.AST, _: Enums) -> Iterator[Change]:
     for field in ("body", "orelse"):
         body = getattr(node, field, None)
-        for place in range(len(body) if isinstance(body, list) else 0):
-            if isinstance(body[place], ast.Expr | ast.Assign | ast.AugAssign | ast.If):
-                yield lambda found, at=place, of=field: getattr(found, of).__setitem__(
-                    at, ast.Pass()
-                )
+        for place, each in enumerate(body if isinstance(body, list) else []):
+            if isinstance(each, ast.Expr | ast.Assign | ast.AugAssign | ast.If):
+                yield partial(_pass, field, place)
+
+
+_OURS: Final[tuple[Callable[[ast.AST, Enums], Iterator[Change]], ...]] = (
+    _neighbours,
+    _without_cases,
+    _other_guards,
+    _without_parts,
+    _longer_slices,
+    _opposites,
+    _without_result,
+    _without_statements,
+)
