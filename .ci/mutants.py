@@ -20,6 +20,7 @@ import importlib.abc
 import importlib.util
 import math
 import os
+import re
 import resource
 import sys
 import tempfile
@@ -187,12 +188,12 @@ def look_for_no_shorter_examples() -> None:
 
 
 def difference(original: str, mutant: str) -> tuple[str, str]:
-    """Return the lines that differ, before and after."""
-    lines = list(
-        difflib.unified_diff(
-            original.splitlines(), mutant.splitlines(), n=0, lineterm=""
-        )
-    )[3:]
+    """Return the lines that differ, before and after; a decorator with what it is for."""
+    old, new = (
+        re.sub(r"(?m)^( *@.*)\n +", r"\1 ", text) for text in (original, mutant)
+    )
+    diff = difflib.unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
+    lines = list(diff)[3:]
     before = " / ".join(line[1:].strip() for line in lines if line.startswith("-"))
     after = " / ".join(line[1:].strip() for line in lines if line.startswith("+"))
     return before, after

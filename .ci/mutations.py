@@ -6,7 +6,7 @@ enum becomes its neighbour, a case, a guard or a statement goes, a part of a tup
 set too, one end of a slice, and `min` becomes `max`.
 
 What is the same at run time is no mutant: annotations, docstrings, `@final`, imports for
-types, a case that is never reached. Nor is `==` instead of `is`, for members of enums
+types, protocols, a case that is never reached. Nor is `==` instead of `is`, for members of enums
 and None.
 """
 
@@ -104,6 +104,13 @@ class _Stripper(ast.NodeTransformer):
         node.annotation = ast.Constant(None)
         return self.generic_visit(node)
 
+    def visit_arguments(self, node: ast.arguments) -> ast.AST:
+        """How arguments are given is no matter of deciding."""
+        node.args = node.posonlyargs + node.args + node.kwonlyargs
+        node.defaults += [each for each in node.kw_defaults if each is not None]
+        node.posonlyargs, node.kwonlyargs, node.kw_defaults = [], [], []
+        return self.generic_visit(node)
+
     def visit_arg(self, node: ast.arg) -> ast.AST | None:
         node.annotation = None
         return node
@@ -113,7 +120,8 @@ class _Stripper(ast.NodeTransformer):
         return self._decorated(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST | None:
-        return self._decorated(node)
+        is_protocol = any(ast.unparse(base) == "Protocol" for base in node.bases)
+        return None if is_protocol else self._decorated(node)
 
     def _decorated(self, node: ast.ClassDef | ast.FunctionDef) -> ast.AST:
         node.decorator_list = [
