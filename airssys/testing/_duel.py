@@ -138,6 +138,7 @@ class Duel:
         self.compare_stories()
         if abs(self.world.now - trio.current_time()) > _CLOSE:
             _same("time", trio.current_time(), self.world.now)
+        _same("children that live twice", self.troupe.doubles, [])
         reason, ended = self.troupe.root.reason, self.model.ended
         _same("end", reason and reason.kind.value, ended and ended.kind)
         if ended is None:

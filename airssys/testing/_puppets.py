@@ -43,6 +43,8 @@ class Puppet:
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Live."""
+        if self.name in self._troupe.alive:
+            self._troupe.doubles.append(self.name)
         self._troupe.alive[self.name] = self
         try:
             await self._start()
@@ -50,7 +52,7 @@ class Puppet:
             await self._told.wait()
             await self._end()
         finally:
-            del self._troupe.alive[self.name]
+            self._troupe.alive.pop(self.name, None)
             self._troupe.ended.append(self.name)
 
     async def _start(self) -> None:
@@ -115,6 +117,8 @@ class Troupe:
         """By the names of the children."""
         self.ended: list[str] = []
         """Whose end came, in that order."""
+        self.doubles: list[str] = []
+        """Those that were started while they still lived."""
         self._is_ready = trio.Event()
         make = self._make_seat
         seat = SupervisorSeat(spec, spec.name, make, self.events.append, world.chance)
