@@ -108,7 +108,7 @@ def test_a_description_is_one_short_line(text):
     [
         (ValueError(), "ValueError"),
         (ValueError("  \n "), "ValueError"),
-        (ValueError(" what \n and more"), "ValueError: what"),
+        (ValueError(" what\n and more"), "ValueError: what"),
         (ValueError("x" * (MAX_DETAIL - 12)), "ValueError: " + "x" * 188),
         (ValueError("x" * (MAX_DETAIL - 11)), "ValueError: " + "x" * 187 + "…"),
     ],
@@ -139,8 +139,7 @@ def test_an_actor_that_ignores_its_start_does_so_only_then():
 
 
 def test_an_unhealthy_end_is_no_crash():
-    id = ComponentId.parse("a")
-    error = Unhealthy(id, 3, HealthStatus.UNHEALTHY)
+    error = Unhealthy(ComponentId.parse("a"), 3, HealthStatus.UNHEALTHY)
     assert judge(error).kind is ExitKind.UNHEALTHY
     assert judge(error, ready=False).kind is ExitKind.UNHEALTHY
 
