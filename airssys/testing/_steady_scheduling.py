@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 def steady_scheduling(seed: int) -> Iterator[None]:
     """Let each `trio.run` within order its tasks by the seed, not by chance."""
     run: Any = _run
-    before, state = run._ALLOW_DETERMINISTIC_SCHEDULING, run._r.getstate()  # noqa: SLF001
-    run._ALLOW_DETERMINISTIC_SCHEDULING = True  # noqa: SLF001
-    run._r.seed(seed)  # noqa: SLF001
+    before, state = run._ALLOW_DETERMINISTIC_SCHEDULING, run._r.getstate()  # noqa: SLF001  # as above
+    run._ALLOW_DETERMINISTIC_SCHEDULING = True  # noqa: SLF001  # as above
+    run._r.seed(seed)  # noqa: SLF001  # as above
     try:
         yield
     finally:
-        run._ALLOW_DETERMINISTIC_SCHEDULING = before  # noqa: SLF001
-        run._r.setstate(state)  # noqa: SLF001
+        run._ALLOW_DETERMINISTIC_SCHEDULING = before  # noqa: SLF001  # as above
+        run._r.setstate(state)  # noqa: SLF001  # as above

@@ -58,7 +58,7 @@ class SteadyChance(random.Random):  # noqa: S311  # tests repeat
 
     def uniform(self, a: float, b: float) -> float:
         """Return a number that depends on the seed and on the range."""
-        chance = random.Random(f"{self._own_seed} {a!r} {b!r}")  # noqa: S311
+        chance = random.Random(f"{self._own_seed} {a!r} {b!r}")  # noqa: S311  # so that tests repeat
         return a + (b - a) * chance.random()
 
 
