@@ -102,7 +102,7 @@ class FakeServices:
     ) -> bool | None:
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
-        return await self._block.__aexit__(kind, error, traceback)
+        return await self._block.__aexit__(kind, error, traceback)  # noqa: ASYNC102  # what ends is cancelled
 
     def self_id(self) -> ComponentId:
         """Return the actor's own name."""

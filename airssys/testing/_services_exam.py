@@ -69,7 +69,7 @@ Question: TypeAlias = Callable[[Stand], Awaitable[None]]
 """One thing that services must do; raises `AssertionError` if they do not."""
 
 
-async def _it_knows_its_name_and_its_neighbours(stand: Stand) -> None:
+async def _it_knows_its_name_and_its_neighbours(stand: Stand) -> None:  # noqa: ASYNC124  # a question is awaited
     services = stand.services
     same(services.self_id(), _ME)
     listed = list(services.list_components())
@@ -189,7 +189,7 @@ async def _a_sleep_can_be_cancelled(stand: Stand) -> None:
     holds(scope.cancelled_caught)
 
 
-async def _storage_is_the_actors_own(stand: Stand) -> None:
+async def _storage_is_the_actors_own(stand: Stand) -> None:  # noqa: ASYNC124  # as above
     services = stand.services
     services.storage_set("colour", b"red")
     same(services.storage_get("colour"), b"red")
