@@ -133,6 +133,11 @@ class _Stripper(ast.NodeTransformer):
         is_never = ast.unparse(node).startswith("assert_never(")
         return None if is_never or isinstance(node.value, ast.Constant) else node
 
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        if isinstance(node.value, ast.Constant) and node.value.value is None:
+            return ast.Return(None)
+        return self.generic_visit(node)
+
     def visit_Pass(self, node: ast.Pass) -> ast.AST | None:
         return None
 
