@@ -30,6 +30,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 from mutations import enums_in, mutants_of
 
 if TYPE_CHECKING:
@@ -187,22 +188,43 @@ def look_for_no_shorter_examples() -> None:
     os.environ.update(AIRSSYS_SEED="1", AIRSSYS_HYPOTHESIS_PROFILE="first failure")
 
 
-def difference(original: str, mutant: str) -> tuple[str, str]:
-    """Return the lines that differ, before and after; a decorator with what it is for."""
+@attrs.frozen
+class Difference:
+    """What was changed."""
+
+    module: str
+    where: str
+    """The function, or the class."""
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"in {self.where}: {self.before!r} -> {self.after!r}"
+
+
+def difference(module: str, original: str, mutant: str) -> Difference:
+    """Return the lines that differ; a decorator with what it is for."""
     old, new = (
-        re.sub(r"(?m)^( *@.*)\n +", r"\1 ", text) for text in (original, mutant)
+        re.sub(r"(?m)^( *@.*)\n +", r"\1 ", text).splitlines()
+        for text in (original, mutant)
     )
-    diff = difflib.unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
-    lines = list(diff)[3:]
-    before = " / ".join(line[1:].strip() for line in lines if line.startswith("-"))
-    after = " / ".join(line[1:].strip() for line in lines if line.startswith("+"))
-    return before, after
+    diff = list(difflib.unified_diff(old, new, n=0, lineterm=""))[2:]
+    pairs = enumerate(zip(old, new, strict=False))
+    first = next((n for n, (a, b) in pairs if a != b), len(new))
+    names = re.findall(
+        r"(?m)^ *(?:@.* )?(?:def|class) (\w+)", "\n".join(old[: first + 1])
+    )
+    before, after = (
+        " / ".join(line[1:].strip() for line in diff if line.startswith(sign))
+        for sign in "-+"
+    )
+    return Difference(module, names[-1] if names else "module", before, after)
 
 
-def equivalents() -> dict[tuple[str, str, str], str]:
+def equivalents() -> set[Difference]:
     known = tomllib.loads((ROOT / ".ci/equivalent_mutants.toml").read_text("utf-8"))
     return {
-        (each["module"], each["before"], after): each["why"]
+        Difference(each["module"], each["where"], each["before"], after)
         for each in known.get("mutant", [])
         for after in each["after"]
     }
@@ -216,14 +238,14 @@ def examine(module: str, enums: dict[str, list[str]]) -> Counter[str]:
     limits = find_limits(module, source)
     counts: Counter[str] = Counter()
     for mutant in mutants_of(source, enums):
-        before, after = difference(plain, mutant)
-        if (module, before, after) in known:
+        change = difference(module, plain, mutant)
+        if change in known:
             counts["equivalent"] += 1
             continue
         outcome = outcome_of(module, mutant, limits)
         counts[outcome] += 1
         if outcome == "survived":
-            print(f"[mutants]   survived: {before!r} -> {after!r}", flush=True)
+            print(f"[mutants]   survived {change}", flush=True)
     return counts
 
 
