@@ -344,7 +344,10 @@ class ModelSupervisor:
         """Ours: those that share the restart are down while its pause lasts."""
         group = self._group(child)
         dues = [member.due for member in group if member.due is not None]
-        self._clear(child, group)
+        self._clear(child, [member for member in group if member.is_alive])
+        for member in group:
+            member.due = None
+            member.is_restarting = False
         child.is_restarting = True
         child.due = max([self.world.now + pause, *dues])
 
