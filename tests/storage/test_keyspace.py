@@ -72,3 +72,8 @@ def test_keys_that_begin_alike_lie_side_by_side(prefix, keys):
     found = keys[range_of(prefix, keys)]
     assert found == [key for key in keys if key.startswith(prefix)]
     assert keys[range_of("", keys)] == keys
+
+
+def test_nothing_is_in_use_at_first():
+    assert Usage() == Usage(bytes=0, keys=0)
+    assert MAX_KEY_BYTES == 512
