@@ -142,8 +142,10 @@ class _Stripper(ast.NodeTransformer):
         return None
 
     def visit_match_case(self, node: ast.match_case) -> ast.AST | None:
-        is_never = ast.unparse(node.body[0]).startswith("assert_never(")
-        return None if is_never else self.generic_visit(node)
+        body = [ast.unparse(each) for each in node.body]
+        is_never = body[0].startswith("assert_never(")
+        is_nothing = ast.unparse(node.pattern) == "_" and body == ["pass"]
+        return None if is_never or is_nothing else self.generic_visit(node)
 
 
 # ---------------------------------------------------------------------- ours

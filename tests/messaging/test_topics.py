@@ -180,3 +180,8 @@ def test_others_on_the_way_stay_subscribed(left, topic):
     assert list(subscriptions._root.below) == ["a"]
     subscriptions.remove_all("stays")
     assert subscriptions._root.is_empty()
+
+
+def test_subscriptions_are_themselves():
+    assert Subscriptions() != Subscriptions()
+    assert "patterns" not in repr(Subscriptions())

@@ -51,6 +51,7 @@ QUOTA = Quota(max_bytes=10, max_keys=2)
     ("now", "then", "problem"),
     [
         ((0, 0), (10, 2), None),
+        ((0, 0), (5, 1), None),
         ((10, 1), (11, 1), "11 bytes, more than 10"),
         ((10, 2), (10, 3), "3 keys, more than 2"),
         ((12, 1), (12, 1), None),
