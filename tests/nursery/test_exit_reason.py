@@ -148,6 +148,7 @@ def test_the_last_offence_is_told():
     chain = [OFFENCE, Offence("top", "inner", 9, 60.0, "gave up")]
     assert str(GaveUp(chain)) == "gave up: inner needed restart 9 (gave up)"
     assert GaveUp(chain).chain == tuple(chain)
+    assert GaveUp(chain).args == (tuple(chain),)
 
 
 def test_offences_are_found_behind_a_failed_start():
