@@ -185,3 +185,13 @@ def test_others_on_the_way_stay_subscribed(left, topic):
 def test_subscriptions_are_themselves():
     assert Subscriptions() != Subscriptions()
     assert "patterns" not in repr(Subscriptions())
+
+
+@pytest.mark.parametrize("pattern", ["!", 'a."', "!.a"])
+def test_what_sorts_before_the_wildcards_is_none(pattern):
+    subscriptions = Subscriptions()
+    subscriptions.add(pattern, "one")
+    assert subscriptions.find(pattern) == ("one",)
+    assert subscriptions.find("a") == subscriptions.find("b.c") == ()
+    assert subscriptions.remove(pattern, "one")
+    assert subscriptions.find(pattern) == ()
