@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export COVERAGE_FILE := $(CURDIR)/.build/coverage/data
 
 .PHONY: help demo test test-slow pytest-slow soak lint ruff-format ruff flake8 mypy imports
-.PHONY: format wheel pytest pytest-covered examples docs perf venv venv-demo clean
+.PHONY: format wheel pytest pytest-covered examples docs perf mutants venv venv-demo clean
 .PHONY: constraints constraints-add
 
 help:
@@ -38,6 +38,7 @@ help:
 	@echo "make examples    only the examples, with the built wheel"
 	@echo "make format      format the code and repair what ruff can repair"
 	@echo "make perf        show what can be run in perf/"
+	@echo "make mutants     break what decides, line by line: does a test fail? (ARGS=_backoff)"
 	@echo "make clean       remove everything make has made"
 
 # ---------------------------------------------------------------- set-up
@@ -142,6 +143,12 @@ test-slow: pytest-slow soak $(WASMTIME_MAJORS:%=test-wasmtime-%)
 
 perf: venv
 	@$(BIN)/python .ci/list_perf.py
+
+# Each mutant is tried in memory, by a process of its own; the checkout stays as it is.
+mutants:
+	@.ci/venv .venv-mutants --group mutants
+	@.ci/venv .venv-mutants --no-build-isolation --editable .
+	@.venv-mutants/bin/python .ci/mutants.py $(ARGS)
 
 clean:
 	rm -rf .venv .venv-* .build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -11,6 +11,11 @@ import airssys
 
 hypothesis.settings.register_profile("gate", deadline=None)
 hypothesis.settings.register_profile("slow", deadline=None, max_examples=1000)
+hypothesis.settings.register_profile(
+    "first failure",  # and no search for a shorter one
+    deadline=None,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+)
 
 
 def pytest_addoption(parser):
@@ -26,7 +31,8 @@ def pytest_configure(config):
         config.add_cleanup(directory.cleanup)
         os.environ[variable] = directory.name
     slow = config.getoption("--run-slow")
-    hypothesis.settings.load_profile("slow" if slow else "gate")
+    profile = os.environ.get("AIRSSYS_HYPOTHESIS_PROFILE", "slow" if slow else "gate")
+    hypothesis.settings.load_profile(profile)
 
 
 def pytest_report_header():

@@ -14,6 +14,7 @@ from ._publishing import ActorSubscriber, Delivery, Publishing
 from ._quarantine import Quarantine, QuarantinedMessage
 from ._registry import Registry
 from ._retries import ask_again
+from ._topics import Subscriptions
 from ._waits import WaitGraph
 from ._who_waits import who_waits
 
@@ -35,6 +36,7 @@ __all__ = (
     "QuarantinedMessage",
     "Registry",
     "Sleepers",
+    "Subscriptions",
     "WaitGraph",
     "ask_again",
     "content_type_sent",

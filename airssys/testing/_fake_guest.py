@@ -22,6 +22,7 @@ from airssys.contracts import (
     ComponentConfig,
     ComponentId,
     ComponentMetadata,
+    ComponentRefused,
     Envelope,
     GuestFailed,
     GuestRejected,
@@ -60,6 +61,8 @@ class FakeGuest:
     config: ComponentConfig = attrs.Factory(ComponentConfig)
     calls: list[str] = attrs.Factory(list)
     """The functions that were called, e.g. `handle-message`."""
+    received: list[Envelope] = attrs.Factory(list)
+    """The messages and callbacks that it was given."""
 
     async def initialize(self, config: ComponentConfig) -> None:
         """Do what the config data says."""
@@ -68,6 +71,7 @@ class FakeGuest:
 
     async def handle_message(self, envelope: Envelope) -> bytes | None:
         """Do what the payload says, until the deadline."""
+        self.received.append(envelope)
         deadline = math.inf if envelope.deadline is None else envelope.deadline
         return await self._call("handle-message", envelope.payload, deadline)
 
@@ -77,6 +81,7 @@ class FakeGuest:
 
     async def handle_callback(self, envelope: Envelope) -> None:
         """Do what the payload says."""
+        self.received.append(envelope)
         await self._call("handle-callback", envelope.payload, math.inf)
 
     async def metadata(self) -> ComponentMetadata:
@@ -233,6 +238,8 @@ class FakeLoader(AbstractAsyncContextManager["FakeLoader"]):
     """How long loading takes."""
     error: Exception | None = None
     """What loading raises."""
+    refused: set[Artifact] = attrs.Factory(set)
+    """What cannot be run."""
     components: dict[Artifact, FakeComponent] = attrs.Factory(dict)
     loads: int = 0
     """How often something was loaded."""
@@ -240,11 +247,17 @@ class FakeLoader(AbstractAsyncContextManager["FakeLoader"]):
     """Whether a system uses it."""
 
     async def load(self, artifact: Artifact) -> FakeComponent:
-        """Take `seconds`; then raise `error` if there is one, or return a component."""
+        """Take `seconds`; then raise `error` if there is one, or return a component.
+
+        Raises:
+            ComponentRefused: it is one of `refused`.
+        """
         self.loads += 1
         await trio.sleep(self.seconds)
         if self.error is not None:
             raise self.error
+        if artifact in self.refused:
+            raise ComponentRefused(artifact.label, "told to refuse it", "load another")
         return self.components.setdefault(artifact, FakeComponent())
 
     def __call__(self, settings: EngineSettings) -> FakeLoader:

@@ -18,8 +18,8 @@ If it hands state over, that is its count.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias, cast, final
 
 import trio
@@ -39,6 +39,8 @@ from airssys.contracts import (
     TrapReason,
     Unanswered,
 )
+
+from ._exam import is_a, put_async, raising, same
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,27 +75,6 @@ def _message(payload: bytes, deadline: float | None = None) -> Envelope:
     return Envelope(_ME, _SENDER, payload, deadline=deadline)
 
 
-def _same(found: object, wanted: object) -> None:
-    if found != wanted:
-        raise AssertionError(f"it should be {wanted!r}, and is {found!r}")
-
-
-def _is(value: object, kind: type[object]) -> None:
-    if not isinstance(value, kind):
-        raise AssertionError(f"it should be a {kind.__name__}, and is {value!r}")  # noqa: TRY004  # an exam fails so
-
-
-@contextmanager
-def _raising(kind: type[GuestFailed], **fields: object) -> Iterator[None]:
-    try:
-        yield
-    except kind as error:
-        for name, value in fields.items():
-            _same(getattr(error, name), value)
-        return
-    raise AssertionError(f"it should raise {kind.__name__}, and raises nothing")
-
-
 async def _make(component: LoadedComponent) -> Guest:
     services = cast("HostServices", _ExamServices())
     return await component.instantiate(Limits(), services)
@@ -111,31 +92,31 @@ async def _started(component: LoadedComponent) -> AsyncIterator[Guest]:
 
 async def _answers_and_keeps_its_state(component: LoadedComponent) -> None:
     async with _started(component) as guest:
-        _same(guest.spent, None)
-        _same(await guest.handle_message(_message(b"hello")), b"hello")
-        _same(await guest.handle_message(_message(b"count")), b"1")
-        _same(await guest.handle_message(_message(b"count")), b"2")
-        _is(await guest.metadata(), ComponentMetadata)
-        _is(await guest.health(), HealthStatus)
+        same(guest.spent, None)
+        same(await guest.handle_message(_message(b"hello")), b"hello")
+        same(await guest.handle_message(_message(b"count")), b"1")
+        same(await guest.handle_message(_message(b"count")), b"2")
+        is_a(await guest.metadata(), ComponentMetadata)
+        is_a(await guest.health(), HealthStatus)
         await guest.shutdown()
-        _same(guest.spent, None)
+        same(guest.spent, None)
 
 
 async def _instances_share_nothing(component: LoadedComponent) -> None:
     async with _started(component) as second:
         async with _started(component) as first:
             await first.handle_message(_message(b"count"))
-            _same(await second.handle_message(_message(b"count")), b"1")
-        _same(await second.handle_message(_message(b"count")), b"2")
+            same(await second.handle_message(_message(b"count")), b"1")
+        same(await second.handle_message(_message(b"count")), b"2")
 
 
 async def _a_typed_error_leaves_it_alive(component: LoadedComponent) -> None:
     async with _started(component) as guest:
         await guest.handle_message(_message(b"count"))
-        with _raising(GuestRejected, phase="handle-message"):
+        with raising(GuestRejected, phase="handle-message"):
             await guest.handle_message(_message(b"reject"))
-        _same(guest.spent, None)
-        _same(await guest.handle_message(_message(b"count")), b"2")
+        same(guest.spent, None)
+        same(await guest.handle_message(_message(b"count")), b"2")
 
 
 async def _at_once_is_as_good_as_later(component: LoadedComponent) -> None:
@@ -147,25 +128,25 @@ async def _at_once_is_as_good_as_later(component: LoadedComponent) -> None:
         return answer
 
     async with _started(component) as guest:
-        _same(await handle(guest, b"hello"), b"hello")
-        _same(await handle(guest, b"count"), b"1")
-        with _raising(GuestRejected, phase="handle-message"):
+        same(await handle(guest, b"hello"), b"hello")
+        same(await handle(guest, b"count"), b"1")
+        with raising(GuestRejected, phase="handle-message"):
             await handle(guest, b"reject")
-        _same(await handle(guest, b"count"), b"2")
+        same(await handle(guest, b"count"), b"2")
         reason = TrapReason.UNREACHABLE
-        with _raising(GuestTrapped, reason=reason, phase="handle-message"):
+        with raising(GuestTrapped, reason=reason, phase="handle-message"):
             await handle(guest, b"trap")
-        _is(guest.spent, GuestFailed)
-        _same(guest.handle_at_once(_message(b"x"), None), Unanswered.NOT_BEGUN)
+        is_a(guest.spent, GuestFailed)
+        same(guest.handle_at_once(_message(b"x"), None), Unanswered.NOT_BEGUN)
 
 
 async def _a_trap_spends_it(component: LoadedComponent) -> None:
     async with _started(component) as guest:
         reason = TrapReason.UNREACHABLE
-        with _raising(GuestTrapped, reason=reason, phase="handle-message"):
+        with raising(GuestTrapped, reason=reason, phase="handle-message"):
             await guest.handle_message(_message(b"trap"))
-        _is(guest.spent, GuestFailed)
-        with _raising(GuestSpent):
+        is_a(guest.spent, GuestFailed)
+        with raising(GuestSpent):
             await guest.handle_message(_message(b"hello"))
 
 
@@ -173,9 +154,9 @@ async def _a_deadline_stops_it(component: LoadedComponent) -> None:
     async with _started(component) as guest:
         deadline = trio.current_time() + _SOON
         with trio.fail_after(_LONG):
-            with _raising(GuestTrapped, reason=TrapReason.TIME_LIMIT):
+            with raising(GuestTrapped, reason=TrapReason.TIME_LIMIT):
                 await guest.handle_message(_message(b"hang", deadline))
-        _is(guest.spent, GuestFailed)
+        is_a(guest.spent, GuestFailed)
 
 
 async def _a_cancelled_call_spends_it(component: LoadedComponent) -> None:
@@ -184,8 +165,8 @@ async def _a_cancelled_call_spends_it(component: LoadedComponent) -> None:
             await guest.handle_message(_message(b"hang"))
         if not scope.cancelled_caught:
             raise AssertionError("a cancelled call should end at once")
-        _is(guest.spent, GuestFailed)
-        with _raising(GuestSpent):
+        is_a(guest.spent, GuestFailed)
+        with raising(GuestSpent):
             await guest.metadata()
 
 
@@ -193,7 +174,7 @@ async def _a_failing_initialize_says_how(component: LoadedComponent) -> None:
     for data, error in ((b"trap", GuestTrapped), (b"reject", GuestRejected)):
         guest = await _make(component)
         try:
-            with _raising(error, phase="initialize"):
+            with raising(error, phase="initialize"):
                 await guest.initialize(ComponentConfig(data=data))
         finally:
             guest.close()
@@ -203,7 +184,7 @@ async def _closing_is_final_and_may_be_repeated(component: LoadedComponent) -> N
     async with _started(component) as guest:
         guest.close()
         guest.close()
-        with _raising(GuestSpent):
+        with raising(GuestSpent):
             await guest.handle_message(_message(b"hello"))
 
 
@@ -214,11 +195,11 @@ async def _hands_its_state_over_and_keeps_it(component: LoadedComponent) -> None
         await old.handle_message(_message(b"count"))
         await old.handle_message(_message(b"count"))
         state = await old.export_state()
-        _is(state, bytes)
+        is_a(state, bytes)
         await new.import_state(state)
-        _same(await new.handle_message(_message(b"count")), b"3")
-        _same(await old.handle_message(_message(b"count")), b"3")
-        _same((old.spent, new.spent), (None, None))
+        same(await new.handle_message(_message(b"count")), b"3")
+        same(await old.handle_message(_message(b"count")), b"3")
+        same((old.spent, new.spent), (None, None))
 
 
 async def _state_that_is_too_large_is_refused_and_it_lives_on(
@@ -231,10 +212,10 @@ async def _state_that_is_too_large_is_refused_and_it_lives_on(
         if not guest.hands_over:
             return
         await guest.handle_message(_message(b"count"))
-        with _raising(GuestRejected, phase="export-state", case="too-large"):
+        with raising(GuestRejected, phase="export-state", case="too-large"):
             await guest.export_state()
-        _same(guest.spent, None)
-        _same(await guest.handle_message(_message(b"count")), b"2")
+        same(guest.spent, None)
+        same(await guest.handle_message(_message(b"count")), b"2")
     finally:
         guest.close()
 
@@ -265,9 +246,4 @@ async def examine_guests(load: Callable[[], Awaitable[LoadedComponent]]) -> None
     Raises:
         AssertionError: a guest does not do what it must; a note names the question.
     """
-    for question in GUEST_QUESTIONS:
-        try:
-            await question(await load())
-        except AssertionError as error:
-            error.add_note(getattr(question, "__name__", "").strip("_"))
-            raise
+    await put_async(GUEST_QUESTIONS, load)

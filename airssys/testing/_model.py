@@ -1,9 +1,9 @@
 """OTP's supervisor as plain Python: what supervision should do, without doing it.
 
-The model handles one message to the end before it takes the next, as OTP does: nothing
-takes time, starting and stopping are function calls. A real supervisor whose children
-start and stop promptly must tell the same story of each supervisor, event by event.
-Rule numbers are those of OTP's behaviour as the tests name them.
+The model handles one message to the end before it takes the next, as OTP does: starting
+and stopping are function calls, and the time that they take is added to the world's. A
+real supervisor must tell the same story of each supervisor, event by event, and take as
+long. Rule numbers are those of OTP's behaviour as the tests name them.
 
 What goes beyond OTP is here too: a pause before a restart, in which those that share
 the restart are down, and what an end means for it.
@@ -12,81 +12,66 @@ the restart are down, and what an end means for it.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, final
-
-import attrs
+from typing import TYPE_CHECKING, TypeAlias
 
 from airssys.contracts import (
     ActorSpec,
     AutoShutdown,
-    Backoff,
     BrutalKill,
     ChildSpec,
-    Growth,
+    DynamicSupervisorSpec,
     RestartType,
     Strategy,
     SupervisorSpec,
     child_name,
+    find_child_mistakes,
+    find_spec_mistakes,
 )
 
-from ._world import CRASH, FAILS, IGNORES, KILLED, NORMAL, SHUTDOWN, End, World
+from ._model_child import (
+    ModelChild,
+    Sequel,
+    is_expected,
+    is_proper,
+    pause_after,
+    sequel,
+)
+from ._world import CRASH, FAILS, HANGS, IGNORES, KILLED, SHUTDOWN, End, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    AnySupervisorSpec: TypeAlias = SupervisorSpec | DynamicSupervisorSpec
+    Maker: TypeAlias = Callable[[AnySupervisorSpec, str, World], "ModelSupervisor"]
 
-@final
-@attrs.define(eq=False)
-class ModelChild:
-    """One child's place."""
-
-    spec: ChildSpec
-    name: str = attrs.field(init=False)
-    is_alive: bool = False
-    below: ModelSupervisor | None = None
-    """The supervisor that lives here, if it is one."""
-    end: End | None = None
-    """It ended, and its supervisor has not dealt with that yet."""
-    is_restarting: bool = False
-    due: float | None = None
-    """When the pause before its restart is over."""
-    was_ready: bool = False
-    restarts: int = 0
-    failures: int = 0
-    ready_at: float = 0.0
-
-    def __attrs_post_init__(self) -> None:
-        self.name = child_name(self.spec)
-
-    @property
-    def is_temporary(self) -> bool:
-        """It is never restarted, and nothing is kept of it."""
-        return self.spec.restart is RestartType.TEMPORARY
-
-    @property
-    def presence(self) -> str:
-        """What `which_children` says of it."""
-        if self.is_alive:
-            return "running"
-        return "restarting" if self.is_restarting else "none"
-
-    def rest(self) -> None:
-        """Be neither running nor about to."""
-        self.is_alive = self.is_restarting = False
-        self.due = self.end = self.below = None
+_FAILURES = {FAILS, HANGS}
 
 
-@final
 class ModelSupervisor:
     """One incarnation of a supervisor."""
 
-    def __init__(self, spec: SupervisorSpec, path: str, world: World) -> None:
-        self.spec, self.path, self.world = spec, path, world
-        self.children = [ModelChild(child) for child in spec.children]
+    def __init__(
+        self, spec: AnySupervisorSpec, path: str, world: World, make: Maker
+    ) -> None:
+        self.path, self.world, self._make = path, world, make
+        self.children = self._places_of(spec)
+        self.intensity, self.strategy = spec.intensity, Strategy.ONE_FOR_ONE
+        self.auto_shutdown = AutoShutdown.NEVER
+        self._adopt(spec)
         self.stamps: list[float] = []
         self.mailbox: deque[tuple[Callable[[ModelChild], None], ModelChild]] = deque()
         self.ended: End | None = None
         """It has ended by itself."""
+
+    @staticmethod
+    def _places_of(spec: AnySupervisorSpec) -> list[ModelChild]:
+        children = spec.children if isinstance(spec, SupervisorSpec) else ()
+        return [ModelChild(child) for child in children]
+
+    def _adopt(self, spec: AnySupervisorSpec) -> None:
+        self.intensity = spec.intensity
+        if isinstance(spec, SupervisorSpec):
+            self.strategy, self.auto_shutdown = spec.strategy, spec.auto_shutdown
 
     # ---------------------------------------------------------------- from outside
 
@@ -94,7 +79,7 @@ class ModelSupervisor:
         """Start all children; if one fails, stop the others and say False (12, 13)."""
         for child in tuple(self.children):
             outcome = self._start(child)
-            if outcome == FAILS:
+            if outcome in _FAILURES:
                 self.close()
                 return False
             if outcome == IGNORES and child.is_temporary:
@@ -149,15 +134,21 @@ class ModelSupervisor:
 
     def start_child(self, spec: ChildSpec) -> str:
         """Add a child (16, 17); return what is answered."""
+        if find_child_mistakes(spec, self.auto_shutdown):
+            return "INVALID_SPEC"
         known = self.find(child_name(spec))
         if known is not None:
             return "ALREADY_STARTED" if known.is_alive else "ALREADY_PRESENT"
         child = ModelChild(spec)
         self.children.append(child)
         outcome = self._start(child)
-        if outcome == FAILS or (outcome == IGNORES and child.is_temporary):
+        if outcome in _FAILURES or (outcome == IGNORES and self._forgets(child)):
             self.children.remove(child)
-        return {FAILS: "START_FAILED", IGNORES: "Ignored"}.get(outcome or "", "Started")
+        return _answer_to_start(outcome)
+
+    def start_from_template(self, *arguments: object) -> str:
+        """Refuse: children made from a template have a dynamic supervisor."""
+        return "NO_TEMPLATE"
 
     def terminate_child(self, name: str) -> str:
         """Stop a child, or cancel its restart (47)."""
@@ -165,9 +156,7 @@ class ModelSupervisor:
         if child is None:
             return "NOT_FOUND"
         self._stop(child)
-        child.rest()
-        if child.is_temporary:
-            self.children.remove(child)
+        self._settle(child)
         return "Done"
 
     def restart_child(self, name: str) -> str:
@@ -178,7 +167,7 @@ class ModelSupervisor:
         outcome = self._start(child)
         if outcome == IGNORES and child.is_temporary:
             self.children.remove(child)
-        return {FAILS: "START_FAILED", IGNORES: "Ignored"}.get(outcome or "", "Started")
+        return _answer_to_start(outcome)
 
     def delete_child(self, name: str) -> str:
         """Forget a child that does not run (48)."""
@@ -188,18 +177,45 @@ class ModelSupervisor:
         self.children.remove(child)
         return "Done"
 
+    def change_specs(self, spec: AnySupervisorSpec) -> str:
+        """Take over flags and specifications (56); nothing starts or stops."""
+        if not isinstance(spec, SupervisorSpec) or find_spec_mistakes(spec):
+            return "INVALID_SPEC"
+        wanted = [self._place_for(each) for each in spec.children]
+        self.children = wanted + [c for c in self.children if c not in wanted]
+        self._adopt(spec)
+        return "Done"
+
+    def _place_for(self, spec: ChildSpec) -> ModelChild:
+        child = self.find(child_name(spec)) or ModelChild(spec)
+        child.spec = spec
+        return child
+
     # ------------------------------------------------------------- single children
 
-    def _start(self, child: ModelChild) -> str | None:
+    def _forgets(self, child: ModelChild) -> bool:
+        """Say whether nothing is kept of a child that is gone."""
+        return child.is_temporary
+
+    def _settle(self, child: ModelChild) -> None:
+        child.rest()
+        if self._forgets(child):
+            self.children.remove(child)
+
+    def _start(self, child: ModelChild, *, again: bool = False) -> str | None:
         child.rest()
         outcome = self.world.outcome(child.name)
-        if isinstance(child.spec, SupervisorSpec):
+        if isinstance(child.spec, SupervisorSpec | DynamicSupervisorSpec):
             path = f"{self.path}/{child.name}"
-            child.below = ModelSupervisor(child.spec, path, self.world)
+            child.below = self._make(child.spec, path, self.world)
             outcome = None if child.below.open() else FAILS
-        if outcome == FAILS:
+        elif outcome == HANGS:
+            self.world.now += child.spec.start_timeout
+        else:
+            self.world.now += self.world.habit(child.name).start_seconds
+        if outcome in _FAILURES:
             is_worker = isinstance(child.spec, ActorSpec)
-            self._tell("failed", child, CRASH if is_worker else SHUTDOWN)
+            self._tell("failed", child, CRASH if is_worker else SHUTDOWN, again)
             child.below = None
         elif outcome == IGNORES:
             self._tell_end(child, "ignored")
@@ -215,28 +231,21 @@ class ModelSupervisor:
             return
         asked, end = child.end is None, child.end or self._end_of_stop(child)
         child.is_alive, child.end = False, None
-        problem = None if self._is_proper(child.spec, end) else "shutdown_error"
+        problem = None if is_proper(child.spec, end) else "shutdown_error"
         self._tell_end(child, end.kind, asked=asked, problem=problem)
 
     def _end_of_stop(self, child: ModelChild) -> End:
+        """Ask, wait, kill (40)."""
+        habit, shutdown = self.world.habit(child.name), child.spec.shutdown
         if child.below is not None:
             child.below.close()
-        elif isinstance(child.spec.shutdown, BrutalKill):
+            return End(SHUTDOWN, is_plain=True)
+        if isinstance(shutdown, BrutalKill):
             return End(KILLED)
-        elif child.name in self.world.stops_badly:
-            return End(CRASH)
-        return End(SHUTDOWN, is_plain=True)
-
-    @staticmethod
-    def _is_proper(spec: ChildSpec, end: End) -> bool:
-        """Rule 43."""
-        is_brutal = isinstance(spec.shutdown, BrutalKill)
-        if is_brutal and end.kind == KILLED:
-            return True
-        if not is_brutal and end.is_plain:
-            return True
-        is_permanent = spec.restart is RestartType.PERMANENT
-        return not is_permanent and end.kind in {NORMAL, SHUTDOWN}
+        self.world.now += min(habit.stop_seconds, shutdown)
+        if habit.stop_seconds > shutdown:
+            return End(KILLED)
+        return End(CRASH) if habit.stops_badly else End(SHUTDOWN, is_plain=True)
 
     def _tell(self, what: str, child: ModelChild, *details: object) -> None:
         self.world.trace.append((self.path, what, child.name, *details))
@@ -255,17 +264,20 @@ class ModelSupervisor:
     # ------------------------------------------------------------ ends and restarts
 
     def _serve_end(self, child: ModelChild) -> None:
-        """Rules 20-22."""
+        """Rules 20-22, after what the error asks for."""
         if child.end is None or child not in self.children:
             return
         end = child.end
         child.is_alive, child.end = False, None
         if self.world.now - child.ready_at >= child.spec.backoff.reset_after:
             child.failures = 0
-        is_expected = end.kind in {NORMAL, SHUTDOWN}
         is_permanent = child.spec.restart is RestartType.PERMANENT
-        problem = None if is_expected and not is_permanent else "child_terminated"
-        if is_permanent or not (is_expected or child.is_temporary):
+        is_fine = is_expected(end) and not is_permanent
+        problem, follows = (
+            None if is_fine else "child_terminated",
+            sequel(child.spec, end),
+        )
+        if follows is Sequel.RESTART:
             pause = self._pause(child)
             allowed = self._allows(self.world.now + pause)
             self._tell_end(child, end.kind, restarting=allowed, problem=problem)
@@ -276,15 +288,17 @@ class ModelSupervisor:
                 self._attempt(child)
             return
         self._tell_end(child, end.kind, problem=problem)
-        child.rest()
-        if child.is_temporary:
-            self.children.remove(child)
+        if follows is Sequel.ESCALATION:
+            child.rest()
+            self._end(End(CRASH, error=end.error))
+            return
+        self._settle(child)
         if self._shuts_down_with(child):
             self._end(End(SHUTDOWN))
 
     def _shuts_down_with(self, child: ModelChild) -> bool:
         """Rules 49 and 50."""
-        mode = self.spec.auto_shutdown
+        mode = self.auto_shutdown
         if not child.spec.significant or mode is AutoShutdown.NEVER:
             return False
         left = (c for c in self.children if c.spec.significant)
@@ -299,7 +313,7 @@ class ModelSupervisor:
     def _attempt(self, child: ModelChild) -> None:
         """Rules 25-27, 31, 34: count, then restart the child and its group."""
         self.stamps = [*self._recent(self.world.now), self.world.now]
-        if len(self.stamps) > self.spec.intensity.restarts:
+        if len(self.stamps) > self.intensity.restarts:
             self._tell("gave up", child, len(self.stamps))
             child.rest()
             self._end(End(SHUTDOWN, is_plain=True))
@@ -307,9 +321,13 @@ class ModelSupervisor:
         group = self._group(child)
         self._clear(child, group)
         for member in group:
-            if member in self.children and self._start(member) == FAILS:
-                self._try_again(member)
-                return
+            if member in self.children:
+                outcome = self._start(member, again=True)
+                if outcome in _FAILURES:
+                    self._try_again(member)
+                    return
+                if outcome == IGNORES and self._forgets(member):
+                    self.children.remove(member)
 
     def _try_again(self, child: ModelChild) -> None:
         """Rule 32."""
@@ -326,7 +344,10 @@ class ModelSupervisor:
         """Ours: those that share the restart are down while its pause lasts."""
         group = self._group(child)
         dues = [member.due for member in group if member.due is not None]
-        self._clear(child, group)
+        self._clear(child, [member for member in group if member.is_alive])
+        for member in group:
+            member.due = None
+            member.is_restarting = False
         child.is_restarting = True
         child.due = max([self.world.now + pause, *dues])
 
@@ -339,7 +360,7 @@ class ModelSupervisor:
                     self.children.remove(member)
 
     def _group(self, child: ModelChild) -> list[ModelChild]:
-        match self.spec.strategy:
+        match self.strategy:
             case Strategy.ONE_FOR_ONE:
                 return [child]
             case Strategy.ONE_FOR_ALL:
@@ -349,16 +370,15 @@ class ModelSupervisor:
 
     def _recent(self, now: float) -> list[float]:
         """Rule 31: the edge of the window counts."""
-        return [t for t in self.stamps if t >= now - self.spec.intensity.period]
+        return [t for t in self.stamps if t >= now - self.intensity.period]
 
     def _allows(self, at: float) -> bool:
-        return len(self._recent(at)) < self.spec.intensity.restarts
+        return len(self._recent(at)) < self.intensity.restarts
 
-    @staticmethod
-    def _pause(child: ModelChild) -> float:
-        number, backoff = child.failures, child.spec.backoff
+    def _pause(self, child: ModelChild) -> float:
+        failures = child.failures
         child.failures += 1
-        return min(backoff.cap, backoff.first * _growth(backoff, number))
+        return pause_after(child.spec.backoff, failures, self.world.chance)
 
     def _end(self, end: End) -> None:
         self.close()
@@ -366,11 +386,7 @@ class ModelSupervisor:
         self.mailbox.clear()
 
 
-def _growth(backoff: Backoff, number: int) -> float:
-    match backoff.growth:
-        case Growth.CONSTANT:
-            return 1.0
-        case Growth.LINEAR:
-            return number + 1.0
-        case Growth.EXPONENTIAL:
-            return float(backoff.factor) ** number
+def _answer_to_start(outcome: str | None) -> str:
+    if outcome in _FAILURES:
+        return "START_FAILED"
+    return "Ignored" if outcome == IGNORES else "Started"

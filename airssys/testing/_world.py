@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections import deque
-from typing import Final, TypeAlias, final
+from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Line: TypeAlias = tuple[object, ...]
 """One event: the supervisor's path, what happened, the child, details."""
@@ -13,6 +17,8 @@ Line: TypeAlias = tuple[object, ...]
 NORMAL, SHUTDOWN, CRASH, KILLED = "normal", "shutdown", "crash", "killed"
 FAILS: Final = "fails"
 IGNORES: Final = "ignores"
+HANGS: Final = "hangs"
+"""A start that is cut off when its time is over, which is a failure too."""
 
 
 @final
@@ -23,6 +29,37 @@ class End:
     kind: str
     is_plain: bool = False
     """It is OTP's `shutdown`, not `{shutdown, _}`."""
+    error: type[Exception] | None = None
+    """Of a crash: what was raised, for `on_error`."""
+
+
+@final
+@attrs.frozen
+class Habit:
+    """What a child does whenever it is started and stopped."""
+
+    start_seconds: float = 0.0
+    stop_seconds: float = 0.0
+    """From being asked to the end."""
+    stops_badly: bool = False
+    """It crashes when it is asked to stop."""
+
+
+@final
+class SteadyChance(random.Random):  # noqa: S311  # tests repeat
+    """Chance that goes by what it is asked, not by how often.
+
+    Two who ask for the same are given the same, in whatever order they ask.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self._own_seed = seed
+
+    def uniform(self, a: float, b: float) -> float:
+        """Return a number that depends on the seed and on the range."""
+        chance = random.Random(f"{self._own_seed} {a!r} {b!r}")  # noqa: S311  # so that tests repeat
+        return a + (b - a) * chance.random()
 
 
 @final
@@ -31,13 +68,30 @@ class World:
     """Time, what children do when they are started and stopped, and what happened."""
 
     now: float = 0.0
+    """Seconds; goes on while children start and stop."""
     outcomes: dict[str, deque[str]] = attrs.Factory(dict)
     """What the next starts of a child come to; afterwards they succeed."""
-    stops_badly: frozenset[str] = frozenset()
-    """Children that crash when they are asked to stop."""
+    habits: dict[str, Habit] = attrs.Factory(dict)
+    """By the child's name; `local/worker` is for all that are made from a template."""
+    chance: random.Random = attrs.Factory(lambda: SteadyChance(0))
+    """Where jitter comes from."""
     trace: list[Line] = attrs.Factory(list)
 
     def outcome(self, name: str) -> str | None:
         """Say what this start of a child comes to; None: it succeeds."""
         left = self.outcomes.get(name)
         return left.popleft() if left else None
+
+    def habit(self, name: str) -> Habit:
+        """Say what a child does when it is started and stopped."""
+        of_all = self.habits.get(name.rpartition("/")[0], Habit())
+        return self.habits.get(name, of_all)
+
+    def expect(self, name: str, outcome: str, times: int = 1) -> None:
+        """Say what so many of the next starts of a child come to."""
+        self.outcomes.setdefault(name, deque()).extend([outcome] * times)
+
+    @classmethod
+    def of(cls, habits: Mapping[str, Habit], seed: int) -> World:
+        """Make a world of its own, with these habits."""
+        return cls(habits=dict(habits), chance=SteadyChance(seed))

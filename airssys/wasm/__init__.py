@@ -11,6 +11,7 @@ from ._cache_secret import user_cache_directory
 from ._component_loader import Loader
 from ._inspection import Inspection, inspect
 from ._open_runtime import open_runtime
+from ._ticker import Ticks, TicksMaker
 from ._wit_types import Case, Err, Ok, Some, ValueUnfit
 from ._world import EXPORTS, IMPORTS, TYPE_ONLY, full_name
 
@@ -28,6 +29,8 @@ __all__ = (
     "Loader",
     "Ok",
     "Some",
+    "Ticks",
+    "TicksMaker",
     "ValueUnfit",
     "clear_cache",
     "full_name",

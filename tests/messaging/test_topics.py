@@ -139,3 +139,59 @@ def test_unrelated_subscriptions_cost_nothing(monkeypatch):
 def test_what_is_too_long_is_refused(pattern):
     with pytest.raises(BadTopic, match="more than"):
         Subscriptions().add(pattern, "one")
+
+
+def test_limits_to_the_last_character_and_segment():
+    assert read_topic("x" * 255) == ("x" * 255,)
+    assert len(read_pattern(".".join("a" * 16))) == 16
+    for bad in ("x" * 256, ".".join("a" * 17)):
+        with pytest.raises(BadTopic):
+            read_topic(bad)
+        with pytest.raises(BadTopic):
+            read_pattern(bad)
+
+
+def test_what_was_found_is_remembered_up_to_a_limit():
+    subscriptions = Subscriptions()
+    for number in range(1024):
+        subscriptions.find(f"t.{number}")
+    assert len(subscriptions._found) == 1024
+    subscriptions.find("t.0")
+    assert len(subscriptions._found) == 1024
+    subscriptions.find("t.1024")
+    assert len(subscriptions._found) == 1
+
+
+@pytest.mark.parametrize("field", ["root", "patterns", "found"])
+def test_nobody_gives_it_what_it_keeps(field):
+    with pytest.raises(TypeError):
+        Subscriptions(**{field: None})
+
+
+@pytest.mark.parametrize(
+    ("left", "topic"), [("a", "a"), ("a.#", "a.x"), ("a.*", "a.x")]
+)
+def test_others_on_the_way_stay_subscribed(left, topic):
+    subscriptions = Subscriptions()
+    subscriptions.add(left, "stays")
+    subscriptions.add("a.b.c", "goes")
+    assert subscriptions.remove("a.b.c", "goes")
+    assert subscriptions.find(topic) == ("stays",)
+    assert list(subscriptions._root.below) == ["a"]
+    subscriptions.remove_all("stays")
+    assert subscriptions._root.is_empty()
+
+
+def test_subscriptions_are_themselves():
+    assert Subscriptions() != Subscriptions()
+    assert "patterns" not in repr(Subscriptions())
+
+
+@pytest.mark.parametrize("pattern", ["!", 'a."', "!.a"])
+def test_what_sorts_before_the_wildcards_is_none(pattern):
+    subscriptions = Subscriptions()
+    subscriptions.add(pattern, "one")
+    assert subscriptions.find(pattern) == ("one",)
+    assert subscriptions.find("a") == subscriptions.find("b.c") == ()
+    assert subscriptions.remove(pattern, "one")
+    assert subscriptions.find(pattern) == ()

@@ -123,3 +123,25 @@ def test_edges_are_a_picture_of_one_moment():
     before = graph.edges()
     graph.add(a, b)
     assert before == frozenset()
+
+
+def again(name):
+    """Make an identity that is equal to others of that name, and not the same object."""
+    return ComponentId("local", name, "0")
+
+
+def test_equal_names_are_the_same_actor():
+    graph = WaitGraph()
+    with pytest.raises(RequestWouldDeadlock):
+        graph.add(again("a"), again("a"))
+    graph.add(again("a"), again("b"))
+    graph.add(again("b"), again("c"))
+    with pytest.raises(RequestWouldDeadlock):
+        graph.add(again("c"), again("a"))
+
+
+def test_a_graph_is_itself_and_keeps_what_it_keeps():
+    assert WaitGraph() != WaitGraph()
+    assert "counts" not in repr(WaitGraph())
+    with pytest.raises(TypeError):
+        WaitGraph(counts={})

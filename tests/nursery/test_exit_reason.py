@@ -5,19 +5,24 @@ from hypothesis import given, strategies as st
 
 from airssys.contracts import (
     CapacityReached,
+    ComponentId,
     ExitKind,
     ExitReason,
     GuestTrapped,
+    HealthStatus,
     Offence,
     StartFailed,
     TrapReason,
+    Unhealthy,
 )
 from airssys.nursery._exit_reason import (
     MAX_DETAIL,
     GaveUp,
+    Ignore,
     Stop,
     describe,
     exit_reason,
+    failure_to_start,
     find_escapee,
     offences_behind,
 )
@@ -96,6 +101,54 @@ def test_a_description_is_one_short_line(text):
     assert "\n" not in line
     assert len(line) <= MAX_DETAIL
     assert line.startswith("ValueError")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError(), "ValueError"),
+        (ValueError("  \n "), "ValueError"),
+        (ValueError(" what\n and more"), "ValueError: what"),
+        (ValueError("x" * (MAX_DETAIL - 12)), "ValueError: " + "x" * 188),
+        (ValueError("x" * (MAX_DETAIL - 11)), "ValueError: " + "x" * 187 + "…"),
+    ],
+)
+def test_how_an_error_is_described(error, line):
+    assert MAX_DETAIL == 200
+    assert describe(error) == line
+    assert judge(error).detail == line
+
+
+def test_how_an_end_without_an_error_is_described():
+    assert judge(None).detail == judge(None, asked=True).detail
+    assert judge(None, asked=True, killed=True).detail == "it was cancelled"
+
+
+def test_who_did_not_start_is_told_from_however_far_below():
+    below = StartFailed("root/inner", "child", REFUSED)
+    assert failure_to_start("root", "inner", judge(below, ready=False)) is below
+    crash = judge(ValueError(), ready=False)
+    failure = failure_to_start("root", "child", crash)
+    assert (failure.supervisor, failure.child) == ("root", "child")
+    assert failure.reason is crash
+
+
+def test_an_actor_that_ignores_its_start_does_so_only_then():
+    assert judge(Ignore(), ready=False).kind is ExitKind.IGNORED
+    assert judge(Ignore(), ready=True).kind is ExitKind.CRASH
+
+
+def test_an_unhealthy_end_is_no_crash():
+    error = Unhealthy(ComponentId.parse("a"), 3, HealthStatus.UNHEALTHY)
+    assert judge(error).kind is ExitKind.UNHEALTHY
+    assert judge(error, ready=False).kind is ExitKind.UNHEALTHY
+
+
+def test_the_last_offence_is_told():
+    chain = [OFFENCE, Offence("top", "inner", 9, 60.0, "gave up")]
+    assert str(GaveUp(chain)) == "gave up: inner needed restart 9 (gave up)"
+    assert GaveUp(chain).chain == tuple(chain)
+    assert GaveUp(chain).args == (tuple(chain),)
 
 
 def test_offences_are_found_behind_a_failed_start():

@@ -16,6 +16,7 @@ from airssys.contracts import (
 )
 from airssys.nursery._intensity import RestartWindow
 from airssys.nursery._restart_plan import (
+    RETRY_PAUSE,
     Verdict,
     directive_for,
     ends_supervisor,
@@ -66,23 +67,37 @@ def test_rules_20_to_22_which_exits_cause_a_restart(restart, kind, verdict):
     assert judge_end(restart, ExitReason(kind)) is verdict
 
 
+ERRORS = [CRASH, ExitKind.UNHEALTHY]
+STOPS = {
+    PERMANENT: Verdict.KEEP_STOPPED,
+    TRANSIENT: Verdict.KEEP_STOPPED,
+    TEMPORARY: Verdict.FORGET,
+}
+
+
 @pytest.mark.parametrize("restart", RestartType)
-@pytest.mark.parametrize(
-    ("directive", "verdicts"),
-    [
-        (Directive.RESTART, {Verdict.RESTART}),
-        (Directive.STOP, {Verdict.KEEP_STOPPED, Verdict.FORGET}),
-        (Directive.ESCALATE, {Verdict.ESCALATE}),
-    ],
-)
-def test_what_an_error_asks_for_goes_before_the_restart_type(
-    restart, directive, verdicts
-):
-    on_error = ((ValueError, directive),)
-    crash = ExitReason(CRASH, UnicodeError("a ValueError"))
-    assert judge_end(restart, crash, on_error) in verdicts
-    other = ExitReason(CRASH, OSError())
-    assert judge_end(restart, other, on_error) is judge_end(restart, other)
+@pytest.mark.parametrize("kind", ERRORS)
+def test_what_an_error_asks_for_goes_before_the_restart_type(restart, kind):
+    def verdict_on(directive, error=None):
+        reason = ExitReason(kind, error or UnicodeError("a ValueError"))
+        return judge_end(restart, reason, ((ValueError, directive),))
+
+    usual = judge_end(restart, ExitReason(kind))
+    assert verdict_on(Directive.RESTART) is Verdict.RESTART
+    assert verdict_on(Directive.ESCALATE) is Verdict.ESCALATE
+    assert verdict_on(Directive.STOP) is STOPS[restart]
+    assert verdict_on(Directive.RESUME) is usual
+    for directive in Directive:
+        assert verdict_on(directive, OSError()) is usual
+
+
+@pytest.mark.parametrize("restart", RestartType)
+@pytest.mark.parametrize("kind", [k for k in ExitKind if k not in ERRORS])
+def test_only_errors_ask_for_something(restart, kind):
+    reason = ExitReason(kind, ValueError())
+    for directive in Directive:
+        asked = judge_end(restart, reason, ((Exception, directive),))
+        assert asked is judge_end(restart, reason)
 
 
 def test_the_first_directive_that_fits_decides_and_a_group_must_fit_wholly():
@@ -137,11 +152,15 @@ def test_plans_keep_the_order_and_stop_nobody_who_is_not_there(strategy, count, 
             assert (place in attempt.stop) is not gone
 
 
+def test_a_start_refused_for_want_of_capacity_is_tried_again_after_a_second():
+    assert RETRY_PAUSE == 1.0
+
+
 def test_one_restart_too_many_stops_and_starts_nobody():
     places = [Place("a"), Place("b")]
     window = WINDOW.stamped(0.0).stamped(5.0)
     attempt = plan_attempt(ONE_FOR_ALL, places, places[0], window)
-    assert attempt.gives_up
+    assert attempt.gives_up is True
     assert (attempt.stop, attempt.start) == ((), ())
 
 

@@ -81,3 +81,11 @@ def test_it_is_announced_and_shipped():
     assert entry_points == {"pytest_airssys": "pytest_airssys"}
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert wheel["force-include"]["pytest_airssys.py"] == "pytest_airssys.py"
+
+
+def test_hypothesis_is_imported_by_those_only_who_use_it():
+    code = "import sys, airssys.testing; print(*sys.modules)"
+    done = python("-c", code, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "airssys.testing._model" in done.stdout.split()
+    assert "hypothesis" not in done.stdout.split()

@@ -1,0 +1,278 @@
+"""Break the deciding modules in every small way, and see whether a test fails.
+
+    make mutants [ARGS="_restart_plan ..."]
+
+The modules are those of the import contract that keeps Trio out of decisions. Each
+mutant is tried by a process of its own, forked from one that has imported what takes
+long; the checkout stays as it is. The tests are the same for every run: examples
+are drawn from a fixed seed.
+
+A mutant is killed if a test fails, or if it does not end. One that cannot be imported
+is not counted. `.ci/equivalent_mutants.toml` names those that behave like the original,
+with the reason.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib.abc
+import importlib.util
+import math
+import os
+import re
+import resource
+import sys
+import tempfile
+import time
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from mutations import enums_in, mutants_of
+
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+CONTRACT: Final = "Decisions are pure"
+UNTOUCHED: Final = ("airssys.contracts", "airssys.dsl", "airssys.wasm")
+"""What imports none of the modules, and is none of them."""
+LONGEST: Final = 300
+"""CPU seconds for the tests of one module."""
+OUTCOMES: Final = {0: "survived", 1: "killed", 2: "killed", 99: "cannot be imported"}
+"""By the exit status of the process; those before 99 are those of pytest."""
+BYTES: Final = 3 * 2**30
+SUPERVISION: Final = (
+    "tests/nursery/test_otp_suite.py",
+    "tests/nursery/test_otp_refinements.py",
+    "tests/nursery/test_backoff_restarts.py",
+    "tests/nursery/test_supervision_model.py",
+)
+TESTS: Final = {
+    "airssys.messaging": (),
+    "airssys.nursery": SUPERVISION,
+    "airssys.storage": ("tests/storage/test_memory_store.py",),
+}
+"""For the modules of a package, after the tests of the module itself."""
+
+
+def pure_modules() -> list[str]:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = pyproject["tool"]["importlinter"]["contracts"]
+    (pure,) = (each for each in contracts if each["name"].startswith(CONTRACT))
+    return sorted(pure["source_modules"])
+
+
+def tests_of(module: str) -> list[list[str]]:
+    """Return the tests of the module itself, then those of its package."""
+    if module.startswith(UNTOUCHED):
+        sys.exit(f"[mutants] {module} is imported before it can be broken")
+    package, _, name = module.rpartition(".")
+    folder = ROOT / "tests" / package.partition(".")[2]
+    own = [str(path.relative_to(ROOT)) for path in folder.glob(f"test{name}.py")]
+    others = [path for path in TESTS.get(package, ()) if path not in own]
+    return [tests for tests in (own, others) if tests]
+
+
+class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module from a text instead of its file."""
+
+    def __init__(self, module: str, source: str) -> None:
+        self.module, self.source = module, source
+
+    def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
+        """Find the one module."""
+        if name != self.module:
+            return None
+        return importlib.util.spec_from_loader(name, self)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Run the text."""
+        exec(compile(self.source, self.module, "exec"), module.__dict__)
+
+
+def warm_up() -> None:
+    """Import what the tests need, so that no mutant waits for it."""
+    for name in ("hypothesis.stateful", "pytest", "trio.testing", "airssys.testing"):
+        importlib.import_module(name)
+    importlib.import_module("airssys.testing._supervision_machine")
+
+
+def forget_what_may_hold_a_mutant() -> None:
+    """Let everything be imported anew that a deciding module is imported by."""
+    for name in [name for name in sys.modules if name.startswith("airssys")]:
+        if not name.startswith(UNTOUCHED):
+            del sys.modules[name]
+
+
+def outcome_of(module: str, source: str, limits: Sequence[int]) -> str:
+    """Try one mutant: 'survived', 'killed', 'hung' or 'cannot be imported'.
+
+    Args:
+        module: its name.
+        source: its text.
+        limits: for each list of tests of the module, CPU seconds that it may take.
+    """
+    for tests, limit in zip(tests_of(module), limits, strict=True):
+        outcome, _ = try_by(module, source, tests, limit)
+        if outcome != "survived":
+            return outcome
+    return "survived"
+
+
+def find_limits(module: str, source: str) -> list[int]:
+    """Run the tests without a change; return what they may take with one."""
+    limits = []
+    for tests in tests_of(module):
+        outcome, seconds = try_by(module, source, tests, LONGEST)
+        if outcome != "survived":
+            sys.exit(f"[mutants] {module}: {tests} fail without any change")
+        limits.append(math.ceil(3 * seconds) + 3)
+    return limits
+
+
+def try_by(
+    module: str, source: str, tests: Sequence[str], limit: int
+) -> tuple[str, float]:
+    """Try one mutant by some tests; return the outcome, and CPU seconds."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(try_in_this_process(module, source, tests, limit))
+        finally:
+            os._exit(98)
+    _, status, usage = os.wait4(child, 0)
+    if os.WIFSIGNALED(status):
+        return "hung", usage.ru_utime
+    outcome = OUTCOMES.get(os.WEXITSTATUS(status))
+    if outcome is None:
+        sys.exit(f"[mutants] {module}: pytest ended with {os.WEXITSTATUS(status)}")
+    return outcome, usage.ru_utime
+
+
+def try_in_this_process(
+    module: str, source: str, tests: Sequence[str], limit: int
+) -> int:
+    """Run the tests until one fails, in a process that is for nothing else."""
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_DATA, (BYTES, BYTES))
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    forget_what_may_hold_a_mutant()
+    sys.meta_path.insert(0, Finder(module, source))
+    try:
+        importlib.import_module(module)
+    except Exception:  # noqa: BLE001  # whatever: it is no module any more
+        return 99
+    import pytest  # noqa: PLC0415  # not before what it is to rewrite is gone
+
+    look_for_no_shorter_examples()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = folder
+        options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=1"]
+        options += ["-o", "faulthandler_timeout=60"]
+        options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        return int(pytest.main([*options, *tests]))
+
+
+def look_for_no_shorter_examples() -> None:
+    """Let hypothesis be content with the first failure: nobody will read it."""
+    machine: Any = importlib.import_module("airssys.testing._supervision_machine")
+    machine.PHASES = (machine.Phase.explicit, machine.Phase.generate)
+    os.environ.update(AIRSSYS_SEED="1", AIRSSYS_HYPOTHESIS_PROFILE="first failure")
+
+
+@attrs.frozen
+class Difference:
+    """What was changed."""
+
+    module: str
+    where: str
+    """The function, or the class."""
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"in {self.where}: {self.before!r} -> {self.after!r}"
+
+
+def difference(module: str, original: str, mutant: str) -> Difference:
+    """Return the lines that differ; a decorator with what it is for."""
+    old, new = (
+        re.sub(r"(?m)^( *@.*)\n +", r"\1 ", text).splitlines()
+        for text in (original, mutant)
+    )
+    diff = list(difflib.unified_diff(old, new, n=0, lineterm=""))[2:]
+    pairs = enumerate(zip(old, new, strict=False))
+    first = next((n for n, (a, b) in pairs if a != b), len(new))
+    names = re.findall(
+        r"(?m)^ *(?:@.* )?(?:def|class) (\w+)", "\n".join(old[: first + 1])
+    )
+    before, after = (
+        " / ".join(line[1:].strip() for line in diff if line.startswith(sign))
+        for sign in "-+"
+    )
+    return Difference(module, names[-1] if names else "module", before, after)
+
+
+def equivalents() -> set[Difference]:
+    known = tomllib.loads((ROOT / ".ci/equivalent_mutants.toml").read_text("utf-8"))
+    return {
+        Difference(each["module"], each["where"], each["before"], after)
+        for each in known.get("mutant", [])
+        for after in each["after"]
+    }
+
+
+def examine(module: str, enums: dict[str, list[str]]) -> Counter[str]:
+    """Try all mutants of a module; tell of those that survive."""
+    path = ROOT / (module.replace(".", "/") + ".py")
+    source = path.read_text("utf-8")
+    plain, known = ast.unparse(ast.parse(source)), equivalents()
+    limits = find_limits(module, source)
+    counts: Counter[str] = Counter()
+    for mutant in mutants_of(source, enums):
+        change = difference(module, plain, mutant)
+        if change in known:
+            counts["equivalent"] += 1
+            continue
+        outcome = outcome_of(module, mutant, limits)
+        counts[outcome] += 1
+        if outcome == "survived":
+            print(f"[mutants]   survived {change}", flush=True)
+    return counts
+
+
+def line(name: str, counts: Counter[str]) -> str:
+    killed = counts["killed"] + counts["hung"]
+    tried = killed + counts["survived"]
+    score = f"{100 * killed / tried:.1f} %" if tried else "-"
+    return (
+        f"{name:34} {tried:5} mutants {killed:5} killed {counts['survived']:4} survived"
+        f" {counts['equivalent']:3} equivalent {score:>8}"
+    )
+
+
+def main() -> None:
+    wanted = sys.argv[1:]
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    warm_up()
+    enums, total = enums_in(ROOT / "airssys"), Counter[str]()
+    started = time.monotonic()
+    for module in pure_modules():
+        if not wanted or any(word in module for word in wanted):
+            counts = examine(module, enums)
+            total += counts
+            print(line(module, counts), flush=True)
+    print(line("all", total))
+    print(f"[mutants] {time.monotonic() - started:.0f} s")
+
+
+main()

@@ -1,0 +1,83 @@
+"""What is told of an end: rule 43 and 57 as tables."""
+
+import pytest
+
+from airssys.contracts import (
+    BRUTAL_KILL,
+    ExitKind,
+    ExitReason,
+    NameTaken,
+    Offence,
+    Problem,
+    Refusal,
+    RestartType,
+)
+from airssys.nursery import GaveUp, Stop
+from airssys.nursery._reports import problem_of_end, problem_of_stop, refused_start
+
+from .stage import worker
+
+PERMANENT, TRANSIENT, TEMPORARY = RestartType
+FINE, ERROR, TERMINATED = None, Problem.SHUTDOWN_ERROR, Problem.CHILD_TERMINATED
+PLAIN = ExitReason(ExitKind.SHUTDOWN)
+ON_PURPOSE = ExitReason(ExitKind.SHUTDOWN, Stop())
+GAVE_UP = ExitReason(ExitKind.SHUTDOWN, GaveUp([Offence("root", "a", 4, 60.0, "")]))
+NORMAL = ExitReason(ExitKind.NORMAL)
+KILLED = ExitReason(ExitKind.KILLED)
+CRASH = ExitReason(ExitKind.CRASH, ValueError())
+UNHEALTHY = ExitReason(ExitKind.UNHEALTHY)
+REFUSED = ExitReason(ExitKind.REFUSED)
+IGNORED = ExitReason(ExitKind.IGNORED)
+
+
+@pytest.mark.parametrize(
+    ("reason", "permanent", "other"),
+    [
+        (NORMAL, TERMINATED, FINE),
+        (PLAIN, TERMINATED, FINE),
+        (ON_PURPOSE, TERMINATED, FINE),
+        (GAVE_UP, TERMINATED, FINE),
+        (CRASH, TERMINATED, TERMINATED),
+        (KILLED, TERMINATED, TERMINATED),
+        (UNHEALTHY, TERMINATED, TERMINATED),
+        (REFUSED, TERMINATED, TERMINATED),
+        (IGNORED, FINE, FINE),
+    ],
+)
+def test_rule_57_ends_that_nobody_asked_for(reason, permanent, other):
+    assert problem_of_end(PERMANENT, reason) is permanent
+    assert problem_of_end(TRANSIENT, reason) is other
+    assert problem_of_end(TEMPORARY, reason) is other
+
+
+@pytest.mark.parametrize(
+    ("reason", "gentle", "brutal"),
+    [
+        # each for a permanent child, and for others
+        (PLAIN, (FINE, FINE), (ERROR, FINE)),
+        (GAVE_UP, (FINE, FINE), (ERROR, FINE)),
+        (ON_PURPOSE, (ERROR, FINE), (ERROR, FINE)),
+        (NORMAL, (ERROR, FINE), (ERROR, FINE)),
+        (KILLED, (ERROR, ERROR), (FINE, FINE)),
+        (CRASH, (ERROR, ERROR), (ERROR, ERROR)),
+        (UNHEALTHY, (ERROR, ERROR), (ERROR, ERROR)),
+        (REFUSED, (FINE, FINE), (FINE, FINE)),
+        (IGNORED, (FINE, FINE), (FINE, FINE)),
+    ],
+)
+@pytest.mark.parametrize("restart", RestartType)
+def test_rule_43_ends_that_were_asked_for(restart, reason, gentle, brutal):
+    which = restart is not PERMANENT
+    spec = worker("a", restart=restart, shutdown=5.0)
+    assert problem_of_stop(spec, reason) is gentle[which]
+    spec = worker("a", restart=restart, shutdown=BRUTAL_KILL)
+    assert problem_of_stop(spec, reason) is brutal[which]
+
+
+def test_a_taken_name_is_refused_as_such():
+    taken = ExitReason(ExitKind.CRASH, NameTaken(worker("a").id))
+    answer = refused_start("local/a/0", taken)
+    assert (answer.why, answer.child) == (Refusal.NAME_TAKEN, "local/a/0")
+    assert answer.reason is taken
+    assert refused_start("local/a/0", CRASH).why is Refusal.START_FAILED
+    assert refused_start("local/a/0", CRASH).reason is CRASH
