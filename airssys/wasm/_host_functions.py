@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any, Final, TypeAlias, final
 
 import attrs
@@ -65,9 +66,15 @@ def host_functions() -> tuple[HostFunction, ...]:
 def _id(value: tuple[str, str, str]) -> ComponentId:
     """Read a `component-id`; a name that nobody can have is simply not found."""
     try:
-        return ComponentId(*value)
+        return _known_id(value)
     except ValueError:
         raise _BadId(value) from None
+
+
+@lru_cache(maxsize=1024)
+def _known_id(value: tuple[str, str, str]) -> ComponentId:
+    # Guests use few names, and looking at one takes longer than the rest of `send`.
+    return ComponentId(*value)
 
 
 class _BadId(MessagingError):
