@@ -197,11 +197,13 @@ async def _wait_for_both(crowd: Crowd, slow: Sequence[Delivery]) -> None:
                 nursery.start_soon(delivery)
             await crowd.wait()
     except BaseExceptionGroup as group:
+        if group.split(trio.Cancelled)[1] is not None:
+            raise
         # Cancelled, each for itself: to handlers it is one cancellation, and no group.
         error: BaseException = group
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        raise error from None
+        raise error from None  # noqa: ASYNC123  # all of them say the same
 
 
 def _only_refusals(

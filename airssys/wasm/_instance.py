@@ -174,9 +174,9 @@ class Instance:
             values = (message_value(envelope),)
             keep = self._limits.host_call_bytes
             call, result = self._first_slice("handle-message", values, owner, keep)
-        except BaseException as error:  # noqa: BLE001  # raised by `handle_message`
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # `handle_message` raises it
             self._begun = Error(error)
-            return Unanswered.BEGUN
+            return Unanswered.BEGUN  # noqa: ASYNC104  # as said above
         driver.note_slice(began)
         if call is not None or type(result) is not Ok:
             self._begun = Value((call, result))

@@ -64,7 +64,7 @@ async def open_runtime(
             finally:
                 keeper.cancel()
     finally:
-        async with runtime.turns.without_workers():
+        async with runtime.turns.without_workers():  # noqa: ASYNC102  # shielded in there
             runtime.engine.close()
     if error is not None:
         raise error
