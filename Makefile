@@ -102,7 +102,7 @@ imports: venv
 
 pytest-covered: wheel
 	@rm -rf .build/coverage && mkdir -p .build/coverage
-	@$(INSTALLED) .ci/stage "pytest" $(WHEEL) -m coverage run -m pytest | tee .build/pytest.log
+	@$(INSTALLED) .ci/stage "pytest" $(WHEEL) .ci/run_tests.py $(WHEEL) -m coverage run -m pytest | tee .build/pytest.log
 	@$(WHEEL) -m coverage combine --quiet
 	@.ci/stage "branch coverage" $(WHEEL) -m coverage report
 
