@@ -33,10 +33,10 @@ def halves() -> tuple[list[str], list[str]]:
 def counts(log: str) -> Counter[str]:
     """Read how the tests of one run ended; none, if it did not come to its close."""
     closings = [found[1] for line in log.splitlines() if (found := CLOSING.match(line))]
-    found: Counter[str] = Counter()
+    sums: Counter[str] = Counter()
     for number, ending in COUNT.findall(closings[-1] if closings else ""):
-        found[ending.rstrip("s") if ending == "errors" else ending] += int(number)
-    return found
+        sums["error" if ending == "errors" else ending] += int(number)
+    return sums
 
 
 def main() -> int:
