@@ -1,6 +1,6 @@
 """Millions of messages through pipelines that crash: all accounted for, memory flat.
 
-10 million messages go through three Python actors, 200,000 through three components, each
+10 million messages go through three Python actors, 400,000 through three components, each
 from one to the next. At one message in a hundred an actor crashes: at the first, the
 second or the third, in turn. It is restarted without a pause and without a limit.
 
@@ -207,7 +207,7 @@ def main() -> None:
     """Run each pipeline in a process of its own, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--actors", type=int, default=10_000_000, help="messages")
-    parser.add_argument("--components", type=int, default=200_000, help="messages")
+    parser.add_argument("--components", type=int, default=400_000, help="messages")
     parser.add_argument("--run", choices=tuple(_PIPELINES), help="in this process")
     options = parser.parse_args()
     sizes = {"actors": options.actors, "components": options.components}

@@ -42,7 +42,7 @@ def test_a_failure_names_its_seed_and_the_seed_repeats_it(monkeypatch):
     monkeypatch.setattr(
         "airssys.testing._supervision_machine.PHASES", (Phase.generate,)
     )
-    error, text = failure(examples=50)
+    error, text = failure(examples=1000)
     (note,) = (n for n in error.__notes__ if "repeat it by" in n)
     seed = int(re.search(r"seed=(\d+)", note)[1])
-    assert failure(examples=50, seed=seed)[1] == text
+    assert failure(examples=1000, seed=seed)[1] == text
