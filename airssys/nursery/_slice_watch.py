@@ -24,10 +24,11 @@ _T = TypeVar("_T")
 class SliceWatch:
     """Reports each slice of a task, from checkpoint to checkpoint, above a limit."""
 
-    __slots__ = ("_limit", "_report", "cut", "is_on", "was_on")
+    __slots__ = ("_began", "_limit", "_report", "cut", "is_on", "was_on")
 
     def __init__(self, limit: float, report: Callable[[float], None]) -> None:
         self._limit, self._report = limit, report
+        self._began = 0.0
         self.is_on = True
         """The code that is watched runs now, or waits."""
         self.was_on = True
@@ -37,8 +38,9 @@ class SliceWatch:
         never suspends pays nothing for having one."""
 
     def pause(self) -> None:
-        """Leave out the present slice, and what comes until `is_on` is set again."""
+        """Leave out the present slice up to now, and what comes until `is_on` is set."""
         self.is_on = self.was_on = False
+        self._began = time.perf_counter()
 
     @types.coroutine
     def run(self, call: Coroutine[Any, Any, _T]) -> Generator[Any, Any, _T]:
@@ -47,14 +49,14 @@ class SliceWatch:
         step: Callable[[Any], Any] = call.send
         sent: Any = None
         while True:
-            began = clock()
+            self._began = clock()
             try:
                 trap = step(sent)
             except StopIteration as finished:
                 result: _T = finished.value
                 return result
             finally:
-                if (held := clock() - began) > limit and self.was_on:
+                if (held := clock() - self._began) > limit and self.was_on:
                     self._report(held)
                 self.was_on = self.is_on
             if self.cut is not None:

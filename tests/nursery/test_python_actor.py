@@ -272,6 +272,27 @@ async def test_a_probe_that_holds_the_thread_is_named_and_no_handler_with_it(
         assert {name.rpartition(".<locals>.")[2] for name in held} == {"Probed.health"}
 
 
+async def test_a_message_right_after_a_probe_is_not_taken_for_it(monkeypatch):
+    keep_thread = Watch(monkeypatch).keep_thread
+
+    class Probed:
+        async def handle(self, context, envelope):
+            return b""
+
+        async def health(self, context):
+            # Queued while the probe runs: handled before the actor waits again.
+            context.tell("p", b"")
+            keep_thread(0.03)
+            return HealthStatus.HEALTHY
+
+    probed = python("p", Probed, health=Health(interval=0.01))
+    async with running(probed, held_thread_after=0.02) as (_system, watch):
+        while len(watch.of(HandlerHeldThread)) < 5:
+            await trio.sleep(0.01)
+        held = {event.handler for event in watch.of(HandlerHeldThread)}
+        assert {name.rpartition(".<locals>.")[2] for name in held} == {"Probed.health"}
+
+
 async def test_a_slice_without_a_handler_is_nobodys(monkeypatch):
     keep_thread = Watch(monkeypatch).keep_thread
 
