@@ -286,9 +286,9 @@ async def test_a_message_right_after_a_probe_is_not_taken_for_it(monkeypatch):
             return HealthStatus.HEALTHY
 
     probed = python("p", Probed, health=Health(interval=0.01))
-    async with running(probed, held_thread_after=0.02) as (_system, watch):
+    async with running(probed, held_thread_after=0.02) as (system, watch):
         while len(watch.of(HandlerHeldThread)) < 5:
-            await trio.sleep(0.01)
+            await system.ask("p", b"")
         held = {event.handler for event in watch.of(HandlerHeldThread)}
         assert {name.rpartition(".<locals>.")[2] for name in held} == {"Probed.health"}
 

@@ -418,15 +418,16 @@ def failures_in_threads_stay_with_their_own_call():
 def warnings_that_are_errors():
     """With -W error a warning must not keep the rest from being closed."""
     gc.collect()  # what scenarios before this one have left
-    warnings.simplefilter("error")
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     bench = Bench()
     component = bench.component("echo")
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
-    for _ in range(5):
-        store = bench.store(component)
-        call = bench.message(store, b"x")
-        del store, call
-        gc.collect()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(5):
+            store = bench.store(component)
+            call = bench.message(store, b"x")
+            del store, call
+            gc.collect()
     sys.unraisablehook = hook
     assert not bench.engine.ledger.stores
     bench.engine.close()
