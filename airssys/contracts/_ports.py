@@ -38,6 +38,14 @@ class HostServices(Protocol):
 
     def self_id(self) -> ComponentId: ...
     async def send(self, target: ComponentId, payload: bytes) -> None: ...
+
+    def send_at_once(self, target: ComponentId, payload: bytes) -> bool:
+        """Deliver a message without waiting if its receiver keeps up.
+
+        False: nothing has happened, and it takes `send`. It may always be False.
+        """
+        ...
+
     async def ask(
         self, target: ComponentId, payload: bytes, timeout: float
     ) -> bytes: ...

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import chain
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 from trio.lowlevel import (
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airssys.contracts import Unanswered
+
+CROWD: Final = 16
+"""Messages that wait for an actor before guests that send it more give way to it."""
 
 AtOnce: TypeAlias = "Callable[[Envelope, Task], bytes | Unanswered | None]"
 """Begins to handle a message without waiting, in the name of the task that takes."""
@@ -95,6 +98,12 @@ class MailboxContents:
     def is_awaited(self) -> bool:
         """Whether its owner is parked in `take`, and was not woken yet."""
         return self._taker is not None
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether few messages wait: fewer than `CROWD`, and they leave half of the room."""
+        queued = len(self._queue)
+        return queued < CROWD and 2 * queued < self.capacity - 2
 
     @property
     def is_full(self) -> bool:

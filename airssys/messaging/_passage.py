@@ -19,6 +19,8 @@ from ._gate import Gate
 from ._registry import Registry
 
 if TYPE_CHECKING:
+    from airssys.contracts import ComponentId
+
     from ._pool import Door
 
 
@@ -47,6 +49,13 @@ class Passage:
         if len(envelope.payload) > mailbox.unexamined_bytes:
             self._examine(envelope, mailbox)
         return mailbox
+
+    def keeps_up(self, target: ComponentId) -> bool:
+        """Say whether so few messages wait there that a sender need not give way to it."""
+        try:
+            return self.registry.find(target).keeps_up
+        except TargetNotFound:
+            return False
 
     def _examine(self, envelope: Envelope, mailbox: Door) -> None:
         size, limit = len(envelope.payload), mailbox.message_bytes

@@ -124,6 +124,11 @@ class Pool:
 
     # ------------------------------------------------------------ for a broker
 
+    @property
+    def keeps_up(self) -> bool:
+        """Not said: it depends on the member that the next message goes to."""
+        return False
+
     @enable_ki_protection
     def offer(self, envelope: Envelope) -> bool:
         """Give a message to a member; False if there is no room for it.

@@ -73,6 +73,15 @@ class ActorServices:
             sign(target, me, payload, content_type=kind, trace=trace)
         )
 
+    def send_at_once(self, target: ComponentId, payload: bytes) -> bool:
+        """Deliver a message unless its receiver has fallen behind; False: nothing was done."""
+        broker = self._broker
+        if not broker.keeps_up(target):
+            return False
+        me, kind = self._self_id, self._content_type(payload)
+        broker.tell(broker.sign(target, me, payload, kind, trace=self._trace))
+        return True
+
     async def ask(self, target: ComponentId, payload: bytes, timeout: float) -> bytes:
         """Ask and wait for the answer; an empty one if there was nothing to say."""
         me, kind = self._self_id, self._content_type(payload)

@@ -8,7 +8,6 @@ Names are `interface#function`, or the function's name alone where it stands in 
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -99,9 +98,7 @@ def _host_function(
     interface, _, own_name = name.rpartition("#")
     implementation = answer_later if waits else answer
     marshaller = Marshaller(signature)
-    return HostFunction(
-        interface, own_name, marshaller, implementation, waits, lambda *_: math.inf
-    )
+    return HostFunction(interface, own_name, marshaller, implementation, waits)
 
 
 def read_world(

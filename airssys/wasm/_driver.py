@@ -58,6 +58,8 @@ class Driver:
         self._was_busy = False
         self._used = 0.0
         """Seconds of `execution_time` that the present call has used."""
+        self._asked: list[Any] | None = None
+        """The arguments of a host call that could not be answered at once."""
 
     def expect_large(self) -> None:
         """Take note that the next call moves a large value: a worker polls it."""
@@ -71,6 +73,7 @@ class Driver:
         """Whether another call may run its first slice now."""
         self._used = 0.0
         self._was_busy = False
+        self._asked = None
         return self._turns.may_begin(proven=self._proven) or self.conduct.in_worker
 
     async def wait_to_begin(self, deadline: float) -> None:
@@ -191,13 +194,17 @@ class Driver:
         if call.host_call is None:
             return again and elapsed < tick * _LEFTOVER
         function = self._runtime.functions[call.host_call.function]
-        if function.waits:
+        act = function.at_once if function.waits else function.implementation
+        if act is None:
             return False
         arguments = self._arguments(call, function)
         try:
-            answer = function.implementation(self._services, *arguments)
+            answer = act(self._services, *arguments)
         except Exception as error:
             raise HostFailed from error
+        if answer is None and function.waits:
+            self._asked = arguments
+            return False
         self._answer(call, function, answer)
         return elapsed < tick
 
@@ -209,7 +216,9 @@ class Driver:
         """
         assert call.host_call is not None  # noqa: S101  # the caller has looked
         function = self._runtime.functions[call.host_call.function]
-        arguments = self._arguments(call, function)
+        arguments, self._asked = self._asked, None
+        if arguments is None:
+            arguments = self._arguments(call, function)
         began = trio.current_time()
         end = min(deadline, began + self._limits.execution_time - self._used)
         if began + function.longest(*arguments) < end:

@@ -1,7 +1,7 @@
 """What a guest may call: each import, forwarded to the actor's `HostServices`.
 
-Values change form here and nothing is decided. A function that cannot wait is answered
-within the guest's slice; one that may wait returns an awaitable, and the guest is
+Values change form here and nothing is decided. A function that need not wait is answered
+within the guest's slice; one that has to returns an awaitable, and the guest is
 suspended until it is done. Refusals that the WIT has a case for become that case;
 every other exception is a host error and costs the guest its instance.
 """
@@ -46,7 +46,11 @@ class HostFunction:
     """Takes `HostServices` and the arguments; returns the answer, or an awaitable of
     it if the function may wait."""
     waits: bool
-    longest: Callable[..., float] = attrs.field(eq=False, repr=False)
+    at_once: Implementation | None = attrs.field(eq=False, repr=False, default=None)
+    """Tries first, if the function may wait; returns None if it has to."""
+    longest: Callable[..., float] = attrs.field(
+        eq=False, repr=False, default=lambda *_: math.inf
+    )
     """Takes the arguments; so many seconds after its beginning it ends by itself."""
 
 
@@ -57,9 +61,13 @@ def host_functions() -> tuple[HostFunction, ...]:
         for name, signature in functions.items():
             act = _TABLE[interface, name]
             waits = inspect.iscoroutinefunction(act)
-            longest = _LONGEST.get((interface, name), _for_ever)
-            marshaller = Marshaller(signature)
-            table.append(HostFunction(interface, name, marshaller, act, waits, longest))
+            at_once = _AT_ONCE.get((interface, name))
+            made = HostFunction(
+                interface, name, Marshaller(signature), act, waits, at_once
+            )
+            if (longest := _LONGEST.get((interface, name))) is not None:
+                made = attrs.evolve(made, longest=longest)
+            table.append(made)
     return tuple(table)
 
 
@@ -153,6 +161,13 @@ def _storage(act: Callable[..., Any]) -> Implementation:
     return answer
 
 
+def _send_at_once(services: HostServices, target: Any, payload: bytes) -> Any:
+    try:
+        return Ok(None) if services.send_at_once(_id(target), payload) else None
+    except MessagingError as error:
+        return _messaging_case(error)
+
+
 async def _ask(
     services: HostServices, target: Any, payload: bytes, timeout_ms: int
 ) -> bytes:
@@ -182,9 +197,9 @@ def _component_info(services: HostServices, target: tuple[str, str, str]) -> Ok 
     return Ok((_plain(info.id), info.name, info.version, info.health))
 
 
-def _for_ever(*_arguments: object) -> float:
-    return math.inf
-
+_AT_ONCE: Final[dict[tuple[str, str], Implementation]] = {
+    ("host-messaging", "send"): _send_at_once,
+}
 
 _LONGEST: Final[dict[tuple[str, str], Callable[..., float]]] = {
     ("host-services", "sleep-millis"): _seconds,

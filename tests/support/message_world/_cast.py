@@ -138,6 +138,10 @@ class WatchedServices:
         with self._books.refusals((payload, target.name), swallow=False):
             await self._services.send(target, payload)
 
+    def send_at_once(self, target: ComponentId, payload: bytes) -> bool:
+        with self._books.refusals((payload, target.name), swallow=False):
+            return self._services.send_at_once(target, payload)
+
     async def ask(self, target: ComponentId, payload: bytes, timeout: float) -> bytes:
         key = payload, target.name
         with self._books.refusals(key, swallow=False):

@@ -43,6 +43,9 @@ class ScriptedServices:
         self._note("sleep", seconds)
         await trio.sleep(seconds)
 
+    def send_at_once(self, *_: Any) -> bool:
+        return False
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)

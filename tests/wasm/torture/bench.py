@@ -106,6 +106,9 @@ class Services:
         self.asked()
         await trio.lowlevel.checkpoint()
 
+    def send_at_once(self, target, payload):
+        return False
+
     async def ask(self, target, payload, timeout):
         self.asked()
         await trio.lowlevel.checkpoint()

@@ -1,0 +1,99 @@
+"""What a component sends is delivered within its slice while the receiver keeps up."""
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from airssys.contracts import BRUTAL_KILL
+from airssys.dsl import actor, blueprint, component
+from airssys.system import open_system
+
+GUESTS = Path(__file__).resolve().parents[1] / "guests"
+
+
+def sender(target, times, **options):
+    wat = GUESTS / "repeat-sender.wat"
+    return component("sender", wat, data=f"local/{target}/0/{times}", **options)
+
+
+def log(name="log", **options):
+    """An actor, and what it gets."""
+    got = []
+
+    async def note(context, envelope):
+        got.append(envelope.payload)
+
+    return actor(name, note, **options), got
+
+
+@asynccontextmanager
+async def opened(*children):
+    async with open_system(blueprint(*children)) as system:
+        await trio.testing.wait_all_tasks_blocked()
+        yield system
+
+
+class Passes(trio.abc.Instrument):
+    """Counts Trio's passes."""
+
+    def __init__(self):
+        self.count = 0
+
+    def before_io_wait(self, timeout):
+        self.count += 1
+
+
+async def test_many_messages_take_few_passes():
+    echo = component("echo", GUESTS / "echo.wat")
+    async with opened(echo, sender("echo", 64)) as system:
+        fewest = 1000
+        for turn in range(1, 11):  # a tick may fall into one of them
+            passes = Passes()
+            trio.lowlevel.add_instrument(passes)
+            system.tell("sender", b"x")
+            await trio.testing.wait_all_tasks_blocked()
+            trio.lowlevel.remove_instrument(passes)
+            assert system.mailbox("echo").handled == 64 * turn
+            fewest = min(fewest, passes.count)
+        # One pass for each would be 64 and more.
+        assert fewest <= 64 / 16 * 4
+
+
+async def test_they_arrive_in_their_order():
+    notes, got = log()
+    async with opened(notes, sender("log", 40)) as system:
+        system.tell("sender", b"first")
+        system.tell("sender", b"second")
+        await trio.testing.wait_all_tasks_blocked()
+        assert got == [b"first"] * 40 + [b"second"] * 40
+
+
+@pytest.mark.parametrize("room", [2, 3, 4, 8, 100])
+async def test_a_sender_gives_way_before_there_is_no_room(room):
+    """A mailbox that refuses what finds no room refuses nothing: its actor is quick."""
+    strict, got = log(mailbox=room, overflow="fail")
+    async with opened(strict, sender("log", 500)) as system:
+        system.tell("sender", b"x")
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(got) == 500
+        statistics = system.mailbox("log")
+        assert statistics.refused == 0
+        # It may send two more before the receiver has its turn.
+        assert statistics.high_water <= min((room - 1) // 2, 16) + 2
+
+
+async def test_one_that_sends_for_long_keeps_nobody_waiting():
+    async def slow(context, envelope):
+        await trio.lowlevel.checkpoint()
+
+    echo = component("echo", GUESTS / "echo.wat")
+    busy = actor("slow", slow, mailbox=100)
+    endless = sender("slow", 4_000_000_000, shutdown=BRUTAL_KILL)
+    async with opened(echo, busy, endless) as system:
+        system.tell("sender", b"x")
+        while system.mailbox("slow").handled < 200:
+            assert await system.ask("echo", b"y") == b"y"
+        assert system.mailbox("sender").in_hand == 1
