@@ -136,6 +136,12 @@ def test_a_second_interrupt_breaks_a_handler_that_holds_the_thread(tmp_path):
         # Two that come before the first is served count as one.
         assert read_until(process, "served") == ["served"]
         process.send_signal(SIGINT)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            # CPython may forget, once in 200,000 times, to look at a signal that comes
+            # just as a handler has written something, until the next one comes.
+            process.send_signal(SIGINT)
         status, out, err = ending(process)
     assert (status, "served" in out, not_logged(err)) == (130, False, [])
 
