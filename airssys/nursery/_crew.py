@@ -22,6 +22,8 @@ from airssys.contracts import (
     EventSink,
     ExitKind,
     ExitReason,
+    Refusal,
+    Refused,
     Shutdown,
 )
 
@@ -84,19 +86,39 @@ class Crew:
     """The running children of one supervisor, and what is heard of them."""
 
     nursery: trio.Nursery
-    """Where they run; set by their supervisor when it runs itself."""
+    """Where they run; there is none before `begin_to_serve`."""
 
     def __init__(self, path: str, events: EventSink) -> None:
         self.path, self.emit = path, events
         self._post, self.notices = trio.open_memory_channel[Notice](math.inf)
         self._slot_of: dict[Child, Slot] = {}
+        self.is_serving = False
+        """Its supervisor serves notices."""
+
+    def begin_to_serve(self, nursery: trio.Nursery) -> None:
+        """Take note of where children run, and that notices are served from now on."""
+        self.nursery, self.is_serving = nursery, True
+
+    def ask(self, request: Request) -> Reply:
+        """Pass a request to the supervisor; the reply always comes."""
+        reply = Reply()
+        if self.is_serving:
+            self.post(Requested(request, reply))
+        else:
+            reply.give(Refused(Refusal.NOT_RUNNING))
+        return reply
 
     def post(self, notice: Notice) -> None:
         """Add a notice behind those already there."""
         self._post.send_nowait(notice)
 
-    def unread(self) -> Iterator[Notice]:
-        """Hand out the notices that nobody has served."""
+    def refuse_unserved(self, put_off: Iterable[Notice] = ()) -> None:
+        """Refuse the requests that nobody has served, and those put off."""
+        for notice in (*put_off, *self._unread()):
+            if isinstance(notice, Requested):
+                notice.reply.give(Refused(Refusal.NOT_RUNNING))
+
+    def _unread(self) -> Iterator[Notice]:
         with suppress(trio.WouldBlock):
             while True:
                 yield self.notices.receive_nowait()

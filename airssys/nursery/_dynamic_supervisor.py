@@ -34,7 +34,6 @@ from airssys.contracts import (
 
 from ._crew import Crew, Ended, Notice, Ready, Requested, RetryDue, StopAsked
 from ._dynamic_start import Admissions
-from ._reply import Reply
 from ._reports import refused_start
 from ._requests import (
     ChangeSpecs,
@@ -56,6 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._child import Child
+    from ._reply import Reply
     from ._slots import ChildSeatMaker
 
 
@@ -91,7 +91,6 @@ class DynamicSupervisor:
         self._admissions = Admissions(spec)
         self.roster = Roster()
         """The children there are, in the order in which they came."""
-        self._is_serving = False
         self._is_ending = False
         self._outcome: BaseException | None = None
 
@@ -101,12 +100,7 @@ class DynamicSupervisor:
 
     def ask(self, request: Request) -> Reply:
         """Ask it for something; the reply always comes."""
-        reply = Reply()
-        if self._is_serving:
-            self._crew.post(Requested(request, reply))
-        else:
-            reply.give(Refused(Refusal.NOT_RUNNING))
-        return reply
+        return self._crew.ask(request)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Look after children until it is time to stop, then stop them all at once.
@@ -117,8 +111,7 @@ class DynamicSupervisor:
             BaseException: what must leave the tree.
         """
         async with trio.open_nursery() as nursery:
-            self._crew.nursery = nursery
-            self._is_serving = True
+            self._crew.begin_to_serve(nursery)
             try:
                 ready()
                 if self._office is not None:
@@ -126,7 +119,7 @@ class DynamicSupervisor:
                 while not (self._is_ending and len(self.roster) == 0):
                     self._serve(await self._crew.notices.receive())
             finally:
-                self._is_serving = False
+                self._crew.is_serving = False
                 self._tell_office()
                 await self._crew.kill_all(self.roster)  # noqa: ASYNC102  # shields itself
                 self._close()
@@ -147,9 +140,7 @@ class DynamicSupervisor:
     def _close(self) -> None:
         for slot in tuple(self.roster):
             self._forget(slot)
-        for notice in self._crew.unread():
-            if isinstance(notice, Requested):
-                notice.reply.give(Refused(Refusal.NOT_RUNNING))
+        self._crew.refuse_unserved()
 
     def _serve(self, notice: Notice) -> None:
         match notice:

@@ -39,8 +39,6 @@ from airssys.contracts import (
     ExitKind,
     ExitReason,
     Ignored,
-    Refusal,
-    Refused,
     Started,
     SupervisorGaveUp,
     SupervisorSpec,
@@ -50,7 +48,6 @@ from ._crew import Crew, Ended, Notice, Ready, Requested, RetryDue, StopAsked
 from ._desk import Desk
 from ._exit_reason import Stop, failure_to_start
 from ._household import Household
-from ._reply import Reply
 from ._reports import refused_start
 from ._requests import REORDERING, Request
 from ._restart_account import RestartAccount
@@ -70,6 +67,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._child import Child
+    from ._reply import Reply
     from ._roster import Roster
     from ._slots import ChildSeatMaker
 
@@ -95,7 +93,6 @@ class Supervisor:
         self._account = RestartAccount(path, spec.intensity, chance)
         self._deferred: deque[Notice] = deque()
         """Put off until the round under way is over. Empty when there is none."""
-        self._is_serving = False
 
     @property
     def roster(self) -> Roster:
@@ -108,12 +105,7 @@ class Supervisor:
 
     def ask(self, request: Request) -> Reply:
         """Ask it for something; the reply always comes."""
-        reply = Reply()
-        if self._is_serving:
-            self._crew.post(Requested(request, reply))
-        else:
-            reply.give(Refused(Refusal.NOT_RUNNING))
-        return reply
+        return self._crew.ask(request)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Start the children, look after them until it is time to stop, stop them.
@@ -127,8 +119,7 @@ class Supervisor:
         """
         house = self._house
         async with trio.open_nursery() as nursery:
-            self._crew.nursery = nursery
-            self._is_serving = True
+            self._crew.begin_to_serve(nursery)
             try:
                 house.open()
                 house.go_on()
@@ -139,7 +130,7 @@ class Supervisor:
                 while not house.is_over:
                     self._take(await self._crew.notices.receive())
             finally:
-                self._is_serving = False
+                self._crew.is_serving = False
                 await self._crew.kill_all(house.roster)  # noqa: ASYNC102  # shields itself
                 self._close()
                 # What is left in the nursery are pauses before another try.
@@ -150,9 +141,7 @@ class Supervisor:
     def _close(self) -> None:
         """Leave all places, and answer whatever was not answered."""
         self._house.settle_all()
-        for notice in (*self._deferred, *self._crew.unread()):
-            if isinstance(notice, Requested):
-                notice.reply.give(Refused(Refusal.NOT_RUNNING))
+        self._crew.refuse_unserved(self._deferred)
 
     # ------------------------------------------------- notices, one after the other
 
