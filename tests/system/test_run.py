@@ -46,19 +46,6 @@ def ending(process):
     return process.wait(20), out.split("\n")[:-1], err
 
 
-def interrupt_for_good(process):
-    """Interrupt code that spins; again if CPython has missed it.
-
-    It may leave a signal that comes just as it has written something unserved until the
-    next one comes, once in 200,000 times or so.
-    """
-    process.send_signal(SIGINT)
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.send_signal(SIGINT)
-
-
 def assert_cut_off(out):
     """All was cancelled, except that the signal may have struck the code of an actor."""
     assert out in ([], ["cut off b"], ["stopping a", "cut off a"])
@@ -148,7 +135,7 @@ def test_a_second_interrupt_breaks_a_handler_that_holds_the_thread(tmp_path):
         process.send_signal(SIGINT)
         # Two that come before the first is served count as one.
         assert read_until(process, "served") == ["served"]
-        interrupt_for_good(process)
+        process.send_signal(SIGINT)
         status, out, err = ending(process)
     assert (status, "served" in out, not_logged(err)) == (130, False, [])
 
@@ -183,7 +170,7 @@ def test_interrupting_a_handler_stops_the_others_in_order(tmp_path, way, line):
     with program(way, tmp_path) as process:
         read_until(process, line)
         if way == "plain-spin":
-            interrupt_for_good(process)
+            process.send_signal(SIGINT)
         status, out, err = ending(process)
     assert (status, out) == (-SIGINT, ["stopping b", "stop b"])
     assert "Exception Group" not in err
