@@ -1,6 +1,7 @@
 """Settings for all tests: which are slow, and how hypothesis searches."""
 
 import os
+import signal
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +26,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # A shell that starts the tests in the background has them ignore it, and all that
+    # they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Caches and their secret: not those of whoever runs the tests.
     for variable in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
         directory = tempfile.TemporaryDirectory(prefix="airssys-tests-")

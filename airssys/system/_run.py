@@ -61,8 +61,8 @@ def run(  # noqa: PLR0913  # keywords with defaults
 
     On SIGINT or SIGTERM `main` is cancelled and the tree stops in order; a second one,
     of either, cancels the whole tree at once. Exit statuses: 0 (`EXIT_OK`), 70
-    (`EXIT_GAVE_UP`), 130 (`EXIT_INTERRUPTED`), 143 (`EXIT_TERMINATED`). In a thread
-    that is not the main one no signals are served.
+    (`EXIT_GAVE_UP`), 130 (`EXIT_INTERRUPTED`), 143 (`EXIT_TERMINATED`). A signal that
+    was ignored stays so; in a thread that is not the main one none is served.
 
     Args:
         blueprint: what to run, or a topology: a class that makes one.
@@ -145,8 +145,11 @@ class _Program:
             if len(seen) > 1 and number == signal.SIGINT and callable(trios_own):
                 trios_own(number, frame)
 
+        # A shell has programs in the background ignore SIGINT; so it is to stay.
         before = {
-            n: signal.signal(n, on_signal) for n in (signal.SIGINT, signal.SIGTERM)
+            number: signal.signal(number, on_signal)
+            for number in (signal.SIGINT, signal.SIGTERM)
+            if signal.getsignal(number) is not signal.SIG_IGN
         }
         try:
             yield

@@ -17,9 +17,9 @@ SIGINT, SIGTERM = signal.SIGINT, signal.SIGTERM
 
 
 @contextmanager
-def program(way, tmp_path):
+def program(way, tmp_path, *before):
     with subprocess.Popen(
-        [sys.executable, str(PROGRAMS), way],
+        [*before, sys.executable, str(PROGRAMS), way],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -107,6 +107,17 @@ def test_a_signal_stops_the_tree_in_order(tmp_path, way, line, number, expected)
         process.send_signal(number)
         status, out, err = ending(process)
     assert (status, out, err) == (expected, STOPPED, "")
+
+
+def test_a_signal_that_is_ignored_stays_so(tmp_path):
+    """As for a program that a shell has started in the background."""
+    ignoring = "sh", "-c", "trap '' INT; exec \"$@\"", "sh"
+    with program("wait", tmp_path, *ignoring) as process:
+        read_until(process, "ready")
+        process.send_signal(SIGINT)
+        process.send_signal(SIGTERM)
+        status, out, err = ending(process)
+    assert (status, out, err) == (143, STOPPED, "")
 
 
 @pytest.mark.parametrize(
