@@ -19,7 +19,8 @@ class Registry:
     It opens and closes none: whoever takes a mailbox out closes it.
     """
 
-    _mailboxes: dict[str, Door] = attrs.field(init=False, factory=dict)
+    doors: dict[str, Door] = attrs.field(init=False, factory=dict)
+    """By the text of the name, whose hash Python remembers. Only read elsewhere."""
 
     def register(self, mailbox: Door) -> None:
         """Make a mailbox or a pool reachable under the name of its owner.
@@ -27,14 +28,14 @@ class Registry:
         Raises:
             ValueError: the name is taken; nothing was changed.
         """
-        if mailbox.owner.text in self._mailboxes:
+        if mailbox.owner.text in self.doors:
             problem = f"the name {mailbox.owner} is taken: unregister its mailbox first"
             raise ValueError(problem)
-        self._mailboxes[mailbox.owner.text] = mailbox
+        self.doors[mailbox.owner.text] = mailbox
 
     def unregister(self, id: ComponentId) -> Door | None:  # noqa: A002  # as in ComponentSpec.id
         """Make a name unreachable and return what it had, still open."""
-        return self._mailboxes.pop(id.text, None)
+        return self.doors.pop(id.text, None)
 
     def find(self, id: ComponentId) -> Door:  # noqa: A002  # as above
         """Return the mailbox of a name, or the pool.
@@ -43,18 +44,18 @@ class Registry:
             TargetNotFound: nobody of that name is registered.
         """
         try:
-            return self._mailboxes[id.text]
+            return self.doors[id.text]
         except KeyError:
             raise TargetNotFound(id) from None
 
     def codecs_of(self, id: ComponentId) -> Codecs | None:  # noqa: A002  # as above
         """Return the codecs that an actor takes; None: any, or it is not there."""
-        mailbox = self._mailboxes.get(id.text)
+        mailbox = self.doors.get(id.text)
         return None if mailbox is None else mailbox.codecs
 
     def __contains__(self, id: ComponentId) -> bool:  # noqa: A002  # as above
-        return id.text in self._mailboxes
+        return id.text in self.doors
 
     def ids(self) -> tuple[ComponentId, ...]:
         """Return all names that are registered now, sorted."""
-        return tuple(sorted(mailbox.owner for mailbox in self._mailboxes.values()))
+        return tuple(sorted(mailbox.owner for mailbox in self.doors.values()))

@@ -299,22 +299,24 @@ class Actor:
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
                 if envelope is None:
                     continue
-            has_end = (
-                envelope.reply is not None
+            reply, end = envelope.reply, None
+            if (
+                reply is not None
                 or envelope.deadline is not None
                 or envelope.expires_at is not None
-            )
-            if not (has_end and self._is_too_late(envelope)):
+            ):
+                end = scope
+            if end is None or not self._is_too_late(envelope):
                 try:
-                    answer = await self._behaviour.handle(envelope, scope)
+                    answer = await self._behaviour.handle(envelope, end)
                 except Exception as error:
                     if not self._lives_on(error):
                         raise
                 else:
-                    if envelope.reply is not None and mailbox.in_hand is not None:
-                        envelope.reply.answer(answer)
+                    if reply is not None and mailbox.in_hand is not None:
+                        reply.answer(answer)
                     mailbox.finish()
-                if has_end:
+                if end is not None:
                     scope.deadline = math.inf
                     if scope.cancel_called:
                         return

@@ -34,12 +34,13 @@ class Behaviour(Protocol):
         ...
 
     async def handle(
-        self, envelope: Envelope, scope: trio.CancelScope, /
+        self, envelope: Envelope, scope: trio.CancelScope | None, /
     ) -> bytes | None:
         """Handle one message and return the answer, None if there is nothing to say.
 
         A behaviour that does not keep the envelope's deadline by itself gives it to
-        `scope` before it suspends; the loop takes it away again.
+        `scope` before it suspends; the loop takes it away again. Without a scope there
+        is neither a deadline nor anybody who waits for the answer.
         """
         ...
 

@@ -92,7 +92,9 @@ class ComponentBehaviour:
         """Leave serving as it is: a guest gives way by itself."""
         return serving
 
-    async def handle(self, envelope: Envelope, _: trio.CancelScope) -> bytes | None:
+    async def handle(
+        self, envelope: Envelope, _: trio.CancelScope | None
+    ) -> bytes | None:
         """Let the guest handle a message, or the callback of one of its requests.
 
         Raises:

@@ -112,7 +112,9 @@ class PythonBehaviour:
 
     # Ctrl-C may interrupt the user's code, and nothing else of an actor.
     @disable_ki_protection
-    async def handle(self, envelope: Envelope, scope: trio.CancelScope) -> bytes | None:
+    async def handle(
+        self, envelope: Envelope, scope: trio.CancelScope | None
+    ) -> bytes | None:
         """Let the code handle a message.
 
         At its deadline it is cancelled, or when its asker stops waiting.
@@ -126,10 +128,12 @@ class PythonBehaviour:
         context, watch = self._context, self._watch
         context.trace = envelope.trace
         watch.is_on = watch.was_on = True
-        if envelope.deadline is not None:
-            watch.cut = (scope, envelope.deadline)
-        if (reply := envelope.reply) is not None:
-            reply.on_abandoned = scope.cancel
+        reply = None
+        if scope is not None:
+            if envelope.deadline is not None:
+                watch.cut = (scope, envelope.deadline)
+            if (reply := envelope.reply) is not None:
+                reply.on_abandoned = scope.cancel
         try:
             answer: object = await self._handle(context, envelope)
             if context.wants_to_stash:
