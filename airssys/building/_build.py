@@ -88,11 +88,9 @@ def build(
 def _recipe(source: Path) -> Recipe:
     make = _RECIPES.get(source.suffix.lower())
     if make is None:
-        known = ", ".join(_RECIPES)
-        msg = (
-            f"{source}: nothing is known about {source.suffix or 'no suffix'}: {known}"
-        )
-        raise BuildFailed(msg)
+        known, suffix = ", ".join(_RECIPES), source.suffix
+        found = f"its suffix is {suffix}" if suffix else "it has no suffix"
+        raise BuildFailed(f"{source}: {found}; what can be built ends in {known}")
     read_source(source)
     return make(source)
 

@@ -33,7 +33,12 @@ def test_commands_are_listed(airssys):
     ("name", "content", "words"),
     [
         ("gone.py", None, "gone.py: No such file or directory"),
-        ("notes.txt", b"", "nothing is known about .txt: .py, .c, .rs, .wasm"),
+        ("notes.txt", b"", "its suffix is .txt; what can be built ends in .py, .c,"),
+        (
+            "notes",
+            b"",
+            "it has no suffix; what can be built ends in .py, .c, .rs, .wasm",
+        ),
         ("class.py", b"", "'class' cannot be imported"),
         ("core.wasm", CORE_WITHOUT_ANYTHING, "does not export the function"),
         ("core.wasm", b"junk", "it is no WebAssembly module"),
