@@ -313,6 +313,8 @@ class World:
         root = self._system.supervisor("root")
         await root.restart_child(identity(name))
         for word in ("unstash", "ok"):
+            # What comes back fills the mailbox, until it is handled.
+            await trio.sleep(_LONG)
             await self._system.ask(name, compose(self.books, name, (word,)), timeout=50)
 
     def _check_nothing_waits(self) -> None:
