@@ -25,7 +25,7 @@ from ._as_message import within
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airssys.contracts import Codecs, Keyspace
+    from airssys.contracts import Codecs, Envelope, Keyspace
     from airssys.messaging import ActorSubscriber, OpenRequests
 
     from ._surroundings import Surroundings
@@ -67,19 +67,14 @@ class ActorServices:
 
     async def send(self, target: ComponentId, payload: bytes) -> None:
         """Deliver a message, waiting for room."""
-        me, kind = self._self_id, self._content_type(payload)
-        sign, trace = self._broker.sign, self._trace
-        await self._broker.send(
-            sign(target, me, payload, content_type=kind, trace=trace)
-        )
+        message = self._sign(target, payload)
+        await self._broker.send(message)
 
     def send_at_once(self, target: ComponentId, payload: bytes) -> bool:
         """Deliver a message unless its receiver has fallen behind; False: nothing was done."""
-        broker = self._broker
-        if not broker.keeps_up(target):
+        if not self._broker.keeps_up(target):
             return False
-        me, kind = self._self_id, self._content_type(payload)
-        broker.tell(broker.sign(target, me, payload, kind, trace=self._trace))
+        self._broker.tell(self._sign(target, payload))
         return True
 
     async def ask(self, target: ComponentId, payload: bytes, timeout: float) -> bytes:
@@ -158,6 +153,12 @@ class ActorServices:
     def unsubscribe(self, pattern: str) -> None:
         """End the subscription of exactly this pattern."""
         self._subscriber.unsubscribe(pattern)
+
+    def _sign(self, target: ComponentId, payload: bytes) -> Envelope:
+        me, kind = self._self_id, self._content_type(payload)
+        return self._broker.sign(
+            target, me, payload, content_type=kind, trace=self._trace
+        )
 
     def _content_type(self, payload: bytes) -> str | None:
         return content_type_sent(self._self_id, payload, self._codecs)

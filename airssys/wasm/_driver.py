@@ -73,7 +73,6 @@ class Driver:
         """Whether another call may run its first slice now."""
         self._used = 0.0
         self._was_busy = False
-        self._asked = None
         return self._turns.may_begin(proven=self._proven) or self.conduct.in_worker
 
     async def wait_to_begin(self, deadline: float) -> None:

@@ -34,6 +34,10 @@ from ._world import IMPORTS
 Implementation: TypeAlias = Callable[..., Any]
 
 
+def _for_ever(*_arguments: object) -> float:
+    return math.inf
+
+
 @final
 @attrs.frozen
 class HostFunction:
@@ -48,9 +52,7 @@ class HostFunction:
     waits: bool
     at_once: Implementation | None = attrs.field(eq=False, repr=False, default=None)
     """Tries first, if the function may wait; returns None if it has to."""
-    longest: Callable[..., float] = attrs.field(
-        eq=False, repr=False, default=lambda *_: math.inf
-    )
+    longest: Callable[..., float] = attrs.field(eq=False, repr=False, default=_for_ever)
     """Takes the arguments; so many seconds after its beginning it ends by itself."""
 
 
@@ -59,15 +61,11 @@ def host_functions() -> tuple[HostFunction, ...]:
     table = []
     for interface, functions in IMPORTS.items():
         for name, signature in functions.items():
-            act = _TABLE[interface, name]
+            where = interface, name
+            act, values = _TABLE[where], Marshaller(signature)
             waits = inspect.iscoroutinefunction(act)
-            at_once = _AT_ONCE.get((interface, name))
-            made = HostFunction(
-                interface, name, Marshaller(signature), act, waits, at_once
-            )
-            if (longest := _LONGEST.get((interface, name))) is not None:
-                made = attrs.evolve(made, longest=longest)
-            table.append(made)
+            at_once, longest = _AT_ONCE.get(where), _LONGEST.get(where, _for_ever)
+            table.append(HostFunction(*where, values, act, waits, at_once, longest))
     return tuple(table)
 
 

@@ -19,6 +19,7 @@ from airssys.contracts import (
 )
 from airssys.dsl import blueprint, component
 from airssys.system import open_system
+from pace import passes_of
 
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
 NAP = b"50"
@@ -51,24 +52,6 @@ async def next_of(events, kind):
             if isinstance(event, kind):
                 return event
     raise AssertionError("the events ended")
-
-
-async def passes_of(ask):
-    """What came of it, and how many passes of Trio went by."""
-    passes = 0
-
-    class Counter(trio.abc.Instrument):
-        def before_io_wait(self, timeout):
-            nonlocal passes
-            passes += 1
-
-    counter = Counter()
-    trio.lowlevel.add_instrument(counter)
-    try:
-        answer = await ask()
-    finally:
-        trio.lowlevel.remove_instrument(counter)
-    return answer, passes
 
 
 async def test_an_idle_component_answers_within_one_pass():

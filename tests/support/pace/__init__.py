@@ -1,12 +1,18 @@
 """Time in tests: whether work grows in proportion, whatever the machine is busy with.
 
 A bound in seconds tests the machine as well as the code. Quadratic work betrays itself
-without one: ten times as much of it takes a hundred times as long.
+without one: ten times as much of it takes a hundred times as long. Waiting for others
+is counted in passes of Trio's scheduler.
 """
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import trio
+
+T = TypeVar("T")
 
 _ROUNDS = 3
 
@@ -36,3 +42,20 @@ def growth(
     """
     each_of_few = seconds_taken(prepare(few)) / few
     return seconds_taken(prepare(many)) / many / each_of_few
+
+
+class _Passes(trio.abc.Instrument):
+    count = 0
+
+    def before_io_wait(self, timeout: float) -> None:
+        self.count += 1
+
+
+async def passes_of(work: Callable[[], Awaitable[T]]) -> tuple[T, int]:
+    """What came of some work, and how many passes of Trio's scheduler went by."""
+    passes = _Passes()
+    trio.lowlevel.add_instrument(passes)
+    try:
+        return await work(), passes.count
+    finally:
+        trio.lowlevel.remove_instrument(passes)
