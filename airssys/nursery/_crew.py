@@ -6,11 +6,8 @@ in which it happened; who supervises serves them one after the other.
 
 from __future__ import annotations
 
-import math
-from contextlib import suppress
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import TYPE_CHECKING, final
 
-import attrs
 import trio
 from trio.lowlevel import enable_ki_protection
 
@@ -28,57 +25,15 @@ from airssys.contracts import (
 )
 
 from ._child import GRACE, Child, still_alive, stop_all
+from ._notices import Ended, Notice, Notices, Ready, Requested, RetryDue
 from ._reply import Reply
 from ._reports import problem_of_end, problem_of_stop
-from ._requests import Request
 from ._slots import Slot, SlotState, Start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-
-@final
-@attrs.frozen
-class Ready:
-    """A child is ready."""
-
-    child: Child
-
-
-@final
-@attrs.frozen
-class Ended:
-    """A child has ended."""
-
-    child: Child
-    reason: ExitReason
-
-
-@final
-@attrs.frozen
-class RetryDue:
-    """It is time to start a child again, unless something came in between."""
-
-    slot: Slot
-    retry: object
-
-
-@final
-@attrs.frozen
-class StopAsked:
-    """The supervisor is asked to end."""
-
-
-@final
-@attrs.frozen
-class Requested:
-    """Somebody asks the supervisor for something."""
-
-    request: Request
-    reply: Reply
-
-
-Notice: TypeAlias = Ready | Ended | RetryDue | StopAsked | Requested
+    from ._requests import Request
 
 
 @final
@@ -90,7 +45,7 @@ class Crew:
 
     def __init__(self, path: str, events: EventSink) -> None:
         self.path, self.emit = path, events
-        self._post, self.notices = trio.open_memory_channel[Notice](math.inf)
+        self.notices = Notices()
         self._slot_of: dict[Child, Slot] = {}
         self.is_serving = False
         """Its supervisor serves notices."""
@@ -103,33 +58,24 @@ class Crew:
         """Pass a request to the supervisor; the reply always comes."""
         reply = Reply()
         if self.is_serving:
-            self.post(Requested(request, reply))
+            self.notices.post(Requested(request, reply))
         else:
             reply.give(Refused(Refusal.NOT_RUNNING))
         return reply
 
-    def post(self, notice: Notice) -> None:
-        """Add a notice behind those already there."""
-        self._post.send_nowait(notice)
-
     def refuse_unserved(self, put_off: Iterable[Notice] = ()) -> None:
         """Refuse the requests that nobody has served, and those put off."""
-        for notice in (*put_off, *self._unread()):
+        for notice in (*put_off, *self.notices.unread()):
             if isinstance(notice, Requested):
                 notice.reply.give(Refused(Refusal.NOT_RUNNING))
 
-    def _unread(self) -> Iterator[Notice]:
-        with suppress(trio.WouldBlock):
-            while True:
-                yield self.notices.receive_nowait()
-
     def child_ready(self, child: Child) -> None:
         """Take note that a child is ready; called by the child."""
-        self.post(Ready(child))
+        self.notices.bring(Ready(child))
 
     def child_ended(self, child: Child, reason: ExitReason) -> None:
         """Take note that a child has ended; called by the child."""
-        self.post(Ended(child, reason))
+        self.notices.bring(Ended(child, reason))
 
     def slot_of(self, child: Child) -> Slot | None:
         """Return a child's place; None once its end was dealt with."""
@@ -186,13 +132,13 @@ class Crew:
         if pause > 0:
             self.nursery.start_soon(self._pause, due, slot.retry_at)
         else:
-            self.post(due)
+            self.notices.post(due)
 
     @enable_ki_protection
     async def _pause(self, due: RetryDue, until: float) -> None:
         await trio.sleep_until(until)
         if due.slot.retry is due:
-            self.post(due)
+            self.notices.post(due)
 
     async def kill_all(self, slots: Iterable[Slot]) -> None:
         """Cancel all that are left at once, and wait for them, however long it takes.

@@ -32,8 +32,9 @@ from airssys.contracts import (
     find_spec_mistakes,
 )
 
-from ._crew import Crew, Ended, Notice, Ready, Requested, RetryDue, StopAsked
+from ._crew import Crew
 from ._dynamic_start import Admissions
+from ._notices import Ended, Notice, Ready, Requested, RetryDue, StopAsked
 from ._reports import refused_start
 from ._requests import (
     ChangeSpecs,
@@ -96,7 +97,7 @@ class DynamicSupervisor:
 
     def stop_soon(self) -> None:
         """Ask it to stop its children and to end."""
-        self._crew.post(StopAsked())
+        self._crew.notices.post(StopAsked())
 
     def ask(self, request: Request) -> Reply:
         """Ask it for something; the reply always comes."""
@@ -116,8 +117,7 @@ class DynamicSupervisor:
                 ready()
                 if self._office is not None:
                     nursery.start_soon(self._office.work)
-                while not (self._is_ending and len(self.roster) == 0):
-                    self._serve(await self._crew.notices.receive())
+                await self._crew.notices.serve(self._serve, self._is_over)
             finally:
                 self._crew.is_serving = False
                 self._tell_office()
@@ -131,7 +131,10 @@ class DynamicSupervisor:
     def end(self, outcome: BaseException) -> None:
         """Stop all children and end with this error."""
         self._end(outcome)
-        self._crew.post(StopAsked())
+        self._crew.notices.post(StopAsked())
+
+    def _is_over(self) -> bool:
+        return self._is_ending and len(self.roster) == 0
 
     def _tell_office(self) -> None:
         if self._office is not None:

@@ -44,10 +44,11 @@ from airssys.contracts import (
     SupervisorSpec,
 )
 
-from ._crew import Crew, Ended, Notice, Ready, Requested, RetryDue, StopAsked
+from ._crew import Crew
 from ._desk import Desk
 from ._exit_reason import Stop, failure_to_start
 from ._household import Household
+from ._notices import Ended, Notice, Ready, Requested, RetryDue, StopAsked
 from ._reports import refused_start
 from ._requests import REORDERING, Request
 from ._restart_account import RestartAccount
@@ -101,7 +102,7 @@ class Supervisor:
 
     def stop_soon(self) -> None:
         """Ask it to stop its children in order and to end."""
-        self._crew.post(StopAsked())
+        self._crew.notices.post(StopAsked())
 
     def ask(self, request: Request) -> Reply:
         """Ask it for something; the reply always comes."""
@@ -117,18 +118,16 @@ class Supervisor:
             Exception: an error of a child that asks for it.
             BaseException: what must leave the tree.
         """
-        house = self._house
+        house, notices = self._house, self._crew.notices
         async with trio.open_nursery() as nursery:
             self._crew.begin_to_serve(nursery)
             try:
                 house.open()
                 house.go_on()
-                while not (house.is_open or house.is_over):
-                    self._take(await self._crew.notices.receive())
+                await notices.serve(self._take, lambda: house.is_open or house.is_over)
                 if house.is_open:
                     ready()
-                while not house.is_over:
-                    self._take(await self._crew.notices.receive())
+                await notices.serve(self._take, lambda: house.is_over)
             finally:
                 self._crew.is_serving = False
                 await self._crew.kill_all(house.roster)  # noqa: ASYNC102  # shields itself

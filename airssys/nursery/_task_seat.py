@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, final
 
 import trio
-from trio.lowlevel import disable_ki_protection
+from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
 from airssys.contracts import ChildSpec, TaskSpec
 
@@ -30,6 +30,7 @@ class TaskContext:
         self.stop_asked = stop_asked
         """Set when it is to finish what it does and to return."""
 
+    @enable_ki_protection
     def started(self) -> None:
         """Say that it is ready; saying it again does nothing."""
         if not self._is_ready:
