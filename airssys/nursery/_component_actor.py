@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import trio
 
+    from airssys.contracts import ComponentMetadata
     from airssys.messaging import Mailbox
 
     from ._surroundings import Surroundings
@@ -52,6 +53,9 @@ class ComponentBehaviour:
 
     async def start(self) -> None:
         """Instantiate, `initialize`, and note what the guest tells of itself.
+
+        It is not asked for its `metadata` if another instance of the same code, with
+        the same configuration, was.
 
         Raises:
             ComponentRefused: the blueprint did not name its code.
@@ -80,11 +84,15 @@ class ComponentBehaviour:
         self._guest = guest = await loaded.instantiate(limits, services)
         await guest.initialize(spec.config)
         if spec.id not in around.infos:
-            around.infos[spec.id] = await self.introduce()
+            known = around.introductions.find(spec)
+            around.infos[spec.id] = await self.introduce(known)
 
-    async def introduce(self) -> ComponentInfo:
+    async def introduce(self, known: ComponentMetadata | None = None) -> ComponentInfo:
         """Ask the guest, once started, what it is; its health is not known yet."""
-        told = await self._present().metadata()
+        told = known
+        if told is None:
+            told = await self._present().metadata()
+            self._surroundings.introductions.note(self._spec, told)
         health = HealthStatus.UNKNOWN.value
         return ComponentInfo(self._spec.id, told.name, told.version, health)
 

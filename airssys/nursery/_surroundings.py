@@ -19,6 +19,7 @@ from airssys.contracts import (
 )
 from airssys.messaging import Broker, Publishing, Quarantine, Registry, Sleepers
 
+from ._introductions import Introductions
 from ._timers import Timers
 from ._watches import Watches
 
@@ -61,6 +62,8 @@ class Surroundings:
     held_thread_after: float = HELD_THREAD_AFTER
     infos: dict[ComponentId, ComponentInfo] = attrs.field(factory=dict)
     """What actors tell of themselves; an actor is here once it was ready."""
+    introductions: Introductions = attrs.field(factory=Introductions)
+    """What components told, by their code and configuration."""
 
     @watches.default
     def _make_watches(self) -> Watches:
