@@ -79,12 +79,10 @@ class Actor:
     ) -> None:
         self._address, self._behaviour, self._spec = address, behaviour, spec
         self._mailbox = address.mailbox
-        self._scope = trio.CancelScope()
-        """Around its start and serving its mailbox; another after it cut off a message."""
+        self._scope: trio.CancelScope | None = None
+        """Around preparing for the next incarnation."""
         self._is_started = False
         self._is_stopping = False
-        self._is_preparing = False
-        """It failed, and lets its code prepare for the next incarnation."""
         self._prober: Prober | None = None
         """None before it is ready, and if nobody wants to know how it is."""
         self._successor: Successor | None = None
@@ -95,7 +93,7 @@ class Actor:
         self._owed: dict[int, Envelope] | None = None
         """What it still handles before it ends, by `id`; None: it does not end."""
 
-    def stop_soon(self) -> None:
+    def stop_soon(self) -> bool:
         """Ask it to end after the message in hand; one that still starts is cut off.
 
         One that drains first handles what its mailbox holds now, but nothing that comes
@@ -103,13 +101,16 @@ class Actor:
         """
         self._is_stopping = True
         self._behaviour.hear_stop()
-        drains = self._spec.drain and self._is_started
-        held = self._mailbox.contents() if drains else ()
+        if not self._is_started:
+            return False
+        held = self._mailbox.contents() if self._spec.drain else ()
         self._owed = {id(envelope): envelope for envelope in held}
-        # One that was woken for a message already handles it, and then ends.
-        is_parked = self._mailbox.is_awaited or not self._is_started
-        if (is_parked or self._is_preparing) and not (self._is_busy or self._goes_on):
+        if self._scope is not None:
             self._scope.cancel()
+        elif not (self._is_busy or self._goes_on):
+            # One that was woken for a message already handles it, and then ends.
+            self._mailbox.interrupt()
+        return True
 
     @property
     def behaviour(self) -> Behaviour:
@@ -211,17 +212,12 @@ class Actor:
         """Do what `run` says, and prepare for a restart if that is what follows."""
         try:
             self._address.check_free()
-            with self._scope:
-                await self._behaviour.start()
-                self._begin_to_serve(ready)
-                await self._behaviour.watched(self._serve_within(self._scope))
-            if not self._is_started:
-                return
-            self._note_cut_off()
+            await self._behaviour.start()
+            if self._is_stopping:  # asked too late for `start` to notice
+                await trio.lowlevel.checkpoint_if_cancelled()
+            self._begin_to_serve(ready)
             while self._goes_on:
-                with trio.CancelScope() as self._scope:
-                    await self._behaviour.watched(self._serve_within(self._scope))
-                self._note_cut_off()
+                await self._serve()
             await self._say_goodbye()
         except Exception as error:
             settle_message(self._address, self._spec.poison, error)
@@ -237,7 +233,6 @@ class Actor:
         spec = self._spec
         reason = exit_reason(error, asked=False, killed=False, ready=True)
         if judge_end(spec.restart, reason, spec.on_error) is Verdict.RESTART:
-            self._is_preparing = True
             with trio.CancelScope() as self._scope:
                 await self._behaviour.before_restart(reason)
 
@@ -272,16 +267,21 @@ class Actor:
             self._prober = Prober(health, self._spec.on_error, self._address)
         ready()
 
-    def _note_cut_off(self) -> None:
-        if self._scope.cancelled_caught:
-            cut_message_off(self._address)
-
-    async def _serve_within(self, scope: trio.CancelScope) -> None:  # noqa: C901, PLR0912  # every message would pay for a call
+    async def _serve(self) -> None:
         """Serve the mailbox until it is time to stop or a message was cut off.
 
         One scope serves many messages, because opening one costs as much as half an
         ask; it is replaced after it cut one off.
         """
+        if self._behaviour.keeps_deadlines:
+            await self._behaviour.watched(self._serve_within(None))
+            return
+        with trio.CancelScope() as scope:
+            await self._behaviour.watched(self._serve_within(scope))
+        if scope.cancelled_caught:
+            cut_message_off(self._address)
+
+    async def _serve_within(self, scope: trio.CancelScope | None) -> None:  # noqa: C901, PLR0912  # every message would pay for a call
         mailbox, clock = self._mailbox, time.perf_counter
         messages, turn_ends = 0, clock() + SECONDS_PER_TURN
         # A message does not pay for `_goes_on` before somebody asks for a stop.
@@ -299,14 +299,14 @@ class Actor:
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
                 if envelope is None:
                     continue
-            reply, end = envelope.reply, None
-            if (
+            reply = envelope.reply
+            is_bound = (
                 reply is not None
                 or envelope.deadline is not None
                 or envelope.expires_at is not None
-            ):
-                end = scope
-            if end is None or not self._is_too_late(envelope):
+            )
+            if not is_bound or not self._is_too_late(envelope):
+                end = scope if is_bound else None
                 try:
                     answer = await self._behaviour.handle(envelope, end)
                 except Exception as error:
@@ -317,8 +317,8 @@ class Actor:
                         reply.answer(answer)
                     mailbox.finish()
                 if end is not None:
-                    scope.deadline = math.inf
-                    if scope.cancel_called:
+                    end.deadline = math.inf
+                    if end.cancel_called:
                         return
             messages += 1
             if messages >= MESSAGES_PER_TURN or clock() >= turn_ends:

@@ -24,6 +24,8 @@ class Behaviour(Protocol):
 
     wants_to_end: bool
     """The actor wishes to end, after the message in hand."""
+    keeps_deadlines: bool
+    """It lets no message outlast its deadline, and needs no scope for that."""
 
     async def start(self) -> None:
         """Become ready to handle messages."""
@@ -38,9 +40,9 @@ class Behaviour(Protocol):
     ) -> bytes | None:
         """Handle one message and return the answer, None if there is nothing to say.
 
-        A behaviour that does not keep the envelope's deadline by itself gives it to
-        `scope` before it suspends; the loop takes it away again. Without a scope there
-        is neither a deadline nor anybody who waits for the answer.
+        A behaviour that does not keep deadlines by itself gives that of the envelope to
+        `scope` before it suspends; the loop takes it away again. Then no scope means
+        that there is neither a deadline nor anybody who waits for the answer.
         """
         ...
 

@@ -45,8 +45,12 @@ class Occupation(Protocol):
         """
         ...
 
-    def stop_soon(self) -> None:
-        """Ask it to finish what it has in hand and to return; at any time, at once."""
+    def stop_soon(self) -> bool:
+        """Ask it to finish what it has in hand and to return; at any time, at once.
+
+        Returns:
+            Whether it will; otherwise it is to be cancelled, and that is no kill.
+        """
         ...
 
 
@@ -77,6 +81,8 @@ class Child:
     """How it ended; None while it lives."""
     escapee: BaseException | None = attrs.field(init=False, default=None)
     """What it raised that must leave the tree: KeyboardInterrupt, SystemExit."""
+    _is_cut_off: bool = attrs.field(init=False, default=False)
+    """We cancelled it because it could not be asked."""
     _killed: bool = attrs.field(init=False, default=False)
 
     @_scope.default
@@ -92,7 +98,9 @@ class Child:
         """Ask it to finish what it has in hand and to end; asking twice is asking once."""
         if self.reason is None and not self.asked:
             self.asked = True
-            self._occupation.stop_soon()
+            if not self._occupation.stop_soon():
+                self._is_cut_off = True
+                self._scope.cancel()
 
     def kill(self) -> None:
         """Cancel it: it ends at its next unshielded checkpoint."""
@@ -134,7 +142,8 @@ class Child:
 
     def _note_end(self, error: BaseException | None) -> None:
         was_cut_off = self._scope.cancelled_caught
-        if error is None and was_cut_off and not self._killed:
+        is_ours = self._killed or self._is_cut_off
+        if error is None and was_cut_off and not is_ours:
             seconds = f"{self._start_timeout:g} s"
             error = TimeoutError(f"was not ready within {seconds}")
         self.escapee = find_escapee(error)

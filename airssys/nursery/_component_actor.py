@@ -41,6 +41,7 @@ class ComponentBehaviour:
     """
 
     wants_to_end = False
+    keeps_deadlines = True
 
     def __init__(
         self, spec: ComponentSpec, surroundings: Surroundings, mailbox: Mailbox

@@ -95,9 +95,10 @@ class DynamicSupervisor:
         self._is_ending = False
         self._outcome: BaseException | None = None
 
-    def stop_soon(self) -> None:
+    def stop_soon(self) -> bool:
         """Ask it to stop its children and to end."""
         self._crew.notices.post(StopAsked())
+        return True
 
     def ask(self, request: Request) -> Reply:
         """Ask it for something; the reply always comes."""

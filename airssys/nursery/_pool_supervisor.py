@@ -87,9 +87,9 @@ class PoolSupervisor:
         """The members there are, also those that are being retired."""
         return self._inner.roster
 
-    def stop_soon(self) -> None:
+    def stop_soon(self) -> bool:
         """Ask it to stop its members and to end."""
-        self._inner.stop_soon()
+        return self._inner.stop_soon()
 
     def ask(self, request: Request) -> Reply:
         """Ask it to stop one member, which is replaced; it refuses all else."""

@@ -68,6 +68,7 @@ _Handle: TypeAlias = Callable[
 class PythonBehaviour:
     """One incarnation of Python code."""
 
+    keeps_deadlines = False
     handle_at_once = None
     """A coroutine cannot go on in another task than it began in."""
 

@@ -100,9 +100,10 @@ class Supervisor:
         """The children's places, in start order; a temporary child takes its with it."""
         return self._house.roster
 
-    def stop_soon(self) -> None:
+    def stop_soon(self) -> bool:
         """Ask it to stop its children in order and to end."""
         self._crew.notices.post(StopAsked())
+        return True
 
     def ask(self, request: Request) -> Reply:
         """Ask it for something; the reply always comes."""

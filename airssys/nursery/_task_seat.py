@@ -44,17 +44,15 @@ class PlainTask:
 
     def __init__(self, spec: TaskSpec) -> None:
         self._spec = spec
-        self._scope = trio.CancelScope()
 
-    def stop_soon(self) -> None:
-        """Cancel it."""
-        self._scope.cancel()
+    def stop_soon(self) -> bool:
+        """Let it be cancelled."""
+        return False
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Run it."""
-        with self._scope:
-            ready()
-            await _unprotected(self._spec)
+        ready()
+        await _unprotected(self._spec)
 
 
 @final
@@ -65,9 +63,10 @@ class ListeningTask:
         self._spec = spec
         self._stop_asked = trio.Event()
 
-    def stop_soon(self) -> None:
+    def stop_soon(self) -> bool:
         """Let it hear that it is to stop."""
         self._stop_asked.set()
+        return True
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Run it."""

@@ -69,10 +69,11 @@ class Puppet:
             if self._habit.stops_badly:
                 raise ValueError("stops badly")
 
-    def stop_soon(self) -> None:
+    def stop_soon(self) -> bool:
         """Be asked to stop."""
         self._asked = not self._told.is_set()
         self._told.set()
+        return True
 
     def end(self, error: Exception | None = None) -> None:
         """End by itself."""

@@ -77,6 +77,7 @@ class Puppet:
         self.stage.log.append(f"ask {self.name}")
         self.asked = True
         self._told.set()
+        return True
 
     def end(self, error=None):
         self._error = error

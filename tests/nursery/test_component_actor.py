@@ -16,7 +16,7 @@ from airssys.contracts import (
     MessageFailed,
     StartFailed,
 )
-from airssys.nursery import RETRY_PAUSE
+from airssys.nursery import RETRY_PAUSE, _introductions
 
 from .company import ARTIFACT, component, python, running
 from .fake_guest import FakeComponent, FakeLoader
@@ -175,6 +175,31 @@ async def test_what_actors_tell_of_themselves(loader):
         assert (info.name, info.version, info.health) == ("fake", "1.2.3", "unknown")
         assert services.component_info(p).name == "p"
         assert services.component_info(ComponentId.parse("nobody")) is None
+
+
+async def test_equal_components_are_asked_once_what_they_are(loader):
+    equal = [component(name, data=b"x") for name in "abc"]
+    async with running(*equal, component("d", data=b"y"), loader=loader):
+        guests = guests_of(loader)
+        asked = [
+            guest.services.self_id().name
+            for guest in guests
+            if "metadata" in guest.calls
+        ]
+        assert asked == ["a", "d"]
+        for name in "abcd":
+            info = guests[0].services.component_info(ComponentId.parse(name))
+            assert (info.id.name, info.name, info.version) == (name, "fake", "1.2.3")
+
+
+def test_what_was_told_last_is_remembered_of_so_many(monkeypatch):
+    monkeypatch.setattr(_introductions, "KEPT", 3)
+    known = _introductions.Introductions()
+    specs = [component("c", data=bytes([n])) for n in range(5)]
+    for number, spec in enumerate(specs):
+        assert known.find(spec) is None
+        known.note(spec, number)
+    assert [known.find(spec) for spec in specs] == [None, None, 2, 3, 4]
 
 
 async def test_time_is_the_wall_clock_of_the_system(loader):

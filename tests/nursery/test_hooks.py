@@ -10,6 +10,7 @@ from airssys.contracts import (
     NO_BACKOFF,
     CalleeFailed,
     ChildExited,
+    ChildStarted,
     ChildStartFailed,
     Directive,
     ExitKind,
@@ -183,6 +184,31 @@ async def test_a_failing_start_fails_the_start_and_nothing_else(does, autojump_c
             pytest.fail("it never gets ready")
     assert trio.current_time() - began <= 2.0 + 1.0
     assert log == [STARTED]
+
+
+async def hold_on():
+    with trio.CancelScope(shield=True):
+        await trio.sleep(2)
+
+
+@pytest.mark.parametrize(("does", "ends"), [(hang, 1), (hold_on, 2)])
+async def test_one_that_is_stopped_while_it_starts_never_was_ready(
+    does, ends, autojump_clock
+):
+    """Also if its code does not let itself be cut off, and its start succeeds."""
+    log = []
+    async with running(actor([], "other")) as (system, watch):
+        admin, began = system.supervisor("root"), trio.current_time()
+        async with trio.open_nursery() as nursery:
+            late = actor(log, started=does)
+            nursery.start_soon(admin.start_child, late)
+            await trio.sleep(1)
+            await admin.terminate_child("local/a/0")
+            assert trio.current_time() - began == ends
+        assert log == [STARTED]
+        assert [e for e in watch.of(ChildStarted) if e.child == "local/a/0"] == []
+        (ended,) = watch.of(ChildExited)
+        assert (ended.reason.kind, ended.asked) == (ExitKind.SHUTDOWN, True)
 
 
 async def test_a_restart_whose_start_hangs_is_tried_again(autojump_clock):
