@@ -211,6 +211,33 @@ async def test_one_that_is_stopped_while_it_starts_never_was_ready(
         assert (ended.reason.kind, ended.asked) == (ExitKind.SHUTDOWN, True)
 
 
+async def test_one_that_is_stopped_while_it_starts_again_begins_no_message(
+    autojump_clock,
+):
+    log, starts, handled = [], [], []
+
+    class Noting(Actor):
+        async def handle(self, context, envelope):
+            handled.append(envelope.payload)
+            return await super().handle(context, envelope)
+
+    async def hold_on_again():
+        starts.append(trio.current_time())
+        if len(starts) == 2:
+            await hold_on()
+
+    arguments = (log, {"started": hold_on_again})
+    spec = python("a", Noting, arguments=arguments, backoff=NO_BACKOFF)
+    async with running(spec) as (system, _):
+        system.tell("a", b"crash")
+        system.tell("a", b"queued")
+        await trio.sleep(1.5)
+        assert len(starts) == 2
+        await system.supervisor("root").terminate_child("local/a/0")
+        assert trio.current_time() - starts[1] == 2
+        assert handled == [b"crash"]
+
+
 async def test_a_restart_whose_start_hangs_is_tried_again(autojump_clock):
     log, starts = [], []
 
