@@ -44,7 +44,9 @@ def time_stock(loops: int) -> float:
 
 async def _time_raw(loops: int) -> float:
     async with open_shop("echo") as shop:
-        health = RawHealth(await shop.guest())
+        guest = await shop.guest()
+        await guest.health()
+        health = RawHealth(guest)
         health.call_many(_WARM)
         took, answered = health.call_many(loops)
         check_count("answers", answered, loops)

@@ -55,7 +55,7 @@ from ._prober import Prober
 from ._restart_plan import Verdict, directive_for, judge_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from airssys.contracts import ActorSpec, ComponentSpec
 
@@ -267,15 +267,18 @@ class Actor:
             self._prober = Prober(health, self._spec.on_error, self._address)
         ready()
 
-    async def _serve(self) -> None:
-        """Serve the mailbox until it is time to stop or a message was cut off.
+    def _serve(self) -> Awaitable[None]:
+        """Serve the mailbox until it is time to stop or a message was cut off."""
+        if self._behaviour.keeps_deadlines:
+            return self._behaviour.watched(self._serve_within(None))
+        return self._serve_in_scope()
+
+    async def _serve_in_scope(self) -> None:
+        """Serve it with deadlines.
 
         One scope serves many messages, because opening one costs as much as half an
         ask; it is replaced after it cut one off.
         """
-        if self._behaviour.keeps_deadlines:
-            await self._behaviour.watched(self._serve_within(None))
-            return
         with trio.CancelScope() as scope:
             await self._behaviour.watched(self._serve_within(scope))
         if scope.cancelled_caught:

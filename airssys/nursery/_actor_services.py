@@ -25,7 +25,7 @@ from ._as_message import within
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airssys.contracts import Codecs, Envelope, Keyspace
+    from airssys.contracts import Codecs, Envelope, Keyspace, Limits
     from airssys.messaging import ActorSubscriber, OpenRequests
 
     from ._surroundings import Surroundings
@@ -41,7 +41,7 @@ class ActorServices:
         self,
         self_id: ComponentId,
         surroundings: Surroundings,
-        keyspace: Keyspace,
+        limits: Limits,
         requests: OpenRequests,
         subscriber: ActorSubscriber,
         log_level: LogLevel = LogLevel.TRACE,
@@ -50,7 +50,9 @@ class ActorServices:
     ) -> None:
         self._self_id, self._surroundings = self_id, surroundings
         self._broker = surroundings.broker
-        self._keyspace, self._requests = keyspace, requests
+        self._limits, self._requests = limits, requests
+        self._keyspace: Keyspace | None = None
+        """What it keeps; None before it asks for it, which most never do."""
         self._subscriber = subscriber
         self._levels_wanted = log_level.and_above
         self._codecs = codecs
@@ -163,27 +165,38 @@ class ActorServices:
     def _content_type(self, payload: bytes) -> str | None:
         return content_type_sent(self._self_id, payload, self._codecs)
 
+    @property
+    def _storage(self) -> Keyspace:
+        if self._keyspace is None:
+            limits = self._limits
+            self._keyspace = self._surroundings.store.keyspace(
+                self._self_id,
+                max_bytes=limits.storage_bytes,
+                max_keys=limits.storage_keys,
+            )
+        return self._keyspace
+
     def storage_get(self, key: str) -> bytes | None:
         """Return the value of a key, None if it has none."""
-        return self._keyspace.get(key)
+        return self._storage.get(key)
 
     def storage_set(self, key: str, value: bytes) -> None:
         """Keep a value under a key."""
-        self._keyspace.set(key, value)
+        self._storage.set(key, value)
 
     def storage_delete(self, key: str) -> None:
         """Forget a key and its value."""
-        self._keyspace.delete(key)
+        self._storage.delete(key)
 
     def storage_exists(self, key: str) -> bool:
         """Say whether a key has a value."""
-        return self._keyspace.exists(key)
+        return self._storage.exists(key)
 
     def storage_keys(self, prefix: str | None) -> Sequence[str]:
         """Return the keys that begin with a prefix, or all of them, sorted."""
-        return self._keyspace.keys(prefix)
+        return self._storage.keys(prefix)
 
     def storage_usage(self) -> tuple[int, int, int]:
         """Count what is in use."""
-        used, quota, keys = self._keyspace.usage()
+        used, quota, keys = self._storage.usage()
         return used, quota, keys

@@ -70,13 +70,10 @@ class ComponentBehaviour:
             advice = "Name it in the blueprint, e.g. in the template of its supervisor"
             raise ComponentRefused(spec.artifact.label, problem, advice)
         limits = spec.limits
-        keyspace = around.store.keyspace(
-            spec.id, max_bytes=limits.storage_bytes, max_keys=limits.storage_keys
-        )
         services = ActorServices(
             spec.id,
             around,
-            keyspace,
+            limits,
             self._requests,
             self._subscriber,
             spec.log_level,

@@ -201,7 +201,7 @@ class AnyInstance:
             self._raise_named(error, "instantiate")
         finally:
             call.close()
-        self._store.find_functions(code.exports.values())
+        self._store.number_functions(code.exports.values())
 
     async def call(self, name: str, *values: Any, deadline: float = math.inf) -> Any:
         """Call an export with one value for each parameter; returns its result.

@@ -134,7 +134,7 @@ class Instance:
             self._raise_named(error, "instantiate")
         finally:
             call.close()
-        self._store.find_functions(self._code.exports.values())
+        self._store.number_functions(self._code.exports.values())
 
     async def initialize(self, config: ComponentConfig) -> None:
         """Give the guest its configuration (WIT: `initialize`)."""

@@ -79,9 +79,8 @@ class OpenStore:
 
     def pay(self) -> None:
         """Delete the values that wasmtime gave us."""
-        owed, self.owed = self.owed, []
-        for address in owed:
-            c.val_delete(address)
+        while self.owed:
+            c.val_delete(self.owed.pop())
         # The result lies first. Kind 0 is a bool, which can be dropped again: wasmtime
         # drops what stands there when it writes the next result.
         self.slots.data[0] = 0

@@ -45,6 +45,7 @@ class Store:
 
     __slots__ = (
         "__weakref__",
+        "_exports",
         "_functions",
         "_lock",
         "_open",
@@ -69,7 +70,9 @@ class Store:
         self._open = engine.ledger.stores[context] = OpenStore(pointer, context, block)
         self._lock = self._open.lock
         self.slots = block.base
-        self._functions = block.base + functions_at(params)
+        self._functions = functions_at(params)
+        self._exports: tuple[int, ...] = ()
+        """Export indices of its functions, by their numbers."""
         self._spare: Call | None = None
         """A call that is over and that nobody else has, to be used again."""
         c.context_set_fuel(context, UNLIMITED_FUEL)
@@ -107,19 +110,12 @@ class Store:
             opened.begun += 1
             return Call(self.engine, opened).begin(self, owner)
 
-    @enable_ki_protection
-    def find_functions(self, export_indices: Iterable[int]) -> None:
-        """Look up exports of the instance and number them from 0.
+    def number_functions(self, export_indices: Iterable[int]) -> None:
+        """Number exports of the instance from 0; one is looked up when it is called.
 
         The loader has seen that they are there: an index comes from the component.
         """
-        with self.entered():
-            self._check_idle()
-            instance, context = self.slots + INSTANCE, self._open.context
-            place = self._functions
-            for index in export_indices:
-                c.instance_get_func(instance, context, index, place)
-                place += c.FUNC_SIZE
+        self._exports = tuple(export_indices)
 
     @enable_ki_protection
     def call(
@@ -177,10 +173,14 @@ class Store:
         self._check_idle()
         slots, opened = self.slots, self._open
         context = opened.context
+        place = self._functions + number * c.FUNC_SIZE
+        if not opened.slots.words[place // 8]:  # no store has the number 0
+            export = self._exports[number]
+            c.instance_get_func(slots + INSTANCE, context, export, slots + place)
         c.context_set_epoch_deadline(context, 1)
         opened.keep = frame
         opened.future = begin(
-            self._functions + number * c.FUNC_SIZE,
+            slots + place,
             context,
             frame.fixed.base,
             marshaller.count,

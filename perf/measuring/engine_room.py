@@ -31,7 +31,7 @@ _HEALTH = list(EXPORTS).index("health")
 
 @final
 class RawHealth:
-    """`health` of a guest, called through the C API alone.
+    """`health` of a guest that was called once, through the C API alone.
 
     It takes no parameters and returns an enum: the empty call of this world.
     """
@@ -64,7 +64,10 @@ class RawHealth:
 
 @final
 class RawCall:
-    """A function of a component of any world, by the C API and by our marshalling."""
+    """A function of a component of any world, by the C API and by our marshalling.
+
+    It must have been called once: that is when it is looked up.
+    """
 
     def __init__(self, guest: AnyInstance, name: str, *values: object) -> None:
         self._guest = guest  # as above
@@ -75,7 +78,7 @@ class RawCall:
         self._opened = opened = store._open  # noqa: SLF001 (see above)
         self._frame = self._marshaller.lower_params(values)
         base = opened.slots.base
-        function = store._functions + self._number * c.FUNC_SIZE  # noqa: SLF001 (see above)
+        function = base + store._functions + self._number * c.FUNC_SIZE  # noqa: SLF001 (see above)
         self._result, self._begin = (
             base + at.RESULT,
             (

@@ -7,6 +7,7 @@ from airssys.contracts import (
     ComponentId,
     ComponentInfo,
     HostServices,
+    Limits,
     Logged,
     LogLevel,
     MessageTooShort,
@@ -17,6 +18,7 @@ from airssys.contracts import (
 from airssys.nursery import ActorServices
 
 ME = ComponentId.parse("me")
+LIMITS = Limits(storage_bytes=700, storage_keys=8)
 
 
 class Surroundings:
@@ -25,8 +27,14 @@ class Surroundings:
     broker = None
 
     def __init__(self):
-        self.lines, self.infos = [], {}
+        self.lines, self.infos, self.quotas = [], {}, []
         self.events = self.lines.append
+        self.kept = Recorder()
+        self.store = self
+
+    def keyspace(self, owner, *, max_bytes, max_keys):
+        self.quotas.append((owner, max_bytes, max_keys))
+        return self.kept
 
     def wall_clock(self):
         return 1_700_000_000_000_000_005
@@ -46,7 +54,7 @@ def around():
 
 @pytest.fixture
 def services(around):
-    return ActorServices(ME, around, Recorder(), None, None)
+    return ActorServices(ME, around, LIMITS, None, None)
 
 
 def calls_of(port):
@@ -58,9 +66,11 @@ def test_every_host_call_is_there_and_no_more():
 
 
 def test_storage_is_the_keyspace_of_the_component(services, around):
+    assert around.quotas == []
     assert services.storage_get("k") == ("get", "k")
     assert services.storage_exists("k") == ("exists", "k")
     assert services.storage_keys("p") == ("keys", "p")
+    assert around.quotas == [(ME, 700, 8)]
 
     class Refusing:
         def set(self, key, value):
@@ -69,7 +79,8 @@ def test_storage_is_the_keyspace_of_the_component(services, around):
         def usage(self):
             return [1, 2, 3]
 
-    refusing = ActorServices(ME, around, Refusing(), None, None)
+    around.kept = Refusing()
+    refusing = ActorServices(ME, around, LIMITS, None, None)
     with pytest.raises(StorageRefused, match=r"k b'v'"):
         refusing.storage_set("k", b"v")
     assert refusing.storage_usage() == (1, 2, 3)
@@ -82,7 +93,7 @@ def test_a_line_is_an_event_with_its_source_and_context(services, around):
 
 @pytest.mark.parametrize("minimum", LogLevel)
 def test_a_line_below_the_level_costs_no_event(around, minimum):
-    services = ActorServices(ME, around, Recorder(), None, None, minimum)
+    services = ActorServices(ME, around, LIMITS, None, None, minimum)
     for level in LogLevel:
         services.log(level, "line", ())
     levels = list(LogLevel)
@@ -108,7 +119,7 @@ async def test_a_component_of_prefixes_sends_nothing_without_one(
     """Refused before there is a broker to ask, which there is not."""
     around.publishing = None
     codecs = Codecs(prefixed=True)
-    services = ActorServices(ME, around, Recorder(), None, None, codecs=codecs)
+    services = ActorServices(ME, around, LIMITS, None, None, codecs=codecs)
     for send in (
         lambda: services.send(ME, payload),
         lambda: services.ask(ME, payload, 1),
