@@ -170,7 +170,7 @@ class Bench:
         store, call = self.begin_instance(component)
         self.drive(call)
         call.close()
-        store.find_functions(component.code.exports.values())
+        store.number_functions(component.code.exports.values())
         value = config_value(ComponentConfig(data=config))
         call = self.call(store, "initialize", value)
         self.drive(call)

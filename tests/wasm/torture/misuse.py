@@ -46,7 +46,7 @@ class Busy:
                 linker, code.pointer, owner=owner
             ),
             "store.call_and_poll": lambda: bench.short_message(store, b"z"),
-            "store.find_functions": lambda: store.find_functions(code.exports.values()),
+            "store.number_functions": lambda: store.find_functions(code.exports.values()),
             "store.refuel": lambda: store.refuel(10**9),
             "store.limit": lambda: store.limit(1 << 30, 1 << 20, 1, 1),
             "store.close": store.close,
@@ -156,7 +156,7 @@ def while_another_thread_is_in():
         "func_call_async": lambda busy: busy.begin(),
         "context_set_fuel": lambda busy: busy.store.refuel(10**9),
         "store_limiter": lambda busy: busy.store.limit(1 << 30, 1 << 20, 1, 1),
-        "instance_get_func": lambda busy: busy.store.find_functions(
+        "instance_get_func": lambda busy: busy.store.number_functions(
             busy.component.code.exports.values()
         ),
     }
@@ -244,7 +244,7 @@ def after_closing():
         closable[close].close()
         tried = {"call.poll", "call.answer", "call.take_result"}
         if close != "call":
-            tried |= {"store.call", "store.call_and_poll", "store.find_functions"}
+            tried |= {"store.call", "store.call_and_poll", "store.number_functions"}
             tried |= {"store.instantiate", "store.limit", "store.refuel"}
         for name in sorted(tried):
             say(" ", close, "closed,", name)
