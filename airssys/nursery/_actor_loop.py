@@ -199,7 +199,9 @@ class Actor:
             if _is_cancellation(error):
                 give_up_message(self._address, "its actor was cancelled")
                 raise
-            give_up_message(self._address, f"its actor ended: {describe(error)}", error)
+            if self._mailbox.in_hand is not None:
+                why = f"its actor ended: {describe(error)}"
+                give_up_message(self._address, why, error)
             if (escapee := find_escapee(error)) is not None:
                 self._address.around.on_escape(escapee)
             raise

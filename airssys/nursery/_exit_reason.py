@@ -75,8 +75,8 @@ def offences_behind(reason: ExitReason) -> tuple[Offence, ...]:
 
 def find_escapee(error: BaseException | None) -> BaseException | None:
     """Find what no supervisor may hold back, at any depth: what is no Exception."""
-    if error is None:
-        return None
+    if error is None or not isinstance(error, BaseExceptionGroup):
+        return None if isinstance(error, Exception) else error
     leaves = (leaf for leaf in _leaves(error) if not isinstance(leaf, Exception))
     return next(leaves, None)
 

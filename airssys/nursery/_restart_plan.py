@@ -60,7 +60,7 @@ RESTARTS: Final = {
 }
 """By restart type and whether the child ended normally or by shutdown."""
 
-EXPECTED: Final = frozenset({ExitKind.NORMAL, ExitKind.SHUTDOWN})
+EXPECTED: Final = (ExitKind.NORMAL, ExitKind.SHUTDOWN)
 """The ends that are no failure."""
 
 
@@ -90,7 +90,7 @@ def judge_end(
 ) -> Verdict:
     """Decide what becomes of a child that was running and was not asked to end."""
     directive = None
-    if reason.kind in {ExitKind.CRASH, ExitKind.UNHEALTHY}:
+    if reason.kind in (ExitKind.CRASH, ExitKind.UNHEALTHY):
         directive = directive_for(on_error, reason.error)
     match directive:
         case Directive.RESTART:

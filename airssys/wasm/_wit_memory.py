@@ -46,6 +46,10 @@ def encoded(text: str, path: str) -> bytes:
         raise ValueUnfit(f"{text!r:.60} has lone surrogates", path) from error
 
 
+_ByteVec: Final = ctypes.c_size_t * 2
+"""A `wasm_byte_vec_t`: how many bytes, and where."""
+
+
 @final
 class Block:
     """Some memory that stays where it is, with its address."""
@@ -161,10 +165,11 @@ def _tagged_bytes(count: int) -> Block:
 
 def error_text(error: int) -> str:
     """Read and delete a `wasmtime_error_t`."""
-    name = Block(16)
-    c.error_message(error, name.base)
+    message = _ByteVec()
+    place = ctypes.addressof(message)
+    c.error_message(error, place)
     c.error_delete(error)
-    size, address = name.words[0], name.words[1]
+    size, address = message
     text = str(MEMORY[address : address + size], "utf-8", "replace")
-    c.byte_vec_delete(name.base)
+    c.byte_vec_delete(place)
     return text
