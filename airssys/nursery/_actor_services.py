@@ -15,18 +15,19 @@ from airssys.contracts import (
     ComponentInfo,
     Logged,
     LogLevel,
+    NotGranted,
     Timestamp,
     TraceContext,
 )
-from airssys.messaging import content_type_sent
+from airssys.messaging import ActorSubscriber, OpenRequests, content_type_sent
 
 from ._as_message import within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airssys.contracts import Codecs, Envelope, Keyspace, Limits
-    from airssys.messaging import ActorSubscriber, OpenRequests
+    from airssys.contracts import Callback, Codecs, Envelope, Keyspace, Limits
+    from airssys.messaging import Mailbox
 
     from ._surroundings import Surroundings
 
@@ -37,31 +38,65 @@ _NANOSECONDS: Final = 1_000_000_000
 class ActorServices:
     """The services of one actor (implements `HostServices`)."""
 
-    def __init__(  # noqa: PLR0913 (what one actor has and others have not)
+    def __init__(
         self,
         self_id: ComponentId,
         surroundings: Surroundings,
         limits: Limits,
-        requests: OpenRequests,
-        subscriber: ActorSubscriber,
+        mailbox: Mailbox,
         log_level: LogLevel = LogLevel.TRACE,
         *,
         codecs: Codecs | None = None,
     ) -> None:
         self._self_id, self._surroundings = self_id, surroundings
         self._broker = surroundings.broker
-        self._limits, self._requests = limits, requests
-        self._keyspace: Keyspace | None = None
-        """What it keeps; None before it asks for it, which most never do."""
-        self._subscriber = subscriber
+        self._limits, self._mailbox = limits, mailbox
         self._levels_wanted = log_level.and_above
         self._codecs = codecs
+        # Most actors never use these, and each costs as much as a tenth of a message.
+        self._keyspace: Keyspace | None = None
+        self._subscriber: ActorSubscriber | None = None
+        self._requests: OpenRequests | None = None
+        self._is_over = False
+
+    def note_taken(self, callback: Callback) -> None:
+        """Count the request of a callback as open no longer."""
+        if self._requests is not None:
+            self._requests.note_taken(callback)
+
+    def close(self) -> None:
+        """Forget the requests and subscriptions of this incarnation, for good."""
+        self._is_over = True
+        if self._subscriber is not None:
+            self._subscriber.close()
+        if self._requests is not None:
+            self._requests.close()
 
     @property
     def _trace(self) -> TraceContext | None:
         """The trace of the message that the actor handles now, which goes on."""
-        handled = self._requests.in_hand
+        handled = self._mailbox.in_hand
         return None if handled is None else handled.trace
+
+    @property
+    def _open_requests(self) -> OpenRequests:
+        if self._requests is None:
+            self._check_alive()
+            most = self._limits.open_requests
+            self._requests = OpenRequests(self._broker, self._mailbox, most)
+        return self._requests
+
+    @property
+    def _subscriptions(self) -> ActorSubscriber:
+        if self._subscriber is None:
+            self._check_alive()
+            publishing = self._surroundings.publishing
+            self._subscriber = ActorSubscriber(self._self_id, publishing)
+        return self._subscriber
+
+    def _check_alive(self) -> None:
+        if self._is_over:
+            raise NotGranted(f"this incarnation of {self._self_id} has ended")
 
     def self_id(self) -> ComponentId:
         """Return the actor's own name."""
@@ -86,7 +121,7 @@ class ActorServices:
             target,
             me,
             payload,
-            timeout=within(self._requests.in_hand, timeout),
+            timeout=within(self._mailbox.in_hand, timeout),
             content_type=kind,
             waiter=me,
             trace=self._trace,
@@ -121,11 +156,11 @@ class ActorServices:
     def request(self, target: ComponentId, payload: bytes, timeout: float) -> str:
         """Deliver a message now or not at all; its answer comes as a callback."""
         kind = self._content_type(payload)
-        return self._requests.request(target, payload, timeout, content_type=kind)
+        return self._open_requests.request(target, payload, timeout, content_type=kind)
 
     def cancel_request(self, request_id: str) -> None:
         """Give up on a request; its callback says so."""
-        self._requests.cancel(request_id)
+        self._open_requests.cancel(request_id)
 
     async def broadcast(self, targets: Sequence[ComponentId], payload: bytes) -> None:
         """Deliver a message to each target, waiting for room.
@@ -150,11 +185,11 @@ class ActorServices:
 
     def subscribe(self, pattern: str) -> None:
         """Get what is published to matching topics; what finds no room is lost."""
-        self._subscriber.subscribe(pattern)
+        self._subscriptions.subscribe(pattern)
 
     def unsubscribe(self, pattern: str) -> None:
         """End the subscription of exactly this pattern."""
-        self._subscriber.unsubscribe(pattern)
+        self._subscriptions.unsubscribe(pattern)
 
     def _sign(self, target: ComponentId, payload: bytes) -> Envelope:
         me, kind = self._self_id, self._content_type(payload)

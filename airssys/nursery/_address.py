@@ -45,7 +45,8 @@ class Address:
             self._member = pool.make_member(spec.id)
             self.mailbox = self._member.mailbox
         self._topics, self._lag = spec.topics, spec.lag
-        self._subscriber = ActorSubscriber(spec.id, around.publishing)
+        self._subscriber: ActorSubscriber | None = None
+        """Of its topics, if there are some."""
         self._is_open = False
 
     def check_free(self) -> None:
@@ -68,8 +69,10 @@ class Address:
         self.check_free()
         self.around.registry.register(self.mailbox)
         self._is_open = True
-        for pattern in self._topics:
-            self._subscriber.subscribe(pattern, self._lag)
+        if self._topics:
+            self._subscriber = ActorSubscriber(self.id, self.around.publishing)
+            for pattern in self._topics:
+                self._subscriber.subscribe(pattern, self._lag)
         if self._pool is not None and self._member is not None:
             self._pool.join(self._member)
 
@@ -82,7 +85,8 @@ class Address:
             return
         self._is_open = False
         self.around.registry.unregister(self.id)
-        self._subscriber.close()
+        if self._subscriber is not None:
+            self._subscriber.close()
         self.around.infos.pop(self.id, None)
         self.around.watches.note_gone(self.id)
         if self._pool is not None and self._member is not None:

@@ -16,7 +16,6 @@ from airssys.contracts import (
     InternalError,
     Unanswered,
 )
-from airssys.messaging import ActorSubscriber, OpenRequests
 
 from ._actor_services import ActorServices
 
@@ -47,9 +46,14 @@ class ComponentBehaviour:
         self, spec: ComponentSpec, surroundings: Surroundings, mailbox: Mailbox
     ) -> None:
         self._spec, self._surroundings = spec, surroundings
-        limit = spec.limits.open_requests
-        self._subscriber = ActorSubscriber(spec.id, surroundings.publishing)
-        self._requests = OpenRequests(surroundings.broker, mailbox, limit)
+        self._services = ActorServices(
+            spec.id,
+            surroundings,
+            spec.limits,
+            mailbox,
+            spec.log_level,
+            codecs=spec.codecs,
+        )
         self._guest: Guest | None = None
 
     async def start(self) -> None:
@@ -69,17 +73,7 @@ class ComponentBehaviour:
             problem = "it was not loaded when the system opened"
             advice = "Name it in the blueprint, e.g. in the template of its supervisor"
             raise ComponentRefused(spec.artifact.label, problem, advice)
-        limits = spec.limits
-        services = ActorServices(
-            spec.id,
-            around,
-            limits,
-            self._requests,
-            self._subscriber,
-            spec.log_level,
-            codecs=spec.codecs,
-        )
-        self._guest = guest = await loaded.instantiate(limits, services)
+        self._guest = guest = await loaded.instantiate(spec.limits, self._services)
         await guest.initialize(spec.config)
         if spec.id not in around.infos:
             known = around.introductions.find(spec)
@@ -108,7 +102,7 @@ class ComponentBehaviour:
             GuestRejected: it answered with an error of its own.
         """
         if isinstance(envelope, Callback):
-            self._requests.note_taken(envelope)
+            self._services.note_taken(envelope)
             await self._present().handle_callback(envelope)
             return None
         return await self._present().handle_message(envelope)
@@ -169,8 +163,7 @@ class ComponentBehaviour:
 
     def close(self) -> None:
         """Give the instance back; forget its requests and subscriptions."""
-        self._subscriber.close()
-        self._requests.close()
+        self._services.close()
         guest, self._guest = self._guest, None
         if guest is not None:
             guest.close()

@@ -93,7 +93,7 @@ class Desk:
         if slot is None:
             reply.give(Refused(Refusal.NOT_FOUND, name))
             return
-        slot.stop_replies.append(reply)
+        slot.stop_replies += (reply,)
         self._house.dismiss(slot)
 
     def _restart(self, name: str, reply: Reply) -> None:

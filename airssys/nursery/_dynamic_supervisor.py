@@ -304,7 +304,7 @@ class DynamicSupervisor:
             known = self._admissions.has_made(name)
             reply.give(Done(name) if known else Refused(Refusal.NOT_FOUND, name))
             return
-        slot.stop_replies.append(reply)
+        slot.stop_replies += (reply,)
         child = slot.child
         if child is None:
             self._forget(slot)

@@ -117,7 +117,7 @@ class Slot:
     """How the last incarnation ended, while a restart is due."""
     start_reply: Reply | None = None
     """To whom this start is to be reported."""
-    stop_replies: list[Reply] = attrs.Factory(list)
+    stop_replies: tuple[Reply, ...] = ()
     """Those who wait for its end."""
     is_vacant: bool = False
     """Its seat was vacated; the next start makes a new one."""
@@ -174,7 +174,7 @@ class Slot:
 
     def answer_stops(self) -> None:
         """Answer all who wait for its end."""
-        replies, self.stop_replies = self.stop_replies, []
+        replies, self.stop_replies = self.stop_replies, ()
         for reply in replies:
             reply.give(Done(self.name))
 

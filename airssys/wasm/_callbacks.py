@@ -67,7 +67,7 @@ class Notebook(Protocol):
 class DropsNoted(Protocol):
     """The side of a store that the destructor of its resources sees."""
 
-    dropped: list[int]
+    dropped: list[int] | None
 
 
 @final
@@ -147,7 +147,9 @@ def _drop_over(
     def guest_dropped(_env: int | None, context: int, number: int) -> int:
         try:
             inside.add(get_ident())
-            stores[context].dropped.append(number)
+            dropped = stores[context].dropped
+            if dropped is not None:
+                dropped.append(number)
         except BaseException:  # noqa: BLE001, ASYNC103, S110  # nothing may leave a callback; it is dropped when its store closes
             pass
         finally:

@@ -74,8 +74,8 @@ class OpenStore:
         """What the future reads, kept alive until it is deleted."""
         self.handles: HandleTable | None = None
         """The host's resources that the guest may hold, if its world has some."""
-        self.dropped: list[int] = []
-        """Those that it has let go, noted by the destructor."""
+        self.dropped: list[int] | None = None
+        """Those that it has let go, noted by the destructor; None: it may hold none."""
 
     def pay(self) -> None:
         """Delete the values that wasmtime gave us."""

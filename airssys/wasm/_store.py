@@ -207,7 +207,9 @@ class Store:
 
     def give_resources(self, resources: HostResources) -> HandleTable:
         """Let the guest hold the host's resources; their table is the store's."""
-        table = HandleTable(self._open.context, resources, self._open.dropped)
+        noted: list[int] = []
+        self._open.dropped = noted
+        table = HandleTable(self._open.context, resources, noted)
         self._open.handles = table
         return table
 

@@ -46,6 +46,7 @@ def encoded(text: str, path: str) -> bytes:
         raise ValueUnfit(f"{text!r:.60} has lone surrogates", path) from error
 
 
+_byte_of: Final = ctypes.c_char.from_buffer
 _ByteVec: Final = ctypes.c_size_t * 2
 """A `wasm_byte_vec_t`: how many bytes, and where."""
 
@@ -54,17 +55,16 @@ _ByteVec: Final = ctypes.c_size_t * 2
 class Block:
     """Some memory that stays where it is, with its address."""
 
-    __slots__ = ("base", "data", "pin", "size", "top", "words")
+    __slots__ = ("base", "data", "size", "top", "words")
 
     def __init__(self, size: int) -> None:
         size = (size + 7) & ~7
         # Clearing tens of megabytes would hold the interpreter lock longer than a tick;
         # the kernel hands out cleared pages one by one.
         self.data = bytearray(size) if size < _LARGE else mmap.mmap(-1, size, _PRIVATE)
-        self.words = memoryview(self.data).cast("Q")
+        self.base = ctypes.addressof(_byte_of(self.data)) if size else 0
+        self.words = memoryview(self.data).cast("Q")  # keeps the data from moving
         self.size = size
-        self.pin = (ctypes.c_char * size).from_buffer(self.data) if size else None
-        self.base = ctypes.addressof(self.pin) if self.pin is not None else 0
         self.top = 0
 
 

@@ -11,6 +11,7 @@ from airssys.contracts import (
     Logged,
     LogLevel,
     MessageTooShort,
+    NotGranted,
     StorageRefused,
     Timestamp,
     UnknownPrefix,
@@ -54,7 +55,7 @@ def around():
 
 @pytest.fixture
 def services(around):
-    return ActorServices(ME, around, LIMITS, None, None)
+    return ActorServices(ME, around, LIMITS, None)
 
 
 def calls_of(port):
@@ -62,7 +63,18 @@ def calls_of(port):
 
 
 def test_every_host_call_is_there_and_no_more():
-    assert calls_of(ActorServices) == calls_of(HostServices)
+    own = {"note_taken", "close"}
+    assert calls_of(ActorServices) - own == calls_of(HostServices)
+
+
+def test_an_incarnation_that_has_ended_begins_nothing(services):
+    services.close()
+    for begin in (
+        lambda: services.subscribe("topic"),
+        lambda: services.request(ME, b"", 1.0),
+    ):
+        with pytest.raises(NotGranted, match="has ended"):
+            begin()
 
 
 def test_storage_is_the_keyspace_of_the_component(services, around):
@@ -80,7 +92,7 @@ def test_storage_is_the_keyspace_of_the_component(services, around):
             return [1, 2, 3]
 
     around.kept = Refusing()
-    refusing = ActorServices(ME, around, LIMITS, None, None)
+    refusing = ActorServices(ME, around, LIMITS, None)
     with pytest.raises(StorageRefused, match=r"k b'v'"):
         refusing.storage_set("k", b"v")
     assert refusing.storage_usage() == (1, 2, 3)
@@ -93,7 +105,7 @@ def test_a_line_is_an_event_with_its_source_and_context(services, around):
 
 @pytest.mark.parametrize("minimum", LogLevel)
 def test_a_line_below_the_level_costs_no_event(around, minimum):
-    services = ActorServices(ME, around, LIMITS, None, None, minimum)
+    services = ActorServices(ME, around, LIMITS, None, minimum)
     for level in LogLevel:
         services.log(level, "line", ())
     levels = list(LogLevel)
@@ -119,7 +131,7 @@ async def test_a_component_of_prefixes_sends_nothing_without_one(
     """Refused before there is a broker to ask, which there is not."""
     around.publishing = None
     codecs = Codecs(prefixed=True)
-    services = ActorServices(ME, around, LIMITS, None, None, codecs=codecs)
+    services = ActorServices(ME, around, LIMITS, None, codecs=codecs)
     for send in (
         lambda: services.send(ME, payload),
         lambda: services.ask(ME, payload, 1),
