@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -46,7 +47,7 @@ class Artifact:
     @classmethod
     def at(cls, path: str | Path) -> Artifact:
         """Name a file: `.wasm` binary or `.wat` text, told apart by its content."""
-        return cls(Path(path), str(path))
+        return _file(str(path))
 
     @classmethod
     def resource(cls, where: str | Traversable, *parts: str) -> Artifact:
@@ -76,3 +77,9 @@ class Artifact:
     def from_text(cls, wat: str, label: str = "component text") -> Artifact:
         """Take a component as WAT text."""
         return cls(wat, label)
+
+
+# Equal ones are compared and hashed whenever an actor starts: one object is quicker.
+@lru_cache(maxsize=1024)
+def _file(path: str) -> Artifact:
+    return Artifact(Path(path), path)

@@ -6,7 +6,7 @@ What cannot be read is noted, with the default in its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
@@ -45,17 +45,21 @@ def read_values(
     return kind(**read)
 
 
+_DEFAULT_LIMITS: Final = Limits()
+"""One for all: there may be 10,000 components."""
+
+
 def read_limits(given: object, mistakes: list[Mistake]) -> Limits:
     """Read plain values; where `Limits` would stop at the first mistake, find all."""
     if given is None:
-        return Limits()
+        return _DEFAULT_LIMITS
     if isinstance(given, Limits):
         return given
     if not isinstance(given, Mapping):
         text = f"{shown(given)} are no limits"
         hint = "write Limits(...), or a dict of plain values"
         mistakes.append(Mistake(".limits", text, hint))
-        return Limits()
+        return _DEFAULT_LIMITS
     fields = attrs.fields_dict(Limits)
     read: dict[str, Any] = {}
     for name, value in given.items():

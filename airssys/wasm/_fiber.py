@@ -170,7 +170,7 @@ class Call:
         """Remember what the guest wants; called on its stack."""
         self.answered = False
         first = self.slots + ARGUMENTS
-        self._open.owed.extend(range(first, first + count * c.VAL_SIZE, c.VAL_SIZE))
+        self._open.owed += tuple(range(first, first + count * c.VAL_SIZE, c.VAL_SIZE))
         self.host_call = host_call
 
     @enable_ki_protection
@@ -291,7 +291,7 @@ class Call:
             words[ERROR // 8] = 0
             raise WasmtimeFailed(error_text(error))
         if lent is not None and lent[0].result_count:
-            opened.owed.append(self.slots + RESULT)
+            opened.owed += (self.slots + RESULT,)
 
     def _raise_failure(self) -> None:
         failure, self.failure = self.failure, None

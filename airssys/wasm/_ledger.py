@@ -68,7 +68,7 @@ class OpenStore:
         """How many calls have begun; whoever holds an older one has no say here."""
         self.slots = slots
         """Memory that the future writes to: result, error, arguments of host calls."""
-        self.owed: list[int] = []
+        self.owed: tuple[int, ...] = ()
         """Addresses of values that wasmtime gave us: arguments, or the result."""
         self.keep: object = None
         """What the future reads, kept alive until it is deleted."""
@@ -79,8 +79,9 @@ class OpenStore:
 
     def pay(self) -> None:
         """Delete the values that wasmtime gave us."""
-        while self.owed:
-            c.val_delete(self.owed.pop())
+        owed, self.owed = self.owed, ()
+        for address in owed:
+            c.val_delete(address)
         # The result lies first. Kind 0 is a bool, which can be dropped again: wasmtime
         # drops what stands there when it writes the next result.
         self.slots.data[0] = 0
