@@ -110,7 +110,7 @@ class Notices:
             task.context.run(self._take, notice)
             if self._unread or self._is_done():
                 self._wake()
-        except BaseException as error:
+        except BaseException as error:  # noqa: ASYNC103  # its supervisor raises it
             if self._parked is None:  # killed meanwhile: nobody would hear of it
                 raise
             self._wake(Error(error))
