@@ -144,6 +144,7 @@ async def count_share(
             if broke == PATIENCE:
                 story.tell(worker, f"broke {broke} times: it gets no more pieces")
     story.tell(worker, f"done: its share was {len(pieces)} pieces, it broke on {broke}")
+    await system.ask(worker, b"")  # one that broke last answers when it is back
 
 
 async def is_counted(system: System, worker: str, piece: Piece) -> bool:
