@@ -31,7 +31,7 @@ from airssys.contracts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 MAX_DETAIL: Final = 200
 """Characters of an error that go into the one line for people."""
@@ -75,10 +75,10 @@ def offences_behind(reason: ExitReason) -> tuple[Offence, ...]:
 
 def find_escapee(error: BaseException | None) -> BaseException | None:
     """Find what no supervisor may hold back, at any depth: what is no Exception."""
-    if error is None or not isinstance(error, BaseExceptionGroup):
-        return None if isinstance(error, Exception) else error
-    leaves = (leaf for leaf in _leaves(error) if not isinstance(leaf, Exception))
-    return next(leaves, None)
+    if isinstance(error, BaseExceptionGroup):
+        found = map(find_escapee, error.exceptions)
+        return next((escapee for escapee in found if escapee is not None), None)
+    return None if isinstance(error, Exception) else error
 
 
 def exit_reason(
@@ -127,11 +127,3 @@ def _unwrapped(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for member in error.exceptions:
-            yield from _leaves(member)
-    else:
-        yield error
