@@ -5,8 +5,12 @@
 The environment's stamp holds what it was made from (the interpreter, the tables of
 pyproject.toml that name requirements, the constraints) and, line by line, what was
 installed. A change of the former makes it anew; installing twice does nothing.
+
+`make test` reads the code beside the tests, so two of these run at once: the second one
+waits for the first, and a stamp is there whole or not at all.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -18,6 +22,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ROOT / ".build"
 CONSTRAINTS = ROOT / os.environ.get("CONSTRAINTS", "requirements/constraints.txt")
 VENV_ADVICE = """\
 [airssys] {python} could not make a virtual environment.
@@ -81,9 +86,15 @@ def install(directory: Path, arguments: list[str]) -> None:
     say(f"{directory.name}: installed {what} ({took:.0f} s)")
 
 
-def main() -> None:
-    directory = ROOT / sys.argv[1]
-    wanted = " ".join(sys.argv[2:])
+def note(stamp: Path, lines: list[str]) -> None:
+    unfinished = stamp.with_suffix(".new")
+    unfinished.write_text("\n".join(lines) + "\n", "utf-8")
+    unfinished.replace(stamp)
+
+
+def prepare(directory: Path, arguments: list[str]) -> None:
+    """Do what is not done yet; the caller holds the lock."""
+    wanted = " ".join(arguments)
     stamp = directory / ".airssys-stamp"
     made = stamp.read_text("utf-8").splitlines() if stamp.exists() else []
     if made[:1] != [origin()]:
@@ -91,9 +102,16 @@ def main() -> None:
         create(directory)
         made = [origin()]
     if wanted not in made:
-        install(directory, sys.argv[2:])
-        made.append(wanted)
-    stamp.write_text("\n".join(made) + "\n", "utf-8")
+        install(directory, arguments)
+        note(stamp, [*made, wanted])
 
 
-main()
+def main(name: str, arguments: list[str]) -> None:
+    LOCKS.mkdir(exist_ok=True)
+    with (LOCKS / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        prepare(ROOT / name, arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
