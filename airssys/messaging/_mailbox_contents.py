@@ -95,11 +95,6 @@ class MailboxContents:
         return self.message_bytes if self.codecs is None else -1
 
     @property
-    def is_awaited(self) -> bool:
-        """Whether its owner is parked in `take`, and was not woken yet."""
-        return self._taker is not None
-
-    @property
     def keeps_up(self) -> bool:
         """Whether few messages wait: fewer than `CROWD`, and they leave half of the room."""
         queued = len(self._queue)

@@ -77,14 +77,16 @@ class ComponentBehaviour:
         await guest.initialize(spec.config)
         if spec.id not in around.infos:
             known = around.introductions.find(spec)
-            around.infos[spec.id] = await self.introduce(known)
+            info = await self.introduce() if known is None else self._info(known)
+            around.infos[spec.id] = info
 
-    async def introduce(self, known: ComponentMetadata | None = None) -> ComponentInfo:
+    async def introduce(self) -> ComponentInfo:
         """Ask the guest, once started, what it is; its health is not known yet."""
-        told = known
-        if told is None:
-            told = await self._present().metadata()
-            self._surroundings.introductions.note(self._spec, told)
+        told = await self._present().metadata()
+        self._surroundings.introductions.note(self._spec, told)
+        return self._info(told)
+
+    def _info(self, told: ComponentMetadata) -> ComponentInfo:
         health = HealthStatus.UNKNOWN.value
         return ComponentInfo(self._spec.id, told.name, told.version, health)
 

@@ -190,15 +190,23 @@ async def test_an_error_while_the_server_is_killed_is_not_lost():
 colour: ContextVar[str] = ContextVar("colour", default="plain")
 
 
-async def test_a_child_inherits_nothing_of_the_sibling_that_was_ready_before_it():
+def painter(crashes=0):
+    """What a task runs, and the colours that its runs began with."""
     seen = []
 
     async def paint(task):
         seen.append(colour.get())
         colour.set("red")
         task.started()
+        if len(seen) <= crashes:
+            raise ValueError("once more")
         await task.stop_asked.wait()
 
+    return paint, seen
+
+
+async def test_a_child_inherits_nothing_of_the_sibling_that_was_ready_before_it():
+    paint, seen = painter()
     colour.set("blue")
     children = [TaskSpec(name=f"t{n}", function=paint, context=True) for n in range(3)]
     async with running(*children):
@@ -211,16 +219,7 @@ def of_tasks(function):
 
 
 async def test_a_restarted_child_inherits_nothing_of_what_crashed():
-    seen = []
-
-    async def paint(task):
-        seen.append(colour.get())
-        colour.set("red")
-        task.started()
-        if len(seen) < 3:
-            raise ValueError("once more")
-        await task.stop_asked.wait()
-
+    paint, seen = painter(crashes=2)
     async with acting(of_tasks(paint)):
         await settle()
         assert seen == ["plain"] * 3
