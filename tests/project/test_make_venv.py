@@ -1,9 +1,11 @@
 """The virtual environments of the Makefile: made once, by one process at a time."""
 
 import fcntl
+import os
 import runpy
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,7 @@ def made(tmp_path):
 class MakeVenv:
     def __init__(self, root):
         self.root = root
+        self.constraints = root / "requirements/constraints.txt"
         self.stamp = root / ".venv/.airssys-stamp"
         self.done = []
         self.during = lambda: None
@@ -35,8 +38,7 @@ class MakeVenv:
     def __call__(self, *arguments):
         script = str(self.root / ".ci/make_venv.py")
         main = runpy.run_path(script, run_name="make_venv")["main"]
-        main.__globals__.update(CONSTRAINTS=self.root / "requirements/constraints.txt")
-        main.__globals__["run"] = self._run
+        main.__globals__.update(CONSTRAINTS=self.constraints, run=self._run)
         main(".venv", [*arguments])
 
     def _run(self, command, advice):
@@ -62,7 +64,7 @@ def test_what_is_there_is_not_touched(made):
 
 def test_other_requirements_make_it_anew(made):
     made("a")
-    (made.root / "requirements/constraints.txt").write_text("trio==0.2\n", "utf-8")
+    made.constraints.write_text("trio==0.2\n", "utf-8")
     made("b")
     assert made.done[3:] == [str(made.root / ".venv"), "pip", "b"]
 
@@ -95,8 +97,15 @@ def test_a_second_process_waits_until_the_first_is_done(made):
 def test_two_at_once_leave_alone_what_is_there(made):
     made("a")
     before = made.stamp.read_text("utf-8")
-    script = [sys.executable, str(made.root / ".ci/make_venv.py"), ".venv", "a"]
+    # `make` has a CONSTRAINTS of its own; and pip must reach nothing if this fails.
+    settings = {"CONSTRAINTS": str(made.constraints), "PIP_NO_INDEX": "1"}
+    start = partial(
+        subprocess.Popen,
+        [sys.executable, str(made.root / ".ci/make_venv.py"), ".venv", "a"],
+        stdout=subprocess.PIPE,
+        env=os.environ | settings,
+    )
     for _ in range(20):
-        both = [subprocess.Popen(script, stdout=subprocess.PIPE) for _ in range(2)]
+        both = [start(), start()]
         assert [each.communicate()[0] for each in both] == [b"", b""]
     assert made.stamp.read_text("utf-8") == before
