@@ -383,8 +383,8 @@ async def add_later(one, other):
     return one + other
 
 
-async def start_adder(guests, logged, limits=None):
-    host = Host({"log": logged.append, "acme:shop/till#wait": add_later})
+async def start_adder(guests, logged, limits=None, add=add_later):
+    host = Host({"log": logged.append, "acme:shop/till#wait": add})
     component = await load_any(guests.loader, Artifact.from_text(ADDER), host)
     instance = await component.instantiate(limits)
     guests.started.append(instance)
@@ -419,12 +419,19 @@ async def test_a_call_obeys_its_limits_and_can_be_cancelled(guests):
 
 
 async def test_an_instance_does_one_call_at_a_time(guests):
-    adder = await start_adder(guests, [])
+    may_end = trio.Event()
+
+    async def add_when_told(one, other):
+        await may_end.wait()
+        return one + other
+
+    adder = await start_adder(guests, [], add=add_when_told)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(adder.call, "acme:shop/sums#add", 1, 2)
         await trio.testing.wait_all_tasks_blocked()
         with pytest.raises(EngineMisused):
             await adder.call("many", *range(12))
+        may_end.set()
     adder.close()
     with pytest.raises(GuestSpent, match="closed"):
         await adder.call("many", *range(12))
