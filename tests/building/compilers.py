@@ -1,5 +1,6 @@
 """Compilers that are not there: scripts that answer and write what a test wants."""
 
+import json
 import os
 import stat
 import sys
@@ -7,12 +8,15 @@ from textwrap import dedent
 
 from .core_modules import core_module
 
+# For sh, then for Python: a line with `#!` takes no interpreter whose path has a space.
 PROGRAM = """\
-    #!{python}
-    import pathlib, sys
+    #!/bin/sh
+    '''exec' "{python}" "$0" "$@"
+    ' '''
+    import json, pathlib, sys
     arguments = sys.argv[1:]
     with open({log!r}, "a") as log:
-        print(*arguments, file=log)
+        print(json.dumps(arguments), file=log)
     for word, answer in {answers!r}.items():
         if word in arguments:
             print(answer)
@@ -46,7 +50,8 @@ class FakeCompiler:
     def compiled(self):
         """The arguments of each compilation."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
-        return [line.split() for line in lines if " -o " in line]
+        calls = [json.loads(line) for line in lines]
+        return [arguments for arguments in calls if "-o" in arguments]
 
 
 def only(monkeypatch, folder):
