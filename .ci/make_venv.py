@@ -7,7 +7,7 @@ pyproject.toml that name requirements, the constraints) and, line by line, what 
 installed. A change of the former makes it anew; installing twice does nothing.
 
 `make test` reads the code beside the tests, so two of these run at once: the second one
-waits for the first, and a stamp is there whole or not at all.
+waits for the first.
 """
 
 import fcntl
@@ -86,12 +86,6 @@ def install(directory: Path, arguments: list[str]) -> None:
     say(f"{directory.name}: installed {what} ({took:.0f} s)")
 
 
-def note(stamp: Path, lines: list[str]) -> None:
-    unfinished = stamp.with_suffix(".new")
-    unfinished.write_text("\n".join(lines) + "\n", "utf-8")
-    unfinished.replace(stamp)
-
-
 def prepare(directory: Path, arguments: list[str]) -> None:
     """Do what is not done yet; the caller holds the lock."""
     wanted = " ".join(arguments)
@@ -103,7 +97,7 @@ def prepare(directory: Path, arguments: list[str]) -> None:
         made = [origin()]
     if wanted not in made:
         install(directory, arguments)
-        note(stamp, [*made, wanted])
+        stamp.write_text("\n".join([*made, wanted]) + "\n", "utf-8")
 
 
 def main(name: str, arguments: list[str]) -> None:

@@ -52,4 +52,4 @@ def pytest_collection_modifyitems(config, items):
     # Not `"slow" in item.keywords`: the name of the checkout's folder is one of those.
     slow = [item for item in items if item.get_closest_marker("slow")]
     config.hook.pytest_deselected(items=slow)
-    items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    items[:] = [item for item in items if item not in slow]

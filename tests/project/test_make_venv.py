@@ -1,11 +1,9 @@
 """The virtual environments of the Makefile: made once, by one process at a time."""
 
 import fcntl
-import os
 import runpy
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,8 +12,9 @@ SCRIPT = Path(__file__).resolve().parents[2] / ".ci/make_venv.py"
 
 
 @pytest.fixture
-def made(tmp_path):
+def made(tmp_path, monkeypatch):
     """A project of its own, in which `pip` and `venv` only say what they were asked."""
+    monkeypatch.delenv("CONSTRAINTS", raising=False)  # `make` sets that of its checkout
     for name, text in {
         "pyproject.toml": "[project]\n[build-system]\n[dependency-groups]\n",
         "requirements/constraints.txt": "trio==0.1\n",
@@ -38,7 +37,7 @@ class MakeVenv:
     def __call__(self, *arguments):
         script = str(self.root / ".ci/make_venv.py")
         main = runpy.run_path(script, run_name="make_venv")["main"]
-        main.__globals__.update(CONSTRAINTS=self.constraints, run=self._run)
+        main.__globals__["run"] = self._run
         main(".venv", [*arguments])
 
     def _run(self, command, advice):
@@ -94,18 +93,12 @@ def test_a_second_process_waits_until_the_first_is_done(made):
     assert held == [True] * 3
 
 
-def test_two_at_once_leave_alone_what_is_there(made):
+def test_two_at_once_leave_alone_what_is_there(made, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")  # if this fails, pip must reach nothing
     made("a")
     before = made.stamp.read_text("utf-8")
-    # `make` has a CONSTRAINTS of its own; and pip must reach nothing if this fails.
-    settings = {"CONSTRAINTS": str(made.constraints), "PIP_NO_INDEX": "1"}
-    start = partial(
-        subprocess.Popen,
-        [sys.executable, str(made.root / ".ci/make_venv.py"), ".venv", "a"],
-        stdout=subprocess.PIPE,
-        env=os.environ | settings,
-    )
+    again = [sys.executable, str(made.root / ".ci/make_venv.py"), ".venv", "a"]
     for _ in range(20):
-        both = [start(), start()]
+        both = [subprocess.Popen(again, stdout=subprocess.PIPE) for _ in range(2)]
         assert [each.communicate()[0] for each in both] == [b"", b""]
     assert made.stamp.read_text("utf-8") == before
