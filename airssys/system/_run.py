@@ -62,7 +62,8 @@ def run(  # noqa: PLR0913  # keywords with defaults
     On SIGINT or SIGTERM `main` is cancelled and the tree stops in order; a second one,
     of either, cancels the whole tree at once. Exit statuses: 0 (`EXIT_OK`), 70
     (`EXIT_GAVE_UP`), 130 (`EXIT_INTERRUPTED`), 143 (`EXIT_TERMINATED`). A signal that
-    was ignored stays so; in a thread that is not the main one none is served.
+    was ignored stays so, and one that a program in C which embeds Python handles stays
+    its own; in a thread that is not the main one none is served.
 
     Args:
         blueprint: what to run, or a topology: a class that makes one.
@@ -145,11 +146,12 @@ class _Program:
             if len(seen) > 1 and number == signal.SIGINT and callable(trios_own):
                 trios_own(number, frame)
 
-        # A shell has programs in the background ignore SIGINT; so it is to stay.
+        # A shell has programs in the background ignore SIGINT; so it is to stay. None is
+        # a handler of a program in C that embeds Python: it could not be put back.
         before = {
             number: signal.signal(number, on_signal)
             for number in (signal.SIGINT, signal.SIGTERM)
-            if signal.getsignal(number) is not signal.SIG_IGN
+            if signal.getsignal(number) not in {signal.SIG_IGN, None}
         }
         try:
             yield

@@ -120,6 +120,28 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path):
     assert (status, out, err) == (143, STOPPED, "")
 
 
+def test_a_signal_with_a_handler_in_c_is_left_to_it(monkeypatch):
+    """What Python did not set and cannot put back: `getsignal` is None for it."""
+    before, set_now = signal.getsignal, []
+
+    def set_handler(number, handler, really=signal.signal):
+        if number == SIGTERM:
+            set_now.append(handler)
+        return really(number, handler)
+
+    def get_handler(number):
+        return None if number == SIGTERM else before(number)
+
+    monkeypatch.setattr(signal, "getsignal", get_handler)
+    monkeypatch.setattr(signal, "signal", set_handler)
+
+    async def main(_):
+        return 42
+
+    assert airssys.run(airssys.blueprint(), main) == 42
+    assert set_now == []
+
+
 @pytest.mark.parametrize(
     ("first", "second", "expected"),
     [
