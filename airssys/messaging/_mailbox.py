@@ -15,6 +15,7 @@ Four rules govern this file:
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final, final
 
 import attrs
@@ -133,6 +134,8 @@ class Mailbox(MailboxContents):
         if self._closed:
             self._tally.count(Ending.GIVEN_UP)
             return False
+        if not self._callbacks:
+            self._callbacks = deque()
         self._callbacks.append(callback)
         self._wake_taker()
         return True
@@ -140,11 +143,13 @@ class Mailbox(MailboxContents):
     @enable_ki_protection
     def remove_callbacks(self, ids: set[str | None]) -> tuple[Callback, ...]:
         """Remove those of these ids that were not taken yet, as given up, in order."""
-        removed = tuple(c for c in self._callbacks if c.correlation_id in ids)
+        kept: deque[Callback] = deque()
+        removed: list[Callback] = []
+        for callback in self._callbacks:
+            (removed if callback.correlation_id in ids else kept).append(callback)
+        self._callbacks = kept
         self._tally.count(Ending.GIVEN_UP, len(removed))
-        for callback in removed:
-            self._callbacks.remove(callback)
-        return removed
+        return tuple(removed)
 
     @enable_ki_protection
     async def put(self, envelope: Envelope) -> None:
@@ -189,7 +194,7 @@ class Mailbox(MailboxContents):
         if self._callbacks:
             self._owes_message = not (self._owes_message and self._queue)
             if self._owes_message:
-                self.in_hand = callback = self._callbacks.pop(0)
+                self.in_hand = callback = self._callbacks.popleft()
                 return callback
         if not self._queue:
             if self._closed:
@@ -292,7 +297,7 @@ class Mailbox(MailboxContents):
         out. Closing again returns nothing.
         """
         left, self.in_hand = self.contents(), None
-        self._callbacks.clear()
+        self._callbacks = ()
         self._closed = True
         self._queue.clear()
         self._stash.clear()
@@ -325,7 +330,7 @@ class Mailbox(MailboxContents):
 
     def _push_out(self) -> bool:
         """Drop the oldest message that may be dropped for another; False if none may."""
-        if not push_out(self.owner, self._queue, self.rules):
+        if not push_out(self.owner, self._queue):
             return False
         self._tally.count(Ending.DROPPED)
         return True

@@ -5,7 +5,7 @@ How messages come in and are taken out is `_mailbox`.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -28,13 +28,15 @@ from airssys.contracts import (
 )
 
 from ._blocked_senders import BlockedSender, Parking, Recheck
+from ._droppable_queue import Queue
 from ._mailbox_statistics import Ending, MailboxStatistics, Tally
-from ._overflow import check_capacity
+from ._overflow import check_capacity, queue_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airssys.contracts import Unanswered
+
 
 CROWD: Final = 16
 """Messages that wait for an actor before guests that send it more give way to it."""
@@ -64,15 +66,16 @@ class MailboxContents:
     """Larger payloads need a closer look; -1: all do."""
     in_hand: Envelope | None = attrs.field(init=False, default=None)
     """Taken and not yet released."""
-    _queue: deque[Envelope] = attrs.field(kw_only=True, repr=False, factory=deque)
+    _queue: Queue = attrs.field(kw_only=True, repr=False)
     _blocked: dict[BlockedSender, tuple[Envelope, Recheck | None]] = attrs.field(
         init=False, repr=False, factory=dict
     )
     """In order of arrival. Invariant at every checkpoint: empty unless the queue is full."""
-    _callbacks: list[Callback] = attrs.field(init=False, repr=False, factory=list)
+    _callbacks: deque[Callback] | tuple[()] = attrs.field(
+        init=False, repr=False, default=()
+    )
     """Answers to what the owner asked for. They need no room: there are never more of
-    them than it has requests open. Most owners make none: an empty list takes a tenth of
-    an empty deque."""
+    them than it has requests open. Most owners make none, and get no deque."""
     _owes_message: bool = attrs.field(init=False, default=False)
     """The last one taken was a callback: a message is next, if there is one."""
     _taker: Task | None = attrs.field(init=False, repr=False, default=None)
@@ -93,6 +96,10 @@ class MailboxContents:
     @unexamined_bytes.default
     def _set_unexamined_bytes(self) -> int:
         return self.message_bytes if self.codecs is None else -1
+
+    @_queue.default
+    def _make_queue(self) -> Queue:
+        return queue_for(self.rules)
 
     @property
     def keeps_up(self) -> bool:
@@ -179,6 +186,9 @@ class MailboxContents:
         Does not wait itself: the sender parks its own task. When there is room,
         `recheck` is asked in the middle of the taker's step; it must not send or take.
         """
+        if not self._blocked:
+            # A plain dict finds its first key the slower the more were deleted before.
+            self._blocked = OrderedDict()
         self._blocked[sender] = (envelope, recheck)
 
     def unblock(self, sender: BlockedSender) -> bool:

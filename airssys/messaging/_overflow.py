@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import enum
+from collections import deque
 from typing import TYPE_CHECKING, Any, assert_never
+
+import attrs
 
 from airssys.contracts import DeliveryFailed, Envelope, Overflow, OverflowRules
 
+from ._droppable_queue import DroppableQueue
+
 if TYPE_CHECKING:
-    from collections import deque
+    from collections.abc import Callable
 
     from airssys.contracts import ComponentId
+
+    from ._droppable_queue import Queue
 
 
 class Fate(enum.Enum):
@@ -64,20 +71,34 @@ def decide(policy: Overflow, *, may_wait: bool, is_ask: bool) -> Fate:
             assert_never(policy)
 
 
-def push_out(
-    owner: ComponentId, queue: deque[Envelope], rules: OverflowRules
-) -> Envelope | None:
+def queue_for(rules: OverflowRules) -> Queue:
+    """Make the queue of a mailbox; only one that may drop its oldest pays for that."""
+    test = droppable(rules)
+    return deque() if test is None else DroppableQueue(test)
+
+
+def droppable(rules: OverflowRules) -> Callable[[Envelope], bool] | None:
+    """Return what says whether a queued message may be dropped; None: none ever may.
+
+    A published message may not: the lag policy of its subscriber has let it in.
+    """
+    if Overflow.DROP_OLDEST not in attrs.astuple(rules, recurse=False):
+        return None
+
+    def may_drop(envelope: Envelope) -> bool:
+        policy = rules.policy_of(envelope.priority)
+        return policy is Overflow.DROP_OLDEST and envelope.topic is None
+
+    return may_drop
+
+
+def push_out(owner: ComponentId, queue: Queue) -> Envelope | None:
     """Remove and return the oldest message that may be dropped; None if none may.
 
-    A published message never is: the lag policy of its subscriber has let it in. Who
-    waits for an answer to the one that goes is told.
+    Whoever waits for an answer to the one that goes is told.
     """
-    for index, envelope in enumerate(queue):
-        policy = rules.policy_of(envelope.priority)
-        if policy is Overflow.DROP_OLDEST and envelope.topic is None:
-            del queue[index]
-            if envelope.reply is not None:
-                problem = f"{owner} was full and dropped it for a newer message"
-                envelope.reply.fail(DeliveryFailed(problem))
-            return envelope
-    return None
+    dropped = queue.drop_oldest() if isinstance(queue, DroppableQueue) else None
+    if dropped is not None and dropped.reply is not None:
+        problem = f"{owner} was full and dropped it for a newer message"
+        dropped.reply.fail(DeliveryFailed(problem))
+    return dropped

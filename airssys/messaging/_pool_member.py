@@ -7,13 +7,15 @@ are in no pool have plain ones, and pay nothing for it.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, final
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, final
 
 from trio.lowlevel import Abort, wait_task_rescheduled
 
 from airssys.contracts import Codecs, ComponentId, Envelope, OverflowRules
 
+from ._droppable_queue import DroppableQueue
 from ._mailbox import Mailbox
+from ._overflow import droppable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -49,7 +51,7 @@ class Member:
         """Its actor waits for messages, or is about to when it is new; one that is being
         restarted does not."""
         self._changed = changed
-        self._queue = _WatchedQueue(self.note_change)
+        self._queue = _watched_queue(rules, self.note_change)
         self.mailbox = Mailbox(
             id,
             capacity,
@@ -115,6 +117,53 @@ class _WatchedQueue(deque[Envelope]):
         super().clear()
         self._changed()
 
-    def __delitem__(self, index: SupportsIndex, /) -> None:  # type: ignore[override]  # no slices here
-        super().__delitem__(index)
+
+@final
+class _WatchedDroppableQueue(DroppableQueue):
+    """The same for a member whose oldest message may be dropped."""
+
+    __slots__ = ("_changed",)
+
+    def __init__(
+        self, changed: _NoteChange, may_drop: Callable[[Envelope], bool]
+    ) -> None:
+        super().__init__(may_drop)
+        self._changed = changed
+
+    def append(self, envelope: Envelope, /) -> None:
+        super().append(envelope)
         self._changed()
+
+    def popleft(self) -> Envelope:
+        envelope = super().popleft()
+        self._changed(has_taken=True)
+        return envelope
+
+    def drop_oldest(self) -> Envelope | None:
+        envelope = super().drop_oldest()
+        self._changed()
+        return envelope
+
+    def extend(self, envelopes: Iterable[Envelope], /) -> None:
+        super().extend(envelopes)
+        self._changed()
+
+    def extendleft(self, envelopes: Iterable[Envelope], /) -> None:
+        super().extendleft(envelopes)
+        self._changed()
+
+    def clear(self) -> None:
+        super().clear()
+        self._changed()
+
+
+_WatchedQueues: TypeAlias = _WatchedQueue | _WatchedDroppableQueue
+
+
+def _watched_queue(rules: OverflowRules, changed: _NoteChange) -> _WatchedQueues:
+    test = droppable(rules)
+    return (
+        _WatchedQueue(changed)
+        if test is None
+        else _WatchedDroppableQueue(changed, test)
+    )
