@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from airssys.contracts import AirssysError
+from airssys.contracts import AirssysError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,5 +38,5 @@ class CoreModuleUnfit(BuildFailed):
         super().__init__(self.problems)
 
     def __str__(self) -> str:
-        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        lines = "\n".join(f"  - {one_line(problem)}" for problem in self.problems)
         return f"the core module cannot become a component:\n{lines}"

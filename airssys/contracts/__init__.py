@@ -119,6 +119,7 @@ from ._messaging_errors import (
     RequestCancelled,
     TooManyRequests,
 )
+from ._one_line import MAX_LINE, one_line
 from ._origin import Origin
 from ._overflow import (
     DEFAULT_MESSAGE_BYTES,
@@ -210,6 +211,7 @@ __all__ = (
     "JSON_TYPE",
     "KIB",
     "MAX_DEPTH",
+    "MAX_LINE",
     "MAX_MEMBERS",
     "MAX_TOPIC_CHARACTERS",
     "MAX_TOPIC_SEGMENTS",
@@ -370,6 +372,7 @@ __all__ = (
     "identity_of_child",
     "known_codecs",
     "next_state",
+    "one_line",
     "read_pattern",
     "read_topic",
     "rules_of",

@@ -9,6 +9,7 @@ import attrs
 
 from ._errors import Mistake
 from ._exit import ExitReason
+from ._one_line import one_line
 
 
 class Refusal(enum.Enum):
@@ -74,7 +75,7 @@ class Refused:
     def __str__(self) -> str:
         details = [str(self.reason)] if self.reason else list(map(str, self.mistakes))
         text = f"{self.child}: {self.why.value}" if self.child else self.why.value
-        return f"{text} ({'; '.join(details)})" if details else text
+        return one_line(f"{text} ({'; '.join(details)})" if details else text)
 
 
 Answer: TypeAlias = Started | Ignored | Done | Refused

@@ -9,6 +9,8 @@ import math
 import reprlib
 from typing import Final
 
+from ._one_line import one_line
+
 _MOST_SHOWN: Final = 80
 """Characters of a value that go into a message."""
 
@@ -22,7 +24,7 @@ def shown(value: object) -> str:
         text = _SHOWN.repr(value)
     except Exception:  # noqa: BLE001 (a repr may fail in any way)
         text = f"<{type(value).__name__} that cannot be shown>"
-    return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
+    return one_line(text, _MOST_SHOWN)
 
 
 def is_kind(value: object, kind: type | tuple[type, ...]) -> bool:

@@ -11,6 +11,8 @@ import enum
 import pickle
 from typing import Any, ClassVar, Self, TypeVar
 
+from ._one_line import one_line
+
 _Value = TypeVar("_Value")
 
 
@@ -46,6 +48,9 @@ class AirssysError(Exception):
         fields = {name: portable(value) for name, value in vars(self).items()}
         return _rebuild, (type(self), arguments), fields
 
+    def __repr__(self) -> str:
+        return one_line(super().__repr__())
+
     def __copy__(self) -> Self:
         return self._again()
 
@@ -59,8 +64,9 @@ class AirssysError(Exception):
         return again
 
     def _with_advice(self, text: str) -> str:
-        """Put what was found and what to do into one message."""
-        return f"{text}. {self.advice}" if self.advice else text
+        """Put what was found and what to do into one message, which is one line."""
+        found = one_line(text)
+        return f"{found}. {one_line(self.advice)}" if self.advice else found
 
 
 class InternalError(AirssysError):

@@ -21,6 +21,7 @@ import attrs
 
 from ._error_base import AirssysError, Fault
 from ._identity import identity_of_child
+from ._one_line import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,7 @@ class Mistake:
     def __str__(self) -> str:
         place = "" if self.file is None else f"{self.file}:{self.line}: "
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{place}{self.found} @ {self.path}{hint}"
+        return one_line(f"{place}{self.found} @ {self.path}{hint}")
 
 
 class DefinitionError(AirssysError):
@@ -381,8 +382,11 @@ class SystemGaveUp(AirssysError):
 
     def __str__(self) -> str:
         lines = "\n".join(
-            f"  {o.supervisor}: {o.child} failed, restart {o.restarts} within "
-            f"{o.period:g} s ({o.reason})"
+            "  "
+            + one_line(
+                f"{o.supervisor}: {o.child} failed, restart {o.restarts} within "
+                f"{o.period:g} s ({o.reason})"
+            )
             for o in self.chain
         )
         return f"the system gave up:\n{lines}\n{self.advice}"

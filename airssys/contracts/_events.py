@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias, final
 
 import attrs
 
+from ._checking import shown
 from ._errors import Offence
 from ._exit import ExitReason
 from ._guest import HealthStatus, LogLevel
@@ -186,7 +187,7 @@ class MessageFailed:
 
     actor: ComponentId
     sender: ComponentId
-    error: Exception = attrs.field(eq=False)
+    error: Exception = attrs.field(eq=False, repr=shown)
     trace: TraceContext | None = attrs.field(default=None, eq=False, repr=False)
 
 
@@ -209,7 +210,7 @@ class HookFailed:
     actor: ComponentId
     hook: str
     """`before_restart` or `stopped`."""
-    error: Exception = attrs.field(eq=False)
+    error: Exception = attrs.field(eq=False, repr=shown)
     """`TimeoutError` if it was cut off."""
 
 

@@ -7,8 +7,10 @@ from typing import Any, Self, final
 
 import attrs
 
+from ._checking import shown
 from ._error_base import portable
 from ._identity import ComponentId
+from ._one_line import one_line
 
 
 class ExitKind(enum.Enum):
@@ -36,7 +38,7 @@ class ExitReason:
     """How an actor ended, and by what."""
 
     kind: ExitKind
-    error: BaseException | None = attrs.field(default=None, eq=False)
+    error: BaseException | None = attrs.field(default=None, eq=False, repr=shown)
     """What it raised, for CRASH, REFUSED and UNHEALTHY."""
     detail: str = ""
     """One line for people."""
@@ -52,7 +54,8 @@ class ExitReason:
         return self
 
     def __str__(self) -> str:
-        return self.kind.value + (f" ({self.detail})" if self.detail else "")
+        detail = f" ({one_line(self.detail)})" if self.detail else ""
+        return self.kind.value + detail
 
 
 @final

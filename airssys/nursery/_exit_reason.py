@@ -28,6 +28,7 @@ from airssys.contracts import (
     Offence,
     StartFailed,
     Unhealthy,
+    one_line,
 )
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ class GaveUp(Stop):
 
     def __str__(self) -> str:
         last = self.chain[-1]
-        return f"gave up: {last.child} needed restart {last.restarts} ({last.reason})"
+        return one_line(
+            f"gave up: {last.child} needed restart {last.restarts} ({last.reason})"
+        )
 
 
 def failure_to_start(supervisor: str, child: str, reason: ExitReason) -> StartFailed:
@@ -119,8 +122,8 @@ def _reason_for(error: BaseException, *, ready: bool) -> ExitReason:
 def describe(error: BaseException) -> str:
     """Put an error into one short line."""
     text = str(error).strip().partition("\n")[0]
-    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return line if len(line) <= MAX_DETAIL else line[: MAX_DETAIL - 1] + "…"
+    name = type(error).__name__
+    return one_line(f"{name}: {text}" if text else name, MAX_DETAIL)
 
 
 def _unwrapped(error: BaseException) -> BaseException:

@@ -12,6 +12,7 @@ from airssys.contracts import (
     PoolSpec,
     TaskSpec,
     Waiting,
+    one_line,
     worst_health,
 )
 
@@ -153,4 +154,4 @@ def _describe(node: TreeNode) -> str:
         parts.append(node.health.value)
     if node.waits_for:
         parts.append(f"waits for {', '.join(map(str, node.waits_for))}")
-    return ", ".join(parts)
+    return one_line(", ".join(parts))

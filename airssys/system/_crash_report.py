@@ -16,6 +16,7 @@ from airssys.contracts import (
     ChildStartFailed,
     ExitKind,
     ExitReason,
+    one_line,
 )
 
 if TYPE_CHECKING:
@@ -73,11 +74,11 @@ class CrashReport:
         what = "crashed" if self.was_ready else "crashed while it started"
         then = "it is started again" if self.restarting else "it is not started again"
         head = [
-            f"{self.supervisor}/{self.child} {what}: {self.reason}",
+            one_line(f"{self.supervisor}/{self.child} {what}: {self.reason}"),
             f"  restarts before: {self.restarts}; {then}",
         ]
         if self.spec is not None:
-            head.append(f"  specification: {_cut(_shown(self.spec))}")
+            head.append(f"  specification: {one_line(_shown(self.spec), MAX_COLUMNS)}")
         return "\n".join([*head, *(f"  {line}" for line in self.traceback)])
 
 
@@ -96,12 +97,19 @@ def _lines(error: BaseException | None) -> list[str]:
         return [
             f"{type(error).__name__}, which cannot be shown: {type(problem).__name__}"
         ]
-    lines = [_cut(line) for line in text.splitlines()]
-    if len(lines) > MAX_LINES:
-        half = MAX_LINES // 2
-        left_out = f"... {len(lines) - 2 * half} lines ..."
-        lines = [*lines[:half], left_out, *lines[-half:]]
-    return lines
+    return [one_line(line, MAX_COLUMNS) for line in _shortened(text)]
+
+
+def _shortened(text: str) -> list[str]:
+    """Return the lines of a text, or the first and the last of them."""
+    text = text.removesuffix("\n")
+    count = text.count("\n") + 1
+    if count <= MAX_LINES:
+        return text.split("\n")
+    half = MAX_LINES // 2
+    first = text.split("\n", half)[:half]
+    last = text.rsplit("\n", half)[-half:]
+    return [*first, f"... {count - 2 * half} lines ...", *last]
 
 
 def _shown(spec: ChildSpec) -> str:
@@ -109,11 +117,3 @@ def _shown(spec: ChildSpec) -> str:
         return " ".join(repr(spec).split())
     except Exception:  # noqa: BLE001  # an argument's `repr` may do anything
         return object.__repr__(spec)
-
-
-def _cut(line: str) -> str:
-    """Shorten a line, and escape what is not printable: errors may quote a guest."""
-    line = line[: MAX_COLUMNS + 1]
-    if not line.isprintable():
-        line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
-    return line if len(line) <= MAX_COLUMNS else line[: MAX_COLUMNS - 1] + "…"

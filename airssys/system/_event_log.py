@@ -27,6 +27,7 @@ from airssys.contracts import (
     LogLevel,
     MessageFailed,
     SupervisorGaveUp,
+    one_line,
 )
 
 _HOST: Final = logging.getLogger("airssys")
@@ -38,6 +39,8 @@ _LEVELS: Final = {
     LogLevel.WARN: logging.WARNING,
     LogLevel.ERROR: logging.ERROR,
 }
+MAX_GUEST_LINE: Final = 4000
+"""Characters of what a guest logs that go into the log; events have all of it."""
 _WENT_WRONG: Final = {ExitKind.CRASH, ExitKind.KILLED, ExitKind.UNHEALTHY}
 
 
@@ -46,20 +49,21 @@ def log_event(event: Event) -> None:
     if isinstance(event, Logged):
         level = _LEVELS[event.level]
         if _GUEST.isEnabledFor(level):
-            context = "".join(f" {key}={value}" for key, value in event.context)
-            line = _one_line(event.message + context)
-            _GUEST.log(level, "%s: %s", event.source, line)
+            _GUEST.log(level, "%s: %s", event.source, _guest_line(event))
         return
     level = _level_of(event)
     if _HOST.isEnabledFor(level):
-        _HOST.log(level, "%s", _line(event))
+        _HOST.log(level, "%s", one_line(_line(event)))
 
 
-def _one_line(text: str) -> str:
-    """Escape what is not printable: a guest must not write lines in another's name."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+def _guest_line(event: Logged) -> str:
+    """Put what a guest logged into one line; of a long context, its beginning."""
+    line = event.message[: MAX_GUEST_LINE + 1]
+    for key, value in event.context:
+        if len(line) > MAX_GUEST_LINE:
+            break
+        line = f"{line} {key[:MAX_GUEST_LINE]}={value[:MAX_GUEST_LINE]}"
+    return one_line(line, MAX_GUEST_LINE)
 
 
 def _level_of(event: Event) -> int:

@@ -59,9 +59,13 @@ from airssys.contracts import (
     UnhandledMessage,
     Unhealthy,
     UnknownPrefix,
+    one_line,
 )
 
-TEXT = st.text(max_size=20)
+HOSTILE = (
+    "\x1b]0;owned\x07\x9b2J\r\nroot/other ended\u2028\u2029\x85\u202e\u2066\ud800\x00"
+)
+TEXT = st.text(max_size=20) | st.just(HOSTILE)
 NAMES = st.builds(
     ComponentId,
     st.sampled_from(["local", "team"]),
@@ -180,8 +184,22 @@ def test_an_error_survives_pickle_and_copy(error):
 def test_an_error_says_whose_fault_it_is_and_what_to_do(error):
     assert isinstance(error.fault, Fault)
     assert len(error.advice) > 3
-    assert error.advice in str(error)
+    assert one_line(error.advice) in str(error)
     assert vars(error), "fields carry the data"
+
+
+@given(anything)
+def test_an_error_is_one_printable_line_or_a_list_of_such_lines(error):
+    match error:
+        case DefinitionError(mistakes=listed):
+            count = max(len(listed), 1)
+        case SystemGaveUp(chain=listed):
+            count = max(len(listed), 1) + 1
+        case _:
+            count = 0
+    lines = str(error).split("\n")
+    assert len(lines) == 1 + count
+    assert all(each.isprintable() for each in [*lines, repr(error)])
 
 
 @pytest.mark.parametrize(

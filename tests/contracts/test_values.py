@@ -29,6 +29,7 @@ from airssys.contracts import (
     RestartType,
     StorageUsage,
     Timestamp,
+    one_line,
 )
 
 WIT = Path(__file__).resolve().parents[2] / "wit"
@@ -96,7 +97,7 @@ def test_restart_types_are_read_from_their_words(word):
 @given(st.sampled_from(ExitKind), st.text(max_size=20))
 def test_an_exit_says_its_kind_and_the_detail(kind, detail):
     text = str(ExitReason(kind, detail=detail))
-    assert text == (f"{kind.value} ({detail})" if detail else kind.value)
+    assert text == (f"{kind.value} ({one_line(detail)})" if detail else kind.value)
 
 
 def test_exits_are_equal_whatever_was_raised():

@@ -233,7 +233,7 @@ REFUSALS = [
     (BroadcastFailed({BOB: NotGranted("no")}), "delivery-failed:1 not reached"),
     (TooManyRequests(BOB, 7), "delivery-failed:test/bob/0 has 7 requests open"),
     (RequestCancelled(BOB, "c-9"), "delivery-failed:the request to test/bob/0"),
-    (DeliveryFailed("a\ud800b"), "delivery-failed:a?b"),
+    (DeliveryFailed("a\ud800b"), "delivery-failed:a\\ud800b"),
     (MessageTooLarge(BOB, 9, 7), "invalid-message:9 bytes are too many for"),
     (MessageExpired(BOB), "delivery-failed:the message to test/bob/0 outlived"),
     (StashFull(BOB, 3), "delivery-failed:test/bob/0 has 3 messages in its stash"),

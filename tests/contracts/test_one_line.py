@@ -1,0 +1,64 @@
+"""Text of others becomes part of a line and can do nothing to it."""
+
+import sys
+import time
+import unicodedata
+
+import pytest
+from hypothesis import given, strategies as st
+
+from airssys.contracts import MAX_LINE, one_line
+
+BAD = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+class Sly(str):
+    """What `str(error)` may return."""
+
+    __slots__ = ()
+
+    def __getitem__(self, _):
+        return self
+
+    def isprintable(self):
+        return True
+
+
+@given(st.text(), st.integers(1, 50))
+def test_it_is_short_and_printable_whatever_comes_in(text, most):
+    line = one_line(text, most)
+    assert line.isprintable()
+    assert len(line) <= most
+    assert one_line(line, most) == line
+
+
+@given(st.text("abcé日 ", max_size=20))
+def test_printable_text_stays_as_it_is(text):
+    assert one_line(text) == text
+
+
+def test_every_control_and_format_character_is_escaped():
+    characters = map(chr, range(sys.maxunicode + 1))
+    hostile = [c for c in characters if unicodedata.category(c) in BAD]
+    assert {"\x1b", "\x9b", "\r", "\n", "\u2028", "\u202e", "\ud800"} <= set(hostile)
+    assert all(one_line(c) == ascii(c)[1:-1] for c in hostile)
+
+
+def test_a_subclass_of_str_has_no_say():
+    assert one_line(Sly("a\x1b" * 9), 4) == "a\\x…"
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\u202e", "\ud800", "a"])
+def test_a_long_text_takes_no_longer(character):
+    def least(length):
+        text, spent = character * length, []
+        for _ in range(5):
+            began = time.perf_counter()
+            line = one_line(text)
+            spent.append(time.perf_counter() - began)
+            assert len(line) == MAX_LINE
+        return min(spent)
+
+    assert (
+        least(1 << 20) < 20 * least(MAX_LINE) + 0.001
+    )  # all of it would take 500 times
