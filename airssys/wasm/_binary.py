@@ -42,11 +42,12 @@ class Uncountable(Unreadable):
 class Reader:
     """A position in `data` that moves forward, up to `end`; offsets are in bytes."""
 
-    __slots__ = ("_at", "_data", "_end", "_items")
+    __slots__ = ("_at", "_data", "_depth", "_end", "_items")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at, self._end = 0, len(data)
+        self._depth = 0
         self._items = [0]
         """How many were read so far; one count for all readers of the same data."""
 
@@ -120,6 +121,58 @@ class Reader:
         self._items[0] += number
         if self._items[0] > _MOST_ITEMS:
             raise Uncountable(f"it has more than {_MOST_ITEMS} parts")
+
+    def fork(self) -> Reader:
+        """Make a second reader of the same bytes, at the same position."""
+        fork = Reader(self._data)
+        fork._at, fork._end, fork._items = self._at, self._end, self._items
+        return fork
+
+    def rest(self) -> bytes:
+        """Read all that is left."""
+        return self.take(self._end - self._at)
+
+    def peek(self) -> int:
+        """Look at the next byte without reading it.
+
+        Raises:
+            Unreadable: at the end.
+        """
+        byte = self.byte()
+        self._at -= 1
+        return byte
+
+    def signed_index(self) -> int:
+        """Read an index that is written as a signed number of 33 bits.
+
+        Raises:
+            Unreadable: it is negative, or longer than that.
+        """
+        value = 0
+        for shift in range(0, 33, 7):
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            if not byte & 0x80:
+                if byte & 0x40 or value >= 1 << 32:
+                    break
+                return value
+        raise self.error("an index is out of range")
+
+    def deeper(self, most: int) -> Reader:
+        """Count one more level of what is inside each other, in a `with` block.
+
+        Raises:
+            Unreadable: there are more than `most` levels.
+        """
+        if self._depth >= most:
+            raise self.error(f"more than {most} types are inside each other")
+        return self
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
 
     def finish(self) -> None:
         """Check that everything was read."""

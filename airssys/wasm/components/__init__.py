@@ -1,0 +1,40 @@
+"""Components taken apart: from the binary to a plan of core instances."""
+
+from ._definitions import Component, Encoding, ResourceVerb
+from ._parser import Unsupported, parse
+from ._plan import (
+    Abi,
+    CanonicalFunction,
+    CoreExport,
+    CoreItem,
+    HostFunction,
+    Instantiation,
+    LiftedFunction,
+    LoweredFunction,
+    Plan,
+    ResourceFunction,
+    ResourceType,
+    make_plan,
+)
+from ._skeleton import skeleton
+
+__all__ = (
+    "Abi",
+    "CanonicalFunction",
+    "Component",
+    "CoreExport",
+    "CoreItem",
+    "Encoding",
+    "HostFunction",
+    "Instantiation",
+    "LiftedFunction",
+    "LoweredFunction",
+    "Plan",
+    "ResourceFunction",
+    "ResourceType",
+    "ResourceVerb",
+    "Unsupported",
+    "make_plan",
+    "parse",
+    "skeleton",
+)
