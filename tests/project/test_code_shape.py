@@ -16,7 +16,7 @@ PACKAGES = sorted(
     for path in MODULES
     if path.name == "__init__.py"
 )
-MAX_MODULE_LINES = 400
+MAX_MODULE_LINES = 600  # for a module that is one object; most have fewer than 300
 MAX_FUNCTION_LINES = 50
 
 # The words after the code are the reason.
