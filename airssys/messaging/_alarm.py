@@ -4,13 +4,19 @@ A deadline must not cost a cancel scope each: opening one takes as long as half 
 Here one task serves them all, asleep in one cancel scope whose deadline is moved when
 an item is due before all others. It wakes when something may be due, and not for items
 that come and go meanwhile.
+
+All actors share it, so no item may end it, nor hold it up: what telling of one raises is
+logged, and when many are due at once, others run in between.
 """
 
 from __future__ import annotations
 
+import logging
 import math
+import time
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar, final
+from contextlib import suppress
+from typing import Final, Generic, TypeVar, final
 
 import attrs
 import trio
@@ -27,6 +33,11 @@ from trio.lowlevel import (
 from ._deadlines import Deadlines
 
 T = TypeVar("T")
+
+_AT_ONCE: Final = 64
+"""Items that are told of before the clock is looked at."""
+_SECONDS_PER_TURN: Final = 0.002
+_LOG: Final = logging.getLogger("airssys")
 
 
 @final
@@ -79,10 +90,27 @@ class Alarm(Generic[T]):
                 self._wakes_at = self._pending.earliest()
                 with trio.CancelScope(deadline=self._wakes_at) as self._scope:
                     await trio.sleep_forever()
-                for item in self._pending.pop_due(trio.current_time()):
-                    self._on_due(item)
+                await self._tell_of_due(trio.current_time())
         finally:
             self.is_served = False
+
+    async def _tell_of_due(self, now: float) -> None:
+        """Tell of all items that are due; a checkpoint if that takes long."""
+        turn_ends = time.perf_counter() + _SECONDS_PER_TURN
+        while due := self._pending.pop_due(now, _AT_ONCE):
+            for item in due:
+                try:
+                    self._on_due(item)
+                except Exception:  # noqa: BLE001  # the others must hear of theirs
+                    _log_failure(item)
+            if time.perf_counter() >= turn_ends:
+                await checkpoint()
+                turn_ends = time.perf_counter() + _SECONDS_PER_TURN
+
+
+def _log_failure(item: object) -> None:
+    with suppress(Exception):  # a handler or filter of the program's may fail as well
+        _LOG.exception("a service of all actors failed for %s", type(item).__name__)
 
 
 @final
@@ -110,7 +138,12 @@ class Sleepers:
         """Sleep on Trio's clock, 0 or more seconds; a checkpoint.
 
         While nobody serves, at the price of a cancel scope.
+
+        Raises:
+            ValueError: the seconds are no number.
         """
+        if math.isnan(seconds):
+            raise ValueError("to sleep takes a number of seconds, not NaN")
         alarm = self._alarm
         if seconds <= 0:
             await checkpoint()

@@ -42,9 +42,12 @@ class Deadlines(Generic[T]):
         return iter(tuple(self._pending))
 
     def add(self, item: T, deadline: float) -> None:
-        """Note an item that is not pending; with an infinite deadline it is never due."""
+        """Note an item that is not pending; it is never due if its deadline is infinite.
+
+        Nor if that is no number: one such entry would spoil the order of all others.
+        """
         number = self._pending[item] = next(self._numbers)
-        if deadline == math.inf:
+        if not deadline < math.inf:
             return
         if len(self._heap) >= self._sweep_at:
             self._sweep()
@@ -61,10 +64,10 @@ class Deadlines(Generic[T]):
             heapq.heappop(heap)
         return heap[0][0] if heap else math.inf
 
-    def pop_due(self, now: float) -> list[T]:
-        """Forget and return all items whose deadline is not after `now`, in its order."""
-        due = []
-        while self.earliest() <= now:
+    def pop_due(self, now: float, most: float = math.inf) -> list[T]:
+        """Forget and return items whose deadline is not after `now`, in its order."""
+        due: list[T] = []
+        while len(due) < most and self.earliest() <= now:
             item = heapq.heappop(self._heap)[2]
             del self._pending[item]
             due.append(item)

@@ -143,8 +143,9 @@ class ActorContext(Messenger):
     def send_every(self, seconds: float, payload: bytes) -> Timer:
         """Send a message to this actor itself again and again, until it ends.
 
-        The first one comes after so many seconds. Beats that were missed are left out,
-        and so are those that come while the last message waits for room.
+        The first one comes after so many seconds; less than a millisecond is taken as
+        one from the second on. Beats that were missed are left out, and so are those
+        that come while the last message waits for room.
 
         Raises:
             ValueError: the seconds are no finite number above 0.

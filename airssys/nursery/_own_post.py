@@ -35,13 +35,10 @@ class OwnPost:
     def put(self, envelope: Envelope) -> Parcel:
         """Put a message into the queue, or let it wait for room."""
         parcel = Parcel(self._waiting)
-        mailbox = self._mailbox
-        if mailbox.is_full:
-            self._waiting[parcel] = None
-            mailbox.block(parcel, envelope)
-            return parcel
         with suppress(TargetNotFound):  # the actor is gone for good
-            mailbox.put_nowait(envelope)
+            if not self._mailbox.offer(envelope):
+                self._waiting[parcel] = None
+                self._mailbox.block(parcel, envelope)
         return parcel
 
     def close(self) -> None:

@@ -19,6 +19,8 @@ from ._own_post import Parcel
 
 _LONGEST: Final = 1e12
 """Seconds: some thirty thousand years. Times further off cannot be told apart."""
+SHORTEST_PERIOD: Final = 0.001
+"""Seconds. A timer that repeats sooner would keep the service of all timers busy."""
 
 
 @final
@@ -53,9 +55,19 @@ class Timer:
             return
         if self._last is None or not self._last.waits:
             self._last = self._send()
-        missed = math.floor(max(trio.current_time() - self._due, 0.0) / self._every)
-        self._due += self._every * (missed + 1)
+        self._due = next_beat(self._due, self._every, trio.current_time())
         self._alarm.add(self, self._due)
+
+
+def next_beat(due: float, every: float, now: float) -> float:
+    """Return the first beat after now, and after the one that is due.
+
+    Raises nothing for times below `_LONGEST` and periods from `SHORTEST_PERIOD`.
+    """
+    missed = math.floor(max(now - due, 0.0) / every)
+    beat = due + every * (missed + 1)
+    # So far from zero, adding so little may change nothing.
+    return beat if beat > now else math.nextafter(now, math.inf)
 
 
 @final
@@ -82,7 +94,7 @@ class Timers:
         *,
         repeat: bool,
     ) -> Timer:
-        """Start a timer.
+        """Start a timer; one that repeats does so every `SHORTEST_PERIOD` at most.
 
         Raises:
             ValueError: the seconds are no finite number, below 0, or 0 for one that
@@ -94,7 +106,8 @@ class Timers:
         if repeat and seconds == 0:
             raise ValueError("a timer that repeats needs more than 0 seconds")
         due = trio.current_time() + seconds
-        timer = Timer(self._alarm, send, due, seconds if repeat else None, own)
+        every = max(seconds, SHORTEST_PERIOD) if repeat else None
+        timer = Timer(self._alarm, send, due, every, own)
         own[timer] = None
         self._alarm.add(timer, due)
         return timer

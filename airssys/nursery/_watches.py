@@ -7,7 +7,9 @@ from the address of an actor, which is closed when nobody will follow.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
 import attrs
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from airssys.contracts import Event
     from airssys.messaging import Registry
 
+_LOG: Final = logging.getLogger("airssys")
 ENDED: Final = RESERVED_TYPES + "ended"
 """The content type of the message by which an actor hears of the end of another."""
 
@@ -87,4 +90,12 @@ class Watches:
     def _tell(self, end: ActorEnded) -> None:
         for watch in self._by_target.pop(end.actor, {}):
             watch.is_pending = False
-            watch.on_end(end)
+            try:
+                watch.on_end(end)
+            except Exception:  # noqa: BLE001  # others are to hear of it, and a supervisor waits
+                _log_failure(watch)
+
+
+def _log_failure(watch: Watch) -> None:
+    with suppress(Exception):  # a handler or filter of the program's may fail as well
+        _LOG.exception("one that watches %s was not told of its end", watch.target)

@@ -48,6 +48,8 @@ class Ticker:
         """Set by whoever runs a guest, in the hot path without calling `touch`."""
         self.parked = False
         """Whether no epochs pass at the moment. Look only after setting `touched`."""
+        self.failure: Exception | None = None
+        """What the first tick raised that failed."""
         self._closing = False
         self._wake = threading.Event()
         self._thread = threading.Thread(
@@ -80,7 +82,7 @@ class Ticker:
             if wake.wait(period):
                 wake.clear()
                 continue
-            tick()
+            self._tick(tick)
             if self.touched or running:
                 self.touched = False
                 idle = 0
@@ -89,6 +91,19 @@ class Ticker:
             if idle > _IDLE_TICKS:
                 self._park()
                 idle = 0
+
+    def _tick(self, tick: Callable[[], None]) -> None:
+        """Let an epoch pass; one that fails must not be the last, or guests never end."""
+        try:
+            tick()
+        except Exception as error:  # noqa: BLE001
+            if self.failure is None:
+                self.failure = error
+                threading.excepthook(
+                    threading.ExceptHookArgs(
+                        (type(error), error, error.__traceback__, self._thread)
+                    )
+                )
 
     def _park(self) -> None:
         self.parked = True

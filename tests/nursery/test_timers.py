@@ -5,8 +5,10 @@ import math
 import pytest
 import trio
 import trio.testing
+from hypothesis import given, strategies as st
 
 from airssys.contracts import EngineMisused, InvalidMessage
+from airssys.nursery._timers import SHORTEST_PERIOD, next_beat
 
 from .company import python, running
 
@@ -109,6 +111,34 @@ async def test_a_clock_that_jumped_costs_one_beat(mock_clock):
         mock_clock.jump(0.5)
         await trio.testing.wait_all_tasks_blocked()
         assert [at for at, _ in ticks(log)] == [100.5, 101]
+
+
+@pytest.mark.parametrize("period", [5e-324, 1e-300, 1e-9, 1e-3, 9e11])
+async def test_a_timer_of_any_period_ends_nobody(mock_clock, period):
+    def plan(context):
+        return context.send_every(period, b"odd"), context.send_every(10, b"even")
+
+    log = []
+    async with running(clockwork(log, plan, mailbox=10)) as (system, _):
+        for _ in range(3):
+            mock_clock.jump(10)
+            await trio.testing.wait_all_tasks_blocked()
+        even = [at for at, word in ticks(log) if word == b"even"]
+        assert even == [10, 20, 30]
+        odd = len(ticks(log)) - len(even)
+        assert odd == (0 if period > 1 else 3)
+        mock_clock.jump(0.0011)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(ticks(log)) - len(even) - odd == (period <= 1)
+        await system.ask("t", b"cancel")
+
+
+@given(st.floats(0, 1e12), st.floats(SHORTEST_PERIOD, 1e12), st.floats(0, 1e12))
+def test_the_next_beat_is_always_to_come(due, every, now):
+    beat = next_beat(due, every, now)
+    assert beat > now
+    assert beat > due or every < math.ulp(due)
+    assert beat <= max(due, now) + every * 1.001 + 2 * math.ulp(max(due, now))
 
 
 async def test_one_that_cancels_another_of_the_same_moment(autojump_clock):

@@ -23,6 +23,22 @@ from .company import python, running
 A = ComponentId.parse("a")
 
 
+def test_one_that_fails_keeps_the_end_from_nobody(caplog):
+    registry, heard = Registry(), []
+    registry.register(Mailbox(A, 1))
+    watches = Watches(registry)
+
+    def fail(_):
+        raise ValueError("told to")
+
+    for on_end in (heard.append, fail, heard.append):
+        watches.add(A, on_end)
+    watches.note_gone(A)
+    assert heard == [ActorEnded(A, None, restarting=False)] * 2
+    assert "told to" in caplog.text
+    assert len(watches) == 0
+
+
 async def victim(context, envelope):
     if envelope.payload == b"stop":
         context.stop()

@@ -147,6 +147,23 @@ def test_it_may_be_closed_by_its_own_thread():
     wait_until(lambda: not ticker._thread.is_alive())
 
 
+def test_a_tick_that_fails_is_not_the_last(monkeypatch):
+    """Without ticks no guest that loops would ever be stopped."""
+    reported, ticks = [], []
+    monkeypatch.setattr(threading, "excepthook", reported.append)
+
+    def tick():
+        ticks.append(None)
+        if len(ticks) < 3:
+            raise ValueError("told to")
+
+    ticker = Ticker(PERIOD, tick, ())
+    wait_until(lambda: len(ticks) > 5)
+    ticker.close()
+    assert [each.exc_type for each in reported] == [ValueError]
+    assert str(ticker.failure) == "told to"
+
+
 async def test_a_guest_that_loops_after_a_quiet_time_is_stopped(guests):
     """A deadline without a ticker would hold the thread for ever."""
     guest = await guests.start("loop", execution_time=0.02)
