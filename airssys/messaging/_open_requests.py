@@ -82,8 +82,7 @@ class Request:
     def abandon(self) -> None:
         """Let whoever handles the message know that no answer is wanted."""
         self.is_abandoned = True
-        if self.on_abandoned is not None:
-            self.on_abandoned()
+        self._requests.pending.farewells.tell(self)
 
     def forget(self) -> None:
         """Make no callback any more."""

@@ -36,6 +36,7 @@ from airssys.contracts import (
 )
 
 from ._alarm import Alarm
+from ._farewells import Farewells
 from ._mailbox import Mailbox
 from ._waits import WaitGraph
 
@@ -184,8 +185,7 @@ class PendingAsk:
     def _abort(self, _: object) -> Abort:
         self.is_abandoned = True
         self.withdraw()
-        if self.on_abandoned is not None:
-            self.on_abandoned()
+        self._requests.farewells.tell(self)
         return Abort.SUCCEEDED
 
     @enable_ki_protection
@@ -213,6 +213,8 @@ class PendingRequests:
     waits: WaitGraph
     _events: EventSink
     _randomness: Randomness
+    farewells: Farewells = attrs.field(init=False, factory=Farewells)
+    """Tells those who handle a message that nobody waits for its answer."""
     _asks: Alarm[Pending] = attrs.field(init=False)
     """Invariant: while it is not served, no ask has a deadline."""
     _ids: Iterator[str] = attrs.field(init=False)
