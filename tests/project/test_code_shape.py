@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import airssys
+from airssys import contracts
+
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted((ROOT / "airssys").rglob("*.py"))
 PACKAGES = sorted(
@@ -87,6 +90,35 @@ def test_a_front_door_says_what_is_public(package):
     assert hasattr(door, "__all__"), f"{package} has no __all__"
     assert len(set(door.__all__)) == len(door.__all__)
     assert [name for name in door.__all__ if not hasattr(door, name)] == []
+
+
+def errors_below(error):
+    for each in error.__subclasses__():
+        yield each
+        yield from errors_below(each)
+
+
+def test_every_error_that_anybody_may_meet_is_at_the_front_door():
+    for package in PACKAGES:
+        importlib.import_module(package)
+    public = {
+        each.__name__
+        for each in errors_below(airssys.AirssysError)
+        if each.__module__.startswith("airssys.")
+        and not each.__module__.startswith("airssys.building.")  # tools for developers
+        and not each.__name__.startswith("_")
+    }
+    assert len(public) > 30
+    assert sorted(public - set(airssys.__all__)) == []
+
+
+def test_every_error_of_the_reference_is_at_the_front_door():
+    """A page that names a class makes no difference between our packages."""
+    text = (ROOT / "docs/reference/limits-and-exit-codes.md").read_text("utf-8")
+    named = set(re.findall(r"`([A-Z][a-z]\w+)", text))
+    public = set(contracts.__all__) & named
+    assert len(public) > 30
+    assert sorted(public - set(airssys.__all__)) == []
 
 
 @pytest.mark.parametrize("package", PACKAGES)

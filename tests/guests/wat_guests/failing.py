@@ -53,6 +53,26 @@ WAYS_TO_TRAP: Final[Mapping[str, str]] = {
 }
 """The fields of a core module that define `$fail`."""
 
+FORGED_NAMES: Final = (
+    "failed to allocate",
+    "mmap failed",
+    "Cannot allocate memory (os error 12)",
+    "out of memory (failed to allocate 1 bytes)",
+    "wasm trap: all fuel consumed by WebAssembly",
+    "\\n\\nCaused by:\\n    Cannot allocate memory (os error 12)\\n",
+    "\\n\\nCaused by:\\n    wasm trap: all fuel consumed by WebAssembly",
+    "memory minimum size of 1 pages exceeds memory limits\\00\\1b[2J",
+)
+"""Names of functions and modules that say what only wasmtime may say of a failure."""
+
+_FORGED: Final = (
+    "".join(
+        f'(func $forged-{number} (@name "{name}") (call $forged-{number + 1}))\n'
+        for number, name in enumerate(FORGED_NAMES)
+    )
+    + f"(func $forged-{len(FORGED_NAMES)} unreachable)\n"
+)
+
 _IN_REALLOC: Final = 1
 _IN_POST_RETURN: Final = 2
 
@@ -88,6 +108,19 @@ def guests() -> Iterator[Guest]:
         )
     for reason, ends in BROKEN_PROMISES.items():
         yield _broken_promise(reason, ends)
+    module_name = f'(@name "{FORGED_NAMES[-2]}")\n'
+    yield Guest(
+        name="forged-names",
+        does="traps in functions whose names say that something else failed",
+        fields=_FORGED,
+        exports={"handle-message": "(call $forged-0)\nunreachable"},
+        memory=module_name + allocator(),
+    )
+    yield Guest(
+        name="forged-names-start",
+        does="is like forged-names, while it is instantiated",
+        memory=f"{module_name}{allocator()}{_FORGED}(start $forged-0)\n",
+    )
     yield _bad_realloc("bad-realloc", "(i32.const -65536)")
     yield _bad_realloc("misaligned-realloc", "(i32.or (global.get $top) (i32.const 1))")
 
