@@ -83,6 +83,16 @@ from ._events import (
     SupervisorGaveUp,
 )
 from ._exit import ActorEnded, ExitKind, ExitReason
+from ._foreign import (
+    find_escapee,
+    is_a,
+    is_wholly,
+    kind_name,
+    leaves_of,
+    only_member,
+    repr_of,
+    text_of,
+)
 from ._guest import (
     ComponentConfig,
     ComponentInfo,
@@ -366,18 +376,26 @@ __all__ = (
     "child_name",
     "codec_of",
     "find_child_mistakes",
+    "find_escapee",
     "find_mistakes",
     "find_spec_mistakes",
     "follow",
     "identity_of_child",
+    "is_a",
+    "is_wholly",
+    "kind_name",
     "known_codecs",
+    "leaves_of",
     "next_state",
     "one_line",
+    "only_member",
     "read_pattern",
     "read_topic",
+    "repr_of",
     "rules_of",
     "step_of",
     "stop_time",
+    "text_of",
     "walk",
     "worst_health",
 )

@@ -33,7 +33,7 @@ def nothing() -> None:
     """Do nothing when a wait ends."""
 
 
-def stay(_: ComponentId) -> None:
+def stay(_: object) -> None:
     """Do nothing when a wait turns to somebody else."""
 
 

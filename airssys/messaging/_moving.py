@@ -28,23 +28,22 @@ def take_out(
     """Take out what waits in the queue and what waits for room, each in its order.
 
     What is in hand or was set aside stays. Room that becomes free stays free until
-    `let_in`.
+    `let_in`. `wanted` may call the program's own code, and that may send; so all are
+    asked about before anything is changed.
     """
     queue = mailbox._queue
-    taken: list[Envelope] = []
-    kept: list[Envelope] = []
-    for each in queue:
-        (taken if wanted(each) else kept).append(each)
-    if taken:
-        queue.clear()
-        queue.extend(kept)
-    blocked = [
+    chosen = {id(each): each for each in tuple(queue) if wanted(each)}
+    waiting = [
         (sender, envelope, recheck)
-        for sender, (envelope, recheck) in mailbox._blocked.items()
+        for sender, (envelope, recheck) in tuple(mailbox._blocked.items())
         if wanted(envelope)
     ]
-    for sender, _, _ in blocked:
-        del mailbox._blocked[sender]
+    taken = [each for each in queue if id(each) in chosen]
+    if taken:
+        kept = [each for each in queue if id(each) not in chosen]
+        queue.clear()
+        queue.extend(kept)
+    blocked = [each for each in waiting if mailbox._blocked.pop(each[0], None)]
     mailbox._tally.count(Ending.MOVED, len(taken) + len(blocked))
     return taken, blocked
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from itertools import count
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, final
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, final
 
 import attrs
 from trio.lowlevel import enable_ki_protection
@@ -39,6 +39,7 @@ from ._hash_ring import HashRing
 from ._loads import Loads
 from ._mailbox import Mailbox
 from ._mailbox_statistics import MailboxStatistics
+from ._message_key import read_key
 from ._moving import let_in, put_in, take_first_blocked, take_out
 from ._pending_requests import PendingAsk
 from ._pool_member import Member
@@ -52,8 +53,6 @@ if TYPE_CHECKING:
     from ._overflow import Fate
 
 T = TypeVar("T")
-
-_KEY_ADVICE: Final = "A key is a str or bytes; mend the key function of the pool"
 
 
 @final
@@ -88,6 +87,9 @@ class Pool:
         self.alarm: Callable[[], None] = nothing
         self.on_gone: Callable[[ComponentId], None] = nothing_of
         """Called when a member is gone for good."""
+        self.end_by: Callable[[BaseException], None] = nothing_of
+        """Called with what the key function raised to end the program, while messages
+        are moved: that must not fail."""
         self.most = 0
         """The greatest load of all members together since somebody set it."""
         self.is_open = True
@@ -243,7 +245,7 @@ class Pool:
         if not self._in_turn:
             raise TargetNotFound(self.owner)
         if self._ring is not None:
-            return self._ring.choose(self._key_of(envelope))
+            return self._ring.choose(read_key(self.owner, self._key, envelope))
         if self._takes_turns:
             self._in_turn.rotate(-1)
             member = self._in_turn[-1]
@@ -254,29 +256,15 @@ class Pool:
         least = self._loads.least()
         return self._in_turn[-1] if least.mailbox.is_full else least
 
-    def _key_of(self, envelope: Envelope) -> bytes:
-        key: object = envelope.key
-        if self._key is not None:
-            try:
-                key = self._key(envelope)
-            except Exception as error:
-                problem = f"the key function of {self.owner} failed: {error!r:.200}"
-                raise InvalidMessage(problem, _KEY_ADVICE) from error
-        elif key is None:
-            key = str(envelope.sender)
-        if isinstance(key, bytes):
-            return key
-        if isinstance(key, str):
-            return key.encode(errors="surrogatepass")
-        problem = f"the key for {self.owner} is {type(key).__name__}"
-        raise InvalidMessage(problem, _KEY_ADVICE)
-
     def _owner(self, envelope: Envelope) -> Member | None:
         """Return the member that a message belongs to by its key, if it can be told."""
         try:
             return self._choose(envelope)
         except InvalidMessage:
             return None
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # handed on
+            self.end_by(error)
+            return None  # noqa: ASYNC104  # as above
 
     def _note_load(self, member: Member, *, has_taken: bool = False) -> None:
         if not member.is_routed_to:

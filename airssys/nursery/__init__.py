@@ -18,7 +18,7 @@ from ._as_message import (
     as_trace,
 )
 from ._child import GRACE, Child, Occupation
-from ._exit_reason import GaveUp, Ignore, Stop, describe, find_escapee
+from ._exit_reason import GaveUp, Ignore, Stop, describe
 from ._messenger import ASK_TIMEOUT, Messenger
 from ._pool_address import pool_opener
 from ._replacer import Replacer
@@ -73,7 +73,6 @@ __all__ = (
     "as_trace",
     "describe",
     "find_actor",
-    "find_escapee",
     "find_pool",
     "find_supervisor",
     "pool_opener",

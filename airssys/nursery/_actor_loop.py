@@ -41,16 +41,20 @@ from airssys.contracts import (
     HealthStatus,
     NotUnderstood,
     Unanswered,
+    find_escapee,
+    is_a,
+    is_wholly,
 )
 
 from ._endings import (
     cut_message_off,
     give_up_if_late,
+    give_up_in_hand,
     give_up_message,
     refuse_message,
     settle_message,
 )
-from ._exit_reason import Stop, describe, exit_reason, find_escapee
+from ._exit_reason import Stop, exit_reason
 from ._prober import Prober
 from ._restart_plan import Verdict, directive_for, judge_end
 
@@ -199,9 +203,7 @@ class Actor:
             if _is_cancellation(error):
                 give_up_message(self._address, "its actor was cancelled")
                 raise
-            if self._mailbox.in_hand is not None:
-                why = f"its actor ended: {describe(error)}"
-                give_up_message(self._address, why, error)
+            give_up_in_hand(self._address, error)
             if (escapee := find_escapee(error)) is not None:
                 self._address.around.on_escape(escapee)
             raise
@@ -239,9 +241,11 @@ class Actor:
                 await self._behaviour.before_restart(reason)
 
     def _close(self) -> None:
-        self._behaviour.close()
-        if self._successor is not None:
-            self._successor.settled.set()
+        try:
+            self._behaviour.close()
+        finally:
+            if self._successor is not None:
+                self._successor.settled.set()
 
     @property
     def _is_busy(self) -> bool:
@@ -339,7 +343,7 @@ class Actor:
 
     def _lives_on(self, error: Exception) -> bool:
         """Refuse the message in hand for this error, unless the actor is to crash by it."""
-        if not isinstance(error, (GuestRejected, CapacityReached, NotUnderstood)):
+        if not is_a(error, (GuestRejected, CapacityReached, NotUnderstood)):
             directive = directive_for(self._spec.on_error, error)
             if directive is not Directive.RESUME:
                 return False
@@ -376,7 +380,13 @@ class Actor:
         late = deadline is not None and deadline <= trio.current_time()
         if handle is None or late or self._is_stopping:
             return Unanswered.NOT_BEGUN
-        answer = handle(envelope, owner)
+        try:
+            answer = handle(envelope, owner)
+        except Exception:  # noqa: BLE001  # a guest of somebody else: this task will meet it again
+            return Unanswered.NOT_BEGUN
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # its asker must not raise it
+            self._address.around.end_by(error)
+            return Unanswered.NOT_BEGUN  # noqa: ASYNC104  # as above
         if answer is Unanswered.BEGUN:
             self._begun = envelope
         return answer
@@ -384,6 +394,4 @@ class Actor:
 
 def _is_cancellation(error: BaseException) -> bool:
     """Say so also of a handler that was cancelled in a nursery of its own."""
-    if isinstance(error, BaseExceptionGroup):
-        return all(map(_is_cancellation, error.exceptions))
-    return isinstance(error, trio.Cancelled)
+    return is_wholly(error, trio.Cancelled)

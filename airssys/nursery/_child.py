@@ -3,6 +3,10 @@
 A child is one incarnation: a task that runs an occupation once. Who decides when it
 starts and stops is its supervisor (policy); this module is how that reaches the task.
 
+The note of its end must not fail: a child whose end nobody hears of is waited for for
+ever. What it raised may be of any class, so the judging of it is guarded as a whole, and
+judging is all that stands before the note.
+
 Its scope is shielded: a cancellation from outside never reaches it, only `kill` does.
 Otherwise Trio would stop siblings in random order. That we asked, and that we killed,
 is recorded here before it is done; `CancelScope.cancelled_caught` alone proves neither.
@@ -17,9 +21,16 @@ import attrs
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import BrutalKill, ExitReason, Shutdown
+from airssys.contracts import (
+    BrutalKill,
+    ExitReason,
+    Shutdown,
+    find_escapee,
+    is_a,
+    leaves_of,
+)
 
-from ._exit_reason import exit_reason, find_escapee
+from ._exit_reason import exit_reason, unjudged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -131,8 +142,8 @@ class Child:
         try:
             with self._scope:
                 await self._occupation.run(self._note_ready)
-        except BaseException as raised:  # noqa: BLE001, ASYNC103 (its supervisor decides)
-            error = _without_cancellation(raised)
+        except BaseException as raised:  # noqa: BLE001, ASYNC103  # its supervisor decides
+            error = raised
         self._note_end(error)
 
     def _note_ready(self) -> None:
@@ -141,21 +152,30 @@ class Child:
         self._supervision.child_ready(self)
 
     def _note_end(self, error: BaseException | None) -> None:
+        try:
+            self.reason = reason = self._judge(error)
+        except BaseException as problem:  # noqa: BLE001, ASYNC103  # see the head of this file
+            self.reason = reason = unjudged(error)
+            self.escapee = self.escapee or find_escapee(problem)
+        if self._ended is not None:
+            self._ended.set()
+        self._supervision.child_ended(self, reason)
+
+    def _judge(self, error: BaseException | None) -> ExitReason:
         was_cut_off = self._scope.cancelled_caught
         is_ours = self._killed or self._is_cut_off
-        if error is None and was_cut_off and not is_ours:
+        if error is not None:
+            error = _without_cancellation(error)
+            self.escapee = find_escapee(error)
+        elif was_cut_off and not is_ours:
             seconds = f"{self._start_timeout:g} s"
             error = TimeoutError(f"was not ready within {seconds}")
-        self.escapee = find_escapee(error)
-        self.reason = reason = exit_reason(
+        return exit_reason(
             error,
             asked=self.asked,
             killed=self._killed and was_cut_off,
             ready=self.is_ready,
         )
-        if self._ended is not None:
-            self._ended.set()
-        self._supervision.child_ended(self, reason)
 
 
 async def stop_all(
@@ -187,14 +207,21 @@ async def still_alive(children: Iterable[Child], grace: float) -> list[Child]:
 
 
 def _without_cancellation(error: BaseException) -> BaseException:
-    """Turn a cancellation that is not ours into an error of the one that let it out."""
-    if isinstance(error, trio.Cancelled):
+    """Turn a cancellation that is not ours into an error of the one that let it out.
+
+    A group goes on without those in it.
+    """
+    leaves = tuple(leaves_of(error))
+    rest = tuple(each for each in leaves if not is_a(each, trio.Cancelled))
+    if len(rest) == len(leaves):
+        return error
+    if not rest:
         return _stray(error)
-    if isinstance(error, BaseExceptionGroup):
-        stray, rest = error.split(trio.Cancelled)
-        if stray is not None:
-            return rest or _stray(stray)
-    return error
+    if len(rest) == 1:
+        return rest[0]
+    group = BaseExceptionGroup("errors beside a cancellation", rest)
+    group.__cause__ = error
+    return group
 
 
 def _stray(error: BaseException) -> RuntimeError:

@@ -18,6 +18,7 @@ from airssys.contracts import (
     MessageFailed,
     NoAnswer,
     Poison,
+    kind_name,
 )
 from airssys.messaging import Ending
 
@@ -54,6 +55,7 @@ def give_up_if_late(address: Address, envelope: Envelope) -> bool:
 
 def refuse_message(address: Address, error: Exception) -> None:
     """Let it end with an error that does not end its actor."""
+    why = describe(error)  # before it is released: this may end the program
     envelope = address.mailbox.release(Ending.FAILED)
     if envelope is None:
         return
@@ -62,15 +64,29 @@ def refuse_message(address: Address, error: Exception) -> None:
         MessageFailed(envelope.target, envelope.sender, error, envelope.trace)
     )
     if envelope.reply is not None:
-        failure = CalleeFailed(
-            envelope.target, describe(error), NoAnswer.REFUSED, error
-        )
+        failure = CalleeFailed(envelope.target, why, NoAnswer.REFUSED, error)
         envelope.reply.fail(failure)
 
 
 def cut_message_off(address: Address) -> None:
     """Refuse a message that was cut off: at its deadline, or by its asker leaving."""
     refuse_message(address, DeliveryFailed(_why_cut_off(address.mailbox.in_hand)))
+
+
+def give_up_in_hand(address: Address, error: BaseException) -> None:
+    """Make a dead letter of what is still in hand when its actor has ended by an error.
+
+    Raises:
+        BaseException: what the error raised when it was put into words, and that is no
+            Exception. The message has ended nevertheless.
+    """
+    if address.mailbox.in_hand is None:
+        return
+    said = kind_name(error)
+    try:
+        said = describe(error)
+    finally:
+        give_up_message(address, f"its actor ended: {said}", error)
 
 
 def give_up_message(

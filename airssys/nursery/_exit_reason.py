@@ -28,7 +28,11 @@ from airssys.contracts import (
     Offence,
     StartFailed,
     Unhealthy,
+    is_a,
+    kind_name,
     one_line,
+    only_member,
+    text_of,
 )
 
 if TYPE_CHECKING:
@@ -63,25 +67,25 @@ class GaveUp(Stop):
 
 def failure_to_start(supervisor: str, child: str, reason: ExitReason) -> StartFailed:
     """Say that a supervisor did not start because of a child, however far below."""
-    if isinstance(reason.error, StartFailed):
-        return reason.error
+    error = reason.error
+    if type(error) is StartFailed:
+        return error
     return StartFailed(supervisor, child, reason)
 
 
 def offences_behind(reason: ExitReason) -> tuple[Offence, ...]:
     """Return the offences that led to this end, the first one first."""
-    error = reason.error
-    while isinstance(error, StartFailed):
-        error = error.reason.error
-    return error.chain if isinstance(error, GaveUp) else ()
+    error, seen = reason.error, set[int]()
+    while type(error) is StartFailed and id(error) not in seen:
+        seen.add(id(error))
+        error = _reason_behind(error).error
+    return error.chain if type(error) is GaveUp else ()
 
 
-def find_escapee(error: BaseException | None) -> BaseException | None:
-    """Find what no supervisor may hold back, at any depth: what is no Exception."""
-    if isinstance(error, BaseExceptionGroup):
-        found = map(find_escapee, error.exceptions)
-        return next((escapee for escapee in found if escapee is not None), None)
-    return None if isinstance(error, Exception) else error
+def _reason_behind(error: StartFailed) -> ExitReason:
+    """Return why it did not start; users may raise such an error too, of anything."""
+    reason: object = error.reason
+    return reason if type(reason) is ExitReason else ExitReason(ExitKind.CRASH)
 
 
 def exit_reason(
@@ -96,37 +100,38 @@ def exit_reason(
         ready: it had reported that it was started.
     """
     if error is not None:
-        return _reason_for(_unwrapped(error), ready=ready)
+        return _reason_for(only_member(error), ready=ready)
     if killed:
         return ExitReason(ExitKind.KILLED, detail="it was cancelled")
     return ExitReason(ExitKind.SHUTDOWN if asked else ExitKind.NORMAL)
 
 
+def unjudged(error: BaseException | None) -> ExitReason:
+    """Say that an actor crashed by an error of which no more can be found out."""
+    name = "nothing" if error is None else kind_name(error)
+    return ExitReason(ExitKind.CRASH, error, f"{name}, which cannot be looked at")
+
+
 def _reason_for(error: BaseException, *, ready: bool) -> ExitReason:
-    match error:
-        case StartFailed() if error.reason.kind is ExitKind.REFUSED:
-            kind = ExitKind.REFUSED
-        case StartFailed() | Stop():
-            kind = ExitKind.SHUTDOWN
-        case CapacityReached() if not ready:
-            kind = ExitKind.REFUSED
-        case Ignore() if not ready:
-            kind = ExitKind.IGNORED
-        case Unhealthy():
-            kind = ExitKind.UNHEALTHY
-        case _:
-            kind = ExitKind.CRASH
-    return ExitReason(kind, error, describe(error))
+    return ExitReason(_kind_for(error, ready=ready), error, describe(error))
+
+
+def _kind_for(error: BaseException, *, ready: bool) -> ExitKind:
+    # Not `match`: that would ask the error itself what it is.
+    if type(error) is StartFailed:
+        is_refused = _reason_behind(error).kind is ExitKind.REFUSED
+        return ExitKind.REFUSED if is_refused else ExitKind.SHUTDOWN
+    if is_a(error, Stop):
+        return ExitKind.SHUTDOWN
+    if is_a(error, CapacityReached) and not ready:
+        return ExitKind.REFUSED
+    if is_a(error, Ignore) and not ready:
+        return ExitKind.IGNORED
+    return ExitKind.UNHEALTHY if is_a(error, Unhealthy) else ExitKind.CRASH
 
 
 def describe(error: BaseException) -> str:
-    """Put an error into one short line."""
-    text = str(error).strip().partition("\n")[0]
-    name = type(error).__name__
+    """Put an error into one short line, whatever it is."""
+    text = text_of(error).strip().partition("\n")[0]
+    name = kind_name(error)
     return one_line(f"{name}: {text}" if text else name, MAX_DETAIL)
-
-
-def _unwrapped(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error

@@ -43,6 +43,7 @@ class PoolAddress:
             message_bytes=member.message_bytes,
             codecs=codecs_wanted(member),
         )
+        self.pool.end_by = around.end_by
         self._subscriber = ActorSubscriber(spec.id, around.publishing)
         self._is_registered = False
 

@@ -30,6 +30,7 @@ from airssys.contracts import (
     OnError,
     RestartType,
     Strategy,
+    is_wholly,
 )
 
 from ._intensity import RestartWindow
@@ -67,22 +68,14 @@ EXPECTED: Final = (ExitKind.NORMAL, ExitKind.SHUTDOWN)
 def directive_for(on_error: OnError, error: BaseException | None) -> Directive | None:
     """Find what an error asks for; None if nothing was said about it.
 
-    Of a group every member must fit.
+    An error is of a type as `except` sees it. Of a group every member must fit.
     """
     if error is None:
         return None
     for kind, directive in on_error:
-        if _fits(error, kind):
+        if is_wholly(error, kind):
             return directive
     return None
-
-
-def _fits(error: BaseException, kind: type[Exception]) -> bool:
-    if isinstance(error, kind):
-        return True
-    if isinstance(error, BaseExceptionGroup):
-        return all(_fits(member, kind) for member in error.exceptions)
-    return False
 
 
 def judge_end(

@@ -59,6 +59,9 @@ class Surroundings:
     on_escape: Callable[[BaseException], None] = lambda _: None
     """Told at once what an actor raised that must leave the tree; its supervisors hear
     of it only when they come to stopping that actor."""
+    end_by: Callable[[BaseException], None] = lambda _: None
+    """Ends the whole system in order, by what code of the program raised to end it in a
+    step that must not fail. It comes out when the tree has stopped."""
     held_thread_after: float = HELD_THREAD_AFTER
     infos: dict[ComponentId, ComponentInfo] = attrs.field(factory=dict)
     """What actors tell of themselves; an actor is here once it was ready."""

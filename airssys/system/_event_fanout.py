@@ -1,17 +1,26 @@
-"""One event to all that listen; no listener can hold up or hurt the system."""
+"""One event to all that listen; no listener can hold up or hurt the system.
+
+Events are emitted in the middle of steps that must not fail, a child's end above all. So
+what the program's own log handlers and filters raise stays here: the line is counted as
+unlogged, and everybody else hears of the event. What they raise to end the program ends
+it, in order.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 import attrs
 import trio
 
-from airssys.contracts import DeadLetter, Event
+from airssys.contracts import DeadLetter, Event, find_escapee
 
 from ._dead_letters import DeadLetterFanout
 from ._event_log import log_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EVENTS_KEPT: Final = 1000
 """Events that a stream keeps for a listener that does not keep up."""
@@ -76,17 +85,27 @@ class EventStream(AsyncIterator[Event]):
 
 @final
 class EventFanout:
-    """All listeners of one system."""
+    """All listeners of one system.
 
-    def __init__(self) -> None:
+    Args:
+        end_by: ends the program in order, by what a log handler raised.
+    """
+
+    def __init__(self, end_by: Callable[[BaseException], None] | None = None) -> None:
         self._streams: list[EventStream] = []
+        self._end_by = end_by
+        self.unlogged = 0
+        """Events that are missing in the log, because a handler or filter failed."""
         self._is_closed = False
         self.dead_letters = DeadLetterFanout()
         """Those who want dead letters whole."""
 
     def emit(self, event: Event) -> None:
         """Log an event and give it to each listener; an `EventSink`."""
-        log_event(event)
+        try:
+            log_event(event)
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # see the head of this file
+            self._note_unlogged(error)
         if isinstance(event, DeadLetter):
             self.dead_letters.offer(event)
         if not self._streams:
@@ -95,6 +114,12 @@ class EventFanout:
             # Many events are kept, and payloads may be large.
             event = attrs.evolve(event, payload=b"")
         self._streams = [s for s in self._streams if s.offer(event)]
+
+    def _note_unlogged(self, error: BaseException) -> None:
+        self.unlogged += 1
+        escapee = find_escapee(error)
+        if escapee is not None and self._end_by is not None:
+            self._end_by(escapee)
 
     def listen(self, capacity: int = EVENTS_KEPT) -> EventStream:
         """Open one more stream; it keeps this many events, 1 or more.

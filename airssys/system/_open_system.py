@@ -29,6 +29,8 @@ from airssys.contracts import (
     WallClock,
     as_blueprint,
     check,
+    is_a,
+    leaves_of,
     stop_time,
 )
 from airssys.nursery import HELD_THREAD_AFTER
@@ -117,7 +119,7 @@ class Opening(AbstractAsyncContextManager["System"]):
         self._blueprint, self._open_loader = blueprint, open_loader
         self._wall_clock, self._randomness = wall_clock, randomness
         self._held_thread_after, self._chance = held_thread_after, chance
-        self._events = EventFanout()
+        self._events = EventFanout(self._end_by)
         self._guard = trio.CancelScope()
         self._body_scope = trio.CancelScope()
         self._services_scope = trio.CancelScope()
@@ -128,6 +130,8 @@ class Opening(AbstractAsyncContextManager["System"]):
         """How the block ended, if not by returning or by our cancelling it."""
         self._interrupt: KeyboardInterrupt | None = None
         """The last one that came while the tree stopped."""
+        self._fatal: BaseException | None = None
+        """What code of the program raised to end it, in a step that must not fail."""
         self._is_ending = False
         """Somebody in the tree, or Ctrl-C while it stopped, wished to end the program."""
         self._lifetime = self._live()
@@ -171,6 +175,7 @@ class Opening(AbstractAsyncContextManager["System"]):
                     randomness=self._randomness,
                     held_thread_after=self._held_thread_after,
                     on_escape=self._note_escape,
+                    end_by=self._end_by,
                     chance=self._chance,
                 )
                 async with trio.open_nursery() as nursery:
@@ -237,8 +242,15 @@ class Opening(AbstractAsyncContextManager["System"]):
             self.hurry()
         self._is_ending = True
 
+    def _end_by(self, error: BaseException) -> None:
+        """End the block and the tree, in order; then this error comes out."""
+        if self._fatal is None and not isinstance(error, trio.Cancelled):
+            self._fatal = error
+            self._note_escape(error)
+            self._body_scope.cancel()
+
     def _raise_outcome(self, root: Root) -> None:
-        failure = self._interrupt or root.failure()
+        failure = self._interrupt or self._fatal or root.failure()
         if failure is None or _is_exit(self._error):
             failure = self._error
         elif isinstance(self._error, Exception):
@@ -249,6 +261,7 @@ class Opening(AbstractAsyncContextManager["System"]):
 
 def _is_exit(error: BaseException | None) -> bool:
     """Say whether an error ends the program, at any depth."""
-    if isinstance(error, BaseExceptionGroup):
-        return any(map(_is_exit, error.exceptions))
-    return isinstance(error, (KeyboardInterrupt, SystemExit))
+    if error is None:
+        return False
+    exits = (KeyboardInterrupt, SystemExit)
+    return any(is_a(each, exits) for each in leaves_of(error))

@@ -21,6 +21,7 @@ from airssys.contracts import (
     LoadedComponent,
     Randomness,
     WallClock,
+    find_escapee,
     walk,
 )
 from airssys.messaging import Broker, Publishing, Quarantine, Registry, Sleepers
@@ -31,7 +32,6 @@ from airssys.nursery import (
     Surroundings,
     Timers,
     Watches,
-    find_escapee,
     pool_opener,
     seat_maker,
 )
@@ -117,6 +117,7 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
     randomness: Randomness,
     held_thread_after: float,
     on_escape: Callable[[BaseException], None],
+    end_by: Callable[[BaseException], None],
     chance: random.Random | None,
 ) -> Parts:
     """Make the parts of one system; starts nothing."""
@@ -134,6 +135,7 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         store=MemoryStore(),
         held_thread_after=held_thread_after,
         on_escape=on_escape,
+        end_by=end_by,
     )
     spec = blueprint.root
     sleepers, watches = surroundings.sleepers, surroundings.watches

@@ -34,7 +34,7 @@ from ._host_functions import HostFunction
 from ._instance import share_out
 from ._linker import link
 from ._marshaller import Marshaller
-from ._outcomes import name_failure
+from ._outcomes import name_failure, unnamed
 from ._runtime import Code, Runtime
 from ._slots import MAX_PARAMS
 from ._source import read, to_binary
@@ -275,8 +275,10 @@ class AnyInstance:
         if self._spent is None:
             self._spent = GuestSpent("it was closed")
         if not self._store.closed:
-            self._store.close()
-            self._component.runtime.maps.give_back()
+            try:
+                self._store.close()
+            finally:  # a destructor may wish to end the program
+                self._component.runtime.maps.give_back()
 
     def _drop_noted(self) -> None:
         try:
@@ -285,8 +287,10 @@ class AnyInstance:
             raise HostFailed from error
 
     def _raise_named(self, error: BaseException, name: str) -> NoReturn:
+        # As in `_instance`: spent before its name is looked for, which may fail.
+        before, self._spent = self._spent, unnamed(name)
         failure, why = name_failure(error, name, self._limits)
-        self._spent = why or self._spent
+        self._spent = why or before
         if failure is error:
             raise error
         raise failure from error.__cause__

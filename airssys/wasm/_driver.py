@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import trio
 
+from airssys.contracts import EngineMisused
+
 from ._conduct import GOOD_POLLS, Conduct
 from ._turns import now
-from ._wit_types import Budget, ValueUnfit
+from ._wit_types import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -270,7 +272,9 @@ class Driver:
     def _answer(self, call: Call, function: HostFunction, value: Any) -> None:
         try:
             call.answer(call.owner, function.marshaller, value)
-        except ValueUnfit as error:
+        except EngineMisused:
+            raise
+        except Exception as error:  # ValueUnfit, and what a value's own code raises
             raise HostFailed from error
 
     def _check_time(self, deadline: float, *, over: bool = False) -> None:

@@ -296,7 +296,7 @@ class Call:
     def _raise_failure(self) -> None:
         failure, self.failure = self.failure, None
         if isinstance(failure, Exception):
-            raise CallbackFailed(repr(failure)) from failure
+            raise CallbackFailed from failure
         if failure is not None:
             raise failure
 

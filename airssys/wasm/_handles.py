@@ -24,9 +24,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, TypeAlias, final
 
 import attrs
+
+from airssys.contracts import find_escapee, repr_of
 
 from . import _c_api as c
 from ._wit_memory import Block
@@ -156,15 +159,24 @@ class HandleTable:
                 self._destroy(*entry)
 
     def close(self) -> None:
-        """Call the destructors of all that is left; the store is gone."""
+        """Call the destructors of all that is left; the store is gone.
+
+        Raises:
+            BaseException: what one of them raised to end the program, after all were
+                called.
+        """
         self._noted.clear()
         left, self._taken = [*self._things.values(), *self._taken], []
         self._things = {}
+        escapee: BaseException | None = None
         for name, thing in left:
             try:
                 self._destroy(name, thing)
-            except Exception:  # noqa: BLE001  # the others must be destroyed too
-                _LOG.warning("the destructor of a %s failed", name, exc_info=True)
+            except BaseException as error:  # noqa: BLE001, ASYNC103  # the others must be destroyed too
+                escapee = escapee or find_escapee(error)
+                _report(name, error)
+        if escapee is not None:
+            raise escapee
 
     def _destroy(self, name: str, thing: object) -> None:
         destructor = self._resources.destructors[name]
@@ -196,3 +208,9 @@ class HandleTable:
             self._last = (self._last + 1) % _LAST
             if self._last not in self._things:
                 return self._last
+
+
+def _report(name: str, error: BaseException) -> None:
+    """Log the failure of a destructor; the program's own handlers may fail too."""
+    with suppress(Exception):
+        _LOG.warning("the destructor of a %s failed: %s", name, repr_of(error))

@@ -45,7 +45,7 @@ from airssys.contracts import (
 from ._driver import Driver
 from ._footprint import Footprint, fair_cap
 from ._lifecycle import config_value, message_value, metadata_of
-from ._outcomes import name_failure, too_much_state
+from ._outcomes import name_failure, too_much_state, unnamed
 from ._store import Store
 from ._turns import now
 from ._wit_types import Budget, Err, Ok, ValueUnfit
@@ -351,9 +351,14 @@ class Instance:
         raise failure from error.__cause__
 
     def _failure(self, error: BaseException, name: str) -> BaseException:
-        """Give what ended a call its name; the instance is spent if it was running."""
+        """Give what ended a call its name; the instance is spent if it was running.
+
+        It counts as spent before its name is looked for, which may fail: what a host
+        function raised may be of any class.
+        """
+        before, self._spent = self._spent, unnamed(name)
         failure, why = name_failure(error, name, self._limits)
-        self._spent = why or self._spent
+        self._spent = why or before
         return failure
 
     def _check_idle(self) -> None:

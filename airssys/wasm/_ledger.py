@@ -25,7 +25,7 @@ import threading
 import warnings
 import weakref
 from collections import deque
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, final
 
 from airssys.contracts import EngineMisused
@@ -143,11 +143,20 @@ class Ledger:
             store.handles.close()
 
     def close(self) -> None:
-        """Delete everything in order: calls, stores, linkers, indices, components."""
+        """Delete everything in order: calls, stores, linkers, indices, components.
+
+        Raises:
+            BaseException: what the destructor of a resource raised to end the program;
+                everything is deleted nevertheless.
+        """
         if not self.may_free:
             return
-        for store in list(self.stores.values()):
-            self.close_store(store)
+        with ExitStack() as rest:
+            rest.callback(self._close_code)
+            for store in list(self.stores.values()):
+                rest.callback(self.close_store, store)
+
+    def _close_code(self) -> None:
         while self.linkers:
             c.linker_delete(self.linkers.pop())
         while self.indices:

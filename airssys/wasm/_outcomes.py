@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airssys.contracts import (
     CapacityReached,
     GuestRejected,
     GuestTrapped,
     TrapReason,
+    repr_of,
 )
 
 from ._driver import HostFailed, Late
@@ -19,6 +20,15 @@ from ._world import EXPORT_STATE
 
 if TYPE_CHECKING:
     from airssys.contracts import Limits
+
+
+MAX_SAID: Final = 500
+"""Characters of what a host function raised that go into the text of the failure."""
+
+
+def unnamed(phase: str) -> GuestTrapped:
+    """Say why an instance is spent while it is not known what ended its call."""
+    return GuestTrapped(TrapReason.HOST_ERROR, phase, "its failure has no name")
 
 
 def name_failure(
@@ -42,7 +52,7 @@ def name_failure(
             text = f"more than {most} bytes for the host to keep (host_call_bytes)"
             stopped = GuestTrapped(TrapReason.HOST_ALLOCATION_LIMIT, phase, text)
         case CallbackFailed() | HostFailed():
-            text = f"a host function failed: {error.__cause__!r}"
+            text = f"a host function failed: {repr_of(error.__cause__, MAX_SAID)}"
             stopped = GuestTrapped(TrapReason.HOST_ERROR, phase, text)
         case Late():
             stopped = GuestTrapped(TrapReason.TIME_LIMIT, phase, str(error))

@@ -23,15 +23,14 @@ from airssys.nursery._exit_reason import (
     describe,
     exit_reason,
     failure_to_start,
-    find_escapee,
     offences_behind,
+    unjudged,
 )
 
 OFFENCE = Offence("root", "child", 4, 60.0, "crash")
 TRAP = GuestTrapped(TrapReason.UNREACHABLE, "handle-message", "unreachable")
 REFUSED = ExitReason(ExitKind.REFUSED, CapacityReached("maps"))
 BOOLS = st.booleans()
-EXITS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
 def judge(error, *, asked=False, killed=False, ready=True):
@@ -71,20 +70,6 @@ def nested(leaf, siblings, depth):
     for _ in range(depth):
         leaf = BaseExceptionGroup("group", [*siblings, leaf])
     return leaf
-
-
-@given(st.integers(0, 5), st.integers(0, 3), st.sampled_from(EXITS), BOOLS)
-def test_what_must_leave_the_tree_is_found_at_every_depth(depth, width, kind, last):
-    escapee = kind()
-    error = nested(escapee, [ValueError()] * width, depth)
-    if last and isinstance(error, BaseExceptionGroup):
-        error = BaseExceptionGroup("outer", [error, OSError()])
-    assert find_escapee(error) is escapee
-
-
-@given(st.integers(0, 5), st.integers(0, 3))
-def test_exceptions_never_leave_the_tree(depth, width):
-    assert find_escapee(nested(ValueError(), [OSError()] * width, depth)) is None
 
 
 @given(st.integers(0, 6), BOOLS, BOOLS)
@@ -159,6 +144,41 @@ def test_offences_are_found_behind_a_failed_start():
     assert offences_behind(judge(ValueError())) == ()
 
 
-def test_nothing_to_find_in_nothing():
-    assert find_escapee(None) is None
+def test_a_supervisor_that_gave_up_says_why():
     assert str(GaveUp([OFFENCE])) == "gave up: child needed restart 4 (crash)"
+
+
+def test_the_reasons_behind_a_failed_start_may_lead_in_a_cycle_or_to_nothing():
+    error = StartFailed("root", "child", REFUSED)
+    error.reason = ExitReason(ExitKind.SHUTDOWN, error)
+    assert offences_behind(ExitReason(ExitKind.SHUTDOWN, error)) == ()
+    error.reason = "what a user put there"
+    assert offences_behind(ExitReason(ExitKind.SHUTDOWN, error)) == ()
+    assert judge(error, ready=False).kind is ExitKind.SHUTDOWN
+
+
+class Unsayable(ValueError):
+    """Nothing can be found out about it by asking it."""
+
+    def __str__(self):
+        raise LookupError("the session is closed")
+
+    __repr__ = __bool__ = __len__ = __hash__ = __eq__ = __str__
+    __class__ = property(__str__)
+    __reduce__ = __reduce_ex__ = __str__
+
+
+@pytest.mark.parametrize("depth", [0, 1, 600])
+def test_an_error_that_cannot_be_shown_is_a_crash_like_any_other(depth):
+    error = Unsayable()
+    reason = judge(nested(error, [], depth))
+    assert (reason.kind, reason.error) == (ExitKind.CRASH, error)
+    assert reason.detail == "Unsayable: <it cannot be shown: LookupError>"
+
+
+def test_of_an_error_that_cannot_be_judged_its_class_is_told():
+    error = Unsayable()
+    reason = unjudged(error)
+    assert (reason.kind, reason.error) == (ExitKind.CRASH, error)
+    assert reason.detail == "Unsayable, which cannot be looked at"
+    assert unjudged(None).detail == "nothing, which cannot be looked at"
