@@ -144,7 +144,9 @@ async def wait_for_room(
 class Crowd:
     """Messages of one sender that wait for room at once, each in a mailbox of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, holds_up: bool = True) -> None:
+        self.holds_up = holds_up
+        """Its sender can do nothing else while they wait."""
         self._rooms: dict[InCrowd, WaitingRoom] = {}
         """Where each of those waits that still do."""
         self._task: Task | None = None

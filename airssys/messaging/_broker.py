@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
 
 import attrs
 import trio
@@ -53,6 +53,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._mailbox import Mailbox
+
+Answer: TypeAlias = "Callable[[], bool]"
+
+
+def always() -> bool:
+    """Say yes."""
+    return True
+
 
 # What Envelope(...) does, but for a Python function in between.
 _make = tuple.__new__
@@ -150,10 +158,15 @@ class Broker(Passage):
             self._overflow(mailbox, envelope, may_wait=False)
 
     @enable_ki_protection
-    async def send(self, envelope: Envelope) -> None:
+    async def send(self, envelope: Envelope, is_held_up: Answer = always) -> None:
         """Deliver a message as soon as there is room; the sender counts as waiting till then.
 
         A checkpoint. If it is cancelled the message was not delivered.
+
+        Args:
+            envelope: the message.
+            is_held_up: says, if it has to wait, whether its sender can do nothing else
+                meanwhile; otherwise it does not count as waiting.
 
         Raises:
             MessagingError: a gate refused it, at first or after it had to wait.
@@ -171,7 +184,7 @@ class Broker(Passage):
         ):
             await cancel_shielded_checkpoint()
             return
-        await self._wait_for_room(mailbox, envelope)
+        await self._wait_for_room(mailbox, envelope, is_held_up=is_held_up())
 
     @enable_ki_protection
     def offer(self, envelope: Envelope) -> bool:
@@ -214,7 +227,9 @@ class Broker(Passage):
             return
         if always_waits or self._overflow(door, envelope, may_wait=True):
             recheck = partial(self.let_pass_again, door, envelope)
-            mailbox, envelope, edge = self._begin_to_wait(door, envelope)
+            mailbox, envelope, edge = self._begin_to_wait(
+                door, envelope, is_held_up=crowd.holds_up
+            )
             crowd.join(mailbox, envelope, recheck, edge, refused)
 
     @enable_ki_protection
@@ -230,6 +245,7 @@ class Broker(Passage):
         priority: Priority | None = None,
         key: str | bytes | None = None,
         trace: TraceContext | None = None,
+        useless_after: float | None = None,
     ) -> bytes | None:
         """Deliver a message and wait for its answer; None: there was nothing to say.
 
@@ -248,6 +264,7 @@ class Broker(Passage):
             priority: which policy applies if there is no room.
             key: which member of a pool is to answer.
             trace: the distributed trace that it belongs to.
+            useless_after: Trio time at which it times out if `timeout` is longer.
 
         Raises:
             AskTimedOut, CalleeFailed: there is no answer.
@@ -257,7 +274,7 @@ class Broker(Passage):
             ValueError: the timeout is negative or no number.
         """
         await checkpoint_if_cancelled()
-        ask = self.pending.new_ask(sender, target, waiter, timeout)
+        ask = self.pending.new_ask(sender, target, waiter, timeout, useless_after)
         answer = self._hand_over(ask, payload, content_type, priority, key, trace)
         if answer is _BEGUN:
             return await ask.wait()
@@ -359,9 +376,13 @@ class Broker(Passage):
         mailbox.block(ask, envelope, partial(self.let_pass_again, door, sent))
         return _BEGUN
 
-    async def _wait_for_room(self, door: Door, envelope: Envelope) -> None:
+    async def _wait_for_room(
+        self, door: Door, envelope: Envelope, *, is_held_up: bool
+    ) -> None:
         recheck = partial(self.let_pass_again, door, envelope)
-        mailbox, envelope, edge = self._begin_to_wait(door, envelope)
+        mailbox, envelope, edge = self._begin_to_wait(
+            door, envelope, is_held_up=is_held_up
+        )
         wait = partial(
             wait_for_room,
             mailbox,
@@ -379,10 +400,10 @@ class Broker(Passage):
             raise MessageExpired(envelope.target)
 
     def _begin_to_wait(
-        self, door: Door, envelope: Envelope
+        self, door: Door, envelope: Envelope, *, is_held_up: bool
     ) -> tuple[Mailbox, Envelope, Wait]:
         """Find where a message may wait for room; its sender waits from now on."""
-        begin = partial(Wait, self.waits, envelope.sender)
+        begin = partial(Wait, self.waits, envelope.sender if is_held_up else None)
         try:
             if isinstance(door, Pool):
                 return first_that(door, envelope, begin)

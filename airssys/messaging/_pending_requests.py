@@ -241,14 +241,21 @@ class PendingRequests:
         target: ComponentId,
         waiter: ComponentId | None,
         timeout: float,
+        useless_after: float | None = None,
     ) -> PendingAsk:
         """Make an ask that is due `timeout` seconds from now; it does not wait yet.
+
+        It is due at the Trio time `useless_after`, if that is sooner: at exactly the
+        moment at which the message ends for which it is asked.
 
         Raises:
             ValueError: the timeout is negative or no number.
             DeliveryFailed: it is finite and no service runs that would end it.
         """
         deadline = self.deadline_after(timeout)
+        if useless_after is not None and useless_after < deadline:
+            deadline = useless_after
+            timeout = max(deadline - trio.current_time(), 0.0)
         id = next(self._ids)  # noqa: A001  # as in the contracts
         return PendingAsk(self, asker, target, id, timeout, deadline, waiter, target)
 

@@ -120,17 +120,20 @@ class Publishing:
         topic: str,
         payload: bytes,
         trace: TraceContext | None = None,
+        *,
+        is_held_up: bool = True,
     ) -> None:
         """Send a payload to whoever is subscribed to a topic now; also if nobody is.
 
-        A checkpoint. If it is cancelled, some of them may have it.
+        A checkpoint. If it is cancelled, some of them may have it. `is_held_up`: its
+        sender can do nothing else while it waits for room.
 
         Raises:
             BadTopic: it is no topic.
         """
         await checkpoint_if_cancelled()
         kind = TOPIC_TYPE + topic if isinstance(topic, str) else None
-        crowd = Crowd()
+        crowd = Crowd(holds_up=is_held_up)
         slow: list[Delivery] = []
         # Signed once: only the first field, the target, differs.
         _, *rest = self.broker.sign(sender, sender, payload, kind, trace=trace)
@@ -152,17 +155,19 @@ class Publishing:
         *,
         content_type: str | None = None,
         trace: TraceContext | None = None,
+        is_held_up: bool = True,
     ) -> dict[ComponentId, MessagingError | None]:
         """Send a payload to each of some actors, once, waiting for room as `send` does.
 
-        A checkpoint. If it is cancelled, some of them may have it.
+        A checkpoint. If it is cancelled, some of them may have it. `is_held_up` as for
+        `publish`.
 
         Returns:
             For each target None, or why it did not get it.
         """
         await checkpoint_if_cancelled()
         results: dict[ComponentId, Exception | None] = dict.fromkeys(targets)
-        crowd = Crowd()
+        crowd = Crowd(holds_up=is_held_up)
         try:
             for target in results:
                 envelope = self.broker.sign(

@@ -96,15 +96,18 @@ class Wait:
     """
 
     _graph: WaitGraph
-    _waiter: ComponentId
+    _waiter: ComponentId | None
+    """None: somebody for whom nobody can wait."""
     _target: ComponentId
 
     def __attrs_post_init__(self) -> None:
-        self._graph.add(self._waiter, self._target)
+        if self._waiter is not None:
+            self._graph.add(self._waiter, self._target)
 
     def end(self) -> None:
         """Wait no longer; once."""
-        self._graph.remove(self._waiter, self._target)
+        if self._waiter is not None:
+            self._graph.remove(self._waiter, self._target)
 
     def turn_to(self, target: ComponentId) -> None:
         """Wait for another one instead.
@@ -112,8 +115,9 @@ class Wait:
         Raises:
             RequestWouldDeadlock: that one waits for the waiter; nothing was changed.
         """
-        self._graph.add(self._waiter, target)
-        self._graph.remove(self._waiter, self._target)
+        if self._waiter is not None:
+            self._graph.add(self._waiter, target)
+            self._graph.remove(self._waiter, self._target)
         self._target = target
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, final
 
 import trio
-from trio.lowlevel import enable_ki_protection
+from trio.lowlevel import current_task, enable_ki_protection
 
 from airssys.contracts import (
     ComponentId,
@@ -17,13 +17,14 @@ from airssys.contracts import (
 from ._as_message import (
     as_id,
     as_payload,
-    within,
 )
 from ._messenger import Messenger
 from ._own_post import OwnPost
 from ._watches import ENDED
 
 if TYPE_CHECKING:
+    from trio.lowlevel import Task
+
     from airssys.contracts import ActorEnded, TraceContext
     from airssys.messaging import ActorSubscriber, Mailbox
 
@@ -35,7 +36,13 @@ if TYPE_CHECKING:
 
 @final
 class ActorContext(Messenger):
-    """What a Python actor is given: its own name, and the ways to reach others."""
+    """What a Python actor is given: its own name, and the ways to reach others.
+
+    Whatever belongs to the message in hand, its deadline, its trace and who waits for
+    it, belongs to the task that handles it and to the tasks in its nurseries. A task
+    beside it, e.g. in a nursery of the program, may use the context too: what it asks
+    has its own time, and the actor does not wait because of it.
+    """
 
     def __init__(
         self,
@@ -50,15 +57,14 @@ class ActorContext(Messenger):
         self._subscriber, self._mailbox = subscriber, mailbox
         self._timers, self._watches = surroundings.timers, surroundings.watches
         self._post = OwnPost(mailbox)
+        self._task: Task | None = None
+        """Where the code of the actor is called; None: it was not started yet."""
         self._own_timers: dict[Timer, None] = {}
         self._own_watches: dict[ComponentId, Watch] = {}
         self.wants_to_stash = False
         """`stash` was called with the message in hand."""
         self.wants_to_stop = False
         """`stop` was called."""
-        self.trace: TraceContext | None = None
-        """The trace of the message in hand. It goes on in whatever the actor sends; a
-        tracer may set another one, with a span of its own, until the next message."""
         self._stop_asked: trio.Event | None = None
         """None before anybody wants to know; few actors do, and there are many."""
         self._heard_stop = False
@@ -183,8 +189,45 @@ class ActorContext(Messenger):
         if watch is not None:
             self._watches.discard(watch)
 
-    def _time_for(self, timeout: float) -> float:
-        return within(self._mailbox.in_hand, timeout)
+    @property
+    def trace(self) -> TraceContext | None:
+        """The trace of the message in hand. It goes on in whatever the actor sends.
+
+        A tracer may set another one, with a span of its own, until the next message.
+        """
+        return None if self.trace_in_hand is None else self._carried_on()
+
+    @trace.setter
+    def trace(self, trace: TraceContext | None) -> None:
+        if not self.is_handling():
+            raise RuntimeError(
+                f"a task beside the handler of {self.self_id} set the trace of the "
+                "message that it handles: give what this task sends a trace=... instead"
+            )
+        self.trace_in_hand = trace
+
+    def begin(self) -> None:
+        """Note that the code of the actor is called in this task from now on."""
+        self._task = current_task()
+
+    def is_handling(self) -> bool:
+        """Say whether the calling task is the actor at work, or one of its children."""
+        task = current_task()
+        return task is self._task or self._task is None or self._is_above(task)
+
+    def _is_above(self, task: Task) -> bool:
+        while (nursery := task.parent_nursery) is not None:
+            task = nursery.parent_task
+            if task is self._task:
+                return True
+        return False
+
+    def _useless_after(self) -> float | None:
+        handled = self._mailbox.in_hand
+        return None if handled is None else handled.deadline
+
+    def _carried_on(self) -> TraceContext | None:
+        return self.trace_in_hand if self.is_handling() else None
 
     def close(self) -> None:
         """End all timers and watches: this incarnation has ended."""

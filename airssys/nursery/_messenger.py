@@ -42,8 +42,8 @@ ASK_TIMEOUT: Final = 5.0
 class Messenger:
     """Sends messages to actors; targets are names: a `ComponentId`, or its text."""
 
-    trace: TraceContext | None = None
-    """The distributed trace of what is sent, unless another one is given with it."""
+    trace_in_hand: TraceContext | None = None
+    """`trace`, for whoever handles a message; plain, because it is looked at often."""
 
     def __init__(
         self,
@@ -54,6 +54,15 @@ class Messenger:
     ) -> None:
         self._sender, self._waiter = sender, waiter
         self._broker, self._publishing = broker, publishing
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """The distributed trace of what is sent, unless another one is given with it."""
+        return None if self.trace_in_hand is None else self._carried_on()
+
+    @trace.setter
+    def trace(self, trace: TraceContext | None) -> None:
+        self.trace_in_hand = trace
 
     @enable_ki_protection
     def tell(  # noqa: PLR0913  # what may be said of a message
@@ -127,9 +136,8 @@ class Messenger:
             RequestWouldDeadlock: the target waits, through some steps, for this actor.
             InvalidMessage: as for `tell`.
         """
-        await self._broker.send(
-            self._sign(target, payload, content_type, priority, ttl, key, trace)
-        )
+        message = self._sign(target, payload, content_type, priority, ttl, key, trace)
+        await self._broker.send(message, self.is_handling)
 
     @enable_ki_protection
     async def ask(  # noqa: PLR0913  # what an ask consists of
@@ -168,16 +176,18 @@ class Messenger:
             said: dict[str, Any] = {"content_type": content_type, "priority": priority}
             ask = partial(self.ask, target, payload, key=key, trace=trace, **said)
             return await ask_again(ask, as_retries(retries), as_timeout(timeout))
+        is_handling = self.is_handling()
         return await self._broker.ask(
             target if type(target) is ComponentId else as_id(target),
             self._sender,
             payload if type(payload) is bytes else as_payload(payload),
-            timeout=self._time_for(as_timeout(timeout)),
+            timeout=as_timeout(timeout),
             content_type=as_content_type(content_type),
-            waiter=self._waiter,
+            waiter=self._waiter if is_handling else None,
             priority=None if priority is None else as_priority(priority),
             key=None if key is None else as_key(key),
-            trace=self.trace if trace is None else as_trace(trace),
+            trace=self._given(trace),
+            useless_after=self._useless_after() if is_handling else None,
         )
 
     def ref(
@@ -224,9 +234,14 @@ class Messenger:
         """
         ids = [as_id(target) for target in targets]
         data, kind = as_payload(payload), as_content_type(content_type)
-        given = self.trace if trace is None else as_trace(trace)
+        given, is_held_up = self._given(trace), self.is_handling()
         return await self._publishing.broadcast(
-            self._sender, ids, data, content_type=kind, trace=given
+            self._sender,
+            ids,
+            data,
+            content_type=kind,
+            trace=given,
+            is_held_up=is_held_up,
         )
 
     @enable_ki_protection
@@ -246,11 +261,26 @@ class Messenger:
             InvalidMessage: the payload is no bytes.
         """
         data = as_payload(payload)
-        given = self.trace if trace is None else as_trace(trace)
-        await self._publishing.publish(self._sender, topic, data, given)
+        given, is_held_up = self._given(trace), self.is_handling()
+        await self._publishing.publish(
+            self._sender, topic, data, given, is_held_up=is_held_up
+        )
 
-    def _time_for(self, timeout: float) -> float:
-        return timeout
+    def is_handling(self) -> bool:
+        """Say whether the calling task is the sender at work, and not one beside it."""
+        return True
+
+    def _useless_after(self) -> float | None:
+        """Return the Trio time at which what is being done ends in any case."""
+        return None
+
+    def _carried_on(self) -> TraceContext | None:
+        return self.trace_in_hand
+
+    def _given(self, trace: TraceContext | str | None) -> TraceContext | None:
+        if trace is not None:
+            return as_trace(trace)
+        return None if self.trace_in_hand is None else self._carried_on()
 
     def _sign(  # noqa: PLR0913, PLR0917  # what may be said of a message
         self,
@@ -270,5 +300,7 @@ class Messenger:
             None if priority is None else as_priority(priority),
             None if ttl is None else as_expiry(ttl),
             None if key is None else as_key(key),
-            self.trace if trace is None else as_trace(trace),
+            self._given(trace)
+            if trace is not None or self.trace_in_hand is not None
+            else None,
         )

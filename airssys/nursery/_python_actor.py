@@ -103,6 +103,7 @@ class PythonBehaviour:
                 raise TypeError(f"{behaviour.__name__} has no method `handle`")
         else:
             self._handle = behaviour
+        self._context.begin()
         await self._call_hook("started")
         info = ComponentInfo(self._spec.id, self._spec.id.name, "", "unknown")
         self._surroundings.infos[self._spec.id] = info
@@ -127,7 +128,7 @@ class PythonBehaviour:
         if self._handle is None:
             raise InternalError("this behaviour was not started, or is closed")
         context, watch = self._context, self._watch
-        context.trace = envelope.trace
+        context.trace_in_hand = envelope.trace
         watch.is_on = watch.was_on = True
         reply = None
         if scope is not None:
@@ -215,7 +216,7 @@ class PythonBehaviour:
         self._surroundings.events(HookFailed(self._spec.id, hook, error))
 
     async def _call_hook(self, name: str, *arguments: object) -> object:
-        self._context.trace = None
+        self._context.trace_in_hand = None
         hook = getattr(self._code, name, None)
         if hook is None:
             return None
