@@ -429,10 +429,10 @@ def test_a_list_that_is_too_long_for_a_guest_is_no_fault_of_the_guest():
 
 
 @pytest.mark.parametrize("rule", Rule)
-def test_each_rule_about_values_is_tripped_here_or_by_the_runtime(rule):
-    text = Path(__file__).read_text("utf-8")
-    elsewhere = {Rule.REALLOC_ALIGNED, Rule.REALLOC_IN_BOUNDS}
-    assert rule in elsewhere or f"Rule.{rule.name}" in text
+def test_each_rule_is_tripped_by_a_test(rule):
+    texts = [path.read_text("utf-8") for path in Path(__file__).parent.glob("*.py")]
+    elsewhere = {Rule.REALLOC_ALIGNED, Rule.REALLOC_IN_BOUNDS}  # of the runtime
+    assert rule in elsewhere or any(f"Rule.{rule.name}" in text for text in texts)
 
 
 def test_nothing_here_touches_an_address():

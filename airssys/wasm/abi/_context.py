@@ -26,7 +26,7 @@ _SURROGATES: Final = range(0xD800, 0xE000)
 
 @final
 class Rule(enum.Enum):
-    """The rules of the canonical ABI about values in memory, which a guest may break."""
+    """The rules of the canonical ABI that a guest may break."""
 
     POINTER_ALIGNED = "a pointer is not aligned"
     POINTER_IN_BOUNDS = "a pointer leads out of the memory"
@@ -34,6 +34,14 @@ class Rule(enum.Enum):
     STRING_WELL_FORMED = "a string is not valid in its encoding"
     CHAR_VALID = "a char is not a Unicode scalar value"
     CASE_KNOWN = "a discriminant names no case"
+    HANDLE_KNOWN = "there is no such handle"
+    HANDLE_OF_RIGHT_TYPE = "a handle is one of another resource"
+    HANDLE_OWNED = "what is only borrowed is given away"
+    HANDLE_NOT_LENT = "what is lent is given away or dropped"
+    BORROWS_RETURNED = "borrowed handles are left at the end of a call"
+    TABLE_HAS_ROOM = "there are too many handles"
+    MAY_ENTER = "an instance is entered in the middle of a call"
+    MAY_LEAVE = "an instance calls out of itself where it may not"
     REALLOC_ALIGNED = "realloc returned a pointer that is not aligned"
     REALLOC_IN_BOUNDS = "realloc returned memory that it does not have"
 
