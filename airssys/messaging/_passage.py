@@ -49,7 +49,7 @@ class Passage:
                 gate(envelope)
         mailbox = self.registry.doors.get(envelope.target.text)
         if mailbox is None:
-            raise TargetNotFound(envelope.target)
+            mailbox = self.registry.find_own(envelope.target, envelope.sender)
         if len(envelope.payload) > mailbox.unexamined_bytes:
             self._examine(envelope, mailbox)
         return mailbox

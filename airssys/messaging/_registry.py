@@ -8,6 +8,7 @@ import attrs
 
 from airssys.contracts import Codecs, ComponentId, TargetNotFound
 
+from ._mailbox import Mailbox
 from ._pool import Door
 
 
@@ -21,6 +22,8 @@ class Registry:
 
     doors: dict[str, Door] = attrs.field(init=False, factory=dict)
     """By the text of the name, whose hash Python remembers. Only read elsewhere."""
+    _arriving: dict[str, Mailbox] = attrs.field(init=False, factory=dict)
+    """Of actors that start for the first time: so far only they reach themselves."""
 
     def register(self, mailbox: Door) -> None:
         """Make a mailbox or a pool reachable under the name of its owner.
@@ -32,6 +35,30 @@ class Registry:
             problem = f"the name {mailbox.owner} is taken: unregister its mailbox first"
             raise ValueError(problem)
         self.doors[mailbox.owner.text] = mailbox
+
+    def note_arriving(self, mailbox: Mailbox) -> None:
+        """Let the owner of a mailbox, and nobody else, reach it before it is ready."""
+        self._arriving[mailbox.owner.text] = mailbox
+
+    def note_arrived(self, mailbox: Mailbox) -> None:
+        """Take `note_arriving` back; its owner is ready, or will never be."""
+        if self._arriving.get(mailbox.owner.text) is mailbox:
+            del self._arriving[mailbox.owner.text]
+
+    def is_arriving(self, id: ComponentId) -> bool:  # noqa: A002  # as above
+        """Say whether an actor of that name starts for the first time."""
+        return id.text in self._arriving
+
+    def find_own(self, target: ComponentId, sender: ComponentId) -> Door:
+        """Return what a name that nobody else reaches yet leads its own actor to.
+
+        Raises:
+            TargetNotFound: the sender is another one, or does not start.
+        """
+        mailbox = self._arriving.get(target.text) if target == sender else None
+        if mailbox is None:
+            raise TargetNotFound(target)
+        return mailbox
 
     def unregister(self, id: ComponentId) -> Door | None:  # noqa: A002  # as in ComponentSpec.id
         """Make a name unreachable and return what it had, still open."""

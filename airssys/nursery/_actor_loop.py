@@ -215,7 +215,7 @@ class Actor:
     async def _live(self, ready: Callable[[], None]) -> None:
         """Do what `run` says, and prepare for a restart if that is what follows."""
         try:
-            self._address.check_free()
+            self._address.arrive()
             await self._behaviour.start()
             if self._is_stopping:  # asked too late for `start` to notice
                 await trio.lowlevel.checkpoint_if_cancelled()

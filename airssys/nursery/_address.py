@@ -49,6 +49,16 @@ class Address:
         """Of its topics, if there are some."""
         self._is_open = False
 
+    def arrive(self) -> None:
+        """Let the actor, while it starts, send messages to itself and to nobody else.
+
+        Raises:
+            NameTaken: somebody else has the name.
+        """
+        self.check_free()
+        if not self._is_open:
+            self.around.registry.note_arriving(self.mailbox)
+
     def check_free(self) -> None:
         """Make sure that nobody else has the name.
 
@@ -68,6 +78,7 @@ class Address:
             return
         self.check_free()
         self.around.registry.register(self.mailbox)
+        self.around.registry.note_arrived(self.mailbox)
         self._is_open = True
         if self._topics:
             self._subscriber = ActorSubscriber(self.id, self.around.publishing)
@@ -82,6 +93,7 @@ class Address:
         What a member of a pool had from the pool is left to the other members.
         """
         if not self._is_open:
+            self._close_unopened()
             return
         self._is_open = False
         self.around.registry.unregister(self.id)
@@ -95,3 +107,13 @@ class Address:
             self.around.broker.dead_letter(envelope, "its actor was stopped")
         if self._pool is not None and self._member is not None:
             self._pool.forget(self._member)
+
+    def _close_unopened(self) -> None:
+        """Close the mailbox of one that never was ready: it may have told itself."""
+        registry = self.around.registry
+        was_arriving = registry.is_arriving(self.id)
+        registry.note_arrived(self.mailbox)
+        if was_arriving and self.id not in registry:
+            self.around.watches.note_gone(self.id)
+        for envelope in self.mailbox.close():
+            self.around.broker.dead_letter(envelope, "its actor never was ready")

@@ -54,9 +54,12 @@ class Watches:
         return sum(map(len, self._by_target.values()))
 
     def add(self, target: ComponentId, on_end: Callable[[ActorEnded], None]) -> Watch:
-        """Watch an actor; of one that is not there, the end is told of at once."""
+        """Watch an actor; of one that is not there, the end is told of at once.
+
+        One that starts for the first time is there.
+        """
         watch = Watch(target, on_end)
-        if target in self._registry:
+        if target in self._registry or self._registry.is_arriving(target):
             self._by_target.setdefault(target, {})[watch] = None
         else:
             watch.is_pending = False
