@@ -1,7 +1,7 @@
 """Messages as values: handlers for their types, and refs that know the answers.
 
-Needs the extra `typed` (cattrs and msgpack), once the first class with typed handlers or
-the first ref is used. Importing it does not.
+Needs the extra `typed` (msgpack), once the first class with typed handlers or the first
+ref is used. Importing it does not.
 """
 
 from ._handlers import (

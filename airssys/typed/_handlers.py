@@ -40,10 +40,12 @@ from ._routes import (
     mistake_at,
     read_routes,
 )
-from ._wire import TAG, Plain, Unreadable, Wire, wire_of
+from ._wire import TAG, Unreadable, Wire, wire_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from ._shape import Plain
 
 _Function = TypeVar("_Function", bound="Callable[[Any, Any, Any], Awaitable[Any]]")
 _Messages_co = TypeVar("_Messages_co", covariant=True)

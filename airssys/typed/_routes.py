@@ -214,9 +214,9 @@ def _conversion_mistakes(
         for kind in (route.message, route.answer):
             if kind is _UNREAD or isinstance(kind, Exception):
                 continue
-            problems = {wire.problem_with(kind) for wire in wires} - {None}
-            for problem in sorted(map(str, problems)):
-                text = f"{_shown(kind)} cannot be read from bytes: {problem}"
+            problems = [each for wire in wires for each in wire.problems_with(kind)]
+            for problem in dict.fromkeys(problems):
+                text = f"{_shown(kind)} cannot be sent: {problem}"
                 hint = "use classes, lists, dicts, numbers, text, enums, dates"
                 yield mistake_at(function, text, hint)
 

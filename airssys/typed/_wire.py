@@ -1,9 +1,9 @@
 """Values to bytes and back, in JSON and MessagePack, by the types they are said to have.
 
-cattrs does the work; it is imported when the first typed message is, and not before.
-Left to itself it converts what it is given: 5 becomes "5", "abc" a list of letters, and a
-number as many zero bytes. What comes in a message may be anything, so nothing is converted
-here: a value of another type than said is a problem, told with its path.
+A format turns bytes into plain values and back; the shape of a type makes its values of
+them. What comes in a message may be anything, and nothing is converted: a value of
+another type than said is a problem, reported with its path. The two formats write the
+same, but for bytes and for dict keys that are numbers, which JSON cannot hold.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import functools
 import importlib.util
 import json
 import math
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+import re
+from typing import TYPE_CHECKING, Any, Final, final
 
 from airssys.contracts import (
     JSON_TYPE,
@@ -22,20 +23,18 @@ from airssys.contracts import (
     codec_of,
 )
 
+from ._shape import Kind, Plain, Unfit, Unsuited, described
+from ._shapes import Shapes
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from cattrs import Converter
 
 TAG: Final = "_type"
 """The key of a message under which it names its type."""
 EXTRA: Final = "typed"
 
-_MOST_PROBLEMS: Final = 10
 _MOST_SHOWN: Final = 200
-
-Plain: TypeAlias = Any
-"""What a format can hold: None, numbers, text, perhaps bytes, lists and dicts."""
+_SURROGATE: Final = re.compile(rb"\\u[dD]")
 
 
 @final
@@ -54,27 +53,27 @@ class Wire:
     def __init__(
         self,
         content_type: str,
-        converter: Converter,
+        shapes: Shapes,
         dump: Callable[[Plain], bytes],
         load: Callable[[bytes], Plain],
     ) -> None:
         self.content_type = content_type
-        self._converter, self._dump, self._load = converter, dump, load
+        self._shapes, self._dump, self._load = shapes, dump, load
 
-    def encode(self, value: object, kind: Any, tag: str | None = None) -> bytes:  # noqa: ANN401 (any annotation)
+    def encode(self, value: object, kind: Kind, tag: str | None = None) -> bytes:
         """Write a value as one of a type, with the name of its type if there is a tag.
 
         Raises:
             NotEncodable: the format cannot hold it.
         """
         try:
-            plain = self._converter.unstructure(value, unstructure_as=kind)
+            plain = self._shapes.of(kind).write(value)
             if tag is not None:
                 plain = {TAG: tag, **plain}
             return self._dump(plain)
         except Exception as error:
             name = type(value).__qualname__
-            problem = _cut(f"{type(error).__name__}: {error}")
+            problem = "; ".join(_problems(error))
             raise NotEncodable(name, self.content_type, problem) from error
 
     def read(self, payload: bytes) -> Plain:
@@ -89,24 +88,29 @@ class Wire:
             problem = _cut(f"this is no {self.content_type}: {error}")
             raise Unreadable((problem,)) from error
 
-    def build(self, plain: Plain, kind: Any) -> Any:  # noqa: ANN401 (a `kind`)
+    def build(self, plain: Plain, kind: Kind) -> Any:  # noqa: ANN401 (a `kind`)
         """Make a value of a type of what was read.
 
         Raises:
             Unreadable: it is none.
         """
         try:
-            return self._converter.structure(plain, kind)
+            return self._shapes.of(kind).read(plain)
         except Exception as error:
             raise Unreadable(_problems(error)) from error
 
-    def problem_with(self, kind: Any) -> str | None:  # noqa: ANN401 (any annotation)
-        """Say why values of a type cannot be read; None if they can."""
+    def problems_with(self, kind: Kind) -> tuple[str, ...]:
+        """Say why values of a type cannot be sent, each with its field; none if they can."""
         try:
-            self._converter.get_structure_hook(kind)
+            self._shapes.of(kind)
+        except Unsuited as unsuited:
+            return tuple(
+                _cut(text if place is None else f"its field {place}: {text}")
+                for place, text in unsuited.problems
+            )
         except Exception as error:  # noqa: BLE001 (a user's type may fail in any way)
-            return _cut(str(error).partition(". Register")[0])
-        return None
+            return (_cut(described(error)),)
+        return ()
 
 
 def wire_of(content_type: str | None) -> Wire | None:
@@ -131,51 +135,38 @@ def _wire(content_type: str) -> Wire | None:
 
 @functools.cache
 def _json_wire() -> Wire:
-    try:
-        from cattrs.preconf.json import make_converter  # noqa: PLC0415 (an optional package)
-    except ImportError as error:
-        raise missing_extra() or error from None
-    converter = make_converter(detailed_validation=True)
-    _make_strict(converter, has_text_keys=True)
-    return Wire(JSON_TYPE, converter, _dump_json, _load_json)
+    return Wire(JSON_TYPE, Shapes("json"), _dump_json, _load_json)
 
 
 @functools.cache
 def _msgpack_wire() -> Wire:
     try:
         import msgpack  # noqa: PLC0415 (an optional package)
-        from cattrs.preconf.msgpack import make_converter  # noqa: PLC0415 (an optional package)
     except ImportError as error:
         raise missing_extra() or error from None
-    converter = make_converter(detailed_validation=True)
-    _make_strict(converter, bytes)
     load = functools.partial(msgpack.unpackb, strict_map_key=False)
-    return Wire(MSGPACK_TYPE, converter, msgpack.packb, load)
-
-
-def _make_strict(
-    converter: Converter, *scalars: type, has_text_keys: bool = False
-) -> None:
-    from ._strict import make_strict  # noqa: PLC0415 (it imports cattrs)
-
-    make_strict(converter, *scalars, has_text_keys=has_text_keys)
+    return Wire(MSGPACK_TYPE, Shapes("msgpack"), msgpack.packb, load)
 
 
 def missing_extra() -> ExtraMissing | None:
-    """Return the error for the first package that is missing; None if all are there."""
-    for package in ("cattrs", "msgpack"):
-        if importlib.util.find_spec(package) is None:
-            return ExtraMissing("typed messages", package, EXTRA)
+    """Return the error for the package that is missing; None if it is there."""
+    if importlib.util.find_spec("msgpack") is None:
+        return ExtraMissing("typed messages", "msgpack", EXTRA)
     return None
 
 
 def _dump_json(plain: Plain) -> bytes:
-    text = json.dumps(plain, allow_nan=False, separators=(",", ":"))
+    # The text as it is: a lone surrogate, which no UTF-8 can hold, is refused here.
+    text = json.dumps(plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return text.encode()
 
 
 def _load_json(payload: bytes) -> Plain:
-    return json.loads(payload, parse_constant=_refuse_constant, parse_float=_finite)
+    text = payload.decode()
+    plain = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    if _SURROGATE.search(payload):  # the one way in for those that have no partner
+        json.dumps(plain, ensure_ascii=False).encode()
+    return plain
 
 
 def _finite(text: str) -> float:
@@ -190,20 +181,9 @@ def _refuse_constant(word: str) -> None:
 
 
 def _problems(error: Exception) -> tuple[str, ...]:
-    from cattrs import transform_error  # noqa: PLC0415 (an optional package)
-
-    try:
-        found = transform_error(error)
-    except Exception:  # noqa: BLE001 (the error may be one of the user's code)
-        found = [f"{type(error).__name__}: {error}"]
-    shown = tuple(map(_cut_before_path, found[:_MOST_PROBLEMS]))
-    more = len(found) - len(shown)
-    return (*shown, f"and {more} more") if more else shown
-
-
-def _cut_before_path(problem: str) -> str:
-    text, at, path = problem.rpartition(" @ ")
-    return _cut(text) + at + _cut(path)
+    wrong = error if isinstance(error, Unfit) else Unfit().add("", error)
+    shown = tuple(f"{_cut(text)} @ ${_cut(path)}" for path, text in wrong.problems)
+    return (*shown, f"and {wrong.more} more") if wrong.more else shown
 
 
 def _cut(text: str) -> str:

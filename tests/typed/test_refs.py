@@ -352,7 +352,7 @@ async def test_and_is_told_what_is_wrong_with_them():
     async with open_system(plan(others=(guest,))) as system:
         answer = await system.ask("guest", call)
         assert answer.startswith(b"err:delivery-failed:")
-        assert b"expected str @ $.item" in answer
+        assert b"expected str, not int @ $.item" in answer
 
 
 class Unfit:

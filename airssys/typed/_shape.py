@@ -1,0 +1,112 @@
+"""What a type is on the wire, and what is said when a value or a type does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Literal, TypeAlias, final, get_origin
+
+import attrs
+
+Kind: TypeAlias = Any
+"""Any annotation."""
+Plain: TypeAlias = Any
+"""What a format can hold: None, numbers, text, perhaps bytes, lists and dicts."""
+Format: TypeAlias = Literal["json", "msgpack"]
+
+_MOST_PROBLEMS: Final = 10
+
+
+@final
+class Unfit(Exception):
+    """A value is not of its type. Has what is wrong, with paths, and the rest as a number.
+
+    The number bounds what a message of a million mistakes can hold.
+    """
+
+    def __init__(self, *texts: str) -> None:
+        self.problems = [("", text) for text in texts]
+        self.more = 0
+        super().__init__(*texts)
+
+    def add(self, step: str, error: Exception) -> Unfit:
+        """Take in what is wrong one step further in; returns itself."""
+        if not isinstance(error, Unfit):
+            error = Unfit(described(error))
+        free = _MOST_PROBLEMS - len(self.problems)
+        taken = error.problems[:free]
+        self.problems += [(step + path, text) for path, text in taken]
+        self.more += error.more + len(error.problems) - len(taken)
+        return self
+
+
+@final
+class Unsuited(Exception):
+    """Values of a type cannot be sent. Has all that is wrong, each with its field."""
+
+    def __init__(self, *problems: tuple[str | None, str]) -> None:
+        self.problems = problems
+        """The field as `Order.item`, None outside of any, and what is wrong with it."""
+        super().__init__(*problems)
+
+
+@final
+@attrs.define(eq=False)
+class Shape:
+    """How values of one type are written and read."""
+
+    name: str
+    plains: frozenset[type]
+    """The types of what they are written as."""
+    types: tuple[type, ...]
+    """The types that they have themselves."""
+    read: Callable[[Plain], Any]
+    """Makes a value of what came; raises anything if it is none."""
+    write: Callable[[Any], Plain]
+    is_plain: bool = False
+    """What is written is the value itself."""
+    exact: frozenset[type] = frozenset()
+    """Values of these types, and no subclass, need be neither read nor written."""
+    also: frozenset[type] = frozenset()
+    """What can be read besides, where nothing else claims it."""
+    required: frozenset[str] | None = None
+    """Of a message class: the fields without a default."""
+    names: frozenset[str] = frozenset()
+    """Of a message class: all fields."""
+    tags: dict[str, frozenset[tuple[type, Plain]]] = attrs.Factory(dict)
+    """Of a message class: its literal fields, and what they are on the wire."""
+    members: tuple[Shape, ...] = ()
+    """Of a union."""
+
+
+def described(error: Exception) -> str:
+    """Return an error as text, whatever its own methods do."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 (it is the user's)
+        return type(error).__name__
+
+
+def origin_of(kind: Kind) -> Any:  # noqa: ANN401 (a class, or what `typing` has for one)
+    """Return a type without its type arguments."""
+    origin: Any = get_origin(kind)
+    return kind if origin is None else origin
+
+
+def shown(kind: Kind) -> str:
+    """Return a type as its users write it, not too long."""
+    name = getattr(kind, "__qualname__", None)
+    try:
+        text = name if isinstance(kind, type) and name else repr(kind)
+    except Exception:  # noqa: BLE001 (its metaclass is the user's)
+        text = "a type that cannot be shown"
+    return f"{text.rpartition('<locals>.')[2]:.80}"
+
+
+def expected(what: str, found: object) -> Unfit:
+    """Return the error for a value of another type."""
+    return Unfit(f"expected {what}, not {type(found).__name__}")
+
+
+def refused(text: str) -> Unsuited:
+    """Return the error for a type that cannot be sent."""
+    return Unsuited((None, text))
