@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, get_args
 from uuid import UUID
 
-from ._shape import Shape, Unfit, expected, refused, shown
+from ._shape import Shape, Unfit, brief, expected, refused, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,7 @@ def enum_shape(kind: type[enum.Enum]) -> Shape:
         key = (type(plain), plain)
         found = by_plain[key] if key in by_plain else missing(plain)
         if not isinstance(found, kind):
-            raise Unfit(f"{plain!r:.40} is no {name}")
+            raise Unfit(f"{brief(plain)} is no {name}")
         return found
 
     def write(value: Any) -> Plain:  # noqa: ANN401 (should be a `kind`)
@@ -234,7 +234,7 @@ def _as_text(
         try:
             return read_text(plain)
         except (ValueError, ArithmeticError) as error:
-            raise Unfit(f"{plain!r:.40} is no {name}") from error
+            raise Unfit(f"{brief(plain)} is no {name}") from error
 
     def write(value: Any) -> Plain:  # noqa: ANN401 (should be a `kind`)
         if not isinstance(value, kind):

@@ -7,6 +7,8 @@ from typing import Any, Final, Literal, TypeAlias, final, get_origin
 
 import attrs
 
+from airssys.contracts import kind_name, text_of
+
 Kind: TypeAlias = Any
 """Any annotation."""
 Plain: TypeAlias = Any
@@ -80,10 +82,12 @@ class Shape:
 
 def described(error: Exception) -> str:
     """Return an error as text, whatever its own methods do."""
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 (it is the user's)
-        return type(error).__name__
+    return f"{kind_name(error)}: {text_of(error)}"
+
+
+def brief(plain: Plain) -> str:
+    """Return the beginning of a plain value, without making a text of the rest."""
+    return repr(plain[:40]) if type(plain) is str else f"{plain!r:.40}"
 
 
 def origin_of(kind: Kind) -> Any:  # noqa: ANN401 (a class, or what `typing` has for one)

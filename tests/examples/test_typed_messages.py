@@ -13,5 +13,5 @@ def test_it_says_what_became_of_each_message():
     bought, as_json, not_understood, refused = done.stdout.splitlines()
     assert bought == "2 tea, and 3 are left"
     assert as_json == 'as JSON: {"text":"1 tea","left":2}'
-    assert "expected int @ $.count" in not_understood
+    assert "expected int, not str @ $.count" in not_understood
     assert refused == "refused; both know application/msgpack"

@@ -280,6 +280,24 @@ def test_half_a_character_is_not_written(wire, text):
             wire.encode(value, kind)
 
 
+@each_wire
+def test_an_error_of_the_user_that_cannot_be_shown_is_told(wire):
+    class Worse(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    @attrs.frozen
+    class Odd:
+        number: int = attrs.field()
+
+        @number.validator
+        def _check(self, _, value):
+            raise Worse
+
+    with pytest.raises(Unreadable, match="Worse"):
+        wire.build([{"number": 3}], list[Odd])
+
+
 def test_a_character_in_two_halves_is_read():
     assert WIRES["json"].read(b'"\\ud83d\\ude00"') == "\N{GRINNING FACE}"
 
