@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
+from ._async_checks import async_mistakes
 from ._checking import is_callable, is_count, is_kind, is_text, is_time, shown
 from ._component_checks import component_mistakes
 from ._errors import DefinitionError, Mistake
@@ -342,6 +343,7 @@ def _task_mistakes(spec: TaskSpec, path: str) -> Iterator[Mistake]:
     if not is_callable(spec.function):
         text = f"{shown(spec.function)} cannot be called"
         yield Mistake(f"{path}.function", text, "an async function")
+    yield from async_mistakes(spec.function, f"{path}.function")
     if not is_kind(spec.context, bool):
         text = f"{shown(spec.context)} is no flag"
         yield Mistake(f"{path}.context", text, "True or False")
@@ -375,6 +377,7 @@ def _behaviour_mistakes(spec: ActorSpec, path: str) -> Iterator[Mistake]:
         text = f"{shown(spec.behaviour)} cannot be called"
         hint = "an async function or a class"
         yield Mistake(f"{path}.behaviour", text, hint)
+    yield from async_mistakes(spec.behaviour, f"{path}.behaviour")
     if not is_kind(spec.arguments, tuple):
         text = f"{shown(spec.arguments)} is no tuple"
         yield Mistake(f"{path}.arguments", text, "write (argument, ...)")

@@ -1,0 +1,130 @@
+"""A function that is not async where one is awaited is a mistake of the definition."""
+
+import functools
+from collections.abc import Awaitable
+from unittest.mock import AsyncMock
+
+import pytest
+import trio
+
+from airssys import DefinitionError, actor, blueprint, run, supervisor, task, topology
+from airssys.contracts import (
+    ActorSpec,
+    ComponentId,
+    DynamicSupervisorSpec,
+    TaskSpec,
+    check,
+    find_spec_mistakes,
+)
+
+
+def sync(*arguments): ...
+
+
+async def fine(*arguments): ...
+
+
+def says_so(*arguments) -> Awaitable[None]:
+    return fine(*arguments)
+
+
+@functools.wraps(fine)
+def wrapped(*arguments):
+    return fine(*arguments)
+
+
+class Methods:
+    def sync(self, *arguments): ...
+    async def fine(self, *arguments): ...
+
+    @staticmethod
+    def of_class(*arguments): ...
+
+
+class Sync:
+    def __call__(self, *arguments): ...
+
+
+class Fine:
+    async def __call__(self, *arguments): ...
+
+
+class Odd:
+    def __getattr__(self, name):
+        raise ZeroDivisionError(name)
+
+
+WRONG = [
+    sync,
+    lambda *_: None,
+    functools.partial(functools.partial(sync, 1), 2),
+    Methods().sync,
+    Methods.of_class,
+    Sync(),
+    functools.partial(Sync()),
+]
+RIGHT = [
+    fine,
+    says_so,
+    wrapped,
+    functools.partial(fine, 1),
+    Methods().fine,
+    Fine(),
+    AsyncMock(),
+    trio.sleep,
+    print,  # what a function in C returns cannot be seen
+]
+
+
+def an_actor(behaviour):
+    return ActorSpec(id=ComponentId.parse("a"), behaviour=behaviour)
+
+
+@pytest.mark.parametrize("code", WRONG)
+def test_a_sync_function_is_told_where_it_stands(code):
+    (mistake,) = find_spec_mistakes(TaskSpec(name="t", function=code))
+    assert mistake.path == "$.function"
+    assert "is not an async function" in mistake.found
+    (mistake,) = find_spec_mistakes(an_actor(code))
+    assert mistake.path == "$.behaviour"
+    (mistake,) = find_spec_mistakes(
+        DynamicSupervisorSpec(name="d", template=an_actor(code))
+    )
+    assert mistake.path == "$.template.behaviour"
+
+
+@pytest.mark.parametrize("code", [*RIGHT, Odd])
+def test_what_is_async_or_may_be_is_no_mistake(code):
+    assert find_spec_mistakes(an_actor(code)) == []
+    assert find_spec_mistakes(TaskSpec(name="t", function=code)) == []
+
+
+def test_an_object_that_breaks_when_it_is_looked_at_is_left_to_its_start():
+    for spec in (an_actor(Odd()), TaskSpec(name="t", function=Odd())):
+        assert "is not an async" not in str(find_spec_mistakes(spec))
+
+
+@pytest.mark.parametrize(
+    "name", ["handle", "started", "before_restart", "stopped", "health"]
+)
+@pytest.mark.parametrize("kind", [lambda f: f, staticmethod, classmethod])
+def test_so_are_the_methods_of_an_actor(name, kind):
+    methods = {"handle": fine, name: kind(sync)}
+    (mistake,) = find_spec_mistakes(an_actor(type("Made", (), methods)))
+    assert mistake.path == "$.behaviour"
+    assert mistake.found == f"Made.{name} is not an async function"
+    assert find_spec_mistakes(an_actor(type("Made", (), {name: kind(fine)}))) == []
+
+
+def test_by_hand_and_as_a_topology_it_is_the_same_mistake():
+    with pytest.raises(DefinitionError, match="sync is not an async function"):
+        check(blueprint(supervisor("s", task("t", sync), actor("a", fine))))
+
+    @topology
+    class App:
+        timer = task("timer", sync)
+        a = actor("a", sync)
+
+    with pytest.raises(DefinitionError) as caught:
+        run(App)
+    assert str(caught.value).count("sync is not an async function") == 2
