@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from wat_guests import behaving, calling, failing, hungry, refused
+from wat_guests import behaving, calling, failing, holding, hungry, refused
 
 HERE: Final = Path(__file__).parent
 
@@ -26,7 +26,7 @@ def fixtures() -> dict[str, str]:
 
 
 def _named_texts() -> Iterator[tuple[str, str]]:
-    modules = (behaving, calling, failing, hungry, refused)
+    modules = (behaving, calling, failing, holding, hungry, refused)
     for guest in chain.from_iterable(module.guests() for module in modules):
         yield guest.name, guest.wat()
     yield from refused.texts()

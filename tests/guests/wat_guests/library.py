@@ -78,6 +78,7 @@ IMPORTED_FROM_MEMORY: Final = {
     "$realloc": '(import "memory" "realloc"'
     " (func $realloc (param i32 i32 i32 i32) (result i32)))",
     "$keep": '(import "memory" "keep" (func $keep))',
+    "$reset": '(import "memory" "reset" (func $reset (param i32)))',
     "$reserve": '(import "memory" "reserve" (func $reserve (param i32) (result i32)))',
     "$fail": '(import "memory" "fail" (func $fail))',
     "$arm": '(import "memory" "arm" (func $arm (param i32)))',
