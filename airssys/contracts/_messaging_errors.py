@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from itertools import islice
+from typing import TYPE_CHECKING, Final, final
 
 from ._errors import InvalidMessage, MessagingError
 
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ._identity import ComponentId
+
+_NAMED: Final = 20
+"""Targets that are named in the text of one error."""
 
 
 @final
@@ -33,8 +37,11 @@ class BroadcastFailed(MessagingError):
         super().__init__(self.failures)
 
     def __str__(self) -> str:
-        which = "; ".join(f"{each}: {why}" for each, why in self.failures.items())
-        return self._with_advice(f"{len(self.failures)} not reached: {which}")
+        named = islice(self.failures.items(), _NAMED)
+        which = "; ".join(f"{each}: {why}" for each, why in named)
+        more = len(self.failures) - _NAMED
+        rest = f"; and {more} more" if more > 0 else ""
+        return self._with_advice(f"{len(self.failures)} not reached: {which}{rest}")
 
 
 @final

@@ -11,6 +11,7 @@ know who its subscribers are.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, final
@@ -28,6 +29,7 @@ from airssys.contracts import (
     BadTopic,
     ComponentId,
     DeadReason,
+    DeliveryFailed,
     Envelope,
     Lag,
     MessagingError,
@@ -37,11 +39,14 @@ from airssys.contracts import (
 
 from ._blocked_senders import Crowd
 from ._broker import Broker
+from ._portions import Floor
 from ._topics import Subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+
+_ONE_OF_MANY: Final = DeliveryFailed("refused, as many others before", "")
 
 MAX_PATTERNS: Final = 1000
 """Subscriptions that one actor may have."""
@@ -78,6 +83,8 @@ class Publishing:
         init=False, factory=Subscriptions
     )
 
+    _floor: Floor = attrs.field(init=False, factory=Floor)
+    """For what is sent to many."""
     _named: dict[ComponentId, NamedSubscriber] = attrs.field(init=False, factory=dict)
     """Names that are subscribed to something. Invariant: as in `subscriptions`."""
 
@@ -137,17 +144,23 @@ class Publishing:
         slow: list[Delivery] = []
         # Signed once: only the first field, the target, differs.
         _, *rest = self.broker.sign(sender, sender, payload, kind, trace=trace)
+        subscribed = self.subscriptions
         try:
-            for subscriber in self.subscriptions.find(topic):
-                envelope = tuple.__new__(Envelope, (subscriber.id, *rest))
-                if (delivery := subscriber.offer(envelope, crowd)) is not None:
-                    slow.append(delivery)
+            with self._floor.work() as work:
+                for subscriber in subscribed.find(topic):
+                    if work.is_due():
+                        await work.pause()
+                    if work.has_paused and subscriber not in subscribed:
+                        continue  # it has left meanwhile
+                    envelope = tuple.__new__(Envelope, (subscriber.id, *rest))
+                    if (delivery := subscriber.offer(envelope, crowd)) is not None:
+                        slow.append(delivery)
             await self._wait(crowd, slow)
         finally:
             crowd.leave()
 
     @enable_ki_protection
-    async def broadcast(
+    async def broadcast(  # noqa: PLR0913  # what a broadcast consists of
         self,
         sender: ComponentId,
         targets: Iterable[ComponentId],
@@ -156,28 +169,50 @@ class Publishing:
         content_type: str | None = None,
         trace: TraceContext | None = None,
         is_held_up: bool = True,
+        most_errors: float = math.inf,
     ) -> dict[ComponentId, MessagingError | None]:
         """Send a payload to each of some actors, once, waiting for room as `send` does.
 
-        A checkpoint. If it is cancelled, some of them may have it. `is_held_up` as for
-        `publish`.
+        A checkpoint. If it is cancelled, some of them may have it. The targets are
+        read, once, before any of them gets it; an exception of that goes on.
+
+        Args:
+            sender: in whose name.
+            targets: each gets it once, however often it is named.
+            payload: the message.
+            content_type: the codec of the payload.
+            trace: the distributed trace that it belongs to.
+            is_held_up: as for `publish`.
+            most_errors: targets beyond so many that are refused at once share one
+                error, for one of each would take more than their names.
 
         Returns:
             For each target None, or why it did not get it.
         """
         await checkpoint_if_cancelled()
-        results: dict[ComponentId, Exception | None] = dict.fromkeys(targets)
+        results: dict[ComponentId, Exception | None] = {}
+        refused = 0
         crowd = Crowd(holds_up=is_held_up)
         try:
-            for target in results:
-                envelope = self.broker.sign(
-                    target, sender, payload, content_type=content_type, trace=trace
-                )
-                note = partial(results.__setitem__, target)
-                try:
-                    self.broker.join(crowd, envelope, note)
-                except MessagingError as error:
-                    note(error)
+            with self._floor.work() as work:
+                for target in targets:
+                    if work.is_due():
+                        await work.pause()
+                    results[target] = None
+                for target in results:
+                    if work.is_due():
+                        await work.pause()
+                    envelope = self.broker.sign(
+                        target, sender, payload, content_type=content_type, trace=trace
+                    )
+                    note = partial(results.__setitem__, target)
+                    try:
+                        self.broker.join(crowd, envelope, note)
+                    except MessagingError as error:
+                        refused += 1
+                        # Kept is why, for each of many, and not where it was raised.
+                        error.__traceback__ = None
+                        note(error if refused <= most_errors else _ONE_OF_MANY)
             await self._wait(crowd)
         finally:
             crowd.leave()

@@ -53,6 +53,10 @@ class Subscriptions(Generic[T]):
         """Count subscriptions: pairs of a subscriber and a pattern."""
         return sum(map(len, self._patterns.values()))
 
+    def __contains__(self, subscriber: T) -> bool:
+        """Say whether somebody is subscribed to anything."""
+        return subscriber in self._patterns
+
     def patterns_of(self, subscriber: T) -> tuple[str, ...]:
         """Return what somebody is subscribed to."""
         return tuple(self._patterns.get(subscriber, ()))

@@ -24,7 +24,7 @@ from airssys.messaging import ActorSubscriber, OpenRequests, content_type_sent
 from ._as_message import within
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from airssys.contracts import Callback, Codecs, Envelope, Keyspace, Limits
     from airssys.messaging import Mailbox
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from ._surroundings import Surroundings
 
 _NANOSECONDS: Final = 1_000_000_000
+_ERRORS_TOLD: Final = 1000
+"""Of one broadcast, each by itself; a guest gets no more than a text."""
 
 
 @final
@@ -162,7 +164,7 @@ class ActorServices:
         """Give up on a request; its callback says so."""
         self._open_requests.cancel(request_id)
 
-    async def broadcast(self, targets: Sequence[ComponentId], payload: bytes) -> None:
+    async def broadcast(self, targets: Iterable[ComponentId], payload: bytes) -> None:
         """Deliver a message to each target, waiting for room.
 
         Raises:
@@ -171,7 +173,12 @@ class ActorServices:
         publishing = self._surroundings.publishing
         kind = self._content_type(payload)
         results = await publishing.broadcast(
-            self._self_id, targets, payload, content_type=kind, trace=self._trace
+            self._self_id,
+            targets,
+            payload,
+            content_type=kind,
+            trace=self._trace,
+            most_errors=_ERRORS_TOLD,
         )
         failures = {t: error for t, error in results.items() if error is not None}
         if failures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Self, TypeAlias, final
 
 import trio
@@ -171,7 +171,7 @@ class FakeServices:
             raise InvalidMessage(f"no request {request_id!r:.80} waits for an answer")
         scope.cancel()
 
-    async def broadcast(self, targets: Sequence[ComponentId], payload: bytes) -> None:
+    async def broadcast(self, targets: Iterable[ComponentId], payload: bytes) -> None:
         """Let each of some neighbours handle a message."""
         await trio.lowlevel.checkpoint()
         failures: dict[ComponentId, MessagingError] = {}

@@ -176,7 +176,9 @@ class AnyInstance:
         self.handles = self._store.give_resources(component.resources)
         """The host's resources that it holds."""
         # It is handed on to the host's functions, and those of `Host` take the table.
-        self._driver = Driver(runtime, limits, cast("HostServices", self.handles))
+        services = cast("HostServices", self.handles)
+        habits = component.code.habits
+        self._driver = Driver(runtime, limits, services, habits)
         self._numbers = {name: number for number, name in enumerate(world.exports)}
         self._is_called = False
         self._spent: GuestFailed | None = None
@@ -239,13 +241,14 @@ class AnyInstance:
     ) -> Any:
         driver, conduct = self._driver, self._driver.conduct
         budget = Budget(self._limits.host_call_bytes)
-        budget.handles = self.handles
         owner = current_task()
         most = self._component.runtime.settings.thread_payload_bytes * c.VAL_SIZE
         if frame.size <= most and not (conduct.suspect or conduct.in_worker):
             began = now()
+            few = Budget(driver.at_once(marshaller, budget.left))
+            few.handles = self.handles
             call, result = self._store.call_and_poll(
-                number, marshaller, frame, budget, owner=owner
+                number, marshaller, frame, few, owner=owner
             )
             if call is None:
                 driver.note_slice(began)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
 import trio
 
@@ -18,17 +18,20 @@ from airssys.contracts import EngineMisused
 
 from ._conduct import GOOD_POLLS, Conduct
 from ._turns import now
-from ._wit_types import Budget
+from ._wit_types import Budget, TooMuch, weight
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from airssys.contracts import HostServices, Limits
 
+    from ._conduct import Habits
     from ._fiber import Call
     from ._host_functions import HostFunction
     from ._marshaller import Marshaller
     from ._runtime import Runtime
+
+T = TypeVar("T")
 
 _LEFTOVER: Final = 0.1
 """A poll that ends within this part of a tick met a deadline that had passed while the
@@ -48,20 +51,28 @@ class Driver:
     """Drives the calls of one guest, one at a time, and learns how it behaves."""
 
     def __init__(
-        self, runtime: Runtime, limits: Limits, services: HostServices
+        self,
+        runtime: Runtime,
+        limits: Limits,
+        services: HostServices,
+        habits: Habits | None = None,
     ) -> None:
         self._runtime = runtime
         self._turns = runtime.turns
         self._limits = limits
         self._services = services
-        self.conduct = Conduct(runtime.turns.tick)
+        self.conduct = Conduct(runtime.turns.tick, habits)
         self._proven = False
         """Its last message was handled within its first slice (`_turns`)."""
         self._was_busy = False
         self._used = 0.0
         """Seconds of `execution_time` that the present call has used."""
+        self._inline_bytes = runtime.settings.thread_payload_bytes
+        """What is larger is read and laid out by a worker."""
         self._asked: list[Any] | None = None
         """The arguments of a host call that could not be answered at once."""
+        self._long_answer: tuple[Any] | None = None
+        """The answer to a host call that a worker has to lay out."""
 
     def expect_large(self) -> None:
         """Take note that the next call moves a large value: a worker polls it."""
@@ -110,10 +121,12 @@ class Driver:
     async def go_on(self, call: Call, began: float, deadline: float) -> None:
         """Drive a call whose first slice began then and was polled once.
 
+        It may have finished, if only a worker may take its result.
+
         Raises:
             Late, HostFailed: as for `drive`.
         """
-        if not self._slice_here(call, began, began, finished=False):
+        if not self._slice_here(call, began, began, finished=call.finished):
             await self._slices(call, deadline)
 
     async def resume(self, call: Call, deadline: float) -> None:
@@ -128,16 +141,26 @@ class Driver:
             began = now()
             if self._slice_here(call, began, began, finished=False):
                 return
-        await self._slices(call, deadline)
+        if not call.finished:
+            await self._slices(call, deadline)
+
+    def at_once(self, marshaller: Marshaller, most: int) -> int:
+        """Say how many bytes of a function's values may be read in the Trio thread."""
+        return most if marshaller.moves_resources else min(most, self._inline_bytes)
 
     async def take_result(
         self, call: Call, marshaller: Marshaller, budget: Budget
     ) -> Any:
-        """Read what the guest answered."""
-        if self.conduct.in_worker:
-            take = partial(call.take_result, marshaller, budget)
-            return await self._turns.in_worker(take)
-        return call.take_result(marshaller, budget)
+        """Read what the guest answered; a worker does if it is long."""
+        try:
+            few = Budget(self.at_once(marshaller, budget.left))
+            return call.take_result(marshaller, few)
+        except TooMuch:
+            if marshaller.moves_resources:
+                raise
+        self.conduct.note_long()
+        take = partial(call.take_result, marshaller, budget)
+        return await self._turns.in_worker(take)
 
     async def _slices(self, call: Call, deadline: float) -> None:
         """Run the slices after the first, and the waits between them."""
@@ -199,12 +222,17 @@ class Driver:
         if act is None:
             return False
         arguments = self._arguments(call, function)
+        if arguments is None:
+            return False
         try:
             answer = act(self._services, *arguments)
         except Exception as error:
             raise HostFailed from error
         if answer is None and function.waits:
             self._asked = arguments
+            return False
+        if function.marshaller.may_answer_long and self._is_long(answer):
+            self._long_answer = (answer,)
             return False
         self._answer(call, function, answer)
         return elapsed < tick
@@ -217,9 +245,31 @@ class Driver:
         """
         assert call.host_call is not None  # noqa: S101  # the caller has looked
         function = self._runtime.functions[call.host_call.function]
+        if self._long_answer is None:
+            answer = await self._answer_of_host(call, function, deadline)
+        else:
+            (answer,), self._long_answer = self._long_answer, None
+        if function.marshaller.may_answer_long and self._is_long(answer):
+            await self._in_worker(partial(self._answer, call, function, answer))
+            self.conduct.send_to_worker()
+        else:
+            self._answer(call, function, answer)
+        in_worker, proven = self.conduct.in_worker, self._proven
+        if not in_worker and not self._turns.may_begin(proven=proven):
+            await self._in_time(self._turns.begin(proven=proven), deadline)
+
+    async def _answer_of_host(
+        self, call: Call, function: HostFunction, deadline: float
+    ) -> Any:
         arguments, self._asked = self._asked, None
         if arguments is None:
             arguments = self._arguments(call, function)
+        if arguments is None:
+            was_here, most = self.conduct.note_long(), self._limits.host_call_bytes
+            budget = Budget(most)
+            take = partial(call.take_arguments, function.marshaller, budget)
+            arguments = await self._in_worker(take)
+            self.conduct.note_size(most - budget.left, was_here=was_here)
         began = trio.current_time()
         end = min(deadline, began + self._limits.execution_time - self._used)
         if began + function.longest(*arguments) < end:
@@ -230,10 +280,18 @@ class Driver:
             if scope.cancelled_caught:
                 self._check_time(deadline, over=True)
         self._used += trio.current_time() - began
-        self._answer(call, function, answer)
-        in_worker, proven = self.conduct.in_worker, self._proven
-        if not in_worker and not self._turns.may_begin(proven=proven):
-            await self._in_time(self._turns.begin(proven=proven), deadline)
+        return answer
+
+    async def _in_worker(self, work: Callable[[], T]) -> T:
+        """Have a worker do what a host call takes; that counts, waiting for one not."""
+
+        def timed() -> tuple[T, float]:
+            began = now()
+            return work(), now() - began
+
+        done, took = await self._turns.in_worker(timed)
+        self._used += took
+        return done
 
     async def _next_slice(self, deadline: float) -> None:
         """Wait for the turn of a call that used up its slice.
@@ -259,18 +317,34 @@ class Driver:
             await turn
         self._check_time(deadline)
 
-    def _arguments(self, call: Call, function: HostFunction) -> list[Any]:
-        budget = Budget(self._limits.host_call_bytes)
-        return call.take_arguments(function.marshaller, budget)
+    def _arguments(self, call: Call, function: HostFunction) -> list[Any] | None:
+        """Read the arguments of a host call; None if a worker has to: they are long."""
+        marshaller = function.marshaller
+        budget = Budget(self.at_once(marshaller, self._limits.host_call_bytes))
+        try:
+            return call.take_arguments(marshaller, budget)
+        except TooMuch:
+            if marshaller.moves_resources:
+                raise
+            return None
 
     async def _ask_host(self, function: HostFunction, arguments: list[Any]) -> Any:
         try:
-            return await function.implementation(self._services, *arguments)
+            answer = function.implementation(self._services, *arguments)
+            return await answer if function.waits else answer
         except Exception as error:
             raise HostFailed from error
 
+    def _is_long(self, answer: Any) -> bool:
+        try:
+            return weight(answer) > self._inline_bytes
+        except Exception:  # noqa: BLE001  # what is wrong with it is found by laying it out
+            return False
+
     def _answer(self, call: Call, function: HostFunction, value: Any) -> None:
         try:
+            if function.finish is not None:
+                value = function.finish(value)
             call.answer(call.owner, function.marshaller, value)
         except EngineMisused:
             raise

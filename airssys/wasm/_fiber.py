@@ -25,7 +25,7 @@ poll or answer it. It may be polled from different threads, one at a time.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Self, final
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, final
 
 from trio.lowlevel import enable_ki_protection
 
@@ -35,9 +35,11 @@ from . import _c_api as c
 from ._callbacks import leave_room
 from ._slots import ARGUMENTS, ERROR, RESULT
 from ._wit_memory import error_text
+from ._wit_types import TooMuch
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
     from ._callbacks import HostCall
     from ._engine import Engine
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from ._marshaller import Marshaller
     from ._wit_memory import Frame
     from ._wit_types import Budget
+
+T = TypeVar("T")
 
 ENTERED: Final = (
     "this store is being polled, by another thread or by the guest that just called "
@@ -75,6 +79,21 @@ class Entered:
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
+
+
+def _read(
+    opened: OpenStore, lift: Callable[[int, Budget], T], slot: int, budget: Budget
+) -> T:
+    """Read values and let go of them; those that are too much stay where they are."""
+    try:
+        values = lift(opened.slots.base + slot, budget)
+    except TooMuch:
+        raise
+    except BaseException:
+        opened.pay()
+        raise
+    opened.pay()
+    return values
 
 
 @final
@@ -178,7 +197,8 @@ class Call:
         """Read the arguments of the host call, once, and let go of them.
 
         Raises:
-            TooMuch: they are larger than the budget.
+            TooMuch: they are larger than the budget. They may be read by another one,
+                unless `marshaller.moves_resources`.
         """
         opened = self._open
         if not opened.lock.acquire(blocking=False):
@@ -187,10 +207,7 @@ class Call:
             if not opened.owed:
                 return []
             budget.handles = opened.handles
-            try:
-                return marshaller.lift_params(self.slots + ARGUMENTS, budget)
-            finally:
-                opened.pay()
+            return _read(opened, marshaller.lift_params, ARGUMENTS, budget)
         finally:
             opened.lock.release()
 
@@ -236,7 +253,7 @@ class Call:
         """Read what the guest answered, once, and let go of it.
 
         Raises:
-            TooMuch: it is larger than the budget.
+            TooMuch: it is larger than the budget; as for `take_arguments`.
         """
         with Entered(self._open.lock):
             if not self.finished or self._number != self._open.begun:
@@ -244,10 +261,7 @@ class Call:
             if marshaller.result_count and not self._open.owed:
                 raise EngineMisused("the result of this call was taken")
             budget.handles = self._open.handles
-            try:
-                return marshaller.lift_result(self.slots + RESULT, budget)
-            finally:
-                self._open.pay()
+            return _read(self._open, marshaller.lift_result, RESULT, budget)
 
     @enable_ki_protection
     def close(self) -> None:

@@ -54,6 +54,10 @@ class HostFunction:
     """Tries first, if the function may wait; returns None if it has to."""
     longest: Callable[..., float] = attrs.field(eq=False, repr=False, default=_for_ever)
     """Takes the arguments; so many seconds after its beginning it ends by itself."""
+    finish: Callable[[Any], Any] | None = attrs.field(
+        eq=False, repr=False, default=None
+    )
+    """Makes of the answer what is laid out; takes long where the answer is long."""
 
 
 def host_functions() -> tuple[HostFunction, ...]:
@@ -65,7 +69,10 @@ def host_functions() -> tuple[HostFunction, ...]:
             act, values = _TABLE[where], Marshaller(signature)
             waits = inspect.iscoroutinefunction(act)
             at_once, longest = _AT_ONCE.get(where), _LONGEST.get(where, _for_ever)
-            table.append(HostFunction(*where, values, act, waits, at_once, longest))
+            finish = _FINISH.get(where)
+            table.append(
+                HostFunction(*where, values, act, waits, at_once, longest, finish)
+            )
     return tuple(table)
 
 
@@ -177,7 +184,8 @@ async def _sleep(services: HostServices, milliseconds: int) -> None:
 
 
 async def _broadcast(services: HostServices, targets: Any, payload: bytes) -> None:
-    await services.broadcast([_id(target) for target in targets], payload)
+    # Reading a name takes microseconds, and there may be thousands of them.
+    await services.broadcast(map(_id, targets), payload)
 
 
 def _log(services: HostServices, level: str, message: str, context: Any) -> None:
@@ -197,6 +205,10 @@ def _component_info(services: HostServices, target: tuple[str, str, str]) -> Ok 
 
 _AT_ONCE: Final[dict[tuple[str, str], Implementation]] = {
     ("host-messaging", "send"): _send_at_once,
+}
+
+_FINISH: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
+    ("host-services", "list-components"): lambda ids: list(map(_plain, ids)),
 }
 
 _LONGEST: Final[dict[tuple[str, str], Callable[..., float]]] = {
@@ -223,9 +235,7 @@ _TABLE: Final[dict[tuple[str, str], Implementation]] = {
     ("host-services", "current-time"): lambda s: tuple(s.current_time()),
     ("host-services", "current-time-millis"): lambda s: _milliseconds(s.current_time()),
     ("host-services", "sleep-millis"): _sleep,
-    ("host-services", "list-components"): lambda s: [
-        _plain(each) for each in s.list_components()
-    ],
+    ("host-services", "list-components"): lambda s: s.list_components(),
     ("host-services", "get-component-metadata"): _component_info,
     ("storage", "get"): _storage(lambda s, key: s.storage_get(key)),
     ("storage", "set"): _storage(lambda s, key, value: s.storage_set(key, value)),

@@ -100,7 +100,7 @@ class Instance:
         self._runtime = runtime
         self._code = code
         self._limits = limits
-        self._driver = Driver(runtime, limits, services)
+        self._driver = Driver(runtime, limits, services, code.habits)
         self._store = Store(runtime.engine)
         runtime.maps.take()
         self._inline_bytes = runtime.settings.thread_payload_bytes
@@ -274,11 +274,14 @@ class Instance:
     def _first_slice(
         self, name: str, values: Sequence[Any], owner: object, keep: int
     ) -> tuple[Call | None, Any]:
-        """Call an export and poll it once: the call, or its result if that was all."""
+        """Call an export and poll it once: the call, or its result if that was all.
+
+        A call that has finished has a result that is read by a worker.
+        """
         marshaller = self._runtime.marshallers[name]
         frame = self._lower(name, marshaller, values)
         budget = self._budget
-        budget.left = keep
+        budget.left = self._driver.at_once(marshaller, keep)
         return self._store.call_and_poll(
             _NUMBERS[name], marshaller, frame, budget, owner=owner
         )

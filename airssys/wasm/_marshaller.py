@@ -15,13 +15,24 @@ from ._wit_layout import fixed_words
 from ._wit_lifting import lift_of
 from ._wit_lowering import generate
 from ._wit_memory import Frame
-from ._wit_types import Budget, Function, ValueUnfit
+from ._wit_types import (
+    Borrow,
+    Budget,
+    Function,
+    List,
+    Own,
+    String,
+    Tuple,
+    ValueUnfit,
+    mentions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ._wit_types import Handles
 
+_NONE: Final = Tuple(())
 _MOST_FRAMES: Final = 1024
 _SMALL: Final = 8 * 1024
 _MOST_LARGE: Final = 16
@@ -48,6 +59,8 @@ class Marshaller:
         "_result_word",
         "_words",
         "count",
+        "may_answer_long",
+        "moves_resources",
         "result_count",
     )
 
@@ -63,6 +76,10 @@ class Marshaller:
             word += VAL_SIZE // 8
             more += fixed_words(wit)
         self.count = len(signature.params)
+        both = Tuple((*(wit for _, wit in signature.params), signature.result or _NONE))
+        self.moves_resources = mentions(both, (Own, Borrow))
+        """Its values can be read once only."""
+        self.may_answer_long = mentions(signature.result, (List, String))
         self.result_count = 0 if signature.result is None else 1
         self._result_word = more
         if signature.result is not None:

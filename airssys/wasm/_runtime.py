@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, final
 import attrs
 import trio
 
+from ._conduct import Habits
 from ._engine import Engine
 from ._footprint import Footprint
 from ._host_functions import HostFunction, host_functions
@@ -36,6 +37,7 @@ class Code:
     those that hand state over."""
     footprint: Footprint
     """What an instance will create."""
+    habits: Habits = attrs.field(factory=Habits, eq=False, repr=False)
 
 
 @final

@@ -26,6 +26,7 @@ from ._slots import (
     slot_bytes,
 )
 from ._wit_memory import Block
+from ._wit_types import TooMuch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -141,7 +142,8 @@ class Store:
 
         What `call`, `poll` and `take_result` do one after the other, at half the cost;
         most calls need no more than that. Large arguments go by `call`, from a worker:
-        here they would hold the interpreter lock.
+        here they would hold the interpreter lock. So does a large result: one that is
+        more than the budget is left to `take_result` of the call, which has finished.
         """
         if not self._lock.acquire(False):  # noqa: FBT003  # a keyword costs as much again
             raise EngineMisused(ENTERED)
@@ -154,7 +156,9 @@ class Store:
                     return call, None
                 result = marshaller.lift_result(self.slots + RESULT, budget)
                 self._open.pay()
-            except BaseException:
+            except BaseException as error:
+                if isinstance(error, TooMuch) and not marshaller.moves_resources:
+                    return call, None
                 self.engine.ledger.close_call(self._open)
                 raise
             call.end()

@@ -23,7 +23,7 @@ own, borrow             the Python object itself, any but None
 from __future__ import annotations
 
 import enum
-from typing import Any, NamedTuple, Protocol, TypeAlias, final
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, final
 
 import attrs
 
@@ -166,6 +166,27 @@ WitType: TypeAlias = (
 )
 
 
+def mentions(wit: WitType | None, kinds: tuple[type, ...]) -> bool:
+    """Say whether one of some kinds of types is a type, or somewhere in it."""
+    return isinstance(wit, kinds) or any(mentions(each, kinds) for each in _parts(wit))
+
+
+def _parts(wit: WitType | None) -> tuple[WitType | None, ...]:
+    match wit:
+        case List(part) | Option(part):
+            return (part,)
+        case Result(ok, err):
+            return ok, err
+        case Tuple(elements):
+            return elements
+        case Record(fields):
+            return tuple(part for _, part in fields)
+        case Variant(cases):
+            return tuple(part for _, part in cases)
+        case _:
+            return ()
+
+
 @final
 @attrs.frozen
 class Function:
@@ -186,6 +207,27 @@ class Some(NamedTuple):
     """An option that is there, where None would not tell which of two is not."""
 
     value: Any
+
+
+_LOOKED_AT: Final = 16
+_OF_AN_OBJECT: Final = 128
+"""Bytes that an element counts of which we cannot know what it is: a name, say."""
+
+
+def weight(value: Any) -> int:
+    """Say about how long a value takes to lay out: in bytes, as a `Budget` counts.
+
+    Of a long list the first elements stand for all.
+    """
+    if isinstance(value, (bytes, bytearray, memoryview, str)):
+        return len(value)
+    if isinstance(value, (Ok, Err, Some, Case)):
+        return weight(value.value)
+    if isinstance(value, (tuple, list)):
+        most = len(value)
+        each = sum(map(weight, value[:_LOOKED_AT])) / max(1, min(most, _LOOKED_AT))
+        return int(most * (32 + each))
+    return 0 if value is None or isinstance(value, (int, float)) else _OF_AN_OBJECT
 
 
 class Ok(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import trio
@@ -22,7 +23,7 @@ _ANSWERS: dict[str, Any] = {
     "storage_keys": ["colour", "size"],
     "storage_usage": (9, 100, 2),
 }
-_WAITING = {"send", "ask", "broadcast", "publish"}
+_WAITING = {"send", "ask", "publish"}
 
 
 class ScriptedServices:
@@ -38,6 +39,10 @@ class ScriptedServices:
     def called(self, name: str) -> list[tuple[Any, ...]]:
         """The arguments of all calls of one service."""
         return [arguments for service, *arguments in self.calls if service == name]
+
+    async def broadcast(self, targets: Iterable[Any], payload: bytes) -> Any:
+        await trio.lowlevel.checkpoint()
+        return self._note("broadcast", list(targets), payload)
 
     async def sleep(self, seconds: float) -> None:
         self._note("sleep", seconds)
