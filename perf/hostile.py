@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import math
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Final, final
 
 import attrs
 import trio
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 TICK: Final = EngineSettings().tick
 MOST_ASK: Final = 10 * TICK
 _BEAT: Final = 0.01
+_PATIENT: Final = Limits(execution_time=3600)
+_LARGE: Final = Limits(execution_time=3600, host_call_bytes=2 * MIB)
 
 
 @final
@@ -41,7 +43,7 @@ class Scene:
     size: int = 16
     others: int = 0
     """Python actors, subscribed to what is published."""
-    limits: Limits = Limits(execution_time=3600)
+    limits: Limits = _PATIENT
 
     def crowd(self) -> list[ComponentSpec]:
         """Declare the guests."""
@@ -58,10 +60,11 @@ class Scene:
         ]
 
 
-_LARGE: Final = Limits(execution_time=3600, host_call_bytes=2 * MIB)
 SCENES: Final = (
     Scene("nobody else", size=0),
-    Scene("broadcasts to 16,000 absent names", "broadcast-flood", 16_000, limits=_LARGE),
+    Scene(
+        "broadcasts to 16,000 absent names", "broadcast-flood", 16_000, limits=_LARGE
+    ),
     Scene("logs 1 MB of control characters", "log-large-flood", 1_000_000),
     Scene("sends 1 MB", "send-large-flood", 1_000_000),
     Scene("reads 1 MB from the store", "get-flood", 1_000_000),
@@ -73,11 +76,11 @@ SCENES: Final = (
 )
 
 
-async def _ignore(_context: Any, _envelope: Envelope) -> None:
+async def _ignore(_context: object, _envelope: Envelope) -> None:
     """Handle a message."""
 
 
-async def _answer(_context: Any, envelope: Envelope) -> bytes:
+async def _answer(_context: object, envelope: Envelope) -> bytes:
     return envelope.payload
 
 

@@ -36,11 +36,11 @@ class Floor:
     def work(self) -> LongWork:
         """Begin what may be long; use it as a context manager, in one task.
 
-            with floor.work() as work:
-                for thing in things:
-                    if work.is_due():
-                        await work.pause()
-                    ...
+        with floor.work() as work:
+            for thing in things:
+                if work.is_due():
+                    await work.pause()
+                ...
         """
         return LongWork(self._line)
 

@@ -156,9 +156,12 @@ class Store:
                     return call, None
                 result = marshaller.lift_result(self.slots + RESULT, budget)
                 self._open.pay()
-            except BaseException as error:
-                if isinstance(error, TooMuch) and not marshaller.moves_resources:
+            except TooMuch:
+                if not marshaller.moves_resources:
                     return call, None
+                self.engine.ledger.close_call(self._open)
+                raise
+            except BaseException:
                 self.engine.ledger.close_call(self._open)
                 raise
             call.end()

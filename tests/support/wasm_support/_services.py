@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
 from airssys.contracts import ComponentId, ComponentInfo, Timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 BOB = ComponentId("test", "bob")
 
