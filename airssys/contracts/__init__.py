@@ -122,7 +122,7 @@ from ._message import (
     Lag,
     ReplySlot,
 )
-from ._message_errors import MessageExpired, MessageTooLarge, StashFull
+from ._message_errors import MessageExpired, MessageTooLarge, StashFull, Unwanted
 from ._messaging_errors import (
     BadTopic,
     BroadcastFailed,
@@ -167,6 +167,7 @@ from ._restart import (
     Directive,
     Growth,
     Intensity,
+    OnAbandoned,
     OnError,
     Poison,
     RestartType,
@@ -323,6 +324,7 @@ __all__ = (
     "NotGranted",
     "NotUnderstood",
     "Offence",
+    "OnAbandoned",
     "OnError",
     "Origin",
     "Overflow",
@@ -368,6 +370,7 @@ __all__ = (
     "UnhandledMessage",
     "Unhealthy",
     "UnknownPrefix",
+    "Unwanted",
     "Waiting",
     "WallClock",
     "as_blueprint",

@@ -10,6 +10,7 @@ from ._checking import is_kind, is_text, shown
 from ._errors import Mistake
 from ._guest import ComponentConfig, LogLevel
 from ._limits import Limits
+from ._restart import OnAbandoned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,10 @@ def component_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
         text = f"{shown(spec.log_level)} is no level"
         hint = "write 'trace', 'debug', 'info', 'warn' or 'error' as a LogLevel"
         yield Mistake(f"{path}.log_level", text, hint)
+    if not is_kind(spec.on_abandoned, OnAbandoned):
+        text = f"{shown(spec.on_abandoned)} is not a valid choice"
+        hint = "write 'continue' or 'cancel' as an OnAbandoned"
+        yield Mistake(f"{path}.on_abandoned", text, hint)
     if not is_kind(spec.config, ComponentConfig):
         text = f"{shown(spec.config)} is no ComponentConfig"
         yield Mistake(f"{path}.config", text, "write ComponentConfig(...)")

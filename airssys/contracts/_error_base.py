@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import pickle
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from ._one_line import one_line
 
@@ -38,8 +38,8 @@ class Fault(enum.Enum):
 class AirssysError(Exception):
     """Everything that airssys raises on purpose."""
 
-    fault: ClassVar[Fault] = Fault.PROGRAM
-    """Whose fault it is."""
+    fault: Fault = Fault.PROGRAM
+    """Whose fault it is; some classes know it only of each error."""
     advice: str = ""
     """What to do; a part of the message."""
 
@@ -81,6 +81,13 @@ class InternalError(AirssysError):
 
     def __str__(self) -> str:
         return self._with_advice(self.problem)
+
+
+def fault_of(error: object) -> Fault | None:
+    """Return whose fault an error is, if it is one of ours; else None."""
+    if issubclass(type(error), AirssysError):
+        return cast("AirssysError", error).fault
+    return None
 
 
 def portable(value: _Value) -> _Value | None:

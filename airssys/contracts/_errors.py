@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, final
 
 import attrs
 
-from ._error_base import AirssysError, Fault
+from ._error_base import AirssysError, Fault, fault_of
 from ._identity import identity_of_child
 from ._one_line import one_line
 
@@ -261,7 +261,11 @@ class NoAnswer(enum.Enum):
 
 @final
 class CalleeFailed(MessagingError):
-    """The actor that was asked crashed, was stopped or answered with an error."""
+    """The actor that was asked crashed, was stopped or answered with an error.
+
+    `fault` is that of `error`, if it is one of ours: the guest's, the sender's whose
+    message it did not understand, the machine's. Otherwise it is the actor's.
+    """
 
     fault = Fault.ACTOR
 
@@ -276,6 +280,7 @@ class CalleeFailed(MessagingError):
         self.error = error
         """What it answered (e.g. `GuestRejected`) or crashed by; None if stopped."""
         self.advice = _NO_ANSWER_ADVICE[reason]
+        self.fault = fault_of(error) or Fault.ACTOR
         super().__init__(target, why, reason, error)
 
     def __str__(self) -> str:

@@ -205,11 +205,12 @@ class HandlerHeldThread:
 @final
 @attrs.frozen
 class HookFailed:
-    """A hook of a Python actor raised, or was cut off; what was to follow it follows."""
+    """A hook of an actor raised, or was cut off; what was to follow it follows."""
 
     actor: ComponentId
     hook: str
-    """`before_restart` or `stopped`."""
+    """`before_restart` or `stopped` of a Python actor. `import-state` of a component that
+    is replaced because a call was cut off: it goes on without its state."""
     error: Exception = attrs.field(eq=False, repr=shown)
     """`TimeoutError` if it was cut off."""
 

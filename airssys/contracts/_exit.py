@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-from typing import Any, Self, final
+from typing import Any, Final, Self, final
 
 import attrs
 
 from ._checking import shown
-from ._error_base import portable
+from ._error_base import Fault, fault_of, portable
 from ._identity import ComponentId
 from ._one_line import one_line
 
@@ -32,6 +32,9 @@ class ExitKind(enum.Enum):
     UNHEALTHY = "unhealthy"
 
 
+_FAILURES: Final = (ExitKind.CRASH, ExitKind.REFUSED, ExitKind.UNHEALTHY)
+
+
 @final
 @attrs.frozen
 class ExitReason:
@@ -42,6 +45,20 @@ class ExitReason:
     """What it raised, for CRASH, REFUSED and UNHEALTHY."""
     detail: str = ""
     """One line for people."""
+
+    @property
+    def fault(self) -> Fault | None:
+        """Whose fault it was; None: nobody's.
+
+        Never a sender's: that an asker waits no longer ends no actor. An error that
+        another one caused is the actor's own, which did not handle it.
+        """
+        if self.kind not in _FAILURES:
+            return None
+        if self.kind is ExitKind.REFUSED:
+            return Fault.MACHINE
+        fault = fault_of(self.error)
+        return Fault.ACTOR if fault in {None, Fault.SENDER} else fault
 
     def __reduce__(self) -> tuple[Any, ...]:
         # An error that cannot be pickled stays behind; `detail` has said what it was.

@@ -22,6 +22,7 @@ class TrapReason(enum.Enum):
     STACK_EXHAUSTED = "stack exhausted"
     FUEL_EXHAUSTED = "fuel exhausted"
     TIME_LIMIT = "time limit"
+    DEADLINE = "deadline"
     MEMORY_LIMIT = "memory limit"
     TABLE_LIMIT = "table limit"
     HOST_ALLOCATION_LIMIT = "host allocation limit"
@@ -35,8 +36,9 @@ _MEND_GUEST: Final = "Mend the guest"
 _ADVICE: Final = {
     TrapReason.STACK_EXHAUSTED: "Nest fewer calls, or raise guest_stack_bytes",
     TrapReason.FUEL_EXHAUSTED: "Do less in one call, or raise Limits.fuel",
-    TrapReason.TIME_LIMIT: (
-        "Do less in one call, or raise Limits.execution_time or the ask's timeout"
+    TrapReason.TIME_LIMIT: "Do less in one call, or raise Limits.execution_time",
+    TrapReason.DEADLINE: (
+        "Nothing is wrong with the guest; start a fresh instance, or give it more time"
     ),
     TrapReason.MEMORY_LIMIT: "Raise Limits.memory_bytes",
     TrapReason.TABLE_LIMIT: "Raise Limits.table_elements",
@@ -48,6 +50,12 @@ _ADVICE: Final = {
     TrapReason.CANCELLED: "Nothing is wrong with the guest; start a fresh instance",
 }
 """What to do about each reason; about the others, which are bugs: mend the guest."""
+_FAULTS: Final = {
+    TrapReason.DEADLINE: Fault.SENDER,
+    TrapReason.CANCELLED: Fault.SENDER,
+    TrapReason.HOST_ERROR: Fault.PROGRAM,
+}
+"""Whose fault a reason is, where it is not the guest's."""
 
 
 class GuestFailed(AirssysError):
@@ -58,10 +66,15 @@ class GuestFailed(AirssysError):
 
 @final
 class GuestTrapped(GuestFailed):
-    """A guest was stopped in the middle of a call; its instance is spent."""
+    """A guest was stopped in the middle of a call; its instance is spent.
+
+    `fault` says whose fault that is: the guest's, or that of a host function, or of
+    who called it and waited no longer.
+    """
 
     def __init__(self, reason: TrapReason, phase: str, text: str) -> None:
         self.reason, self.phase, self.text = reason, phase, text
+        self.fault = _FAULTS.get(reason, Fault.GUEST)
         self.advice = _ADVICE.get(reason, _MEND_GUEST)
         super().__init__(reason, phase, text)
 
@@ -99,6 +112,8 @@ class GuestSpent(GuestFailed):
         self.why = why
         self.reason = reason
         """Why it was stopped; None if it was not, but closed."""
+        if reason is not None:
+            self.fault = _FAULTS.get(reason, Fault.GUEST)
         super().__init__(why, reason)
 
     @classmethod

@@ -81,7 +81,9 @@ class Envelope(NamedTuple):
     """Names the ask or request that this message is, or answers."""
     reply_to: ComponentId | None = None
     deadline: float | None = None
-    """Trio time after which nobody waits for the outcome; None: never."""
+    """Trio time after which nobody waits for the outcome; None: never. A message that
+    was not begun by then is not handled. What was begun goes on in a component, by its
+    own limits, and is cancelled in a Python actor."""
     sent_at_ns: int = 0
     """Wall clock when the host signed it, nanoseconds since 1970."""
     reply: ReplySlot | None = None
@@ -90,7 +92,7 @@ class Envelope(NamedTuple):
     """What becomes of it when there is no room; None: its sender named none."""
     expires_at: float | None = None
     """Trio time after which it need not be handled any more; None: never. Once it is
-    being handled, it is not cut off, as it is at its deadline."""
+    being handled, it is not cut off."""
     key: str | bytes | None = None
     """Messages of one key to one pool go to the same member, if it routes by keys."""
     trace: TraceContext | None = None
@@ -103,6 +105,15 @@ class Envelope(NamedTuple):
         if kind is None or not kind.startswith(TOPIC_TYPE):
             return None
         return kind.removeprefix(TOPIC_TYPE)
+
+    def is_unwanted(self, now: float) -> bool:
+        """Say whether nobody has use for its being handled any more, at a Trio time."""
+        deadline, expires_at, reply = self.deadline, self.expires_at, self.reply
+        return (
+            (deadline is not None and deadline <= now)
+            or (expires_at is not None and expires_at <= now)
+            or (reply is not None and reply.is_abandoned)
+        )
 
 
 @final

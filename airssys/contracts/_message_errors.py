@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from ._error_base import Fault
+from ._error_base import AirssysError, Fault
 from ._errors import InvalidMessage, MessagingError
 
 if TYPE_CHECKING:
@@ -35,6 +35,25 @@ class MessageExpired(MessagingError):
 
     def __str__(self) -> str:
         text = f"the message to {self.target} outlived its ttl before it was delivered"
+        return self._with_advice(text)
+
+
+@final
+class Unwanted(AirssysError):
+    """Nobody waits for a message any more, and its call was not begun.
+
+    Raised by `Guest.handle_message`; the instance is as it was.
+    """
+
+    fault = Fault.SENDER
+    advice = "Nothing is wrong with the guest; go on with the next message"
+
+    def __init__(self, target: ComponentId) -> None:
+        self.target = target
+        super().__init__(target)
+
+    def __str__(self) -> str:
+        text = f"nobody waits for the message to {self.target} any more"
         return self._with_advice(text)
 
 

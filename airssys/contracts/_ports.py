@@ -132,7 +132,17 @@ class Guest(Protocol):
         ...
 
     async def initialize(self, config: ComponentConfig) -> None: ...
-    async def handle_message(self, envelope: Envelope) -> bytes | None: ...
+
+    async def handle_message(self, envelope: Envelope) -> bytes | None:
+        """Let it handle a message, within its own limits.
+
+        What was begun goes on when its asker stops waiting, or its deadline passes: that
+        is the asker's affair.
+
+        Raises:
+            Unwanted: nobody waited for it any more when it could have begun.
+        """
+        ...
 
     def handle_at_once(
         self, envelope: Envelope, owner: object

@@ -72,6 +72,18 @@ class Poison(enum.Enum):
     QUARANTINE = "quarantine"
 
 
+class OnAbandoned(enum.Enum):
+    """What becomes of a component's call when its asker stops waiting.
+
+    CONTINUE: it goes on under the component's own limits; its answer is a dead letter.
+    CANCEL: it is dropped, and the instance, which cannot be entered again, is replaced by
+    a fresh one. That is nobody's failure: it is not counted, and nothing waits for it.
+    """
+
+    CONTINUE = "continue"
+    CANCEL = "cancel"
+
+
 class Growth(enum.Enum):
     """How the pause before a restart grows from one failure to the next."""
 

@@ -25,6 +25,7 @@ from ._restart import (
     Backoff,
     BrutalKill,
     Intensity,
+    OnAbandoned,
     OnError,
     Poison,
     RestartType,
@@ -72,6 +73,8 @@ class ComponentSpec:
     """What errors ask for, before the restart type is looked at."""
     poison: Poison = Poison.DROP
     """What becomes of the message that it crashed over."""
+    on_abandoned: OnAbandoned = OnAbandoned.CONTINUE
+    """What becomes of a call when its asker stops waiting."""
     health: Health | None = None
     """How its health is probed; None: it is not."""
     topics: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ from airssys.contracts import (
     Lag,
     Limits,
     LogLevel,
+    OnAbandoned,
     Overflow,
     OverflowRules,
     Poison,
@@ -51,6 +52,7 @@ StrategyWord: TypeAlias = (
     Strategy | Literal["one_for_one", "one_for_all", "rest_for_one"]
 )
 PoisonWord: TypeAlias = Poison | Literal["drop", "retry", "quarantine"]
+OnAbandonedWord: TypeAlias = OnAbandoned | Literal["continue", "cancel"]
 RestartWord: TypeAlias = RestartType | Literal["permanent", "transient", "temporary"]
 
 CodecWord: TypeAlias = str
@@ -200,6 +202,9 @@ class ComponentOptions(_AnyActorOptions, total=False):
     """What the guest may use."""
     log_level: LogLevelWord
     """What it logs below this level is dropped."""
+    on_abandoned: OnAbandonedWord
+    """What becomes of a call when its asker stops waiting: it goes on, or it is dropped
+    and the instance replaced, which nobody counts."""
     sends: CodecWord | None
     """The codec of all that it sends; by default the first that it takes."""
 

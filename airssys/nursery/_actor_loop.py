@@ -5,11 +5,12 @@ Python code, behind one interface. A message ends in one of these ways here:
 
 * handled: the asker, if there is one, gets the answer;
 * refused by the actor (`GuestRejected`, `NotUnderstood` by typed handlers, or an error
-  that it resumes from) or by the machine (`CapacityReached`): the asker gets `CalleeFailed`, observers `MessageFailed`,
-  and the actor lives on; the same when it was cut off at its deadline, except that its
-  asker times out at that moment, or when its asker stopped waiting;
-* its deadline or its time to live was over before it was taken, or its asker had stopped
-  waiting: a dead letter, not handled;
+  that it resumes from) or by the machine (`CapacityReached`): the asker gets
+  `CalleeFailed`, observers `MessageFailed`, and the actor lives on;
+* cut off when nobody waits for it any more, if the behaviour is one that is cut off: the
+  same; an instance that does not survive it is replaced, and nobody counts that. Others
+  go on, and their answer is a dead letter;
+* nobody waited for it any more before it was begun: a dead letter, not handled;
 * set aside by the actor (`ActorContext.stash`): it is not over, and comes again;
 * handled at once: an ask of an idle actor whose first slice is all it takes is handled in
   the step of its asker, and this task sleeps on;
@@ -34,15 +35,10 @@ import trio
 
 from airssys.contracts import (
     BrutalKill,
-    CapacityReached,
-    Directive,
     Envelope,
-    GuestRejected,
     HealthStatus,
-    NotUnderstood,
     Unanswered,
     find_escapee,
-    is_a,
     is_wholly,
 )
 
@@ -51,12 +47,12 @@ from ._endings import (
     give_up_if_late,
     give_up_in_hand,
     give_up_message,
-    refuse_message,
+    lives_on,
     settle_message,
 )
 from ._exit_reason import Stop, exit_reason
 from ._prober import Prober
-from ._restart_plan import Verdict, directive_for, judge_end
+from ._restart_plan import Verdict, judge_end
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -84,7 +80,7 @@ class Actor:
         self._address, self._behaviour, self._spec = address, behaviour, spec
         self._mailbox = address.mailbox
         self._scope: trio.CancelScope | None = None
-        """Around preparing for the next incarnation."""
+        """Around preparing for the next incarnation, or replacing a spent instance."""
         self._is_started = False
         self._is_stopping = False
         self._prober: Prober | None = None
@@ -93,7 +89,7 @@ class Actor:
         """Takes over after the call in hand."""
         self._begun: Envelope | None = None
         """Begun in the step of its asker, and to be gone on with."""
-        self._is_handing_over = False
+        self._is_handing_over = self._is_renewing = False
         self._owed: dict[int, Envelope] | None = None
         """What it still handles before it ends, by `id`; None: it does not end."""
 
@@ -110,7 +106,8 @@ class Actor:
         held = self._mailbox.contents() if self._spec.drain else ()
         self._owed = {id(envelope): envelope for envelope in held}
         if self._scope is not None:
-            self._scope.cancel()
+            if not (self._is_renewing and self._owed):
+                self._scope.cancel()
         elif not (self._is_busy or self._goes_on):
             # One that was woken for a message already handles it, and then ends.
             self._mailbox.interrupt()
@@ -251,7 +248,7 @@ class Actor:
     def _is_busy(self) -> bool:
         """There is a call into its code, which would not survive being cut off."""
         is_probing = self._prober is not None and self._prober.is_probing
-        is_called = is_probing or self._is_handing_over
+        is_called = is_probing or self._is_handing_over or self._is_renewing
         return is_called or self._mailbox.in_hand is not None
 
     @property
@@ -275,12 +272,12 @@ class Actor:
 
     def _serve(self) -> Awaitable[None]:
         """Serve the mailbox until it is time to stop or a message was cut off."""
-        if self._behaviour.keeps_deadlines:
-            return self._behaviour.watched(self._serve_within(None))
-        return self._serve_in_scope()
+        if self._behaviour.is_cut_off:
+            return self._serve_in_scope()
+        return self._behaviour.watched(self._serve_within(None))
 
     async def _serve_in_scope(self) -> None:
-        """Serve it with deadlines.
+        """Serve it, and cut messages off that nobody waits for any more.
 
         One scope serves many messages, because opening one costs as much as half an
         ask; it is replaced after it cut one off.
@@ -289,6 +286,21 @@ class Actor:
             await self._behaviour.watched(self._serve_within(scope))
         if scope.cancelled_caught:
             cut_message_off(self._address)
+            if self._behaviour.is_spent:
+                await self._renew()
+
+    async def _renew(self) -> None:
+        """Replace what was spent because it was cut off: nobody has failed.
+
+        Raises:
+            Exception: what replaces it did not start; that is a failure.
+        """
+        self._is_renewing = True
+        try:
+            with trio.CancelScope() as self._scope:
+                self._behaviour = await self._behaviour.renewed()
+        finally:
+            self._is_renewing, self._scope = False, None
 
     async def _serve_within(self, scope: trio.CancelScope | None) -> None:  # noqa: C901, PLR0912  # every message would pay for a call
         mailbox, clock = self._mailbox, time.perf_counter
@@ -319,7 +331,7 @@ class Actor:
                 try:
                     answer = await self._behaviour.handle(envelope, end)
                 except Exception as error:
-                    if not self._lives_on(error):
+                    if not lives_on(self._address, self._spec.on_error, error):
                         raise
                 else:
                     if reply is not None and mailbox.in_hand is not None:
@@ -339,15 +351,6 @@ class Actor:
         if self._is_stopping or not prober.is_due:
             return False
         await prober.probe(self._behaviour)
-        return True
-
-    def _lives_on(self, error: Exception) -> bool:
-        """Refuse the message in hand for this error, unless the actor is to crash by it."""
-        if not is_a(error, (GuestRejected, CapacityReached, NotUnderstood)):
-            directive = directive_for(self._spec.on_error, error)
-            if directive is not Directive.RESUME:
-                return False
-        refuse_message(self._address, error)
         return True
 
     def _is_too_late(self, envelope: Envelope) -> bool:

@@ -1,8 +1,8 @@
 """What one actor may do, stamped with its name: the host side of the WIT imports.
 
 The sender of what it sends is always the actor itself, whatever the guest says. What it
-sends while it handles a message carries the trace of that message on, and what it asks
-then ends by the deadline of that message.
+sends while it handles a message carries the trace of that message on. What it asks has
+its own time: a call goes on when its asker waits no longer, and so does what it asks.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from airssys.contracts import (
     TraceContext,
 )
 from airssys.messaging import ActorSubscriber, OpenRequests, content_type_sent
-
-from ._as_message import within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -123,7 +121,7 @@ class ActorServices:
             target,
             me,
             payload,
-            timeout=within(self._mailbox.in_hand, timeout),
+            timeout=timeout,
             content_type=kind,
             waiter=me,
             trace=self._trace,

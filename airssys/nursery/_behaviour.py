@@ -24,8 +24,9 @@ class Behaviour(Protocol):
 
     wants_to_end: bool
     """The actor wishes to end, after the message in hand."""
-    keeps_deadlines: bool
-    """It lets no message outlast its deadline, and needs no scope for that."""
+    is_cut_off: bool
+    """What it handles is cut off when nobody waits for it any more. Otherwise it goes on,
+    and needs no scope."""
 
     async def start(self) -> None:
         """Become ready to handle messages."""
@@ -40,10 +41,22 @@ class Behaviour(Protocol):
     ) -> bytes | None:
         """Handle one message and return the answer, None if there is nothing to say.
 
-        A behaviour that does not keep deadlines by itself gives that of the envelope to
-        `scope` before it suspends; the loop takes it away again. Then no scope means
-        that there is neither a deadline nor anybody who waits for the answer.
+        A behaviour that is cut off gives the deadline of the envelope to `scope` before
+        it suspends; the loop takes it away again. Then no scope means that there is
+        neither a deadline nor anybody who waits for the answer.
+
+        Raises:
+            Unwanted: nobody waited for it any more, and it was not begun.
         """
+        ...
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it has to be replaced, by `renewed`, before it is called again."""
+        ...
+
+    async def renewed(self) -> Behaviour:
+        """Close it, which was cut off, and start another one in its place."""
         ...
 
     @property

@@ -12,20 +12,29 @@ import trio
 
 from airssys.contracts import (
     CalleeFailed,
+    CapacityReached,
     DeadReason,
     DeliveryFailed,
+    Directive,
     Envelope,
+    GuestRejected,
     MessageFailed,
     NoAnswer,
+    NotUnderstood,
     Poison,
+    Unwanted,
+    is_a,
     kind_name,
 )
 from airssys.messaging import Ending
 
 from ._exit_reason import describe
 from ._poison import settle
+from ._restart_plan import directive_for
 
 if TYPE_CHECKING:
+    from airssys.contracts import OnError
+
     from ._address import Address
 
 
@@ -38,18 +47,27 @@ def settle_message(address: Address, poison: Poison, error: Exception) -> None:
 
 def give_up_if_late(address: Address, envelope: Envelope) -> bool:
     """Make a dead letter of the message in hand if nobody has use for it any more."""
-    deadline, expires_at = envelope.deadline, envelope.expires_at
-    reply = envelope.reply
     now = trio.current_time()
-    if (deadline is not None and deadline <= now) or (
-        expires_at is not None and expires_at <= now
-    ):
-        why, reason = "its deadline had passed", DeadReason.EXPIRED
-    elif reply is not None and reply.is_abandoned:
-        why, reason = "its asker had stopped waiting", DeadReason.CANCELLED
-    else:
+    if not envelope.is_unwanted(now):
         return False
+    ends = (envelope.deadline, envelope.expires_at)
+    if any(end is not None and end <= now for end in ends):
+        why, reason = "its deadline had passed", DeadReason.EXPIRED
+    else:
+        why, reason = "its asker had stopped waiting", DeadReason.CANCELLED
     give_up_message(address, why, reason=reason)
+    return True
+
+
+def lives_on(address: Address, on_error: OnError, error: Exception) -> bool:
+    """End the message in hand for this error, unless its actor is to crash by it."""
+    if is_a(error, Unwanted):
+        envelope = address.mailbox.in_hand
+        return envelope is None or give_up_if_late(address, envelope)
+    is_refusal = is_a(error, (GuestRejected, CapacityReached, NotUnderstood))
+    if not is_refusal and directive_for(on_error, error) is not Directive.RESUME:
+        return False
+    refuse_message(address, error)
     return True
 
 

@@ -68,7 +68,8 @@ _Handle: TypeAlias = Callable[
 class PythonBehaviour:
     """One incarnation of Python code."""
 
-    keeps_deadlines = False
+    is_cut_off = True
+    is_spent = False
     handle_at_once = None
     """A coroutine cannot go on in another task than it began in."""
 
@@ -149,6 +150,10 @@ class PythonBehaviour:
             return answer
         kind = type(answer).__name__
         raise TypeError(f"handle returned {kind}; return bytes or None")
+
+    async def renewed(self) -> PythonBehaviour:
+        """Go on: Python code that was cut off can be called again."""
+        return self
 
     async def health(self) -> HealthStatus:
         """Ask the code how it is.

@@ -26,6 +26,7 @@ from airssys.contracts import (
     Done,
     Health,
     HealthStatus,
+    InternalError,
     Refusal,
     Refused,
     Unhealthy,
@@ -158,8 +159,22 @@ def _inheritance(
     """Return what hands the state over; None if either code is not made for that."""
     old = actor.behaviour
     if isinstance(old, ComponentBehaviour) and old.hands_over and new.hands_over:
-        return partial(hand_state_over, old, new, spec.start_timeout)
+        return partial(_hand_over, actor, new, spec.start_timeout)
     return None
+
+
+async def _hand_over(
+    actor: Actor, new: ComponentBehaviour, seconds: float
+) -> Exception | None:
+    """Hand over the state of the instance that runs by now: it may have been renewed.
+
+    Raises:
+        Exception: that one was stopped.
+    """
+    old = actor.behaviour
+    if not isinstance(old, ComponentBehaviour):
+        raise InternalError("a component was followed by something else")
+    return await hand_state_over(old, new, seconds)
 
 
 def _change_code(slot: Slot, artifact: Artifact) -> None:

@@ -1,7 +1,9 @@
 """A component without WebAssembly: behaves by the rules of the ports, on command.
 
 What a message does is its payload: `trap`, `reject`, `fill` (no more maps), `hang`,
-`ask:<name>`, `send:<name>`, `log:<text>`, `count`, `nothing`; anything else is echoed.
+`sleep:<seconds>`, `ask:<name>`, `send:<name>`, `log:<text>`, `count`, `nothing`; anything
+else is echoed. `ask:<name> <payload>` asks that, and `insist:<name> <payload>` does too and
+traps if there is no answer.
 `initialize` takes the same words from `config.data`, and `shutdown` those that end in
 `-shutdown` there, e.g. `hang-shutdown`. What `export-state` and `import-state` do is
 said by the component.
@@ -9,7 +11,6 @@ said by the component.
 
 from __future__ import annotations
 
-import math
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Self, final
 
@@ -67,13 +68,12 @@ class FakeGuest:
     async def initialize(self, config: ComponentConfig) -> None:
         """Do what the config data says."""
         self.config = config
-        await self._call("initialize", config.data or b"", math.inf)
+        await self._call("initialize", config.data or b"")
 
     async def handle_message(self, envelope: Envelope) -> bytes | None:
-        """Do what the payload says, until the deadline."""
+        """Do what the payload says."""
         self.received.append(envelope)
-        deadline = math.inf if envelope.deadline is None else envelope.deadline
-        return await self._call("handle-message", envelope.payload, deadline)
+        return await self._call("handle-message", envelope.payload)
 
     def handle_at_once(self, envelope: Envelope, owner: object) -> Unanswered:
         """Leave every message to `handle_message`."""
@@ -82,11 +82,11 @@ class FakeGuest:
     async def handle_callback(self, envelope: Envelope) -> None:
         """Do what the payload says."""
         self.received.append(envelope)
-        await self._call("handle-callback", envelope.payload, math.inf)
+        await self._call("handle-callback", envelope.payload)
 
     async def metadata(self) -> ComponentMetadata:
         """Tell what it is."""
-        await self._call("metadata", b"", math.inf)
+        await self._call("metadata", b"")
         return _METADATA
 
     async def health(self) -> HealthStatus:
@@ -94,14 +94,14 @@ class FakeGuest:
         words = self.component.healths
         word = words.pop(0) if len(words) > 1 else words[0]
         is_status = word in [status.value for status in HealthStatus]
-        await self._call("health", b"" if is_status else word.encode(), math.inf)
+        await self._call("health", b"" if is_status else word.encode())
         return HealthStatus(word) if is_status else HealthStatus.HEALTHY
 
     async def shutdown(self) -> None:
         """Do what the config data says with `-shutdown` after it."""
         wish = (self.config.data or b"").decode()
         word = wish.removesuffix("-shutdown") if wish.endswith("-shutdown") else ""
-        await self._call("shutdown", word.encode(), math.inf)
+        await self._call("shutdown", word.encode())
 
     @property
     def hands_over(self) -> bool:
@@ -110,7 +110,7 @@ class FakeGuest:
 
     async def export_state(self) -> bytes:
         """Hand over the count, after doing what the component's `exporting` says."""
-        await self._call("export-state", self.component.exporting.encode(), math.inf)
+        await self._call("export-state", self.component.exporting.encode())
         state = str(self.count).encode()
         if len(state) > self.limits.state_bytes:
             raise GuestRejected("export-state", "too-large", f"{len(state)} bytes")
@@ -118,7 +118,7 @@ class FakeGuest:
 
     async def import_state(self, state: bytes) -> None:
         """Go on counting there, after doing what the component's `importing` says."""
-        await self._call("import-state", self.component.importing.encode(), math.inf)
+        await self._call("import-state", self.component.importing.encode())
         self.count = int(state)
 
     def close(self) -> None:
@@ -128,12 +128,12 @@ class FakeGuest:
             self.component.open_guests -= 1
             self.spent = self.spent or GuestSpent("closed")
 
-    async def _call(self, phase: str, word: bytes, deadline: float) -> bytes | None:
+    async def _call(self, phase: str, word: bytes) -> bytes | None:
         if self.spent is not None:
             raise GuestSpent.after(self.spent)
         self.calls.append(phase)
         try:
-            with trio.CancelScope(deadline=deadline):
+            with trio.move_on_after(self.limits.execution_time):
                 return await self._do(phase, word.decode())
         except GuestTrapped as trap:
             self.spent = trap
@@ -141,7 +141,8 @@ class FakeGuest:
         except trio.Cancelled:
             self.spent = GuestSpent("cancelled")
             raise
-        self.spent = GuestTrapped(TrapReason.TIME_LIMIT, phase, "deadline")
+        text = "longer than its execution_time"
+        self.spent = GuestTrapped(TrapReason.TIME_LIMIT, phase, text)
         raise self.spent
 
     async def _do(self, phase: str, word: str) -> bytes | None:
@@ -152,8 +153,8 @@ class FakeGuest:
                 await self.services.sleep(float(argument or "inf"))
             case "log":
                 self.services.log(LogLevel.INFO, argument, [("a", "b")])
-            case "ask":
-                return await self._ask(ComponentId.parse(argument))
+            case "ask" | "insist":
+                return await self._ask(argument, phase, insists=name == "insist")
             case "send":
                 await self.services.send(ComponentId.parse(argument), b"sent")
             case "count":
@@ -165,10 +166,15 @@ class FakeGuest:
                 pass
         return word.encode()
 
-    async def _ask(self, target: ComponentId) -> bytes:
+    async def _ask(self, order: str, phase: str, *, insists: bool) -> bytes:
+        name, _, payload = order.partition(" ")
+        target, question = ComponentId.parse(name), payload.encode() or b"asked"
         try:
-            return await self.services.ask(target, b"asked", 5.0)
+            return await self.services.ask(target, question, 5.0)
         except MessagingError as error:
+            if insists:
+                text = f"no answer: {error.case}"
+                raise GuestTrapped(TrapReason.UNREACHABLE, phase, text) from error
             return error.case.encode()
 
 

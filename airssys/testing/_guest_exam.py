@@ -150,13 +150,26 @@ async def _a_trap_spends_it(component: LoadedComponent) -> None:
             await guest.handle_message(_message(b"hello"))
 
 
-async def _a_deadline_stops_it(component: LoadedComponent) -> None:
+async def _a_deadline_does_not_stop_it(component: LoadedComponent) -> None:
     async with _started(component) as guest:
         deadline = trio.current_time() + _SOON
+        with trio.move_on_after(2 * _SOON) as scope:
+            await guest.handle_message(_message(b"hang", deadline))
+        if not scope.cancelled_caught:
+            raise AssertionError("a deadline of its asker should not end a call")
+
+
+async def _its_own_limit_stops_it(component: LoadedComponent) -> None:
+    services = cast("HostServices", _ExamServices())
+    guest = await component.instantiate(Limits(execution_time=_SOON), services)
+    try:
+        await guest.initialize(ComponentConfig())
         with trio.fail_after(_LONG):
             with raising(GuestTrapped, reason=TrapReason.TIME_LIMIT):
-                await guest.handle_message(_message(b"hang", deadline))
+                await guest.handle_message(_message(b"hang"))
         is_a(guest.spent, GuestFailed)
+    finally:
+        guest.close()
 
 
 async def _a_cancelled_call_spends_it(component: LoadedComponent) -> None:
@@ -225,7 +238,8 @@ GUEST_QUESTIONS: Final[tuple[Question, ...]] = (
     _instances_share_nothing,
     _a_typed_error_leaves_it_alive,
     _a_trap_spends_it,
-    _a_deadline_stops_it,
+    _a_deadline_does_not_stop_it,
+    _its_own_limit_stops_it,
     _a_cancelled_call_spends_it,
     _a_failing_initialize_says_how,
     _closing_is_final_and_may_be_repeated,

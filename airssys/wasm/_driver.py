@@ -42,6 +42,10 @@ class Late(Exception):  # not for users: `_instance` makes it a time limit
     """The call took too long."""
 
 
+class Overdue(Late):  # not for users: `_outcomes` makes it a deadline
+    """The caller set a deadline, which has passed; the guest was within its limits."""
+
+
 class HostFailed(Exception):  # not for users: `_instance` makes it a host error
     """A host function raised; the cause is chained."""
 
@@ -88,13 +92,13 @@ class Driver:
         self._was_busy = False
         return self._turns.may_begin(proven=self._proven) or self.conduct.in_worker
 
-    async def wait_to_begin(self, deadline: float) -> None:
+    async def wait_to_begin(self, deadline: float = math.inf) -> None:
         """Wait for the turn of a first slice.
 
         Nothing has begun yet: a guest's deadline would pass while it waits.
 
         Raises:
-            Late: the deadline of the message has passed.
+            Overdue: the deadline that the caller set has passed.
         """
         await self._in_time(self._turns.begin(proven=self._proven), deadline)
 
@@ -108,17 +112,17 @@ class Driver:
         self._turns.spent += took
         return ended
 
-    async def drive(self, call: Call, deadline: float) -> None:
+    async def drive(self, call: Call, deadline: float = math.inf) -> None:
         """Drive a call that may begin now, and was not polled yet, to its end.
 
         Raises:
-            Late: it used up its time, or the deadline has passed.
+            Late: it used up its time; `Overdue`: the deadline has passed.
             HostFailed: what the guest asked of the host failed.
         """
         if not await self._slice(call):
             await self._slices(call, deadline)
 
-    async def go_on(self, call: Call, began: float, deadline: float) -> None:
+    async def go_on(self, call: Call, began: float, deadline: float = math.inf) -> None:
         """Drive a call whose first slice began then and was polled once.
 
         It may have finished, if only a worker may take its result.
@@ -129,20 +133,20 @@ class Driver:
         if not self._slice_here(call, began, began, finished=call.finished):
             await self._slices(call, deadline)
 
-    async def resume(self, call: Call, deadline: float) -> None:
+    async def resume(self, call: Call) -> None:
         """Drive a call whose first slice was run, and noted, in another task.
 
         Raises:
-            Late, HostFailed: as for `drive`.
+            Late, HostFailed: as for `drive`, which needs no deadline here.
         """
         if call.host_call is not None:
             if not self._turns.may_begin(proven=self._proven):
-                await self.wait_to_begin(deadline)
+                await self.wait_to_begin()
             began = now()
             if self._slice_here(call, began, began, finished=False):
                 return
         if not call.finished:
-            await self._slices(call, deadline)
+            await self._slices(call, math.inf)
 
     def at_once(self, marshaller: Marshaller, most: int) -> int:
         """Say how many bytes of a function's values may be read in the Trio thread."""
@@ -309,7 +313,7 @@ class Driver:
             await self._in_time(self._turns.next_slice(), deadline)
 
     async def _in_time(self, turn: Awaitable[None], deadline: float) -> None:
-        """Wait for a turn, but not beyond the deadline of the message."""
+        """Wait for a turn, but not beyond the deadline of the call."""
         if deadline == math.inf:
             await turn
             return
@@ -354,6 +358,6 @@ class Driver:
     def _check_time(self, deadline: float, *, over: bool = False) -> None:
         limit = self._limits.execution_time
         if deadline <= trio.current_time():
-            raise Late("the deadline of the message has passed")
+            raise Overdue("the deadline that its caller set has passed")
         if self._used >= limit or over:
             raise Late(f"longer than {limit:g} s (execution_time)")

@@ -9,7 +9,8 @@ limit:
 
 * `execution_time`: the guest's own slices and its host calls. Not its wait for a turn:
   that other guests are busy is not its fault.
-* the envelope's deadline: everything, on Trio's clock.
+* the envelope's deadline: nothing. That its asker waits no longer is not its fault
+  either; only what was not begun by then is not begun at all.
 * `fuel`: filled up before each call.
 * `memory_bytes` and `table_elements`: sums. wasmtime limits each memory alone, so the
   loader counts them and gives each its share.
@@ -21,10 +22,10 @@ limit:
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 
+import trio
 from outcome import Error, Value
 from trio.lowlevel import current_task
 
@@ -40,6 +41,7 @@ from airssys.contracts import (
     HostServices,
     Limits,
     Unanswered,
+    Unwanted,
 )
 
 from ._driver import Driver
@@ -129,7 +131,7 @@ class Instance:
         linker, pointer = self._runtime.linker, self._code.pointer
         call = self._store.instantiate(linker, pointer, owner=current_task())
         try:
-            await self._driver.drive(call, math.inf)
+            await self._driver.drive(call)
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, "instantiate")
         finally:
@@ -142,15 +144,14 @@ class Instance:
 
     async def handle_message(self, envelope: Envelope) -> bytes | None:
         """Let the guest handle a message; returns its answer, if it has one."""
-        deadline = math.inf if envelope.deadline is None else envelope.deadline
         answer: bytes | None
         if self._begun is not None:
             begun, self._begun = self._begun, None
-            answer = await self._finish_message(begun, deadline)
+            answer = await self._finish_message(begun)
         else:
             size = len(envelope.payload)
             values = (message_value(envelope),)
-            answer = await self._run("handle-message", values, deadline, size)
+            answer = await self._run("handle-message", values, size, message=envelope)
         self._driver.note_message_handled()
         return answer
 
@@ -234,42 +235,57 @@ class Instance:
         self,
         name: str,
         values: Sequence[Any] = (),
-        deadline: float = math.inf,
         size: int = 0,
         keep: int | None = None,
+        message: Envelope | None = None,
     ) -> Any:
         """Call an export and return what its result carries.
 
         Args:
             name: of the export.
             values: its arguments.
-            deadline: Trio time by which it must have ended.
             size: bytes of what is moved, as far as can be told before.
             keep: bytes of the answer; `host_call_bytes` if not given.
+            message: not begun if nobody waits for it any more when it could be.
         """
         if keep is None:
             keep = self._limits.host_call_bytes
         self._check_idle()
+        driver, conduct = self._driver, self._driver.conduct
+        if not driver.may_begin():
+            await self._wait_to_begin(message)
         self._is_called = True
         try:
-            driver, conduct = self._driver, self._driver.conduct
-            if not driver.may_begin():
-                await driver.wait_to_begin(deadline)
             if size > self._inline_bytes or conduct.suspect or conduct.in_worker:
-                result = await self._call_slowly(name, values, deadline, size, keep)
+                result = await self._call_slowly(name, values, size, keep)
             else:
                 began = now()
                 call, result = self._first_slice(name, values, current_task(), keep)
                 if call is None:
                     driver.note_slice(began)
                 else:
-                    slices = driver.go_on(call, began, deadline)
+                    slices = driver.go_on(call, began)
                     result = await self._outcome(call, slices, name, keep)
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, name)
         finally:
             self._is_called = False
         return _carried(result, name)
+
+    async def _wait_to_begin(self, message: Envelope | None) -> None:
+        """Wait for the turn of a first slice: whatever ends the wait spends nothing.
+
+        Raises:
+            Unwanted: nobody waits for the message any more.
+        """
+        self._is_called = True
+        try:
+            await self._driver.wait_to_begin()
+        finally:
+            self._is_called = False
+        self._check_idle()
+        if message is not None and message.is_unwanted(trio.current_time()):
+            raise Unwanted(message.target)
 
     def _first_slice(
         self, name: str, values: Sequence[Any], owner: object, keep: int
@@ -286,15 +302,13 @@ class Instance:
             _NUMBERS[name], marshaller, frame, budget, owner=owner
         )
 
-    async def _finish_message(
-        self, begun: Outcome[tuple[Call | None, Any]], deadline: float
-    ) -> Any:
+    async def _finish_message(self, begun: Outcome[tuple[Call | None, Any]]) -> Any:
         """Bring to its end what `handle_at_once` has begun."""
         name = "handle-message"
         try:
             call, result = begun.unwrap()
             if call is not None:
-                slices = self._driver.resume(call, deadline)
+                slices = self._driver.resume(call)
                 keep = self._limits.host_call_bytes
                 result = await self._outcome(call, slices, name, keep)
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
@@ -304,12 +318,7 @@ class Instance:
         return _carried(result, name)
 
     async def _call_slowly(
-        self,
-        name: str,
-        values: Sequence[Any],
-        deadline: float,
-        size: int,
-        keep: int,
+        self, name: str, values: Sequence[Any], size: int, keep: int
     ) -> Any:
         """Call an export whose polls are measured, or run by a worker."""
         marshaller = self._runtime.marshallers[name]
@@ -319,7 +328,7 @@ class Instance:
             call = await self._runtime.turns.in_worker(begin)
         else:
             call = begin()
-        slices = self._driver.drive(call, deadline)
+        slices = self._driver.drive(call)
         return await self._outcome(call, slices, name, keep)
 
     async def _outcome(

@@ -12,7 +12,7 @@ from airssys.contracts import (
     repr_of,
 )
 
-from ._driver import HostFailed, Late
+from ._driver import HostFailed, Late, Overdue
 from ._fiber import CallbackFailed, WasmtimeFailed
 from ._traps import failure_of
 from ._wit_types import TooMuch, ValueUnfit
@@ -54,6 +54,8 @@ def name_failure(
         case CallbackFailed() | HostFailed():
             text = f"a host function failed: {repr_of(error.__cause__, MAX_SAID)}"
             stopped = GuestTrapped(TrapReason.HOST_ERROR, phase, text)
+        case Overdue():
+            stopped = GuestTrapped(TrapReason.DEADLINE, phase, str(error))
         case Late():
             stopped = GuestTrapped(TrapReason.TIME_LIMIT, phase, str(error))
         case _:

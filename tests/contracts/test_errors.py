@@ -59,6 +59,7 @@ from airssys.contracts import (
     UnhandledMessage,
     Unhealthy,
     UnknownPrefix,
+    Unwanted,
     one_line,
 )
 
@@ -120,6 +121,7 @@ EXAMPLES = {
     BadAnswer: st.builds(BadAnswer, NAMES, TEXT, st.lists(TEXT)),
     ExtraMissing: st.builds(ExtraMissing, TEXT, TEXT, TEXT),
     StashFull: st.builds(StashFull, NAMES, NUMBERS),
+    Unwanted: st.builds(Unwanted, NAMES),
     AskTimedOut: st.builds(AskTimedOut, NAMES, TEXT, SECONDS),
     RequestCancelled: st.builds(RequestCancelled, NAMES, TEXT),
     TooManyRequests: st.builds(TooManyRequests, NAMES, NUMBERS),

@@ -15,6 +15,7 @@ from airssys.contracts import (
     ComponentId,
     ComponentSpec,
     Intensity,
+    Limits,
     SupervisorSpec,
 )
 from airssys.system import open_system
@@ -29,8 +30,8 @@ def python(name, behaviour, **options):
     return ActorSpec(id=ComponentId.parse(name), behaviour=behaviour, **options)
 
 
-def component(name, data=None, artifact=ARTIFACT, **options):
-    config = ComponentConfig(data=data)
+def component(name, data=None, artifact=ARTIFACT, limits=None, **options):
+    config = ComponentConfig(data=data, limits=limits or Limits())
     return ComponentSpec(
         id=ComponentId.parse(name), artifact=artifact, config=config, **options
     )

@@ -12,6 +12,7 @@ from airssys.contracts import (
     ComponentId,
     DeadLetter,
     ExitKind,
+    Fault,
     Logged,
     MessageFailed,
     StartFailed,
@@ -65,15 +66,16 @@ async def test_a_typed_error_is_an_answer_and_the_actor_lives_on(loader, word):
         assert watch.of(ChildExited) == []
 
 
-async def test_a_guest_keeps_the_deadline_itself_and_is_replaced(
+async def test_a_guest_ends_by_its_own_limit_and_that_is_its_fault(
     loader, autojump_clock
 ):
     async with running(component("c"), loader=loader) as (system, watch):
         with pytest.raises(AskTimedOut):
             await system.ask("c", b"hang", timeout=2)
-        assert await system.ask("c", b"count") == b"1"
+        assert await system.ask("c", b"count", timeout=60) == b"1"
         (exited,) = watch.of(ChildExited)
         assert "time limit" in str(exited.reason)
+        assert exited.reason.fault is Fault.GUEST
         assert watch.of(DeadLetter)[0].why.startswith("its actor ended: GuestTrapped")
 
 

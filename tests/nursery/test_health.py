@@ -16,6 +16,7 @@ from airssys.contracts import (
     Health,
     HealthChanged,
     HealthStatus,
+    Limits,
     SupervisorSpec,
     Unhealthy,
     worst_health,
@@ -118,7 +119,8 @@ async def test_a_probe_overtakes_the_queue_and_waits_for_the_message_in_hand(
     autojump_clock,
 ):
     loader = loader_whose_guests_say("healthy")
-    async with running(component("c", health=Health()), loader=loader) as (system, _):
+    probed = component("c", health=Health(), limits=Limits(execution_time=100))
+    async with running(probed, loader=loader) as (system, _):
         (guest,) = loader.components[ARTIFACT].guests
         system.tell("c", b"sleep:60")
         for _ in range(3):

@@ -7,7 +7,9 @@ import trio
 import trio.testing
 
 from airssys import (
+    AskTimedOut,
     CalleeFailed,
+    ChildExited,
     DeadLetter,
     DeadReason,
     MessageFailed,
@@ -58,6 +60,7 @@ async def company(cache, autojump_clock):
     plan = blueprint(
         *[actor(name, Callee, log, backoff=NO_BACKOFF) for name in "ab"],
         component("g", GUESTS / "calls.wat", backoff=NO_BACKOFF),
+        component("cut", GUESTS / "calls.wat", on_abandoned="cancel"),
     )
     async with open_system(plan, cache_directory=cache) as system:
         events = system.events()
@@ -114,14 +117,34 @@ async def test_it_goes_on_through_all_that_ask_in_turn(company, autojump_clock):
     assert sorted(log) == [("a", b"ask", "cancelled"), ("b", b"sleep", "cancelled")]
 
 
-async def test_it_goes_through_a_guest_whose_call_is_dropped(company, autojump_clock):
-    """At the deadline of the first ask the guest is stopped, and so whom it asks."""
-    system, log, _ = company
-    script = b"host-messaging.ask\nlocal/a/0\nsleep\n60000"
-    with suppress(Exception):
-        await system.ask("g", script, timeout=1)
+SCRIPT = b"host-messaging.ask\nlocal/a/0\nsleep\n60000"
+
+
+@pytest.mark.parametrize("timeout", [1, 60])
+async def test_it_goes_through_a_guest_whose_call_is_dropped(
+    company, timeout, autojump_clock
+):
+    """When nobody waits for the guest any more it is cut off, and so whom it asks."""
+    system, log, seen = company
+    with suppress(AskTimedOut), trio.move_on_after(2):
+        await system.ask("cut", SCRIPT, timeout=timeout)
     await trio.testing.wait_all_tasks_blocked()
     assert log == [("a", b"sleep", "cancelled")]
+    assert await system.ask("cut", b"host-messaging.self-id") == b"ok:local/cut/0"
+    assert seen(ChildExited) == []
+
+
+async def test_a_guest_goes_on_and_so_do_those_that_it_asks(company, autojump_clock):
+    system, log, seen = company
+    with pytest.raises(AskTimedOut):
+        await system.ask("g", SCRIPT, timeout=1)
+    waiting = [(each.waiter.name, each.target.name) for each in system.waits()]
+    assert waiting == [("g", "a")]
+    await trio.sleep(10)
+    assert log == [("a", b"sleep", "done")]
+    letters = [each.reason for each in seen(DeadLetter)]
+    assert letters == [DeadReason.LATE_ANSWER]
+    assert seen(ChildExited) == []
 
 
 async def test_an_asker_that_crashes_asks_no_more(company, autojump_clock):

@@ -125,11 +125,24 @@ async def test_one_that_loops_is_cut_off_at_its_limit():
         assert caught.value.error.reason is TrapReason.TIME_LIMIT
 
 
-async def test_one_that_loops_is_cut_off_when_its_asker_times_out():
-    async with opened(guest("loop")) as (system, events):
+async def test_one_that_loops_goes_on_when_its_asker_times_out():
+    limits = {"execution_time": 0.3}
+    async with opened(guest("loop", limits=limits)) as (system, events):
         with pytest.raises(AskTimedOut):
             await system.ask("loop", b"x", timeout=0.05)
-        await next_of(events, ChildExited)
+        assert seen(events, ChildExited) == []
+        exited = await next_of(events, ChildExited)
+        assert exited.reason.error.reason is TrapReason.TIME_LIMIT
+
+
+async def test_one_that_loops_may_be_cut_off_when_its_asker_times_out():
+    looping = guest("loop", on_abandoned="cancel")
+    async with opened(looping) as (system, events):
+        for _ in range(5):
+            with pytest.raises(AskTimedOut):
+                await system.ask("loop", b"x", timeout=0.05)
+        await next_of(events, MessageFailed)
+        assert seen(events, ChildExited) == []
 
 
 async def test_a_cancelled_asker_leaves_and_the_answer_is_a_dead_letter():

@@ -177,13 +177,14 @@ async def test_a_cancelled_asker_asks_no_more(autojump_clock):
 
 
 async def test_a_guest_that_is_stopped_is_asked_again(autojump_clock):
-    """Its instance is spent at the deadline of an ask; the next one answers."""
-    guest = component("g", CALLS, backoff=NO_BACKOFF)
+    """Its instance is spent at its own limit; the next one answers."""
+    limits = {"execution_time": 1}
+    guest = component("g", CALLS, backoff=NO_BACKOFF, limits=limits)
     async with open_system(blueprint(guest)) as system:
 
         async def spend():
-            with pytest.raises(AskTimedOut):
-                await system.ask("g", b"host-services.sleep-millis\n9000", timeout=1)
+            with pytest.raises(CalleeFailed, match="execution_time"):
+                await system.ask("g", b"host-services.sleep-millis\n9000")
 
         events = system.events()
         async with trio.open_nursery() as nursery:

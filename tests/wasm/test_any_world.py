@@ -11,6 +11,7 @@ from airssys.contracts import (
     CapacityReached,
     ComponentRefused,
     EngineMisused,
+    Fault,
     GuestSpent,
     GuestTrapped,
     Limits,
@@ -415,7 +416,8 @@ async def test_a_call_obeys_its_limits_and_can_be_cancelled(guests):
     other = await start_adder(guests, [])
     with pytest.raises(GuestTrapped) as caught:
         await other.call("spin", deadline=trio.current_time() + 0.02)
-    assert caught.value.reason is TrapReason.TIME_LIMIT
+    assert caught.value.reason is TrapReason.DEADLINE
+    assert caught.value.fault is Fault.SENDER
 
 
 async def test_an_instance_does_one_call_at_a_time(guests):

@@ -76,6 +76,7 @@ def test_every_reason_is_tested_here():
         *FAULTS.values(),
         TrapReason.FUEL_EXHAUSTED,
         TrapReason.TIME_LIMIT,
+        TrapReason.DEADLINE,
         TrapReason.MEMORY_LIMIT,
         TrapReason.TABLE_LIMIT,
         TrapReason.HOST_ALLOCATION_LIMIT,
