@@ -226,6 +226,22 @@ class HealthChanged:
     before: HealthStatus
 
 
+@final
+@attrs.frozen
+class ListenerStalled:
+    """A subscription with the lag policy BLOCK took no message for as long as it may.
+
+    Publishers wait for it no longer: until it takes one, it loses what finds no room.
+    """
+
+    listener: str
+    """What it listens to, and the file and line where it was made."""
+    topic: str
+    """Of the message that found no room."""
+    waited: float
+    """Seconds."""
+
+
 Event: TypeAlias = (
     ChildStarted
     | ChildExited
@@ -238,4 +254,5 @@ Event: TypeAlias = (
     | HandlerHeldThread
     | HookFailed
     | HealthChanged
+    | ListenerStalled
 )

@@ -23,6 +23,7 @@ from airssys.contracts import (
     HealthChanged,
     HealthStatus,
     HookFailed,
+    ListenerStalled,
     Logged,
     LogLevel,
     MessageFailed,
@@ -72,6 +73,8 @@ def _level_of(event: Event) -> int:
             return logging.ERROR
         case ChildStartFailed() | ChildUnstopped() | HandlerHeldThread() | HookFailed():
             return logging.WARNING
+        case ListenerStalled():
+            return logging.WARNING
         case ChildExited(reason=reason):
             went_wrong = reason.kind in _WENT_WRONG
             return logging.WARNING if went_wrong else logging.INFO
@@ -109,5 +112,11 @@ def _line(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one match ove
             return f"{actor} refused a message of {sender}: {error}"
         case DeadLetter(target, sender, size, why):
             return f"dead letter from {sender} to {target}, {size} bytes: {why}"
+        case ListenerStalled(listener, topic, waited):
+            return (
+                f"the subscription to {listener} took nothing for {waited:g} s while a "
+                f"message of {topic} waited: publishers wait for it no longer. Read it, "
+                "close it, or choose another lag"
+            )
         case _:
             return str(event)

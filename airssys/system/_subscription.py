@@ -1,18 +1,30 @@
-"""What is published, for plain Trio code: an async iterator with a lag policy."""
+"""What is published, for plain Trio code: an async iterator with a lag policy.
+
+A publisher waits for a listener whose policy is BLOCK, but not for one that was
+forgotten: one that takes nothing for its whole patience is named by an event, and not
+waited for until it takes something again.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import ComponentId, Envelope, Lag
+from airssys.contracts import ComponentId, Envelope, Lag, ListenerStalled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airssys.contracts import EventSink
     from airssys.messaging import Delivery, Publishing
+
+PATIENCE: Final = 30.0
+"""Seconds that a publisher waits for a listener that takes nothing."""
 
 
 @final
@@ -25,15 +37,23 @@ class Subscription(AsyncIterator[Envelope]):
     closes it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a subscription consists of
         self,
         id: ComponentId,  # noqa: A002  # as in the contracts
         publishing: Publishing,
         capacity: int,
         lag: Lag,
+        *,
+        patience: float = PATIENCE,
+        events: EventSink = lambda _: None,
+        on_end: Callable[[Subscription], None] = lambda _: None,
     ) -> None:
         self.id = id
         self._publishing, self._lag = publishing, lag
+        self._patience, self._events, self._on_end = patience, events, on_end
+        self._made_at = _caller() if lag is Lag.BLOCK else ""
+        self._taken = 0
+        """Messages that its listener has taken."""
         self._post, self._kept = trio.open_memory_channel[Envelope](capacity)
         self.dropped = 0
         """Messages that it lost because it did not keep up."""
@@ -41,13 +61,15 @@ class Subscription(AsyncIterator[Envelope]):
         """It takes no more messages."""
         self.disconnected = False
         """It did not keep up, and gets no more."""
+        self.is_stalled = False
+        """Publishers have waited for it in vain, and do not until it takes something."""
 
     def offer(self, envelope: Envelope, _: object) -> Delivery | None:
         """Keep a message now, as the lag policy says."""
         try:
             self._post.send_nowait(envelope)
         except trio.WouldBlock:
-            if self._lag is Lag.BLOCK:
+            if self._lag is Lag.BLOCK and not self.is_stalled:
                 return partial(self._deliver, envelope)
             self._lose(envelope)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -56,17 +78,34 @@ class Subscription(AsyncIterator[Envelope]):
 
     @enable_ki_protection
     async def _deliver(self, envelope: Envelope) -> None:
-        """Keep a message as soon as there is room, unless it is closed before."""
-        try:
-            await self._post.send(envelope)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return
+        """Keep a message as soon as there is room, unless it is closed before.
+
+        Or unless the listener takes nothing for its whole patience.
+        """
+        taken = -1
+        while taken != self._taken and not self.is_stalled:
+            taken = self._taken
+            with trio.move_on_after(self._patience):
+                try:
+                    return await self._post.send(envelope)
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    return None
+        self.dropped += 1
+        if not self.is_stalled:
+            self.is_stalled = True
+            patterns = ", ".join(self._publishing.subscriptions.patterns_of(self))
+            listener = f"{patterns} made at {self._made_at}"
+            self._events(
+                ListenerStalled(listener, envelope.topic or "", self._patience)
+            )
+        return None
 
     def end(self) -> None:
         """Take no more; hand out what was kept, and then end."""
         self.is_closed = True
         self._publishing.subscriptions.remove_all(self)
         self._post.close()
+        self._on_end(self)
 
     def close(self) -> None:
         """End at once, and let go of what was kept."""
@@ -80,7 +119,13 @@ class Subscription(AsyncIterator[Envelope]):
             trio.WouldBlock: there is none yet.
             trio.EndOfChannel: there will be none.
         """
-        return self._kept.receive_nowait()
+        envelope = self._kept.receive_nowait()
+        self._note_taken()
+        return envelope
+
+    def _note_taken(self) -> None:
+        self._taken += 1
+        self.is_stalled = False
 
     def _lose(self, envelope: Envelope) -> None:
         self.dropped += 1
@@ -93,12 +138,24 @@ class Subscription(AsyncIterator[Envelope]):
 
     async def __anext__(self) -> Envelope:
         try:
-            return await self._kept.receive()
+            envelope = await self._kept.receive()
         except (trio.EndOfChannel, trio.ClosedResourceError):
             raise StopAsyncIteration from None
+        self._note_taken()
+        return envelope
 
     def __enter__(self) -> Subscription:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _caller() -> str:
+    """Return the file and line outside of this library that the call comes from."""
+    frame = sys._getframe(1)  # noqa: SLF001  # a tenth of what `inspect` takes for it
+    while frame.f_globals.get("__name__", "").startswith("airssys."):
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -23,7 +23,7 @@ from airssys.nursery import (
 
 from ._dead_letters import DEAD_LETTER_BYTES, DEAD_LETTERS_KEPT, DeadLetterStream
 from ._event_fanout import EVENTS_KEPT, EventFanout, EventStream
-from ._subscription import Subscription
+from ._subscription import PATIENCE, Subscription
 
 if TYPE_CHECKING:
     from airssys.contracts import (
@@ -55,7 +55,8 @@ class System(Messenger):
         super().__init__(OUTSIDE, None, parts.broker, parts.publishing)
         self._registry, self._quarantine = parts.registry, parts.quarantine
         self._root, self._events = parts.root, events
-        self._subscriptions: list[Subscription] = []
+        self._subscriptions: dict[Subscription, None] = {}
+        """Those that have not ended."""
         self._has_ended = False
         self._replacer, self._watches = parts.replacer, parts.watches
 
@@ -66,6 +67,7 @@ class System(Messenger):
         *,
         capacity: int = MESSAGES_KEPT,
         lag: Lag = Lag.DROP_OLDEST,
+        patience: float = PATIENCE,
     ) -> Subscription:
         """Listen to what is published to matching topics from now on.
 
@@ -77,25 +79,40 @@ class System(Messenger):
             pattern: segments joined by dots; `*` is any one of them, `#` the rest.
             capacity: messages kept for a listener that does not keep up, 1 or more.
             lag: what happens when there are more.
+            patience: seconds above 0 that publishers wait with `Lag.BLOCK` while the
+                listener takes nothing. Then it is named by a `ListenerStalled`, and
+                loses messages until it takes one again; `math.inf`: they wait for ever.
 
         Raises:
             BadTopic: it is no pattern.
-            ValueError: the capacity is below 1.
+            ValueError: the capacity is below 1, the patience no time, or the lag none.
         """
         if capacity < 1:
             raise ValueError("a subscription keeps 1 message or more")
-        made = Subscription(OUTSIDE, self._publishing, capacity, lag)
+        if not patience > 0:
+            raise ValueError(f"the patience of a subscription is no time: {patience!r}")
+        made = Subscription(
+            OUTSIDE,
+            self._publishing,
+            capacity,
+            Lag(lag),
+            patience=patience,
+            events=self._events.emit,
+            on_end=self._forget_subscription,
+        )
         self._publishing.subscriptions.add(pattern, made)
+        self._subscriptions[made] = None
         if self._has_ended:
             made.end()
-        self._subscriptions = [s for s in self._subscriptions if not s.is_closed]
-        self._subscriptions.append(made)
         return made
+
+    def _forget_subscription(self, ended: Subscription) -> None:
+        self._subscriptions.pop(ended, None)
 
     def end_subscriptions(self) -> None:
         """Let each subscription hand out what it kept, and then end."""
         self._has_ended = True
-        for subscription in self._subscriptions:
+        for subscription in tuple(self._subscriptions):
             subscription.end()
 
     def find(self, name: ComponentId | str) -> ComponentId | None:

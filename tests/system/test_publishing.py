@@ -13,6 +13,7 @@ from airssys import (
     DeadLetter,
     InvalidMessage,
     Lag,
+    ListenerStalled,
     Logged,
     MailboxFull,
     TargetNotFound,
@@ -230,6 +231,75 @@ async def test_a_publisher_waits_for_a_listener_that_blocks():
             await settle()
             listener.close()
         assert subscriptions(system) == 0
+
+
+async def test_a_forgotten_listener_holds_publishers_for_its_patience_only(
+    autojump_clock, caplog
+):
+    async with open_system(blueprint()) as system:
+        events = system.events()
+        forgotten = system.subscribe("t.*", capacity=1, lag=Lag.BLOCK)
+        await system.publish("t.a", b"1")
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for payload in (b"2", b"3"):
+                nursery.start_soon(system.publish, "t.a", payload)
+        assert trio.current_time() == began + 30
+        (stalled,) = [e async for e in _now(events) if isinstance(e, ListenerStalled)]
+        assert stalled.listener.startswith("t.* made at ")
+        assert "test_publishing.py:" in stalled.listener
+        assert (stalled.topic, stalled.waited) == ("t.a", 30)
+        assert stalled.listener in caplog.text
+        await system.publish("t.a", b"4")
+        assert trio.current_time() == began + 30
+        assert (forgotten.is_stalled, forgotten.dropped) == (True, 3)
+        # It is waited for again as soon as it takes what it has.
+        assert forgotten.next_nowait().payload == b"1"
+        await system.publish("t.a", b"5")
+        with trio.move_on_after(10) as scope:
+            await system.publish("t.a", b"6")
+        assert scope.cancelled_caught
+        forgotten.close()
+        await system.publish("t.a", b"7")
+
+
+async def _now(stream):
+    while True:
+        try:
+            yield stream.next_nowait()
+        except trio.WouldBlock:
+            return
+
+
+async def test_a_listener_that_takes_something_now_and_then_is_waited_for(
+    autojump_clock,
+):
+    taken = []
+    async with open_system(blueprint()) as system, trio.open_nursery() as nursery:
+        slow = system.subscribe("t", capacity=1, lag=Lag.BLOCK, patience=10)
+
+        async def take():
+            async for message in slow:
+                taken.append(message.payload)
+                await trio.sleep(9)
+
+        nursery.start_soon(take)
+        async with trio.open_nursery() as publishers:
+            for number in range(8):
+                publishers.start_soon(system.publish, "t", b"%d" % number)
+        slow.end()
+    assert len(taken) == 8
+    assert slow.dropped == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"patience": 0}, {"patience": float("nan")}, {"lag": "wait"}]
+)
+async def test_what_a_subscription_cannot_be(wrong):
+    async with open_system(blueprint()) as system:
+        with pytest.raises(ValueError, match=r"patience|Lag"):
+            system.subscribe("t", **wrong)
+        assert len(system._publishing.subscriptions) == 0
 
 
 async def test_a_publisher_that_is_cancelled_while_it_waits_for_many(autojump_clock):
