@@ -8,7 +8,6 @@ import gc
 import itertools
 import logging
 import math
-import time
 import weakref
 
 import attrs
@@ -47,6 +46,7 @@ from airssys.nursery import GaveUp, Ignore, Stop
 from airssys.nursery._exit_reason import MAX_DETAIL
 from airssys.system._event_log import log_event
 from airssys.system._open_system import open_system
+from pace import own_time
 
 from .company import running as running_system
 from .stage import acting, dynamic, group, label_of, short, worker
@@ -945,12 +945,12 @@ async def seconds_to_end(count):
     async with acting(dynamic(a(restart=TEMPORARY))) as stage:
         for _ in range(count):
             await stage.admin.start_from_template()
-        began = time.perf_counter()
+        began = own_time()
         for puppet in stage.puppets.values():
             puppet.end()
         await stage.settle()
         assert stage.presences() == []
-        return time.perf_counter() - began
+        return own_time() - began
 
 
 @pytest.mark.slow
@@ -962,11 +962,11 @@ async def test_simple_one_for_one_scale_many_temporary_children(autojump_clock):
 
 async def seconds_to_start_and_stop(count):
     spec = group(*(worker(f"a{i}") for i in range(count)))
-    began = time.perf_counter()
+    began = own_time()
     async with acting(spec) as stage:
         assert len(stage.alive) == count
         await stage.root.stop(math.inf)
-    return time.perf_counter() - began
+    return own_time() - began
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,8 @@ from airssys.contracts import (
 from airssys.wasm import open_runtime
 from airssys.wasm._component_loader import Loader
 from airssys.wasm._instance import Instance
+from airssys.wasm._ticker import Ticker, TicksMaker
+from pace import own_time
 
 from ._services import ScriptedServices
 
@@ -93,11 +94,15 @@ class Guests:
 
 @asynccontextmanager
 async def open_guests(
-    cache_directory: Path | None = None, **settings: Any
+    cache_directory: Path | None = None,
+    make_ticks: TicksMaker = Ticker,
+    **settings: Any,
 ) -> AsyncIterator[Guests]:
     """Open a runtime; afterwards nothing may be left open in C."""
     async with open_runtime(
-        EngineSettings(**settings), cache_directory=cache_directory
+        EngineSettings(**settings),
+        cache_directory=cache_directory,
+        make_ticks=make_ticks,
     ) as loader:
         guests = Guests(loader)
         try:
@@ -135,12 +140,12 @@ async def is_spent_because(guest: Instance, failure: GuestFailed | None = None) 
 async def beat(
     seconds: float, period: float = 0.01, late: list[float] | None = None
 ) -> list[float]:
-    """Beat for a while; how late each beat was, in seconds of real time."""
+    """Beat for a while; how late each beat was in seconds, but for the machine's doing."""
     late = [] if late is None else late
     for _ in range(math.ceil(seconds / period)):
-        before = time.perf_counter()
+        before = own_time()
         await trio.sleep(period)
-        late.append(time.perf_counter() - before - period)
+        late.append(own_time() - before - period)
     return late
 
 
