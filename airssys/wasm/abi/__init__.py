@@ -1,6 +1,6 @@
 """The canonical ABI: values between Python and the memory of a guest."""
 
-from ._context import Context, Handles, Rule, RuleBroken
+from ._context import Context, Handles, Rule, RuleBroken, check_length
 from ._handles import (
     CallScope,
     ComponentState,
@@ -12,7 +12,19 @@ from ._handles import (
     lower_borrow,
     lower_own,
 )
-from ._layouts import Core
+from ._layouts import (
+    Core,
+    align,
+    cases_of,
+    discriminant,
+    fields_of,
+    flags_format,
+    flat,
+    flat_all,
+    layout,
+    offsets_of,
+    payload_offset,
+)
 from ._signature import ExportSignature, ImportSignature
 
 __all__ = (
@@ -26,10 +38,21 @@ __all__ = (
     "ImportSignature",
     "Rule",
     "RuleBroken",
+    "align",
+    "cases_of",
+    "check_length",
+    "discriminant",
     "drop",
+    "fields_of",
+    "flags_format",
+    "flat",
+    "flat_all",
+    "layout",
     "leave",
     "lift_borrow",
     "lift_own",
     "lower_borrow",
     "lower_own",
+    "offsets_of",
+    "payload_offset",
 )

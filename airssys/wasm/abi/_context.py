@@ -200,8 +200,7 @@ class Context(abc.ABC):
         Raises:
             OverflowError: no guest may have a list as long as that.
         """
-        if count * size >= LONGEST:
-            raise OverflowError
+        check_length(count * size)
         return self.allocate(alignment, count * size)
 
     def _put(self, data: memoryview, alignment: int) -> int:
@@ -209,6 +208,16 @@ class Context(abc.ABC):
         at = self.room(size, 1, alignment)
         self.view[at : at + size] = data
         return at
+
+
+def check_length(size: int) -> None:
+    """See that a list of the host is not too long for any guest.
+
+    Raises:
+        OverflowError: it is.
+    """
+    if size >= LONGEST:
+        raise OverflowError
 
 
 def char(code: int) -> str:

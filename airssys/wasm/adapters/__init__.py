@@ -1,0 +1,29 @@
+"""Adapters: core modules, written by the host, through which values reach a guest."""
+
+from ._adapters import SCRATCH, AdapterModule, ExportNeeds, shim_module
+from ._image import LARGE, Image
+from ._movers import (
+    ANSWERED,
+    BROKEN,
+    BROKEN_ALIGNMENT,
+    BROKEN_BOUNDS,
+    IMAGE,
+    MAY_LEAVE,
+    has_pointers,
+)
+
+__all__ = (
+    "ANSWERED",
+    "BROKEN",
+    "BROKEN_ALIGNMENT",
+    "BROKEN_BOUNDS",
+    "IMAGE",
+    "LARGE",
+    "MAY_LEAVE",
+    "SCRATCH",
+    "AdapterModule",
+    "ExportNeeds",
+    "Image",
+    "has_pointers",
+    "shim_module",
+)
