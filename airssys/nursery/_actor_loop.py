@@ -50,7 +50,7 @@ from ._endings import (
     lives_on,
     settle_message,
 )
-from ._exit_reason import Stop, exit_reason
+from ._exit_reason import CutOff, Stop, exit_reason
 from ._prober import Prober
 from ._restart_plan import Verdict, judge_end
 
@@ -81,6 +81,8 @@ class Actor:
         self._mailbox = address.mailbox
         self._scope: trio.CancelScope | None = None
         """Around preparing for the next incarnation, or replacing a spent instance."""
+        self._goodbye: trio.CancelScope | None = None
+        """Around the last thing it does; its time is its own if nobody asked it to end."""
         self._is_started = False
         self._is_stopping = False
         self._prober: Prober | None = None
@@ -108,6 +110,8 @@ class Actor:
         if self._scope is not None:
             if not (self._is_renewing and self._owed):
                 self._scope.cancel()
+        elif self._goodbye is not None:
+            self._goodbye.deadline = math.inf
         elif not (self._is_busy or self._goes_on):
             # One that was woken for a message already handles it, and then ends.
             self._mailbox.interrupt()
@@ -258,10 +262,17 @@ class Actor:
         return self._owed is None or self._mailbox.has_waiting(self._owed)
 
     async def _say_goodbye(self) -> None:
-        if not isinstance(self._spec.shutdown, BrutalKill):
-            # A supervisor that asked keeps this time itself; nobody else would.
-            with trio.move_on_after(self._spec.shutdown):
-                await self._behaviour.stop()
+        shutdown = self._spec.shutdown
+        if isinstance(shutdown, BrutalKill):
+            return
+        # A supervisor that asked keeps this time itself; nobody else would.
+        seconds = math.inf if self._is_stopping else shutdown
+        with trio.move_on_after(seconds) as self._goodbye:
+            await self._behaviour.stop()
+        if self._goodbye.cancelled_caught:
+            raise CutOff(
+                f"`stopped` took longer than its shutdown time, {shutdown:g} s"
+            )
 
     def _begin_to_serve(self, ready: Callable[[], None]) -> None:
         self._is_started = True

@@ -27,7 +27,7 @@ from airssys.contracts import (
 from ._child import GRACE, Child, still_alive, stop_all
 from ._notices import Ended, Notice, Notices, Ready, Requested, RetryDue
 from ._reply import Reply
-from ._reports import problem_of_end, problem_of_stop
+from ._reports import answer_to_start, problem_of_end, problem_of_stop
 from ._slots import Slot, SlotState, Start
 
 if TYPE_CHECKING:
@@ -185,8 +185,10 @@ class Crew:
     def report_stop(self, slot: Slot, child: Child, reason: ExitReason) -> None:
         """Tell of a child that was stopped, or had ended when its turn came."""
         if not child.is_ready and not child.asked:
-            self._report_failed_start(slot, reason, restarting=False)
-            return
+            slot.answer_start(answer_to_start(slot.name, reason))
+            if reason.kind is not ExitKind.IGNORED:
+                self._report_failed_start(slot, reason, restarting=False)
+                return
         exited = ChildExited(
             self.path,
             slot.name,

@@ -136,12 +136,12 @@ class Desk:
             reply.give(Refused(Refusal.INVALID_SPEC, mistakes=mistakes))
             return
         before = [slot.name for slot in house.roster]
-        for child in spec.children:
+        house.adopt(spec)
+        for child in house.spec.children:
             slot = house.roster.find(child_name(child))
             if slot is None:
                 house.roster.add(house.place(child))
             else:
                 slot.change_spec(child)
         house.roster.reorder(merged_order(before, map(child_name, spec.children)))
-        house.adopt(spec)
         reply.give(Done())

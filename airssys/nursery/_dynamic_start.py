@@ -16,9 +16,10 @@ from airssys.contracts import (
 )
 
 from ._requests import StartChild, StartFromTemplate
-from ._template import made_from, number_of
+from ._template import made_from, stem_of
 
 if TYPE_CHECKING:
+    from ._given_names import GivenNames
     from ._roster import Roster
 
 _WANTS_ARGUMENTS: Final = Mistake(
@@ -33,10 +34,8 @@ _WANTS_SPEC: Final = Mistake(
 class Admissions:
     """Judges who may join, and numbers those made from the template."""
 
-    def __init__(self, spec: DynamicSupervisorSpec) -> None:
-        self.spec = spec
-        self._made = 0
-        """How many were made from the template; numbers are never used again."""
+    def __init__(self, spec: DynamicSupervisorSpec, names: GivenNames) -> None:
+        self.spec, self._names = spec, names
 
     def judge(
         self, request: StartChild | StartFromTemplate, roster: Roster
@@ -57,13 +56,6 @@ class Admissions:
             return Refused(why, slot.name)
         return spec
 
-    def has_made(self, name: str) -> bool:
-        """Say whether a name was given to a child made from the template."""
-        if self.spec.template is None:
-            return False
-        number = number_of(self.spec.template, name)
-        return number is not None and 1 <= number <= self._made
-
     def _spec_for(self, request: StartChild | StartFromTemplate) -> ChildSpec | Mistake:
         template = self.spec.template
         match request:
@@ -72,6 +64,8 @@ class Admissions:
             case StartFromTemplate(arguments):
                 if template is None:
                     return _WANTS_SPEC
-                made = made_from(template, self._made + 1, arguments)
-                self._made += not isinstance(made, Mistake)
+                stem = stem_of(template)
+                made = made_from(template, self._names.next_number(stem), arguments)
+                if not isinstance(made, Mistake):
+                    self._names.give(stem)
                 return made

@@ -21,10 +21,8 @@ from airssys.contracts import (
     ChildSpec,
     Done,
     DynamicSupervisorSpec,
-    EventSink,
     ExitKind,
     ExitReason,
-    Ignored,
     Refusal,
     Refused,
     Started,
@@ -35,7 +33,7 @@ from airssys.contracts import (
 from ._crew import Crew
 from ._dynamic_start import Admissions
 from ._notices import Ended, Notice, Ready, Requested, RetryDue, StopAsked
-from ._reports import refused_start
+from ._reports import answer_to_start
 from ._requests import (
     ChangeSpecs,
     DeleteChild,
@@ -49,15 +47,15 @@ from ._restart_account import RestartAccount
 from ._restart_plan import RETRY_PAUSE, Verdict, judge_end
 from ._roster import Roster
 from ._slots import Slot, SlotState, Start
+from ._spec_change import in_place_of
 from ._template import remade_from
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Callable
 
     from ._child import Child
     from ._reply import Reply
-    from ._slots import ChildSeatMaker
+    from ._supervisor_place import SupervisorPlace
 
 
 class Office(Protocol):
@@ -79,21 +77,29 @@ class DynamicSupervisor:
     def __init__(
         self,
         spec: DynamicSupervisorSpec,
-        path: str,
-        make_seat: ChildSeatMaker,
-        events: EventSink,
-        chance: random.Random,
+        place: SupervisorPlace,
         office: Office | None = None,
     ) -> None:
-        self.path, self._office = path, office
-        self._emit, self._make_seat = events, make_seat
-        self._crew = Crew(path, events)
-        self._account = RestartAccount(path, spec.intensity, chance)
-        self._admissions = Admissions(spec)
+        path = self.path = place.path
+        self._office, self._names, self._record = office, place.names, place.record
+        self._emit, self._make_seat = place.events, place.make_seat
+        self._crew = Crew(path, place.events)
+        self._account = RestartAccount(path, spec.intensity, place.chance)
+        self._admissions = Admissions(spec, place.names)
         self.roster = Roster()
         """The children there are, in the order in which they came."""
         self._is_ending = False
         self._outcome: BaseException | None = None
+
+    @property
+    def spec(self) -> DynamicSupervisorSpec:
+        """What it goes by now."""
+        return self._admissions.spec
+
+    def take_place(self, spec: ChildSpec) -> None:
+        """Take note of how its supervisor starts, stops and restarts it from now on."""
+        if isinstance(spec, DynamicSupervisorSpec):
+            self._admissions.spec = in_place_of(spec, self.spec)
 
     def stop_soon(self) -> bool:
         """Ask it to stop its children and to end."""
@@ -175,13 +181,11 @@ class DynamicSupervisor:
         slot = self._crew.slot_of(child)
         if slot is None:
             return
-        self._crew.dismiss(child)
         if slot.state is SlotState.STOPPING:
-            self._crew.report_stop(slot, child, reason)
-            self._forget(slot)
-            if child.escapee is not None:
-                self._end(child.escapee)
-        elif child.escapee is not None:
+            self._note_stopped(slot, child, reason)
+            return
+        self._crew.dismiss(child)
+        if child.escapee is not None:
             self._crew.report_end(slot, child, reason, restarting=False)
             self._forget(slot)
             self._end(child.escapee)
@@ -189,6 +193,14 @@ class DynamicSupervisor:
             self._note_own_end(slot, child, reason)
         else:
             self._note_failed_start(slot, child, reason)
+
+    def _note_stopped(self, slot: Slot, child: Child, reason: ExitReason) -> None:
+        """Take note that a child is gone that was stopped, or had ended before that."""
+        self._crew.dismiss(child)
+        self._crew.report_stop(slot, child, reason)
+        self._forget(slot)
+        if child.escapee is not None:
+            self._end(child.escapee)
 
     def _note_own_end(self, slot: Slot, child: Child, reason: ExitReason) -> None:
         spec, now = slot.spec, trio.current_time()
@@ -216,10 +228,7 @@ class DynamicSupervisor:
         if returns:
             self._try_again(slot, reason)
             return
-        if is_ignored:
-            slot.answer_start(Ignored(slot.name))
-        else:
-            slot.answer_start(refused_start(slot.name, reason))
+        slot.answer_start(answer_to_start(slot.name, reason))
         self._forget(slot)
 
     def _try_again(self, slot: Slot, reason: ExitReason) -> None:
@@ -259,14 +268,18 @@ class DynamicSupervisor:
         self._is_ending, self._outcome = True, outcome
         self._tell_office()
         for slot in tuple(self.roster):
-            if not slot.is_occupied:
+            child = slot.child
+            if child is None:
                 self._forget(slot)
+            elif child.reason is not None:  # it is not judged: nobody is started now
+                self._note_stopped(slot, child, child.reason)
         self._crew.stop_together(self.roster)
 
     def _forget(self, slot: Slot) -> None:
         """Keep nothing of a child that is gone, and answer those who waited for that."""
         slot.retire()
         self.roster.remove(slot)
+        self._names.note_gone(slot.name)
         slot.answer_start(Refused(Refusal.CUT_OFF, slot.name))
         slot.answer_stops()
 
@@ -296,13 +309,15 @@ class DynamicSupervisor:
         slot = Slot(spec, self._make_seat(spec))
         slot.start_reply = reply
         self.roster.add(slot)
+        if isinstance(request, StartFromTemplate):
+            self._names.note_present(slot.name)
         self._crew.start(slot, Start.ADDED)
 
     def _terminate(self, name: str, reply: Reply) -> None:
         slot = self.roster.find(name)
         if slot is None:
-            known = self._admissions.has_made(name)
-            reply.give(Done(name) if known else Refused(Refusal.NOT_FOUND, name))
+            is_over = self._names.is_over(name)
+            reply.give(Done(name) if is_over else Refused(Refusal.NOT_FOUND, name))
             return
         slot.stop_replies += (reply,)
         child = slot.child
@@ -311,21 +326,18 @@ class DynamicSupervisor:
         elif child.reason is None:
             self._crew.stop(slot)
         else:
-            self._crew.dismiss(child)
-            self._crew.report_stop(slot, child, child.reason)
-            self._forget(slot)
-            if child.escapee is not None:
-                self._end(child.escapee)
+            self._note_stopped(slot, child, child.reason)
 
     def _change(self, spec: ChildSpec) -> Answer:
         if not isinstance(spec, DynamicSupervisorSpec):
             return Refused(Refusal.INVALID_SPEC, self.path)
         if mistakes := tuple(find_spec_mistakes(spec)):
             return Refused(Refusal.INVALID_SPEC, mistakes=mistakes)
-        self._admissions.spec = spec
+        self._admissions.spec = changed = in_place_of(self.spec, spec)
+        self._record(changed, spec)
         self._account.change(spec.intensity)
         template = spec.template
         for slot in self.roster:
-            if template is not None and self._admissions.has_made(slot.name):
+            if template is not None and self._names.is_present(slot.name):
                 slot.change_spec(remade_from(template, slot.spec))
         return Done()

@@ -6,6 +6,7 @@
 | returned after we had asked it to stop        | shutdown                |
 | was cut off by our cancellation               | killed                  |
 | raised `Stop`: it ended itself on purpose     | shutdown, OTP's `{shutdown, _}` |
+| raised `CutOff`: its time to end was over      | killed                  |
 | raised `CapacityReached` before it was ready  | refused                 |
 | raised `Ignore` before it was ready           | ignored                 |
 | raised `Unhealthy`                            | unhealthy               |
@@ -48,6 +49,10 @@ class Stop(Exception):
 
 class Ignore(Exception):
     """Says, while an actor starts, that it is not to run (OTP: `ignore`)."""
+
+
+class CutOff(Exception):
+    """An actor that ended itself did not finish in its shutdown time, and was cut off."""
 
 
 @final
@@ -123,6 +128,8 @@ def _kind_for(error: BaseException, *, ready: bool) -> ExitKind:
         return ExitKind.REFUSED if is_refused else ExitKind.SHUTDOWN
     if is_a(error, Stop):
         return ExitKind.SHUTDOWN
+    if type(error) is CutOff:
+        return ExitKind.KILLED
     if is_a(error, CapacityReached) and not ready:
         return ExitKind.REFUSED
     if is_a(error, Ignore) and not ready:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-import attrs
-
 from airssys.contracts import (
     ChildSpec,
     Refusal,
@@ -18,19 +16,21 @@ from airssys.contracts import (
     RestartType,
     Strategy,
     SupervisorSpec,
+    child_name,
 )
 
 from ._restart_plan import sharing
 from ._roster import Roster
 from ._round import Act, Aim, Round
 from ._slots import Slot, SlotState, Start
+from ._spec_change import in_place_of, merged, with_child
 
 if TYPE_CHECKING:
     from airssys.contracts import ExitReason
 
     from ._child import Child
     from ._crew import Crew
-    from ._slots import ChildSeatMaker
+    from ._supervisor_place import SupervisorPlace
 
 
 @final
@@ -38,11 +38,13 @@ class Household:
     """The places of one supervisor's children."""
 
     def __init__(
-        self, spec: SupervisorSpec, crew: Crew, make_seat: ChildSeatMaker
+        self, spec: SupervisorSpec, crew: Crew, place: SupervisorPlace
     ) -> None:
         self.spec = spec
-        self.crew = crew
-        self._make_seat = make_seat
+        """What it goes by now."""
+        given = place.given
+        self._given = given if isinstance(given, SupervisorSpec) else spec
+        self.crew, self._make_seat, self._record = crew, place.make_seat, place.record
         self.roster = Roster(map(self.place, spec.children))
         self.round: Round[Slot] | None = None
         """The one under way."""
@@ -80,8 +82,22 @@ class Household:
             self.settle(slot)
 
     def adopt(self, spec: SupervisorSpec) -> None:
-        """Take over other flags; its own name stays."""
-        self.spec = attrs.evolve(spec, name=self.spec.name)
+        """Go by another specification, also after a restart of this or one above."""
+        wanted = merged(self._given, self.spec, spec)
+        self.spec, self._given = in_place_of(self.spec, wanted), spec
+        self._record(self.spec, spec)
+
+    def take_place(self, spec: ChildSpec) -> None:
+        """Take note of how its supervisor starts, stops and restarts it from now on."""
+        if isinstance(spec, SupervisorSpec):
+            self.spec = in_place_of(spec, self.spec)
+
+    def note_below(self, before: ChildSpec, changed: ChildSpec) -> None:
+        """Put on record that a supervisor among the children goes by another one."""
+        slot = self.roster.find(child_name(changed))
+        if slot is not None and slot.spec is before:
+            slot.spec = changed
+        self.spec = with_child(self.spec, before, changed)
 
     # ---------------------------------------------------------------- the round
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, final
 
+import attrs
 import trio
 from trio.lowlevel import enable_ki_protection
 
@@ -38,14 +39,14 @@ from ._requests import StartFromTemplate, TerminateChild
 from ._restart_plan import RETRY_PAUSE
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Callable
 
-    from airssys.contracts import Answer, ComponentId, EventSink, PoolSpec
+    from airssys.contracts import Answer, ComponentId, PoolSpec
 
     from ._pool_address import PoolAddress
     from ._requests import Request
     from ._roster import Roster
+    from ._supervisor_place import SupervisorPlace
 
 
 @final
@@ -53,21 +54,15 @@ class PoolSupervisor:
     """One incarnation of a pool: an occupation."""
 
     def __init__(
-        self,
-        spec: PoolSpec,
-        path: str,
-        address: PoolAddress,
-        events: EventSink,
-        chance: random.Random,
+        self, spec: PoolSpec, place: SupervisorPlace, address: PoolAddress
     ) -> None:
-        self.spec, self.path = spec, path
+        self.spec, self.path = spec, place.path
         self._address, self._pool = address, address.pool
         members = DynamicSupervisorSpec(
             name=spec.name, template=spec.template, intensity=spec.intensity
         )
-        self._inner = DynamicSupervisor(
-            members, path, address.make_seat, events, chance, self
-        )
+        inner = attrs.evolve(place, make_seat=address.make_seat)
+        self._inner = DynamicSupervisor(members, inner, self)
         self._ready: Callable[[], None] = _nothing
         self._wanted = spec.first_size
         self._retired: set[str] = set()

@@ -8,6 +8,7 @@ from airssys.contracts import (
     BrutalKill,
     ExitKind,
     ExitReason,
+    Ignored,
     NameTaken,
     Problem,
     Refusal,
@@ -35,6 +36,12 @@ def problem_of_stop(spec: ChildSpec, reason: ExitReason) -> Problem | None:
     """Judge the end of a child that was stopped, or ended when its turn came (43)."""
     is_fine = _is_proper(spec.restart, spec.shutdown, reason)
     return None if is_fine else Problem.SHUTDOWN_ERROR
+
+
+def answer_to_start(child: str, reason: ExitReason) -> Ignored | Refused:
+    """Answer whoever asked for the start of a child that ended before it was ready."""
+    is_ignored = reason.kind is ExitKind.IGNORED
+    return Ignored(child) if is_ignored else refused_start(child, reason)
 
 
 def refused_start(child: str, reason: ExitReason) -> Refused:

@@ -1,11 +1,42 @@
-"""In which order children stand after their specifications were changed. Pure."""
+"""What becomes of the children, and of what is below, when specifications change. Pure.
+
+Three specifications of one supervisor meet in a change: the one that was *given* last,
+the *present* one, which is that and what was changed below it since, and the one that
+is *wanted*. A supervisor below that is wanted as it was given before keeps what it has.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+
+import attrs
+
+from airssys.contracts import (
+    ChildSpec,
+    DynamicSupervisorSpec,
+    SupervisorSpec,
+    child_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+ChangeableSpec: TypeAlias = SupervisorSpec | DynamicSupervisorSpec
+Record: TypeAlias = Callable[[ChangeableSpec, ChangeableSpec], None]
+"""Puts a change on record: the specification that holds now, and the one given."""
+
+_S = TypeVar("_S", SupervisorSpec, DynamicSupervisorSpec)
+
+_INSIDE: Final = {
+    SupervisorSpec: ("children", "strategy", "intensity", "auto_shutdown"),
+    DynamicSupervisorSpec: ("template", "max_children", "intensity"),
+}
+"""What a specification says of a supervisor itself; the rest is for the one above it."""
+
+
+def nothing_to_record(_present: ChangeableSpec, _given: ChangeableSpec) -> None:
+    """Put nothing on record: who changes it ends with the system."""
 
 
 def merged_order(before: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
@@ -17,3 +48,80 @@ def merged_order(before: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...
     first = tuple(wanted)
     named = set(first)
     return first + tuple(name for name in before if name not in named)
+
+
+def in_place_of(place: _S, content: _S) -> _S:
+    """Return a specification with another one's inside.
+
+    Its name, and how it is started, stopped and restarted itself, stay.
+    """
+    inside = {name: getattr(content, name) for name in _INSIDE[type(place)]}
+    return attrs.evolve(place, **inside)
+
+
+def with_inside(place: ChildSpec, content: ChildSpec) -> ChildSpec:
+    """Do as `in_place_of`; what is no supervisor of the same kind stays as it is."""
+    match place, content:
+        case SupervisorSpec(), SupervisorSpec():
+            return in_place_of(place, content)
+        case DynamicSupervisorSpec(), DynamicSupervisorSpec():
+            return in_place_of(place, content)
+        case _:
+            return place
+
+
+def merged(
+    given: SupervisorSpec, present: SupervisorSpec, wanted: SupervisorSpec
+) -> SupervisorSpec:
+    """Return what is wanted, with the supervisors below it as they are.
+
+    Those of which it says something new are as it says.
+    """
+    children = (_merged_child(child, given, present) for child in wanted.children)
+    return attrs.evolve(wanted, children=tuple(children))
+
+
+def with_child(
+    spec: SupervisorSpec, before: ChildSpec, changed: ChildSpec
+) -> SupervisorSpec:
+    """Put a change of a child into the specification of its supervisor.
+
+    It is put nowhere if what was changed is not the child that stands there.
+    """
+    children = tuple(
+        changed if _are_the_same(child, before) else child for child in spec.children
+    )
+    return attrs.evolve(spec, children=children)
+
+
+def given_below(given: ChildSpec, child: ChildSpec) -> ChildSpec | None:
+    """Return what was given as the specification of a child; None if nothing was."""
+    return _find(given, child) if isinstance(given, SupervisorSpec) else None
+
+
+def says_the_same(one: ChildSpec, other: ChildSpec) -> bool:
+    """Say whether two specifications have the same inside."""
+    return type(one) is type(other) and _are_the_same(with_inside(one, other), one)
+
+
+def _merged_child(
+    wanted: ChildSpec, given: SupervisorSpec, present: SupervisorSpec
+) -> ChildSpec:
+    before, now = _find(given, wanted), _find(present, wanted)
+    if before is None or now is None or not says_the_same(before, wanted):
+        return wanted
+    return with_inside(wanted, now)
+
+
+def _find(spec: SupervisorSpec, wanted: ChildSpec) -> ChildSpec | None:
+    name, kind = child_name(wanted), type(wanted)
+    found = (c for c in spec.children if child_name(c) == name and type(c) is kind)
+    return next(found, None)
+
+
+def _are_the_same(one: ChildSpec, other: ChildSpec) -> bool:
+    """Compare two specifications, which may hold objects that cannot be compared."""
+    try:
+        return bool(one == other)
+    except Exception:  # noqa: BLE001  # whatever a user's `__eq__` raises
+        return False

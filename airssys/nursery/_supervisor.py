@@ -35,10 +35,8 @@ from typing import TYPE_CHECKING, assert_never, final
 import trio
 
 from airssys.contracts import (
-    EventSink,
     ExitKind,
     ExitReason,
-    Ignored,
     Started,
     SupervisorGaveUp,
     SupervisorSpec,
@@ -49,7 +47,7 @@ from ._desk import Desk
 from ._exit_reason import Stop, failure_to_start
 from ._household import Household
 from ._notices import Ended, Notice, Ready, Requested, RetryDue, StopAsked
-from ._reports import refused_start
+from ._reports import answer_to_start
 from ._requests import REORDERING, Request
 from ._restart_account import RestartAccount
 from ._restart_plan import (
@@ -64,34 +62,28 @@ from ._round import Aim, Round
 from ._slots import Slot, SlotState, Start
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Callable
+
+    from airssys.contracts import ChildSpec
 
     from ._child import Child
     from ._reply import Reply
     from ._roster import Roster
-    from ._slots import ChildSeatMaker
+    from ._supervisor_place import SupervisorPlace
 
 
 @final
 class Supervisor:
     """One incarnation of a supervisor: an occupation, with children of its own."""
 
-    def __init__(
-        self,
-        spec: SupervisorSpec,
-        path: str,
-        make_seat: ChildSeatMaker,
-        events: EventSink,
-        chance: random.Random,
-    ) -> None:
-        self.path = path
+    def __init__(self, spec: SupervisorSpec, place: SupervisorPlace) -> None:
+        path = self.path = place.path
         """Its own name after those of all above it, e.g. `root/workers`."""
-        self._emit = events
-        self._crew = Crew(path, events)
-        self._house = Household(spec, self._crew, make_seat)
+        self._emit = place.events
+        self._crew = Crew(path, place.events)
+        self._house = Household(spec, self._crew, place)
         self._desk = Desk(self._house)
-        self._account = RestartAccount(path, spec.intensity, chance)
+        self._account = RestartAccount(path, spec.intensity, place.chance)
         self._deferred: deque[Notice] = deque()
         """Put off until the round under way is over. Empty when there is none."""
 
@@ -99,6 +91,19 @@ class Supervisor:
     def roster(self) -> Roster:
         """The children's places, in start order; a temporary child takes its with it."""
         return self._house.roster
+
+    @property
+    def spec(self) -> SupervisorSpec:
+        """What it goes by now."""
+        return self._house.spec
+
+    def take_place(self, spec: ChildSpec) -> None:
+        """Take note of how its supervisor starts, stops and restarts it from now on."""
+        self._house.take_place(spec)
+
+    def note_below(self, before: ChildSpec, changed: ChildSpec) -> None:
+        """Take note that a supervisor among its children goes by another one now."""
+        self._house.note_below(before, changed)
 
     def stop_soon(self) -> bool:
         """Ask it to stop its children in order and to end."""
@@ -256,11 +261,10 @@ class Supervisor:
         is_ignored = reason.kind is ExitKind.IGNORED
         returns = slot.start is Start.AGAIN and not is_ignored
         self._crew.report_end(slot, child, reason, restarting=returns)
+        slot.answer_start(answer_to_start(slot.name, reason))
         if is_ignored:
-            slot.answer_start(Ignored(slot.name))
             house.settle(slot)
             return
-        slot.answer_start(refused_start(slot.name, reason))
         match slot.start:
             case Start.FIRST:
                 house.end(failure_to_start(self.path, slot.name, reason))

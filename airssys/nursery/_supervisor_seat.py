@@ -18,17 +18,22 @@ from airssys.contracts import (
 )
 
 from ._dynamic_supervisor import DynamicSupervisor
+from ._given_names import GivenNames
 from ._pool_supervisor import PoolSupervisor
+from ._spec_change import given_below, says_the_same, with_child, with_inside
 from ._supervisor import Supervisor
+from ._supervisor_place import SupervisorPlace
 from ._task_seat import TaskSeat
 
 AnySupervisor: TypeAlias = Supervisor | DynamicSupervisor | PoolSupervisor
+AnySupervisorSpec: TypeAlias = SupervisorSpec | DynamicSupervisorSpec | PoolSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ._pool_address import PoolAddress
     from ._slots import Seat, SeatMaker, Slot
+    from ._spec_change import ChangeableSpec
 
 
 @final
@@ -46,7 +51,7 @@ class SupervisorSeat:
 
     def __init__(  # a supervisor's every need from outside
         self,
-        spec: SupervisorSpec | DynamicSupervisorSpec | PoolSpec,
+        spec: AnySupervisorSpec,
         path: str,
         make_seat: SeatMaker,
         events: EventSink,
@@ -56,25 +61,44 @@ class SupervisorSeat:
         self._spec, self._path, self._open_pool = spec, path, open_pool
         self._make_seat, self._events = make_seat, events
         self._chance = chance or random.Random()  # noqa: S311  # jitter is no secret
+        self.names = GivenNames()
+        """Given to children made from templates; of the whole tree."""
+        self._above: SupervisorSeat | None = None
+        self._given: ChildSpec = spec
+        """What was last given as its specification; it may have been changed since."""
         self.present: AnySupervisor | None = None
         """The present incarnation, or the last one."""
 
+    def stand_below(self, above: SupervisorSeat, given: ChildSpec | None) -> None:
+        """Be the place of a child of another supervisor.
+
+        Args:
+            above: the place of that one; without one it is the root.
+            given: what was given last as its own specification; None: the present one.
+        """
+        self._above, self.names = above, above.names
+        self._given = given or self._given
+
     def occupy(self) -> AnySupervisor:
         """Make a supervisor with fresh children."""
-        spec, path, events = self._spec, self._path, self._events
+        spec = self._spec
+        place = SupervisorPlace(
+            self._path,
+            self._child_seat,
+            self._events,
+            self._chance,
+            names=self.names,
+            given=self._given,
+            record=self._record,
+        )
         if isinstance(spec, SupervisorSpec):
-            self.present = Supervisor(
-                spec, path, self._child_seat, events, self._chance
-            )
-        elif isinstance(spec, PoolSpec):
-            if self._open_pool is None:
-                raise InternalError("nobody makes the addresses of pools here")
-            address = self._open_pool(spec)
-            self.present = PoolSupervisor(spec, path, address, events, self._chance)
+            self.present = Supervisor(spec, place)
+        elif isinstance(spec, DynamicSupervisorSpec):
+            self.present = DynamicSupervisor(spec, place)
+        elif self._open_pool is None:
+            raise InternalError("nobody makes the addresses of pools here")
         else:
-            self.present = DynamicSupervisor(
-                spec, path, self._child_seat, events, self._chance
-            )
+            self.present = PoolSupervisor(spec, place, self._open_pool(spec))
         return self.present
 
     def vacate(self) -> None:
@@ -83,12 +107,39 @@ class SupervisorSeat:
     def change_spec(self, spec: ChildSpec) -> None:
         """Make the next incarnation by another specification."""
         if isinstance(spec, SUPERVISOR_SPECS):
+            if not says_the_same(spec, self._spec):
+                self._given = spec
             self._spec = spec
+            if isinstance(self.present, Supervisor | DynamicSupervisor):
+                self.present.take_place(spec)
+
+    def _record(self, spec: ChangeableSpec, given: ChangeableSpec) -> None:
+        """Put down what its supervisor goes by now, in all places from here to the root.
+
+        So whatever is restarted later goes by it.
+        """
+        self._given = given
+        seat, before = self, self._spec
+        changed = seat._spec = _with_inside(before, spec)
+        while seat._above is not None and before is not changed:
+            seat = seat._above
+            before, changed = seat.note_below(before, changed)
+
+    def note_below(
+        self, before: AnySupervisorSpec, changed: AnySupervisorSpec
+    ) -> tuple[AnySupervisorSpec, AnySupervisorSpec]:
+        """Put down a change of a child; return its own specification before and after."""
+        if isinstance(self.present, Supervisor):
+            self.present.note_below(before, changed)
+        own = self._spec
+        if isinstance(own, SupervisorSpec):
+            self._spec = with_child(own, before, changed)
+        return own, self._spec
 
     def _child_seat(self, spec: ChildSpec) -> Seat:
         if isinstance(spec, SUPERVISOR_SPECS):
             path = f"{self._path}/{spec.name}"
-            return SupervisorSeat(
+            seat = SupervisorSeat(
                 spec,
                 path,
                 self._make_seat,
@@ -96,7 +147,16 @@ class SupervisorSeat:
                 self._chance,
                 self._open_pool,
             )
+            seat.stand_below(self, given_below(self._given, spec))
+            return seat
         return TaskSeat(spec) if isinstance(spec, TaskSpec) else self._make_seat(spec)
+
+
+def _with_inside(
+    place: AnySupervisorSpec, content: ChangeableSpec
+) -> AnySupervisorSpec:
+    changed = with_inside(place, content)
+    return changed if isinstance(changed, SUPERVISOR_SPECS) else place
 
 
 def find_supervisor(root: Slot, path: str) -> AnySupervisor | None:

@@ -14,11 +14,9 @@ from airssys.contracts import (
 )
 
 
-def number_of(template: ActorSpec | ComponentSpec, name: str) -> int | None:
-    """Return the number of a child that such a template could have made."""
-    prefix = f"{template.id.namespace}/{template.id.name}/"
-    rest = name.removeprefix(prefix)
-    return int(rest) if rest != name and rest.isascii() and rest.isdigit() else None
+def stem_of(template: ActorSpec | ComponentSpec) -> str:
+    """Return what the names of all children of a template begin as."""
+    return f"{template.id.namespace}/{template.id.name}/"
 
 
 def made_from(

@@ -12,7 +12,7 @@ the restart are down, and what an end means for it.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airssys.contracts import (
     ActorSpec,
@@ -55,6 +55,8 @@ class ModelSupervisor:
     ) -> None:
         self.path, self.world, self._make = path, world, make
         self.children = self._places_of(spec)
+        self.given = spec
+        """What its children were last specified as from outside."""
         self.intensity, self.strategy = spec.intensity, Strategy.ONE_FOR_ONE
         self.auto_shutdown = AutoShutdown.NEVER
         self._adopt(spec)
@@ -181,10 +183,24 @@ class ModelSupervisor:
         """Take over flags and specifications (56); nothing starts or stops."""
         if not isinstance(spec, SupervisorSpec) or find_spec_mistakes(spec):
             return "INVALID_SPEC"
+        self.world.inits[self.path] = spec
+        for each in spec.children:
+            if isinstance(each, SupervisorSpec | DynamicSupervisorSpec):
+                self._restate(each)
+        self.given = spec
         wanted = [self._place_for(each) for each in spec.children]
         self.children = wanted + [c for c in self.children if c not in wanted]
         self._adopt(spec)
         return "Done"
+
+    def _restate(self, spec: AnySupervisorSpec) -> None:
+        """Let one below start anew by what is said of it now, if that is new."""
+        given = self.given.children if isinstance(self.given, SupervisorSpec) else ()
+        before = next((c for c in given if child_name(c) == spec.name), None)
+        if before is None or _inside(before) != _inside(spec):
+            path = f"{self.path}/{spec.name}"
+            for each in [p for p in self.world.inits if f"{p}/".startswith(f"{path}/")]:
+                del self.world.inits[each]
 
     def _place_for(self, spec: ChildSpec) -> ModelChild:
         child = self.find(child_name(spec)) or ModelChild(spec)
@@ -207,7 +223,8 @@ class ModelSupervisor:
         outcome = self.world.outcome(child.name)
         if isinstance(child.spec, SupervisorSpec | DynamicSupervisorSpec):
             path = f"{self.path}/{child.name}"
-            child.below = self._make(child.spec, path, self.world)
+            init: Any = self.world.inits.get(path, child.spec)
+            child.below = self._make(init, path, self.world)
             outcome = None if child.below.open() else FAILS
         elif outcome == HANGS:
             self.world.now += child.spec.start_timeout
@@ -384,6 +401,18 @@ class ModelSupervisor:
         self.close()
         self.ended = end
         self.mailbox.clear()
+
+
+def _inside(spec: ChildSpec) -> tuple[object, ...]:
+    """Return what a specification says of a supervisor itself."""
+    match spec:
+        case SupervisorSpec():
+            flags = spec.strategy, spec.intensity, spec.auto_shutdown
+            return (spec.children, *flags)
+        case DynamicSupervisorSpec():
+            return spec.template, spec.max_children, spec.intensity
+        case _:
+            return ()
 
 
 def _answer_to_start(outcome: str | None) -> str:

@@ -31,7 +31,6 @@ class ModelDynamicSupervisor(ModelSupervisor):
 
     template: ActorSpec | None = None
     max_children: int | None = None
-    _made: int = 0
 
     def _adopt(self, spec: AnySupervisorSpec) -> None:
         super()._adopt(spec)
@@ -65,18 +64,13 @@ class ModelDynamicSupervisor(ModelSupervisor):
             return "MAX_CHILDREN"
         if self.template is None:
             return "INVALID_SPEC"
-        self._made += 1
-        own, both = (
-            _id_of(self.template, self._made),
-            self.template.arguments + arguments,
-        )
+        name = self.world.next_name(_stem_of(self.template))
+        own, both = _id_of(name), self.template.arguments + arguments
         return super().start_child(attrs.evolve(self.template, id=own, arguments=both))
 
     def terminate_child(self, name: str) -> str:
         """Stop a child; one that is gone, and was made here, is as good as stopped."""
-        template, numbers = self.template, range(1, self._made + 1)
-        made = {str(_id_of(template, n)) for n in numbers} if template else set()
-        if self.find(name) is None and name in made:
+        if self.find(name) is None and self.world.was_given(name):
             return "Done"
         return super().terminate_child(name)
 
@@ -92,6 +86,7 @@ class ModelDynamicSupervisor(ModelSupervisor):
         """Take over flags and template; those made from it go by it (56)."""
         if not isinstance(spec, DynamicSupervisorSpec) or find_spec_mistakes(spec):
             return "INVALID_SPEC"
+        self.world.inits[self.path] = spec
         self._adopt(spec)
         for child in self.children:
             present = child.spec
@@ -105,8 +100,12 @@ class ModelDynamicSupervisor(ModelSupervisor):
         return limit is not None and len(self.children) >= limit
 
 
-def _id_of(template: ActorSpec, number: int) -> ComponentId:
-    return ComponentId(template.id.namespace, template.id.name, str(number))
+def _stem_of(template: ActorSpec) -> str:
+    return f"{template.id.namespace}/{template.id.name}"
+
+
+def _id_of(name: str) -> ComponentId:
+    return ComponentId(*name.split("/"))
 
 
 def model_of(spec: AnySupervisorSpec, path: str, world: World) -> ModelSupervisor:

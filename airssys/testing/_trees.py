@@ -239,6 +239,8 @@ def changes(
 def _changed(draw: st.DrawFn, child: ChildSpec) -> ChildSpec:
     if draw(st.booleans()):
         return child
+    if isinstance(child, SUPERVISOR_SPECS) and draw(st.booleans()):
+        return attrs.evolve(child, intensity=draw(intensities()))
     restart = draw(st.sampled_from(RestartType))
     return attrs.evolve(
         child,

@@ -76,11 +76,26 @@ class World:
     chance: random.Random = attrs.Factory(lambda: SteadyChance(0))
     """Where jitter comes from."""
     trace: list[Line] = attrs.Factory(list)
+    numbers: dict[str, int] = attrs.Factory(dict)
+    """The last number that was given to a child made from a template of that name."""
+    inits: dict[str, object] = attrs.Factory(dict)
+    """What a supervisor reads when it starts (OTP's `init`), by its path; only of those
+    whose specification was changed."""
 
     def outcome(self, name: str) -> str | None:
         """Say what this start of a child comes to; None: it succeeds."""
         left = self.outcomes.get(name)
         return left.popleft() if left else None
+
+    def next_name(self, stem: str) -> str:
+        """Name one more child made from a template."""
+        self.numbers[stem] = self.numbers.get(stem, 0) + 1
+        return f"{stem}/{self.numbers[stem]}"
+
+    def was_given(self, name: str) -> bool:
+        """Say whether a child made from a template was called like this, at any time."""
+        stem, _, number = name.rpartition("/")
+        return number.isdecimal() and 1 <= int(number) <= self.numbers.get(stem, 0)
 
     def habit(self, name: str) -> Habit:
         """Say what a child does when it is started and stopped."""

@@ -299,6 +299,42 @@ async def test_a_goodbye_has_the_shutdown_time(autojump_clock):
     assert trio.current_time() - began == 2.0
 
 
+@pytest.mark.parametrize("shutdown", [0.0, 2.0])
+@pytest.mark.parametrize("by_itself", [False, True])
+async def test_a_goodbye_that_hangs_is_told_as_killed_each_time(
+    shutdown, by_itself, autojump_clock
+):
+    specs = [
+        actor(
+            [], f"a{i}", stopped=hang, shutdown=shutdown, restart=RestartType.TEMPORARY
+        )
+        for i in range(10)
+    ]
+    async with running(*specs) as (system, watch):
+        began = trio.current_time()
+        for spec in specs if by_itself else ():
+            system.tell(spec.id, b"stop")
+        await trio.sleep(3)
+        assert len(watch.of(ChildExited)) == (10 if by_itself else 0)
+    ends = [e.reason.kind for e in watch.of(ChildExited)]
+    assert ends == [ExitKind.KILLED] * 10
+    assert trio.current_time() - began == 3 + (0 if by_itself else 10 * shutdown)
+
+
+async def test_one_that_ends_itself_and_is_then_asked_has_the_time_from_then_on(
+    autojump_clock,
+):
+    spec = actor([], stopped=hang, shutdown=2.0)
+    async with running(spec) as (system, watch):
+        began = trio.current_time()
+        system.tell("a", b"stop")
+        await trio.sleep(1.5)
+    (ended,) = watch.of(ChildExited)
+    assert ended.asked
+    assert ended.reason.kind is ExitKind.KILLED
+    assert trio.current_time() - began == 3.5
+
+
 async def test_a_hook_that_hangs_keeps_nobody_waiting(autojump_clock):
     log = []
     spec = actor(log, before_restart=hang, hook_timeout=50.0)

@@ -1,8 +1,24 @@
-"""The order of children after their specifications were changed (rule 56)."""
+"""Specifications and the order of children after a change of them (rule 56)."""
 
+import attrs
 from hypothesis import given, strategies as st
 
-from airssys.nursery._spec_change import merged_order
+from airssys.contracts import (
+    AutoShutdown,
+    DynamicSupervisorSpec,
+    Intensity,
+    RestartType,
+    Strategy,
+    SupervisorSpec,
+)
+from airssys.nursery._spec_change import (
+    given_below,
+    merged,
+    merged_order,
+    says_the_same,
+    with_child,
+    with_inside,
+)
 
 NAMES = st.lists(st.sampled_from("abcdef"), unique=True)
 
@@ -12,3 +28,69 @@ def test_the_wanted_come_first_and_the_others_stay_behind_them(before, wanted):
     order = merged_order(iter(before), iter(wanted))
     assert order[: len(wanted)] == tuple(wanted)
     assert order[len(wanted) :] == tuple(n for n in before if n not in wanted)
+
+
+def sub(name, *children, **options):
+    return SupervisorSpec(name=name, children=children, **options)
+
+
+GIVEN = sub("top", sub("s", DynamicSupervisorSpec(name="d")))
+CHANGED = sub("top", sub("s", DynamicSupervisorSpec(name="d", max_children=3)))
+FLAGS = {"restart": RestartType.TRANSIENT, "shutdown": 3.0}
+
+
+def test_what_is_wanted_as_it_was_given_stays_as_it_is():
+    wanted = sub("top", sub("s", DynamicSupervisorSpec(name="d"), **FLAGS))
+    merged_spec = merged(GIVEN, CHANGED, wanted)
+    assert merged_spec == sub("top", attrs.evolve(CHANGED.children[0], **FLAGS))
+
+
+def test_what_is_wanted_otherwise_is_as_wanted():
+    for wanted in (
+        sub("top", sub("s")),
+        sub("top", sub("other", DynamicSupervisorSpec(name="d"))),
+        sub("top", DynamicSupervisorSpec(name="s")),
+    ):
+        assert merged(GIVEN, CHANGED, wanted) == wanted
+        assert merged(sub("top"), CHANGED, wanted) == wanted
+        assert merged(GIVEN, sub("top"), wanted) == wanted
+
+
+def test_the_inside_of_another_one_leaves_name_and_place():
+    place = sub("s", **FLAGS)
+    content = sub(
+        "t",
+        sub("below"),
+        strategy=Strategy.ONE_FOR_ALL,
+        intensity=Intensity(9, 9.0),
+        auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
+        significant=True,
+    )
+    assert with_inside(place, content) == attrs.evolve(
+        content, name="s", significant=False, **FLAGS
+    )
+    pool = DynamicSupervisorSpec(name="p", shutdown=3.0)
+    other = DynamicSupervisorSpec(name="q", max_children=3, intensity=Intensity(9, 9.0))
+    assert with_inside(pool, other) == attrs.evolve(other, name="p", shutdown=3.0)
+    assert with_inside(pool, content) is pool
+    assert with_inside(place, other) is place
+
+
+def test_a_change_is_put_only_where_that_child_stands():
+    spec = sub("top", sub("s"), sub("t"))
+    changed = sub("s", sub("below"))
+    assert with_child(spec, sub("s"), changed) == sub("top", changed, sub("t"))
+    assert with_child(spec, sub("s", **FLAGS), changed) == spec
+
+
+def test_two_say_the_same_whose_inside_is_the_same():
+    assert says_the_same(sub("s"), sub("s", **FLAGS))
+    assert not says_the_same(sub("s"), sub("s", sub("t")))
+    assert not says_the_same(sub("s"), DynamicSupervisorSpec(name="s"))
+
+
+def test_what_was_given_of_a_child_is_found_by_name_and_kind():
+    assert given_below(GIVEN, sub("s", **FLAGS)) is GIVEN.children[0]
+    assert given_below(GIVEN, DynamicSupervisorSpec(name="s")) is None
+    assert given_below(GIVEN, sub("t")) is None
+    assert given_below(DynamicSupervisorSpec(name="d"), sub("t")) is None
