@@ -96,7 +96,7 @@ class Ticker:
         """Let an epoch pass; one that fails must not be the last, or guests never end."""
         try:
             tick()
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  # whatever it is, the others go on ticking
             if self.failure is None:
                 self.failure = error
                 threading.excepthook(

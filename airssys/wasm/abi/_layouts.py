@@ -60,7 +60,7 @@ def discriminant(cases: int) -> str:
 
 def flags_format(names: int) -> str:
     """The struct format of so many flags, up to 32."""
-    return "B" if names <= 8 else "H" if names <= 16 else "I"  # noqa: PLR2004  # bits
+    return "B" if names <= 8 else "H" if names <= 16 else "I"  # noqa: PLR2004  # the bits of u8 and u16
 
 
 def cases_of(

@@ -332,7 +332,7 @@ def _number(wit: Number, item: str, *, is_flat: bool) -> str:
     if not is_flat:
         return item
     bits = 8 * struct.calcsize(code)
-    cut = item if bits >= 32 else f"({item} & {(1 << bits) - 1})"  # noqa: PLR2004  # i32
+    cut = item if bits >= 32 else f"({item} & {(1 << bits) - 1})"  # noqa: PLR2004  # the bits of i32
     return f"({cut} ^ {-low}) - {-low}" if low < 0 else cut
 
 

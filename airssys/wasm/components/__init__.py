@@ -14,8 +14,8 @@ from ._plan import (
     Plan,
     ResourceFunction,
     ResourceType,
-    make_plan,
 )
+from ._planner import make_plan
 from ._skeleton import skeleton
 
 __all__ = (
