@@ -133,6 +133,7 @@ from ._messaging_errors import (
 from ._one_line import MAX_LINE, one_line
 from ._origin import Origin
 from ._overflow import (
+    DEFAULT_MAILBOX_BYTES,
     DEFAULT_MESSAGE_BYTES,
     Overflow,
     OverflowPolicy,
@@ -212,6 +213,7 @@ __all__ = (
     "CODEC_NAMES",
     "DEFAULT_HOOK_TIMEOUT",
     "DEFAULT_MAILBOX",
+    "DEFAULT_MAILBOX_BYTES",
     "DEFAULT_MESSAGE_BYTES",
     "DEFAULT_PERIOD",
     "DEFAULT_RESTARTS",

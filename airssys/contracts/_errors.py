@@ -168,12 +168,19 @@ class MailboxFull(MessagingError):
     case = "queue-full"
     advice = "Wait for room with send or ask, or give it a larger mailbox"
 
-    def __init__(self, target: ComponentId, capacity: int) -> None:
+    def __init__(
+        self, target: ComponentId, capacity: int, most_bytes: int | None = None
+    ) -> None:
         self.target, self.capacity = target, capacity
-        super().__init__(target, capacity)
+        self.most_bytes = most_bytes
+        """Set if there was room for another message, but not for its bytes."""
+        super().__init__(target, capacity, most_bytes)
 
     def __str__(self) -> str:
-        text = f"the mailbox of {self.target} is full ({self.capacity} messages)"
+        most = f"{self.capacity} messages"
+        if self.most_bytes is not None:
+            most = f"{self.most_bytes} bytes, mailbox_bytes"
+        text = f"the mailbox of {self.target} is full ({most})"
         return self._with_advice(text)
 
 

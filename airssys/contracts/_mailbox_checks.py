@@ -26,6 +26,9 @@ def mailbox_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mis
     if not is_count(spec.message_bytes, at_least=0):
         text = f"{shown(spec.message_bytes)} is no number of bytes"
         yield Mistake(f"{path}.message_bytes", text, "a whole number, 0 or more")
+    if not is_count(spec.mailbox_bytes, at_least=1):
+        text = f"{shown(spec.mailbox_bytes)} is not a number of bytes"
+        yield Mistake(f"{path}.mailbox_bytes", text, "a whole number, 1 or more")
     is_component = not hasattr(spec, "behaviour")
     yield from codec_mistakes(spec.codecs, path, is_component=is_component)
 

@@ -64,10 +64,18 @@ class StashFull(MessagingError):
     fault = Fault.ACTOR
     advice = "Handle some, or give the actor a larger mailbox"
 
-    def __init__(self, actor: ComponentId, capacity: int) -> None:
+    def __init__(
+        self, actor: ComponentId, capacity: int, most_bytes: int | None = None
+    ) -> None:
         self.actor, self.capacity = actor, capacity
-        super().__init__(actor, capacity)
+        self.most_bytes = most_bytes
+        """Set if it may set aside another message, but not so many bytes."""
+        super().__init__(actor, capacity, most_bytes)
 
     def __str__(self) -> str:
-        text = f"{self.actor} has {self.capacity} messages in its stash already"
+        if self.most_bytes is None:
+            text = f"{self.actor} has {self.capacity} messages in its stash already"
+        else:
+            most = f"{self.most_bytes} bytes (mailbox_bytes)"
+            text = f"{self.actor} would have more than {most} in its stash"
         return self._with_advice(text)

@@ -11,6 +11,8 @@ from ._limits import MIB
 
 DEFAULT_MESSAGE_BYTES: Final = MIB
 """Bytes of payload that one message may have."""
+DEFAULT_MAILBOX_BYTES: Final = 16 * MIB
+"""Bytes of payload that may queue."""
 
 
 class Priority(enum.Enum):

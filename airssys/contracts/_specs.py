@@ -15,7 +15,12 @@ from ._health import Health
 from ._identity import ComponentId
 from ._message import Lag
 from ._origin import Origin
-from ._overflow import DEFAULT_MESSAGE_BYTES, OverflowPolicy, OverflowRules
+from ._overflow import (
+    DEFAULT_MAILBOX_BYTES,
+    DEFAULT_MESSAGE_BYTES,
+    OverflowPolicy,
+    OverflowRules,
+)
 from ._pool import MAX_MEMBERS, KeyFunction, PoolSize, Routing
 from ._restart import (
     DEFAULT_HOOK_TIMEOUT,
@@ -60,6 +65,10 @@ class ComponentSpec:
     """What becomes of a message that finds the mailbox full."""
     message_bytes: int = DEFAULT_MESSAGE_BYTES
     """Bytes of payload that one message may have."""
+    mailbox_bytes: int = DEFAULT_MAILBOX_BYTES
+    """Bytes of payload that may queue, and as many may be set aside; a single message
+    always finds room. Messages so small that a mailbox full of them would take less than
+    a quarter of it do not count."""
     codecs: Codecs | None = None
     """The codecs that it takes and sends; None: it takes any, and names none."""
     log_level: LogLevel = LogLevel.TRACE
@@ -108,6 +117,7 @@ class ActorSpec:
     mailbox: int = DEFAULT_MAILBOX
     overflow: OverflowPolicy = OverflowRules()
     message_bytes: int = DEFAULT_MESSAGE_BYTES
+    mailbox_bytes: int = DEFAULT_MAILBOX_BYTES
     codecs: Codecs | None = None
     """The codecs that it takes; None: any."""
     drain: bool = False

@@ -190,6 +190,7 @@ def actor(*given: object, **options: object) -> object:
             `fail`, `drop-newest`, `drop-oldest` or `dead-letter`, or a dict of one for
             each of `unmarked`, `low`, `normal`, `high` and `critical`;
             `message_bytes`: bytes of payload that one message may have;
+            `mailbox_bytes`: bytes of payload that may queue;
             `topics`: patterns of topics to be subscribed to; `lag`: what becomes of what
             is published when there is no room: `drop-newest`, `block`, `disconnect`;
             `codecs`, `prefixed`: what payloads are, e.g. `json`;

@@ -172,6 +172,8 @@ class _AnyActorOptions(_RestartOptions, _TopicOptions, total=False):
     """What becomes of a message that finds the mailbox full."""
     message_bytes: int
     """Bytes of payload that one message may have."""
+    mailbox_bytes: int
+    """Bytes of payload that may queue."""
     codecs: CodecWord | Sequence[CodecWord] | None
     """The codecs that it takes, the preferred one first; None: any."""
     prefixed: bool

@@ -5,8 +5,9 @@ Four rules govern this file:
 * A message is in one place only: with a blocked sender, in the queue, or in hand. Each
   step from one place to the next happens between two checkpoints, so that no
   cancellation falls into it.
-* Room that becomes free belongs to the sender that has been blocked longest. Hence a
-  blocked sender means a full queue, and nobody overtakes.
+* Room that becomes free belongs to the sender that has been blocked longest. Hence
+  nobody overtakes a blocked sender. There is one only while something is queued: room is
+  counted in messages and, of large ones, in bytes, and an empty queue has room for any.
 * A message that finds no room ends, or waits, as the policy of its priority says.
   Priority chooses between policies; it never changes the order of what is queued.
 * Waking a task tells it only that something changed or ended; the message itself never
@@ -16,7 +17,7 @@ Four rules govern this file:
 from __future__ import annotations
 
 from collections import deque
-from typing import Final, final
+from typing import Final, NoReturn, final
 
 import attrs
 import trio
@@ -71,8 +72,7 @@ class Mailbox(MailboxContents):
             TargetNotFound: the mailbox was closed.
         """
         if not self.offer(envelope):
-            self._tally.count(Ending.REFUSED)
-            raise MailboxFull(self.owner, self.capacity)
+            self._refuse()
 
     @enable_ki_protection
     def offer(self, envelope: Envelope) -> bool:
@@ -87,6 +87,11 @@ class Mailbox(MailboxContents):
         queued = len(self._queue)
         if queued >= self.capacity or self._blocked:
             return False
+        size = len(envelope.payload)
+        if size > self._share:
+            if self._queued_bytes and self._queued_bytes + size > self.most_bytes:
+                return False
+            self._queued_bytes += size
         # As in `_enqueue`: a call of it would be paid for by every message.
         self._queue.append(envelope)
         if queued >= self._high_water:
@@ -110,14 +115,13 @@ class Mailbox(MailboxContents):
         policy = self.rules.policy_of(envelope.priority)
         fate = decide(policy, may_wait=may_wait, is_ask=is_ask)
         if fate is Fate.PUSH_OUT:
-            while self.is_full and self._push_out():
+            while not self._may_come_in(envelope) and self._push_out():
                 self._admit_blocked()
             if self.offer(envelope):
                 return Fate.QUEUE
             fate = Fate.REFUSE if is_ask else Fate.DROP
         if fate is Fate.REFUSE:
-            self._tally.count(Ending.REFUSED)
-            raise MailboxFull(self.owner, self.capacity)
+            self._refuse()
         if fate is Fate.DROP:
             self._tally.count(Ending.DROPPED)
         elif fate is Fate.BURY:
@@ -161,7 +165,7 @@ class Mailbox(MailboxContents):
             TargetNotFound: the mailbox was closed, before or meanwhile.
         """
         await checkpoint_if_cancelled()
-        if self.is_full:
+        if not self._may_come_in(envelope):
             await wait_for_room(self, envelope)
         else:
             self.put_nowait(envelope)
@@ -201,6 +205,8 @@ class Mailbox(MailboxContents):
                 raise trio.ClosedResourceError
             return None
         envelope = self.in_hand = self._queue.popleft()
+        if self._queued_bytes:
+            self._queued_bytes -= self._weight(envelope)
         if self._blocked:
             self._admit_blocked()
         return envelope
@@ -301,6 +307,7 @@ class Mailbox(MailboxContents):
         self._closed = True
         self._queue.clear()
         self._stash.clear()
+        self._queued_bytes = self._stashed_bytes = 0
         self._tally.count(Ending.GIVEN_UP, len(left))
         blocked, self._blocked = self._blocked, {}
         self._tally.count(Ending.REFUSED, len(blocked))
@@ -309,13 +316,24 @@ class Mailbox(MailboxContents):
         self._wake_taker()
         return left
 
+    def _may_come_in(self, envelope: Envelope) -> bool:
+        return not self._blocked and self._has_room(envelope)
+
+    def _refuse(self) -> NoReturn:
+        self._tally.count(Ending.REFUSED)
+        is_count = len(self._queue) >= self.capacity or not self._queued_bytes
+        most = None if is_count else self.most_bytes
+        raise MailboxFull(self.owner, self.capacity, most)
+
     def _abort_take(self, _: object) -> Abort:
         self._taker = None
         return Abort.SUCCEEDED
 
     def _admit_blocked(self) -> None:
-        while self._blocked and len(self._queue) < self.capacity:
+        while self._blocked:
             sender, (envelope, recheck) = next(iter(self._blocked.items()))
+            if not self._has_room(envelope):
+                return
             # The sender stays blocked while it is asked about: what a recheck sets off
             # finds the mailbox full, and may close it.
             error = refusal(envelope, recheck)
@@ -330,7 +348,10 @@ class Mailbox(MailboxContents):
 
     def _push_out(self) -> bool:
         """Drop the oldest message that may be dropped for another; False if none may."""
-        if not push_out(self.owner, self._queue):
+        dropped = push_out(self.owner, self._queue)
+        if dropped is None:
             return False
+        if self._queued_bytes:
+            self._queued_bytes -= self._weight(dropped)
         self._tally.count(Ending.DROPPED)
         return True

@@ -18,6 +18,7 @@ from trio.lowlevel import (
 )
 
 from airssys.contracts import (
+    DEFAULT_MAILBOX_BYTES,
     DEFAULT_MESSAGE_BYTES,
     Callback,
     Codecs,
@@ -62,6 +63,8 @@ class MailboxContents:
     """Bytes of payload beyond which a broker delivers no message here."""
     codecs: Codecs | None = None
     """In which a broker delivers messages here; None: in any."""
+    most_bytes: int = DEFAULT_MAILBOX_BYTES
+    """Bytes of payload that may queue, and as many may be set aside; see `_share`."""
     unexamined_bytes: int = attrs.field(init=False, repr=False)
     """Larger payloads need a closer look; -1: all do."""
     in_hand: Envelope | None = attrs.field(init=False, default=None)
@@ -70,7 +73,16 @@ class MailboxContents:
     _blocked: dict[BlockedSender, tuple[Envelope, Recheck | None]] = attrs.field(
         init=False, repr=False, factory=dict
     )
-    """In order of arrival. Invariant at every checkpoint: empty unless the queue is full."""
+    """In order of arrival. Invariant at every checkpoint: empty unless the queue has no
+    room, or had none for one that has left since. Then the next take lets others in."""
+    _share: int = attrs.field(init=False, repr=False, default=0)
+    """Payloads up to this size are not counted: a queue full of them takes a quarter of
+    `most_bytes`. So most messages cost a comparison, and no sum."""
+    _queued_bytes: int = attrs.field(init=False, default=0)
+    """Of the larger payloads in the queue. Invariant: at most `most_bytes`, unless the
+    queue was added to without being asked for room."""
+    _stashed_bytes: int = attrs.field(init=False, default=0)
+    """The same of the stash."""
     _callbacks: deque[Callback] | tuple[()] = attrs.field(
         init=False, repr=False, default=()
     )
@@ -97,6 +109,9 @@ class MailboxContents:
     def _set_unexamined_bytes(self) -> int:
         return self.message_bytes if self.codecs is None else -1
 
+    def __attrs_post_init__(self) -> None:
+        self._share = self.most_bytes // (4 * self.capacity)
+
     @_queue.default
     def _make_queue(self) -> Queue:
         return queue_for(self.rules)
@@ -105,12 +120,40 @@ class MailboxContents:
     def keeps_up(self) -> bool:
         """Whether few messages wait: fewer than `CROWD`, and they leave half of the room."""
         queued = len(self._queue)
-        return queued < CROWD and 2 * queued < self.capacity - 2
+        return (
+            queued < CROWD
+            and 2 * queued < self.capacity - 2
+            # So there is room for one more, however large.
+            and not self._queued_bytes
+        )
 
     @property
     def is_full(self) -> bool:
         """Whether a message must wait; also while others wait for the room there is."""
-        return len(self._queue) >= self.capacity or bool(self._blocked)
+        return (
+            len(self._queue) >= self.capacity
+            or self._queued_bytes >= self.most_bytes
+            or bool(self._blocked)
+        )
+
+    @property
+    def is_full_of_bytes(self) -> bool:
+        """Whether there is room for messages, but not for their bytes."""
+        return (
+            self._queued_bytes >= self.most_bytes and len(self._queue) < self.capacity
+        )
+
+    def _has_room(self, envelope: Envelope) -> bool:
+        """Say whether a message fits into the queue, whoever else may wait."""
+        return len(self._queue) < self.capacity and (
+            not self._queued_bytes
+            or self._queued_bytes + self._weight(envelope) <= self.most_bytes
+        )
+
+    def _weight(self, envelope: Envelope) -> int:
+        """Say how many bytes of a message count."""
+        size = len(envelope.payload)
+        return size if size > self._share else 0
 
     @enable_ki_protection
     def check_stash(self) -> None:
@@ -121,6 +164,10 @@ class MailboxContents:
         """
         if len(self._stash) >= self.capacity:
             raise StashFull(self.owner, self.capacity)
+        if self.in_hand is not None and self._stashed_bytes:
+            size = self._stashed_bytes + self._weight(self.in_hand)
+            if size > self.most_bytes:
+                raise StashFull(self.owner, self.capacity, self.most_bytes)
 
     @enable_ki_protection
     def stash(self) -> None:
@@ -132,6 +179,7 @@ class MailboxContents:
         self.check_stash()
         if self.in_hand is not None:
             self._stash.append(self.in_hand)
+            self._stashed_bytes += self._weight(self.in_hand)
             self.in_hand = None
 
     @enable_ki_protection
@@ -143,6 +191,8 @@ class MailboxContents:
         if self._stash:
             self._queue.extendleft(reversed(self._stash))
             self._stash.clear()
+            self._queued_bytes += self._stashed_bytes
+            self._stashed_bytes = 0
             self._high_water = max(self._high_water, len(self._queue))
             if self._taker is not None:
                 self._wake_taker()
@@ -200,6 +250,7 @@ class MailboxContents:
 
     def _enqueue(self, envelope: Envelope) -> None:
         self._queue.append(envelope)
+        self._queued_bytes += self._weight(envelope)
         if len(self._queue) > self._high_water:  # noqa: PLR1730  # max() takes longer
             self._high_water = len(self._queue)
         if self._taker is not None:

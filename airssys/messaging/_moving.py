@@ -43,6 +43,7 @@ def take_out(
         kept = [each for each in queue if id(each) not in chosen]
         queue.clear()
         queue.extend(kept)
+        mailbox._queued_bytes = sum(map(mailbox._weight, kept))
     blocked = [each for each in waiting if mailbox._blocked.pop(each[0], None)]
     mailbox._tally.count(Ending.MOVED, len(taken) + len(blocked))
     return taken, blocked

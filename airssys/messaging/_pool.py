@@ -24,6 +24,7 @@ import attrs
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import (
+    DEFAULT_MAILBOX_BYTES,
     DEFAULT_MESSAGE_BYTES,
     ComponentId,
     Envelope,
@@ -76,12 +77,14 @@ class Pool:
         rules: OverflowRules,
         message_bytes: int = DEFAULT_MESSAGE_BYTES,
         codecs: Codecs | None = None,
+        most_bytes: int = DEFAULT_MAILBOX_BYTES,
     ) -> None:
         self.owner, self.message_bytes = owner, message_bytes
         self.codecs = codecs
         self.unexamined_bytes = message_bytes if codecs is None else -1
         """Larger payloads need a closer look; -1: all do."""
         self._capacity, self._rules = capacity, rules
+        self._most_bytes = most_bytes
         self.alarm_above: float = float("inf")
         """The load of all members together above which `alarm` is called."""
         self.alarm: Callable[[], None] = nothing
@@ -181,7 +184,8 @@ class Pool:
     def make_member(self, id: ComponentId) -> Member:  # noqa: A002  # as in the contracts
         """Make a member that gets no messages yet; all have equal mailboxes."""
         most, codecs, changed = self.message_bytes, self.codecs, self._note_load
-        return Member(id, self._capacity, self._rules, most, codecs, changed)
+        capacity, rules, total = self._capacity, self._rules, self._most_bytes
+        return Member(id, capacity, rules, most, codecs, changed, total)
 
     @enable_ki_protection
     def join(self, member: Member) -> None:
@@ -254,7 +258,13 @@ class Pool:
         else:
             self._in_turn.rotate(-1)  # for those who wait for room, if there is none
         least = self._loads.least()
-        return self._in_turn[-1] if least.mailbox.is_full else least
+        if not least.mailbox.is_full:
+            return least
+        last = self._in_turn[-1]
+        if not least.mailbox.is_full_of_bytes:
+            return last
+        # Loads are counted in messages, so another one may have room for bytes.
+        return next((m for m in self._in_turn if not m.mailbox.is_full), last)
 
     def _owner(self, envelope: Envelope) -> Member | None:
         """Return the member that a message belongs to by its key, if it can be told."""

@@ -36,7 +36,7 @@ class _NoteChange(Protocol):
 class Member:
     """One member: its mailbox, and how much it has to do."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # what a mailbox takes
         self,
         id: ComponentId,  # noqa: A002  # as in the contracts
         capacity: int,
@@ -44,6 +44,7 @@ class Member:
         message_bytes: int,
         codecs: Codecs | None,
         changed: Changed,
+        most_bytes: int,
     ) -> None:
         self.id = id
         self.is_routed_to = False
@@ -58,6 +59,7 @@ class Member:
             rules,
             message_bytes,
             codecs,
+            most_bytes,
             queue=self._queue,
             park=self._park,
         )

@@ -39,7 +39,12 @@ class Address:
         if pool is None:
             rules = rules_of(spec.overflow)
             self.mailbox = Mailbox(
-                spec.id, spec.mailbox, rules, spec.message_bytes, codecs_wanted(spec)
+                spec.id,
+                spec.mailbox,
+                rules,
+                spec.message_bytes,
+                codecs_wanted(spec),
+                spec.mailbox_bytes,
             )
         else:
             self._member = pool.make_member(spec.id)

@@ -42,6 +42,7 @@ class PoolAddress:
             rules=rules_of(member.overflow),
             message_bytes=member.message_bytes,
             codecs=codecs_wanted(member),
+            most_bytes=member.mailbox_bytes,
         )
         self.pool.end_by = around.end_by
         self._subscriber = ActorSubscriber(spec.id, around.publishing)
