@@ -7,6 +7,7 @@ from hypothesis import given, strategies as st
 
 from airssys.building import default_build_cache
 from airssys.building._build_cache import digest, find_or_make
+from pace import PATIENCE
 
 WORDS = st.lists(st.text(max_size=4), max_size=3)
 FILES = st.dictionaries(st.text(max_size=4), st.binary(max_size=4), max_size=3)
@@ -69,7 +70,7 @@ def test_builders_of_the_same_thing_do_not_disturb_each_other(tmp_path):
 
     def make(path):
         path.write_bytes(b"one")
-        together.wait(timeout=10)
+        together.wait(PATIENCE)
 
     def build():
         find_or_make(tmp_path, "a", make)

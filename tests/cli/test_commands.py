@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import airssys as library
+from pace import PATIENCE
 
 from .conftest import SHOUT
 
@@ -193,5 +194,5 @@ def test_a_system_runs_until_a_signal_comes(folder, number):
     with running("app:App", folder=folder) as process:
         assert process.stderr.readline() == "3 actors ready; Ctrl-C stops the system\n"
         process.send_signal(number)
-        assert process.wait(20) == 128 + number
+        assert process.wait(PATIENCE) == 128 + number
         assert (process.stdout.read(), process.stderr.read()) == ("", "")

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import attrs
@@ -16,6 +17,7 @@ import pytest
 import airssys
 from airssys import contracts, dsl, messaging, nursery, system, testing, wasm
 from airssys.contracts import EngineSettings, Limits, TrapReason
+from pace import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -45,7 +47,7 @@ def test_each_block_of_python_runs_or_compiles(kind, code):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
 
@@ -81,6 +83,7 @@ def known_names():
             member = getattr(package, name)
             if isinstance(member, type) and issubclass(member, enum.Enum):
                 names |= set(member.__members__)
+    names |= {*typing.__all__, "Decimal"}
     # Of guests and of tools.
     of_guests = {"AIRSSYS_STATE", "ComponentLifecycle", "Err"}
     return names | of_guests | {"ChildSpec", "Python"}

@@ -23,6 +23,7 @@ from airssys.contracts import (
 )
 from airssys.nursery import render
 from airssys.system._wiring import open_wasm_loader
+from pace import PATIENCE
 
 from .company import ARTIFACT, component, python, running
 from .fake_guest import FakeComponent, FakeLoader
@@ -276,7 +277,7 @@ async def test_a_real_guest_that_says_unhealthy_is_restarted():
     health = Health(interval=0.001, threshold=2)
     spec = component("c", artifact=artifact, health=health)
     async with running(spec, loader=open_wasm_loader) as (system, _):
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             async for event in system.events():
                 if isinstance(event, ChildExited):
                     break

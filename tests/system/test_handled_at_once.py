@@ -19,7 +19,7 @@ from airssys.contracts import (
 )
 from airssys.dsl import blueprint, component
 from airssys.system import open_system
-from pace import passes_of
+from pace import PATIENCE, passes_of
 
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
 NAP = b"50"
@@ -47,7 +47,7 @@ def seen(events, kind):
 
 
 async def next_of(events, kind):
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE):
         async for event in events:
             if isinstance(event, kind):
                 return event

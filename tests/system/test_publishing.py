@@ -29,6 +29,7 @@ from airssys.contracts import (
     Artifact,
     ComponentId,
 )
+from pace import PATIENCE
 from wasm_support import GUESTS
 
 CALLS = Artifact.at(GUESTS / "calls.wat")
@@ -364,7 +365,7 @@ async def test_a_guest_sees_the_topic_in_the_content_type():
             ComponentId.parse("publisher"),
             b"",
             content_type=TOPIC_TYPE + "a.b",
-            timeout=5,
+            timeout=PATIENCE,
             waiter=None,
         )
         assert told.endswith(b"|application/vnd.airssys.topic; topic=a.b")

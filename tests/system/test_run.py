@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import airssys
+from pace import PATIENCE
 
 PROGRAMS = Path(__file__).with_name("programs.py")
 STARTED = ["start a", "start b"]
@@ -43,7 +44,7 @@ def read_until(process, wanted):
 def ending(process):
     # Not `communicate`, which misses what `read_until` has read ahead.
     out, err = process.stdout.read(), process.stderr.read()
-    return process.wait(20), out.split("\n")[:-1], err
+    return process.wait(PATIENCE), out.split("\n")[:-1], err
 
 
 def assert_cut_off(out):

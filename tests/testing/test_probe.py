@@ -13,6 +13,7 @@ from airssys.contracts import (
 )
 from airssys.dsl import actor, blueprint
 from airssys.testing import EventRecord, Probe, watched_system
+from pace import PATIENCE
 
 CHILD = "local/probe/0"
 
@@ -45,7 +46,7 @@ async def test_a_crash_is_restarted_and_the_record_stays(autojump_clock):
     probe, record = Probe(answer=b"yes", backoff=NO_BACKOFF), EventRecord()
     probe.will_answer(ValueError("told to"))
     async with opened(probe.spec, record=record) as system:
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             first = await record.next(ChildStarted, child=CHILD)
             with pytest.raises(CalleeFailed):
                 await system.ask("probe", b"crash")
@@ -62,7 +63,7 @@ async def test_next_gives_each_message_once_and_waits_for_more(autojump_clock):
     async with opened(probe.spec) as system:
         system.tell("probe", b"1")
         system.tell("probe", b"2")
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             assert (await probe.next()).payload == b"1"
             assert (await probe.next()).payload == b"2"
         with trio.move_on_after(10) as scope:

@@ -21,6 +21,7 @@ from airssys.wasm._cache_entries import code_name, record_name, seen_name, surpl
 from airssys.wasm._cache_secret import Secret, load_secret, user_state_directory
 from airssys.wasm._footprint import footprint
 from airssys.wasm._private_directory import PrivateDirectory
+from pace import PATIENCE
 from wasm_support import GUESTS, envelope, open_guests
 
 ECHO = (GUESTS / "echo.wat").read_text()
@@ -298,7 +299,7 @@ async def test_a_damaged_file_is_ignored_and_replaced(
     await load_echo(folder)
     (path,) = names(folder, ending)
     damage(path)
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         await load_echo(folder)
     assert len(compilations) == 2
     await load_echo(folder)
@@ -427,7 +428,7 @@ def test_threads_that_make_the_secret_at_once_get_the_same_one(tmp_path):
     together, marks = threading.Barrier(8), []
 
     def load():
-        together.wait(5)
+        together.wait(PATIENCE)
         marks.append(load_secret(tmp_path / "state").mark("p", "n", b"c"))
 
     threads = [threading.Thread(target=load) for _ in range(8)]
@@ -603,7 +604,7 @@ def test_two_threads_may_keep_the_same_code_at_once(folder, engine):
     original = PrivateDirectory.write
 
     def write(*arguments):
-        both.wait(5)
+        both.wait(PATIENCE)
         original(*arguments)
 
     def keep():

@@ -21,6 +21,7 @@ from airssys.contracts import (
 )
 from airssys.testing import HandTicks
 from airssys.wasm import _c_api
+from pace import PATIENCE
 from wasm_support import (
     BOB,
     SENDER,
@@ -253,7 +254,7 @@ async def test_a_guest_is_not_closed_while_a_worker_begins_a_call(guests, monkey
 
     def begin_slowly(*arguments):
         is_in.set()
-        assert may_go_on.wait(5)
+        assert may_go_on.wait(PATIENCE)
         return original(*arguments)
 
     guest = await guests.start("echo")

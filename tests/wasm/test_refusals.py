@@ -10,6 +10,7 @@ import pytest
 import airssys.wasm
 from airssys.contracts import Artifact, ComponentRefused
 from airssys.wasm import _component_loader
+from pace import PATIENCE
 from wasm_support import GUESTS, open_guests
 
 SOURCES = [  # components of any world have tests of their own
@@ -154,7 +155,7 @@ async def test_a_refusal_says_what_is_wrong_and_what_to_do(case, monkeypatch):
     may_go_on = threading.Event()
     if case == "too slow":
         monkeypatch.setattr(
-            _component_loader, "compile_binary", lambda *_: may_go_on.wait(10)
+            _component_loader, "compile_binary", lambda *_: may_go_on.wait(PATIENCE)
         )
     async with open_guests(**(settings[0] if settings else {})) as guests:
         with pytest.raises(ComponentRefused) as caught:

@@ -9,10 +9,10 @@ import trio
 
 from airssys.contracts import GuestTrapped, TrapReason
 from airssys.wasm._ticker import _IDLE_TICKS, Ticker
+from pace import PATIENCE
 from wasm_support import envelope
 
 PERIOD = 0.0005
-PATIENCE = 5.0
 
 
 def pause(seconds):

@@ -17,6 +17,9 @@ import trio
 
 T = TypeVar("T")
 
+PATIENCE = 60.0
+"""Seconds that a test waits for what must come, on however busy a machine."""
+
 _ROUNDS = 3
 _SCHEDULED = Path("/proc/thread-self/schedstat")
 """Of Linux: nanoseconds that this thread ran, and that it was ready to and did not."""
