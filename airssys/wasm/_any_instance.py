@@ -31,7 +31,7 @@ from ._driver import Driver, HostFailed
 from ._footprint import Footprint
 from ._handles import HostResources
 from ._host_functions import HostFunction
-from ._instance import share_out
+from ._instance import prepare_making, share_out
 from ._linker import link
 from ._marshaller import Marshaller
 from ._outcomes import name_failure, unnamed
@@ -147,7 +147,7 @@ class AnyComponent:
             GuestTrapped: its start function trapped, or it needs more than `limits`.
             CapacityReached: the kernel has no more memory maps.
         """
-        self.runtime.maps.check()
+        self.runtime.maps.check(self.code.maps)
         instance = AnyInstance(self, limits or Limits())
         try:
             await instance.start()
@@ -172,7 +172,7 @@ class AnyInstance:
             params=max(params, MAX_PARAMS),
             functions=len(world.exports),
         )
-        runtime.maps.take()
+        runtime.maps.take(component.code.maps)
         self.handles = self._store.give_resources(component.resources)
         """The host's resources that it holds."""
         # It is handed on to the host's functions, and those of `Host` take the table.
@@ -192,6 +192,7 @@ class AnyInstance:
         """Make the instance itself; its start functions run here."""
         runtime, code = self._component.runtime, self._component.code
         share_out(self._store, code.footprint, self._limits)
+        prepare_making(self._driver, code.footprint)
         if self._limits.fuel is not None:
             self._store.refuel(self._limits.fuel)
         linker, pointer = runtime.linker, code.pointer
@@ -281,7 +282,8 @@ class AnyInstance:
             try:
                 self._store.close()
             finally:  # a destructor may wish to end the program
-                self._component.runtime.maps.give_back()
+                component = self._component
+                component.runtime.maps.give_back(component.code.maps)
 
     def _drop_noted(self) -> None:
         try:

@@ -11,7 +11,7 @@ The source is chapter 5 of the core specification.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
@@ -122,6 +122,11 @@ class Reader:
         if self._items[0] > _MOST_ITEMS:
             raise Uncountable(f"it has more than {_MOST_ITEMS} parts")
 
+    @property
+    def size(self) -> int:
+        """How many bytes are left."""
+        return self._end - self._at
+
     def fork(self) -> Reader:
         """Make a second reader of the same bytes, at the same position."""
         fork = Reader(self._data)
@@ -200,6 +205,23 @@ class CoreModule:
     functions: int
     largest_function: int
     """In bytes of its body."""
+    instance_bytes: int
+    """What the engine keeps for one instance beside these, at most."""
+    steps: int
+    """What making one instance takes, in units of about 0.1 us, at most."""
+
+
+_IMPORTS, _FUNCTIONS, _TABLES, _MEMORIES, _GLOBALS = 2, 3, 4, 5, 6
+_ELEMENTS, _CODE, _DATA, _TAGS = 9, 10, 11, 13
+"""Sections of a core module."""
+_BASE: Final = 512
+"""Bytes that the engine keeps for any instance of a core module."""
+_PART: Final = 32
+"""Bytes that it keeps for a function or an import; others take no more."""
+_STEPS: Final = 10
+"""Of an instance that has nothing."""
+_COPIED: Final = 1024
+"""Bytes of data that are copied in one step."""
 
 
 def read_core_module(reader: Reader) -> CoreModule:
@@ -212,23 +234,35 @@ def read_core_module(reader: Reader) -> CoreModule:
         raise reader.error("this is not a core module that we know")
     memories: list[Range] = []
     tables: list[Range] = []
-    functions = largest = 0
+    counts = dict.fromkeys((_IMPORTS, _FUNCTIONS, _GLOBALS, _TAGS), 0)
+    sizes = dict.fromkeys((_ELEMENTS, _DATA), 0)
+    largest = 0
     for section, body in reader.sections():
-        match section:
-            case 3:
-                functions += body.number()
-            case 4:
-                tables += [_read_table(body) for _ in body.items()]
-                body.finish()
-            case 5:
-                memories += [_read_memory(body) for _ in body.items()]
-                body.finish()
-            case 10:
-                largest = max(largest, _largest_function(body))
-                body.finish()
-            case _:
-                pass  # creates neither
-    return CoreModule(tuple(memories), tuple(tables), functions, largest)
+        if section in counts:
+            counts[section] += body.number()
+        elif section in sizes:
+            sizes[section] += body.size
+        elif section == _TABLES:
+            tables += [_read_table(body) for _ in body.items()]
+            body.finish()
+        elif section == _MEMORIES:
+            memories += [_read_memory(body) for _ in body.items()]
+            body.finish()
+        elif section == _CODE:
+            largest = max(largest, _largest_function(body))
+            body.finish()
+        # An instance has nothing of what stands in the others.
+    functions = counts[_FUNCTIONS]
+    parts = sum(counts.values()) - functions + len(memories) + len(tables)
+    parts += sizes[_ELEMENTS]  # each element is a byte, at least
+    return CoreModule(
+        tuple(memories),
+        tuple(tables),
+        functions,
+        largest,
+        _BASE + _PART * (parts + functions),
+        _STEPS + parts + sizes[_DATA] // _COPIED,
+    )
 
 
 def _largest_function(reader: Reader) -> int:

@@ -15,7 +15,7 @@ import hashlib
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, final
+from typing import TYPE_CHECKING, Final, cast, final
 
 import attrs
 import trio
@@ -47,6 +47,10 @@ if TYPE_CHECKING:
     from ._artifact_cache import ArtifactCache
 
 
+_MOST_STEPS: Final = 4_000_000
+"""In making one instance; a worker thread is held for about half a second."""
+
+
 @final
 @attrs.frozen
 class Component:
@@ -62,7 +66,7 @@ class Component:
             GuestTrapped: its start function trapped, or it needs more than `limits`.
             CapacityReached: the kernel has no more memory maps.
         """
-        self.runtime.maps.check()
+        self.runtime.maps.check(self.code.maps)
         instance = Instance(self.runtime, self.code, limits, services)
         try:
             await instance.start()
@@ -272,7 +276,8 @@ def check_counts(found: Footprint, label: str, settings: EngineSettings) -> None
     """See that compiling a component cannot take too much.
 
     Raises:
-        ComponentRefused: it has too many functions, or too large ones.
+        ComponentRefused: it has too many functions, or too large ones, or too much
+            that an instance begins with.
     """
     most = settings.component_functions
     if found.functions > most:
@@ -290,6 +295,13 @@ def check_counts(found: Footprint, label: str, settings: EngineSettings) -> None
             f"it has a function of {found.largest_function} bytes, more than {most} "
             f"(function_bytes)",
             "Split that function, or raise EngineSettings.function_bytes",
+        )
+    if found.steps > _MOST_STEPS:
+        raise ComponentRefused(
+            label,
+            f"making an instance takes about {found.steps} steps, for its globals, "
+            f"segments, canonical functions and core instances: more than {_MOST_STEPS}",
+            "Instantiate its core modules fewer times, or with less in them",
         )
 
 

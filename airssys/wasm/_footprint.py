@@ -44,6 +44,8 @@ _IMPORTS = 10
 """The section of imports."""
 _DEEPEST = 100
 """Components inside components, so that reading them cannot exhaust the stack."""
+_CONNECTION = 64
+"""Bytes that the engine keeps for a canonical function, or for a type's resources."""
 _MOST = 10_000
 """Instances, memories, tables: as many as wasmtime allows in a store by default."""
 
@@ -63,6 +65,11 @@ class Footprint:
     """Functions in the file: each core module counts once, instantiated or not."""
     largest_function: int
     """Bytes of the largest one's body."""
+    instance_bytes: int
+    """What the engine keeps for an instance beside its memories and tables, at most:
+    globals, functions, segments, and what connects components to each other."""
+    steps: int
+    """What making an instance takes, in units of about 0.1 us, at most."""
 
 
 def footprint(code: bytes) -> Footprint:
@@ -86,10 +93,14 @@ def footprint(code: bytes) -> Footprint:
     root = _read_component(Reader(code), None)
     memories: list[Range] = []
     tables: list[Range] = []
-    core_instances = 0
-    for module in _instantiations(root):
-        memories += module.memories
-        tables += module.tables
+    core_instances = instance_bytes = steps = 0
+    for part in _instantiations(root):
+        instance_bytes += part.instance_bytes
+        steps += part.steps
+        if isinstance(part, _Component):
+            continue
+        memories += part.memories
+        tables += part.tables
         core_instances += 1
         if max(len(memories), len(tables)) > _MOST:
             raise Uncountable(f"it has more than {_MOST} memories or tables")
@@ -99,6 +110,8 @@ def footprint(code: bytes) -> Footprint:
         core_instances,
         root.functions,
         root.largest_function,
+        instance_bytes,
+        steps,
     )
 
 
@@ -192,6 +205,13 @@ class _Component:
     """Its own and those of the components in it."""
     largest_function: int = 0
     """As `functions`."""
+    steps: int = 1
+    """Types and canonical functions: an instance has something for each, at most."""
+
+    @property
+    def instance_bytes(self) -> int:
+        """What the engine keeps for one instance beside its core instances."""
+        return _CONNECTION * self.steps
 
     def define(self, sort: _Sort, definition: _Definition) -> None:
         """Give a definition the next index of its sort."""
@@ -251,7 +271,9 @@ def _read_section(section: int, body: Reader, component: _Component) -> None:
             inner = _read_component(body, component)
             component.include(inner)
             component.define(_Sort.COMPONENT, inner)
-        case 0 | 3 | 7 | 8 | 9:  # custom, core types, types, canonical functions, start
+        case 7 | 8:  # types, canonical functions
+            component.steps += body.number()
+        case 0 | 3 | 9:  # custom, core types, start
             pass
         case _:
             read_item = _ITEMS.get(section)
@@ -363,8 +385,8 @@ def _read_external_name(reader: Reader) -> str:
             raise reader.error("a name is of a kind that we do not know")
 
 
-def _instantiations(root: _Component) -> Iterator[CoreModule]:
-    """Yield the core modules that an instance consists of, in their order.
+def _instantiations(root: _Component) -> Iterator[CoreModule | _Component]:
+    """Yield the modules and components that an instance consists of, in their order.
 
     A chain of components, each instantiating the next one twice, is exponentially many
     instances: so there is a limit. What waits is never longer than the file, because
@@ -374,6 +396,7 @@ def _instantiations(root: _Component) -> Iterator[CoreModule]:
     for _ in range(_MOST):
         match waiting.pop():
             case _Component() as component:
+                yield component
                 waiting.extend(reversed(component.instantiates))
             case CoreModule() as module:
                 yield module

@@ -37,9 +37,11 @@ from airssys.contracts import (
     GuestFailed,
     GuestRejected,
     GuestSpent,
+    GuestTrapped,
     HealthStatus,
     HostServices,
     Limits,
+    TrapReason,
     Unanswered,
     Unwanted,
 )
@@ -70,6 +72,12 @@ _AROUND_STATE: Final = 256
 """Bytes that count beside the state itself."""
 
 
+_FREE: Final = 256 << 10
+"""Bytes beside memories and tables that no limit counts: ordinary guests have less."""
+_STEPS_HERE: Final = 20_000
+"""An instance whose making takes more steps is made by a worker: about 2 ms."""
+
+
 @lru_cache(maxsize=256)
 def _shares(found: Footprint, memory_bytes: int, elements: int) -> tuple[int, int]:
     """The most that each memory, in bytes, and each table may have.
@@ -81,9 +89,27 @@ def _shares(found: Footprint, memory_bytes: int, elements: int) -> tuple[int, in
 
 
 def share_out(store: Store, found: Footprint, limits: Limits) -> None:
-    """Give each memory and table its share of what an instance may have."""
-    shares = _shares(found, limits.memory_bytes, limits.table_elements)
+    """Give each memory and table its share of what an instance may have.
+
+    Raises:
+        GuestTrapped: what it has beside them is more than it may have of memory.
+    """
+    beside = max(0, found.instance_bytes - _FREE)
+    most = limits.memory_bytes
+    if beside > most:
+        text = (
+            f"globals, functions and segments of up to {found.instance_bytes} bytes, "
+            f"more than {most} (memory_bytes)"
+        )
+        raise GuestTrapped(TrapReason.MEMORY_LIMIT, "instantiate", text)
+    shares = _shares(found, most - beside, limits.table_elements)
     store.limit(*shares, len(found.memories), len(found.tables))
+
+
+def prepare_making(driver: Driver, found: Footprint) -> None:
+    """Have a worker make what takes long: nothing interrupts it."""
+    if found.steps > _STEPS_HERE:
+        driver.expect_large()
 
 
 def _carried(result: Any, name: str) -> Any:
@@ -104,7 +130,7 @@ class Instance:
         self._limits = limits
         self._driver = Driver(runtime, limits, services, code.habits)
         self._store = Store(runtime.engine)
-        runtime.maps.take()
+        runtime.maps.take(code.maps)
         self._inline_bytes = runtime.settings.thread_payload_bytes
         """Larger payloads are moved by a worker."""
         self._budget = Budget(limits.host_call_bytes)
@@ -126,6 +152,7 @@ class Instance:
             CapacityReached: the kernel has no more memory maps.
         """
         share_out(self._store, self._code.footprint, self._limits)
+        prepare_making(self._driver, self._code.footprint)
         if self._limits.fuel is not None:
             self._store.refuel(self._limits.fuel)
         linker, pointer = self._runtime.linker, self._code.pointer
@@ -229,7 +256,7 @@ class Instance:
             self._spent = GuestSpent("it was closed")
         if not self._store.closed:
             self._store.close()
-            self._runtime.maps.give_back()
+            self._runtime.maps.give_back(self._code.maps)
 
     async def _run(
         self,

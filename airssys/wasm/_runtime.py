@@ -15,7 +15,7 @@ from ._engine import Engine
 from ._footprint import Footprint
 from ._host_functions import HostFunction, host_functions
 from ._linker import make_linker
-from ._map_budget import MapBudget, kernel_limit
+from ._map_budget import MapBudget, kernel_limit, maps_of
 from ._marshaller import Marshaller
 from ._ticker import Ticker, TicksMaker
 from ._turns import Turns
@@ -38,6 +38,11 @@ class Code:
     footprint: Footprint
     """What an instance will create."""
     habits: Habits = attrs.field(factory=Habits, eq=False, repr=False)
+    maps: int = attrs.field(
+        init=False,
+        default=attrs.Factory(lambda code: maps_of(code.footprint), takes_self=True),
+    )
+    """Memory maps that an instance takes, at most."""
 
 
 @final

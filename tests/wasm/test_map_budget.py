@@ -1,13 +1,16 @@
 """The kernel's limit on memory maps is a refusal in time, never a crash."""
 
+import math
 import sys
 
 import pytest
 import trio
 import trio.testing
 
-from airssys.contracts import CapacityReached
+from airssys.contracts import Artifact, CapacityReached
 from airssys.wasm import _map_budget
+from airssys.wasm._any_instance import load_any
+from airssys.wasm._any_world import Host
 from airssys.wasm._map_budget import MapBudget, count_maps, kernel_limit
 from wasm_support import envelope, open_guests
 
@@ -34,9 +37,9 @@ def clock(monkeypatch):
     return times
 
 
-def begin(budget):
-    budget.check()
-    budget.take()
+def begin(budget, maps=6):
+    budget.check(maps)
+    budget.take(maps)
 
 
 def test_far_from_the_limit_maps_are_counted_rarely(clock):
@@ -53,7 +56,7 @@ def test_what_ends_is_given_back(clock):
     budget = MapBudget(LIMIT, kernel.count)
     for _ in range(50_000):
         begin(budget)
-        budget.give_back()
+        budget.give_back(6)
     assert kernel.counts == 1
 
 
@@ -73,6 +76,16 @@ def test_it_refuses_before_the_limit_and_not_long_before(clock, maps_each):
     left = LIMIT - kernel.maps
     assert 1_000 < left < 3_000
     assert kernel.counts < 60
+
+
+def test_what_has_many_maps_is_refused_where_what_has_few_is_not(clock):
+    budget = MapBudget(LIMIT, Kernel(LIMIT - 3_000).count)
+    begin(budget)
+    with pytest.raises(CapacityReached, match=r"takes up to 1816"):
+        begin(budget, 1816)
+    begin(budget, 900)
+    with pytest.raises(CapacityReached):
+        begin(budget, 900)
 
 
 def test_the_refusal_says_what_to_do(clock):
@@ -110,7 +123,7 @@ def test_where_no_limit_is_known_there_is_none(monkeypatch, tmp_path):
     kernel = Kernel(10**9)
     budget = MapBudget(None, kernel.count)
     begin(budget)
-    assert budget.fit == sys.maxsize - 1
+    assert budget.fit == sys.maxsize - 6
     assert kernel.counts == 0
 
 
@@ -136,8 +149,47 @@ async def test_a_refusal_makes_no_guest_and_costs_no_guest(guests):
     with pytest.raises(CapacityReached):
         await guests.make("echo")
     assert await guest.handle_message(envelope(b"x")) == b"x"
-    guests.runtime.maps.fit = 10
+    guests.runtime.maps.fit = 60
     await guests.make("echo")
+
+
+@pytest.mark.skipif(kernel_limit() is None, reason="this system tells no limit")
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "(memory 1)",
+        "(memory 0)" * 90,
+        "(memory 2 9)" * 90,
+        "(table 1000 funcref)" * 90,
+        "(table 90000 funcref)",
+        "(memory 1)" + "(global i64 (i64.const 1))" * 90_000,
+    ],
+    ids=["empty", "memory", "memories", "filled", "tables", "table", "globals"],
+)
+async def test_an_instance_takes_no_more_maps_than_are_counted(guests, content):
+    wat = f"(component (core module $m {content}) (core instance (instantiate $m)))"
+    component = await load_any(guests.loader, Artifact.from_text(wat), Host())
+    guests.started.append(await component.instantiate())
+    before, many = count_maps(), 10
+    for _ in range(many):
+        guests.started.append(await component.instantiate())
+    assert count_maps() - before <= component.code.maps * many
+
+
+async def test_an_instance_of_many_memories_is_refused_in_time(guests):
+    wat = (
+        f"(component (core module $m {'(memory 0)' * 100})"
+        + " (core instance (instantiate $m))" * 3
+        + ")"
+    )
+    component = await load_any(guests.loader, Artifact.from_text(wat), Host())
+    maps = guests.runtime.maps
+    maps.fit, maps._limit, maps._counted_at = 600, 1, math.inf
+    with pytest.raises(CapacityReached, match=r"takes up to 903"):
+        await component.instantiate()
+    await guests.make("echo")
+    assert maps.fit == 594
 
 
 async def test_what_is_closed_or_ends_is_given_back(guests):

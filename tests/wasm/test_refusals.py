@@ -76,7 +76,7 @@ REFUSALS = {
         "Link it into one component that contains its modules",
     ),
     "invalid": (
-        Artifact.from_bytes(b"\0asm\x0d\0\x01\0\x07\x01\xff"),
+        Artifact.from_bytes(b"\0asm\x0d\0\x01\0\x03\x01\xff"),
         "wasmtime refuses it: ",
         "Build it again, for the component model without its async part",
     ),
@@ -139,6 +139,15 @@ REFUSALS = {
         "it has a function of 2002 bytes, more than 1024 (function_bytes)",
         "Split that function, or raise EngineSettings.function_bytes",
         {"function_bytes": 1024},
+    ),
+    "too much to begin with": (
+        Artifact.from_text(
+            f"(component (core module $m {'(global i32 (i32.const 1))' * 500})"
+            f"{'(core instance (instantiate $m))' * 9000})",
+            label="many",
+        ),
+        "making an instance takes about 4590001 steps, for its globals, segments",
+        "Instantiate its core modules fewer times, or with less in them",
     ),
     "too slow": (
         Artifact.from_text(ECHO),
