@@ -96,16 +96,21 @@ def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
     return place_mistakes(_find_mistakes(blueprint), places)
 
 
-def find_spec_mistakes(spec: ChildSpec, path: str = "$") -> list[Mistake]:
-    """Look at one specification and all below it; raises nothing either."""
-    return place_mistakes(_find_spec_mistakes(spec, path), walk(spec, path))
+def find_spec_mistakes(
+    spec: ChildSpec, path: str = "$", *, above: int = 0
+) -> list[Mistake]:
+    """Look at one specification and all below it; raises nothing either.
+
+    `above`: how many supervisors it is to stand below.
+    """
+    return place_mistakes(_find_spec_mistakes(spec, path, above), walk(spec, path))
 
 
 def find_child_mistakes(
-    spec: ChildSpec, auto_shutdown: AutoShutdown, path: str = "$"
+    spec: ChildSpec, auto_shutdown: AutoShutdown, path: str = "$", *, above: int = 0
 ) -> list[Mistake]:
     """Look at one specification as a child of a supervisor with that rule."""
-    mistakes = find_spec_mistakes(spec, path)
+    mistakes = find_spec_mistakes(spec, path, above=above)
     if is_kind(spec, CHILD_SPECS):
         significant, restart = spec.significant, spec.restart
         mistakes.extend(
@@ -166,10 +171,10 @@ def _supervisors(
             yield from _supervisors(child, at, name, chain)
 
 
-def _find_spec_mistakes(spec: ChildSpec, path: str) -> list[Mistake]:
+def _find_spec_mistakes(spec: ChildSpec, path: str, above: int = 0) -> list[Mistake]:
     mistakes: list[Mistake] = []
     taken: dict[ComponentId, str] = {}
-    for at, each, problem in _visit(spec, path):
+    for at, each, problem in _visit(spec, path, above):
         if problem is not None:
             mistakes.append(problem)
         else:
@@ -201,25 +206,32 @@ def _children_of(spec: object, path: str) -> list[tuple[str, ChildSpec]]:
 
 
 def _visit(
-    root: ChildSpec, path: str
+    root: ChildSpec, path: str, above: int = 0
 ) -> Iterator[tuple[str, ChildSpec, Mistake | None]]:
     """Visit what may not be a tree; what is not entered comes with the reason.
 
     A supervisor that stands in two places, or inside itself, is entered once: else
-    the visit might take for ever.
+    the visit might take for ever. One that is nested too deep is not entered, nor is
+    one that is a template, which it may not be.
     """
     entered: dict[int, str] = {}
-    stack: list[tuple[str, ChildSpec, int]] = [(path, root, 0)]
+    stack: list[tuple[str, ChildSpec, int]] = [(path, root, above)]
     while stack:
         path, spec, depth = stack.pop()
         problem = None
         if isinstance(spec, SupervisorSpec):
             problem = _misplacement(path, entered.get(id(spec)), depth)
             entered.setdefault(id(spec), path)
+        elif isinstance(spec, SUPERVISOR_SPECS):
+            problem = _misplacement(path, None, depth)
         yield path, spec, problem
-        if problem is None:
+        if problem is None and not _is_odd_template(spec, path):
             below = [(p, s, depth + 1) for p, s in _children_of(spec, path)]
             stack.extend(reversed(below))
+
+
+def _is_odd_template(spec: object, path: str) -> bool:
+    return path.endswith(".template") and isinstance(spec, SUPERVISOR_SPECS)
 
 
 def _misplacement(path: str, other: str | None, depth: int) -> Mistake | None:

@@ -240,6 +240,10 @@ class StorageRefused(AirssysError):
         return self._with_advice(text)
 
 
+_ENDS_NAMED: Final = 10
+"""Of a long path, so many names of its beginning and of its end are in the text."""
+
+
 @final
 class RequestWouldDeadlock(MessagingError):
     """The target already waits, through some steps, for the one that asks."""
@@ -251,7 +255,11 @@ class RequestWouldDeadlock(MessagingError):
         super().__init__(self.path)
 
     def __str__(self) -> str:
-        path = " -> ".join(map(str, self.path))
+        names = list(map(str, self.path[:_ENDS_NAMED]))
+        if (left_out := len(self.path) - 2 * _ENDS_NAMED) > 0:
+            names.append(f"({left_out} more)")
+        names += map(str, self.path[_ENDS_NAMED:][-_ENDS_NAMED:])
+        path = " -> ".join(names)
         return self._with_advice(f"would wait for itself: {path}")
 
 

@@ -19,7 +19,6 @@ from airssys.contracts import (
     Refused,
     SupervisorSpec,
     child_name,
-    find_child_mistakes,
     find_spec_mistakes,
 )
 
@@ -76,7 +75,7 @@ class Desk:
         house = self._house
         if house.is_ending:
             reply.give(Refused(Refusal.NOT_RUNNING))
-        elif mistakes := tuple(find_child_mistakes(spec, house.spec.auto_shutdown)):
+        elif mistakes := house.mistakes_of(spec):
             reply.give(Refused(Refusal.INVALID_SPEC, mistakes=mistakes))
         elif (slot := house.roster.find(child_name(spec))) is not None:
             runs = slot.is_occupied and slot.state is not SlotState.RESTARTING
@@ -132,7 +131,7 @@ class Desk:
         if not isinstance(spec, SupervisorSpec):
             reply.give(Refused(Refusal.INVALID_SPEC))
             return
-        if mistakes := tuple(find_spec_mistakes(spec)):
+        if mistakes := tuple(find_spec_mistakes(spec, above=house.depth)):
             reply.give(Refused(Refusal.INVALID_SPEC, mistakes=mistakes))
             return
         before = [slot.name for slot in house.roster]

@@ -34,8 +34,12 @@ _WANTS_SPEC: Final = Mistake(
 class Admissions:
     """Judges who may join, and numbers those made from the template."""
 
-    def __init__(self, spec: DynamicSupervisorSpec, names: GivenNames) -> None:
+    def __init__(
+        self, spec: DynamicSupervisorSpec, names: GivenNames, depth: int = 0
+    ) -> None:
         self.spec, self._names = spec, names
+        self._depth = depth
+        """How many supervisors stand above this one."""
 
     def judge(
         self, request: StartChild | StartFromTemplate, roster: Roster
@@ -47,7 +51,8 @@ class Admissions:
         spec = self._spec_for(request)
         if isinstance(spec, Mistake):
             return Refused(Refusal.INVALID_SPEC, mistakes=(spec,))
-        mistakes = tuple(find_child_mistakes(spec, AutoShutdown.NEVER))
+        rule, above = AutoShutdown.NEVER, self._depth + 1
+        mistakes = tuple(find_child_mistakes(spec, rule, above=above))
         if mistakes:
             return Refused(Refusal.INVALID_SPEC, mistakes=mistakes)
         if (slot := roster.find(child_name(spec))) is not None:

@@ -85,7 +85,7 @@ class DynamicSupervisor:
         self._emit, self._make_seat = place.events, place.make_seat
         self._crew = Crew(path, place.events)
         self._account = RestartAccount(path, spec.intensity, place.chance)
-        self._admissions = Admissions(spec, place.names)
+        self._admissions = Admissions(spec, place.names, path.count("/"))
         self.roster = Roster()
         """The children there are, in the order in which they came."""
         self._is_ending = False

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, final
 
 from airssys.contracts import (
     ChildSpec,
+    Mistake,
     Refusal,
     Refused,
     RestartType,
     Strategy,
     SupervisorSpec,
     child_name,
+    find_child_mistakes,
 )
 
 from ._restart_plan import sharing
@@ -60,6 +62,16 @@ class Household:
     def is_grouping(self) -> bool:
         """Whether children share restarts."""
         return self.spec.strategy is not Strategy.ONE_FOR_ONE
+
+    @property
+    def depth(self) -> int:
+        """How many supervisors stand above this one."""
+        return self.crew.path.count("/")
+
+    def mistakes_of(self, spec: ChildSpec) -> tuple[Mistake, ...]:
+        """Look at what is to be one more child."""
+        rule, above = self.spec.auto_shutdown, self.depth + 1
+        return tuple(find_child_mistakes(spec, rule, above=above))
 
     def open(self) -> None:
         """Start all children, in order."""
