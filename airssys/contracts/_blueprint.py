@@ -15,7 +15,7 @@ from ._health import health_mistakes
 from ._identity import ComponentId, segment_problem
 from ._limits import EngineSettings
 from ._mailbox_checks import mailbox_mistakes
-from ._origin import Origin, place_mistakes
+from ._origin import Origin, guarded, place_mistakes
 from ._pool_checks import pool_mistakes, subscription_mistakes
 from ._restart import AutoShutdown, BrutalKill, Intensity, RestartType, Strategy
 from ._restart_checks import (
@@ -89,11 +89,15 @@ def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
     Raises nothing, whatever is in the blueprint. A mistake names the file and line of
     what was declared, where that is known.
     """
-    if not is_kind(blueprint, Blueprint):
-        text = f"{shown(blueprint)} is no Blueprint"
-        return [Mistake("$", text, "write airssys.blueprint(...)")]
-    places = [("$", blueprint), *walk(blueprint.root)]
-    return place_mistakes(_find_mistakes(blueprint), places)
+
+    def look() -> list[Mistake]:
+        if not is_kind(blueprint, Blueprint):
+            text = f"{shown(blueprint)} is no Blueprint"
+            return [Mistake("$", text, "write airssys.blueprint(...)")]
+        places = [("$", blueprint), *walk(blueprint.root)]
+        return place_mistakes(_find_mistakes(blueprint), places)
+
+    return guarded(look, "$")
 
 
 def find_spec_mistakes(
@@ -103,7 +107,12 @@ def find_spec_mistakes(
 
     `above`: how many supervisors it is to stand below.
     """
-    return place_mistakes(_find_spec_mistakes(spec, path, above), walk(spec, path))
+
+    def look() -> list[Mistake]:
+        found = _find_spec_mistakes(spec, path, above)
+        return place_mistakes(found, walk(spec, path))
+
+    return guarded(look, path)
 
 
 def find_child_mistakes(

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import reprlib
-from typing import Final
+from typing import Final, cast
 
+from ._foreign import is_a, kind_name, plain_text
 from ._one_line import one_line
 
 _MOST_SHOWN: Final = 80
@@ -23,13 +24,13 @@ def shown(value: object) -> str:
     try:
         text = _SHOWN.repr(value)
     except Exception:  # noqa: BLE001 (a repr may fail in any way)
-        text = f"<{type(value).__name__} that cannot be shown>"
+        text = f"<{kind_name(value)} that cannot be shown>"
     return one_line(text, _MOST_SHOWN)
 
 
 def is_kind(value: object, kind: type | tuple[type, ...]) -> bool:
-    """Say whether a value is of a type."""
-    return isinstance(value, kind)
+    """Say whether a value is of a type, whatever it says of itself."""
+    return is_a(value, kind)
 
 
 def is_callable(value: object) -> bool:
@@ -61,10 +62,10 @@ def is_time(value: object, *, allow_infinity: bool, allow_zero: bool = False) ->
 
 def is_text(value: object) -> bool:
     """Say whether a value is text that can be written as UTF-8."""
-    if not isinstance(value, str):
+    if not is_a(value, str):
         return False
     try:
-        value.encode()
+        plain_text(cast("str", value)).encode()
     except UnicodeEncodeError:
         return False
     return True

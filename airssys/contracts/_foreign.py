@@ -57,6 +57,16 @@ def repr_of(value: object, most: int = MAX_TEXT) -> str:
         return f"<{kind_name(value)} that cannot be shown: {kind_name(problem)}>"
 
 
+def plain_text(text: str) -> str:
+    """Return a text as a plain str; a subclass may have methods of its own."""
+    return text if type(text) is str else str.__getitem__(text, slice(None))
+
+
+def plain_bytes(data: bytes) -> bytes:
+    """Return bytes as plain bytes; a subclass may have methods of its own."""
+    return data if type(data) is bytes else bytes.__getitem__(data, slice(None))
+
+
 def is_a(value: object, kind: Kinds) -> bool:
     """Say whether an object is of a class, as `except` does; its own word is not asked."""
     if isinstance(kind, tuple):
@@ -103,8 +113,13 @@ def _is_group(error: BaseException) -> bool:
     return issubclass(type(error), BaseExceptionGroup)
 
 
+def is_fatal(error: BaseException | None) -> bool:
+    """Say whether an error is one that ends the program: no Exception."""
+    return error is not None and not is_a(error, Exception)
+
+
 def find_escapee(error: BaseException | None) -> BaseException | None:
     """Find what no supervisor may hold back, at any depth: what is no Exception."""
     if error is None:
         return None
-    return next((each for each in leaves_of(error) if not is_a(each, Exception)), None)
+    return next(filter(is_fatal, leaves_of(error)), None)

@@ -7,6 +7,7 @@ from typing import Final, final
 import attrs
 
 from ._checking import shown
+from ._foreign import is_a, plain_text
 
 MAX_SEGMENT_CHARACTERS: Final = 128
 
@@ -26,6 +27,13 @@ def segment_problem(segment: object) -> str | None:
     return None
 
 
+def _plain(segment: str) -> str:
+    """Keep plain text, so that nothing of a subclass is asked for its hash later."""
+    if type(segment) is str or not is_a(segment, str):
+        return segment
+    return plain_text(segment)
+
+
 def _check_segment(_: object, attribute: attrs.Attribute[str], value: str) -> None:
     if problem := segment_problem(value):
         raise ValueError(f"{attribute.name} {shown(value)} {problem}")
@@ -43,9 +51,9 @@ class ComponentId:
             contains a slash.
     """
 
-    namespace: str = attrs.field(validator=_check_segment)
-    name: str = attrs.field(validator=_check_segment)
-    instance: str = attrs.field(default="0", validator=_check_segment)
+    namespace: str = attrs.field(validator=_check_segment, converter=_plain)
+    name: str = attrs.field(validator=_check_segment, converter=_plain)
+    instance: str = attrs.field(default="0", validator=_check_segment, converter=_plain)
     text: str = attrs.field(init=False, eq=False, repr=False)
     """Its text form. Dictionaries that each message needs go by it: of a string they
     know the hash."""

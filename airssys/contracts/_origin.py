@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Final, final
 import attrs
 
 from ._errors import Mistake
+from ._foreign import kind_name, text_of
+from ._one_line import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _PATH: Final = re.compile(r"\$\.root(?:\.\w+(?:\[\d+\])?)*")
 
@@ -30,6 +32,16 @@ class Origin:
     mistakes: tuple[Mistake, ...] = ()
     """Found when it was read. Their paths begin below what was declared, e.g.
     `.mailbx`; those without a file stand at this place."""
+
+
+def guarded(look: Callable[[], list[Mistake]], path: str) -> list[Mistake]:
+    """Look, and make a mistake of what the values themselves raise meanwhile."""
+    try:
+        return look()
+    except Exception as error:  # noqa: BLE001  # their own code may raise anything
+        said = f"{kind_name(error)}: {text_of(error)}"
+        hint = "give plain values: comparing or reading one of them failed"
+        return [Mistake(path, one_line(f"it cannot be looked at: {said}"), hint)]
 
 
 def place_mistakes(

@@ -10,6 +10,7 @@ import attrs
 
 from ._artifact import Artifact
 from ._codecs import Codecs
+from ._foreign import plain_text
 from ._guest import ComponentConfig, LogLevel
 from ._health import Health
 from ._identity import ComponentId
@@ -275,4 +276,6 @@ CHILD_SPECS: Final = (ComponentSpec, ActorSpec, *NAMED_SPECS)
 
 def child_name(spec: ChildSpec) -> str:
     """Name a child among its siblings."""
-    return str(spec.id) if isinstance(spec, (ComponentSpec, ActorSpec)) else spec.name
+    if isinstance(spec, (ComponentSpec, ActorSpec)):
+        return spec.id.text
+    return plain_text(spec.name)

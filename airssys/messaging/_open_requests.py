@@ -28,6 +28,7 @@ from airssys.contracts import (
     RequestCancelled,
     TooManyRequests,
     TraceContext,
+    text_of,
 )
 
 from ._broker import Broker
@@ -239,4 +240,4 @@ def _told(error: Exception) -> bytes:
     case = error.case if isinstance(error, MessagingError) else "delivery-failed"
     if isinstance(error, RequestCancelled):
         case = "cancelled"
-    return f"{case}\n{error}".encode(errors="replace")
+    return f"{case}\n{text_of(error)}".encode(errors="replace")

@@ -35,6 +35,7 @@ from airssys.contracts import (
     MessagingError,
     NotGranted,
     TraceContext,
+    text_of,
 )
 
 from ._blocked_senders import Crowd
@@ -294,7 +295,7 @@ class NamedSubscriber:
         broker.dead_letter(envelope, why, reason=DeadReason.NO_ROOM)
 
     def _bury(self, envelope: Envelope, error: Exception) -> None:
-        why = f"it was published, and refused: {error}"
+        why = f"it was published, and refused: {text_of(error)}"
         self._broker.dead_letter(envelope, why)
 
 

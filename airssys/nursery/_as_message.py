@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import cast
 
 import trio
 
@@ -15,6 +16,10 @@ from airssys.contracts import (
     Priority,
     PriorityWord,
     TraceContext,
+    is_a,
+    kind_name,
+    plain_bytes,
+    plain_text,
 )
 
 
@@ -26,12 +31,12 @@ def as_id(target: object) -> ComponentId:
     """
     if type(target) is ComponentId:
         return target
-    if not isinstance(target, str):
-        kind = type(target).__name__
+    if not is_a(target, str):
+        kind = kind_name(target)
         advice = "Give a ComponentId, or its text"
         raise InvalidMessage(f"the target is {kind}, no name", advice)
     try:
-        return _parse(target)
+        return _parse(plain_text(cast("str", target)))
     except ValueError as error:
         raise InvalidMessage(f"the target is no name: {error}") from None
 
@@ -66,10 +71,11 @@ def as_content_type(content_type: str | None) -> str | None:
     if content_type is None:
         return None
     try:
+        content_type = plain_text(content_type)
         said = content_type.encode().lower()
-    except (AttributeError, ValueError):
+    except (TypeError, ValueError):
         advice = "Give text, e.g. 'application/msgpack', or None"
-        kind = type(content_type).__name__
+        kind = kind_name(content_type)
         problem = f"the content type is {kind}, no text that UTF-8 can hold"
         raise InvalidMessage(problem, advice) from None
     if said.startswith(RESERVED_TYPES.encode()):
@@ -84,7 +90,7 @@ def as_priority(priority: PriorityWord | None) -> Priority | None:
     Raises:
         InvalidMessage: it is none.
     """
-    if priority is None or isinstance(priority, Priority):
+    if priority is None or type(priority) is Priority:
         return priority
     try:
         return Priority(priority)
@@ -101,9 +107,11 @@ def as_key(key: str | bytes) -> str | bytes:
         InvalidMessage: it is neither str nor bytes.
     """
     given: object = key
-    if isinstance(given, (str, bytes)):
-        return key
-    problem = f"the key is {type(given).__name__}, no str or bytes"
+    if is_a(given, str):
+        return plain_text(cast("str", given))
+    if is_a(given, bytes):
+        return plain_bytes(cast("bytes", given))
+    problem = f"the key is {kind_name(given)}, no str or bytes"
     raise InvalidMessage(problem, "Give the key of a message as text or bytes")
 
 
@@ -146,7 +154,7 @@ def as_trace(trace: TraceContext | str | None) -> TraceContext | None:
     Raises:
         InvalidMessage: it is none.
     """
-    if trace is None or isinstance(trace, TraceContext):
+    if trace is None or type(trace) is TraceContext:
         return trace
     try:
         return TraceContext(trace)

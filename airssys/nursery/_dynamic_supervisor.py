@@ -28,6 +28,7 @@ from airssys.contracts import (
     Started,
     SupervisorGaveUp,
     find_spec_mistakes,
+    is_fatal,
 )
 
 from ._crew import Crew
@@ -261,8 +262,7 @@ class DynamicSupervisor:
     def _end(self, outcome: BaseException | None) -> None:
         """Stop all children at once; what must leave the tree outweighs the rest."""
         if self._is_ending:
-            is_escapee = not isinstance(outcome, Exception | None)
-            if is_escapee and isinstance(self._outcome, Exception | None):
+            if is_fatal(outcome) and not is_fatal(self._outcome):
                 self._outcome = outcome
             return
         self._is_ending, self._outcome = True, outcome

@@ -105,7 +105,8 @@ def exit_reason(
         ready: it had reported that it was started.
     """
     if error is not None:
-        return _reason_for(only_member(error), ready=ready)
+        error = only_member(error)
+        return ExitReason(_kind_for(error, ready=ready), error, describe(error))
     if killed:
         return ExitReason(ExitKind.KILLED, detail="it was cancelled")
     return ExitReason(ExitKind.SHUTDOWN if asked else ExitKind.NORMAL)
@@ -117,8 +118,9 @@ def unjudged(error: BaseException | None) -> ExitReason:
     return ExitReason(ExitKind.CRASH, error, f"{name}, which cannot be looked at")
 
 
-def _reason_for(error: BaseException, *, ready: bool) -> ExitReason:
-    return ExitReason(_kind_for(error, ready=ready), error, describe(error))
+def exit_kind(error: BaseException, *, ready: bool) -> ExitKind:
+    """Say what an error, or the only member of a group, makes of its actor."""
+    return _kind_for(only_member(error), ready=ready)
 
 
 def _kind_for(error: BaseException, *, ready: bool) -> ExitKind:

@@ -19,6 +19,7 @@ from airssys.contracts import (
     SupervisorSpec,
     child_name,
     find_child_mistakes,
+    is_fatal,
 )
 
 from ._restart_plan import sharing
@@ -80,9 +81,8 @@ class Household:
     def end(self, outcome: BaseException | None) -> None:
         """Stop all children for good; what must leave the tree outweighs the rest."""
         if self.is_ending:
-            if self.outcome is None or isinstance(self.outcome, Exception):
-                is_escapee = not isinstance(outcome, Exception | None)
-                self.outcome = outcome if is_escapee else self.outcome
+            if is_fatal(outcome) and not is_fatal(self.outcome):
+                self.outcome = outcome
             return
         self.is_ending, self.outcome = True, outcome
         self.round = Round(Aim.CLOSING, to_stop=reversed(self.roster))

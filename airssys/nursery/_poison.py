@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, final
 
 from airssys.contracts import Callback, DeadReason, Envelope, ExitKind, Poison
 
-from ._exit_reason import describe, exit_reason
+from ._exit_reason import describe, exit_kind
 
 if TYPE_CHECKING:
     from airssys.messaging import Mailbox
@@ -30,8 +30,8 @@ def choose(poison: Poison, envelope: Envelope, error: Exception) -> Poison:
     """Say what becomes of a message in hand when this ended its actor. Pure."""
     if poison is Poison.DROP:
         return poison
-    reason = exit_reason(error, asked=False, killed=False, ready=True)
-    if reason.kind is not ExitKind.CRASH or isinstance(envelope, Callback):
+    is_crash = exit_kind(error, ready=True) is ExitKind.CRASH
+    if not is_crash or isinstance(envelope, Callback):
         return Poison.DROP
     if poison is Poison.RETRY and isinstance(envelope, Retried):
         return Poison.DROP
@@ -50,13 +50,14 @@ def settle(
     envelope = address.mailbox.in_hand
     if envelope is None:
         return None
-    why = f"its actor ended: {describe(error)}"
+    said = describe(error)
+    why = f"its actor ended: {said}"
     match choose(poison, envelope, error):
         case Poison.RETRY:
             put_back(address.mailbox)
             return None
         case Poison.QUARANTINE:
-            address.around.quarantine.add(envelope, describe(error))
+            address.around.quarantine.add(envelope, said)
             return f"{why}; it is in quarantine", DeadReason.QUARANTINED
         case _:
             return why, DeadReason.CRASHED

@@ -33,7 +33,7 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, final
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, final
 
 import trio
 from trio.lowlevel import disable_ki_protection
@@ -47,6 +47,9 @@ from airssys.contracts import (
     HealthStatus,
     HookFailed,
     InternalError,
+    is_a,
+    kind_name,
+    plain_bytes,
 )
 from airssys.messaging import ActorSubscriber
 
@@ -146,10 +149,9 @@ class PythonBehaviour:
             context.wants_to_stash, self.wants_to_end = False, context.wants_to_stop
             if reply is not None:
                 reply.on_abandoned = None
-        if answer is None or isinstance(answer, bytes):
+        if answer is None or type(answer) is bytes:
             return answer
-        kind = type(answer).__name__
-        raise TypeError(f"handle returned {kind}; return bytes or None")
+        return _plain_answer(answer)
 
     async def renewed(self) -> PythonBehaviour:
         """Go on: Python code that was cut off can be called again."""
@@ -166,9 +168,9 @@ class PythonBehaviour:
             told: object = await self._call_hook("health")
         finally:
             self._watch.pause()
-        if isinstance(told, HealthStatus):
+        if type(told) is HealthStatus:
             return told
-        raise TypeError(f"health returned {type(told).__name__}; return a HealthStatus")
+        raise TypeError(f"health returned {kind_name(told)}; return a HealthStatus")
 
     def hear_stop(self) -> None:
         """Let the code hear that it is asked to stop."""
@@ -237,6 +239,13 @@ class PythonBehaviour:
         held = f"{name}.{method}" if inspect.isclass(self._spec.behaviour) else name
         event = HandlerHeldThread(self._spec.id, held, seconds)
         self._surroundings.events(event)
+
+
+def _plain_answer(answer: object) -> bytes:
+    if is_a(answer, bytes):
+        return plain_bytes(cast("bytes", answer))
+    kind = kind_name(answer)
+    raise TypeError(f"handle returned {kind}; return bytes or None")
 
 
 @disable_ki_protection

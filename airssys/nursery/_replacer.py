@@ -30,7 +30,9 @@ from airssys.contracts import (
     Refusal,
     Refused,
     Unhealthy,
+    find_escapee,
     find_spec_mistakes,
+    is_a,
 )
 
 from ._actor_seat import ActorSeat
@@ -84,7 +86,14 @@ class Replacer:
         answer: Answer = Refused(Refusal.NOT_RUNNING, slot.name)
         try:
             answer = await self._answer(slot, artifact)
-        except Exception as error:  # noqa: BLE001  # whatever the new code raised
+        except trio.Cancelled:
+            raise
+        except BaseException as error:  # noqa: ASYNC103  # handed on, or told
+            escapee = find_escapee(error)
+            if escapee is not None and is_a(escapee, trio.Cancelled):
+                raise
+            if escapee is not None:  # a service that all share must not end by it
+                self._around.end_by(escapee)
             reason = exit_reason(error, asked=False, killed=False, ready=False)
             answer = Refused(Refusal.START_FAILED, slot.name, reason)
         finally:

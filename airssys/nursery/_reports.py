@@ -46,7 +46,7 @@ def answer_to_start(child: str, reason: ExitReason) -> Ignored | Refused:
 
 def refused_start(child: str, reason: ExitReason) -> Refused:
     """Say to whoever asked for a start why there is none."""
-    is_taken = isinstance(reason.error, NameTaken)
+    is_taken = type(reason.error) is NameTaken
     why = Refusal.NAME_TAKEN if is_taken else Refusal.START_FAILED
     return Refused(why, child, reason)
 
@@ -69,4 +69,4 @@ def _is_proper(restart: RestartType, shutdown: Shutdown, reason: ExitReason) -> 
 
 def _is_plain(reason: ExitReason) -> bool:
     """Tell OTP's `shutdown` from `{shutdown, _}`, by which a child ended itself."""
-    return reason.error is None or isinstance(reason.error, GaveUp)
+    return reason.error is None or type(reason.error) is GaveUp

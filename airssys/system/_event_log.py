@@ -29,7 +29,9 @@ from airssys.contracts import (
     MessageFailed,
     SupervisorGaveUp,
     one_line,
+    text_of,
 )
+from airssys.nursery import describe
 
 _HOST: Final = logging.getLogger("airssys")
 _GUEST: Final = logging.getLogger("airssys.guest")
@@ -105,11 +107,11 @@ def _line(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one match ove
         case HandlerHeldThread(actor, handler, seconds):
             return f"{actor}: {handler} held the thread for {seconds:.2f} s"
         case HookFailed(actor, hook, error):
-            return f"{actor}: its hook {hook} failed, {type(error).__name__}: {error}"
+            return f"{actor}: its hook {hook} failed, {describe(error)}"
         case HealthChanged(actor, status, before):
             return f"{actor} is {status.value}, was {before.value}"
         case MessageFailed(actor, sender, error):
-            return f"{actor} refused a message of {sender}: {error}"
+            return f"{actor} refused a message of {sender}: {text_of(error)}"
         case DeadLetter(target, sender, size, why):
             return f"dead letter from {sender} to {target}, {size} bytes: {why}"
         case ListenerStalled(listener, topic, waited):

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, final
 
 import trio
@@ -36,6 +36,7 @@ from airssys.contracts import (
 from airssys.nursery import HELD_THREAD_AFTER
 
 from ._event_fanout import EVENTS_KEPT, EventFanout, EventStream
+from ._given import steady_chance, steady_clock, steady_randomness
 from ._root import Root
 from ._system import System
 from ._wiring import (
@@ -117,8 +118,10 @@ class Opening(AbstractAsyncContextManager["System"]):
         chance: random.Random | None = None,
     ) -> None:
         self._blueprint, self._open_loader = blueprint, open_loader
-        self._wall_clock, self._randomness = wall_clock, randomness
-        self._held_thread_after, self._chance = held_thread_after, chance
+        self._wall_clock = steady_clock(wall_clock, self._end_by)
+        self._randomness = steady_randomness(randomness, self._end_by)
+        self._chance = steady_chance(chance, self._end_by)
+        self._held_thread_after = held_thread_after
         self._events = EventFanout(self._end_by)
         self._guard = trio.CancelScope()
         self._body_scope = trio.CancelScope()
@@ -243,18 +246,21 @@ class Opening(AbstractAsyncContextManager["System"]):
         self._is_ending = True
 
     def _end_by(self, error: BaseException) -> None:
-        """End the block and the tree, in order; then this error comes out."""
+        """End the block and the tree, in order; then this error comes out.
+
+        Code that raises it again and again, while the tree stops, hurries nobody.
+        """
         if self._fatal is None and not isinstance(error, trio.Cancelled):
-            self._fatal = error
-            self._note_escape(error)
+            self._fatal, self._is_ending = error, True
             self._body_scope.cancel()
 
     def _raise_outcome(self, root: Root) -> None:
         failure = self._interrupt or self._fatal or root.failure()
         if failure is None or _is_exit(self._error):
             failure = self._error
-        elif isinstance(self._error, Exception):
-            failure.__context__ = self._error
+        elif self._error is not None and is_a(self._error, Exception):
+            with suppress(Exception):  # its class may refuse it
+                failure.__context__ = self._error
         if failure is not None:
             raise failure
 

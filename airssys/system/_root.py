@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, final
 
 import trio
@@ -10,6 +11,7 @@ from airssys.contracts import (
     ExitReason,
     StartFailed,
     SystemGaveUp,
+    is_a,
 )
 from airssys.nursery import Child, GaveUp, Slot, SlotState, Stop
 
@@ -63,15 +65,12 @@ class Root:
         child = self._child
         if child.escapee is not None:
             return child.escapee
-        match None if child.reason is None else child.reason.error:
-            case GaveUp() as error:
-                return SystemGaveUp(error.chain)
-            case _ if child.asked:
-                return None
-            case Stop():
-                return None
-            case StartFailed() as error:
+        error = None if child.reason is None else child.reason.error
+        if type(error) is GaveUp:
+            return SystemGaveUp(error.chain)
+        if error is None or child.asked or is_a(error, Stop):
+            return None
+        if type(error) is StartFailed:
+            with suppress(Exception):  # users may raise one too, of anything
                 error.__cause__ = error.reason.error
-                return error
-            case error:
-                return error
+        return error

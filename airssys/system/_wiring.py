@@ -22,6 +22,7 @@ from airssys.contracts import (
     Randomness,
     WallClock,
     find_escapee,
+    text_of,
     walk,
 )
 from airssys.messaging import Broker, Publishing, Quarantine, Registry, Sleepers
@@ -204,6 +205,6 @@ async def _load_all(
     if errors:
         first, *others = (errors[a] for a in artifacts if a in errors)
         for other in others:
-            first.add_note(f"and: {other}")
+            first.add_note(f"and: {text_of(other)}")
         raise first
     return loaded

@@ -1,0 +1,122 @@
+"""What a program hands in for the system to call: its clock, its randomness, its chance.
+
+They are called in the middle of steps that must not fail, such as the signing of a message
+that a timer sends, or the pause before a restart. So while one of them fails, by raising or by
+returning what it should not, the machine's own is used in its place, which the log says
+once. What one raises to end the program ends it, in order.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import time
+from operator import index
+from typing import TYPE_CHECKING, Final, TypeAlias, final
+
+from airssys.contracts import find_escapee, kind_name, one_line, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airssys.contracts import Randomness, WallClock
+
+    EndBy: TypeAlias = Callable[[BaseException], None]
+
+_LOG: Final = logging.getLogger("airssys")
+_LATEST: Final = 2**63
+"""Nanoseconds since 1970 that are no time any more: in the year 2262."""
+
+
+def steady_clock(given: WallClock, end_by: EndBy) -> WallClock:
+    """Return a clock that always tells the time."""
+    if given is time.time_ns:
+        return given
+    failures = _Failures("wall_clock", end_by)
+
+    def now() -> int:
+        try:
+            told = index(given())
+            if 0 <= told < _LATEST:
+                return told
+            failures.note(ValueError(f"{told} is no time"))
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # handed on
+            failures.note(error)
+        return time.time_ns()
+
+    return now
+
+
+def steady_randomness(given: Randomness, end_by: EndBy) -> Randomness:
+    """Return what always gives as many random bytes as it is asked for."""
+    if given is os.urandom:
+        return given
+    failures = _Failures("randomness", end_by)
+
+    def draw(size: int) -> bytes:
+        try:
+            data = bytes(memoryview(given(size)))
+            if len(data) == size:
+                return data
+            failures.note(ValueError(f"it gave {len(data)} bytes instead of {size}"))
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # handed on
+            failures.note(error)
+        return os.urandom(size)
+
+    return draw
+
+
+def steady_chance(given: random.Random | None, end_by: EndBy) -> random.Random | None:
+    """Return what always draws a number from a range."""
+    if given is None or type(given) is random.Random:  # noqa: S311  # jitter is no secret
+        return given
+    return _SteadyChance(given, _Failures("chance", end_by))
+
+
+@final
+class _SteadyChance(random.Random):  # noqa: S311  # as above
+    """Draws from what the program gave, as far as that can."""
+
+    def __init__(self, given: random.Random, failures: _Failures) -> None:
+        super().__init__()
+        self._given, self._failures = given, failures
+
+    def uniform(self, a: float, b: float) -> float:
+        """Draw a number from a to b."""
+        try:
+            drawn = float(self._given.uniform(a, b))
+            if a <= drawn <= b:
+                return drawn
+            self._failures.note(ValueError(f"{drawn} is not from {a} to {b}"))
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # handed on
+            self._failures.note(error)
+        return super().uniform(a, b)
+
+
+@final
+class _Failures:
+    """The failures of one thing that was handed in; the first is logged."""
+
+    def __init__(self, what: str, end_by: EndBy) -> None:
+        self._what, self._end_by = what, end_by
+        self._is_logged = False
+
+    def note(self, error: BaseException) -> None:
+        if not self._ends_by(error) and not self._is_logged:
+            self._is_logged = True
+            try:
+                self._log(error)
+            except BaseException as problem:  # noqa: BLE001, ASYNC103  # of the program's log handlers
+                self._ends_by(problem)
+
+    def _ends_by(self, error: BaseException) -> bool:
+        escapee = find_escapee(error)
+        if escapee is not None:
+            self._end_by(escapee)
+        return escapee is not None
+
+    def _log(self, error: BaseException) -> None:
+        said = one_line(f"{kind_name(error)}: {text_of(error)}")
+        text = "%s failed, the machine's own is used while it does: %s"
+        _LOG.warning(text, self._what, said)
