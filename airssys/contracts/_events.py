@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 import attrs
 
@@ -149,6 +149,14 @@ class DeadReason(enum.Enum):
     """It is an answer whose asker had stopped waiting."""
 
 
+_MOST_WHY: Final = 1000
+
+
+def _shortened(why: str) -> str:
+    """Keep a thousand characters of a text: many dead letters are kept."""
+    return why if len(why) <= _MOST_WHY else f"{why[: _MOST_WHY - 1]}…"
+
+
 @final
 @attrs.frozen
 class DeadLetter:
@@ -158,7 +166,8 @@ class DeadLetter:
     sender: ComponentId
     size: int
     """Bytes of payload."""
-    why: str
+    why: str = attrs.field(converter=_shortened)
+    """One line for people; of a long one, the beginning."""
     reason: DeadReason = DeadReason.STOPPED
     payload: bytes = attrs.field(default=b"", eq=False, repr=False)
     """In `System.dead_letters`; the stream of all events does not keep it."""

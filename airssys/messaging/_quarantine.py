@@ -22,6 +22,9 @@ QUARANTINE_KEPT: Final = 1000
 QUARANTINE_BYTES: Final = 64 * MIB
 """Bytes of payload that are kept in total."""
 
+_MOST_WHY: Final = 1000
+"""Characters of why it is kept."""
+
 
 @final
 @attrs.frozen(eq=False)
@@ -64,7 +67,7 @@ class Quarantine:
             envelope.payload,
             envelope.content_type,
             envelope.sent_at_ns,
-            why,
+            why[:_MOST_WHY],
         )
         self._messages[message] = None
         self._bytes += len(message.payload)

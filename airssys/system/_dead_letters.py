@@ -6,13 +6,14 @@ large as a thousand others. Without a listener nothing is kept.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncIterator
 from typing import Final, final
 
 import trio
 
 from airssys.contracts import MIB, DeadLetter
+
+from ._backlog import Backlog
 
 DEAD_LETTERS_KEPT: Final = 1000
 """Dead letters that a stream keeps for a listener that does not keep up."""
@@ -29,11 +30,7 @@ class DeadLetterStream(AsyncIterator[DeadLetter]):
     """
 
     def __init__(self, capacity: int, kept_bytes: int) -> None:
-        self._capacity, self._bytes_allowed = capacity, kept_bytes
-        self._letters: deque[DeadLetter] = deque()
-        self._bytes_kept = 0
-        self._waiting = trio.lowlevel.ParkingLot()
-        self._is_ended = self._is_closed = False
+        self._letters: Backlog[DeadLetter] = Backlog(capacity, kept_bytes)
         self.total = 0
         """Dead letters since this listener began."""
         self.dropped = 0
@@ -41,31 +38,19 @@ class DeadLetterStream(AsyncIterator[DeadLetter]):
 
     def offer(self, letter: DeadLetter) -> bool:
         """Add a dead letter, at once; False if nobody listens any more."""
-        if self._is_closed:
+        if self._letters.is_ended:
             return False
         self.total += 1
-        self._letters.append(letter)
-        self._bytes_kept += len(letter.payload)
-        while (
-            len(self._letters) > self._capacity
-            or self._bytes_kept > self._bytes_allowed
-        ):
-            self._pop()
-            self.dropped += 1
-        self._waiting.unpark()
+        self.dropped += self._letters.push(letter, len(letter.payload))
         return True
 
     def end(self) -> None:
         """Let the listener have what is left, and then end."""
-        self._is_ended = True
-        self._waiting.unpark_all()
+        self._letters.end()
 
     def close(self) -> None:
         """Listen no more."""
-        self._is_closed = True
-        self._letters.clear()
-        self._bytes_kept = 0
-        self.end()
+        self._letters.close()
 
     def next_nowait(self) -> DeadLetter:
         """Return the next dead letter.
@@ -74,32 +59,19 @@ class DeadLetterStream(AsyncIterator[DeadLetter]):
             trio.WouldBlock: there is none yet.
             trio.EndOfChannel: there will be none.
         """
-        if self._letters:
-            return self._pop()
-        if self._is_ended:
-            raise trio.EndOfChannel
-        raise trio.WouldBlock
+        return self._letters.next_nowait()
 
     async def __anext__(self) -> DeadLetter:
-        await trio.lowlevel.checkpoint()
-        while True:
-            try:
-                return self.next_nowait()
-            except trio.EndOfChannel:
-                raise StopAsyncIteration from None
-            except trio.WouldBlock:
-                await self._waiting.park()
+        try:
+            return await self._letters.next()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
 
     def __enter__(self) -> DeadLetterStream:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _pop(self) -> DeadLetter:
-        letter = self._letters.popleft()
-        self._bytes_kept -= len(letter.payload)
-        return letter
 
 
 @final

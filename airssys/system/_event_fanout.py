@@ -14,16 +14,20 @@ from typing import TYPE_CHECKING, Final, final
 import attrs
 import trio
 
-from airssys.contracts import DeadLetter, Event, find_escapee
+from airssys.contracts import MIB, DeadLetter, Event, find_escapee
 
+from ._backlog import Backlog
 from ._dead_letters import DeadLetterFanout
 from ._event_log import log_event
+from ._text_bytes import text_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 EVENTS_KEPT: Final = 1000
 """Events that a stream keeps for a listener that does not keep up."""
+EVENT_BYTES: Final = 16 * MIB
+"""Bytes that their texts may take: what guests logged, errors, reasons."""
 
 
 @final
@@ -35,31 +39,25 @@ class EventStream(AsyncIterator[Event]):
     ends it.
     """
 
-    def __init__(self, capacity: int) -> None:
-        self._post, self._events = trio.open_memory_channel[Event](capacity)
+    def __init__(self, capacity: int, kept_bytes: int) -> None:
+        self._events: Backlog[Event] = Backlog(capacity, kept_bytes)
         self.dropped = 0
         """Events that this listener missed because it did not keep up."""
 
     def offer(self, event: Event) -> bool:
         """Add an event, at once; False if nobody listens any more."""
-        try:
-            self._post.send_nowait(event)
-        except trio.WouldBlock:
-            self._events.receive_nowait()
-            self.dropped += 1
-            self._post.send_nowait(event)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+        if self._events.is_ended:
             return False
+        self.dropped += self._events.push(event, text_bytes(event))
         return True
 
     def end(self) -> None:
         """Let the listener have what is left, and then end."""
-        self._post.close()
+        self._events.end()
 
     def close(self) -> None:
         """Listen no more."""
         self._events.close()
-        self._post.close()
 
     def next_nowait(self) -> Event:
         """Return the next event.
@@ -68,12 +66,12 @@ class EventStream(AsyncIterator[Event]):
             trio.WouldBlock: there is none yet.
             trio.EndOfChannel: there will be none.
         """
-        return self._events.receive_nowait()
+        return self._events.next_nowait()
 
     async def __anext__(self) -> Event:
         try:
-            return await self._events.receive()
-        except (trio.EndOfChannel, trio.ClosedResourceError):
+            return await self._events.next()
+        except trio.EndOfChannel:
             raise StopAsyncIteration from None
 
     def __enter__(self) -> EventStream:
@@ -121,15 +119,17 @@ class EventFanout:
         if escapee is not None and self._end_by is not None:
             self._end_by(escapee)
 
-    def listen(self, capacity: int = EVENTS_KEPT) -> EventStream:
-        """Open one more stream; it keeps this many events, 1 or more.
+    def listen(
+        self, capacity: int = EVENTS_KEPT, kept_bytes: int = EVENT_BYTES
+    ) -> EventStream:
+        """Open one more stream; it keeps this many events and bytes, 1 or more.
 
         Raises:
-            ValueError: the capacity is below 1.
+            ValueError: it may keep nothing.
         """
-        if capacity < 1:
-            raise ValueError("a stream keeps 1 event or more")
-        stream = EventStream(capacity)
+        if capacity < 1 or kept_bytes < 1:
+            raise ValueError("a stream keeps 1 event and 1 byte or more")
+        stream = EventStream(capacity, kept_bytes)
         if self._is_closed:
             stream.end()
         else:

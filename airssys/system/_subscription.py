@@ -17,6 +17,8 @@ from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import ComponentId, Envelope, Lag, ListenerStalled
 
+from ._backlog import Backlog
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -45,6 +47,7 @@ class Subscription(AsyncIterator[Envelope]):
         lag: Lag,
         *,
         patience: float = PATIENCE,
+        kept_bytes: int,
         events: EventSink = lambda _: None,
         on_end: Callable[[Subscription], None] = lambda _: None,
     ) -> None:
@@ -54,7 +57,7 @@ class Subscription(AsyncIterator[Envelope]):
         self._made_at = _caller() if lag is Lag.BLOCK else ""
         self._taken = 0
         """Messages that its listener has taken."""
-        self._post, self._kept = trio.open_memory_channel[Envelope](capacity)
+        self._kept: Backlog[Envelope] = Backlog(capacity, kept_bytes)
         self.dropped = 0
         """Messages that it lost because it did not keep up."""
         self.is_closed = False
@@ -66,14 +69,11 @@ class Subscription(AsyncIterator[Envelope]):
 
     def offer(self, envelope: Envelope, _: object) -> Delivery | None:
         """Keep a message now, as the lag policy says."""
-        try:
-            self._post.send_nowait(envelope)
-        except trio.WouldBlock:
+        kept = self._kept
+        if not kept.is_ended and not kept.add(envelope, len(envelope.payload)):
             if self._lag is Lag.BLOCK and not self.is_stalled:
                 return partial(self._deliver, envelope)
             self._lose(envelope)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
         return None
 
     @enable_ki_protection
@@ -86,10 +86,8 @@ class Subscription(AsyncIterator[Envelope]):
         while taken != self._taken and not self.is_stalled:
             taken = self._taken
             with trio.move_on_after(self._patience):
-                try:
-                    return await self._post.send(envelope)
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    return None
+                await self._kept.put(envelope, len(envelope.payload))
+                return
         self.dropped += 1
         if not self.is_stalled:
             self.is_stalled = True
@@ -98,13 +96,12 @@ class Subscription(AsyncIterator[Envelope]):
             self._events(
                 ListenerStalled(listener, envelope.topic or "", self._patience)
             )
-        return None
 
     def end(self) -> None:
         """Take no more; hand out what was kept, and then end."""
         self.is_closed = True
         self._publishing.subscriptions.remove_all(self)
-        self._post.close()
+        self._kept.end()
         self._on_end(self)
 
     def close(self) -> None:
@@ -119,7 +116,7 @@ class Subscription(AsyncIterator[Envelope]):
             trio.WouldBlock: there is none yet.
             trio.EndOfChannel: there will be none.
         """
-        envelope = self._kept.receive_nowait()
+        envelope = self._kept.next_nowait()
         self._note_taken()
         return envelope
 
@@ -128,18 +125,20 @@ class Subscription(AsyncIterator[Envelope]):
         self.is_stalled = False
 
     def _lose(self, envelope: Envelope) -> None:
-        self.dropped += 1
         if self._lag is Lag.DROP_OLDEST:
-            self._kept.receive_nowait()
-            self._post.send_nowait(envelope)
-        elif self._lag is Lag.DISCONNECT:
+            while not self._kept.add(envelope, len(envelope.payload)):
+                self._kept.pop()
+                self.dropped += 1
+            return
+        self.dropped += 1
+        if self._lag is Lag.DISCONNECT:
             self.disconnected = True
             self.end()
 
     async def __anext__(self) -> Envelope:
         try:
-            envelope = await self._kept.receive()
-        except (trio.EndOfChannel, trio.ClosedResourceError):
+            envelope = await self._kept.next()
+        except trio.EndOfChannel:
             raise StopAsyncIteration from None
         self._note_taken()
         return envelope

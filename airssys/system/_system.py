@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import ComponentId, Lag, Refusal, Refused, TargetNotFound
+from airssys.contracts import (
+    MIB,
+    ComponentId,
+    Lag,
+    Refusal,
+    Refused,
+    TargetNotFound,
+)
 from airssys.messaging import who_waits
 from airssys.nursery import (
     Administration,
@@ -22,7 +29,7 @@ from airssys.nursery import (
 )
 
 from ._dead_letters import DEAD_LETTER_BYTES, DEAD_LETTERS_KEPT, DeadLetterStream
-from ._event_fanout import EVENTS_KEPT, EventFanout, EventStream
+from ._event_fanout import EVENT_BYTES, EVENTS_KEPT, EventFanout, EventStream
 from ._subscription import PATIENCE, Subscription
 
 if TYPE_CHECKING:
@@ -39,6 +46,8 @@ if TYPE_CHECKING:
 
 MESSAGES_KEPT: Final = 1000
 """Messages that a subscription keeps for a listener that does not keep up."""
+MESSAGE_BYTES_KEPT: Final = 16 * MIB
+"""Bytes of payload that it keeps."""
 
 OUTSIDE: Final = ComponentId("local", "outside")
 """The sender of messages that no actor sent."""
@@ -68,6 +77,7 @@ class System(Messenger):
         capacity: int = MESSAGES_KEPT,
         lag: Lag = Lag.DROP_OLDEST,
         patience: float = PATIENCE,
+        kept_bytes: int = MESSAGE_BYTES_KEPT,
     ) -> Subscription:
         """Listen to what is published to matching topics from now on.
 
@@ -82,13 +92,15 @@ class System(Messenger):
             patience: seconds above 0 that publishers wait with `Lag.BLOCK` while the
                 listener takes nothing. Then it is named by a `ListenerStalled`, and
                 loses messages until it takes one again; `math.inf`: they wait for ever.
+            kept_bytes: bytes of payload that are kept, 1 or more; a single message
+                always finds room.
 
         Raises:
             BadTopic: it is no pattern.
-            ValueError: the capacity is below 1, the patience no time, or the lag none.
+            ValueError: the capacity or `kept_bytes` is below 1, the patience no time, or the lag none.
         """
-        if capacity < 1:
-            raise ValueError("a subscription keeps 1 message or more")
+        if capacity < 1 or kept_bytes < 1:
+            raise ValueError("a subscription keeps 1 message or more, and 1 byte")
         if not patience > 0:
             raise ValueError(f"the patience of a subscription is no time: {patience!r}")
         made = Subscription(
@@ -97,6 +109,7 @@ class System(Messenger):
             capacity,
             Lag(lag),
             patience=patience,
+            kept_bytes=kept_bytes,
             events=self._events.emit,
             on_end=self._forget_subscription,
         )
@@ -240,9 +253,19 @@ class System(Messenger):
             partial(find_supervisor, self._root, path), self._replacer
         )
 
-    def events(self, capacity: int = EVENTS_KEPT) -> EventStream:
-        """Listen to what happens from now on; see `EventStream`."""
-        return self._events.listen(capacity)
+    def events(
+        self, capacity: int = EVENTS_KEPT, kept_bytes: int = EVENT_BYTES
+    ) -> EventStream:
+        """Listen to what happens from now on; see `EventStream`.
+
+        Args:
+            capacity: how many events are kept for a listener that does not keep up.
+            kept_bytes: how many bytes of text in them are kept for it in total.
+
+        Raises:
+            ValueError: one of them is below 1.
+        """
+        return self._events.listen(capacity, kept_bytes)
 
     def dead_letters(
         self, capacity: int = DEAD_LETTERS_KEPT, kept_bytes: int = DEAD_LETTER_BYTES
