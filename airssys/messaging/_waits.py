@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import attrs
 
 from airssys.contracts import ComponentId, RequestWouldDeadlock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 @final
@@ -25,6 +28,10 @@ class WaitGraph:
     )
     """How often each waiter waits for each target. Invariant: no count is below 1 and
     no inner dict is empty, so that being a key here means waiting."""
+    _waiters: dict[ComponentId, dict[ComponentId, None]] = attrs.field(
+        init=False, factory=dict
+    )
+    """The same edges the other way round: who waits for each target."""
 
     def add(self, waiter: ComponentId, target: ComponentId) -> None:
         """Note that one actor begins to wait for another.
@@ -34,12 +41,16 @@ class WaitGraph:
                 the waiter, or is the waiter; nothing was changed. Its path is a
                 shortest one: waiter, target, ..., waiter.
         """
-        if (waiter == target or target in self._counts) and (
-            way_back := self._find_path(target, waiter)
+        if (waiter == target or target in self._counts) and self._leads_to(
+            target, waiter
         ):
-            raise RequestWouldDeadlock((waiter, *way_back))
+            raise RequestWouldDeadlock((waiter, *self._find_path(target, waiter)))
         targets = self._counts.setdefault(waiter, {})
-        targets[target] = targets.get(target, 0) + 1
+        if target in targets:
+            targets[target] += 1
+            return
+        targets[target] = 1
+        self._waiters.setdefault(target, {})[waiter] = None
 
     def remove(self, waiter: ComponentId, target: ComponentId) -> None:
         """Note that one such wait ended, however it did.
@@ -54,6 +65,10 @@ class WaitGraph:
         del targets[target]
         if not targets:
             del self._counts[waiter]
+        waiters = self._waiters[target]
+        del waiters[waiter]
+        if not waiters:
+            del self._waiters[target]
 
     def edges(self) -> frozenset[tuple[ComponentId, ComponentId]]:
         """Return each (waiter, target) that is there now, once however often it is."""
@@ -70,6 +85,23 @@ class WaitGraph:
             for waiter, targets in self._counts.items()
             for target, times in targets.items()
         )
+
+    def _leads_to(self, start: ComponentId, goal: ComponentId) -> bool:
+        """Say whether there is a path, at the cost of the smaller side of it.
+
+        Chains of waits may be long, but most who begin to wait have nobody waiting for
+        them. So both ends are searched in turns, until one has no more steps.
+        """
+        if start == goal:
+            return True
+        ahead, behind = [start], [goal]
+        after, before = {start}, {goal}
+        while ahead and behind:
+            if _step(self._counts, ahead, after, before):
+                return True
+            if _step(self._waiters, behind, before, after):
+                return True
+        return False
 
     def _find_path(self, start: ComponentId, goal: ComponentId) -> list[ComponentId]:
         """Search breadth first; the path holds both ends, and is empty if there is none."""
@@ -129,3 +161,19 @@ def _trace_back(
         path.append(previous)
     path.reverse()
     return path
+
+
+def _step(
+    edges: Mapping[ComponentId, Iterable[ComponentId]],
+    frontier: list[ComponentId],
+    seen: set[ComponentId],
+    wanted: set[ComponentId],
+) -> bool:
+    """Go on from one of a frontier; True if that comes to something wanted."""
+    for there in edges.get(frontier.pop(), ()):
+        if there in wanted:
+            return True
+        if there not in seen:
+            seen.add(there)
+            frontier.append(there)
+    return False

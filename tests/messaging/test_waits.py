@@ -67,6 +67,9 @@ class AgainstNaiveModel(RuleBasedStateMachine):
     def same_edges(self):
         assert self.graph.edges() == frozenset(self.edges)
         assert set(self.graph._counts) == {waiter for waiter, _ in self.edges}
+        waiters = self.graph._waiters.items()
+        assert {(who, to) for to, by in waiters for who in by} == set(self.edges)
+        assert all(by for _, by in waiters)
 
 
 TestAgainstNaiveModel = AgainstNaiveModel.TestCase
@@ -83,6 +86,16 @@ def test_the_edge_that_closes_a_circle_is_refused_with_the_path(length):
         graph.add(ring[-1], ring[0])
     assert refused.value.path == (ring[-1], *ring)
     assert graph.edges() == before
+
+
+def test_a_cycle_of_any_length_is_found():
+    graph = WaitGraph()
+    ring = [ComponentId("local", f"n{number}") for number in range(100_000)]
+    for waiter, target in pairwise(ring):
+        graph.add(waiter, target)
+    with pytest.raises(RequestWouldDeadlock) as refused:
+        graph.add(ring[-1], ring[0])
+    assert refused.value.path == (ring[-1], *ring)
 
 
 def test_the_path_is_a_shortest_one():
