@@ -85,6 +85,10 @@ class Limits:
         default=1000, validator=_number(0, 10**6, whole=True, unit="requests")
     )
     """Requests whose callback the guest has not been given yet."""
+    request_bytes: int = attrs.field(default=16 * MIB, validator=_bytes(0, 2**40))
+    """Sum over the answers to its requests that the guest has not been given yet, in
+    bytes. One for which there is no room is a dead letter, and the callback says so; a
+    single one always has room."""
 
 
 @final

@@ -120,6 +120,7 @@ class LimitValues(TypedDict, total=False):
     storage_bytes: int
     storage_keys: int
     open_requests: int
+    request_bytes: int
 
 
 class BackoffValues(TypedDict, total=False):

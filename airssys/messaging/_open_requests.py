@@ -13,15 +13,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 import attrs
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import (
     ERROR_TYPE,
+    MIB,
     Callback,
     ComponentId,
+    DeliveryFailed,
     Envelope,
     InvalidMessage,
     MessagingError,
@@ -36,6 +38,10 @@ from ._mailbox import Mailbox
 
 if TYPE_CHECKING:
     from ._pending_requests import PendingRequests
+
+
+_MOST_TEXT: Final = 4000
+"""Characters of an error in a callback."""
 
 
 @final
@@ -64,7 +70,12 @@ class Request:
     @enable_ki_protection
     def answer(self, payload: bytes | None) -> bool:
         """Make the callback with this answer; False, and a dead letter, if it is over."""
-        if self._requests.end(self, payload or b""):
+        size = len(payload or b"")
+        if not self.is_over and not self._requests.has_room(size):
+            self._why_late = "there was no room for it among its asker's callbacks"
+            text = f"{self.target} answered {size} bytes, more than there is room for"
+            self.fail(DeliveryFailed(text, "Take callbacks, or raise request_bytes"))
+        elif self._requests.end(self, payload or b""):
             return True
         if payload is not None:
             self._requests.pending.report_late_answer(self, payload, self._why_late)
@@ -102,6 +113,10 @@ class OpenRequests:
     """The actor's own; callbacks go there."""
     _limit: int
     """How many may be open."""
+    _most_bytes: int = 16 * MIB
+    """Bytes of answers that may wait in the mailbox, unless it is one."""
+    _waiting_bytes: int = attrs.field(init=False, default=0)
+    """Of the callbacks in the mailbox. Errors are short."""
     _open: dict[str, Request] = attrs.field(init=False, factory=dict)
     """By correlation id. Invariant: one that is over has a callback in the mailbox."""
 
@@ -190,11 +205,18 @@ class OpenRequests:
         request.give_up(RequestCancelled(request.target, request_id))
         request.abandon()
 
+    def has_room(self, size: int) -> bool:
+        """Say whether an answer of so many bytes may wait among the callbacks."""
+        waiting = self._waiting_bytes
+        return not waiting or waiting + size <= self._most_bytes
+
     @enable_ki_protection
     def note_taken(self, callback: Callback) -> None:
         """Count the request of a callback as open no longer."""
         if callback.correlation_id is not None:
-            self._open.pop(callback.correlation_id, None)
+            request = self._open.pop(callback.correlation_id, None)
+            if request is not None:
+                self._waiting_bytes -= len(callback.payload)
 
     @enable_ki_protection
     def close(self) -> None:
@@ -205,6 +227,7 @@ class OpenRequests:
         ids: set[str | None] = set(self._open)
         for request in tuple(self._open.values()):
             self._withdraw(request)
+        self._waiting_bytes = 0
         for callback in self._mailbox.remove_callbacks(ids):
             self._broker.dead_letter(callback, "its actor ended before it was handled")
 
@@ -225,7 +248,9 @@ class OpenRequests:
             trace=request.trace,
         )
         callback = Callback._make(envelope)
+        self._waiting_bytes += len(payload)
         if not self._mailbox.put_callback(callback):
+            self._waiting_bytes -= len(payload)
             del self._open[request.correlation_id]
             self._broker.dead_letter(callback, "its actor was stopped")
         return True
@@ -240,4 +265,4 @@ def _told(error: Exception) -> bytes:
     case = error.case if isinstance(error, MessagingError) else "delivery-failed"
     if isinstance(error, RequestCancelled):
         case = "cancelled"
-    return f"{case}\n{text_of(error)}".encode(errors="replace")
+    return f"{case}\n{text_of(error)[:_MOST_TEXT]}".encode(errors="replace")

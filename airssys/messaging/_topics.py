@@ -15,7 +15,9 @@ from airssys.contracts import ONE, REST, read_pattern, read_topic
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_REMEMBERED: Final = 1024
+_REMEMBERED_BYTES: Final = 256 * 1024
+_PLACE_BYTES: Final = 256
+"""About what one topic takes besides its text and who it is for."""
 
 T = TypeVar("T")
 
@@ -48,6 +50,8 @@ class Subscriptions(Generic[T]):
     """What each subscriber is subscribed to. Invariant: the same as in the trie."""
     _found: dict[str, tuple[T, ...]] = attrs.field(init=False, factory=dict)
     """By topic; emptied by every change."""
+    _found_bytes: int = attrs.field(init=False, default=0)
+    """About what that takes: whoever publishes chooses the topics."""
 
     def __len__(self) -> int:
         """Count subscriptions: pairs of a subscriber and a pattern."""
@@ -73,7 +77,7 @@ class Subscriptions(Generic[T]):
             node = node.below.setdefault(segment, _Node())
         (node.ending_in_rest if last == REST else node.ending)[subscriber] = None
         self._patterns.setdefault(subscriber, {})[pattern] = None
-        self._found.clear()
+        self._forget_found()
 
     def remove(self, pattern: str, subscriber: T) -> bool:
         """End one subscription; False if there was none of exactly this pattern."""
@@ -84,7 +88,7 @@ class Subscriptions(Generic[T]):
         if not patterns:
             del self._patterns[subscriber]
         self._prune(read_pattern(pattern), subscriber)
-        self._found.clear()
+        self._forget_found()
         return True
 
     def remove_all(self, subscriber: T) -> None:
@@ -101,10 +105,17 @@ class Subscriptions(Generic[T]):
         found = self._found.get(topic)
         if found is None:
             found = tuple(dict.fromkeys(_walk(self._root, read_topic(topic))))
-            if len(self._found) >= _REMEMBERED:
+            size = _PLACE_BYTES + 4 * len(topic) + 8 * len(found)
+            self._found_bytes += size
+            if self._found_bytes > _REMEMBERED_BYTES:
                 self._found.clear()
+                self._found_bytes = size
             self._found[topic] = found
         return found
+
+    def _forget_found(self) -> None:
+        self._found.clear()
+        self._found_bytes = 0
 
     def _prune(self, segments: tuple[str, ...], subscriber: T) -> None:
         """Take a subscriber out of the trie, and nodes that nobody needs any more."""

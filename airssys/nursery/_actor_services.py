@@ -16,6 +16,7 @@ from airssys.contracts import (
     Logged,
     LogLevel,
     NotGranted,
+    StorageRefused,
     Timestamp,
     TraceContext,
 )
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from ._surroundings import Surroundings
 
 _NANOSECONDS: Final = 1_000_000_000
+_KEY_BYTES: Final = 32
+"""What an element of a list counts in `host_call_bytes`, besides its text."""
 _ERRORS_TOLD: Final = 1000
 """Of one broadcast, each by itself; a guest gets no more than a text."""
 
@@ -82,8 +85,10 @@ class ActorServices:
     def _open_requests(self) -> OpenRequests:
         if self._requests is None:
             self._check_alive()
-            most = self._limits.open_requests
-            self._requests = OpenRequests(self._broker, self._mailbox, most)
+            limits = self._limits
+            self._requests = OpenRequests(
+                self._broker, self._mailbox, limits.open_requests, limits.request_bytes
+            )
         return self._requests
 
     @property
@@ -233,8 +238,17 @@ class ActorServices:
         return self._storage.exists(key)
 
     def storage_keys(self, prefix: str | None) -> Sequence[str]:
-        """Return the keys that begin with a prefix, or all of them, sorted."""
-        return self._storage.keys(prefix)
+        """Return the keys that begin with a prefix, or all of them, sorted.
+
+        Raises:
+            StorageRefused: they take more bytes than a host call may.
+        """
+        keys, most = self._storage.keys(prefix), self._limits.host_call_bytes
+        each = len(keys) * _KEY_BYTES
+        if each > most or each + sum(map(len, keys)) > most:
+            problem = f"{len(keys)} keys are more than {most} bytes (host_call_bytes)"
+            raise StorageRefused("io-error", f"{problem}: list fewer, by a prefix")
+        return keys
 
     def storage_usage(self) -> tuple[int, int, int]:
         """Count what is in use."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import cast
+from typing import Final, TypeVar, cast
 
 import trio
 
@@ -21,6 +21,12 @@ from airssys.contracts import (
     plain_bytes,
     plain_text,
 )
+
+Key = TypeVar("Key", str, bytes)
+
+# Each message in a mailbox keeps them, and its bytes of payload alone are counted.
+_MOST_TYPE: Final = 255
+_MOST_KEY: Final = 1024
 
 
 def as_id(target: object) -> ComponentId:
@@ -42,6 +48,7 @@ def as_id(target: object) -> ComponentId:
 
 
 # Programs use few names, and reading one costs as much as waking a task.
+# They are kept for all systems of this process, some kilobytes each at most.
 _parse = lru_cache(maxsize=1024)(ComponentId.parse)
 
 
@@ -65,8 +72,8 @@ def as_content_type(content_type: str | None) -> str | None:
     """Take a content type.
 
     Raises:
-        InvalidMessage: it is neither None nor text that UTF-8 can hold, or it is one
-            that only the host sets.
+        InvalidMessage: it is neither None nor text that UTF-8 can hold, longer than
+            255 bytes, or one that only the host sets.
     """
     if content_type is None:
         return None
@@ -78,6 +85,9 @@ def as_content_type(content_type: str | None) -> str | None:
         kind = kind_name(content_type)
         problem = f"the content type is {kind}, no text that UTF-8 can hold"
         raise InvalidMessage(problem, advice) from None
+    if len(said) > _MOST_TYPE:
+        problem = f"the content type has {len(said)} bytes, more than {_MOST_TYPE}"
+        raise InvalidMessage(problem, "Give a codec, and what matters of it")
     if said.startswith(RESERVED_TYPES.encode()):
         problem = f"the content type {content_type!r:.80} is set by the host alone"
         raise InvalidMessage(problem, "Publish it, or name a codec")
@@ -104,15 +114,22 @@ def as_key(key: str | bytes) -> str | bytes:
     """Take the key of a message.
 
     Raises:
-        InvalidMessage: it is neither str nor bytes.
+        InvalidMessage: it is neither str nor bytes, or longer than 1024.
     """
     given: object = key
     if is_a(given, str):
-        return plain_text(cast("str", given))
+        return _short(plain_text(cast("str", given)))
     if is_a(given, bytes):
-        return plain_bytes(cast("bytes", given))
+        return _short(plain_bytes(cast("bytes", given)))
     problem = f"the key is {kind_name(given)}, no str or bytes"
     raise InvalidMessage(problem, "Give the key of a message as text or bytes")
+
+
+def _short(key: Key) -> Key:
+    if len(key) <= _MOST_KEY:
+        return key
+    problem = f"the key has a length of {len(key)}, more than {_MOST_KEY}"
+    raise InvalidMessage(problem, "Give a shorter one, such as a digest of it")
 
 
 def as_expiry(ttl: float | None) -> float | None:

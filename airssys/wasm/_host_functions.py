@@ -90,6 +90,11 @@ def _known_id(value: tuple[str, str, str]) -> ComponentId:
     return ComponentId(*value)
 
 
+def forget_names() -> None:
+    """Let go of names that guests have used; others that run read theirs anew."""
+    _known_id.cache_clear()
+
+
 class _BadId(MessagingError):
     """A guest named a target that no actor can be called."""
 

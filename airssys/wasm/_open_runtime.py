@@ -9,6 +9,7 @@ import trio
 
 from ._artifact_cache import ArtifactCache
 from ._component_loader import Loader
+from ._host_functions import forget_names
 from ._runtime import Runtime
 from ._ticker import Ticker, TicksMaker
 
@@ -66,6 +67,7 @@ async def open_runtime(
     finally:
         async with runtime.turns.without_workers():  # noqa: ASYNC102  # shielded in there
             runtime.engine.close()
+        forget_names()
     if error is not None:
         raise error
 

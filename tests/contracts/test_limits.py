@@ -20,6 +20,7 @@ RANGES = {
     (Limits, "storage_bytes"): (0, 2**40, int),
     (Limits, "storage_keys"): (0, 2**32, int),
     (Limits, "open_requests"): (0, 10**6, int),
+    (Limits, "request_bytes"): (0, 2**40, int),
     (EngineSettings, "tick"): (0.001, 0.1, float),
     (EngineSettings, "guest_stack_bytes"): (64 * KIB, 64 * MIB, int),
     (EngineSettings, "fiber_stack_bytes"): (512 * KIB, 128 * MIB, int),

@@ -187,3 +187,34 @@ async def test_an_incarnation_that_ends_leaves_the_callbacks_of_another(pair, na
     requests.note_taken(callback)
     requests.close()
     assert len(served.events) == 1
+
+
+async def test_answers_that_nobody_takes_are_bounded_in_bytes(served, names):
+    mine, theirs = served.open(names[0]), served.open(names[1])
+    requests = OpenRequests(served.broker, mine, 100, 1000)
+    for _ in range(5):
+        requests.request(theirs.owner, b"", 10)
+    answered = [each.reply.answer(bytes(400)) for each in drain(theirs)]
+    assert answered == [True, True, False, False, False]
+    letters = [e for e in served.events if isinstance(e, DeadLetter)]
+    assert [letter.size for letter in letters] == [400] * 3
+    assert "no room" in letters[0].why
+    taken = drain(mine)
+    assert [len(each.payload) for each in taken[:2]] == [400, 400]
+    for each in taken[2:]:
+        assert each.payload.startswith(b"delivery-failed\n")
+        assert b"request_bytes" in each.payload
+    for each in taken:
+        requests.note_taken(each)
+    assert requests._waiting_bytes == 0
+    requests.request(theirs.owner, b"", 10)
+    (question,) = drain(theirs)
+    assert question.reply.answer(bytes(5000)), "a single one always has room"
+    requests.close()
+
+
+async def test_an_error_in_a_callback_is_short(pair):
+    _, requests, mine, theirs = pair
+    requests.request(theirs.owner, b"", 10)
+    theirs.take_nowait().reply.fail(InvalidMessage("x" * 10**6))
+    assert len(mine.take_nowait().payload) < 5000

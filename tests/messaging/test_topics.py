@@ -5,6 +5,7 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from airssys.contracts import BadTopic
+from airssys.messaging import _topics as topics
 from airssys.messaging._topics import Subscriptions, _Node, read_pattern, read_topic
 
 SEGMENTS = st.sampled_from(["a", "b", "c"])
@@ -152,15 +153,17 @@ def test_limits_to_the_last_character_and_segment():
             read_pattern(bad)
 
 
-def test_what_was_found_is_remembered_up_to_a_limit():
+@pytest.mark.parametrize("subscribers", [0, 1000])
+def test_what_was_found_is_remembered_up_to_so_many_bytes(subscribers):
     subscriptions = Subscriptions()
-    for number in range(1024):
+    for number in range(subscribers):
+        subscriptions.add("#", number)
+    for number in range(3000):
         subscriptions.find(f"t.{number}")
-    assert len(subscriptions._found) == 1024
-    subscriptions.find("t.0")
-    assert len(subscriptions._found) == 1024
-    subscriptions.find("t.1024")
-    assert len(subscriptions._found) == 1
+        assert subscriptions._found_bytes <= topics._REMEMBERED_BYTES
+    assert 1 <= len(subscriptions._found) <= 1024
+    subscriptions.add("x", "somebody")
+    assert subscriptions._found_bytes == len(subscriptions._found) == 0
 
 
 @pytest.mark.parametrize("field", ["root", "patterns", "found"])

@@ -7,6 +7,7 @@ from hypothesis import given, strategies as st
 
 from airssys.contracts import ComponentId, Fault, InvalidMessage
 from airssys.nursery import as_content_type, as_id, as_payload
+from airssys.nursery._as_message import as_key
 
 from .company import python, running
 
@@ -103,3 +104,13 @@ async def test_an_actor_is_told_as_well_and_may_go_on(verb):
 
     async with running(python("alice", echo), python("bob", clumsy)) as (system, _):
         assert await system.ask("bob", b"") == b"3"
+
+
+def test_what_a_mailbox_keeps_besides_the_payload_is_short():
+    assert as_content_type("x" * 255)
+    with pytest.raises(InvalidMessage, match="more than 255"):
+        as_content_type("x" * 256)
+    for key in ("k" * 1024, b"k" * 1024):
+        assert as_key(key) == key
+        with pytest.raises(InvalidMessage, match="more than 1024"):
+            as_key(key + key)

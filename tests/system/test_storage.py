@@ -97,3 +97,14 @@ async def test_a_python_actor_may_stand_beside(told):
     async with open_system(blueprint(caller("a"), actor("relay", relay))) as system:
         await told(system, "relay", "storage.set", "colour", "red")
         assert await told(system, "relay", "storage.list-keys") == "ok:colour"
+
+
+async def test_a_listing_that_is_too_large_is_refused_and_a_part_is_not(told):
+    async with open_system(blueprint(caller("a", host_call_bytes=1000))) as system:
+        for key in range(30):
+            assert await told(system, "a", "storage.set", f"{key}", "x") == "ok"
+        answer = await told(system, "a", "storage.list-keys")
+        assert answer.startswith("err:io-error:30 keys are more than 1000 bytes")
+        assert await told(system, "a", "storage.list-keys", "2") == (
+            "ok:2," + ",".join(f"2{n}" for n in range(10))
+        )
