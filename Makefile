@@ -13,8 +13,8 @@ WASMTIME_MAJORS := 48 49 50
 
 STARTED := $(shell date +%s)
 BIN := .venv/bin
-SOURCES := airssys pytest_airssys.py .ci docs/conf.py $(wildcard tests examples perf)
-TYPED := airssys pytest_airssys.py .ci docs/conf.py $(wildcard tests/typing/*.py examples/*.py examples/*/*.py)
+SOURCES := airssys airssys_command.py pytest_airssys.py .ci docs/conf.py $(wildcard tests examples perf)
+TYPED := airssys airssys_command.py pytest_airssys.py .ci docs/conf.py $(wildcard tests/typing/*.py examples/*.py examples/*/*.py)
 # Not the checkout's airssys, but the one in site-packages; tests/project checks it.
 INSTALLED := PYTHONSAFEPATH=1 AIRSSYS_TEST_INSTALLED=1
 WHEEL := .venv-wheel/bin/python

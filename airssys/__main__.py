@@ -1,6 +1,6 @@
 """`python -m airssys` is the `airssys` command."""
 
-from airssys.cli import main
+from airssys_command import main
 
 if __name__ == "__main__":
-    main(prog_name="airssys")
+    main()

@@ -1,16 +1,20 @@
 """Opening a system, and the one way in which it ends.
 
-Theory. The body of `async with open_system(...)` runs in the caller's task, the tree in
-a nursery of ours. However the body ends (it returns, raises, is cancelled from outside,
-is interrupted by Ctrl-C, or is cancelled by us because the root gave up), the same
-steps follow: note how, shield everything from outside, stop the tree in order within
-`stop_timeout`, cancel what is left of it, and only then let the noted exception go on,
-as the same object. It never travels through our nursery, which would wrap it.
+Theory. The body of `async with open_system(...)` runs in the caller's task. Everything
+else, from loading the components to the end of the tree, runs in one task of ours, the
+keeper, which nothing from outside can cancel or interrupt. However the body ends (it
+returns, raises, is cancelled from outside, is interrupted by Ctrl-C, or is cancelled by
+us because the root gave up), the same steps follow: note how, have the keeper stop the
+tree in order within `stop_timeout`, cancel what is left of it, and only then let the
+noted exception go on, as the same object. It never travels through a nursery of ours,
+which would wrap it.
 
 Ctrl-C. Whatever this library runs is protected from KeyboardInterrupt, except for the
 code of Python actors; so one arises in the body, in a handler, or, when neither runs,
-in the main task's next checkpoint. Each way is one of the endings above. If it is the
-second one, the tree is cancelled at once.
+in the main task's next checkpoint. That is why the keeper is a task of its own: the
+caller's, which may be the main task, only waits for it, and so an interrupt finds no
+half-opened nursery whatever the moment it comes at. Each way is one of the endings
+above. If it is the second one, the tree is cancelled at once.
 """
 
 from __future__ import annotations
@@ -40,6 +44,7 @@ from ._given import steady_chance, steady_clock, steady_randomness
 from ._root import Root
 from ._system import System
 from ._wiring import (
+    Components,
     LoaderOpener,
     Parts,
     load_components,
@@ -123,12 +128,21 @@ class Opening(AbstractAsyncContextManager["System"]):
         self._chance = steady_chance(chance, self._end_by)
         self._held_thread_after = held_thread_after
         self._events = EventFanout(self._end_by)
-        self._guard = trio.CancelScope()
+        self._keeper_scope = trio.CancelScope(shield=True)
+        """Cancelled only while there is no root yet, which would be stopped in order."""
         self._body_scope = trio.CancelScope()
         self._services_scope = trio.CancelScope()
         self._services_ended = trio.Event()
+        self._is_decided = trio.Event()
+        """The system is ready, or will not be."""
+        self._is_left = trio.Event()
+        """The body has ended, or will not begin."""
+        self._kept = trio.Event()
+        """The keeper has done all it had to do."""
         self._root: Root | None = None
         self._system: System | None = None
+        self._failure: BaseException | None = None
+        """What went wrong in the keeper: while it loaded, or a bug."""
         self._error: BaseException | None = None
         """How the block ended, if not by returning or by our cancelling it."""
         self._interrupt: KeyboardInterrupt | None = None
@@ -157,6 +171,12 @@ class Opening(AbstractAsyncContextManager["System"]):
         """Listen to what happens, from before the first event; see `EventStream`."""
         return self._events.listen(capacity)
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the root gave up or did not start, or something was not loaded."""
+        failed = self._root is not None and self._root.failure() is not None
+        return failed or self._failure is not None or self._fatal is not None
+
     def hurry(self) -> None:
         """Cancel the whole tree at once, however far its stopping has come."""
         self._body_scope.cancel()
@@ -166,43 +186,74 @@ class Opening(AbstractAsyncContextManager["System"]):
     @asynccontextmanager
     @enable_ki_protection
     async def _live(self) -> AsyncIterator[System]:
-        with self._guard:
-            async with load_components(
-                self._blueprint, self._open_loader
-            ) as components:
-                parts = wire(
-                    self._blueprint,
-                    components,
-                    self._events,
-                    wall_clock=self._wall_clock,
-                    randomness=self._randomness,
-                    held_thread_after=self._held_thread_after,
-                    on_escape=self._note_escape,
-                    end_by=self._end_by,
-                    chance=self._chance,
-                )
-                async with trio.open_nursery() as nursery:
-                    self._root = root = Root(parts.root, self._body_scope.cancel)
-                    try:
-                        await nursery.start(self._run_services, parts)
-                        # Not before: Trio would wait for ever for a shielded task
-                        # whose start was cancelled.
-                        self._services_scope.shield = True
-                        root.start(nursery)
-                        await root.wait_ready()
-                        if root.failure() is None:
-                            with self._body_scope:
-                                system = self._system = System(parts, self._events)
-                                yield system
-                    except BaseException as error:  # noqa: BLE001, ASYNC103 (raised at the end)
-                        self._error = error
-                    # From here on only we decide how long it takes.
-                    self._guard.shield = True
-                    await self._stop(root)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._keep, name="airssys system")
+            try:
+                await self._is_decided.wait()
+                if self._system is not None:
+                    with self._body_scope:
+                        yield self._system
+            except BaseException as error:  # noqa: BLE001, ASYNC103 (raised at the end)
+                self._error = error
+            self._leave()
+            with trio.CancelScope(shield=True):
+                await self._outlast(self._kept)
+            while nursery.child_tasks:  # waiting for the keeper could be interrupted
+                await trio.lowlevel.cancel_shielded_checkpoint()
         self._events.close()
         if self._system is not None:
             self._system.end_subscriptions()
-        self._raise_outcome(root)
+        self._raise_outcome()
+
+    def _leave(self) -> None:
+        """Have the keeper stop the tree, or not start it."""
+        self._is_left.set()
+        if self._root is None:
+            self._keeper_scope.cancel()
+        else:
+            self._root.stop_waiting()
+
+    @enable_ki_protection
+    async def _keep(self) -> None:
+        """Open, keep and stop everything; raises nothing."""
+        try:
+            with self._keeper_scope:
+                async with load_components(
+                    self._blueprint, self._open_loader
+                ) as components:
+                    await self._keep_tree(components)
+        except BaseException as error:  # noqa: BLE001, ASYNC103 (the caller's task raises it)
+            self._failure = error
+        finally:
+            self._body_scope.cancel()
+            self._is_decided.set()
+            self._kept.set()
+
+    async def _keep_tree(self, components: Components) -> None:
+        parts = wire(
+            self._blueprint,
+            components,
+            self._events,
+            wall_clock=self._wall_clock,
+            randomness=self._randomness,
+            held_thread_after=self._held_thread_after,
+            on_escape=self._note_escape,
+            end_by=self._end_by,
+            chance=self._chance,
+        )
+        if self._is_left.is_set():
+            return
+        # From here on the keeper is not cancelled: there is something to stop in order.
+        self._root = root = Root(parts.root, self._body_scope.cancel)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._run_services, parts)
+            root.start(nursery)
+            await root.wait_ready()
+            if root.failure() is None and not self._is_left.is_set():
+                self._system = System(parts, self._events)
+                self._is_decided.set()
+                await self._is_left.wait()
+            await self._stop(root)
 
     @enable_ki_protection
     async def _run_services(  # noqa: ASYNC128  # the broker calls it
@@ -219,14 +270,13 @@ class Opening(AbstractAsyncContextManager["System"]):
             self._services_ended.set()
 
     async def _stop(self, root: Root) -> None:
-        if root.is_started:
-            root.ask_to_stop()
-            with trio.move_on_after(stop_time(self._blueprint)):
-                await self._outlast(root.ended)
-            root.kill()
-            await self._outlast(root.ended)
+        root.ask_to_stop()
+        with trio.move_on_after(stop_time(self._blueprint)):
+            await root.ended.wait()
+        root.kill()
+        await root.ended.wait()
         self._services_scope.cancel()
-        await self._outlast(self._services_ended)
+        await self._services_ended.wait()
 
     async def _outlast(self, event: trio.Event) -> None:
         """Wait for an event, through whatever interrupts come meanwhile."""
@@ -254,8 +304,10 @@ class Opening(AbstractAsyncContextManager["System"]):
             self._fatal, self._is_ending = error, True
             self._body_scope.cancel()
 
-    def _raise_outcome(self, root: Root) -> None:
-        failure = self._interrupt or self._fatal or root.failure()
+    def _raise_outcome(self) -> None:
+        failure = self._interrupt or self._fatal or self._failure
+        if failure is None and self._root is not None:
+            failure = self._root.failure()
         if failure is None or _is_exit(self._error):
             failure = self._error
         elif self._error is not None and is_a(self._error, Exception):

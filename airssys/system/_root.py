@@ -28,7 +28,6 @@ class Root:
         self._is_decided = trio.Event()
         self.ended = trio.Event()
         """The whole tree is gone."""
-        self.is_started = False
         self._child = Child(
             slot.name, slot.seat.occupy(), slot.spec.start_timeout, self
         )
@@ -36,13 +35,16 @@ class Root:
 
     def start(self, nursery: trio.Nursery) -> None:
         """Start the tree."""
-        self.is_started = True
         self._slot.state = SlotState.STARTING
         self._child.start(nursery)
 
     async def wait_ready(self) -> None:
-        """Wait until the whole tree is ready, or ended before it was."""
+        """Wait until the whole tree is ready, ended before it was, or is not wanted."""
         await self._is_decided.wait()
+
+    def stop_waiting(self) -> None:
+        """Let `wait_ready` return, if the tree is not wanted any more."""
+        self._is_decided.set()
 
     def child_ready(self, child: Child) -> None:
         """Take note that the tree is ready; called by the child."""

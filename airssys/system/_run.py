@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
-import threading
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar, final
 
 import trio
@@ -20,17 +16,18 @@ from airssys.contracts import (
     StartFailed,
     SystemGaveUp,
     WallClock,
+    is_wholly,
 )
 from airssys.nursery import HELD_THREAD_AFTER
 
 from ._open_system import Opening, open_system
+from ._signals import ServeBeforeSleep, Signals
 from ._wiring import LoaderOpener, open_wasm_loader
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
-    from types import FrameType
 
     from ._system import System
 
@@ -82,28 +79,35 @@ def run(  # noqa: PLR0913  # keywords with defaults
         SystemExit: with the exit status, if it is not 0. Why goes to stderr.
         Exception: what `main` raised, and what `open_system` raises before it starts.
     """
-    opening = open_system(
-        blueprint,
-        cache_directory=cache_directory,
-        open_loader=open_loader,
-        wall_clock=wall_clock,
-        randomness=randomness,
-        held_thread_after=held_thread_after,
-        chance=chance,
-    )
-    return _run(_Program(opening), main or _run_until_signal)
+    with Signals() as signals:
+        opening = open_system(
+            blueprint,
+            cache_directory=cache_directory,
+            open_loader=open_loader,
+            wall_clock=wall_clock,
+            randomness=randomness,
+            held_thread_after=held_thread_after,
+            chance=chance,
+        )
+        program = _Program(opening, signals)
+        signals.hold()
+        return _run(program, main or _run_until_signal)
 
 
 def _run(program: _Program, main: Callable[[System], Awaitable[_T]]) -> _T | None:
+    signals = program.signals
+    result: _T | None = None
     try:
-        result = trio.run(program.run, main)
+        result = trio.run(program.run, main, instruments=[ServeBeforeSleep()])
     except (SystemGaveUp, StartFailed) as error:
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(EXIT_GAVE_UP) from error
-    except KeyboardInterrupt:
-        raise SystemExit(program.exit_status or EXIT_INTERRUPTED) from None
-    if program.exit_status is not None:
-        raise SystemExit(program.exit_status)
+        if not program.was_interrupted:
+            signals.end(EXIT_GAVE_UP, f"{error}\n")
+    except BaseException as error:  # noqa: ASYNC103  # outside Trio
+        if not is_wholly(error, KeyboardInterrupt):
+            raise
+        signals.end(signals.exit_status or EXIT_INTERRUPTED)
+    if signals.exit_status is not None:
+        signals.end(signals.exit_status)
     return result
 
 
@@ -116,52 +120,29 @@ async def _run_until_signal(_: System) -> NoReturn:
 class _Program:
     """One run of a program, and the signals that it got."""
 
-    def __init__(self, opening: Opening) -> None:
-        self._opening = opening
+    def __init__(self, opening: Opening, signals: Signals) -> None:
+        self._opening, self.signals = opening, signals
         self._everything = trio.CancelScope()
-        self.exit_status: int | None = None
-        """By the first signal; None if none came."""
+        self._notes = 0
+        self.was_interrupted = False
+        """A signal ended it, and not a failure that came before."""
 
     @enable_ki_protection
     async def run(self, main: Callable[[System], Awaitable[_T]]) -> _T | None:
         result: _T | None = None
-        with self._served_signals(), self._everything:
-            async with self._opening as system:
-                result = await _unprotected(main, system)
+        self.signals.call(self._note_signal)
+        try:
+            with self._everything:
+                async with self._opening as system:
+                    result = await _unprotected(main, system)
+        finally:
+            self.signals.hold()
         return result
 
-    @contextmanager
-    def _served_signals(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        token = trio.lowlevel.current_trio_token()
-        trios_own = signal.getsignal(signal.SIGINT)
-        seen: list[int] = []
-
-        def on_signal(number: int, frame: FrameType | None) -> None:
-            seen.append(number)
-            token.run_sync_soon(self._note_signal, number)
-            # A handler that holds the thread can only be interrupted: Trio knows how.
-            if len(seen) > 1 and number == signal.SIGINT and callable(trios_own):
-                trios_own(number, frame)
-
-        # A shell has programs in the background ignore SIGINT; so it is to stay. None is
-        # a handler of a program in C that embeds Python: it could not be put back.
-        before = {
-            number: signal.signal(number, on_signal)
-            for number in (signal.SIGINT, signal.SIGTERM)
-            if signal.getsignal(number) not in {signal.SIG_IGN, None}
-        }
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _note_signal(self, number: int) -> None:
-        if self.exit_status is None:
-            self.exit_status = 128 + number
+    def _note_signal(self) -> None:
+        self._notes += 1
+        if self._notes == 1 and not self._opening.has_failed:
+            self.was_interrupted = True
             self._everything.cancel()
         else:
             self._opening.hurry()

@@ -21,6 +21,7 @@ from airssys.contracts import (
     EngineSettings,
     GuestSpent,
     Limits,
+    one_line,
 )
 from airssys.wasm import _component_loader, _source, open_runtime
 from airssys.wasm._runtime import Runtime
@@ -53,8 +54,8 @@ async def refused(guests, artifact):
     assert error.artifact == artifact.label
     assert error.problem
     assert error.advice
-    text = f"{error.artifact}: {error.problem}. {error.advice}"
-    assert str(error) == text.replace("\0", r"\x00")
+    found = one_line(f"{error.artifact}: {error.problem}")
+    assert str(error) == f"{found}. {error.advice}"
     return error
 
 

@@ -1,0 +1,200 @@
+"""SIGINT and SIGTERM while a program runs: the first one decides its exit status.
+
+Theory. The handlers are ours from the first line of `run` on, and Trio then installs
+none of its own. What they do depends on how far the program has come:
+
+* Before Trio runs, nothing has to be stopped in order: `SystemExit` is raised.
+* While Trio starts and ends, nothing may be raised in the middle of it: the signal is
+  noted, and acted on as soon as that is possible.
+* While the system runs, Trio is asked to call back soon. A second SIGINT that strikes
+  code which may be interrupted (a handler that holds the thread) also raises
+  KeyboardInterrupt there.
+* Once `run` has decided the exit status, a further signal ends the process at once,
+  with that status. The interpreter gives up its handlers before it has ended, so from
+  its last steps on signals are ignored.
+
+If the program catches that `SystemExit` and goes on, the next signal finds the handlers
+again that were there before `run`.
+
+Two signals that come before the first is served are served in the order of their
+numbers, SIGINT first: neither the kernel nor the interpreter keeps another order.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, final
+
+import trio
+from trio.lowlevel import currently_ki_protected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+
+_SERVED: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Ended(SystemExit):
+    """The exit status of the program is decided."""
+
+
+@final
+class ServeBeforeSleep(trio.abc.Instrument):
+    """Serves what the interpreter left unserved.
+
+    CPython 3.11 may lose the note that a signal waits for its handler, if it comes
+    while another thread asks for the interpreter; it is then served with the next one.
+    So this looks whether one waits, each time before the program sleeps.
+    """
+
+    def before_io_wait(self, timeout: float) -> None:
+        """Serve what waits; setting no mask at all is what looks for it."""
+        if timeout > 0:
+            signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@final
+class Signals:
+    """Serves the signals of a program, as a context manager around all it does.
+
+    A signal that is ignored stays so, as shells want it for programs in the background.
+    One that has a handler in C, of a program that embeds Python, is left to that, since
+    it could not be put back. In a thread that is not the main one none is served.
+    """
+
+    def __init__(self) -> None:
+        self.first: int | None = None
+        """The one that decides how the program ends."""
+        self._count = self._noted = 0
+        self._act: Callable[[int, FrameType | None], None] = self._do_nothing
+        self._status = 0
+        self._before: dict[int, Any] = {}
+        self._program: CodeType | None = None
+        """The outermost code that runs; other than that runs while Python exits."""
+
+    @property
+    def exit_status(self) -> int | None:
+        """As shells say it, 128 and the number of the first one; None without one."""
+        return None if self.first is None else 128 + self.first
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._program = _outermost(sys._getframe())  # noqa: SLF001  # of us
+            self._serve()
+            self._act = self._exit
+            if self.first is not None:
+                self._exit(self.first, None)
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if not isinstance(error, Ended):
+            self._restore()
+            if error is not None or self.first is None:
+                return
+            # It came after everything else, and the former handlers saw nothing of it.
+            self._serve()
+            self._exit(self.first, None)
+        self._act = self._exit_if_ending
+
+    def hold(self) -> None:
+        """Note signals from now on, and do nothing about them."""
+        self._act = self._do_nothing
+
+    def call(self, note: Callable[[], None]) -> None:
+        """Call `note` for each signal, soon, as a task of this Trio run."""
+        token = trio.lowlevel.current_trio_token()
+
+        def call_notes() -> None:
+            while self._noted < self._count:
+                self._noted += 1
+                note()
+
+        def call_soon(number: int, _: FrameType | None) -> None:
+            with suppress(trio.RunFinishedError):
+                token.run_sync_soon(call_notes)
+            is_second = self._count > 1 and number == signal.SIGINT
+            if is_second and not currently_ki_protected():
+                raise KeyboardInterrupt
+
+        self._act = call_soon
+        call_notes()
+
+    def end(self, status: int, why: str = "") -> NoReturn:
+        """Write why, and exit with a status that no later signal changes.
+
+        Raises:
+            SystemExit: always.
+        """
+        self._status, self._act = status, self._exit_at_once
+        # One may be closed, broken or not there at all.
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(why)
+            sys.stderr.flush()
+            sys.stdout.flush()
+        raise Ended(status)
+
+    def _serve(self) -> None:
+        # Called after what the program itself registers.
+        atexit.register(self._ignore)
+        for number in _SERVED:
+            handler = signal.getsignal(number)
+            former = getattr(handler, "__self__", None)
+            if isinstance(former, Signals):  # it served a run that has ended
+                handler = former._before[number]  # noqa: SLF001  # of the same class
+            if handler is not None and handler is not signal.SIG_IGN:
+                self._before[number] = handler
+                signal.signal(number, self._on_signal)
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        atexit.unregister(self._ignore)
+
+    def _ignore(self) -> None:
+        for number in self._before:
+            if signal.getsignal(number) == self._on_signal:
+                signal.signal(number, signal.SIG_IGN)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._count += 1
+        if self.first is None:
+            self.first = number
+        self._act(number, frame)
+
+    def _exit(self, number: int, _: FrameType | None) -> None:
+        self._status, self._act = 128 + number, self._exit_if_ending
+        raise Ended(self._status)
+
+    def _do_nothing(self, _: int, __: FrameType | None) -> None:
+        pass
+
+    def _exit_at_once(self, _: int, __: FrameType | None) -> None:
+        os._exit(self._status)
+
+    def _exit_if_ending(self, number: int, frame: FrameType | None) -> None:
+        """End the process, unless somebody has caught its end and goes on."""
+        if _outermost(frame) is self._program and not _is_being_ended():
+            self._restore()
+            signal.raise_signal(number)
+        else:
+            os._exit(self._status)
+
+
+def _outermost(frame: FrameType | None) -> CodeType | None:
+    while frame is not None and frame.f_back is not None:
+        frame = frame.f_back
+    return None if frame is None else frame.f_code
+
+
+def _is_being_ended() -> bool:
+    """Say whether what runs, runs because the program is on its way out."""
+    error = sys.exception()
+    while error is not None and not isinstance(error, Ended):
+        error = error.__context__
+    return error is not None

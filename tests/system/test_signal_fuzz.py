@@ -1,0 +1,98 @@
+"""One to three signals at any moment between the start of a process and its end.
+
+What comes before the program's first line is Python's own matter, and so is what comes
+before `run` is called. From there on the status is the documented one, and nothing of
+ours is on stderr. `SIGNAL_RUNS` says how many processes the slow test starts, 500 if it
+is not set; a failure names the seed.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import attrs
+import pytest
+
+PROGRAM = Path(__file__).with_name("signalled.py")
+NOT_YET = 99
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
+WAYS = ["run", "command", "plain"]
+BATCH = 20
+RUNS = int(os.environ.get("SIGNAL_RUNS", "500"))
+OURS = ("TrioInternalError", "Exception Group", "never awaited", "RunFinishedError")
+PATIENCE = 30.0
+"""Seconds in which a program ends on a busy machine."""
+
+
+@attrs.frozen
+class Run:
+    """How one process was struck, and how it ended."""
+
+    way: str
+    sent: list
+    status: int
+    out: bytes
+    err: str
+
+    @property
+    def is_ours(self):
+        """It had come so far that we answer for it."""
+        return b"b" in self.out and self.status != NOT_YET
+
+    def problem(self):
+        if not self.is_ours:
+            return None
+        if self.way == "plain":
+            expected = {-number for number in self.sent}
+            is_loud = any(word in self.err for word in OURS)
+        else:
+            expected = {128 + number for number in self.sent}
+            is_loud = "Traceback" in self.err or "Exception" in self.err
+        if self.status not in expected or is_loud:
+            return self
+        return None
+
+
+def strike(way, folder, chance):
+    """Start a program, and send signals at moments of chance."""
+    sent = chance.choices(NUMBERS, k=chance.randint(1, 3))
+    with subprocess.Popen(
+        [sys.executable, str(PROGRAM), way, str(folder)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            seen = wait_for_a_moment(process, chance)
+            for number in sent:
+                time.sleep(chance.choice([0, 0, 10 ** chance.uniform(-6, -1.5)]))  # noqa: TID251
+                process.send_signal(number)
+            out, err = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+    return Run(way, sent, process.returncode, seen + out, err.decode())
+
+
+STAGES = {"": 0.05, "b": 1.0, "bo": 0.3, "bor": 0.03}
+"""What it has written, and for how many seconds it stays so, more or less."""
+
+
+def wait_for_a_moment(process, chance):
+    """Wait until it has come so far, and a moment longer; return what it wrote."""
+    stage = chance.choice(list(STAGES))
+    seen = b"".join(os.read(process.stdout.fileno(), 1) for _ in stage)
+    time.sleep(chance.uniform(0, STAGES[stage]))  # noqa: TID251  # no Trio here
+    return seen
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(-(-RUNS // BATCH)))
+def test_signals_at_any_moment(tmp_path, seed):
+    chance = random.Random(seed)
+    runs = [strike(chance.choice(WAYS), tmp_path, chance) for _ in range(BATCH)]
+    assert [run.problem() for run in runs if run.problem()] == []
+    assert any(run.is_ours for run in runs)
