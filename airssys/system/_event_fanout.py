@@ -39,7 +39,7 @@ class EventStream(AsyncIterator[Event]):
     ends it.
     """
 
-    def __init__(self, capacity: int, kept_bytes: int) -> None:
+    def __init__(self, capacity: int, kept_bytes: int = EVENT_BYTES) -> None:
         self._events: Backlog[Event] = Backlog(capacity, kept_bytes)
         self.dropped = 0
         """Events that this listener missed because it did not keep up."""
