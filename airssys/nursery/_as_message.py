@@ -37,12 +37,13 @@ def as_id(target: object) -> ComponentId:
     """
     if type(target) is ComponentId:
         return target
-    if not is_a(target, str):
+    is_plain = type(target) is str  # most are, and are not looked at any closer
+    if not is_plain and not is_a(target, str):
         kind = kind_name(target)
         advice = "Give a ComponentId, or its text"
         raise InvalidMessage(f"the target is {kind}, no name", advice)
     try:
-        return _parse(plain_text(cast("str", target)))
+        return _parse(target if is_plain else plain_text(cast("str", target)))
     except ValueError as error:
         raise InvalidMessage(f"the target is no name: {error}") from None
 
