@@ -15,7 +15,7 @@ import pytest
 SCRIPTS = Path(__file__).with_name("torture")
 
 
-def torture(script, *arguments, status=0, flags=(), timeout=60, noise=False):
+def torture(script, *arguments, status=0, flags=(), timeout=100, noise=False):
     """Run a script to its end and return what it printed.
 
     Unless `noise` is expected nothing may have been raised where nobody can catch it.
