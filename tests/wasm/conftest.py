@@ -14,3 +14,14 @@ def compiled(tmp_path_factory):
 async def guests(compiled):
     async with open_guests(compiled) as guests:
         yield guests
+
+
+@pytest.fixture
+async def unhurried(compiled):
+    """Guests that are sent to the workers for what they do, not for a busy machine.
+
+    A poll holds the thread for too long after two ticks, of the processor; but what the
+    machine does besides may count as well, if it is itself a guest of another.
+    """
+    async with open_guests(compiled, tick=0.1) as guests:
+        yield guests

@@ -360,9 +360,9 @@ async def test_payloads_cross_whole_both_ways(guests, size):
     ("size", "in_worker"), [(32 * 1024, False), (32 * 1024 + 1, True)]
 )
 async def test_large_payloads_are_moved_by_worker_threads(
-    guests, monkeypatch, size, in_worker
+    unhurried, monkeypatch, size, in_worker
 ):
-    turns = guests.runtime.turns
+    turns = unhurried.runtime.turns
     works = []
     original = turns.in_worker
 
@@ -371,7 +371,7 @@ async def test_large_payloads_are_moved_by_worker_threads(
         return await original(work)
 
     monkeypatch.setattr(turns, "in_worker", in_worker_noted, raising=True)
-    guest = await guests.start("echo")
+    guest = await unhurried.start("echo")
     assert len(await guest.handle_message(envelope(bytes(size)))) == size
     assert bool(works) is in_worker
 

@@ -32,13 +32,14 @@ def own_time() -> float:
     lock or a sleep, say. Where the system does not count this, it is a plain clock.
     """
     while True:
-        before = _waited_for_processor()
+        before = waited_for_processor()
         now = time.perf_counter()
-        if _waited_for_processor() == before:
+        if waited_for_processor() == before:
             return now - before
 
 
-def _waited_for_processor() -> float:
+def waited_for_processor() -> float:
+    """Seconds that this thread was ready to run so far, while others ran; 0 if unknown."""
     try:
         return int(_SCHEDULED.read_text().split()[1]) / 1e9
     except (OSError, IndexError):
