@@ -17,15 +17,16 @@ from airssys.contracts import (
     ExitKind,
     ExitReason,
     one_line,
+    repr_of,
 )
+
+from ._error_copy import MAX_ERRORS, plain_copy
 
 if TYPE_CHECKING:
     from airssys.contracts import Event
 
 MAX_FRAMES: Final = 20
 """Of each traceback, the innermost ones."""
-MAX_GROUP: Final = 5
-"""How deep, and how many side by side, exception groups are shown."""
 MAX_LINES: Final = 200
 MAX_COLUMNS: Final = 500
 
@@ -85,18 +86,10 @@ class CrashReport:
 def _lines(error: BaseException | None) -> list[str]:
     if error is None:
         return []
-    try:
-        told = traceback.TracebackException.from_exception(
-            error,
-            limit=-MAX_FRAMES,
-            max_group_depth=MAX_GROUP,
-            max_group_width=MAX_GROUP,
-        )
-        text = "".join(told.format())
-    except Exception as problem:  # noqa: BLE001  # what an error says of itself may fail
-        return [
-            f"{type(error).__name__}, which cannot be shown: {type(problem).__name__}"
-        ]
+    told = traceback.TracebackException.from_exception(
+        plain_copy(error), limit=-MAX_FRAMES, max_group_width=MAX_ERRORS
+    )
+    text = "".join(told.format())
     return [one_line(line, MAX_COLUMNS) for line in _shortened(text)]
 
 
@@ -113,7 +106,5 @@ def _shortened(text: str) -> list[str]:
 
 
 def _shown(spec: ChildSpec) -> str:
-    try:
-        return " ".join(repr(spec).split())
-    except Exception:  # noqa: BLE001  # an argument's `repr` may do anything
-        return object.__repr__(spec)
+    text = repr_of(spec, MAX_COLUMNS)
+    return " ".join(text.split())

@@ -1,5 +1,7 @@
 """What is told of a crash: the events that carry it, and the report made of them."""
 
+import time
+
 import pytest
 import trio.testing
 
@@ -155,5 +157,80 @@ class Shy:
 def test_what_cannot_be_shown_is_named():
     assert report_on(Hostile()).traceback
     report = report_on(ValueError("v"), actor(arguments=(Shy(),)))
-    assert "specification: <airssys.contracts" in str(report)
+    said = "<ActorSpec that cannot be shown: RuntimeError>"
+    assert f"specification: {said}" in str(report)
     assert report_on(None).traceback == ()
+
+
+def caused(count, link="__cause__"):
+    """Make an error with so many causes, one behind the other."""
+    error = ValueError("the first")
+    for number in range(count):
+        cause, error = error, ValueError(f"number {number}")
+        setattr(error, link, cause)
+    return error
+
+
+@pytest.mark.parametrize("link", ["__cause__", "__context__"])
+def test_of_many_causes_the_nearest_are_shown(link):
+    began = time.process_time()
+    lines = report_on(caused(100_000, link)).traceback
+    assert time.process_time() - began < 1
+    assert lines[-1] == "ValueError: number 99999"
+    assert sum(line.startswith("ValueError") for line in lines) == 50
+    assert "ValueError: the first" in report_on(caused(3, link)).traceback
+
+
+@pytest.mark.parametrize("link", ["__cause__", "__context__"])
+def test_causes_may_lead_in_a_cycle(link):
+    first = caused(2, link)
+    setattr(getattr(getattr(first, link), link), link, first)
+    lines = report_on(first).traceback
+    assert sum(line.startswith("ValueError") for line in lines) == 3
+
+
+@pytest.mark.parametrize("depth", [600, 100_000])
+def test_of_groups_the_outer_ones_are_shown(depth):
+    error = ValueError("the innermost")
+    for _ in range(depth):
+        error = ExceptionGroup("group", [error])
+    lines = report_on(error).traceback
+    assert sum("group (1 sub-exception)" in line for line in lines) == 6
+
+
+def test_of_many_members_the_first_are_shown():
+    errors = [ValueError(f"number {number}") for number in range(60)]
+    lines = report_on(ExceptionGroup("group", errors)).traceback
+    assert sum("ValueError: number" in line for line in lines) == 5
+    assert any("and 55 more, which are not shown" in line for line in lines)
+
+
+def test_an_error_is_shown_with_its_class_its_notes_and_where_it_came_from():
+    try:
+        try:
+            deep(1)
+        except ValueError:
+            raise LookupError("while that was handled") from None
+    except LookupError as raised:
+        error = raised
+    error.add_note("a note")
+    lines = report_on(error).traceback
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-2:] == ("LookupError: while that was handled", "a note")
+    assert not any("second" in line for line in lines)
+    name = f"{Hostile.__module__}.Hostile"
+    assert report_on(Hostile()).traceback == (
+        f"{name}: <it cannot be shown: RuntimeError>",
+    )
+
+
+class Untrue(Hostile):
+    __bool__ = __len__ = __eq__ = __hash__ = Hostile.__str__
+    __notes__ = __class__ = property(Hostile.__str__)
+
+
+def test_an_error_that_can_be_asked_nothing_is_shown_with_its_cause():
+    error = Untrue()
+    error.__cause__ = Untrue()
+    lines = report_on(ExceptionGroup("group", [error])).traceback
+    assert sum("Untrue: <it cannot be shown" in line for line in lines) == 2
