@@ -21,6 +21,7 @@ from airssys.contracts import (
 from ._requests import (
     ChangeSpecs,
     DeleteChild,
+    KillChild,
     Request,
     RestartChild,
     StartChild,
@@ -32,10 +33,10 @@ from ._roster import Roster
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airssys.contracts import Artifact
+    from airssys.contracts import ActorSpec, Artifact, ComponentSpec
 
     from ._replacer import Replacer
-    from ._supervisor_seat import AnySupervisor
+    from ._supervisor_seat import AnySupervisor, AnySupervisorSpec
 
 _NOBODY: Final = Roster()
 _NOT_RUNNING: Final = Refused(Refusal.NOT_RUNNING)
@@ -93,6 +94,19 @@ class Administration:
             `Done`; or `Refused` if there is no such child.
         """
         return await self._ask(TerminateChild(str(child)))
+
+    async def kill_child(self, child: str | ComponentId) -> Answer:
+        """Cancel a child at once, without its shutdown time, and wait for its end.
+
+        Its end is `killed`, a failure like others: it is restarted as its restart type
+        and the strategy say, which counts. All below a supervisor ends with it. A child
+        that does not run is left as it is, and so is a restart that is due.
+
+        Returns:
+            `Done`; or `Refused` if there is no such child. A child that shields itself
+            from being cancelled keeps whoever asks waiting.
+        """
+        return await self._ask(KillChild(str(child)))
 
     async def restart_child(self, child: str | ComponentId) -> Answer:
         """Start a child that does not run, and wait until it is ready.
@@ -160,6 +174,30 @@ class Administration:
         """Return the specification of a child; None if it is not known."""
         slot = self._roster().find(str(child))
         return None if slot is None else slot.spec
+
+    def own_spec(self) -> AnySupervisorSpec | None:
+        """Return what this supervisor goes by now, with all changes at run time.
+
+        Of supervisors below it holds what was changed there. None if it never ran.
+        """
+        supervisor = self._find()
+        return None if supervisor is None else supervisor.spec
+
+    def template(self) -> ActorSpec | ComponentSpec | None:
+        """Return what a dynamic supervisor or a pool makes its children from now.
+
+        None if there is no template, or no such supervisor ran.
+        """
+        spec = self.own_spec()
+        return None if isinstance(spec, SupervisorSpec | None) else spec.template
+
+    def is_up(self) -> bool:
+        """Say whether this supervisor runs: it was ready, and is not about to end.
+
+        False also while it starts, is being restarted or stops.
+        """
+        supervisor = self._find()
+        return supervisor is not None and supervisor.is_up
 
     def _roster(self) -> Roster:
         supervisor = self._find()

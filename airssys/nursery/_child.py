@@ -15,7 +15,7 @@ is recorded here before it is done; `CancelScope.cancelled_caught` alone proves 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, Protocol, final
+from typing import TYPE_CHECKING, Final, Protocol, final, runtime_checkable
 
 import attrs
 import trio
@@ -62,6 +62,23 @@ class Occupation(Protocol):
         Returns:
             Whether it will; otherwise it is to be cancelled, and that is no kill.
         """
+        ...
+
+
+@runtime_checkable
+class Commander(Protocol):
+    """An occupation that has children of its own."""
+
+    def hear_of_kill(self) -> None:
+        """Hear that a supervisor above was killed; to be cancelled comes next.
+
+        OTP's would stop its children, with all the time that they may take. It has none,
+        so they are cancelled, but by a supervisor that stops them.
+        """
+        ...
+
+    async def wait_until_all_heard(self) -> None:
+        """Wait until all below have been cancelled or have ended; takes no time."""
         ...
 
 
@@ -113,11 +130,39 @@ class Child:
                 self._is_cut_off = True
                 self._scope.cancel()
 
-    def kill(self) -> None:
-        """Cancel it: it ends at its next unshielded checkpoint."""
+    def kill(self, *, asked: bool = True) -> None:
+        """Cancel it: it ends at its next unshielded checkpoint.
+
+        Args:
+            asked: its supervisor wants its end; otherwise it is a failure like others.
+        """
         if self.reason is None:
-            self.asked = self._killed = True
+            self.asked |= asked
+            self._killed = True
             self._scope.cancel()
+
+    async def fall(self, *, is_kill: bool) -> None:
+        """Cancel it, because its supervisor was killed or one further above.
+
+        Returns when it has ended; or when all below it have been cancelled too, and some
+        passes of the scheduler were not enough. That takes no time.
+
+        Args:
+            is_kill: its own supervisor was killed; otherwise that one stops it.
+        """
+        below = self._occupation if isinstance(self._occupation, Commander) else None
+        if self.reason is None and below is not None:
+            below.hear_of_kill()
+        if self.reason is None and not is_kill:
+            self.asked = self._is_cut_off = True
+            self._scope.cancel()
+        else:
+            self.kill()
+        if self.reason is None and below is not None:
+            await below.wait_until_all_heard()
+        for _ in range(PROMPT_PASSES):
+            if self.reason is None:
+                await trio.lowlevel.checkpoint()
 
     async def wait_ended(self) -> ExitReason:
         """Wait for its end, and say how it ended."""

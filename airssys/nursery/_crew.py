@@ -12,6 +12,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import (
+    BrutalKill,
     ChildExited,
     ChildStarted,
     ChildStartFailed,
@@ -31,7 +32,7 @@ from ._reports import answer_to_start, problem_of_end, problem_of_stop
 from ._slots import Slot, SlotState, Start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from ._requests import Request
 
@@ -49,6 +50,10 @@ class Crew:
         self._slot_of: dict[Child, Slot] = {}
         self.is_serving = False
         """Its supervisor serves notices."""
+        self.stops_its_children = False
+        """When it is killed it still does, because a supervisor above was killed."""
+        self.have_all_heard = trio.Event()
+        """The supervisor was killed, and all below are cancelled or have ended."""
 
     def begin_to_serve(self, nursery: trio.Nursery) -> None:
         """Take note of where children run, and that notices are served from now on."""
@@ -140,24 +145,48 @@ class Crew:
         if due.slot.retry is due:
             self.notices.post(due)
 
-    async def kill_all(self, slots: Iterable[Slot]) -> None:
-        """Cancel all that are left at once, and wait for them, however long it takes.
+    async def kill_all(self, slots: Iterable[Slot], *, together: bool = False) -> None:
+        """End all that are left, because this supervisor was killed; wait for all.
+
+        The newest ends first, unless they end together. Nobody is waited for before the
+        next one's turn if that would take time. All are waited for in the end, however
+        long it takes.
 
         Raises:
             BaseException: what one of them raised that must leave the tree.
         """
         left = {slot.child: slot for slot in slots if slot.child is not None}
-        for child, slot in left.items():
-            slot.state = SlotState.STOPPING
-            child.kill()
+        reported: set[Child] = set()
         with trio.CancelScope(shield=True):
+            if together:
+                await self._fell_together(left)
+            for child in () if together else reversed(left):
+                await self._fell(child, left[child])
+                if child.reason is not None:
+                    self._report_felled(left[child], child, child.reason)
+                    reported.add(child)
+            self.have_all_heard.set()
             for child in await still_alive(left, GRACE):
                 self.emit(ChildUnstopped(self.path, left[child].name, GRACE))
-            for child, slot in left.items():
-                self.report_stop(slot, child, await child.wait_ended())
+            for child in [each for each in reversed(left) if each not in reported]:
+                self._report_felled(left[child], child, await child.wait_ended())
         escapees = (child.escapee for child in left if child.escapee is not None)
         if (escapee := next(escapees, None)) is not None:
             raise escapee
+
+    async def _fell_together(self, slot_of: Mapping[Child, Slot]) -> None:
+        async with trio.open_nursery() as nursery:
+            for child, slot in slot_of.items():
+                nursery.start_soon(self._fell, child, slot)
+
+    async def _fell(self, child: Child, slot: Slot) -> None:
+        slot.state = SlotState.STOPPING
+        is_brutal = isinstance(slot.spec.shutdown, BrutalKill)
+        await child.fall(is_kill=is_brutal or not self.stops_its_children)
+
+    def _report_felled(self, slot: Slot, child: Child, reason: ExitReason) -> None:
+        """Tell of the end of a child; of one that was killed nobody reports a problem."""
+        self.report_stop(slot, child, reason, is_judged=self.stops_its_children)
 
     def report_start(self, slot: Slot) -> None:
         """Tell that a child is ready."""
@@ -182,8 +211,13 @@ class Crew:
         )
         self.emit(exited)
 
-    def report_stop(self, slot: Slot, child: Child, reason: ExitReason) -> None:
-        """Tell of a child that was stopped, or had ended when its turn came."""
+    def report_stop(
+        self, slot: Slot, child: Child, reason: ExitReason, *, is_judged: bool = True
+    ) -> None:
+        """Tell of a child that was stopped, or had ended when its turn came.
+
+        Whether that is a problem is not judged by a supervisor that was killed itself.
+        """
         if not child.is_ready and not child.asked:
             slot.answer_start(answer_to_start(slot.name, reason))
             if reason.kind is not ExitKind.IGNORED:
@@ -195,7 +229,7 @@ class Crew:
             reason,
             asked=child.asked,
             restarting=False,
-            problem=problem_of_stop(slot.spec, reason),
+            problem=problem_of_stop(slot.spec, reason) if is_judged else None,
             spec=slot.spec,
             restarts=slot.restarts,
         )

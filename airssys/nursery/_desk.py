@@ -25,6 +25,7 @@ from airssys.contracts import (
 from ._requests import (
     ChangeSpecs,
     DeleteChild,
+    KillChild,
     Request,
     RestartChild,
     StartChild,
@@ -46,6 +47,16 @@ NOT_STOPPED: Final = {
 """Why a child can be neither deleted nor restarted."""
 
 
+def kill_in(slot: Slot, reply: Reply) -> None:
+    """Kill the child in a place, if there is one, and answer when its end is judged."""
+    child = slot.child
+    if child is None or child.reason is not None:
+        reply.give(Done(slot.name))
+    else:
+        slot.stop_replies += (reply,)
+        child.kill(asked=slot.state is SlotState.STOPPING)
+
+
 @final
 class Desk:
     """Serves the requests to one supervisor, one after the other."""
@@ -62,6 +73,8 @@ class Desk:
                 reply.give(Refused(Refusal.NO_TEMPLATE))
             case TerminateChild(name):
                 self._terminate(name, reply)
+            case KillChild(name):
+                self._kill(name, reply)
             case RestartChild(name):
                 self._restart(name, reply)
             case DeleteChild(name):
@@ -94,6 +107,13 @@ class Desk:
             return
         slot.stop_replies += (reply,)
         self._house.dismiss(slot)
+
+    def _kill(self, name: str, reply: Reply) -> None:
+        slot = self._house.roster.find(name)
+        if slot is None:
+            reply.give(Refused(Refusal.NOT_FOUND, name))
+        else:
+            kill_in(slot, reply)
 
     def _restart(self, name: str, reply: Reply) -> None:
         slot = self._house.roster.find(name)

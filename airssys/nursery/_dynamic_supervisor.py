@@ -32,12 +32,14 @@ from airssys.contracts import (
 )
 
 from ._crew import Crew
+from ._desk import kill_in
 from ._dynamic_start import Admissions
 from ._notices import Ended, Notice, Ready, Requested, RetryDue, StopAsked
 from ._reports import answer_to_start
 from ._requests import (
     ChangeSpecs,
     DeleteChild,
+    KillChild,
     Request,
     RestartChild,
     StartChild,
@@ -97,6 +99,11 @@ class DynamicSupervisor:
         """What it goes by now."""
         return self._admissions.spec
 
+    @property
+    def is_up(self) -> bool:
+        """Whether it looks after its children, and is not about to end."""
+        return self._crew.is_serving and not self._is_ending
+
     def take_place(self, spec: ChildSpec) -> None:
         """Take note of how its supervisor starts, stops and restarts it from now on."""
         if isinstance(spec, DynamicSupervisorSpec):
@@ -106,6 +113,14 @@ class DynamicSupervisor:
         """Ask it to stop its children and to end."""
         self._crew.notices.post(StopAsked())
         return True
+
+    def hear_of_kill(self) -> None:
+        """Hear that a supervisor above was killed; to be cancelled comes next."""
+        self._crew.stops_its_children = True
+
+    async def wait_until_all_heard(self) -> None:
+        """Wait until all below have been cancelled or have ended; takes no time."""
+        await self._crew.have_all_heard.wait()
 
     def ask(self, request: Request) -> Reply:
         """Ask it for something; the reply always comes."""
@@ -129,7 +144,7 @@ class DynamicSupervisor:
             finally:
                 self._crew.is_serving = False
                 self._tell_office()
-                await self._crew.kill_all(self.roster)  # noqa: ASYNC102  # shields itself
+                await self._crew.kill_all(self.roster, together=True)  # noqa: ASYNC102  # shields itself
                 self._close()
                 # What is left in the nursery are pauses before another try.
                 nursery.cancel_scope.cancel()
@@ -186,6 +201,7 @@ class DynamicSupervisor:
             self._note_stopped(slot, child, reason)
             return
         self._crew.dismiss(child)
+        slot.answer_stops()  # those who had it killed
         if child.escapee is not None:
             self._crew.report_end(slot, child, reason, restarting=False)
             self._forget(slot)
@@ -291,6 +307,8 @@ class DynamicSupervisor:
                 self._start(request, reply)
             case TerminateChild(name):
                 self._terminate(name, reply)
+            case KillChild(name):
+                self._kill(name, reply)
             case RestartChild(name) | DeleteChild(name):
                 reply.give(Refused(Refusal.DYNAMIC, name))
             case ChangeSpecs(spec):
@@ -316,8 +334,7 @@ class DynamicSupervisor:
     def _terminate(self, name: str, reply: Reply) -> None:
         slot = self.roster.find(name)
         if slot is None:
-            is_over = self._names.is_over(name)
-            reply.give(Done(name) if is_over else Refused(Refusal.NOT_FOUND, name))
+            reply.give(self._answer_for_absent(name))
             return
         slot.stop_replies += (reply,)
         child = slot.child
@@ -327,6 +344,18 @@ class DynamicSupervisor:
             self._crew.stop(slot)
         else:
             self._note_stopped(slot, child, child.reason)
+
+    def _kill(self, name: str, reply: Reply) -> None:
+        slot = self.roster.find(name)
+        if slot is None:
+            reply.give(self._answer_for_absent(name))
+        else:
+            kill_in(slot, reply)
+
+    def _answer_for_absent(self, name: str) -> Answer:
+        """One that was made from a template and is gone is as good as stopped."""
+        is_over = self._names.is_over(name)
+        return Done(name) if is_over else Refused(Refusal.NOT_FOUND, name)
 
     def _change(self, spec: ChildSpec) -> Answer:
         if not isinstance(spec, DynamicSupervisorSpec):

@@ -35,7 +35,7 @@ from ._dynamic_supervisor import DynamicSupervisor
 from ._exit_reason import Stop, failure_to_start
 from ._pool_rule import grown, shrunk
 from ._reply import Reply
-from ._requests import StartFromTemplate, TerminateChild
+from ._requests import KillChild, StartFromTemplate, TerminateChild
 from ._restart_plan import RETRY_PAUSE
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class PoolSupervisor:
         inner = attrs.evolve(place, make_seat=address.make_seat)
         self._inner = DynamicSupervisor(members, inner, self)
         self._ready: Callable[[], None] = _nothing
+        self._is_ready = False
         self._wanted = spec.first_size
         self._retired: set[str] = set()
         """Names of members that were asked to stop."""
@@ -82,13 +83,26 @@ class PoolSupervisor:
         """The members there are, also those that are being retired."""
         return self._inner.roster
 
+    @property
+    def is_up(self) -> bool:
+        """Whether it was ready, and is not about to end."""
+        return self._is_ready and self._inner.is_up
+
     def stop_soon(self) -> bool:
         """Ask it to stop its members and to end."""
         return self._inner.stop_soon()
 
+    def hear_of_kill(self) -> None:
+        """Hear that a supervisor above was killed; to be cancelled comes next."""
+        self._inner.hear_of_kill()
+
+    async def wait_until_all_heard(self) -> None:
+        """Wait until all members have been cancelled or have ended; takes no time."""
+        await self._inner.wait_until_all_heard()
+
     def ask(self, request: Request) -> Reply:
-        """Ask it to stop one member, which is replaced; it refuses all else."""
-        if isinstance(request, TerminateChild):
+        """Ask it to stop or kill one member, which is replaced; it refuses all else."""
+        if isinstance(request, (TerminateChild, KillChild)):
             return self._inner.ask(request)
         reply = Reply()
         reply.give(Refused(Refusal.POOL))
@@ -146,6 +160,7 @@ class PoolSupervisor:
         except (NameTaken, StartFailed, Stop) as error:
             self._inner.end(error)
             return
+        self._is_ready = True
         self._ready()
         while True:
             self._woken = trio.Event()

@@ -35,6 +35,14 @@ class TerminateChild:
 
 @final
 @attrs.frozen
+class KillChild:
+    """Cancel a child, as if it had failed."""
+
+    name: str
+
+
+@final
+@attrs.frozen
 class RestartChild:
     """Start a child that does not run."""
 
@@ -61,6 +69,7 @@ Request: TypeAlias = (
     StartChild
     | StartFromTemplate
     | TerminateChild
+    | KillChild
     | RestartChild
     | DeleteChild
     | ChangeSpecs

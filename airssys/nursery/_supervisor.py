@@ -19,8 +19,10 @@ notice. So it can be asked for something, or to stop, at any moment.
   restarted on its own (34, 42).
 * Giving up, an escalated error, the end of a significant child, being asked to stop and
   what must leave the tree (KeyboardInterrupt, SystemExit) differ only in how `run` ends.
-* Being cancelled is being killed: all children are cancelled at once, and waited for.
-  No grandchild can leak, as rule 46 warns of: a nursery ends after its tasks.
+* Being cancelled is being killed: all children are cancelled, the newest first, without
+  waiting for one that takes time to end, and then waited for. No grandchild can leak, as
+  rule 46 warns of: a nursery ends after its tasks. What is told of each is what OTP
+  tells: a killed supervisor reports nothing, those below it stop their own children.
 
 What outlives a child is its seat: its name and its mailbox, so that queued messages
 survive a restart. A seat is vacated when nobody will follow, unless by request. A
@@ -97,6 +99,12 @@ class Supervisor:
         """What it goes by now."""
         return self._house.spec
 
+    @property
+    def is_up(self) -> bool:
+        """Whether its children were all started, and it is not about to end."""
+        house = self._house
+        return self._crew.is_serving and house.is_open and not house.is_ending
+
     def take_place(self, spec: ChildSpec) -> None:
         """Take note of how its supervisor starts, stops and restarts it from now on."""
         self._house.take_place(spec)
@@ -109,6 +117,14 @@ class Supervisor:
         """Ask it to stop its children in order and to end."""
         self._crew.notices.post(StopAsked())
         return True
+
+    def hear_of_kill(self) -> None:
+        """Hear that a supervisor above was killed; to be cancelled comes next."""
+        self._crew.stops_its_children = True
+
+    async def wait_until_all_heard(self) -> None:
+        """Wait until all below have been cancelled or have ended; takes no time."""
+        await self._crew.have_all_heard.wait()
 
     def ask(self, request: Request) -> Reply:
         """Ask it for something; the reply always comes."""
@@ -216,6 +232,7 @@ class Supervisor:
         if self._house.is_ending:
             return  # its turn to be stopped comes
         self._crew.dismiss(child)
+        slot.answer_stops()  # those who had it killed
         if child.escapee is not None:
             self._crew.report_end(slot, child, reason, restarting=False)
             self._house.end(child.escapee)

@@ -57,6 +57,8 @@ ALONE: Final = "dynamic"
 """How the names of dynamic supervisors begin, in trees that are played."""
 
 _CLOSE: Final = 1e-6
+_BUSY_FOR: Final = 60
+"""Requests, each of which takes a supervisor a pass of the scheduler."""
 _LONGEST: Final = 100_000.0
 _BETWEEN_STEPS: Final = 0.0013
 _BETWEEN_ENDS: Final = 0.00007
@@ -119,6 +121,35 @@ class Duel:
         _same(f"answer to {operation}", told, getattr(model, operation)(*arguments))
         await self.settle()
 
+    async def close_over(self, path: str, names: Sequence[str], how: str) -> None:
+        """Stop a supervisor, and let children of it end before it has heard of that.
+
+        It is kept busy meanwhile, so that both wait to be heard.
+        """
+        above, _, own_name = path.rpartition("/")
+        parent, model = self._modelled(above) if above else None, self._modelled(path)
+        if parent is None or model is None:
+            return
+        living = [n for n in names if (c := model.find(n)) is not None and c.is_alive]
+        real, upper = (self._admin(each) for each in (path, above))
+        self.troupe.ended.clear()
+        async with trio.open_nursery() as nursery:
+            for _ in range(_BUSY_FOR):
+                nursery.start_soon(real.delete_child, "nobody")
+            await trio.lowlevel.checkpoint()
+            nursery.start_soon(upper.terminate_child, own_name)
+            for _ in range(_BUSY_FOR // 4):
+                await trio.lowlevel.checkpoint()
+            end, error = ENDS[how]
+            for name in living:
+                self.troupe.alive[name].end(None if error is None else error("told to"))
+        await trio.testing.wait_all_tasks_blocked()
+        for name in living:
+            if (child := model.find(name)) is not None:
+                child.end = end
+        parent.terminate_child(own_name)
+        await self.settle()
+
     # -------------------------------------------------------------- comparison
 
     async def settle(self) -> None:
@@ -162,6 +193,10 @@ class Duel:
                 return None
             found = slot.seat.present
         return found
+
+    def _admin(self, path: str) -> Administration:
+        found = self._real(path)
+        return Administration(lambda: found)
 
     def _modelled(self, path: str) -> ModelSupervisor | None:
         found: Any = self.model

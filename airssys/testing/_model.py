@@ -161,6 +161,34 @@ class ModelSupervisor:
         self._settle(child)
         return "Done"
 
+    def kill_child(self, name: str) -> str:
+        """Kill a child; its end is dealt with like others."""
+        child = self.find(name)
+        if child is None:
+            return "NOT_FOUND"
+        if child.is_alive and child.end is None:
+            if child.below is not None:
+                child.below.be_killed()
+            self.child_ends(child, End(KILLED))
+        return "Done"
+
+    def be_killed(self, *, stops: bool = False) -> None:
+        """End all below at once, the newest first; nobody reports what that means.
+
+        Further below (`stops`) it is as if each supervisor stopped its children, which
+        take no time.
+        """
+        for child in tuple(reversed(self.children)):
+            if child.is_alive:
+                asked, end = child.end is None, child.end
+                is_kill = not stops or isinstance(child.spec.shutdown, BrutalKill)
+                if end is None and child.below is not None:
+                    child.below.be_killed(stops=True)
+                end = end or (End(KILLED) if is_kill else End(SHUTDOWN, is_plain=True))
+                is_fine = not stops or is_proper(child.spec, end)
+                problem = None if is_fine else "shutdown_error"
+                self._tell_end(child, end.kind, asked=asked, problem=problem)
+
     def restart_child(self, name: str) -> str:
         """Start a child that does not run (48)."""
         child = self.find(name)

@@ -74,6 +74,12 @@ class ModelDynamicSupervisor(ModelSupervisor):
             return "Done"
         return super().terminate_child(name)
 
+    def kill_child(self, name: str) -> str:
+        """Kill a child; one that is gone, and was made here, is as good as killed."""
+        if self.find(name) is None and self.world.was_given(name):
+            return "Done"
+        return super().kill_child(name)
+
     def restart_child(self, name: str) -> str:
         """Refuse (28)."""
         return "DYNAMIC"

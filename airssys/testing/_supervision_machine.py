@@ -43,7 +43,14 @@ if TYPE_CHECKING:
     from ._world import Habit
 
 PHASES = (Phase.generate, Phase.shrink)
-_OPERATIONS = ("terminate_child", "terminate_child", "restart_child", "delete_child")
+_OPERATIONS = (
+    "terminate_child",
+    "terminate_child",
+    "kill_child",
+    "kill_child",
+    "restart_child",
+    "delete_child",
+)
 _HOW = st.sampled_from(["crash", "crash", "key", *ENDS])
 _MADE = range(1, 5)
 """Numbers of children that may have been made from a template."""
@@ -116,6 +123,15 @@ class SupervisionMachine(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         """Time passes."""
         self.script.append(("wait", seconds))
+
+    @precondition(_has_workers)
+    @rule(data=st.data(), how=_HOW)
+    def close_over(self, data: st.DataObject, how: str) -> None:
+        """A supervisor is stopped, and children end that it has not heard of yet."""
+        path = data.draw(st.sampled_from(self.workers))[0]
+        names = [name for where, name in self.workers if where == path]
+        some = data.draw(st.sets(st.sampled_from(names), min_size=1))
+        self.script.append(("close_over", path, sorted(some), how))
 
     @rule(data=st.data(), operation=st.sampled_from(_OPERATIONS))
     def administer(self, data: st.DataObject, operation: str) -> None:
