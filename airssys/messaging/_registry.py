@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import final
+from bisect import bisect_left, insort
+from operator import attrgetter
+from typing import Final, final
 
 import attrs
 
@@ -10,6 +12,9 @@ from airssys.contracts import Codecs, ComponentId, TargetNotFound
 
 from ._mailbox import Mailbox
 from ._pool import Door
+
+_ORDER: Final = attrgetter("namespace", "name", "instance")
+"""That of identities, compared in C."""
 
 
 @final
@@ -24,6 +29,9 @@ class Registry:
     """By the text of the name, whose hash Python remembers. Only read elsewhere."""
     _arriving: dict[str, Mailbox] = attrs.field(init=False, factory=dict)
     """Of actors that start for the first time: so far only they reach themselves."""
+    _sorted: list[ComponentId] | None = attrs.field(init=False, default=None)
+    """All names in order, once somebody has asked: from then on each that comes or goes
+    finds its place, for whoever asks may ask without end."""
 
     def register(self, mailbox: Door) -> None:
         """Make a mailbox or a pool reachable under the name of its owner.
@@ -35,6 +43,8 @@ class Registry:
             problem = f"the name {mailbox.owner} is taken: unregister its mailbox first"
             raise ValueError(problem)
         self.doors[mailbox.owner.text] = mailbox
+        if self._sorted is not None:
+            insort(self._sorted, mailbox.owner, key=_ORDER)
 
     def note_arriving(self, mailbox: Mailbox) -> None:
         """Let the owner of a mailbox, and nobody else, reach it before it is ready."""
@@ -62,7 +72,10 @@ class Registry:
 
     def unregister(self, id: ComponentId) -> Door | None:  # noqa: A002  # as in ComponentSpec.id
         """Make a name unreachable and return what it had, still open."""
-        return self.doors.pop(id.text, None)
+        door = self.doors.pop(id.text, None)
+        if door is not None and self._sorted is not None:
+            del self._sorted[bisect_left(self._sorted, _ORDER(id), key=_ORDER)]
+        return door
 
     def find(self, id: ComponentId) -> Door:  # noqa: A002  # as above
         """Return the mailbox of a name, or the pool.
@@ -85,4 +98,7 @@ class Registry:
 
     def ids(self) -> tuple[ComponentId, ...]:
         """Return all names that are registered now, sorted."""
-        return tuple(sorted(mailbox.owner for mailbox in self.doors.values()))
+        if self._sorted is None:
+            owners = (mailbox.owner for mailbox in self.doors.values())
+            self._sorted = sorted(owners, key=_ORDER)
+        return tuple(self._sorted)

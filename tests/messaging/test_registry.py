@@ -1,8 +1,9 @@
 """Names and their mailboxes."""
 
 import pytest
+from hypothesis import given, strategies as st
 
-from airssys.contracts import TargetNotFound
+from airssys.contracts import ComponentId, TargetNotFound
 from airssys.messaging import Mailbox, Registry
 
 
@@ -44,3 +45,26 @@ def test_unregistering_leaves_the_mailbox_open(world, names):
     world.registry.unregister(a)
     mailbox.put_nowait(world.letter(a, b))
     assert mailbox.statistics().queued == 1
+
+
+NAMES = st.builds(
+    ComponentId,
+    st.sampled_from(["a", "a-b", "b"]),
+    st.sampled_from(["x", "x-y", "x.y"]),
+    st.sampled_from("0123456789"),
+)
+
+
+@given(st.lists(st.tuples(NAMES, st.booleans())), st.integers(0, 20))
+def test_names_come_and_go_and_stay_sorted(steps, first_asked):
+    registry, there = Registry(), set()
+    for number, (name, asked) in enumerate(steps):
+        if name in there:
+            registry.unregister(name)
+            there.remove(name)
+        else:
+            registry.register(Mailbox(name, 1))
+            there.add(name)
+        if asked and number >= first_asked:
+            assert registry.ids() == tuple(sorted(there))
+    assert registry.ids() == tuple(sorted(there))

@@ -11,7 +11,7 @@ import trio.lowlevel
 import trio.testing
 
 from airssys.wasm import _c_api
-from airssys.wasm._conduct import GOOD_POLLS, Conduct
+from airssys.wasm._conduct import GOOD_POLLS, Conduct, Habits
 from airssys.wasm._fiber import Call
 from airssys.wasm._turns import Turns
 from pace import own_time
@@ -469,6 +469,49 @@ def test_a_large_value_goes_through_a_worker_once(monkeypatch):
     assert conduct.in_worker
     conduct.poll(call)
     assert not conduct.in_worker
+
+
+def test_a_component_remembers_what_its_instances_did(monkeypatch):
+    call, habits = Polled(monkeypatch), Habits()
+    first, other = Conduct(TICK, habits), Conduct(TICK, habits)
+    call.took = 3 * TICK
+    first.poll(call)
+    assert first.in_worker
+    assert other.in_worker, "which has done nothing yet"
+    assert Conduct(TICK, habits).in_worker, "which is made only now"
+
+
+def test_who_holds_the_thread_again_stays_away_twice_as_long(monkeypatch):
+    call, conduct = Polled(monkeypatch), Conduct(TICK)
+    stays = []
+    for _ in range(12):
+        call.took = 3 * TICK
+        conduct.poll(call)
+        call.took = 0
+        stays.append(0)
+        while conduct.in_worker:
+            conduct.poll(call)
+            stays[-1] += 1
+    assert stays[:4] == [GOOD_POLLS, 2 * GOOD_POLLS, 4 * GOOD_POLLS, 8 * GOOD_POLLS]
+    assert stays[-1] == stays[-2] == 4096
+
+
+def test_a_long_value_that_was_moved_here_sends_its_component_away(monkeypatch):
+    call, habits = Polled(monkeypatch), Habits()
+    conduct, other = Conduct(TICK, habits), Conduct(TICK, habits)
+    was_here = conduct.note_long()
+    assert was_here
+    assert conduct.in_worker
+    assert other.in_worker
+    conduct.note_size(10**6, was_here=was_here)
+    polls = 0
+    while other.in_worker:
+        other.poll(call)
+        polls += 1
+    assert polls == GOOD_POLLS
+    assert not conduct.note_long(), "a worker did it"
+    conduct.note_size(10**6, was_here=False)
+    assert habits.good_polls == GOOD_POLLS
 
 
 async def test_a_guest_that_moves_much_is_moved_to_the_workers_and_back(guests):
