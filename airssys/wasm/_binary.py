@@ -38,6 +38,10 @@ class Uncountable(Unreadable):
     """A component may be well-formed, but what it creates cannot be counted."""
 
 
+class NotOffered(Unreadable):
+    """A component is well-formed as far as was read, and uses what is not offered."""
+
+
 @final
 class Reader:
     """A position in `data` that moves forward, up to `end`; offsets are in bytes."""
@@ -278,6 +282,8 @@ def _read_memory(reader: Reader) -> Range:
     flags = reader.byte()
     if flags & ~0b1111:
         raise reader.error("a memory is of a kind that we do not know")
+    if flags & 0b0010:
+        raise NotOffered("a memory is shared")
     pages = _read_limits(reader, flags)
     exponent = reader.number() if flags & 0b1000 else _PAGE
     if exponent > _PAGE:
@@ -325,7 +331,7 @@ def _skip_reference_type(reader: Reader, kind: int) -> None:
 def _skip_reference(reader: Reader) -> None:
     """Pass over a constant expression that yields a reference."""
     if reader.byte() not in {0x23, 0xD0, 0xD2}:  # global.get, ref.null, ref.func
-        raise reader.error("a table is filled with what only garbage collection has")
+        raise NotOffered("a table is filled with what only garbage collection has")
     reader.number(64)
     if reader.byte() != _END:
         raise reader.error("the first value of a table's elements does not end")

@@ -32,8 +32,9 @@ from airssys.contracts import (
 )
 
 from . import _c_api as c
+from ._advice import advice_for
 from ._artifact_cache import Kept
-from ._binary import Uncountable, Unreadable
+from ._binary import NotOffered, Uncountable, Unreadable
 from ._component_check import check_wasi, check_world
 from ._footprint import Footprint, footprint, import_names
 from ._instance import Instance
@@ -264,11 +265,16 @@ def count(binary: bytes, label: str) -> Footprint:
             f"its parts cannot be counted ({error})",
             "Link it into one component that contains its modules",
         ) from error
+    except NotOffered as error:
+        raise ComponentRefused(
+            label, f"it uses what is not offered: {error}", advice_for(str(error))
+        ) from error
     except Unreadable as error:
         raise ComponentRefused(
             label,
             f"it is malformed ({error})",
-            "Build it again: a file that was cut off or damaged looks like this",
+            "Build it again: a file that was cut off or damaged looks like this, and "
+            "one in a format that came after this engine",
         ) from error
 
 
@@ -317,5 +323,5 @@ def compile_binary(engine: wasmtime.Engine, code: bytes, label: str) -> Compiled
         raise ComponentRefused(
             label,
             f"wasmtime refuses it: {first_lines(error)}",
-            "Build it again, for the component model without its async part",
+            advice_for(str(error)),
         ) from error

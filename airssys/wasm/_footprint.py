@@ -28,6 +28,7 @@ import attrs
 
 from ._binary import (
     CoreModule,
+    NotOffered,
     Range,
     Reader,
     Uncountable,
@@ -86,6 +87,7 @@ def footprint(code: bytes) -> Footprint:
 
     Raises:
         Unreadable: These bytes are not a component, or one of a later format.
+        NotOffered: It uses what the engine does not offer. This is an `Unreadable` too.
         Uncountable: It has a part that cannot be counted, because it instantiates what
             it imports or takes from an instance; or it is beyond what wasmtime runs by
             default. This is an `Unreadable` too.
@@ -364,7 +366,7 @@ def _read_description(reader: Reader) -> _Sort:
     """Read what an import or export is: its sort and the index of its type."""
     sort = _read_sort(reader)
     if sort in {_Sort.CORE, _Sort.VALUE}:
-        raise reader.error("it imports or exports what no component can yet")
+        raise NotOffered("it imports or exports what no component can yet")
     # A type is equal to an index (0), or a fresh resource (1), which has none.
     if sort is not _Sort.TYPE or not _read_flag(reader):
         reader.number()

@@ -153,7 +153,6 @@ def test_a_module_that_is_not_instantiated_has_only_functions():
         ("(memory 2)", Range(2 * PAGE, None)),
         ("(memory 2 5)", Range(2 * PAGE, 5 * PAGE)),
         ("(memory 0 65536)", Range(0, 2**32)),
-        ("(memory 1 3 shared)", Range(PAGE, 3 * PAGE)),
         ("(memory i64 1)", Range(PAGE, None)),
         ("(memory i64 1 0x1_0000_0000)", Range(PAGE, 2**48)),
         ("(memory 5 9 (pagesize 1))", Range(5, 9)),

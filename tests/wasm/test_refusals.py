@@ -78,7 +78,7 @@ REFUSALS = {
     "invalid": (
         Artifact.from_bytes(b"\0asm\x0d\0\x01\0\x03\x01\xff"),
         "wasmtime refuses it: ",
-        "Build it again, for the component model without its async part",
+        "Build it again, with a current version of its tools",
     ),
     "wasi": (
         fixture("wasi-import"),
@@ -194,6 +194,11 @@ def advice_in_the_code():
                     yield getattr(
                         importlib.import_module(f"airssys.wasm.{path.stem}"), name
                     )
+                case ast.Call(
+                    func=ast.Name(id="ComponentRefused"),
+                    args=[_, _, ast.Call(func=ast.Name(id="advice_for"))],
+                ):
+                    pass  # test_advice.py has a component for each of its rows
                 case ast.Call(func=ast.Name(id="ComponentRefused")):
                     raise AssertionError(
                         f"{path.name}:{node.lineno} has no plain advice"
