@@ -5,7 +5,7 @@ limits), in this order; `_ledger` holds what must be closed before what.
 """
 
 from ._any_instance import AnyComponent, AnyInstance, load_any
-from ._any_world import Host
+from ._any_world import Host, SameAs
 from ._cache_listing import CacheEntry, clear_cache, list_cache
 from ._cache_secret import user_cache_directory
 from ._component_loader import Loader
@@ -28,6 +28,7 @@ __all__ = (
     "Inspection",
     "Loader",
     "Ok",
+    "SameAs",
     "Some",
     "Ticks",
     "TicksMaker",

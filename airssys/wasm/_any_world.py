@@ -7,6 +7,7 @@ Names are `interface#function`, or the function's name alone where it stands in 
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, final
@@ -16,7 +17,13 @@ from wasmtime import component as their
 
 from airssys.contracts import ComponentRefused
 
-from ._handles import Destructor, HandleTable, HostResources
+from ._handles import (
+    Destructor,
+    HandleTable,
+    HostResources,
+    Owners,
+    refuse_awaitable,
+)
 from ._host_functions import HostFunction
 from ._marshaller import Marshaller
 from ._type_reader import Unspeakable, read_function
@@ -42,13 +49,40 @@ class AnyWorld:
 
 @final
 @attrs.frozen
-class Host:
-    """What the host gives to components of any world."""
+class SameAs:
+    """Another name of a resource: `SameAs("acme:shop/till#drawer")`."""
 
-    functions: Mapping[str, Callable[..., Any]] = attrs.Factory(dict)
-    """By name; those that are async may wait."""
-    resources: Mapping[str, Destructor | None] = attrs.Factory(dict)
-    """Destructors by the name of the resource, such as `acme:shop/till#drawer`."""
+    resource: str
+
+
+@final
+@attrs.frozen
+class Host:
+    """What the host gives to components of any world.
+
+    Raises:
+        ValueError: a `SameAs` names what is no resource of its own here.
+    """
+
+    functions: Mapping[str, Callable[..., Any]] = attrs.field(factory=dict)
+    """By name; those that are async, or objects with an async `__call__`, may wait."""
+    resources: Mapping[str, Destructor | SameAs | None] = attrs.field(factory=dict)
+    """Destructors by the name of the resource, such as `acme:shop/till#drawer`. Two
+    names are two resources, unless one is `SameAs` the other. An object that was given
+    away several times has its destructor called once, when the last guest lets it go.
+    """
+    _owners: Owners = attrs.field(factory=Owners, init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        for name, meant in self.resources.items():
+            if isinstance(meant, SameAs) and (
+                meant.resource not in self.resources
+                or isinstance(self.resources[meant.resource], SameAs)
+            ):
+                raise ValueError(
+                    f"the resource {name} is to be the same as {meant.resource}, which "
+                    "is no resource of its own: name one that has a destructor or None"
+                )
 
     def check(self, world: AnyWorld, label: str) -> None:
         """See that nothing is missing.
@@ -57,17 +91,28 @@ class Host:
             ComponentRefused: naming all that is.
         """
         missing = [name for name in world.imports if name not in self.functions]
-        missing += [
-            name
-            for name in dict.fromkeys(world.resources.values())
-            if name not in self.resources
-        ]
+        missing += [name for name in world.resources if name not in self.resources]
         if missing:
             raise ComponentRefused(
                 label,
                 f"it imports {', '.join(missing)}, which nobody provides",
                 "Give the host these functions and resources",
             )
+        unlike = [
+            f"{name} and {first}"
+            for name, first in world.resources.items()
+            if self._kind_of(name) != self._kind_of(first)
+        ]
+        if unlike:
+            raise ComponentRefused(
+                label,
+                f"it takes for one resource what are two: {', '.join(unlike)}",
+                "Build it for the world that the host provides, or say SameAs there",
+            )
+
+    def _kind_of(self, name: str) -> str:
+        meant = self.resources[name]
+        return meant.resource if isinstance(meant, SameAs) else name
 
     def functions_for(self, world: AnyWorld) -> tuple[HostFunction, ...]:
         """Make the table of a component's imports; its order is their number."""
@@ -78,18 +123,35 @@ class Host:
 
     def resources_for(self, world: AnyWorld) -> HostResources:
         """Number the resources that a component imports."""
-        names = dict.fromkeys(world.resources.values())
-        return HostResources({name: self.resources[name] for name in names})
+        kinds = {name: self._kind_of(name) for name in world.resources.values()}
+        destructors = {
+            name: None if isinstance(found, SameAs) else found
+            for name, kind in kinds.items()
+            for found in (self.resources[kind],)
+        }
+        return HostResources(destructors, kinds, self._owners)
+
+
+def _is_async(act: Callable[..., Any]) -> bool:
+    """Whether calling it gives a coroutine: also for an object that is called."""
+    while isinstance(act, functools.partial):
+        act = act.func
+    called = getattr(type(act), "__call__", None)  # noqa: B004  # its kind is asked for
+    return inspect.iscoroutinefunction(act) or inspect.iscoroutinefunction(called)
 
 
 def _host_function(
     name: str, signature: Function, act: Callable[..., Any]
 ) -> HostFunction:
-    waits = inspect.iscoroutinefunction(act)
+    waits, whose = _is_async(act), f"the host function {name}"
 
     def answer(handles: HandleTable, *arguments: Any) -> Any:
         handles.drop_noted()
-        return act(*arguments)
+        result = act(*arguments)
+        refuse_awaitable(
+            result, whose, "write it with `async def`, so that it may wait"
+        )
+        return result
 
     async def answer_later(handles: HandleTable, *arguments: Any) -> Any:
         handles.drop_noted()

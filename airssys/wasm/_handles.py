@@ -6,7 +6,8 @@ numbers to objects, is all that is ours:
 
 * *own* to the guest: the object stands in the table until the guest gives it back as an
   own (then it is the host's again), lets it go (then its destructor is called), or its
-  store closes (the same).
+  store closes (the same). The host may give one object several times, to one guest or
+  to several; then the destructor is called once, when the last of them lets it go.
 * *borrow* to the guest: it stands there for the length of a call. wasmtime has no way
   to lend outside of a call it knows, so the host makes an own of its own, which the
   call may borrow from, and takes it back afterwards.
@@ -22,7 +23,9 @@ as long as their call reads them; `end_call` deletes them, and the ledger calls 
 
 from __future__ import annotations
 
+import inspect
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, TypeAlias, final
@@ -40,16 +43,48 @@ _LAST: Final = 2**32
 
 
 @final
+class Owners:
+    """How often each object is owned by guests, of one host; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[tuple[str, int], int] = {}
+
+    def add(self, kind: str, thing: object) -> None:
+        """Take note that a guest owns an object, once more."""
+        place = kind, id(thing)
+        with self._lock:
+            self._counts[place] = self._counts.get(place, 0) + 1
+
+    def remove(self, kind: str, thing: object) -> bool:
+        """Take note that one of them does no more; whether it was the last."""
+        place = kind, id(thing)
+        with self._lock:
+            left = self._counts.pop(place, 1) - 1
+            if left:
+                self._counts[place] = left
+        return not left
+
+
+@final
 @attrs.frozen
 class HostResources:
     """The kinds of resources of one world, in the order of their numbers."""
 
     destructors: Mapping[str, Destructor | None]
     """By the name of the resource; None where nothing needs to be done."""
+    kinds: Mapping[str, str] = attrs.field(factory=dict)
+    """Names that stand for a resource of another name, which is the host's own."""
+    owners: Owners = attrs.field(factory=Owners, eq=False, repr=False)
+
+    def kind_of(self, resource: str) -> str:
+        """The host's own name of a resource."""
+        return self.kinds.get(resource, resource)
 
     def number_of(self, resource: str) -> int:
         """The number by which wasmtime tells this kind of resource from others."""
-        return list(self.destructors).index(resource)
+        kinds = dict.fromkeys(map(self.kind_of, self.destructors))
+        return list(kinds).index(self.kind_of(resource))
 
 
 @final
@@ -103,6 +138,8 @@ class HandleTable:
         self._things[number] = (resource, thing)
         box = self._out.words[0]
         self._made.append((box, number, owned))
+        if owned:
+            self._resources.owners.add(self._resources.kind_of(resource), thing)
         return box
 
     def lift(self, resource: str, address: int, *, owned: bool) -> object:
@@ -121,12 +158,16 @@ class HandleTable:
 
     def accept(self) -> None:
         """Let the host have what a value gave back: it was read as a whole."""
-        self._taken.clear()
+        taken, self._taken = self._taken, []
+        for name, thing in taken:
+            self._is_last(name, thing)
 
     def undo(self) -> None:
         """Take back all handles of values that did not fit as a whole."""
         made, self._made = self._made, []
-        for box, number, _ in made:
+        for box, number, owned in made:
+            if owned:
+                self._is_last(*self._things[number])
             self._take_back(box, number)
 
     def begin_call(self) -> None:
@@ -180,8 +221,14 @@ class HandleTable:
 
     def _destroy(self, name: str, thing: object) -> None:
         destructor = self._resources.destructors[name]
-        if destructor is not None:
-            destructor(thing)
+        if not self._is_last(name, thing) or destructor is None:
+            return
+        whose = f"the destructor of a {name}"
+        refuse_awaitable(destructor(thing), whose, "a destructor cannot wait")
+
+    def _is_last(self, name: str, thing: object) -> bool:
+        """Take note that a guest owns an object no more; whether no other does."""
+        return self._resources.owners.remove(self._resources.kind_of(name), thing)
 
     def _take_back(self, box: int, number: int) -> None:
         """Remove a handle that the host has made for itself, or for nobody.
@@ -208,6 +255,20 @@ class HandleTable:
             self._last = (self._last + 1) % _LAST
             if self._last not in self._things:
                 return self._last
+
+
+def refuse_awaitable(answer: object, whose: str, advice: str) -> None:
+    """See that what nobody waits for does not ask for it.
+
+    Raises:
+        TypeError: it returned an awaitable.
+    """
+    if not inspect.isawaitable(answer):
+        return
+    if inspect.iscoroutine(answer):
+        answer.close()
+    kind = type(answer).__name__
+    raise TypeError(f"{whose} returned a {kind}, which nobody awaits: {advice}")
 
 
 def _report(name: str, error: BaseException) -> None:

@@ -1,5 +1,6 @@
 """Components of any world: values of every type through them, and who is refused."""
 
+import functools
 from array import array
 
 import pytest
@@ -18,7 +19,7 @@ from airssys.contracts import (
     TrapReason,
 )
 from airssys.wasm._any_instance import load_any
-from airssys.wasm._any_world import Host
+from airssys.wasm._any_world import Host, SameAs
 from airssys.wasm._wit_types import (
     BYTES,
     CHAR,
@@ -554,9 +555,136 @@ async def test_the_world_of_a_component_can_be_read(guests):
 async def test_no_instance_is_made_when_there_are_no_maps(guests, monkeypatch):
     component = await load_any(guests.loader, Artifact.from_text("(component)"), Host())
 
-    def check():
+    def check(_maps):
         raise CapacityReached("no maps")
 
     monkeypatch.setattr(guests.runtime.maps, "check", check)
     with pytest.raises(CapacityReached):
         await component.instantiate()
+
+
+# -- host functions that wait, whatever they are
+
+
+class Waiting:
+    """An object that is called, and waits."""
+
+    async def __call__(self, value):
+        await trio.sleep(0.001)
+        return value
+
+
+class Method:
+    async def echo(self, value):
+        await trio.sleep(0.001)
+        return value
+
+
+WAITING = {
+    "object": Waiting(),
+    "method": Method().echo,
+    "partial": functools.partial(Waiting()),
+    "partial of a partial": functools.partial(functools.partial(Method().echo)),
+}
+
+
+@pytest.mark.parametrize("kind", WAITING)
+async def test_a_host_function_of_any_kind_may_wait(guests, kind):
+    host = Host({f"{HOST}#echo-0": WAITING[kind]})
+    artifact = Artifact.from_text(echo_component(Number.U32))
+    instance = await (await load_any(guests.loader, artifact, host)).instantiate()
+    guests.started.append(instance)
+    assert await instance.call("run-0", 7) == 7
+
+
+@pytest.mark.parametrize("wit", [Number.U32, Option(STRING)])
+async def test_one_that_is_not_seen_to_wait_is_told(guests, wit):
+    waiting = Waiting()
+
+    def echo(value):
+        return waiting(value)
+
+    host = Host({f"{HOST}#echo-0": echo})
+    artifact = Artifact.from_text(echo_component(wit))
+    instance = await (await load_any(guests.loader, artifact, host)).instantiate()
+    guests.started.append(instance)
+    with pytest.raises(
+        GuestTrapped, match=r"returned a coroutine.*async def"
+    ) as caught:
+        await instance.call("run-0", 7 if wit is Number.U32 else None)
+    assert caught.value.reason is TrapReason.HOST_ERROR
+
+
+# -- resources are told apart by what they are, not by their names
+
+SHOP = """(component
+  (import "acme:shop/till" (instance $h
+    (export "ticket" (type $t (sub resource)))
+    (export "drawer" (type $d {drawer}))
+    (export "open" (func (param "d" (borrow $d))))
+    (export "make" (func (result (own {made}))))))
+  (core func $make (canon lower (func $h "make")))
+  (core func $open (canon lower (func $h "open")))
+  (core module $m
+    (import "h" "make" (func $make (result i32)))
+    (import "h" "open" (func $open (param i32)))
+    (func (export "run") (call $open (call $make))))
+  (core instance $i (instantiate $m (with "h" (instance
+    (export "make" (func $make)) (export "open" (func $open))))))
+  (func (export "run") (canon lift (core func $i "run"))))"""
+TICKET, DRAWER = "acme:shop/till#ticket", "acme:shop/till#drawer"
+
+
+def shop(drawer_is, /, **resources):
+    opened = []
+    functions = {
+        "acme:shop/till#open": opened.append,
+        "acme:shop/till#make": lambda: "it",
+    }
+    made = "$d" if drawer_is == "(sub resource)" else "$t"
+    artifact = Artifact.from_text(SHOP.format(drawer=drawer_is, made=made))
+    named = {f"acme:shop/till#{name}": meant for name, meant in resources.items()}
+    return artifact, Host(functions, named), opened
+
+
+async def test_one_resource_cannot_be_taken_for_another(guests):
+    artifact, host, _ = shop("(eq $t)", ticket=None, drawer=None)
+    with pytest.raises(ComponentRefused) as caught:
+        await load_any(guests.loader, artifact, host)
+    assert f"it takes for one resource what are two: {DRAWER} and {TICKET}" in str(
+        caught.value
+    )
+
+
+async def test_a_name_that_the_host_does_not_know_is_no_resource_of_it(guests):
+    artifact, host, _ = shop("(eq $t)", ticket=None)
+    with pytest.raises(ComponentRefused, match=f"it imports {DRAWER}, which nobody"):
+        await load_any(guests.loader, artifact, host)
+
+
+@pytest.mark.parametrize("drawer", ["(eq $t)", "(sub resource)"])
+async def test_the_host_says_which_are_the_same(guests, drawer):
+    artifact, host, opened = shop(drawer, ticket=None, drawer=SameAs(TICKET))
+    component = await load_any(guests.loader, artifact, host)
+    instance = await component.instantiate()
+    guests.started.append(instance)
+    await instance.call("run")
+    assert opened == ["it"]
+
+
+async def test_two_that_are_two_stay_two(guests):
+    artifact, host, opened = shop("(sub resource)", ticket=None, drawer=None)
+    component = await load_any(guests.loader, artifact, host)
+    assert component.resources.number_of(TICKET) != component.resources.number_of(
+        DRAWER
+    )
+    instance = await component.instantiate()
+    guests.started.append(instance)
+    await instance.call("run")
+    assert opened == ["it"]
+
+
+@pytest.mark.parametrize("wrong", ["nobody", "a", "b"])
+def test_the_same_as_what_is_no_resource_is_refused(wrong):
+    with pytest.raises(ValueError, match="no resource of its own"):
+        Host(resources={"a": SameAs(wrong), "b": SameAs("a"), "c": None})

@@ -9,7 +9,7 @@ import trio
 from airssys.contracts import Artifact, GuestTrapped, TrapReason
 from airssys.wasm import _c_api as c
 from airssys.wasm._any_instance import load_any
-from airssys.wasm._any_world import Host
+from airssys.wasm._any_world import Host, SameAs
 from airssys.wasm._handles import HostResources
 from airssys.wasm._marshaller import Marshaller
 from airssys.wasm._store import Store
@@ -113,7 +113,30 @@ async def test_the_same_thing_may_be_given_many_times(holder, things):
     assert len(guest.handles) == 2
     assert await guest.call("peek", thing) == 7
     guest.close()
-    assert things.events == [("saw", 7), ("dropped", 7), ("dropped", 7)]
+    assert things.events == [("saw", 7), ("dropped", 7)]
+
+
+async def test_it_is_dropped_when_the_last_guest_lets_it_go(holder, things):
+    one, two, thing = await holder(), await holder(), Thing(7)
+    await one.call("keep", thing)
+    await two.call("keep-two", thing, thing, 0)
+    await one.call("let-go")
+    with pytest.raises(ValueUnfit):
+        await one.call("keep-two", thing, thing, 256)
+    one.close()
+    assert things.events == []
+    two.close()
+    assert things.events == [("dropped", 7)]
+
+
+async def test_what_was_given_back_and_given_again_is_dropped_once(holder, things):
+    guest, thing = await holder(), Thing(7)
+    for _ in range(3):
+        await guest.call("keep", thing)
+        assert await guest.call("give-back") is thing
+    await guest.call("keep", thing)
+    guest.close()
+    assert things.events == [("dropped", 7)]
 
 
 async def test_a_host_function_makes_and_takes(holder, things):
@@ -252,6 +275,21 @@ async def test_a_destructor_that_fails_is_an_error_of_the_host(fragile, name, mo
     assert fragile.spent is caught.value
 
 
+async def test_a_destructor_that_would_wait_is_an_error_of_the_host(guests, things):
+    async def destroy(thing):
+        things.note("never", thing)
+
+    host = Host(things.host.functions, {THING: destroy})
+    component = await load_any(guests.loader, Artifact.at(WAT), host)
+    guest = await component.instantiate()
+    guests.started.append(guest)
+    await guest.call("keep", Thing(1))
+    with pytest.raises(GuestTrapped, match="a destructor cannot wait") as caught:
+        await guest.call("let-go")
+    assert caught.value.reason is TrapReason.HOST_ERROR
+    assert things.events == []
+
+
 async def test_a_destructor_that_fails_at_the_end_is_logged(fragile, caplog):
     caplog.set_level(logging.WARNING, "airssys")
     fragile.close()
@@ -328,7 +366,11 @@ async def test_two_kinds_of_resources_are_told_apart(guests):
     events = []
     host = Host(
         {"is-a": lambda it: it == "A"},
-        {"a": lambda it: events.append(("a", it)), "b": events.append},
+        {
+            "a": lambda it: events.append(("a", it)),
+            "b": events.append,
+            "again": SameAs("a"),
+        },
     )
     component = await load_any(guests.loader, Artifact.from_text(wat), host)
     assert component.world.resources == {"a": "a", "b": "b", "again": "a"}
