@@ -240,7 +240,8 @@ def _visit(
 
 
 def _is_odd_template(spec: object, path: str) -> bool:
-    return path.endswith(".template") and isinstance(spec, SUPERVISOR_SPECS)
+    is_odd = isinstance(spec, (DynamicSupervisorSpec, PoolSpec))
+    return is_odd and path.endswith(".template")
 
 
 def _misplacement(path: str, other: str | None, depth: int) -> Mistake | None:
@@ -349,9 +350,10 @@ def _dynamic_mistakes(spec: DynamicSupervisorSpec, path: str) -> Iterator[Mistak
         yield Mistake(f"{path}.max_children", text, "a whole number from 0, or None")
     if template is None or not is_kind(template, CHILD_SPECS):
         return  # that it is none is told where it is visited
-    if not is_kind(template, (ComponentSpec, ActorSpec)):
-        text = f"{shown(template)} is no actor"
-        yield Mistake(f"{path}.template", text, "write component(...) or actor(...)")
+    if not is_kind(template, (ComponentSpec, ActorSpec, SupervisorSpec)):
+        text = f"{shown(template)} is no actor, and no supervisor of ordered children"
+        hint = "write component(...), actor(...) or supervisor(...)"
+        yield Mistake(f"{path}.template", text, hint)
         return
     marked, restart = template.significant, template.restart
     yield from significance_mistakes(

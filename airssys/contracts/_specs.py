@@ -187,9 +187,12 @@ class DynamicSupervisorSpec:
     """
 
     name: str
-    template: ComponentSpec | ActorSpec | None = None
+    template: ComponentSpec | ActorSpec | SupervisorSpec | None = None
     """What children are made from; a start adds arguments and the last part of the
-    name. None: each start brings a specification of its own."""
+    name. Of a supervisor that is a number behind its name, which the actors below it
+    have as the last part of theirs (before their own, if that is not 0); the arguments
+    go to the Python actors among them. None: each start brings a specification of its
+    own."""
     max_children: int | None = None
     """Those being restarted count. None: no limit."""
     intensity: Intensity = Intensity()

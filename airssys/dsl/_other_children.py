@@ -25,6 +25,7 @@ from airssys.contracts import (
     ActorSpec,
     ComponentSpec,
     DynamicSupervisorSpec,
+    SupervisorSpec,
     TaskSpec,
 )
 
@@ -49,10 +50,16 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 Template: TypeAlias = (
-    ComponentSpec | ActorSpec | ComponentDeclaration | Handler | type[object] | None
+    ComponentSpec
+    | ActorSpec
+    | SupervisorSpec
+    | ComponentDeclaration
+    | Handler
+    | type[object]
+    | None
 )
-"""What children are made from: an actor, or what one was declared by. None: each start
-brings a specification of its own."""
+"""What children are made from: an actor, or what one was declared by; a supervisor as
+`supervisor(name, ...)` makes it. None: each start brings a specification of its own."""
 
 _Arguments = TypeVarTuple("_Arguments")
 _Function = TypeVar("_Function", bound="Callable[..., Awaitable[object]]")
@@ -158,7 +165,10 @@ def dynamic_supervisor(*given: object, **options: object) -> object:
 
     None starts with it, each is restarted on its own, and all stop at once. A template
     that was declared is called like the supervisor, unless its declaration has `names`;
-    a start gives each child the last part of its name.
+    a start gives each child the last part of its name. A supervisor as a template is
+    made with all below it, `room-1` with `local/guest/1`:
+
+        rooms = dynamic_supervisor("rooms", supervisor("room", actor("guest", Guest)))
 
     Args:
         given: its name, or none where an attribute holds it; then the template, if

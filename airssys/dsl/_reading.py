@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 
 from airssys.contracts import (
+    MAX_DEPTH,
     ActorSpec,
     Artifact,
     AutoShutdown,
@@ -179,7 +180,7 @@ def read_dynamic(
         taken, there = take_over(declared, {}, declared.origin)
         code = read_artifact(declared.code, declared.origin)
         template = read_component(_template_name(declared, name), code, taken, there)
-    if isinstance(template, ActorSpec):
+    if isinstance(template, (ActorSpec, SupervisorSpec)):
         template = _without_argument_mistakes(template)
     return DynamicSupervisorSpec(
         name=cast("Any", name),
@@ -190,8 +191,16 @@ def read_dynamic(
     )
 
 
-def _without_argument_mistakes(template: ActorSpec) -> ActorSpec:
-    """Believe that each start adds the arguments that the template leaves out."""
+def _without_argument_mistakes(template: ChildSpec, above: int = 0) -> ChildSpec:
+    """Believe that each start adds the arguments that the template leaves out.
+
+    What is nested too deep is left to whoever refuses it.
+    """
+    if isinstance(template, SupervisorSpec) and above < MAX_DEPTH:
+        below = (_without_argument_mistakes(c, above + 1) for c in template.children)
+        return attrs.evolve(template, children=tuple(below))
+    if not isinstance(template, ActorSpec):
+        return template
     origin = template.origin
     if origin is None:
         return template

@@ -33,10 +33,11 @@ from ._roster import Roster
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airssys.contracts import ActorSpec, Artifact, ComponentSpec
+    from airssys.contracts import Artifact
 
     from ._replacer import Replacer
     from ._supervisor_seat import AnySupervisor, AnySupervisorSpec
+    from ._template import Template
 
 _NOBODY: Final = Roster()
 _NOT_RUNNING: Final = Refused(Refusal.NOT_RUNNING)
@@ -76,6 +77,9 @@ class Administration:
 
     async def start_from_template(self, *arguments: object) -> Answer:
         """Add a child to a dynamic supervisor, made from its template.
+
+        The arguments follow those of the template. If that is a supervisor, they go to
+        all Python actors below it. A component takes one at most: its `config-data`.
 
         Returns:
             `Started` with its name, `Ignored`; or `Refused`: too many children, wrong
@@ -183,7 +187,7 @@ class Administration:
         supervisor = self._find()
         return None if supervisor is None else supervisor.spec
 
-    def template(self) -> ActorSpec | ComponentSpec | None:
+    def template(self) -> Template | None:
         """Return what a dynamic supervisor or a pool makes its children from now.
 
         None if there is no template, or no such supervisor ran.

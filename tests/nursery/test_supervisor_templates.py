@@ -1,0 +1,189 @@
+"""A supervisor as the template of a dynamic one: made again and again, with all below."""
+
+import attrs
+import pytest
+import trio
+
+from airssys import (
+    ActorSpec,
+    Blueprint,
+    ComponentId,
+    DefinitionError,
+    DynamicSupervisorSpec,
+    Refusal,
+    SupervisorSpec,
+    TaskSpec,
+    actor,
+    blueprint,
+    dynamic_supervisor,
+    open_system,
+    supervisor,
+)
+from airssys.contracts import (
+    NO_BACKOFF,
+    Done,
+    Intensity,
+    Mistake,
+    PoolSpec,
+    RestartType,
+    Strategy,
+    find_spec_mistakes,
+)
+from airssys.nursery._template import made_from, remade_from, stem_of
+
+
+class Guest:
+    def __init__(self, room, *more):
+        self.said = " ".join((room, *more)).encode()
+
+    async def handle(self, context, envelope):
+        if envelope.payload == b"crash":
+            raise ValueError("told to")
+        return self.said
+
+
+def guest(name, *arguments, instance="0"):
+    own_id = ComponentId("local", name, instance)
+    return ActorSpec(
+        id=own_id, behaviour=Guest, arguments=arguments, backoff=NO_BACKOFF
+    )
+
+
+async def run_for_ever():
+    await trio.sleep_forever()
+
+
+ROOM = SupervisorSpec(
+    name="room",
+    children=(
+        guest("host"),
+        SupervisorSpec(
+            name="table",
+            children=(guest("seat"), guest("seat", "x", instance="window")),
+        ),
+        TaskSpec(name="clock", function=run_for_ever),
+        PoolSpec(id=ComponentId("local", "waiters"), member=guest("any", "pool")),
+        DynamicSupervisorSpec(name="bar", template=guest("drink")),
+    ),
+    intensity=Intensity(0, 60.0),
+    backoff=NO_BACKOFF,
+)
+
+
+def hotel(template=ROOM, **options):
+    return DynamicSupervisorSpec(name="rooms", template=template, **options)
+
+
+def test_all_below_get_names_of_their_own():
+    made = made_from(ROOM, 7, ("sea",))
+    assert (stem_of(ROOM), made.name) == ("room-", "room-7")
+    host, table, clock, waiters, bar = made.children
+    assert (str(host.id), host.arguments) == ("local/host/7", ("sea",))
+    assert [(str(s.id), s.arguments) for s in table.children] == [
+        ("local/seat/7", ("sea",)),
+        ("local/seat/7-window", ("x", "sea")),
+    ]
+    assert (clock, bar) == ROOM.children[2::2]
+    assert str(waiters.id) == "local/waiters/of-7"
+    assert waiters.member == ROOM.children[3].member
+    kept = attrs.evolve(made, name="room", children=ROOM.children)
+    assert kept == ROOM
+    assert not find_spec_mistakes(made)
+
+
+def test_arguments_that_nobody_takes_are_a_mistake():
+    empty = SupervisorSpec(name="empty", children=(ROOM.children[2], ROOM.children[4]))
+    assert made_from(empty, 1, ()).name == "empty-1"
+    wrong = made_from(empty, 1, ("sea",))
+    assert isinstance(wrong, Mistake)
+    assert wrong.path == "$.arguments"
+    inside = SupervisorSpec(name="outer", children=(empty, ROOM))
+    assert made_from(inside, 1, ("sea",)).name == "outer-1"
+
+
+def test_a_changed_template_changes_the_rules_of_one_that_is_there():
+    made = made_from(ROOM, 7, ("sea",))
+    changed = attrs.evolve(
+        ROOM, strategy=Strategy.ONE_FOR_ALL, restart=RestartType.TRANSIENT, children=()
+    )
+    assert remade_from(changed, made) == attrs.evolve(
+        made, strategy=Strategy.ONE_FOR_ALL, restart=RestartType.TRANSIENT
+    )
+    assert remade_from(changed, guest("a")) == guest("a")
+    assert remade_from(guest("a"), made) == made
+
+
+async def test_supervisors_are_made_and_stopped_with_all_below(autojump_clock):
+    root = SupervisorSpec(name="root", children=(hotel(),))
+    async with open_system(Blueprint(root=root, restart_budget=None)) as system:
+        rooms = system.supervisor("root/rooms")
+        assert rooms.template() == ROOM
+        for view in ("sea", "yard"):
+            assert (await rooms.start_from_template(view)).child
+        assert [info.child for info in rooms.which_children()] == ["room-2", "room-1"]
+        assert rooms.count_children().supervisors == 2
+        assert await system.ask("local/host/1", b"") == b"sea"
+        assert await system.ask("local/seat/2-window", b"") == b"x yard"
+        assert await system.ask("local/waiters/of-2", b"") == b"pool"
+        first = await system.supervisor("root/rooms/room-1/bar").start_from_template(
+            "a"
+        )
+        other = await system.supervisor("root/rooms/room-2/bar").start_from_template(
+            "b"
+        )
+        assert (first.child, other.child) == ("local/drink/1", "local/drink/2")
+
+        system.tell("local/host/1", b"crash")  # one too many for its room
+        await trio.sleep(1)
+        (room,) = (i for i in rooms.which_children() if i.child == "room-1")
+        assert room.restarts == 1
+        assert await system.ask("local/host/1", b"") == b"sea"  # by the same arguments
+
+        assert await rooms.terminate_child("room-1") == Done("room-1")
+        assert not system.supervisor("root/rooms/room-1").is_up()
+        assert system.supervisor("root/rooms/room-2").is_up()
+        assert await rooms.terminate_child("room-1") == Done("room-1")
+        assert (await rooms.start_from_template("attic")).child == "room-3"
+
+
+async def test_one_whose_children_do_not_start_leaves_nothing_behind(autojump_clock):
+    root = SupervisorSpec(name="root", children=(hotel(),))
+    async with open_system(Blueprint(root=root, restart_budget=None)) as system:
+        rooms = system.supervisor("root/rooms")
+        refused = await rooms.start_from_template()  # a Guest needs a room
+        assert refused.why is Refusal.START_FAILED
+        assert rooms.which_children() == ()
+        assert (await rooms.start_from_template("sea")).child == "room-2"
+
+
+@pytest.mark.parametrize(
+    "template", [hotel(), PoolSpec(id=ComponentId("local", "p"), member=guest("a"))]
+)
+def test_no_other_supervisor_is_a_template(template):
+    found = find_spec_mistakes(hotel(template))
+    assert [mistake.path for mistake in found] == ["$.template"]
+    assert "no actor, and no supervisor" in found[0].found
+
+
+def test_what_is_wrong_inside_of_a_template_is_told():
+    found = find_spec_mistakes(hotel(attrs.evolve(ROOM, strategy="all")))
+    assert [mistake.path for mistake in found] == ["$.template.strategy"]
+    marked = attrs.evolve(ROOM, restart=RestartType.TRANSIENT, significant=True)
+    assert find_spec_mistakes(hotel(marked))
+
+
+async def test_the_language_has_it(autojump_clock):
+    rooms = dynamic_supervisor(
+        "rooms", supervisor("room", actor("guest", Guest)), max_children=1
+    )
+    async with open_system(blueprint(rooms, restart_budget=None)) as system:
+        admin = system.supervisor("root/rooms")
+        assert (await admin.start_from_template("sea")).child == "room-1"
+        assert await system.ask("local/guest/1", b"") == b"sea"
+        assert (await admin.start_from_template("sea")).why is Refusal.MAX_CHILDREN
+
+
+def test_the_language_checks_what_is_below():
+    wrong = dynamic_supervisor("rooms", supervisor("room", actor("guest", 3)))
+    with pytest.raises(DefinitionError):
+        open_system(blueprint(wrong))
