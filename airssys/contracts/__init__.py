@@ -132,6 +132,7 @@ from ._messaging_errors import (
     BroadcastFailed,
     RequestCancelled,
     TooManyRequests,
+    Unavailable,
 )
 from ._one_line import MAX_LINE, one_line
 from ._origin import Origin
@@ -374,6 +375,7 @@ __all__ = (
     "TraceContext",
     "TrapReason",
     "Unanswered",
+    "Unavailable",
     "UnhandledMessage",
     "Unhealthy",
     "UnknownPrefix",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final, final
 
+from ._error_base import Fault
 from ._errors import InvalidMessage, MessagingError
 
 if TYPE_CHECKING:
@@ -14,6 +15,26 @@ if TYPE_CHECKING:
 
 _NAMED: Final = 20
 """Targets that are named in the text of one error."""
+
+
+@final
+class Unavailable(MessagingError):
+    """An actor that is known does not run; the message was not begun.
+
+    What was queued for it is answered so when its supervisor gives up or stops, and so
+    is what is sent to it afterwards.
+    """
+
+    fault = Fault.ACTOR
+    advice = "It was not handled: send it again when the actor runs again, if it does"
+
+    def __init__(self, target: ComponentId, why: str) -> None:
+        self.target, self.why = target, why
+        """`why` says how that came, and when."""
+        super().__init__(target, why)
+
+    def __str__(self) -> str:
+        return self._with_advice(f"{self.target} is not running: {self.why}")
 
 
 @final

@@ -12,7 +12,7 @@ from ._pool import Pool
 from ._pool_member import Member
 from ._publishing import ActorSubscriber, Delivery, Publishing
 from ._quarantine import Quarantine, QuarantinedMessage
-from ._registry import Registry
+from ._registry import Registry, unavailable
 from ._retries import ask_again
 from ._topics import Subscriptions
 from ._waits import WaitGraph
@@ -40,5 +40,6 @@ __all__ = (
     "WaitGraph",
     "ask_again",
     "content_type_sent",
+    "unavailable",
     "who_waits",
 )

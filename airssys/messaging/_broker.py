@@ -288,6 +288,7 @@ class Broker(Passage):
         why: str,
         error: BaseException | None = None,
         reason: DeadReason | None = None,
+        refusal: MessagingError | None = None,
     ) -> None:
         """Give a message up that was delivered and will not be handled; tell everybody.
 
@@ -299,11 +300,14 @@ class Broker(Passage):
             error: what its actor crashed by, with the message in hand.
             reason: as one word; by default that it crashed, if there is an error, or
                 was stopped.
+            refusal: what the asker gets instead; it was not begun.
         """
         if reason is None:
             reason = DeadReason.STOPPED if error is None else DeadReason.CRASHED
         self._events(DeadLetter.of(envelope, why, reason))
-        if envelope.reply is not None:
+        if envelope.reply is not None and refusal is not None:
+            envelope.reply.fail(refusal)
+        elif envelope.reply is not None:
             said = NoAnswer.STOPPED if error is None else NoAnswer.CRASHED
             envelope.reply.fail(CalleeFailed(envelope.target, why, said, error))
 

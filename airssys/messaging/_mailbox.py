@@ -17,6 +17,7 @@ Four rules govern this file:
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from typing import Final, NoReturn, final
 
 import attrs
@@ -35,6 +36,7 @@ from airssys.contracts import (
     Callback,
     Envelope,
     MailboxFull,
+    MessagingError,
     TargetNotFound,
     Unanswered,
 )
@@ -296,12 +298,13 @@ class Mailbox(MailboxContents):
         return envelope
 
     @enable_ki_protection
-    def close(self) -> tuple[Envelope, ...]:
+    def close(self, why: MessagingError | None = None) -> tuple[Envelope, ...]:
         """Close for good and hand out what is left, as given up.
 
-        Blocked senders get `TargetNotFound`; their messages are not among those handed
-        out. Closing again returns nothing.
+        Blocked senders get such an error as `why`, or `TargetNotFound`; their messages
+        are not among those handed out. Closing again returns nothing.
         """
+        error = why or TargetNotFound(self.owner)
         left, self.in_hand = self.contents(), None
         self._callbacks = ()
         self._closed = True
@@ -312,7 +315,7 @@ class Mailbox(MailboxContents):
         blocked, self._blocked = self._blocked, {}
         self._tally.count(Ending.REFUSED, len(blocked))
         for sender in blocked:
-            sender.refused(TargetNotFound(self.owner))
+            sender.refused(copy(error))
         self._wake_taker()
         return left
 

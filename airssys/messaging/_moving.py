@@ -66,6 +66,12 @@ def put_in(mailbox: Mailbox, envelope: Envelope) -> None:
     mailbox._enqueue(envelope)
 
 
+def put_first(mailbox: Mailbox, envelopes: list[Envelope]) -> None:
+    """Put messages at the head of the queue, in their order, full or not."""
+    mailbox._queue.extendleft(reversed(envelopes))
+    mailbox._high_water = max(mailbox._high_water, len(mailbox._queue))
+
+
 def let_in(mailbox: Mailbox) -> None:
     """Let those in who wait for room, if there is some now."""
     mailbox._admit_blocked()

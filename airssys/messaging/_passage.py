@@ -38,6 +38,7 @@ class Passage:
             MessagingError: a gate refused it.
             MessageExpired: its time to live is over.
             TargetNotFound: nobody of that name is registered.
+            Unavailable: an actor of that name is known, and does not run.
             MessageTooLarge, InvalidMessage: the target would not take it.
         """
         expires_at = envelope.expires_at

@@ -11,6 +11,9 @@ the mailbox of one member, or waits for room there.
   waits for room there. One that joins takes over its share; with keys, what belongs to
   it now. Either happens in the step in which the choice changes, so that of one key no
   message overtakes another on its way into a mailbox. What is moved needs no room.
+* While there are no members, or the pool is *suspended* because it is being started
+  again, messages wait in the *lobby*, a mailbox of its own; so does what its members had
+  not begun. Members that come get what is there.
 * Messages that a member was sent in its own name stay with it.
 """
 
@@ -35,13 +38,19 @@ from airssys.contracts import (
     TargetNotFound,
 )
 
-from ._blocked_senders import InCrowd, ParkedTask, nothing, stay as nothing_of
+from ._blocked_senders import (
+    InCrowd,
+    ParkedTask,
+    nothing,
+    refusal,
+    stay as nothing_of,
+)
 from ._hash_ring import HashRing
 from ._loads import Loads
 from ._mailbox import Mailbox
 from ._mailbox_statistics import MailboxStatistics
 from ._message_key import read_key
-from ._moving import let_in, put_in, take_first_blocked, take_out
+from ._moving import let_in, put_first, put_in, take_first_blocked, take_out
 from ._pending_requests import PendingAsk
 from ._pool_member import Member
 
@@ -96,6 +105,8 @@ class Pool:
         self.most = 0
         """The greatest load of all members together since somebody set it."""
         self.is_open = True
+        self.is_suspended = False
+        """Its members get no messages for now."""
         self._key = key
         self._known: dict[ComponentId, Member] = {}
         """All members that there are, also those that get no more messages."""
@@ -111,6 +122,7 @@ class Pool:
         """Those where somebody may wait for room who need not wait for theirs."""
         self._past: Counter[str] = Counter()
         """What became of the messages of members that are gone."""
+        self._lobby = self.make_member(owner)
 
     @property
     def members(self) -> tuple[ComponentId, ...]:
@@ -151,6 +163,11 @@ class Pool:
         member = self._choose(envelope)
         return member.mailbox.overflow(_addressed(envelope, member), may_wait=may_wait)
 
+    @property
+    def lobby(self) -> Mailbox:
+        """Where messages wait while no member gets them."""
+        return self._lobby.mailbox
+
     def count_refused(self) -> None:
         """Count a message that was refused before it was given to a member."""
         self._past["refused"] += 1
@@ -161,16 +178,19 @@ class Pool:
         The first one is the one to choose.
         """
         first = self._choose(envelope)
-        others = () if self._ring is not None else tuple(self._in_turn)
+        is_fixed = self._ring is not None or first is self._lobby
+        others = () if is_fixed else tuple(self._in_turn)
         for member in (first, *others):
-            if self._ring is None and member.mailbox.is_full:
+            if not is_fixed and member.mailbox.is_full:
                 self._crowded[member] = None
             yield member.mailbox, _addressed(envelope, member)
 
     def statistics(self) -> MailboxStatistics:
         """Count what is with the members now, and what became of the rest."""
         past = dict(self._past)
-        counts = [m.mailbox.statistics() for m in self._known.values()]
+        there = [*self._known.values(), self._lobby]
+        counts = [m.mailbox.statistics() for m in there]
+        counts[-1] = attrs.evolve(counts[-1], capacity=0)  # it is their room
         names = attrs.fields_dict(MailboxStatistics)
         sums = {n: past.get(n, 0) + sum(getattr(c, n) for c in counts) for n in names}
         # What was moved ends where it arrived.
@@ -199,6 +219,9 @@ class Pool:
             self._ring.add(member, str(member.id))
             for other in others:
                 self._move(other, lambda e: _is_ours(e) and self._owner(e) is member)
+        if not self.is_suspended and self._lobby.load:
+            self._move(self._lobby, _is_ours)
+        if self._ring is not None:
             return
         # One of the load is what a member handles. The least gets what others give up.
         fair = self._loads.total // len(self._in_turn) - 1
@@ -219,8 +242,32 @@ class Pool:
             self._loads.remove(member)
             if self._ring is not None:
                 self._ring.remove(member)
-        if self.is_open and self._in_turn:
+        if self.is_open and self._in_turn and not self.is_suspended:
             self._move(member, _is_ours)
+        elif self.is_open:
+            self._take_back(member)
+
+    @enable_ki_protection
+    def suspend(self, *, keeps: bool) -> None:
+        """Let no member get messages; what comes from now on waits.
+
+        Args:
+            keeps: the members go on with what they have, until they retire. Otherwise
+                that waits too, first.
+        """
+        self.is_suspended = True
+        room = self._capacity * max(1, len(self._in_turn))
+        self._lobby.mailbox.capacity = room
+        if not keeps:
+            for member in tuple(self._in_turn):
+                self._take_back(member)
+
+    @enable_ki_protection
+    def resume(self) -> None:
+        """Let the members get messages again, those first that wait."""
+        self.is_suspended = False
+        if self._in_turn:
+            self._move(self._lobby, _is_ours)
 
     def retire_newest(self) -> ComponentId | None:
         """Let the member that came last get no more messages; None if there is none."""
@@ -246,8 +293,8 @@ class Pool:
     # ----------------------------------------------------------------- choosing
 
     def _choose(self, envelope: Envelope) -> Member:
-        if not self._in_turn:
-            raise TargetNotFound(self.owner)
+        if self.is_suspended or not self._in_turn:
+            return self._lobby
         if self._ring is not None:
             return self._ring.choose(read_key(self.owner, self._key, envelope))
         if self._takes_turns:
@@ -306,6 +353,26 @@ class Pool:
                 member.mailbox.block(sender, _addressed(envelope, member), recheck)
         for mailbox in touched:
             let_in(mailbox)
+
+    def _take_back(self, member: Member) -> None:
+        """Let what a member has not begun wait in the lobby, before all that is there.
+
+        Who waited for room there has it here: those that come later must not overtake.
+        """
+        queued, blocked = take_out(member.mailbox, _is_ours)
+        lobby = self._lobby
+        for sender, envelope, recheck in blocked:
+            error = refusal(envelope, recheck)
+            if error is None:
+                queued.append(envelope)
+                sender.admitted()
+            else:
+                self.count_refused()
+                sender.refused(error)
+        for envelope in queued:
+            if isinstance(envelope.reply, PendingAsk):
+                envelope.reply.turn_to(lobby.id)  # which waits for nobody
+        put_first(lobby.mailbox, [_addressed(each, lobby) for each in queued])
 
     def _relieve(self, member: Member) -> None:
         """Let one who waits for room elsewhere have that of this member."""

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Final, final
 
 import attrs
 
-from airssys.contracts import Codecs, ComponentId, TargetNotFound
+from airssys.contracts import Codecs, ComponentId, TargetNotFound, Unavailable
 
 from ._mailbox import Mailbox
 from ._pool import Door
 
 _ORDER: Final = attrgetter("namespace", "name", "instance")
 """That of identities, compared in C."""
+GONE_KEPT: Final = 1000
+
+
+def unavailable(id: ComponentId, why: str, at_ns: int) -> Unavailable:  # noqa: A002  # as below
+    """Make the error of sending to an actor that does not run any more."""
+    at = datetime.fromtimestamp(at_ns // 1_000_000_000, UTC)
+    return Unavailable(id, f"{why} at {at:%Y-%m-%d %H:%M:%S} UTC")
 
 
 @final
@@ -32,6 +40,8 @@ class Registry:
     _sorted: list[ComponentId] | None = attrs.field(init=False, default=None)
     """All names in order, once somebody has asked: from then on each that comes or goes
     finds its place, for whoever asks may ask without end."""
+    _gone: dict[str, tuple[str, int]] = attrs.field(init=False, factory=dict)
+    """Why names that were reachable are not, and when that came; the oldest first."""
 
     def register(self, mailbox: Door) -> None:
         """Make a mailbox or a pool reachable under the name of its owner.
@@ -45,6 +55,26 @@ class Registry:
         self.doors[mailbox.owner.text] = mailbox
         if self._sorted is not None:
             insort(self._sorted, mailbox.owner, key=_ORDER)
+        if self._gone:
+            self._gone.pop(mailbox.owner.text, None)
+
+    def note_gone(self, id: ComponentId, why: str, at_ns: int) -> None:  # noqa: A002  # as above
+        """Remember, of the last `GONE_KEPT`, why a name is not reachable any more.
+
+        Args:
+            id: the name.
+            why: a clause, e.g. `root/web gave up`.
+            at_ns: wall clock, nanoseconds since 1970.
+        """
+        self._gone.pop(id.text, None)
+        self._gone[id.text] = (why, at_ns)
+        if len(self._gone) > GONE_KEPT:
+            del self._gone[next(iter(self._gone))]
+
+    def absence(self, id: ComponentId) -> TargetNotFound | Unavailable:  # noqa: A002  # as above
+        """Return the error of sending to a name that is not reachable."""
+        gone = self._gone.get(id.text)
+        return TargetNotFound(id) if gone is None else unavailable(id, *gone)
 
     def note_arriving(self, mailbox: Mailbox) -> None:
         """Let the owner of a mailbox, and nobody else, reach it before it is ready."""
@@ -63,11 +93,11 @@ class Registry:
         """Return what a name that nobody else reaches yet leads its own actor to.
 
         Raises:
-            TargetNotFound: the sender is another one, or does not start.
+            TargetNotFound, Unavailable: the sender is another one, or does not start.
         """
         mailbox = self._arriving.get(target.text) if target == sender else None
         if mailbox is None:
-            raise TargetNotFound(target)
+            raise self.absence(target)
         return mailbox
 
     def unregister(self, id: ComponentId) -> Door | None:  # noqa: A002  # as in ComponentSpec.id
@@ -82,11 +112,12 @@ class Registry:
 
         Raises:
             TargetNotFound: nobody of that name is registered.
+            Unavailable: somebody was.
         """
         try:
             return self.doors[id.text]
         except KeyError:
-            raise TargetNotFound(id) from None
+            raise self.absence(id) from None
 
     def codecs_of(self, id: ComponentId) -> Codecs | None:  # noqa: A002  # as above
         """Return the codecs that an actor takes; None: any, or it is not there."""

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
-from airssys.contracts import CalleeFailed, NoAnswer, TargetNotFound
+from airssys.contracts import (
+    CalleeFailed,
+    MessagingError,
+    NoAnswer,
+    TargetNotFound,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -39,7 +45,7 @@ async def ask_again(ask: Try, retries: int, timeout: float) -> bytes | None:
         timeout: seconds for all tries and pauses together.
 
     Raises:
-        CalleeFailed, TargetNotFound: how the last try ended for which there was time.
+        CalleeFailed, Unavailable, TargetNotFound: how the last try ended for which there was time.
         MessagingError: what else `ask` raised.
     """
     deadline = trio.current_time() + timeout
@@ -47,7 +53,7 @@ async def ask_again(ask: Try, retries: int, timeout: float) -> bytes | None:
     while True:
         try:
             return await ask(timeout=left)
-        except (CalleeFailed, TargetNotFound) as error:
+        except (CalleeFailed, Unavailable, TargetNotFound) as error:
             pause = min(FIRST_PAUSE * 2.0 ** min(number, 10), LONGEST_PAUSE)
             left = deadline - trio.current_time() - pause
             if number >= retries or left <= 0 or not _may_pass(error, number):
@@ -56,8 +62,8 @@ async def ask_again(ask: Try, retries: int, timeout: float) -> bytes | None:
         number += 1
 
 
-def _may_pass(error: CalleeFailed | TargetNotFound, number: int) -> bool:
+def _may_pass(error: MessagingError, number: int) -> bool:
     """Say whether another try may end otherwise."""
     if isinstance(error, CalleeFailed):
         return error.reason is not NoAnswer.REFUSED
-    return number > 0
+    return number > 0 or isinstance(error, Unavailable)

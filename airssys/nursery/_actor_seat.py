@@ -49,10 +49,10 @@ class ActorSeat:
         if isinstance(spec, (ActorSpec, ComponentSpec)):
             self._spec = spec
 
-    def vacate(self) -> None:
+    def vacate(self, why: str = "", /) -> None:
         """Give up name and mailbox."""
         self.present = None
-        self.address.close()
+        self.address.close(why)
 
 
 def seat_maker(surroundings: Surroundings) -> SeatMaker:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, final
 
 from airssys.contracts import NameTaken, rules_of
-from airssys.messaging import ActorSubscriber, Mailbox
+from airssys.messaging import ActorSubscriber, Mailbox, unavailable
+
+from ._retried import Retried
 
 if TYPE_CHECKING:
     from airssys.contracts import ActorSpec, Codecs, ComponentSpec
@@ -18,6 +21,20 @@ def codecs_wanted(spec: ActorSpec | ComponentSpec) -> Codecs | None:
     """Return the codecs that messages to an actor must be in; None: any will do."""
     codecs = spec.codecs
     return None if codecs is None or codecs.take_anything else codecs
+
+
+def bury(mailbox: Mailbox, around: Surroundings, why: str) -> None:
+    """Close a mailbox, and make dead letters of what is left in it."""
+    if not (mailbox.contents() or mailbox.blocked_senders):
+        mailbox.close()  # as most are; the error takes as long as the rest of an end
+        return
+    error = unavailable(mailbox.owner, why or "it ended", around.wall_clock())
+    in_hand = mailbox.in_hand
+    for envelope in mailbox.close(error):
+        was_begun = envelope is in_hand or isinstance(envelope, Retried)
+        refusal = None if was_begun else copy(error)
+        text = f"its actor was stopped ({why})" if why else "its actor was stopped"
+        around.broker.dead_letter(envelope, text, refusal=refusal)
 
 
 @final
@@ -92,10 +109,14 @@ class Address:
         if self._pool is not None and self._member is not None:
             self._pool.join(self._member)
 
-    def close(self) -> None:
+    def close(self, why: str = "") -> None:
         """Give up the name and close the mailbox; what is left in it are dead letters.
 
-        What a member of a pool had from the pool is left to the other members.
+        What a member of a pool had from the pool is left to the other members, or to the
+        pool. Whoever waits for what was not begun hears that the actor is unavailable.
+
+        Args:
+            why: what those hear who ask for the name from now on; empty: nothing.
         """
         if not self._is_open:
             self._close_unopened()
@@ -108,8 +129,9 @@ class Address:
         self.around.watches.note_gone(self.id)
         if self._pool is not None and self._member is not None:
             self._pool.retire(self._member)
-        for envelope in self.mailbox.close():
-            self.around.broker.dead_letter(envelope, "its actor was stopped")
+        if why:
+            self.around.registry.note_gone(self.id, why, self.around.wall_clock())
+        bury(self.mailbox, self.around, why)
         if self._pool is not None and self._member is not None:
             self._pool.forget(self._member)
 

@@ -134,7 +134,7 @@ class Desk:
         elif (refusal := self._not_stopped(slot)) is not None:
             reply.give(Refused(refusal, name))
         else:
-            slot.retire()
+            slot.retire("")
             self._house.roster.remove(slot)
             reply.give(Done(name))
 

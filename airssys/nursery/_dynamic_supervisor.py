@@ -34,6 +34,7 @@ from airssys.contracts import (
 from ._crew import Crew
 from ._desk import kill_in
 from ._dynamic_start import Admissions
+from ._exit_reason import why_children_end
 from ._notices import Ended, Notice, Ready, Requested, RetryDue, StopAsked
 from ._reports import answer_to_start
 from ._requests import (
@@ -293,7 +294,9 @@ class DynamicSupervisor:
 
     def _forget(self, slot: Slot) -> None:
         """Keep nothing of a child that is gone, and answer those who waited for that."""
-        slot.retire()
+        # One that went by itself is not remembered: its name need not come again.
+        why = why_children_end(self.path, self._outcome) if self._is_ending else ""
+        slot.retire(why)
         self.roster.remove(slot)
         self._names.note_gone(slot.name)
         slot.answer_start(Refused(Refusal.CUT_OFF, slot.name))

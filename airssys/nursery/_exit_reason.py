@@ -70,6 +70,13 @@ class GaveUp(Stop):
         )
 
 
+def why_children_end(path: str, outcome: BaseException | None) -> str:
+    """Say why the children of a supervisor are gone, as a clause."""
+    if outcome is None:
+        return f"{path} was stopped"
+    return f"{path} gave up" if isinstance(outcome, GaveUp) else f"{path} ended"
+
+
 def failure_to_start(supervisor: str, child: str, reason: ExitReason) -> StartFailed:
     """Say that a supervisor did not start because of a child, however far below."""
     error = reason.error

@@ -19,9 +19,11 @@ from airssys.contracts import (
     SupervisorSpec,
     child_name,
     find_child_mistakes,
+    is_a,
     is_fatal,
 )
 
+from ._exit_reason import GaveUp, why_children_end
 from ._restart_plan import sharing
 from ._roster import Roster
 from ._round import Act, Aim, Round
@@ -214,12 +216,20 @@ class Household:
         elif self.round is not None and slot in self.round.returning:
             slot.be_down()
         else:
-            slot.retire()
+            slot.retire(self._why_gone(slot))
         self.pass_on(slot)
         slot.answer_start(Refused(Refusal.CUT_OFF, slot.name))
         slot.answer_stops()
 
+    def _why_gone(self, slot: Slot) -> str:
+        if self.is_ending:
+            return why_children_end(self.crew.path, self.outcome)
+        if slot.stop_replies:
+            return "it was stopped"
+        gave_up = slot.last_end is not None and is_a(slot.last_end.error, GaveUp)
+        return "it gave up" if gave_up else "it ended"
+
     def forget(self, slot: Slot) -> None:
         """Keep nothing of a child."""
-        slot.retire()
+        slot.retire(self._why_gone(slot))
         self.roster.remove(slot)

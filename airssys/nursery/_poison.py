@@ -7,23 +7,17 @@ did. What never comes again is a callback: the requests of an incarnation end wi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING
 
 from airssys.contracts import Callback, DeadReason, Envelope, ExitKind, Poison
 
 from ._exit_reason import describe, exit_kind
+from ._retried import Retried
 
 if TYPE_CHECKING:
     from airssys.messaging import Mailbox
 
     from ._address import Address
-
-
-@final
-class Retried(Envelope):
-    """A message that one incarnation has crashed over."""
-
-    __slots__ = ()
 
 
 def choose(poison: Poison, envelope: Envelope, error: Exception) -> Poison:

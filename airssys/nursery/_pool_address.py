@@ -1,4 +1,4 @@
-"""The name of a pool: what is reachable while one incarnation of the pool is ready."""
+"""The name of a pool and what waits for it: what of a pool outlives its incarnations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airssys.contracts import (
 from airssys.messaging import ActorSubscriber, Pool
 
 from ._actor_seat import ActorSeat
-from ._address import codecs_wanted
+from ._address import bury, codecs_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +29,14 @@ if TYPE_CHECKING:
 
 @final
 class PoolAddress:
-    """A pool's name, its topics, and the seats of its members; opened once."""
+    """A pool's name, its topics, and the seats of its members.
+
+    Reachable from the pool's first being ready until it is closed for good; while the pool
+    is being started again, messages wait as they do in an actor's mailbox.
+    """
 
     def __init__(self, spec: PoolSpec, around: Surroundings) -> None:
-        self._spec, self._around = spec, around
+        self.spec, self._around = spec, around
         member = spec.member
         self.pool = Pool(
             spec.id,
@@ -55,12 +59,15 @@ class PoolAddress:
         return ActorSeat(spec, self._around, self.pool)
 
     def open(self) -> None:
-        """Make the pool reachable.
+        """Make the pool reachable, and let its members have what waits.
 
         Raises:
             NameTaken: somebody has the name.
         """
-        spec, around = self._spec, self._around
+        spec, around = self.spec, self._around
+        self.pool.resume()
+        if self._is_registered:
+            return
         if spec.id in around.registry:
             raise NameTaken(spec.id)
         around.registry.register(self.pool)
@@ -70,15 +77,28 @@ class PoolAddress:
         for pattern in spec.topics:
             self._subscriber.subscribe(pattern, spec.lag)
 
-    def close(self) -> None:
-        """Give up the name for good; its members end with what they have."""
+    def suspend(self) -> None:
+        """Let what comes wait: the members end, and others may follow."""
+        self.pool.suspend(keeps=self.spec.member.drain)
+        if self._is_registered:
+            self._around.watches.note_gone(self.spec.id)
+
+    def close(self, why: str) -> None:
+        """Give up the name for good; what waits are dead letters.
+
+        Args:
+            why: what those hear who ask for the name from now on; empty: nothing.
+        """
+        id, around = self.spec.id, self._around  # noqa: A001  # as in the contracts
         self.pool.is_open = False
         self._subscriber.close()
         if self._is_registered:
             self._is_registered = False
-            self._around.registry.unregister(self._spec.id)
-            self._around.infos.pop(self._spec.id, None)
-            self._around.watches.note_gone(self._spec.id)
+            around.registry.unregister(id)
+            around.infos.pop(id, None)
+            if why:
+                around.registry.note_gone(id, why, around.wall_clock())
+        bury(self.pool.lobby, around, why)
 
 
 def pool_opener(around: Surroundings) -> Callable[[PoolSpec], PoolAddress]:

@@ -77,6 +77,7 @@ class PoolSupervisor:
         """Trio time before which no member is started, after one was lost."""
         self._has_ended = False
         self._pool.alarm, self._pool.on_gone = self._wake, self._note_gone
+        self._pool.alarm_above, self._pool.most = math.inf, 0
 
     @property
     def roster(self) -> Roster:
@@ -142,9 +143,9 @@ class PoolSupervisor:
         await self._inner.run(_nothing)
 
     def close(self) -> None:
-        """Give up the name: the members stop."""
+        """Take note that the members stop; what comes for the pool waits."""
         self._has_ended = True
-        self._address.close()
+        self._address.suspend()
         self._answer(Refused(Refusal.NOT_RUNNING))
 
     # ------------------------------------------------------------------ its office

@@ -72,8 +72,12 @@ class Seat(Protocol):
         """Make a fresh occupation."""
         ...
 
-    def vacate(self) -> None:
-        """Give up name and mailbox: nobody will follow. Doing it again does nothing."""
+    def vacate(self, why: str = "", /) -> None:
+        """Give up name and mailbox: nobody will follow. Doing it again does nothing.
+
+        Who asks for the name afterwards is told `why`, a clause such as `root/web gave
+        up`; without one the name is not remembered.
+        """
         ...
 
     def change_spec(self, spec: ChildSpec, /) -> None:
@@ -148,12 +152,16 @@ class Slot:
         self.child = self.retry = None
         self.state = SlotState.DOWN
 
-    def retire(self) -> None:
-        """Leave the place empty for good, or until somebody asks for a new start."""
+    def retire(self, why: str = "it was stopped") -> None:
+        """Leave the place empty for good, or until somebody asks for a new start.
+
+        Args:
+            why: as for `Seat.vacate`.
+        """
         self.child = self.retry = None
         self.state = SlotState.STOPPED
         self.is_vacant = True
-        self.seat.vacate()
+        self.seat.vacate(why)
 
     def change_spec(self, spec: ChildSpec) -> None:
         """Go by another specification from now on; a running child runs on."""

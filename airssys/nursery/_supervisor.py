@@ -259,6 +259,7 @@ class Supervisor:
                 else:
                     self._attempt(slot)
             case Verdict.KEEP_STOPPED | Verdict.FORGET:
+                slot.last_end = reason
                 self._house.settle(slot)
                 self._consider_shutdown(slot)
             case Verdict.ESCALATE:
@@ -288,7 +289,7 @@ class Supervisor:
             case Start.ADDED:
                 house.forget(slot)
             case Start.BY_HAND:
-                slot.retire()
+                slot.retire("it failed to start")
             case Start.AGAIN:
                 if house.is_grouping:
                     house.round = None  # the rest of it stays down until the next try

@@ -68,6 +68,8 @@ class SupervisorSeat:
         """What was last given as its specification; it may have been changed since."""
         self.present: AnySupervisor | None = None
         """The present incarnation, or the last one."""
+        self._pool: PoolAddress | None = None
+        """Of a pool: its name and what waits for it."""
 
     def stand_below(self, above: SupervisorSeat, given: ChildSpec | None) -> None:
         """Be the place of a child of another supervisor.
@@ -95,14 +97,29 @@ class SupervisorSeat:
             self.present = Supervisor(spec, place)
         elif isinstance(spec, DynamicSupervisorSpec):
             self.present = DynamicSupervisor(spec, place)
-        elif self._open_pool is None:
-            raise InternalError("nobody makes the addresses of pools here")
         else:
-            self.present = PoolSupervisor(spec, place, self._open_pool(spec))
+            self.present = PoolSupervisor(spec, place, self._address_of(spec))
         return self.present
 
-    def vacate(self) -> None:
-        """Do nothing: a supervisor that ended has vacated the seats of its children."""
+    def vacate(self, why: str = "", /) -> None:
+        """Give up the name of a pool.
+
+        A supervisor that ended has vacated the seats of its children itself.
+        """
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close(why)
+
+    def _address_of(self, spec: PoolSpec) -> PoolAddress:
+        """Return the address of the pool; what waits there is lost if it is another one."""
+        if self._open_pool is None:
+            raise InternalError("nobody makes the addresses of pools here")
+        if self._pool is not None and self._pool.spec is not spec:
+            self._pool.close("it was declared anew")
+            self._pool = None
+        if self._pool is None:
+            self._pool = self._open_pool(spec)
+        return self._pool
 
     def change_spec(self, spec: ChildSpec) -> None:
         """Make the next incarnation by another specification."""

@@ -84,7 +84,7 @@ class TaskSeat:
         """Make a fresh run."""
         return (ListeningTask if self._spec.context else PlainTask)(self._spec)
 
-    def vacate(self) -> None:
+    def vacate(self, _: str = "", /) -> None:
         """Do nothing: nobody can reach a task."""
 
     def change_spec(self, spec: ChildSpec) -> None:

@@ -95,7 +95,7 @@ class _PuppetSeat:
         if isinstance(spec, ActorSpec):
             self._spec = spec
 
-    def vacate(self) -> None:
+    def vacate(self, _: str = "", /) -> None:
         pass
 
 

@@ -65,6 +65,12 @@ class Company:
             self.world.broker.dead_letter(envelope, "gone")
         self.pool.forget(member)
 
+    def close(self):
+        self.pool.is_open = False
+        self.world.registry.unregister(POOL)
+        for envelope in self.pool.lobby.close():
+            self.world.broker.dead_letter(envelope, "gone")
+
     def tell(self, payload=b"", sender=OUTSIDE, **fields):
         self.world.broker.tell(
             self.world.letter(POOL, sender, payload)._replace(**fields)
@@ -208,15 +214,43 @@ def test_a_key_function_decides_and_its_mistakes_are_the_senders_to_see(world):
     assert sum(map(len, company.queued().values())) == 4
 
 
-def test_a_pool_without_members_is_not_there(world):
-    company = Company(world)
-    with pytest.raises(TargetNotFound):
-        company.tell()
+def test_what_comes_while_there_are_no_members_waits_for_them(world):
+    company = Company(world, capacity=3)
+    company.tell(b"1")
+    company.tell(b"2")
     company.join()
-    company.tell()
+    assert company.queued() == {1: [b"1", b"2"]}
     company.leave(1)
-    with pytest.raises(TargetNotFound):
-        company.tell()
+    company.tell(b"3")
+    with pytest.raises(MailboxFull):
+        company.tell(b"4")
+    company.join()
+    assert company.queued() == {2: [b"1", b"2", b"3"]}
+    assert company.pool.statistics().refused == 1
+
+
+@pytest.mark.parametrize("routing", Routing)
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_pool_that_is_suspended_keeps_its_queue_in_order(world, routing, keeps):
+    company = Company(world, routing)
+    company.join()
+    company.join()
+    for number in range(4):
+        company.tell(b"%d" % number, key=b"k")
+    company.pool.suspend(keeps=keeps)
+    for number in range(4, 6):
+        company.tell(b"%d" % number, key=b"k")
+    kept = sum(map(len, company.queued().values()))
+    assert kept == (4 if keeps else 0)
+    company.leave(1)
+    company.leave(2)
+    company.join()
+    assert company.queued() == {3: []}
+    company.pool.resume()
+    (queue,) = company.queued().values()
+    assert sorted(queue) == [b"%d" % number for number in range(6)]
+    if routing is Routing.CONSISTENT_HASH:
+        assert queue == sorted(queue)
 
 
 def test_what_a_retired_member_has_not_begun_goes_to_the_others(world):
@@ -518,6 +552,8 @@ moves = st.one_of(
     st.tuples(st.just("join"), st.just(0), st.just(False)),
     st.tuples(st.just("leave"), st.integers(0, 4), st.just(False)),
     st.tuples(st.just("give up"), st.integers(0, 4), st.just(False)),
+    st.tuples(st.just("suspend"), st.just(0), st.booleans()),
+    st.tuples(st.just("resume"), st.just(0), st.just(False)),
 )
 
 
@@ -576,7 +612,7 @@ class History:
                 envelope.reply.answer(envelope.payload)
             mailbox.release(Ending.FAILED if fails else None)
 
-    async def step(self, kind, number, flag):
+    async def step(self, kind, number, flag):  # noqa: C901  # one case for each move
         company = self.company
         present = sorted(company.members)
         match kind:
@@ -594,6 +630,10 @@ class History:
                 company.join()
             case "leave" if present:
                 company.leave(present[number % len(present)])
+            case "suspend":
+                company.pool.suspend(keeps=flag)
+            case "resume":
+                company.pool.resume()
             case "give up" if self.scopes:
                 self.scopes.pop(number % len(self.scopes)).cancel()
         await wait_all_tasks_blocked()
@@ -620,6 +660,7 @@ def test_nothing_is_lost_and_keys_keep_their_order(make_world, routing, plan):
                     await wait_all_tasks_blocked()
                 company.leave(number)
                 await wait_all_tasks_blocked()
+            company.close()
         letters = [e for e in world.events if isinstance(e, DeadLetter)]
         given_up = sum(e.reason is not DeadReason.LATE_ANSWER for e in letters)
         assert len(history.taken) == len(set(history.taken)), "once each"

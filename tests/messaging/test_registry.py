@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from airssys.contracts import ComponentId, TargetNotFound
+from airssys.contracts import ComponentId, TargetNotFound, Unavailable
 from airssys.messaging import Mailbox, Registry
+from airssys.messaging._registry import GONE_KEPT
 
 
 def test_a_registered_mailbox_is_found_until_it_is_unregistered(names):
@@ -68,3 +69,28 @@ def test_names_come_and_go_and_stay_sorted(steps, first_asked):
         if asked and number >= first_asked:
             assert registry.ids() == tuple(sorted(there))
     assert registry.ids() == tuple(sorted(there))
+
+
+def test_a_name_that_went_is_told_from_one_that_never_was(names):
+    a, b, *_ = names
+    registry = Registry()
+    registry.note_gone(a, "root/web gave up", 1_700_000_000_000_000_000)
+    with pytest.raises(Unavailable) as gone:
+        registry.find(a)
+    assert gone.value.why == "root/web gave up at 2023-11-14 22:13:20 UTC"
+    assert str(gone.value).startswith(f"{a} is not running: root/web gave up at 2023-")
+    with pytest.raises(TargetNotFound):
+        registry.find(b)
+    registry.register(Mailbox(a, 1))
+    registry.unregister(a)
+    with pytest.raises(TargetNotFound):
+        registry.find(a)
+
+
+def test_only_the_last_names_that_went_are_remembered():
+    registry = Registry()
+    names = [ComponentId("local", f"n{number}") for number in range(GONE_KEPT + 10)]
+    for name in names:
+        registry.note_gone(name, "it ended", 0)
+    assert isinstance(registry.absence(names[9]), TargetNotFound)
+    assert isinstance(registry.absence(names[10]), Unavailable)

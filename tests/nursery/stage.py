@@ -109,7 +109,7 @@ class PuppetSeat:
     def change_spec(self, spec):
         self.spec = spec
 
-    def vacate(self):
+    def vacate(self, why="", /):
         if not self.vacated:
             self.stage.log.append(f"vacate {label_of(self.spec)}")
         self.vacated += 1

@@ -21,7 +21,7 @@ from airssys.contracts import (
     RequestWouldDeadlock,
     RestartType,
     StartFailed,
-    TargetNotFound,
+    Unavailable,
 )
 from airssys.nursery._actor_loop import MESSAGES_PER_TURN, Actor
 
@@ -113,7 +113,7 @@ async def test_an_actor_that_stops_itself_ends_by_shutdown():
         assert str(exited.reason) == "shutdown (Stop: stopped itself)"
         assert log == ["started", "stopped"]
         assert system.find("c") is None
-        with pytest.raises(TargetNotFound):
+        with pytest.raises(Unavailable, match="c/0 is not running: it ended at"):
             system.tell("c", b"")
 
 
@@ -402,7 +402,7 @@ async def test_an_actor_that_is_asked_to_stop_finishes_its_message(autojump_cloc
         await trio.testing.wait_all_tasks_blocked()
     assert log == [b"1", "stopped"]
     (dead,) = watch.of(DeadLetter)
-    assert dead.why == "its actor was stopped"
+    assert dead.why == "its actor was stopped (root was stopped)"
 
 
 async def test_a_stop_during_the_start_of_an_actor_cuts_it_off(autojump_clock):

@@ -11,6 +11,7 @@ from airssys.contracts import (
     DefinitionError,
     DeliveryFailed,
     TargetNotFound,
+    Unavailable,
 )
 from airssys.dsl import actor, blueprint
 from airssys.system import Portal, serve
@@ -112,7 +113,7 @@ def test_a_thread_that_comes_too_late_is_told():
 async def test_a_stopped_system_says_so():
     async with running(python("echo", echo)) as (system, _):
         portal = Portal(system)
-    with pytest.raises(TargetNotFound):
+    with pytest.raises(Unavailable, match="echo/0 is not running: root was stopped at"):
         await in_thread(portal.tell, "echo", b"x")
     with pytest.raises(DeliveryFailed, match="not running"):
         await in_thread(portal.ask, "echo", b"x")

@@ -318,7 +318,7 @@ async def test_ends_are_reported_in_order():
 async def test_messages_after_the_end_are_refused():
     async with running(*workers([])) as (system, _):
         pass
-    with pytest.raises(Exception, match="no actor is called"):
+    with pytest.raises(Exception, match="a/0 is not running: root was stopped at"):
         system.tell("a", b"")
 
 

@@ -10,11 +10,13 @@ from trio.testing import MockClock
 
 from airssys import (
     NO_BACKOFF,
+    Backoff,
     CalleeFailed,
     ChildStarted,
     DeadLetter,
     Done,
     InvalidMessage,
+    MessagingError,
     NameTaken,
     PoolSize,
     Portal,
@@ -25,6 +27,7 @@ from airssys import (
     SupervisorGaveUp,
     SystemGaveUp,
     TargetNotFound,
+    Unavailable,
     actor,
     blueprint,
     component,
@@ -396,10 +399,11 @@ async def test_a_pool_that_gives_up_is_started_afresh_by_its_supervisor(autojump
         for _ in range(4):
             system.tell("workers", b"crash")
         await trio.sleep(60)
-        assert events_of(events, SupervisorGaveUp)
+        # Its queue is kept: two of them end it, and the other two end the next one.
+        assert len(events_of(events, SupervisorGaveUp)) == 2
         # Numbers are not given again: nobody reaches another one by an old name.
-        assert members(system) == ["3", "4"]
-        assert await system.ask("workers", b"again") in {b"3", b"4"}
+        assert members(system) == ["5", "6"]
+        assert await system.ask("workers", b"again") in {b"5", b"6"}
 
 
 async def crash_until_the_end(plan):
@@ -463,7 +467,9 @@ async def test_what_is_left_when_a_pool_stops_are_dead_letters(autojump_clock):
         assert ended[0].reason is None
         assert len(log) == 2
         assert len(events_of(events, DeadLetter)) == 5
-        with pytest.raises(TargetNotFound):
+        with pytest.raises(
+            Unavailable, match="workers/0 is not running: it was stopped"
+        ):
             system.tell("workers", b"")
         assert (await system.resize("workers", 3)).why is Refusal.NOT_RUNNING
         assert await admin.restart_child("workers")
@@ -579,3 +585,72 @@ async def test_a_component_may_be_declared_with_topics():
         await settle()
         lines = [e.message for e in events_of(events, object) if hasattr(e, "message")]
         assert lines == ["heard"]
+
+
+# ------------------------------------------------------- a pool that starts again
+
+
+@pytest.mark.parametrize("routing", ["round-robin", "consistent-hash"])
+async def test_a_pool_that_starts_again_keeps_its_queue(routing, autojump_clock):
+    """It gives up over one message; what waits behind, and what comes, is handled."""
+    log, answers = [], []
+    options = {"restarts": 0, "backoff": NO_BACKOFF, "routing": routing}
+    plan = blueprint(pool("workers", actor("w", Worker, log), size=2, **options))
+    async with open_system(plan) as system, trio.open_nursery() as nursery:
+        events = system.events(1000)
+
+        async def ask(number):
+            answers.append(
+                await system.ask("workers", b"%d" % number, key=b"k", timeout=60)
+            )
+
+        system.tell("workers", b"slow 0", key=b"k")
+        system.tell("workers", b"crash", key=b"k")
+        for number in range(1, 4):
+            nursery.start_soon(ask, number)
+            await settle()
+        await trio.sleep(10)
+        assert len(answers) == 3
+        seen = events_of(events, SupervisorGaveUp | DeadLetter)
+        assert [type(each) for each in seen] == [DeadLetter, SupervisorGaveUp]
+        handled = [payload for _, payload, _ in log if payload.isdigit()]
+        assert sorted(handled) == [b"1", b"2", b"3"]
+        if routing == "consistent-hash":
+            assert handled == sorted(handled)
+        assert system.waits() == ()
+
+
+async def test_who_asks_while_a_pool_starts_again_waits_for_it(autojump_clock):
+    log = []
+    slow = {"restarts": 0, "backoff": Backoff(first=5)}
+    plan = blueprint(pool("workers", actor("w", Worker, log), size=1, **slow))
+    async with open_system(plan) as system:
+        system.tell("workers", b"crash")
+        await trio.sleep(1)
+        assert system.pool("workers").members == ()
+        began = trio.current_time()
+        assert await system.ask("workers", b"?", timeout=60) is not None
+        assert trio.current_time() == pytest.approx(began + 4)
+
+
+async def test_a_pool_that_gives_up_for_good_answers_what_it_had(autojump_clock):
+    log, ends = [], []
+    tight = {"restarts": 0, "restart": "temporary"}
+    plan = blueprint(pool("workers", actor("w", Worker, log), size=2, **tight))
+    async with open_system(plan) as system, trio.open_nursery() as nursery:
+
+        async def ask(number):
+            try:
+                await system.ask("workers", b"%d" % number, timeout=60)
+            except MessagingError as error:
+                ends.append(type(error))
+
+        for _ in range(2):
+            system.tell("workers", b"slow")
+            system.tell("workers", b"crash")
+        for number in range(6):
+            nursery.start_soon(ask, number)
+        await trio.sleep(10)
+        assert ends == [Unavailable] * 6
+        with pytest.raises(Unavailable, match="is not running: it gave up at"):
+            await system.ask("workers", b"")

@@ -15,6 +15,7 @@ from airssys import (
     InvalidMessage,
     NoAnswer,
     TargetNotFound,
+    Unavailable,
     actor,
     blueprint,
     component,
@@ -121,10 +122,10 @@ async def test_an_error_is_an_answer_and_not_asked_again(autojump_clock):
         assert len(tries) == 1
 
 
-async def test_one_that_stops_for_good_is_not_found_in_the_end(autojump_clock):
+async def test_one_that_stops_for_good_is_unavailable_in_the_end(autojump_clock):
     tries = []
     async with open_system(plan(tries, restart="temporary")) as system:
-        with pytest.raises(TargetNotFound):
+        with pytest.raises(Unavailable, match="a/0 is not running: it ended at"):
             await system.ask("a", b"stop", retries=3)
         assert len(tries) == 1
 
