@@ -80,7 +80,8 @@ class Context(abc.ABC):
     __slots__ = ("encoding", "handles", "left", "view")
 
     def __init__(self, encoding: Encoding, handles: Handles) -> None:
-        self.encoding, self.handles = encoding, handles
+        self.encoding = encoding
+        self.handles = handles
         self.view: memoryview = memoryview(b"")
         """Exactly the memory, as long as nothing else runs."""
         self.left = 0

@@ -87,15 +87,23 @@ class ExportSignature(_Sides):
             RuleBroken: the guest's `realloc` gave no place that can be used.
         """
         if self._lower is None:
-            size, alignment = layout(self._row)
-            at = cx.allocate(alignment, size)
-            self._lower_row(cx, values, at)
-            return (at,)
+            return (self.lay_out_parameters(cx, values),)
         try:
             return self._lower(cx, *values)
         except REFUSALS as error:
             self._explain_parameters(values, error)
             raise
+
+    def lay_out_parameters(self, cx: Context, values: Sequence[Any]) -> int:
+        """Write the parameters as one tuple; returns where it begins.
+
+        Raises:
+            ValueUnfit: one does not fit its type.
+        """
+        size, alignment = layout(self._row)
+        at = cx.allocate(alignment, size)
+        self._lower_row(cx, values, at)
+        return at
 
     def lift_result(self, cx: Context, cores: tuple[Any, ...]) -> Any:
         """Make a Python value of what the core function returned.
@@ -147,6 +155,20 @@ class ImportSignature(_Sides):
         elif self._lift is not None:
             found = self._lift(cx, *cores)
         return found
+
+    def lay_out_result(self, cx: Context, value: Any) -> None:
+        """Write a result where `cx` has room for it.
+
+        Raises:
+            ValueUnfit: it does not fit its type.
+        """
+        if self._result is not None:
+            size, alignment = layout(self._result)
+            at = cx.allocate(alignment, size)
+            try:
+                storer(self._result)(cx, at, value)
+            except REFUSALS as error:
+                self._explain_result(value, error)
 
     def lower_result(
         self, cx: Context, value: Any, cores: tuple[Any, ...]

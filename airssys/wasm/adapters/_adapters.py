@@ -117,9 +117,11 @@ class AdapterModule:
     `fill`, `take` and the callbacks of imports, and from `core` functions of the guest.
     """
 
-    def __init__(self, encoding: Encoding, *, has_realloc: bool) -> None:
+    def __init__(
+        self, encoding: Encoding, *, has_realloc: bool, has_memory: bool = True
+    ) -> None:
         self._encoding = encoding
-        self._has_realloc = has_realloc
+        self._has_realloc, self._has_memory = has_realloc, has_memory
         self._imports: dict[str, Function] = {}
         self._exports: dict[str, ExportNeeds] = {}
 
@@ -133,7 +135,8 @@ class AdapterModule:
 
     def wanted(self) -> list[tuple[str, str]]:
         """Name what it imports, in order."""
-        names = [("guest", "memory"), ("shim", SCRATCH)]
+        names = [("guest", "memory")] if self._has_memory else []
+        names.append(("shim", SCRATCH))
         if self._has_realloc:
             names.append(("guest", "realloc"))
         names += [("shim", "fill"), ("shim", "take"), ("shim", "pause")]
@@ -147,7 +150,7 @@ class AdapterModule:
     def binary(self) -> bytes:
         """Write the module; its exports have the names of what they adapt."""
         module = Module()
-        guest = module.import_memory("guest", "memory")
+        guest = module.import_memory("guest", "memory") if self._has_memory else -1
         scratch = module.import_memory("shim", SCRATCH)
         realloc = None
         if self._has_realloc:
