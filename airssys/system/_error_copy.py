@@ -38,7 +38,7 @@ class _Shown(Exception):
         return self.text
 
 
-class _ShownGroup(BaseExceptionGroup):
+class _ShownGroup(BaseExceptionGroup):  # noqa: ASYNC126  # nobody splits it
     text: str
 
     def __str__(self) -> str:
