@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
@@ -69,20 +70,32 @@ def build(
     recipe = _recipe(source)
     made_from = digest(recipe.made_with, recipe.files | _of_ours())
     name = f"{source.stem}-{made_from[:32]}.wasm"
-    directory = (cache_directory or default_build_cache()).absolute()
 
     def make(path: Path) -> None:
         tell(recipe.does)
         recipe.make(path)
 
     try:
-        path, is_new = find_or_make(directory, name, make, fresh=fresh)
-        if output is not None:
-            path = _copy(path, Path(output), source)
+        with ExitStack() as leaving:
+            try:
+                directory = (cache_directory or default_build_cache()).absolute()
+                path, is_new = find_or_make(directory, name, make, fresh=fresh)
+            except OSError as error:
+                if output is None:
+                    raise
+                tell(f"what is built is not kept ({_about(error)})")
+                folder = Path(leaving.enter_context(tempfile.TemporaryDirectory()))
+                path, is_new = find_or_make(folder, name, make)
+            if output is not None:
+                path = _copy(path, Path(output), source)
     except OSError as error:
-        msg = f"{error.filename or directory}: {error.strerror or error}"
-        raise BuildFailed(msg) from error
+        raise BuildFailed(_about(error)) from error
     return Built(path, is_new, recipe.does)
+
+
+def _about(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return where + (error.strerror or str(error))
 
 
 def _recipe(source: Path) -> Recipe:

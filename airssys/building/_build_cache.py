@@ -22,9 +22,17 @@ def default_build_cache() -> Path:
     """Return `airssys/built` in the user's cache directory; it may not exist yet.
 
     That is `$XDG_CACHE_HOME`, or `~/.cache`.
+
+    Raises:
+        FileNotFoundError: there is no home directory.
     """
     home = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(home) if Path(home).is_absolute() else Path.home() / ".cache"
+    try:
+        base = Path(home) if Path(home).is_absolute() else Path.home() / ".cache"
+    except RuntimeError as error:
+        raise FileNotFoundError(
+            "there is no home directory: set XDG_CACHE_HOME to a directory of yours"
+        ) from error
     return base / "airssys" / "built"
 
 

@@ -8,6 +8,8 @@ import click
 
 from airssys.building import BuildFailed, Built, build, write_stubs
 
+from ._say import escaped, say
+
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -39,12 +41,12 @@ def command(
     try:
         if stubs is not None:
             write_stubs(stubs)
-            click.echo(f"{stubs}: modules for editors")
+            say(f"{stubs}: modules for editors")
         target = output or _beside(source)
         made = build(source, target, cache_directory=cache, fresh=fresh, tell=_tell)
     except BuildFailed as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(_told(made))
+        raise click.ClickException(escaped(str(error))) from error
+    say(_told(made))
 
 
 def _beside(source: Path) -> Path:
@@ -54,7 +56,7 @@ def _beside(source: Path) -> Path:
 
 
 def _tell(text: str) -> None:
-    click.echo(f"{text} ...", err=True)
+    say(f"{text} ...", err=True)
 
 
 def _told(made: Built) -> str:

@@ -12,6 +12,8 @@ import click
 from airssys.contracts import EngineSettings
 from airssys.wasm import CacheEntry, clear_cache, list_cache, user_cache_directory
 
+from ._say import escaped, say
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,16 +38,16 @@ def list_entries(directory: Path) -> None:
     with _told_plainly(directory):
         entries = list_cache(directory, EngineSettings())
     if not entries:
-        click.echo(f"nothing is kept in {directory}")
+        say(f"nothing is kept in {directory}")
         return
     now = time.time()  # noqa: TID251  # files bear the time of the wall clock
-    click.echo(f"{'component':16}  {'size':>12}  {'last used':>12}  made from")
+    say(f"{'component':16}  {'size':>12}  {'last used':>12}  made from")
     for entry in entries:
         digest = (entry.digest or "?")[:16]
         age = _age(now - entry.used_at)
-        click.echo(f"{digest:16}  {entry.size:>12,}  {age:>12}  {_origin(entry)}")
+        say(f"{digest:16}  {entry.size:>12,}  {age:>12}  {_origin(entry)}")
     total = sum(entry.size for entry in entries)
-    click.echo(f"{len(entries)} components, {total:,} bytes in {directory}")
+    say(f"{len(entries)} components, {total:,} bytes in {directory}")
 
 
 @command.command("clear")
@@ -54,7 +56,7 @@ def clear(directory: Path) -> None:
     """Remove every compiled component, and no other file."""
     with _told_plainly(directory):
         entries, size = clear_cache(directory)
-    click.echo(f"removed {entries} components, {size:,} bytes, from {directory}")
+    say(f"removed {entries} components, {size:,} bytes, from {directory}")
 
 
 @contextmanager
@@ -64,7 +66,7 @@ def _told_plainly(directory: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise click.ClickException(f"{directory}: {reason}") from error
+        raise click.ClickException(escaped(f"{directory}: {reason}")) from error
 
 
 def _origin(entry: CacheEntry) -> str:

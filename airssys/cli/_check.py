@@ -21,6 +21,7 @@ from airssys.contracts import (
 from airssys.system import EXIT_INTERRUPTED, LoaderOpener
 
 from ._loading import cache_option, give_up, loader_opener
+from ._say import say
 from ._target import EXIT_MISTAKES, Declared, as_checked, report, target_argument
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 @target_argument
 @click.option("--load", is_flag=True, help="Also load and compile every component.")
 @cache_option
-def command(target: Declared, *, load: bool, cache: Path) -> None:
+def command(target: Declared, *, load: bool, cache: Path | None) -> None:
     """Find all mistakes of a topology, without running it.
 
     MODULE:NAME is a topology or blueprint; MODULE may be path/to/file.py.
@@ -50,7 +51,7 @@ def command(target: Declared, *, load: bool, cache: Path) -> None:
         if refused:
             report(refused)
             sys.exit(EXIT_MISTAKES)
-    click.echo(f"no mistakes: {_count(blueprint)}")
+    say(f"no mistakes: {_count(blueprint)}")
 
 
 async def _load_all(blueprint: Blueprint, open_loader: LoaderOpener) -> list[Mistake]:

@@ -13,6 +13,8 @@ import trio
 from airssys.contracts import Artifact, ComponentRefused, EngineSettings
 from airssys.wasm import IMPORTS, TYPE_ONLY, Inspection, full_name, inspect
 
+from ._say import say
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -32,13 +34,13 @@ def command(file: Path) -> None:
     and the exit status is 1.
     """
     if file.is_file() and file.stat().st_size >= _LARGE:
-        click.echo("compiling; a Python guest takes up to a minute ...", err=True)
+        say("compiling; a Python guest takes up to a minute ...", err=True)
     found = trio.run(_inspect_in_time, Artifact.at(file), EngineSettings())
     for line in describe(found):
-        click.echo(line)
+        say(line)
     if found.refusal is not None:
-        click.echo(f"Refused: {found.refusal.problem}.", err=True)
-        click.echo(f"{found.refusal.advice}.", err=True)
+        say(f"Refused: {found.refusal.problem}.", err=True)
+        say(f"{found.refusal.advice}.", err=True)
         sys.exit(1)
 
 

@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
+from ._say import say, say_lines
 from ._target import EXIT_MISTAKES
 
 if TYPE_CHECKING:
     from airssys.system import LoaderOpener
 
 
-def _default_cache() -> Path:
+def _default_cache() -> Path | None:
     from airssys.wasm import user_cache_directory  # noqa: PLC0415  # only if it is used
 
-    return user_cache_directory()
+    try:
+        return user_cache_directory()
+    except FileNotFoundError as error:
+        say(f"compiled components are not kept: {error}", err=True)
+        return None
 
 
 cache_option: Final = click.option(
@@ -31,7 +36,7 @@ cache_option: Final = click.option(
 )
 
 
-def loader_opener(cache: Path) -> LoaderOpener:
+def loader_opener(cache: Path | None) -> LoaderOpener:
     """Open the engine, with a directory of compiled components."""
     from airssys.wasm import open_runtime  # noqa: PLC0415  # only if something is loaded
 
@@ -41,5 +46,5 @@ def loader_opener(cache: Path) -> LoaderOpener:
 def give_up(error: Exception) -> NoReturn:
     """Print an error and the notes on it, and end the program."""
     for line in (str(error), *getattr(error, "__notes__", ())):
-        click.echo(line, err=True)
+        say_lines(line)
     sys.exit(EXIT_MISTAKES)

@@ -11,6 +11,7 @@ from airssys.contracts import AirssysError
 from airssys.system import System, run
 
 from ._loading import cache_option, give_up
+from ._say import say
 from ._target import Declared, as_checked, target_argument
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.command("run")
 @target_argument
 @cache_option
-def command(target: Declared, *, cache: Path) -> None:
+def command(target: Declared, *, cache: Path | None) -> None:
     """Run a topology until SIGINT or SIGTERM comes; the tree then stops in order.
 
     MODULE:NAME is a topology or blueprint; MODULE may be path/to/file.py.
@@ -42,5 +43,5 @@ def command(target: Declared, *, cache: Path) -> None:
 async def _serve(system: System) -> None:
     actors = sum(node.kind != "supervisor" for node in system.tree().walk())
     text = f"{actors} actor{'s' * (actors != 1)} ready; Ctrl-C stops the system"
-    click.echo(text, err=True)
+    say(text, err=True)
     await trio.sleep_forever()

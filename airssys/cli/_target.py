@@ -29,6 +29,8 @@ from airssys.contracts import (
 from airssys.dsl import missing_artifacts
 from airssys.system import EXIT_INTERRUPTED
 
+from ._say import escaped, say, say_lines
+
 if TYPE_CHECKING:
     from types import ModuleType, TracebackType
 
@@ -48,20 +50,20 @@ def _find(_: click.Context, __: click.Parameter, value: str) -> Declared:
     place, _colon, path = value.rpartition(":")
     if not place or not path:
         text = f"{value!r} is no target: write MODULE:NAME or path/to/file.py:NAME"
-        raise click.BadParameter(text)
+        raise click.BadParameter(escaped(text))
     try:
         module = _import(place)
     except _NotFound as error:
-        raise click.BadParameter(str(error)) from error
+        raise click.BadParameter(escaped(str(error))) from error
     try:
         found: object = attrgetter(path)(module)
     except AttributeError as error:
         text = f"{place} has no {path}; {_offer(module)}"
-        raise click.BadParameter(text) from error
+        raise click.BadParameter(escaped(text)) from error
     if not _is_declared(found):
         shown = getattr(found, "__qualname__", None) or f"{found!r:.80}"
         text = f"{shown} is no topology and no blueprint; {_offer(module)}"
-        raise click.BadParameter(text)
+        raise click.BadParameter(escaped(text))
     return found
 
 
@@ -87,9 +89,9 @@ def as_checked(declared: Declared) -> Blueprint:
 def report(mistakes: list[Mistake]) -> None:
     """Print mistakes on stderr, in the order of files and lines, and their number."""
     for mistake in sorted(mistakes, key=lambda m: (m.file or "", m.line or 0)):
-        click.echo(str(mistake), err=True)
+        say(str(mistake), err=True)
     count = len(mistakes)
-    click.echo(f"{count} mistake{'s' * (count != 1)}", err=True)
+    say(f"{count} mistake{'s' * (count != 1)}", err=True)
 
 
 class _NotFound(Exception):
@@ -113,8 +115,8 @@ def _import(place: str) -> ModuleType:
         sys.exit(EXIT_INTERRUPTED)
     except Exception as error:  # noqa: BLE001  # whatever the user's module raises
         own = _own_frames(error.__traceback__)
-        click.echo("".join(traceback.format_exception(None, error, own)), err=True)
-        click.echo(f"{place} could not be imported", err=True)
+        say_lines("".join(traceback.format_exception(None, error, own)))
+        say(f"{place} could not be imported", err=True)
         sys.exit(EXIT_MISTAKES)
 
 

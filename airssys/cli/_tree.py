@@ -21,6 +21,7 @@ from airssys.contracts import (
     child_name,
 )
 
+from ._say import say
 from ._target import Declared, as_checked, target_argument
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def command(target: Declared) -> None:
     Exit status: 1 if the definition is wrong, 2 if the command is wrong.
     """
     for line in _lines(as_checked(target).root, "", ""):
-        click.echo(line)
+        say(line)
 
 
 def _lines(spec: ChildSpec, first: str, rest: str) -> Iterator[str]:

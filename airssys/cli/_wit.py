@@ -6,6 +6,8 @@ import click
 
 from airssys.building import wit_directory
 
+from ._say import escaped, say
+
 
 @click.command("wit")
 def command() -> None:
@@ -14,6 +16,6 @@ def command() -> None:
     A toolchain of your own is given that folder and the world runtime-host.
     """
     try:
-        click.echo(wit_directory())
+        say(str(wit_directory()))
     except FileNotFoundError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(escaped(str(error))) from error

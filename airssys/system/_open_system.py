@@ -86,7 +86,8 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
             is not there, for its owner alone. None: nothing is kept, and each run
             compiles anew. That is the default because what is kept is code that will be
             run: a program says itself whether and where it leaves such files. The
-            user's own directory is `airssys.wasm.user_cache_directory()`.
+            user's own directory is `airssys.wasm.user_cache_directory()`. If it cannot
+            be used (a full disk, say), a warning says so and nothing is kept.
         open_loader: what opens the engine for components; with another one than this
             library's, `cache_directory` cannot be given.
         wall_clock: nanoseconds since 1970, for messages and guests.

@@ -39,11 +39,13 @@ import attrs
 import wasmtime
 from wasmtime.component import Component as Compiled
 
+from airssys.contracts import one_line
+
 from ._cache_entries import code_name, record_name, seen_name, surplus
 from ._cache_record import Record, Seen, identity_of
 from ._cache_secret import Secret, load_secret, user_state_directory
 from ._footprint import Footprint
-from ._private_directory import PrivateDirectory
+from ._private_directory import NotPrivate, PrivateDirectory
 from ._world import EXPORTS, IMPORTS, STATE_EXPORTS
 
 if TYPE_CHECKING:
@@ -106,6 +108,8 @@ class ArtifactCache:
         self._most_bytes = settings.cache_bytes
         self._wall_clock = wall_clock
         self._made_with = made_with(settings)
+        self._has_warned = False
+        """It was said that something was not kept."""
 
     def find(self, engine: wasmtime.Engine, digest: str) -> Kept | None:
         """Load what the code of that digest was compiled to.
@@ -119,7 +123,7 @@ class ArtifactCache:
             compiled = self._load(engine, key, record)
         except (OSError, ValueError, wasmtime.WasmtimeError) as error:
             if not isinstance(error, FileNotFoundError):
-                _log.info("%s is compiled anew: %s", digest, error)
+                _log.info("%s is compiled anew: %s", digest, one_line(str(error)))
             return None
         self._files.touch(record_name(key))
         return Kept(compiled, record.footprint)
@@ -155,7 +159,11 @@ class ArtifactCache:
             record.write(self._files, self._secret, record_name(key))
             self._make_room()
         except (OSError, ValueError) as error:
-            _log.warning("%s is not kept in %s: %s", label, self._files.path, error)
+            # Once is enough: for the next one it is most likely the same.
+            level = logging.INFO if self._has_warned else logging.WARNING
+            self._has_warned = True
+            words = label, str(self._files.path), str(error)
+            _log.log(level, "%s is not kept in %s: %s", *map(one_line, words))
 
     def recognise(self, path: Path, found: os.stat_result) -> str | None:
         """Tell the digest of a file that was read before, if it is large.
@@ -244,3 +252,28 @@ def made_with(settings: EngineSettings) -> str:
     """
     tools = f"wasmtime {version('wasmtime')}, format {_FORMAT}, world {_WORLD}"
     return f"{tools}, guest stack {settings.guest_stack_bytes}"
+
+
+def open_cache(directory: Path, settings: EngineSettings) -> ArtifactCache | None:
+    """Open a cache; without one, what would have been kept is compiled anew.
+
+    Returns:
+        None, after a warning, if the directory or the secret cannot be used: a full
+        disk or a home that cannot be written to is no reason not to start.
+
+    Raises:
+        NotPrivate: others can reach the directory, or the one of the secret. What is
+            kept is code that will be run, so somebody has to look at that.
+    """
+    try:
+        return ArtifactCache(directory, settings)
+    except NotPrivate:
+        raise
+    except (OSError, ValueError) as error:
+        words = " ".join([str(error), *getattr(error, "__notes__", ())])
+        _log.warning(
+            "components are compiled anew, and not kept in %s: %s",
+            one_line(str(directory)),
+            one_line(words),
+        )
+        return None

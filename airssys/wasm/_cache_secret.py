@@ -88,7 +88,8 @@ def load_secret(directory: Path) -> Secret:
         raise
     for attempt in range(2):
         with suppress(FileNotFoundError):
-            key = place.read(_NAME, most=4096)
+            with place.opened(_NAME) as (fd, _):
+                key = os.read(fd, _SIZE + 1)
             if len(key) == _SIZE:
                 return Secret(key)
             if attempt == 0:

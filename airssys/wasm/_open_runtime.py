@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ._artifact_cache import ArtifactCache
+from ._artifact_cache import open_cache
 from ._component_loader import Loader
 from ._host_functions import forget_names
 from ._runtime import Runtime
@@ -38,16 +38,15 @@ async def open_runtime(
         settings: how guests are run.
         cache_directory: where compiled components are kept from run to run; made if it
             is not there. Without it each run compiles anew. What is kept there bears
-            a mark by a secret of the user, which is made if it is not there.
+            a mark by a secret of the user, which is made if it is not there. If one of
+            them cannot be used, a warning says so and each run compiles anew.
         make_ticks: makes what ends the slices of guests; for tests.
 
     Raises:
-        PermissionError: others could write to the cache directory, or read the secret.
-        OSError: one of them cannot be made.
+        PermissionError: others could write to the cache directory, or that of the
+            secret.
     """
-    cache = (
-        None if cache_directory is None else ArtifactCache(cache_directory, settings)
-    )
+    cache = None if cache_directory is None else open_cache(cache_directory, settings)
     runtime = Runtime(settings, make_ticks)
     error: BaseException | None = None
     keeper = trio.CancelScope()

@@ -21,6 +21,10 @@ _UNFINISHED: Final = ".unfinished-"
 """Begins the names of files that are being written, or were when a process died."""
 
 
+class NotPrivate(PermissionError):
+    """A directory belongs to others, or they can enter it."""
+
+
 @final
 class PrivateDirectory:
     """A directory, made if it is not there; closed when it is garbage.
@@ -28,7 +32,7 @@ class PrivateDirectory:
     So a thread that still writes when everybody else is gone writes where it should.
 
     Raises:
-        PermissionError: the directory belongs to, or can be entered by, others.
+        NotPrivate: the directory belongs to, or can be entered by, others.
         OSError: it cannot be made or opened.
     """
 
@@ -38,7 +42,7 @@ class PrivateDirectory:
         self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         found = os.fstat(self._fd)
         if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
-            raise PermissionError(
+            raise NotPrivate(
                 f"{path} holds code that will be run, or the key to it, but others may "
                 f"write there: make it yours alone (chmod 700), or name another "
                 f"directory"
