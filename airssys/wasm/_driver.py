@@ -73,6 +73,7 @@ class Driver:
         """Seconds of `execution_time` that the present call has used."""
         self._inline_bytes = runtime.settings.thread_payload_bytes
         """What is larger is read and laid out by a worker."""
+        self._few_bytes = min(limits.host_call_bytes, self._inline_bytes)
         self._asked: list[Any] | None = None
         """The arguments of a host call that could not be answered at once."""
         self._long_answer: tuple[Any] | None = None
@@ -324,9 +325,11 @@ class Driver:
     def _arguments(self, call: Call, function: HostFunction) -> list[Any] | None:
         """Read the arguments of a host call; None if a worker has to: they are long."""
         marshaller = function.marshaller
-        budget = Budget(self.at_once(marshaller, self._limits.host_call_bytes))
+        few = self._few_bytes
+        if marshaller.moves_resources:
+            few = self._limits.host_call_bytes
         try:
-            return call.take_arguments(marshaller, budget)
+            return call.take_arguments(marshaller, Budget(few))
         except TooMuch:
             if marshaller.moves_resources:
                 raise

@@ -25,7 +25,7 @@ poll or answer it. It may be polled from different threads, one at a time.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Self, final
 
 from trio.lowlevel import enable_ki_protection
 
@@ -39,7 +39,6 @@ from ._wit_types import TooMuch
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
 
     from ._callbacks import HostCall
     from ._engine import Engine
@@ -47,8 +46,6 @@ if TYPE_CHECKING:
     from ._marshaller import Marshaller
     from ._wit_memory import Frame
     from ._wit_types import Budget
-
-T = TypeVar("T")
 
 ENTERED: Final = (
     "this store is being polled, by another thread or by the guest that just called "
@@ -79,21 +76,6 @@ class Entered:
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
-
-
-def _read(
-    opened: OpenStore, lift: Callable[[int, Budget], T], slot: int, budget: Budget
-) -> T:
-    """Read values and let go of them; those that are too much stay where they are."""
-    try:
-        values = lift(opened.slots.base + slot, budget)
-    except TooMuch:
-        raise
-    except BaseException:
-        opened.pay()
-        raise
-    opened.pay()
-    return values
 
 
 @final
@@ -207,7 +189,15 @@ class Call:
             if not opened.owed:
                 return []
             budget.handles = opened.handles
-            return _read(opened, marshaller.lift_params, ARGUMENTS, budget)
+            try:
+                values = marshaller.lift_params(self.slots + ARGUMENTS, budget)
+            except TooMuch:
+                raise
+            except BaseException:
+                opened.pay()
+                raise
+            opened.pay()
+            return values
         finally:
             opened.lock.release()
 
@@ -261,7 +251,15 @@ class Call:
             if marshaller.result_count and not self._open.owed:
                 raise EngineMisused("the result of this call was taken")
             budget.handles = self._open.handles
-            return _read(self._open, marshaller.lift_result, RESULT, budget)
+            try:
+                value = marshaller.lift_result(self.slots + RESULT, budget)
+            except TooMuch:
+                raise
+            except BaseException:
+                self._open.pay()
+                raise
+            self._open.pay()
+            return value
 
     @enable_ki_protection
     def close(self) -> None:

@@ -324,7 +324,8 @@ class Instance:
         marshaller = self._runtime.marshallers[name]
         frame = self._lower(name, marshaller, values)
         budget = self._budget
-        budget.left = self._driver.at_once(marshaller, keep)
+        few = self._inline_bytes
+        budget.left = keep if keep < few else few  # noqa: FURB136  # min() takes longer
         return self._store.call_and_poll(
             _NUMBERS[name], marshaller, frame, budget, owner=owner
         )

@@ -21,7 +21,6 @@ from ._wit_types import (
     Function,
     List,
     Own,
-    String,
     Tuple,
     ValueUnfit,
     mentions,
@@ -79,7 +78,8 @@ class Marshaller:
         both = Tuple((*(wit for _, wit in signature.params), signature.result or _NONE))
         self.moves_resources = mentions(both, (Own, Borrow))
         """Its values can be read once only."""
-        self.may_answer_long = mentions(signature.result, (List, String))
+        self.may_answer_long = mentions(signature.result, (List,))
+        """Texts alone are copied in no time, whatever their length."""
         self.result_count = 0 if signature.result is None else 1
         self._result_word = more
         if signature.result is not None:
