@@ -95,7 +95,14 @@ class ActorContext(Messenger):
 
         Raises:
             StashFull: there are too many already.
+            RuntimeError: the calling task is not the one that handles it, or a child
+                of that.
         """
+        if not self.is_handling():
+            raise RuntimeError(
+                f"a task beside the handler of {self.self_id} set aside the message that "
+                "it handles: only the handler may do that"
+            )
         self._mailbox.check_stash()
         self.wants_to_stash = True
 

@@ -11,7 +11,6 @@ import trio
 from airssys.contracts import (
     RESERVED_TYPES,
     ComponentId,
-    Envelope,
     InvalidMessage,
     Priority,
     PriorityWord,
@@ -179,16 +178,6 @@ def as_trace(trace: TraceContext | str | None) -> TraceContext | None:
     except ValueError as error:
         advice = "Give a TraceContext, the text of a traceparent, or None"
         raise InvalidMessage(f"the trace is none: {error}", advice) from None
-
-
-def within(handled: Envelope | None, timeout: float) -> float:
-    """Shorten the timeout of an ask to what the message that is being handled has left.
-
-    When nobody waits for the one any more, nobody waits for the other.
-    """
-    if handled is None or handled.deadline is None:
-        return timeout
-    return min(timeout, max(handled.deadline - trio.current_time(), 0.0))
 
 
 def as_retries(retries: int) -> int:

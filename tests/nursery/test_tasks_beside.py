@@ -205,6 +205,25 @@ async def test_the_trace_of_the_message_is_not_for_a_task_beside(
         assert letters[2].trace == TRACE
 
 
+async def test_nor_may_it_set_the_message_aside(autojump_clock, nursery):
+    log = []
+
+    async def stash(context):
+        context.stash()
+
+    async with running(host(log)) as (system, _):
+        start, outcome = start_beside(log, nursery)
+        start(stash)
+        await trio.testing.wait_all_tasks_blocked()
+        system.tell("host", b"sleep1")
+        await trio.testing.wait_all_tasks_blocked()
+        start(stash)
+        await trio.sleep(2)
+        assert [type(each) for each in outcome] == [RuntimeError, RuntimeError]
+        assert system.mailbox("host").handled == 1
+        assert system.mailbox("host").stashed == 0
+
+
 async def test_deadlines_of_a_chain_are_the_same_moment(autojump_clock):
     """Later ones would be missed by their askers, who crash by that, a bit earlier."""
     deadlines = []
