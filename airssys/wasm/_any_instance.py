@@ -191,7 +191,7 @@ class AnyInstance:
     async def start(self) -> None:
         """Make the instance itself; its start functions run here."""
         runtime, code = self._component.runtime, self._component.code
-        share_out(self._store, code.footprint, self._limits)
+        share_out(self._store, code, self._limits)
         prepare_making(self._driver, code.footprint)
         if self._limits.fuel is not None:
             self._store.refuel(self._limits.fuel)

@@ -22,7 +22,7 @@ limit:
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 
 import trio
@@ -47,7 +47,7 @@ from airssys.contracts import (
 )
 
 from ._driver import Driver
-from ._footprint import Footprint, fair_cap
+from ._footprint import fair_cap
 from ._lifecycle import config_value, message_value, metadata_of
 from ._outcomes import name_failure, too_much_state, unnamed
 from ._store import Store
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from outcome import Outcome
 
     from ._fiber import Call
+    from ._footprint import Footprint
     from ._marshaller import Marshaller
     from ._runtime import Code, Runtime
     from ._wit_memory import Frame
@@ -74,35 +75,42 @@ _AROUND_STATE: Final = 256
 
 _FREE: Final = 256 << 10
 """Bytes beside memories and tables that no limit counts: ordinary guests have less."""
+_MOST_SHARES: Final = 16
+"""Limits for which the shares of one component are remembered."""
 _STEPS_HERE: Final = 20_000
 """An instance whose making takes more steps is made by a worker: about 2 ms."""
 
 
-@lru_cache(maxsize=256)
-def _shares(found: Footprint, memory_bytes: int, elements: int) -> tuple[int, int]:
+def _shares(code: Code, memory_bytes: int, elements: int) -> tuple[int, int]:
     """The most that each memory, in bytes, and each table may have.
 
     What cannot fit gets nothing, and the engine refuses it in its own words.
     """
-    memory_share = fair_cap(memory_bytes, found.memories) or 0
-    return memory_share, fair_cap(elements, found.tables) or 0
+    found, kept = code.footprint, code.shares
+    wanted = memory_bytes, elements
+    if wanted not in kept:
+        if len(kept) >= _MOST_SHARES:
+            kept.clear()
+        memory_share = fair_cap(memory_bytes, found.memories) or 0
+        kept[wanted] = memory_share, fair_cap(elements, found.tables) or 0
+    return kept[wanted]
 
 
-def share_out(store: Store, found: Footprint, limits: Limits) -> None:
+def share_out(store: Store, code: Code, limits: Limits) -> None:
     """Give each memory and table its share of what an instance may have.
 
     Raises:
         GuestTrapped: what it has beside them is more than it may have of memory.
     """
+    found, most = code.footprint, limits.memory_bytes
     beside = max(0, found.instance_bytes - _FREE)
-    most = limits.memory_bytes
     if beside > most:
         text = (
             f"globals, functions and segments of up to {found.instance_bytes} bytes, "
             f"more than {most} (memory_bytes)"
         )
         raise GuestTrapped(TrapReason.MEMORY_LIMIT, "instantiate", text)
-    shares = _shares(found, most - beside, limits.table_elements)
+    shares = _shares(code, most - beside, limits.table_elements)
     store.limit(*shares, len(found.memories), len(found.tables))
 
 
@@ -151,7 +159,7 @@ class Instance:
             GuestTrapped: it trapped, or needs more than its limits.
             CapacityReached: the kernel has no more memory maps.
         """
-        share_out(self._store, self._code.footprint, self._limits)
+        share_out(self._store, self._code, self._limits)
         prepare_making(self._driver, self._code.footprint)
         if self._limits.fuel is not None:
             self._store.refuel(self._limits.fuel)

@@ -12,6 +12,7 @@ from ._component_loader import Loader
 from ._host_functions import forget_names
 from ._runtime import Runtime
 from ._ticker import Ticker, TicksMaker
+from ._wit_text import forget_rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -67,6 +68,7 @@ async def open_runtime(
         async with runtime.turns.without_workers():  # noqa: ASYNC102  # shielded in there
             runtime.engine.close()
         forget_names()
+        forget_rows()
     if error is not None:
         raise error
 

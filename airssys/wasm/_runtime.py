@@ -43,6 +43,10 @@ class Code:
         default=attrs.Factory(lambda code: maps_of(code.footprint), takes_self=True),
     )
     """Memory maps that an instance takes, at most."""
+    shares: dict[tuple[int, int], tuple[int, int]] = attrs.field(
+        factory=dict, init=False, eq=False, repr=False
+    )
+    """What each memory and table may have, by the limits of their sums."""
 
 
 @final

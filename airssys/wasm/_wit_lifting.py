@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias, final
 
 from ._c_api import FIELD_SIZE, VAL_SIZE
+from ._wit_cache import remember_small
 from ._wit_memory import CONTENT, MEMORY, PIECE
 from ._wit_types import (
     Borrow,
@@ -60,7 +61,7 @@ _HEAD: Final = ["def lift(address, budget):", "    left = budget.left"]
 _TAIL: Final = ["    budget.left = left", "    return result"]
 
 
-@functools.lru_cache(maxsize=1024)
+@remember_small
 def lift_of(wit: WitType) -> Lift:
     """Make the function for a type, once for all engines."""
     writer = _Writer()

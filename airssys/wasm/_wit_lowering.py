@@ -11,12 +11,12 @@ took 8 us, which is more than the call itself; straight code takes 3.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 import attrs
 
+from ._wit_cache import remember_small
 from ._wit_checks import as_bytes, as_float, at_path, handle, put_f32, put_f64
 from ._wit_layout import FIELD, NAME, VAL, kind_of, row_of, stride_of
 from ._wit_lists import column_of, lower_list
@@ -73,7 +73,7 @@ _NAMES: Final[dict[str, Any]] = {
 }
 
 
-@functools.lru_cache(maxsize=1024)
+@remember_small
 def generate(wit: WitType, path: str) -> tuple[Prepare, Lower]:
     """Make the two functions for a type; errors name `path` and what is below it.
 
@@ -90,7 +90,7 @@ def generate(wit: WitType, path: str) -> tuple[Prepare, Lower]:
     return source.names["prepare"], source.names["lower"]
 
 
-@functools.lru_cache(maxsize=1024)
+@remember_small
 def _generate_list(element: WitType, path: str) -> tuple[int, Column | None, Any]:
     """Make what lowers the elements of a list: at once if possible, or one by one."""
     source = _Source()

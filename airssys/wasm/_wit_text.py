@@ -7,6 +7,7 @@ Copying a record of strings that was made before costs a fifth of making it.
 from __future__ import annotations
 
 import ctypes
+import weakref
 from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 
 from ._c_api import FIELD_SIZE, Kind
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 _FIELD_WORDS: Final = FIELD_SIZE // 8
 _MOST_ROWS: Final = 1024
 """Rows that are kept for one place of a type; then they are made anew."""
+_LONGEST_ROW: Final = 512
+"""Characters of a row that is kept: the names of an actor are shorter, but for odd ones,
+and a guest may say of anything that it is a name."""
 
 
 @final
@@ -62,6 +66,11 @@ class TextRows:
         self._paths = [f"{path}.{name}" for name, _ in wit.fields]
         self._path = path
         self._rows: dict[tuple[str, ...], TextRow] = {}
+        _all_rows.add(self)
+
+    def forget(self) -> None:
+        """Let go of all rows; those in use stay with whoever uses them."""
+        self._rows.clear()
 
     def find(self, value: Any) -> TextRow:
         """Look a row up, or make it.
@@ -81,11 +90,22 @@ class TextRows:
         for path, text in zip(self._paths, value, strict=True):
             if not isinstance(text, str):
                 unfit(path, text, "str")
-        if len(self._rows) >= _MOST_ROWS:
-            self._rows.clear()
         texts = [encoded(t, p) for t, p in zip(value, self._paths, strict=True)]
-        row = self._rows[value] = TextRow(self._names, texts)
+        row = TextRow(self._names, texts)
+        if sum(map(len, value)) <= _LONGEST_ROW:
+            if len(self._rows) >= _MOST_ROWS:
+                self._rows.clear()
+            self._rows[value] = row
         return row
+
+
+_all_rows: weakref.WeakSet[TextRows] = weakref.WeakSet()
+
+
+def forget_rows() -> None:
+    """Let go of what was laid out for guests that are gone; others make theirs anew."""
+    for rows in list(_all_rows):
+        rows.forget()
 
 
 @final

@@ -168,10 +168,13 @@ WitType: TypeAlias = (
 
 def mentions(wit: WitType | None, kinds: tuple[type, ...]) -> bool:
     """Say whether one of some kinds of types is a type, or somewhere in it."""
-    return isinstance(wit, kinds) or any(mentions(each, kinds) for each in _parts(wit))
+    return isinstance(wit, kinds) or any(
+        mentions(each, kinds) for each in parts_of(wit)
+    )
 
 
-def _parts(wit: WitType | None) -> tuple[WitType | None, ...]:
+def parts_of(wit: WitType | None) -> tuple[WitType | None, ...]:
+    """The types that a type is made of directly; None for one that is not there."""
     match wit:
         case List(part) | Option(part):
             return (part,)
