@@ -17,7 +17,8 @@ from trio.lowlevel import current_trio_token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_SECONDS_PER_TURN: Final = 0.002
+_SECONDS_PER_TURN: Final = 0.0005
+"""Those who are told then unwind, all in the next pass, which takes ten times as long."""
 
 
 class Abandoned(Protocol):
