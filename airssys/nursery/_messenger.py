@@ -232,7 +232,8 @@ class Messenger:
         Raises:
             InvalidMessage: a target is no name, or the payload no bytes; nobody has it.
         """
-        ids = [as_id(target) for target in targets]
+        # As they are now, and read one by one, for they may be many.
+        ids = map(as_id, tuple(targets))
         data, kind = as_payload(payload), as_content_type(content_type)
         given, is_held_up = self._given(trace), self.is_handling()
         return await self._publishing.broadcast(

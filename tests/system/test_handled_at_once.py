@@ -193,3 +193,10 @@ async def test_a_guest_asks_a_guest_at_once():
         # One for the asker to be woken, one for the answer to it, one for ours.
         assert best <= 3
         assert system.mailbox("echo").handled == 10
+
+
+async def test_an_answer_that_is_too_long_for_one_step_comes_later():
+    async with opened(guest("huge-return")) as (system, _):
+        for size in (10, 100_000, 10, 900_000, 10):
+            answer = await system.ask("huge-return", f"{size}".encode(), timeout=60)
+            assert answer == b"0" * size

@@ -525,6 +525,17 @@ async def test_a_guest_that_moves_much_is_moved_to_the_workers_and_back(guests):
     assert not guest._driver.conduct.in_worker
 
 
+async def test_a_long_answer_is_read_by_a_worker(guests):
+    guest = await guests.start("huge-return")
+    assert await guest.handle_message(envelope(b"10")) == b"0" * 10
+    assert not guest._driver.conduct.in_worker
+    assert await guest.handle_message(envelope(b"100000")) == b"0" * 100_000
+    assert guest._driver.conduct.in_worker, "the next one may be as long"
+    for _ in range(3):
+        assert await guest.handle_message(envelope(b"10")) == b"0" * 10
+    assert not guest._driver.conduct.in_worker
+
+
 async def test_a_guest_in_the_workers_is_stopped_and_cancelled_like_any_other(guests):
     for_ever, limited = await guests.many(2, "loop", execution_time=0.03)
     for_ever._driver._limits = limited._driver._limits
