@@ -3,9 +3,9 @@
 import dataclasses
 import datetime as dt
 import json
-import os
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
@@ -312,18 +312,26 @@ MOMENT = dt.datetime(2024, 7, 1, 12, 0, 0, 1)  # noqa: DTZ001 (that is the point
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kathmandu"])
-def test_a_datetime_without_a_zone_keeps_none_wherever_it_is_read(zone):
-    code = (
-        "import datetime as dt; from airssys.typed._wire import wire_of; "
-        "from airssys.contracts import JSON_TYPE, MSGPACK_TYPE; "
-        "wires = [wire_of(JSON_TYPE), wire_of(MSGPACK_TYPE)]; "
-        f"print([w.read(w.encode({MOMENT!r}, dt.datetime)) for w in wires])"
-    ).replace("datetime.datetime(", "dt.datetime(")
-    environment = {**os.environ, "TZ": zone}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
-    )
-    assert done.stdout.strip() == str([MOMENT.isoformat()] * 2), done.stderr
+def test_a_datetime_without_a_zone_keeps_none_wherever_it_is_read(zone, local_zone):
+    local_zone("Pacific/Auckland")
+    written = [wire.encode(MOMENT, dt.datetime) for wire in WIRES.values()]
+    local_zone(zone)
+    for wire, payload in zip(WIRES.values(), written, strict=True):
+        assert wire.read(payload) == MOMENT.isoformat()
+        assert wire.build(wire.read(payload), dt.datetime) == MOMENT
+
+
+@pytest.fixture
+def local_zone():
+    """Change the time zone of this process: `local_zone("UTC")`."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def change(zone):
+            patch.setenv("TZ", zone)
+            time.tzset()
+
+        yield change
+    time.tzset()
 
 
 def test_both_formats_write_the_same():
