@@ -59,6 +59,17 @@ class DroppableQueue:
             return droppable.popleft()[1]
         return kept.popleft()[1]
 
+    def newest(self) -> Envelope:
+        """Return the message that came last.
+
+        Raises:
+            IndexError: there is none.
+        """
+        droppable, kept = self._droppable, self._kept
+        if droppable and not (kept and kept[-1][0] > droppable[-1][0]):
+            return droppable[-1][1]
+        return kept[-1][1]
+
     def drop_oldest(self) -> Envelope | None:
         """Remove and return the oldest message that may be dropped; None: there is none."""
         return self._droppable.popleft()[1] if self._droppable else None

@@ -155,6 +155,16 @@ class MailboxContents:
         size = len(envelope.payload)
         return size if size > self._share else 0
 
+    @property
+    def newest(self) -> Envelope | None:
+        """The message that came last and waits, in the queue or for room in it."""
+        if self._blocked:
+            return next(reversed(self._blocked.values()))[0]
+        queue = self._queue
+        if not queue:
+            return None
+        return queue[-1] if isinstance(queue, deque) else queue.newest()
+
     @enable_ki_protection
     def check_stash(self) -> None:
         """Make sure that one more message may be set aside.

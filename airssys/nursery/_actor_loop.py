@@ -10,7 +10,8 @@ Python code, behind one interface. A message ends in one of these ways here:
 * cut off when nobody waits for it any more, if the behaviour is one that is cut off: the
   same; an instance that does not survive it is replaced, and nobody counts that. Others
   go on, and their answer is a dead letter;
-* nobody waited for it any more before it was begun: a dead letter, not handled;
+* nobody waited for it any more before it was begun, or it would be answered too late while
+  others would not (`_overload`): a dead letter, not handled;
 * set aside by the actor (`ActorContext.stash`): it is not over, and comes again;
 * handled at once: an ask of an idle actor whose first slice is all it takes is handled in
   the step of its asker, and this task sleeps on;
@@ -48,9 +49,11 @@ from ._endings import (
     give_up_in_hand,
     give_up_message,
     lives_on,
+    pass_over,
     settle_message,
 )
 from ._exit_reason import CutOff, Stop, exit_reason
+from ._overload import Overload
 from ._prober import Prober
 from ._restart_plan import Verdict, judge_end
 
@@ -94,6 +97,8 @@ class Actor:
         self._is_handing_over = self._is_renewing = False
         self._owed: dict[int, Envelope] | None = None
         """What it still handles before it ends, by `id`; None: it does not end."""
+        self._overload: Overload | None = None
+        """There is one while it has fallen behind."""
 
     def stop_soon(self) -> bool:
         """Ask it to end after the message in hand; one that still starts is cut off.
@@ -297,6 +302,7 @@ class Actor:
             await self._behaviour.watched(self._serve_within(scope))
         if scope.cancelled_caught:
             cut_message_off(self._address)
+            self._fall_behind().note_cut_off(trio.current_time())
             if self._behaviour.is_spent:
                 await self._renew()
 
@@ -345,9 +351,16 @@ class Actor:
                     if not lives_on(self._address, self._spec.on_error, error):
                         raise
                 else:
-                    if reply is not None and mailbox.in_hand is not None:
-                        reply.answer(answer)
+                    is_late = (
+                        reply is not None
+                        and mailbox.in_hand is not None
+                        and not reply.answer(answer)
+                    )
+                    if is_late:
+                        self._fall_behind()
                     mailbox.finish()
+                if self._overload is not None:
+                    self._overload.note_end(trio.current_time())
                 if end is not None:
                     end.deadline = math.inf
                     if end.cancel_called:
@@ -367,7 +380,27 @@ class Actor:
     def _is_too_late(self, envelope: Envelope) -> bool:
         """Give the message in hand up, if it is too late; not one that was begun."""
         begun, self._begun = self._begun, None
-        return begun is not envelope and give_up_if_late(self._address, envelope)
+        if begun is envelope:
+            return False
+        if give_up_if_late(self._address, envelope):
+            self._fall_behind()
+            return True
+        overload = self._overload
+        return overload is not None and self._is_passed_over(overload, envelope)
+
+    def _fall_behind(self) -> Overload:
+        if self._overload is None:
+            self._overload = Overload()
+        return self._overload
+
+    def _is_passed_over(self, overload: Overload, envelope: Envelope) -> bool:
+        newest = self._mailbox.newest
+        if newest is None:
+            self._overload = None  # it has caught up
+        elif overload.passes_over(envelope, newest, trio.current_time()):
+            pass_over(self._address)
+            return True
+        return False
 
     async def _wait_for_message(self) -> Envelope | None:
         """Wait for the next message; None if there is something else to do before."""

@@ -47,14 +47,18 @@ def settle_message(address: Address, poison: Poison, error: Exception) -> None:
 
 def give_up_if_late(address: Address, envelope: Envelope) -> bool:
     """Make a dead letter of the message in hand if nobody has use for it any more."""
+    deadline, expires_at = envelope.deadline, envelope.expires_at
+    reply = envelope.reply
     now = trio.current_time()
-    if not envelope.is_unwanted(now):
-        return False
-    ends = (envelope.deadline, envelope.expires_at)
-    if any(end is not None and end <= now for end in ends):
+    # As `Envelope.is_unwanted`, a call of which each ask would pay for.
+    if (deadline is not None and deadline <= now) or (
+        expires_at is not None and expires_at <= now
+    ):
         why, reason = "its deadline had passed", DeadReason.EXPIRED
-    else:
+    elif reply is not None and reply.is_abandoned:
         why, reason = "its asker had stopped waiting", DeadReason.CANCELLED
+    else:
+        return False
     give_up_message(address, why, reason=reason)
     return True
 
@@ -84,6 +88,18 @@ def refuse_message(address: Address, error: Exception) -> None:
     if envelope.reply is not None:
         failure = CalleeFailed(envelope.target, why, NoAnswer.REFUSED, error)
         envelope.reply.fail(failure)
+
+
+def pass_over(address: Address) -> None:
+    """Make a dead letter of the message in hand, which would be answered too late.
+
+    Its asker is left to its own timeout, which is near.
+    """
+    envelope = address.mailbox.release(Ending.GIVEN_UP)
+    if envelope is not None:
+        why = "it would have been answered too late"
+        observed = envelope._replace(reply=None)
+        address.around.broker.dead_letter(observed, why, reason=DeadReason.EXPIRED)
 
 
 def cut_message_off(address: Address) -> None:

@@ -358,7 +358,7 @@ async def live(cast, script):
         assert watch.of(SupervisorGaveUp) == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.tuples(kinds, kinds, kinds, kinds), asks)
 def test_no_asker_ever_moves_a_restart_count(cast, script):
     trio.run(live, cast, script, clock=steady_clock())
