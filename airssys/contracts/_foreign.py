@@ -106,6 +106,8 @@ def leaves_of(error: BaseException, known: Kinds = ()) -> Iterator[BaseException
 
 def is_wholly(error: BaseException, kind: Kinds) -> bool:
     """Say whether an error is of a class, or a group of nothing else, at any depth."""
+    if not _is_group(error):  # most are none, and a generator costs more than the rest
+        return is_a(error, kind)
     return all(is_a(each, kind) for each in leaves_of(error, kind))
 
 
@@ -115,11 +117,11 @@ def _is_group(error: BaseException) -> bool:
 
 def is_fatal(error: BaseException | None) -> bool:
     """Say whether an error is one that ends the program: no Exception."""
-    return error is not None and not is_a(error, Exception)
+    return error is not None and not issubclass(type(error), Exception)
 
 
 def find_escapee(error: BaseException | None) -> BaseException | None:
     """Find what no supervisor may hold back, at any depth: what is no Exception."""
-    if error is None:
-        return None
+    if error is None or not _is_group(error):
+        return error if is_fatal(error) else None
     return next(filter(is_fatal, leaves_of(error)), None)

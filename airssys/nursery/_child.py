@@ -256,6 +256,8 @@ def _without_cancellation(error: BaseException) -> BaseException:
 
     A group goes on without those in it.
     """
+    if not issubclass(type(error), BaseExceptionGroup):
+        return _stray(error) if is_a(error, trio.Cancelled) else error
     leaves = tuple(leaves_of(error))
     rest = tuple(each for each in leaves if not is_a(each, trio.Cancelled))
     if len(rest) == len(leaves):

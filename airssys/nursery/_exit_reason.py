@@ -29,7 +29,6 @@ from airssys.contracts import (
     Offence,
     StartFailed,
     Unhealthy,
-    is_a,
     kind_name,
     one_line,
     only_member,
@@ -131,19 +130,19 @@ def exit_kind(error: BaseException, *, ready: bool) -> ExitKind:
 
 
 def _kind_for(error: BaseException, *, ready: bool) -> ExitKind:
-    # Not `match`: that would ask the error itself what it is.
+    kind = type(error)  # not `match`: that would ask the error itself what it is
     if type(error) is StartFailed:
         is_refused = _reason_behind(error).kind is ExitKind.REFUSED
         return ExitKind.REFUSED if is_refused else ExitKind.SHUTDOWN
-    if is_a(error, Stop):
+    if issubclass(kind, Stop):
         return ExitKind.SHUTDOWN
     if type(error) is CutOff:
         return ExitKind.KILLED
-    if is_a(error, CapacityReached) and not ready:
+    if issubclass(kind, CapacityReached) and not ready:
         return ExitKind.REFUSED
-    if is_a(error, Ignore) and not ready:
+    if issubclass(kind, Ignore) and not ready:
         return ExitKind.IGNORED
-    return ExitKind.UNHEALTHY if is_a(error, Unhealthy) else ExitKind.CRASH
+    return ExitKind.UNHEALTHY if issubclass(kind, Unhealthy) else ExitKind.CRASH
 
 
 def describe(error: BaseException) -> str:
