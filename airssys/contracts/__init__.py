@@ -85,6 +85,7 @@ from ._events import (
 )
 from ._exit import ActorEnded, ExitKind, ExitReason
 from ._foreign import (
+    contexts_of,
     find_escapee,
     is_a,
     is_fatal,
@@ -387,6 +388,7 @@ __all__ = (
     "check_child_specs",
     "child_name",
     "codec_of",
+    "contexts_of",
     "find_child_mistakes",
     "find_escapee",
     "find_mistakes",

@@ -28,6 +28,7 @@ MAX_TEXT: Final = 10_000
 
 # Read past whatever a class, or its metaclass, has put in their place.
 _name_of: Final[Any] = vars(type)["__name__"].__get__
+_context_of: Final[Any] = vars(BaseException)["__context__"].__get__
 _members_of: Final[Any] = vars(BaseExceptionGroup)["exceptions"].__get__
 
 
@@ -102,6 +103,16 @@ def leaves_of(error: BaseException, known: Kinds = ()) -> Iterator[BaseException
             waiting.extend(reversed(_members_of(each)))
         else:
             yield each
+
+
+def contexts_of(error: BaseException) -> Iterator[BaseException]:
+    """Visit an error, and what was being handled when it was raised, and so on, once."""
+    each: BaseException | None = error
+    seen = set[int]()
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        yield each
+        each = _context_of(each)
 
 
 def is_wholly(error: BaseException, kind: Kinds) -> bool:

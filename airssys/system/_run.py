@@ -17,6 +17,7 @@ from airssys.contracts import (
     SystemGaveUp,
     WallClock,
     is_wholly,
+    text_of,
 )
 from airssys.nursery import HELD_THREAD_AFTER
 
@@ -101,7 +102,7 @@ def _run(program: _Program, main: Callable[[System], Awaitable[_T]]) -> _T | Non
         result = trio.run(program.run, main, instruments=[ServeBeforeSleep()])
     except (SystemGaveUp, StartFailed) as error:
         if not program.was_interrupted:
-            signals.end(EXIT_GAVE_UP, f"{error}\n")
+            signals.end(EXIT_GAVE_UP, f"{text_of(error)}\n")
     except BaseException as error:  # noqa: ASYNC103  # outside Trio
         if not is_wholly(error, KeyboardInterrupt):
             raise

@@ -33,6 +33,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, final
 import trio
 from trio.lowlevel import currently_ki_protected
 
+from airssys.contracts import contexts_of, is_a
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
@@ -195,6 +197,4 @@ def _outermost(frame: FrameType | None) -> CodeType | None:
 def _is_being_ended() -> bool:
     """Say whether what runs, runs because the program is on its way out."""
     error = sys.exception()
-    while error is not None and not isinstance(error, Ended):
-        error = error.__context__
-    return error is not None
+    return error is not None and any(is_a(each, Ended) for each in contexts_of(error))

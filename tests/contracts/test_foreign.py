@@ -1,11 +1,13 @@
 """Users' objects are asked so that nothing of their own gets in the way."""
 
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, strategies as st
 
 from airssys.contracts import (
+    contexts_of,
     find_escapee,
     is_a,
     is_wholly,
@@ -153,3 +155,14 @@ def test_a_group_of_a_class_that_is_asked_for_is_taken_as_a_whole():
     assert is_wholly(ExceptionGroup("outer", [inner, inner]), Liar)
     assert not is_wholly(ExceptionGroup("outer", [inner, ValueError()]), Liar)
     assert is_wholly(ExceptionGroup("outer", [inner]), (Liar, OSError))
+
+
+def test_contexts_may_be_many_and_may_lead_in_a_cycle():
+    errors = [ValueError(number) for number in range(100_000)]
+    for error, context in pairwise([*errors, errors[0]]):
+        error.__context__ = context
+    assert list(contexts_of(errors[0])) == errors
+    hidden = type(
+        "Hidden", (ValueError,), {"__context__": property(raising(OSError()))}
+    )
+    assert [*contexts_of(hidden())] != []
