@@ -40,7 +40,7 @@ from airssys.contracts import (
 
 from ._blocked_senders import Crowd
 from ._broker import Broker
-from ._portions import Floor
+from ._portions import Floor, LongWork
 from ._topics import Subscriptions
 
 if TYPE_CHECKING:
@@ -191,15 +191,11 @@ class Publishing:
             For each target None, or why it did not get it.
         """
         await checkpoint_if_cancelled()
-        results: dict[ComponentId, Exception | None] = {}
         refused = 0
         crowd = Crowd(holds_up=is_held_up)
         try:
             with self._floor.work() as work:
-                for target in targets:
-                    if work.is_due():
-                        await work.pause()
-                    results[target] = None
+                results = await _each_once(targets, work)
                 for target in results:
                     if work.is_due():
                         await work.pause()
@@ -207,17 +203,25 @@ class Publishing:
                         target, sender, payload, content_type=content_type, trace=trace
                     )
                     note = partial(results.__setitem__, target)
-                    try:
-                        self.broker.join(crowd, envelope, note)
-                    except MessagingError as error:
+                    error = self._join(crowd, envelope, note)
+                    if error is not None:
                         refused += 1
-                        # Kept is why, for each of many, and not where it was raised.
-                        error.__traceback__ = None
                         note(error if refused <= most_errors else _ONE_OF_MANY)
             await self._wait(crowd)
         finally:
             crowd.leave()
         return _only_refusals(results)
+
+    def _join(
+        self, crowd: Crowd, envelope: Envelope, note: Callable[[Exception], None]
+    ) -> MessagingError | None:
+        """Deliver a message now or let it wait; return why it is not delivered at all."""
+        try:
+            self.broker.join(crowd, envelope, note)
+        except MessagingError as error:
+            # Kept is why, for each of many, and not where it was raised.
+            return error.with_traceback(None)
+        return None
 
     async def _wait(self, crowd: Crowd, slow: Sequence[Delivery] = ()) -> None:
         """Wait until nobody has to be waited for any more; a checkpoint."""
@@ -245,6 +249,17 @@ async def _wait_for_both(crowd: Crowd, slow: Sequence[Delivery]) -> None:
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         raise error from None  # noqa: ASYNC123  # all of them say the same
+
+
+async def _each_once(
+    targets: Iterable[ComponentId], work: LongWork
+) -> dict[ComponentId, Exception | None]:
+    results: dict[ComponentId, Exception | None] = {}
+    for target in targets:
+        if work.is_due():
+            await work.pause()
+        results[target] = None
+    return results
 
 
 def _only_refusals(
