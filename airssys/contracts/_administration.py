@@ -47,7 +47,7 @@ class Started:
 @final
 @attrs.frozen
 class Ignored:
-    """The child chose not to run; a temporary one is forgotten."""
+    """The child chose not to run; a temporary one that was added is forgotten."""
 
     child: str
 

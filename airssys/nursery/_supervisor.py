@@ -280,7 +280,7 @@ class Supervisor:
         returns = slot.start is Start.AGAIN and not is_ignored
         self._crew.report_end(slot, child, reason, restarting=returns)
         slot.answer_start(answer_to_start(slot.name, reason))
-        if is_ignored:
+        if is_ignored and slot.start is not Start.BY_HAND:  # then its place stays
             house.settle(slot)
             return
         match slot.start:

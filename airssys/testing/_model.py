@@ -194,10 +194,7 @@ class ModelSupervisor:
         child = self.find(name)
         if child is None or child.presence != "none":
             return "NOT_FOUND" if child is None else child.presence.upper()
-        outcome = self._start(child)
-        if outcome == IGNORES and child.is_temporary:
-            self.children.remove(child)
-        return _answer_to_start(outcome)
+        return _answer_to_start(self._start(child))
 
     def delete_child(self, name: str) -> str:
         """Forget a child that does not run (48)."""

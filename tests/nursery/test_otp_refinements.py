@@ -10,6 +10,7 @@ from airssys.contracts import (
     ChildExited,
     Done,
     Growth,
+    Ignored,
     Problem,
     RestartType,
     Started,
@@ -130,6 +131,19 @@ async def test_34_under_rest_for_one_the_earlier_crash_takes_the_later_one(
         assert stage.of(SupervisorGaveUp) == []
         assert Problem.SHUTDOWN_ERROR in problems(stage)
         assert stage.presences() == ["a:running", "b:running", "c:running"]
+
+
+async def test_14_ignore_by_hand_keeps_the_place_of_a_temporary_child(autojump_clock):
+    """OTP 25 and 27 do; the child is one that became temporary while it was stopped."""
+    spec = group(worker("a"), worker("b"))
+    async with acting(spec, {"a": [{}, IGNORING, {}]}) as stage:
+        await stage.admin.terminate_child("local/a/0")
+        changed = group(worker("a", restart=TEMPORARY), worker("b"))
+        assert await stage.admin.change_specs(changed) == Done()
+        ignored = await stage.admin.restart_child("local/a/0")
+        assert isinstance(ignored, Ignored)
+        assert stage.presences() == ["a:none", "b:running"]
+        assert isinstance(await stage.admin.restart_child("local/a/0"), Started)
 
 
 @pytest.mark.parametrize("outcome", ["ignored", "restarting"])
