@@ -103,6 +103,8 @@ class Timers:
         is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
         if not is_number or not 0 <= seconds < _LONGEST:
             raise ValueError(f"seconds must be a number from 0, not {seconds!r:.80}")
+        # The alarm that all share compares it later: not by a subclass's own methods.
+        seconds = float(seconds)
         if repeat and seconds == 0:
             raise ValueError("a timer that repeats needs more than 0 seconds")
         due = trio.current_time() + seconds

@@ -607,6 +607,34 @@ async def test_names_keys_and_content_types(autojump_clock, fault):
 
 
 @ANY
+async def test_seconds_of_a_timer(autojump_clock, fault):
+    """They are compared with others in a service that all share."""
+    names = (
+        "__add__",
+        "__radd__",
+        "__gt__",
+        "__mul__",
+        "__rmul__",
+        "__hash__",
+    )
+    kind = type("Odd", (float,), dict.fromkeys(names, fault))
+    heard = []
+
+    async def note(context, envelope):
+        heard.append(envelope.payload)
+        if envelope.payload == b"start":
+            context.send_after(kind(1), b"once")
+            context.send_every(kind(1), b"again")
+
+    async def provoke(system):
+        await system.ask("victim", b"start", timeout=5)
+        await trio.sleep(3.5)
+        assert sorted(heard) == [b"again"] * 3 + [b"once", b"start"]
+
+    await outlive(None, actor("victim", note), provoke)
+
+
+@ANY
 async def test_a_specification_that_cannot_be_looked_at(autojump_clock, fault):
     class Odd:
         __eq__ = __hash__ = __bool__ = __repr__ = __str__ = __lt__ = __le__ = fault
