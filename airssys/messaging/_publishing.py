@@ -331,8 +331,9 @@ class ActorSubscriber:
         Raises:
             BadTopic: it is no pattern.
             NotGranted: it has `MAX_PATTERNS` already, or this incarnation has ended.
-            ValueError: `lag` is DROP_OLDEST; nothing was changed.
+            ValueError: `lag` is DROP_OLDEST, or none; nothing was changed.
         """
+        lag = None if lag is None else Lag(lag)
         if lag is Lag.DROP_OLDEST:
             raise ValueError(
                 "an actor cannot drop the oldest message: its mailbox also holds "
