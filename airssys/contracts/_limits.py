@@ -52,7 +52,7 @@ class Limits:
 
     memory_bytes: int = attrs.field(default=64 * MIB, validator=_bytes(0, 2**40))
     """Sum over all linear memories of the guest, in bytes, and over what else an
-    instance has from its beginning (globals, functions, segments) beyond 256 KiB."""
+    instance has from its beginning (globals, functions, segments) beyond 1 MiB."""
     table_elements: int = attrs.field(
         default=100_000,
         validator=_number(0, 2**32, whole=True, unit="elements"),

@@ -48,8 +48,9 @@ if TYPE_CHECKING:
     from ._artifact_cache import ArtifactCache
 
 
-_MOST_STEPS: Final = 4_000_000
-"""In making one instance; a worker thread is held for about half a second."""
+_MOST_STEPS: Final = 250_000
+"""In making one instance, which a worker does in up to 40 ms. To let go of it again,
+which no worker does, takes up to 10 ms. The largest guests take a tenth of it."""
 
 
 @final

@@ -73,12 +73,12 @@ _AROUND_STATE: Final = 256
 """Bytes that count beside the state itself."""
 
 
-_FREE: Final = 256 << 10
+_FREE: Final = 1 << 20
 """Bytes beside memories and tables that no limit counts: ordinary guests have less."""
 _MOST_SHARES: Final = 16
 """Limits for which the shares of one component are remembered."""
-_STEPS_HERE: Final = 20_000
-"""An instance whose making takes more steps is made by a worker: about 2 ms."""
+_STEPS_HERE: Final = 30_000
+"""An instance whose making takes more steps is made by a worker: it takes 3 ms or more."""
 
 
 def _shares(code: Code, memory_bytes: int, elements: int) -> tuple[int, int]:

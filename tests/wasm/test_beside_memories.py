@@ -91,9 +91,9 @@ async def test_what_takes_long_to_make_is_refused_before_it_is_compiled(
 
 
 LARGE = {
-    "globals": lambda: with_globals(20_000, 20),
-    "elements": lambda: with_passive_elements(20_000, 20),
-    "segments": lambda: with_segments(5_000, 20),
+    "globals": lambda: with_globals(5_000, 20),
+    "elements": lambda: with_passive_elements(5_000, 20),
+    "segments": lambda: with_segments(2_000, 20),
     "resources": lambda: with_canonical_functions(50_000),
 }
 
@@ -124,7 +124,7 @@ async def test_it_leaves_less_for_the_memories(guests):
         guests.loader, Artifact.from_bytes(code, label="both"), Host()
     )
     with pytest.raises(GuestTrapped) as caught:
-        await made.instantiate(Limits(memory_bytes=3 * MIB))
+        await made.instantiate(Limits(memory_bytes=5 * MIB // 2))
     assert caught.value.reason is TrapReason.MEMORY_LIMIT
     guests.started.append(await made.instantiate(Limits(memory_bytes=4 * MIB)))
 
