@@ -36,6 +36,7 @@ from airssys.testing import (
 )
 from airssys.wasm import open_runtime
 from airssys.wasm._ticker import Ticker
+from pace import PATIENCE
 from tests.nursery.company import ARTIFACT, component
 from wasm_support import GUESTS
 
@@ -206,7 +207,7 @@ def drained(stream):
 
 
 def wait_for_a_tick(ticks, count):
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     before = count()
     while count() == before and time.monotonic() < end:
         time.sleep(0.0005)  # noqa: TID251  # the ticker keeps real time
