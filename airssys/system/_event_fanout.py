@@ -18,7 +18,7 @@ from airssys.contracts import MIB, DeadLetter, Event, find_escapee
 
 from ._backlog import Backlog
 from ._dead_letters import DeadLetterFanout
-from ._event_log import log_event
+from ._event_log import EventLog
 from ._text_bytes import text_bytes
 
 if TYPE_CHECKING:
@@ -92,8 +92,10 @@ class EventFanout:
     def __init__(self, end_by: Callable[[BaseException], None] | None = None) -> None:
         self._streams: list[EventStream] = []
         self._end_by = end_by
+        self._log = EventLog()
         self.unlogged = 0
-        """Events that are missing in the log, because a handler or filter failed."""
+        """Events that are missing in the log: a handler or filter failed, or nobody read
+        the stream that one writes to."""
         self._is_closed = False
         self.dead_letters = DeadLetterFanout()
         """Those who want dead letters whole."""
@@ -101,7 +103,8 @@ class EventFanout:
     def emit(self, event: Event) -> None:
         """Log an event and give it to each listener; an `EventSink`."""
         try:
-            log_event(event)
+            is_logged = self._log.write(event)
+            self.unlogged += not is_logged
         except BaseException as error:  # noqa: BLE001, ASYNC103  # see the head of this file
             self._note_unlogged(error)
         if isinstance(event, DeadLetter):
@@ -112,6 +115,12 @@ class EventFanout:
             # Many events are kept, and payloads may be large.
             event = attrs.evolve(event, payload=b"")
         self._streams = [s for s in self._streams if s.offer(event)]
+
+    def _report_unlogged(self) -> None:
+        try:
+            self._log.report()
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # see the head of this file
+            self._note_unlogged(error)
 
     def _note_unlogged(self, error: BaseException) -> None:
         self.unlogged += 1
@@ -139,6 +148,7 @@ class EventFanout:
     def close(self) -> None:
         """End all streams: the system is no more."""
         self._is_closed = True
+        self._report_unlogged()
         self.dead_letters.close()
         streams, self._streams = self._streams, []
         for stream in streams:

@@ -9,7 +9,7 @@ what components log goes to `airssys.guest`, at their level: `trace` is 5, below
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import Final, final
 
 from airssys.contracts import (
     ChildExited,
@@ -33,6 +33,8 @@ from airssys.contracts import (
 )
 from airssys.nursery import describe
 
+from ._writable import fitting, log_would_block
+
 _HOST: Final = logging.getLogger("airssys")
 _GUEST: Final = logging.getLogger("airssys.guest")
 _LEVELS: Final = {
@@ -47,16 +49,50 @@ MAX_GUEST_LINE: Final = 4000
 _WENT_WRONG: Final = {ExitKind.CRASH, ExitKind.KILLED, ExitKind.UNHEALTHY}
 
 
+@final
+class EventLog:
+    """Writes events to the log, as long as that holds nobody up.
+
+    If nobody reads what stderr, or another stream of a handler, is connected to, lines
+    are left out and counted, and the count is the first line that is written again.
+    """
+
+    def __init__(self) -> None:
+        self.left_out = 0
+        """Lines, in all."""
+        self._unreported = 0
+
+    def write(self, event: Event) -> bool:
+        """Write one event; returns False if that would have had to wait."""
+        if isinstance(event, Logged):
+            logger, level = _GUEST, _LEVELS[event.level]
+        else:
+            logger, level = _HOST, _level_of(event)
+        if not logger.isEnabledFor(level):
+            return True
+        if log_would_block(logger, level):
+            self.left_out += 1
+            self._unreported += 1
+            return False
+        if self._unreported:
+            self.report()
+            return self.write(event)  # there may be room for one line only
+        if isinstance(event, Logged):
+            logger.log(level, "%s: %s", event.source, fitting(_guest_line(event)))
+        else:
+            logger.log(level, "%s", fitting(one_line(_line(event))))
+        return True
+
+    def report(self) -> None:
+        """Write how many lines were left out since the last time, if it can be written."""
+        if self._unreported and not log_would_block(_HOST, logging.WARNING):
+            count, self._unreported = self._unreported, 0
+            _HOST.warning("%d lines are missing here: the log was not read", count)
+
+
 def log_event(event: Event) -> None:
-    """Write one event to the log; an `EventSink`."""
-    if isinstance(event, Logged):
-        level = _LEVELS[event.level]
-        if _GUEST.isEnabledFor(level):
-            _GUEST.log(level, "%s: %s", event.source, _guest_line(event))
-        return
-    level = _level_of(event)
-    if _HOST.isEnabledFor(level):
-        _HOST.log(level, "%s", one_line(_line(event)))
+    """Write one event to the log, unless that would wait; an `EventSink`."""
+    EventLog().write(event)
 
 
 def _guest_line(event: Logged) -> str:

@@ -35,10 +35,14 @@ from trio.lowlevel import currently_ki_protected
 
 from airssys.contracts import contexts_of, is_a
 
+from ._writable import would_block
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
 
+_PATIENCE: Final = 1.0
+"""Seconds for which a program that ends waits until somebody reads why."""
 _SERVED: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -136,8 +140,9 @@ class Signals:
         self._status, self._act = status, self._exit_at_once
         # One may be closed, broken or not there at all.
         with suppress(OSError, ValueError, AttributeError):
-            sys.stderr.write(why)
-            sys.stderr.flush()
+            if not would_block(sys.stderr, _PATIENCE):
+                sys.stderr.write(why)
+                sys.stderr.flush()
             sys.stdout.flush()
         raise Ended(status)
 
