@@ -158,7 +158,7 @@ class Crew:
         left = {slot.child: slot for slot in slots if slot.child is not None}
         reported: set[Child] = set()
         with trio.CancelScope(shield=True):
-            if together:
+            if together and left:
                 await self._fell_together(left)
             for child in () if together else reversed(left):
                 await self._fell(child, left[child])
@@ -179,6 +179,7 @@ class Crew:
             for child, slot in slot_of.items():
                 nursery.start_soon(self._fell, child, slot)
 
+    @enable_ki_protection
     async def _fell(self, child: Child, slot: Slot) -> None:
         slot.state = SlotState.STOPPING
         is_brutal = isinstance(slot.spec.shutdown, BrutalKill)

@@ -4,7 +4,9 @@ import attrs
 from hypothesis import given, strategies as st
 
 from airssys.contracts import (
+    ActorSpec,
     AutoShutdown,
+    ComponentId,
     DynamicSupervisorSpec,
     Intensity,
     RestartType,
@@ -34,6 +36,7 @@ def sub(name, *children, **options):
     return SupervisorSpec(name=name, children=children, **options)
 
 
+OWN_ID = ComponentId("local", "a")
 GIVEN = sub("top", sub("s", DynamicSupervisorSpec(name="d")))
 CHANGED = sub("top", sub("s", DynamicSupervisorSpec(name="d", max_children=3)))
 FLAGS = {"restart": RestartType.TRANSIENT, "shutdown": 3.0}
@@ -70,7 +73,9 @@ def test_the_inside_of_another_one_leaves_name_and_place():
         content, name="s", significant=False, **FLAGS
     )
     pool = DynamicSupervisorSpec(name="p", shutdown=3.0)
-    other = DynamicSupervisorSpec(name="q", max_children=3, intensity=Intensity(9, 9.0))
+    other = DynamicSupervisorSpec(
+        name="q", template=content, max_children=3, intensity=Intensity(9, 9.0)
+    )
     assert with_inside(pool, other) == attrs.evolve(other, name="p", shutdown=3.0)
     assert with_inside(pool, content) is pool
     assert with_inside(place, other) is place
@@ -94,3 +99,22 @@ def test_what_was_given_of_a_child_is_found_by_name_and_kind():
     assert given_below(GIVEN, DynamicSupervisorSpec(name="s")) is None
     assert given_below(GIVEN, sub("t")) is None
     assert given_below(DynamicSupervisorSpec(name="d"), sub("t")) is None
+
+
+class Unequal:
+    """An object that cannot be compared."""
+
+    def __eq__(self, other):
+        raise ValueError("these cannot be compared")
+
+    __hash__ = object.__hash__
+
+
+def test_what_cannot_be_compared_is_not_the_same():
+    one, other = (
+        sub("s", ActorSpec(id=OWN_ID, behaviour=print, arguments=(Unequal(),)))
+        for _ in range(2)
+    )
+    assert says_the_same(one, one)
+    assert not says_the_same(one, other)
+    assert with_child(sub("top", one), other, sub("s")) == sub("top", one)
