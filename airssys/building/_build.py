@@ -77,20 +77,38 @@ def build(
 
     try:
         with ExitStack() as leaving:
-            try:
-                directory = (cache_directory or default_build_cache()).absolute()
-                path, is_new = find_or_make(directory, name, make, fresh=fresh)
-            except OSError as error:
-                if output is None:
-                    raise
-                tell(f"what is built is not kept ({_about(error)})")
-                folder = Path(leaving.enter_context(tempfile.TemporaryDirectory()))
-                path, is_new = find_or_make(folder, name, make)
+            keeping = (cache_directory, None if output is None else tell)
+            path, is_new = _find_or_make(leaving, name, make, *keeping, fresh=fresh)
             if output is not None:
                 path = _copy(path, Path(output), source)
     except OSError as error:
         raise BuildFailed(_about(error)) from error
     return Built(path, is_new, recipe.does)
+
+
+def _find_or_make(
+    leaving: ExitStack,
+    name: str,
+    make: Callable[[Path], None],
+    cache_directory: Path | None,
+    unkept: Callable[[str], object] | None,
+    *,
+    fresh: bool,
+) -> tuple[Path, bool]:
+    """Find it in the cache, or make it there.
+
+    If there can be no cache it is made in a folder that is left with `leaving`, and
+    `unkept` is told; without that it is an error.
+    """
+    try:
+        directory = (cache_directory or default_build_cache()).absolute()
+        return find_or_make(directory, name, make, fresh=fresh)
+    except OSError as error:
+        if unkept is None:
+            raise
+        unkept(f"what is built is not kept ({_about(error)})")
+        folder = Path(leaving.enter_context(tempfile.TemporaryDirectory()))
+        return find_or_make(folder, name, make)
 
 
 def _about(error: OSError) -> str:
