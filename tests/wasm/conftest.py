@@ -2,6 +2,7 @@
 
 import pytest
 
+from airssys.testing import HandTicks
 from wasm_support import open_guests
 
 
@@ -13,6 +14,16 @@ def compiled(tmp_path_factory):
 @pytest.fixture
 async def guests(compiled):
     async with open_guests(compiled) as guests:
+        yield guests
+
+
+@pytest.fixture
+async def unticked(compiled):
+    """Guests whose slices do not end: no tick comes by.
+
+    On a busy machine a first slice may be over before it has begun.
+    """
+    async with open_guests(compiled, make_ticks=HandTicks()) as guests:
         yield guests
 
 

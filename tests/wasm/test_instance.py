@@ -19,7 +19,6 @@ from airssys.contracts import (
     Timestamp,
     TrapReason,
 )
-from airssys.testing import HandTicks
 from airssys.wasm import _c_api
 from pace import PATIENCE
 from wasm_support import (
@@ -28,7 +27,6 @@ from wasm_support import (
     ScriptedServices,
     envelope,
     is_spent_because,
-    open_guests,
 )
 
 # -- life and state
@@ -323,17 +321,13 @@ async def test_a_cancellation_is_passed_on_and_spends(guests, autojump_clock):
     assert "cancelled" in str(guest.spent)
 
 
-async def test_a_call_that_needs_no_wait_ignores_a_cancelled_scope(compiled):
-    """Cancellation comes at waits; a short call has none and its answer is not lost.
-
-    No tick comes by: on a busy machine a first slice may be over before it has begun.
-    """
-    async with open_guests(compiled, make_ticks=HandTicks()) as guests:
-        guest = await guests.start("echo")
-        with trio.CancelScope() as scope:
-            scope.cancel()
-            assert await guest.handle_message(envelope(b"x")) == b"x"
-        assert guest.spent is None
+async def test_a_call_that_needs_no_wait_ignores_a_cancelled_scope(unticked):
+    """Cancellation comes at waits; a short call has none and its answer is not lost."""
+    guest = await unticked.start("echo")
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        assert await guest.handle_message(envelope(b"x")) == b"x"
+    assert guest.spent is None
 
 
 async def test_a_guest_that_nobody_closed_is_closed_with_a_warning(guests):

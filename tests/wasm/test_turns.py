@@ -537,8 +537,8 @@ async def test_a_long_answer_is_read_by_a_worker(guests):
 
 
 async def test_a_guest_in_the_workers_is_stopped_and_cancelled_like_any_other(guests):
-    for_ever, limited = await guests.many(2, "loop", execution_time=0.03)
-    for_ever._driver._limits = limited._driver._limits
+    for_ever = await guests.start("loop")
+    limited = await guests.start("loop", execution_time=0.03)
     for guest in (for_ever, limited):
         guest._driver.conduct._good_polls_due = 10**6
     with pytest.raises(Exception, match="time limit"):
