@@ -192,7 +192,8 @@ class OpenRequests:
         """Give up on a request: its callback says so.
 
         If its target has not begun with it, it never does. A Python handler is cut off;
-        a guest goes on, and its answer is a dead letter.
+        a guest goes on, and its answer is a dead letter, unless its component has
+        `on_abandoned="cancel"`.
 
         Raises:
             InvalidMessage: no such request waits for its answer.

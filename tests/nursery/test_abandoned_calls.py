@@ -362,3 +362,29 @@ async def live(cast, script):
 @given(st.tuples(kinds, kinds, kinds, kinds), asks)
 def test_no_asker_ever_moves_a_restart_count(cast, script):
     trio.run(live, cast, script, clock=steady_clock())
+
+
+# ------------------------------------------------------------------- requests
+
+
+@pytest.mark.parametrize("options", [{}, CANCEL])
+@pytest.mark.parametrize("way", ["its time is up", "cancelled", "its actor ends"])
+async def test_a_request_that_is_given_up_costs_nobody_a_restart(
+    way, options, loader, fake, autojump_clock
+):
+    children = component("c", **options), component("asker", shutdown=0)
+    async with running(*children, loader=loader, restarts=0) as (system, watch):
+        await system.ask("c", b"count")
+        services = fake.guests[1].services
+        target = fake.guests[0].services.self_id()
+        name = services.request(target, b"sleep:3", 1.0 if "time" in way else 60.0)
+        await trio.sleep(0.5)
+        if way == "cancelled":
+            services.cancel_request(name)
+        elif way == "its actor ends":
+            await system.supervisor("root").terminate_child("local/asker/0")
+        await trio.sleep(5)
+        assert await system.ask("c", b"count") == b"2"
+        assert ends_of(watch) == []
+        assert system._broker.pending_count == 0
+        assert len(watch.of(MessageFailed)) == (1 if options else 0)
