@@ -76,7 +76,7 @@ async def test_refusals_are_told_by_their_case(told):
 
 
 async def test_what_is_kept_outlives_a_restart_and_not_the_system(told):
-    plan = blueprint(caller("a", execution_time=0.05), caller("b"))
+    plan = blueprint(caller("a", execution_time=0.2), caller("b"))
     async with open_system(plan) as system:
         events = system.events()
         await told(system, "a", "storage.set", "colour", "red")
