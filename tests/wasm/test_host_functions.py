@@ -35,6 +35,7 @@ from airssys.contracts import (
     Timestamp,
     TooManyRequests,
     TrapReason,
+    Unavailable,
     UnhandledMessage,
     UnknownPrefix,
 )
@@ -226,6 +227,10 @@ REFUSALS = [
     (InvalidMessage("too large"), "invalid-message:too large"),
     (MailboxFull(BOB, 7), "queue-full"),
     (TargetNotFound(BOB), "target-not-found:test/bob/0"),
+    (
+        Unavailable(BOB, "it stops"),
+        "delivery-failed:test/bob/0 is not running: it stops",
+    ),
     (AskTimedOut(BOB, "c-9", 1.5), "correlation-timeout:c-9"),
     (RequestWouldDeadlock([BOB, CAROL, BOB]), "delivery-failed:would wait for itself"),
     (CalleeFailed(BOB, "crashed"), "delivery-failed:test/bob/0 did not answer"),
