@@ -156,20 +156,17 @@ class Crew:
             BaseException: what one of them raised that must leave the tree.
         """
         left = {slot.child: slot for slot in slots if slot.child is not None}
-        reported: set[Child] = set()
         with trio.CancelScope(shield=True):
             if together and left:
                 await self._fell_together(left)
             for child in () if together else reversed(left):
                 await self._fell(child, left[child])
-                if child.reason is not None:
-                    self._report_felled(left[child], child, child.reason)
-                    reported.add(child)
             self.have_all_heard.set()
             for child in await still_alive(left, GRACE):
                 self.emit(ChildUnstopped(self.path, left[child].name, GRACE))
-            for child in [each for each in reversed(left) if each not in reported]:
-                self._report_felled(left[child], child, await child.wait_ended())
+            for child in reversed(left):
+                reason, is_judged = await child.wait_ended(), self.stops_its_children
+                self.report_stop(left[child], child, reason, is_judged=is_judged)
         escapees = (child.escapee for child in left if child.escapee is not None)
         if (escapee := next(escapees, None)) is not None:
             raise escapee
@@ -184,10 +181,6 @@ class Crew:
         slot.state = SlotState.STOPPING
         is_brutal = isinstance(slot.spec.shutdown, BrutalKill)
         await child.fall(is_kill=is_brutal or not self.stops_its_children)
-
-    def _report_felled(self, slot: Slot, child: Child, reason: ExitReason) -> None:
-        """Tell of the end of a child; of one that was killed nobody reports a problem."""
-        self.report_stop(slot, child, reason, is_judged=self.stops_its_children)
 
     def report_start(self, slot: Slot) -> None:
         """Tell that a child is ready."""

@@ -122,10 +122,12 @@ async def test_a_killed_supervisor_ends_its_children_in_order(autojump_clock):
     """As OTP 25 was seen to do it, but that the parent waits for all to be gone."""
     async with acting(group(worker("a"), INNER)) as stage:
         assert await stage.admin.kill_child("inner") == Done("inner")
+        gone = [line for line in stage.log if line.startswith("end")]
+        assert gone == ["end c", "end e", "end d", "end b"]
         assert ends(stage) == [
-            ("root/inner", "local/c/0", KILLED),
             ("root/inner/sub", "local/e/0", KILLED),
             ("root/inner/sub", "local/d/0", SHUTDOWN),
+            ("root/inner", "local/c/0", KILLED),
             ("root/inner", "sub", KILLED),
             ("root/inner", "local/b/0", KILLED),
             ("root", "inner", KILLED),
