@@ -435,14 +435,15 @@ async def test_a_guest_that_publishes_for_ever_is_stopped_and_others_work(cache)
         events = system.events()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.sleep, 0)
-            system.tell("flood", b"")
-            for _ in range(20):
-                assert await system.ask("echo", b"hi") == b"hi"
-            async for event in events:
-                if isinstance(event, DeadLetter):
-                    break
-        assert event.reason is DeadReason.CRASHED
-        assert listener.dropped > 0
+            # On a busy machine its time may be over after a few; then once more.
+            while not listener.dropped:
+                system.tell("flood", b"")
+                for _ in range(20):
+                    assert await system.ask("echo", b"hi") == b"hi"
+                async for event in events:
+                    if isinstance(event, DeadLetter):
+                        break
+                assert event.reason is DeadReason.CRASHED
         listener.close()
 
 
