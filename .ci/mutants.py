@@ -100,7 +100,7 @@ def warm_up() -> None:
     """Import what the tests need, so that no mutant waits for it."""
     for name in ("hypothesis.stateful", "pytest", "trio.testing", "airssys.testing"):
         importlib.import_module(name)
-    importlib.import_module("airssys.testing._supervision_machine")
+    importlib.import_module("airssys.testing.model._state_machine")
 
 
 def forget_what_may_hold_a_mutant() -> None:
@@ -183,7 +183,7 @@ def try_in_this_process(
 
 def look_for_no_shorter_examples() -> None:
     """Let hypothesis be content with the first failure: nobody will read it."""
-    machine: Any = importlib.import_module("airssys.testing._supervision_machine")
+    machine: Any = importlib.import_module("airssys.testing.model._state_machine")
     machine.PHASES = (machine.Phase.explicit, machine.Phase.generate)
     os.environ.update(AIRSSYS_SEED="1", AIRSSYS_HYPOTHESIS_PROFILE="first failure")
 

@@ -1,6 +1,6 @@
 """Run WebAssembly components as supervised actors inside a Trio program."""
 
-from .contracts import (
+from airssys.contracts import (
     BRUTAL_KILL,
     KIB,
     MIB,
@@ -112,7 +112,7 @@ from .contracts import (
     Waiting,
     check_child_specs,
 )
-from .dsl import (
+from airssys.dsl import (
     actor,
     blueprint,
     component,
@@ -122,8 +122,8 @@ from .dsl import (
     task,
     topology,
 )
-from .messaging import MailboxStatistics, Quarantine, QuarantinedMessage
-from .nursery import (
+from airssys.messaging import MailboxStatistics, Quarantine, QuarantinedMessage
+from airssys.nursery import (
     ENDED,
     ActorContext,
     Administration,
@@ -134,7 +134,7 @@ from .nursery import (
     TreeNode,
     render,
 )
-from .system import (
+from airssys.system import (
     EXIT_GAVE_UP,
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -149,7 +149,7 @@ from .system import (
     run,
     serve,
 )
-from .typed import Ref, handlers, on_message
+from airssys.typed import Ref, handlers, on_message
 
 __version__ = "0.1.0"
 

@@ -28,7 +28,7 @@ _WARM: Final = 3
 
 @final
 @attrs.define(eq=False)
-class Crowd:
+class JointWait:
     """Sleeps that all begin together, and how many came to their end."""
 
     sleeps: Sequence[Callable[[], Awaitable[bool]]]
@@ -61,7 +61,7 @@ async def _sleep() -> bool:
 
 
 async def _time_bare(loops: int) -> float:
-    return await Crowd([_sleep] * SLEEPERS).time(loops)
+    return await JointWait([_sleep] * SLEEPERS).time(loops)
 
 
 async def _time_guests(loops: int) -> float:
@@ -75,7 +75,7 @@ async def _time_guests(loops: int) -> float:
 
             return sleep
 
-        return await Crowd([sleep_in(n) for n in range(SLEEPERS)]).time(loops)
+        return await JointWait([sleep_in(n) for n in range(SLEEPERS)]).time(loops)
 
 
 async def _time_asks(loops: int) -> float:
@@ -90,7 +90,7 @@ async def _time_asks(loops: int) -> float:
 
             return sleep
 
-        return await Crowd([ask(name) for name in names]).time(loops)
+        return await JointWait([ask(name) for name in names]).time(loops)
 
 
 def main() -> None:

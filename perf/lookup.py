@@ -16,7 +16,7 @@ from measuring.ratios import Report, check_count, seconds
 
 from airssys.contracts import ComponentId
 from airssys.messaging import Mailbox, Registry
-from airssys.messaging._topics import (  # noqa: PLC2701 (what publishing looks up in)
+from airssys.messaging.publishing._topics import (  # noqa: PLC2701  # what publishing looks up in
     Subscriptions,
 )
 
@@ -33,11 +33,11 @@ def _least(rounds: int, once: Callable[[], float]) -> float:
     return min(once() for _ in range(rounds)) / _LOOKUPS
 
 
-def _registry(size: int, rounds: int, chance: random.Random) -> float:
+def _registry(size: int, rounds: int, rng: random.Random) -> float:
     registry = Registry()
     for number in range(size):
         registry.register(Mailbox(ComponentId("local", f"actor-{number}"), 1))
-    names = [ComponentId("local", f"actor-{n}") for n in _some(size, chance)]
+    names = [ComponentId("local", f"actor-{n}") for n in _some(size, rng)]
 
     def once() -> float:
         find, found = registry.find, 0
@@ -51,19 +51,19 @@ def _registry(size: int, rounds: int, chance: random.Random) -> float:
     return _least(rounds, once)
 
 
-def _some(size: int, chance: random.Random) -> list[int]:
+def _some(size: int, rng: random.Random) -> list[int]:
     """Choose numbers below a size; the same few however many there are."""
-    ten = chance.sample(range(size), 10)
+    ten = rng.sample(range(size), 10)
     return [ten[n % 10] for n in range(_LOOKUPS)]
 
 
-def _topics(size: int, rounds: int, chance: random.Random, *, afresh: bool) -> float:
+def _topics(size: int, rounds: int, rng: random.Random, *, afresh: bool) -> float:
     subscriptions: Subscriptions[int] = Subscriptions()
     for number in range(size):
         subscriptions.add(f"orders.{number}.paid", number)
     subscriptions.add("orders.*.paid", -1)
     subscriptions.add("orders.#", -2)
-    numbers = _some(size, chance)
+    numbers = _some(size, rng)
     topics = [f"orders.{number}.paid" for number in numbers]
 
     def once() -> float:
@@ -86,15 +86,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=100, help="of 200 lookups each")
     rounds = parser.parse_args().rounds
-    chance = random.Random(5)
+    rng = random.Random(5)
     report = Report("one lookup among so many entries")
     for size in _SIZES:
-        report.measured(f"name, {size:,}", _registry(size, rounds, chance), seconds)
+        report.measured(f"name, {size:,}", _registry(size, rounds, rng), seconds)
     for size in _SIZES:
-        took = _topics(size, rounds, chance, afresh=False)
+        took = _topics(size, rounds, rng, afresh=False)
         report.measured(f"topic, {size:,}", took, seconds)
     for size in _SIZES:
-        took = _topics(size, rounds, chance, afresh=True)
+        took = _topics(size, rounds, rng, afresh=True)
         report.measured(f"topic after a change, {size:,}", took, seconds)
     for what in ("name", "topic", "topic after a change"):
         report.ratio(f"{what}, {_SIZES[-1]:,}", f"{what}, {_SIZES[0]:,}", at_most=_MOST)

@@ -39,8 +39,8 @@ from airssys.contracts import (
     TaskSpec,
 )
 from airssys.dsl import actor, blueprint
-from airssys.nursery._intensity import RestartWindow  # noqa: PLC2701 (see below)
-from airssys.nursery._restart_plan import (  # noqa: PLC2701 (the decision alone)
+from airssys.nursery.restarts._intensity import RestartWindow  # noqa: PLC2701 (see below)
+from airssys.nursery.restarts._plan import (  # noqa: PLC2701  # the decision alone
     plan_attempt,
 )
 from airssys.system import open_system

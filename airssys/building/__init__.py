@@ -7,10 +7,9 @@ component for the world in `wit_directory()`.
 
 from ._build import Built, build
 from ._build_cache import default_build_cache
-from ._component_encoder import encode_component
-from ._errors import BuildFailed, CoreModuleUnfit, ToolMissing
-from ._python_guest import write_stubs
-from ._wit_directory import wit_directory
+from .encoding import encode_component
+from .recipes import BuildFailed, CoreModuleUnfit, ToolMissing, wit_directory
+from .toolchains import write_stubs
 
 __all__ = (
     "BuildFailed",

@@ -11,13 +11,9 @@ from typing import TYPE_CHECKING, Final, final
 import attrs
 
 from ._build_cache import default_build_cache, digest, find_or_make
-from ._c_guest import c_recipe
-from ._component_encoder import encode_component
-from ._errors import BuildFailed
-from ._python_guest import python_recipe
-from ._recipe import Recipe, read_source
-from ._rust_guest import rust_recipe
-from ._wit_directory import wit_directory
+from .encoding import encode_component
+from .recipes import BuildFailed, Recipe, read_source, wit_directory
+from .toolchains import c_recipe, python_recipe, rust_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,8 +135,10 @@ def _core_module_recipe(source: Path) -> Recipe:
 def _of_ours() -> dict[str, bytes]:
     """Return what we add to any guest, and how: another airssys builds anew."""
     package = Path(__file__).parent
-    files = [*package.rglob("*.py"), *package.rglob("*.h"), *wit_directory().iterdir()]
-    return {f"airssys/{path.name}": path.read_bytes() for path in files}
+    ours = [*package.rglob("*.py"), *package.rglob("*.h")]
+    files = {f"airssys/{path.relative_to(package)}": path for path in ours}
+    files |= {f"wit/{path.name}": path for path in wit_directory().iterdir()}
+    return {name: path.read_bytes() for name, path in files.items()}
 
 
 _RECIPES: Final[dict[str, Callable[[Path], Recipe]]] = {

@@ -35,7 +35,9 @@ class _Commands(click.Group):
         """Import a command; None if there is no such."""
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"airssys.cli.{_COMMANDS[cmd_name][0]}")
+        module = importlib.import_module(
+            f"airssys.cli.commands.{_COMMANDS[cmd_name][0]}"
+        )
         command: click.Command = module.command
         return command
 

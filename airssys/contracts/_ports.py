@@ -7,21 +7,21 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from ._artifact import Artifact
-    from ._events import Event
-    from ._guest import (
+    from .errors import GuestFailed
+    from .events import Event
+    from .values import (
+        Artifact,
         ComponentConfig,
+        ComponentId,
         ComponentInfo,
         ComponentMetadata,
+        Envelope,
         HealthStatus,
+        Limits,
         LogLevel,
         StorageUsage,
         Timestamp,
     )
-    from ._guest_errors import GuestFailed
-    from ._identity import ComponentId
-    from ._limits import Limits
-    from ._message import Envelope
 
 EventSink: TypeAlias = "Callable[[Event], None]"
 """Takes an event at once; never blocks and never raises into the one that emits."""
@@ -208,3 +208,14 @@ WallClock: TypeAlias = Callable[[], int]
 
 Randomness: TypeAlias = Callable[[int], bytes]
 """So many random bytes, which nobody may be able to guess; `os.urandom` is one."""
+
+
+class Gate(Protocol):
+    """Lets a message pass by returning, or raises a `MessagingError` for its sender.
+
+    Called for every message, in the middle of a step that must not be interrupted: it
+    decides at once, and neither sends nor takes messages. A message that had to wait for
+    room comes a second time, as the very same object.
+    """
+
+    def __call__(self, envelope: Envelope, /) -> None: ...

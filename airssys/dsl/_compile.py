@@ -118,21 +118,21 @@ class _Collector:
         self._sources = Sources()
 
     def collect(
-        self, body: type[object], origin: Origin, seat: str = ""
+        self, body: type[object], origin: Origin, cell: str = ""
     ) -> tuple[tuple[ChildSpec, ...], tuple[Mistake, ...]]:
         """Collect one body.
 
         Args:
             body: the class.
             origin: where it was declared.
-            seat: the attributes that lead to it, each with a dot before it.
+            cell: the attributes that lead to it, each with a dot before it.
         """
-        self._seats[body] = seat
+        self._seats[body] = cell
         self._above.append(body)
         children: list[ChildSpec] = []
         mistakes: list[Mistake] = []
         for attribute, value in _attributes(body).items():
-            for found in self._children(attribute, value, f"{seat}.{attribute}"):
+            for found in self._children(attribute, value, f"{cell}.{attribute}"):
                 if isinstance(found, Mistake) and found.file:
                     mistakes.append(found)
                 elif isinstance(found, Mistake):
@@ -143,18 +143,18 @@ class _Collector:
         self._above.pop()
         return tuple(children), tuple(mistakes)
 
-    def _children(self, attribute: str, value: object, seat: str) -> Iterator[_Found]:
+    def _children(self, attribute: str, value: object, cell: str) -> Iterator[_Found]:
         if isinstance(value, (list, tuple)):
             for index, item in enumerate(value):
-                yield from self._child(None, item, f".{attribute}[{index}]", seat)
+                yield from self._child(None, item, f".{attribute}[{index}]", cell)
         elif value is _ONLY_ANNOTATED:
             text = f"{attribute} has a type but no value"
             yield Mistake(f".{attribute}", text, f"write {attribute} = ...")
         else:
-            yield from self._child(attribute, value, f".{attribute}", seat)
+            yield from self._child(attribute, value, f".{attribute}", cell)
 
     def _child(
-        self, name: str | None, value: object, path: str, seat: str
+        self, name: str | None, value: object, path: str, cell: str
     ) -> Iterator[_Found]:
         if isinstance(value, _SPECS):
             yield value
@@ -171,7 +171,7 @@ class _Collector:
             hint = "give it an attribute of its own, or some names=..."
             yield Mistake(path, f"{_name_of(value)} has no name here", hint)
         elif declaration.kind is Kind.SUPERVISOR and inspect.isclass(value):
-            yield from self._supervisor(names[0], value, declaration, path, seat)
+            yield from self._supervisor(names[0], value, declaration, path, cell)
         else:
             yield from self._others(names, value, declaration, path)
 
@@ -224,7 +224,7 @@ class _Collector:
         body: type[object],
         declaration: Declaration,
         path: str,
-        seat: str,
+        cell: str,
     ) -> Iterator[_Found]:
         shown = body.__qualname__
         if body in self._above:
@@ -242,7 +242,7 @@ class _Collector:
             yield Mistake(path, text, "put some side by side")
             return
         origin = declaration.origin
-        children, mistakes = self.collect(body, origin, seat)
+        children, mistakes = self.collect(body, origin, cell)
         origin = attrs.evolve(origin, mistakes=(*origin.mistakes, *mistakes))
         yield read_supervisor(name, children, declaration.options, origin)
 

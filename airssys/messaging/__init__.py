@@ -1,22 +1,15 @@
 """How messages get from one actor to another, and answers back."""
 
-from ._alarm import Alarm, Sleepers
-from ._broker import Broker
-from ._codecs import content_type_sent
-from ._gate import Gate
-from ._mailbox import Mailbox
-from ._mailbox_contents import AtOnce
-from ._mailbox_statistics import Ending, MailboxStatistics
+from airssys.contracts import Gate
+
 from ._open_requests import OpenRequests
-from ._pool import Pool
-from ._pool_member import Member
-from ._publishing import ActorSubscriber, Delivery, Publishing
 from ._quarantine import Quarantine, QuarantinedMessage
-from ._registry import Registry, unavailable
-from ._retries import ask_again
-from ._topics import Subscriptions
-from ._waits import WaitGraph
 from ._who_waits import who_waits
+from .mailboxes import AtOnce, Ending, Mailbox, MailboxStatistics, WaitGraph
+from .pools import Member, Pool
+from .publishing import ActorSubscriber, Delivery, Publishing, Subscriptions
+from .requests import Alarm, Sleepers, ask_again
+from .routing import Broker, Registry, content_type_sent, unavailable
 
 __all__ = (
     "ActorSubscriber",

@@ -33,11 +33,11 @@ from airssys.contracts import (
     text_of,
 )
 
-from ._broker import Broker
-from ._mailbox import Mailbox
+from .mailboxes import Mailbox
+from .routing import Broker
 
 if TYPE_CHECKING:
-    from ._pending_requests import PendingRequests
+    from .requests import PendingRequests
 
 
 _MOST_TEXT: Final = 4000

@@ -15,7 +15,7 @@ from airssys.contracts import MIB, ComponentId, InvalidMessage
 if TYPE_CHECKING:
     from airssys.contracts import Envelope
 
-    from ._broker import Broker
+    from .routing import Broker
 
 QUARANTINE_KEPT: Final = 1000
 """Messages that are kept."""

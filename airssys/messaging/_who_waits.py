@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from airssys.contracts import Waiting
 
-from ._mailbox import Mailbox
-from ._pending_requests import PendingAsk
+from .mailboxes import Mailbox
+from .requests import PendingAsk
 
 if TYPE_CHECKING:
     from airssys.contracts import ComponentId
 
-    from ._broker import Broker
+    from .routing import Broker
 
 
 def who_waits(broker: Broker) -> tuple[Waiting, ...]:

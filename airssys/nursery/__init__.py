@@ -1,12 +1,13 @@
 """Supervision: the tree of actors, what starts, restarts and stops them."""
 
-from airssys.contracts import PriorityWord
+from airssys.contracts import PriorityWord, renamed
 
-from ._actor_context import ActorContext
-from ._actor_seat import ActorSeat, seat_maker
-from ._actor_services import ActorServices
-from ._administration import Administration
-from ._as_message import (
+from .actors import ActorCell, cell_maker
+from .behaviours import (
+    ASK_TIMEOUT,
+    ActorContext,
+    ActorServices,
+    Messenger,
     as_content_type,
     as_expiry,
     as_id,
@@ -17,20 +18,31 @@ from ._as_message import (
     as_timeout,
     as_trace,
 )
-from ._child import GRACE, Child, Occupation
-from ._exit_reason import GaveUp, Ignore, Stop, describe
-from ._messenger import ASK_TIMEOUT, Messenger
-from ._pool_address import pool_opener
-from ._replacer import Replacer
-from ._restart_plan import RETRY_PAUSE
-from ._slots import Seat, SeatMaker, Slot, SlotState
-from ._supervisor import Supervisor
-from ._supervisor_seat import SupervisorSeat, find_actor, find_pool, find_supervisor
-from ._surroundings import HELD_THREAD_AFTER, Surroundings
-from ._task_seat import TaskContext
-from ._timers import Timer, Timers
-from ._tree_snapshot import TreeNode, render, take_snapshot
-from ._watches import ENDED, Watches
+from .children import (
+    GRACE,
+    Cell,
+    CellMaker,
+    Child,
+    Incarnation,
+    Slot,
+    SlotState,
+    TaskContext,
+)
+from .restarts import RETRY_PAUSE, GaveUp, Ignore, Stop, describe
+from .shared import ENDED, HELD_THREAD_AFTER, Shared, Timer, Timers, Watches
+from .supervisors import Supervisor
+from .tree import (
+    Administration,
+    Replacer,
+    SupervisorCell,
+    TreeNode,
+    find_actor,
+    find_pool,
+    find_supervisor,
+    pool_opener,
+    render,
+    take_snapshot,
+)
 
 __all__ = (
     "ASK_TIMEOUT",
@@ -38,25 +50,25 @@ __all__ = (
     "GRACE",
     "HELD_THREAD_AFTER",
     "RETRY_PAUSE",
+    "ActorCell",
     "ActorContext",
-    "ActorSeat",
     "ActorServices",
     "Administration",
+    "Cell",
+    "CellMaker",
     "Child",
     "GaveUp",
     "Ignore",
+    "Incarnation",
     "Messenger",
-    "Occupation",
     "PriorityWord",
     "Replacer",
-    "Seat",
-    "SeatMaker",
+    "Shared",
     "Slot",
     "SlotState",
     "Stop",
     "Supervisor",
-    "SupervisorSeat",
-    "Surroundings",
+    "SupervisorCell",
     "TaskContext",
     "Timer",
     "Timers",
@@ -71,12 +83,25 @@ __all__ = (
     "as_retries",
     "as_timeout",
     "as_trace",
+    "cell_maker",
     "describe",
     "find_actor",
     "find_pool",
     "find_supervisor",
     "pool_opener",
     "render",
-    "seat_maker",
     "take_snapshot",
+)
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "ActorSeat": "ActorCell",
+        "Occupation": "Incarnation",
+        "Seat": "Cell",
+        "SeatMaker": "CellMaker",
+        "SupervisorSeat": "SupervisorCell",
+        "Surroundings": "Shared",
+        "seat_maker": "cell_maker",
+    },
 )

@@ -15,7 +15,7 @@ import time
 from operator import index
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
-from airssys.contracts import find_escapee, kind_name, one_line, text_of
+from airssys.contracts import find_fatal, kind_name, one_line, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,10 +111,10 @@ class _Failures:
                 self._ends_by(problem)
 
     def _ends_by(self, error: BaseException) -> bool:
-        escapee = find_escapee(error)
-        if escapee is not None:
-            self._end_by(escapee)
-        return escapee is not None
+        fatal = find_fatal(error)
+        if fatal is not None:
+            self._end_by(fatal)
+        return fatal is not None
 
     def _log(self, error: BaseException) -> None:
         said = one_line(f"{kind_name(error)}: {text_of(error)}")

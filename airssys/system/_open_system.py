@@ -34,24 +34,25 @@ from airssys.contracts import (
     as_blueprint,
     check,
     is_a,
+    keyword_renamed,
     leaves_of,
     stop_time,
 )
 from airssys.nursery import HELD_THREAD_AFTER
 
-from ._event_fanout import EVENTS_KEPT, EventFanout, EventStream
 from ._given import steady_chance, steady_clock, steady_randomness
 from ._root import Root
 from ._system import System
 from ._wiring import (
     Components,
     LoaderOpener,
-    Parts,
+    Wired,
     load_components,
     open_wasm_loader,
     wire,
     with_cache,
 )
+from .events import EVENTS_KEPT, EventFanout, EventStream
 
 if TYPE_CHECKING:
     import random
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+@keyword_renamed("chance", "rng")
 def open_system(  # noqa: PLR0913  # keywords with defaults
     blueprint: Blueprint | type[object],
     *,
@@ -68,8 +70,8 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
     wall_clock: WallClock = time.time_ns,
     randomness: Randomness = os.urandom,
     held_thread_after: float = HELD_THREAD_AFTER,
-    chance: random.Random | None = None,
-) -> Opening:
+    rng: random.Random | None = None,
+) -> SystemManager:
     """Run a blueprint for as long as a block lasts.
 
         async with open_system(blueprint) as system:
@@ -94,7 +96,7 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
         randomness: what correlation ids are made of; it must not be guessable.
         held_thread_after: seconds that a Python handler may hold the Trio thread
             without being named by an event.
-        chance: where the jitter of back-offs comes from; with one of a known seed they
+        rng: where the jitter of back-offs comes from; with one of a known seed they
             are always the same.
 
     Raises:
@@ -107,11 +109,11 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
     whole = as_blueprint(blueprint)
     check(whole)
     opener = with_cache(open_loader, cache_directory)
-    return Opening(whole, opener, wall_clock, randomness, held_thread_after, chance)
+    return SystemManager(whole, opener, wall_clock, randomness, held_thread_after, rng)
 
 
 @final
-class Opening(AbstractAsyncContextManager["System"]):
+class SystemManager(AbstractAsyncContextManager["System"]):
     """One system from its opening to its end; entered once."""
 
     def __init__(
@@ -121,12 +123,12 @@ class Opening(AbstractAsyncContextManager["System"]):
         wall_clock: WallClock,
         randomness: Randomness,
         held_thread_after: float,
-        chance: random.Random | None = None,
+        rng: random.Random | None = None,
     ) -> None:
         self._blueprint, self._open_loader = blueprint, open_loader
         self._wall_clock = steady_clock(wall_clock, self._end_by)
         self._randomness = steady_randomness(randomness, self._end_by)
-        self._chance = steady_chance(chance, self._end_by)
+        self._chance = steady_chance(rng, self._end_by)
         self._held_thread_after = held_thread_after
         self._events = EventFanout(self._end_by)
         self._keeper_scope = trio.CancelScope(shield=True)
@@ -178,7 +180,7 @@ class Opening(AbstractAsyncContextManager["System"]):
         failed = self._root is not None and self._root.failure() is not None
         return failed or self._failure is not None or self._fatal is not None
 
-    def hurry(self) -> None:
+    def cancel_now(self) -> None:
         """Cancel the whole tree at once, however far its stopping has come."""
         self._body_scope.cancel()
         if self._root is not None:
@@ -238,9 +240,9 @@ class Opening(AbstractAsyncContextManager["System"]):
             wall_clock=self._wall_clock,
             randomness=self._randomness,
             held_thread_after=self._held_thread_after,
-            on_escape=self._note_escape,
+            on_fatal=self._note_escape,
             end_by=self._end_by,
-            chance=self._chance,
+            rng=self._chance,
         )
         if self._is_left.is_set():
             return
@@ -258,7 +260,7 @@ class Opening(AbstractAsyncContextManager["System"]):
 
     @enable_ki_protection
     async def _run_services(  # noqa: ASYNC128  # the broker calls it
-        self, parts: Parts, *, task_status: trio.TaskStatus[None]
+        self, parts: Wired, *, task_status: trio.TaskStatus[None]
     ) -> None:
         try:
             with self._services_scope:
@@ -293,7 +295,7 @@ class Opening(AbstractAsyncContextManager["System"]):
         if isinstance(error, trio.Cancelled):
             return
         if self._is_ending or _is_exit(self._error):
-            self.hurry()
+            self.cancel_now()
         self._is_ending = True
 
     def _end_by(self, error: BaseException) -> None:

@@ -29,7 +29,7 @@ class Root:
         self.ended = trio.Event()
         """The whole tree is gone."""
         self._child = Child(
-            slot.name, slot.seat.occupy(), slot.spec.start_timeout, self
+            slot.name, slot.cell.incarnate(), slot.spec.start_timeout, self
         )
         self.ask_to_stop, self.kill = self._child.ask_to_stop, self._child.kill
 
@@ -65,8 +65,8 @@ class Root:
         it in any case, and a root that was already giving up when it was asked gave up.
         """
         child = self._child
-        if child.escapee is not None:
-            return child.escapee
+        if child.fatal is not None:
+            return child.fatal
         error = None if child.reason is None else child.reason.error
         if type(error) is GaveUp:
             return SystemGaveUp(error.chain)

@@ -17,11 +17,12 @@ from airssys.contracts import (
     SystemGaveUp,
     WallClock,
     is_wholly,
+    keyword_renamed,
     text_of,
 )
 from airssys.nursery import HELD_THREAD_AFTER
 
-from ._open_system import Opening, open_system
+from ._open_system import SystemManager, open_system
 from ._signals import ServeBeforeSleep, Signals
 from ._wiring import LoaderOpener, open_wasm_loader
 
@@ -44,6 +45,7 @@ EXIT_TERMINATED: Final = 143
 _T = TypeVar("_T")
 
 
+@keyword_renamed("chance", "rng")
 def run(  # noqa: PLR0913  # keywords with defaults
     blueprint: Blueprint | type[object],
     main: Callable[[System], Awaitable[_T]] | None = None,
@@ -53,7 +55,7 @@ def run(  # noqa: PLR0913  # keywords with defaults
     wall_clock: WallClock = time.time_ns,
     randomness: Randomness = os.urandom,
     held_thread_after: float = HELD_THREAD_AFTER,
-    chance: random.Random | None = None,
+    rng: random.Random | None = None,
 ) -> _T | None:
     """Run a blueprint as a program, under Trio, until `main` returns or a signal comes.
 
@@ -71,7 +73,7 @@ def run(  # noqa: PLR0913  # keywords with defaults
         wall_clock: as in `open_system`.
         randomness: as in `open_system`.
         held_thread_after: as in `open_system`.
-        chance: as in `open_system`.
+        rng: as in `open_system`.
 
     Returns:
         What `main` returned.
@@ -88,7 +90,7 @@ def run(  # noqa: PLR0913  # keywords with defaults
             wall_clock=wall_clock,
             randomness=randomness,
             held_thread_after=held_thread_after,
-            chance=chance,
+            rng=rng,
         )
         program = _Program(opening, signals)
         signals.hold()
@@ -121,7 +123,7 @@ async def _run_until_signal(_: System) -> NoReturn:
 class _Program:
     """One run of a program, and the signals that it got."""
 
-    def __init__(self, opening: Opening, signals: Signals) -> None:
+    def __init__(self, opening: SystemManager, signals: Signals) -> None:
         self._opening, self.signals = opening, signals
         self._everything = trio.CancelScope()
         self._notes = 0
@@ -146,7 +148,7 @@ class _Program:
             self.was_interrupted = True
             self._everything.cancel()
         else:
-            self._opening.hurry()
+            self._opening.cancel_now()
 
 
 @disable_ki_protection

@@ -35,7 +35,7 @@ from trio.lowlevel import currently_ki_protected
 
 from airssys.contracts import contexts_of, is_a
 
-from ._writable import would_block
+from .events import would_block
 
 if TYPE_CHECKING:
     from collections.abc import Callable

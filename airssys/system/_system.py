@@ -28,9 +28,17 @@ from airssys.nursery import (
     take_snapshot,
 )
 
-from ._dead_letters import DEAD_LETTER_BYTES, DEAD_LETTERS_KEPT, DeadLetterStream
-from ._event_fanout import EVENT_BYTES, EVENTS_KEPT, EventFanout, EventStream
-from ._subscription import PATIENCE, Subscription
+from .events import (
+    DEAD_LETTER_BYTES,
+    DEAD_LETTERS_KEPT,
+    EVENT_BYTES,
+    EVENTS_KEPT,
+    PATIENCE,
+    DeadLetterStream,
+    EventFanout,
+    EventStream,
+    Subscription,
+)
 
 if TYPE_CHECKING:
     from airssys.contracts import (
@@ -42,7 +50,7 @@ if TYPE_CHECKING:
     )
     from airssys.messaging import MailboxStatistics, Quarantine
 
-    from ._wiring import Parts
+    from ._wiring import Wired
 
 MESSAGES_KEPT: Final = 1000
 """Messages that a subscription keeps for a listener that does not keep up."""
@@ -60,7 +68,7 @@ class System(Messenger):
     Targets are names: a `ComponentId`, or its text, e.g. `greeter`.
     """
 
-    def __init__(self, parts: Parts, events: EventFanout) -> None:
+    def __init__(self, parts: Wired, events: EventFanout) -> None:
         super().__init__(OUTSIDE, None, parts.broker, parts.publishing)
         self._registry, self._quarantine = parts.registry, parts.quarantine
         self._root, self._events = parts.root, events

@@ -21,27 +21,27 @@ from airssys.contracts import (
     LoadedComponent,
     Randomness,
     WallClock,
-    find_escapee,
+    find_fatal,
     text_of,
     walk,
 )
 from airssys.messaging import Broker, Publishing, Quarantine, Registry, Sleepers
 from airssys.nursery import (
     Replacer,
+    Shared,
     Slot,
-    SupervisorSeat,
-    Surroundings,
+    SupervisorCell,
     Timers,
     Watches,
+    cell_maker,
     pool_opener,
-    seat_maker,
 )
 from airssys.storage import MemoryStore
 
 if TYPE_CHECKING:
     import random
 
-    from ._event_fanout import EventFanout
+    from .events import EventFanout
 
 LoaderOpener: TypeAlias = Callable[
     [EngineSettings], AbstractAsyncContextManager[ComponentLoader]
@@ -85,7 +85,7 @@ def with_cache(
 
 @final
 @attrs.frozen
-class Parts:
+class Wired:
     """The parts of one system that others need to see."""
 
     broker: Broker
@@ -117,16 +117,16 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
     wall_clock: WallClock,
     randomness: Randomness,
     held_thread_after: float,
-    on_escape: Callable[[BaseException], None],
+    on_fatal: Callable[[BaseException], None],
     end_by: Callable[[BaseException], None],
-    chance: random.Random | None,
-) -> Parts:
+    rng: random.Random | None,
+) -> Wired:
     """Make the parts of one system; starts nothing."""
     registry = Registry()
     broker = Broker(
         registry, events=events.emit, wall_clock=wall_clock, randomness=randomness
     )
-    surroundings = Surroundings(
+    shared = Shared(
         broker=broker,
         registry=registry,
         events=events.emit,
@@ -135,28 +135,28 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         loader=components.loader,
         store=MemoryStore(),
         held_thread_after=held_thread_after,
-        on_escape=on_escape,
+        on_fatal=on_fatal,
         end_by=end_by,
     )
     spec = blueprint.root
-    sleepers, watches = surroundings.sleepers, surroundings.watches
+    sleepers, watches = shared.sleepers, shared.watches
 
     def emit(event: Event) -> None:
         events.emit(event)
         watches.note(event)
 
-    make_seat, open_pool = seat_maker(surroundings), pool_opener(surroundings)
-    seat = SupervisorSeat(spec, spec.name, make_seat, emit, chance, open_pool=open_pool)
-    return Parts(
+    make_seat, open_pool = cell_maker(shared), pool_opener(shared)
+    cell = SupervisorCell(spec, spec.name, make_seat, emit, rng, open_pool=open_pool)
+    return Wired(
         broker=broker,
         registry=registry,
         sleepers=sleepers,
-        publishing=surroundings.publishing,
-        quarantine=surroundings.quarantine,
-        timers=surroundings.timers,
+        publishing=shared.publishing,
+        quarantine=shared.quarantine,
+        timers=shared.timers,
         watches=watches,
-        replacer=Replacer(surroundings),
-        root=Slot(spec, seat),
+        replacer=Replacer(shared),
+        root=Slot(spec, cell),
     )
 
 
@@ -201,7 +201,7 @@ async def _load_all(
                 nursery.start_soon(load, artifact)
     except BaseExceptionGroup as group:
         # Only cancellation and Ctrl-C get here; they go on as themselves.
-        raise find_escapee(group) or group from None
+        raise find_fatal(group) or group from None
     if errors:
         first, *others = (errors[a] for a in artifacts if a in errors)
         for other in others:

@@ -3,31 +3,40 @@
 `pytest_airssys` makes fixtures of the first three.
 """
 
+from airssys.contracts import renamed
+
 from ._clock import steady_clock
-from ._duel import Duel, play
 from ._event_record import EventRecord, watched_system
-from ._examine_supervisors import examine_supervisors
-from ._fake_guest import FakeComponent, FakeGuest, FakeLoader
-from ._fake_services import FakeServices
-from ._fake_store import FakeKeyspace, FakeStore
 from ._faults import cancel_at_every_step, raise_at_every_checkpoint
-from ._guest_exam import GUEST_QUESTIONS, examine_guests
-from ._hand_ticks import HandTicks
-from ._loader_exam import LOADER_QUESTIONS, examine_loaders
-from ._model import ModelSupervisor
-from ._model_child import ModelChild
-from ._model_dynamic import ModelDynamicSupervisor, model_of
+from ._manual_ticks import ManualTicks
 from ._probe import Probe
-from ._services_exam import SERVICES_QUESTIONS, Stand, examine_services
-from ._small_exams import (
+from .conformance import (
+    GUEST_QUESTIONS,
+    LOADER_QUESTIONS,
+    SERVICES_QUESTIONS,
+    STORE_QUESTIONS,
+    Stand,
     examine_event_sink,
+    examine_guests,
+    examine_loaders,
     examine_randomness,
+    examine_services,
+    examine_stores,
     examine_ticks,
     examine_wall_clock,
 )
-from ._small_fakes import EventList, HandWallClock, SeededRandomness
-from ._store_exam import STORE_QUESTIONS, examine_stores
-from ._world import (
+from .fakes import (
+    EventList,
+    FakeComponent,
+    FakeGuest,
+    FakeKeyspace,
+    FakeLoader,
+    FakeServices,
+    FakeStore,
+    HandWallClock,
+    SeededRandomness,
+)
+from .model import (
     CRASH,
     FAILS,
     HANGS,
@@ -37,8 +46,15 @@ from ._world import (
     SHUTDOWN,
     End,
     Habit,
+    Lockstep,
+    ModelChild,
+    ModelDynamicSupervisor,
+    ModelSupervisor,
+    Script,
     SteadyChance,
-    World,
+    examine_supervisors,
+    model_of,
+    play,
 )
 
 __all__ = (
@@ -53,7 +69,6 @@ __all__ = (
     "SERVICES_QUESTIONS",
     "SHUTDOWN",
     "STORE_QUESTIONS",
-    "Duel",
     "End",
     "EventList",
     "EventRecord",
@@ -64,16 +79,17 @@ __all__ = (
     "FakeServices",
     "FakeStore",
     "Habit",
-    "HandTicks",
     "HandWallClock",
+    "Lockstep",
+    "ManualTicks",
     "ModelChild",
     "ModelDynamicSupervisor",
     "ModelSupervisor",
     "Probe",
+    "Script",
     "SeededRandomness",
     "Stand",
     "SteadyChance",
-    "World",
     "cancel_at_every_step",
     "examine_event_sink",
     "examine_guests",
@@ -89,4 +105,9 @@ __all__ = (
     "raise_at_every_checkpoint",
     "steady_clock",
     "watched_system",
+)
+
+__getattr__ = renamed(
+    __name__,
+    {"Duel": "Lockstep", "HandTicks": "ManualTicks", "World": "Script"},
 )

@@ -10,7 +10,7 @@ from airssys.system import open_system
 
 if TYPE_CHECKING:
     from airssys.contracts import Blueprint, Event
-    from airssys.system import EventStream, Opening
+    from airssys.system import EventStream, SystemManager
 
     EventT = TypeVar("EventT", bound=Event)
 
@@ -85,7 +85,7 @@ def watched_system(
     tree: Blueprint | type[object],
     record: EventRecord,
     **options: Any,  # noqa: ANN401  # each as open_system has it
-) -> Opening:
+) -> SystemManager:
     """Open a system as `open_system` does, recording its events from the first one on.
 
     Args:

@@ -45,7 +45,7 @@ from ._wire import TAG, Unreadable, Wire, wire_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ._shape import Plain
+    from .shapes import Plain
 
 _Function = TypeVar("_Function", bound="Callable[[Any, Any, Any], Awaitable[Any]]")
 _Messages_co = TypeVar("_Messages_co", covariant=True)

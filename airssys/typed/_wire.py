@@ -23,8 +23,7 @@ from airssys.contracts import (
     codec_of,
 )
 
-from ._shape import Kind, Plain, Unfit, Unsuited, described
-from ._shapes import Shapes
+from .shapes import Kind, Plain, Shapes, Unfit, Unsuited, described
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,15 +5,13 @@ limits), in this order; `_ledger` holds what must be closed before what.
 """
 
 from ._any_instance import AnyComponent, AnyInstance, load_any
-from ._any_world import Host, SameAs
-from ._cache_listing import CacheEntry, clear_cache, list_cache
-from ._cache_secret import user_cache_directory
 from ._component_loader import Loader
 from ._inspection import Inspection, inspect
 from ._open_runtime import open_runtime
-from ._ticker import Ticks, TicksMaker
-from ._wit_types import Case, Err, Ok, Some, ValueUnfit
-from ._world import EXPORTS, IMPORTS, TYPE_ONLY, full_name
+from .cache import CacheEntry, clear_cache, list_cache, user_cache_directory
+from .engine import Ticks, TicksMaker
+from .host import EXPORTS, IMPORTS, TYPE_ONLY, Host, SameAs, full_name
+from .values import Case, Err, Ok, Some, ValueUnfit
 
 __all__ = (
     "EXPORTS",

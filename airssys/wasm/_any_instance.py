@@ -25,28 +25,28 @@ from airssys.contracts import (
 )
 
 from . import _c_api as c
-from ._any_world import AnyWorld, Host, read_world
 from ._component_loader import check_counts, compile_binary, count
-from ._driver import Driver, HostFailed
-from ._footprint import Footprint
-from ._handles import HostResources
-from ._host_functions import HostFunction
-from ._instance import prepare_making, share_out
-from ._linker import link
-from ._marshaller import Marshaller
-from ._outcomes import name_failure, unnamed
-from ._runtime import Code, Runtime
-from ._slots import MAX_PARAMS
-from ._source import read, to_binary
-from ._store import Store
-from ._turns import now
-from ._wit_types import Budget
+from .artifacts import Footprint, read, to_binary
+from .engine import MAX_PARAMS, HostResources, Store
+from .host import AnyWorld, Host, HostFunction, link, read_world
+from .instances import (
+    Code,
+    Driver,
+    HostFailed,
+    Runtime,
+    name_failure,
+    now,
+    prepare_making,
+    share_out,
+    unnamed,
+)
+from .values import Budget, Marshaller
 
 if TYPE_CHECKING:
     from airssys.contracts import HostServices
 
     from ._component_loader import Loader
-    from ._wit_memory import Frame
+    from .values import Frame
 
 
 async def load_any(loader: Loader, artifact: Artifact, host: Host) -> AnyComponent:
@@ -240,11 +240,11 @@ class AnyInstance:
     async def _run(
         self, number: int, marshaller: Marshaller, frame: Frame, deadline: float
     ) -> Any:
-        driver, conduct = self._driver, self._driver.conduct
+        driver, placement = self._driver, self._driver.placement
         budget = Budget(self._limits.host_call_bytes)
         owner = current_task()
         most = self._component.runtime.settings.thread_payload_bytes * c.VAL_SIZE
-        if frame.size <= most and not (conduct.suspect or conduct.in_worker):
+        if frame.size <= most and not (placement.suspect or placement.in_worker):
             began = now()
             few = Budget(driver.at_once(marshaller, budget.left))
             few.handles = self.handles

@@ -32,20 +32,29 @@ from airssys.contracts import (
 )
 
 from . import _c_api as c
-from ._advice import advice_for
-from ._artifact_cache import Kept
-from ._binary import NotOffered, Uncountable, Unreadable
-from ._component_check import check_wasi, check_world
-from ._footprint import Footprint, footprint, import_names
-from ._instance import Instance
-from ._runtime import Code, Runtime
-from ._source import first_lines, opened, read, to_binary
-from ._world import EXPORTS, LIFECYCLE, STATE_EXPORTS, STATE_HANDOVER, full_name
+from .artifacts import (
+    Footprint,
+    NotOffered,
+    Uncountable,
+    Unreadable,
+    advice_for,
+    check_wasi,
+    check_world,
+    first_lines,
+    footprint,
+    import_names,
+    opened,
+    read,
+    to_binary,
+)
+from .cache import Kept
+from .host import EXPORTS, LIFECYCLE, STATE_EXPORTS, STATE_HANDOVER, full_name
+from .instances import Code, Instance, Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ._artifact_cache import ArtifactCache
+    from .cache import ArtifactCache
 
 
 _MOST_STEPS: Final = 250_000

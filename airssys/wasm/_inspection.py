@@ -9,14 +9,12 @@ import attrs
 
 from airssys.contracts import Artifact, ComponentRefused, EngineSettings
 
-from ._component_check import check_world, instances
 from ._component_loader import check_counts, compile_binary, count
-from ._engine import Engine
-from ._footprint import Footprint
-from ._source import read, to_binary
+from .artifacts import Footprint, check_world, instances, read, to_binary
+from .engine import Engine
 
 if TYPE_CHECKING:
-    from ._binary import Range
+    from .artifacts import Range
 
 
 @final

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ._artifact_cache import open_cache
 from ._component_loader import Loader
-from ._host_functions import forget_names
-from ._runtime import Runtime
-from ._ticker import Ticker, TicksMaker
-from ._wit_text import forget_rows
+from .cache import open_cache
+from .engine import Ticker, TicksMaker
+from .host import forget_names
+from .instances import Runtime
+from .values import forget_rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from airssys.contracts import EngineSettings
 
-    from ._turns import Turns
+    from .instances import Turns
 
 
 @asynccontextmanager

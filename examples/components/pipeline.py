@@ -28,8 +28,8 @@ async def customer(context: ActorContext, envelope: Envelope) -> None:  # noqa: 
 
 
 async def main(system: System) -> None:
-    for parcel in (b"a book", b"a pen", b"the last one"):
-        await system.send("packer", parcel)
+    for self_message in (b"a book", b"a pen", b"the last one"):
+        await system.send("packer", self_message)
     await arrived.wait()
 
 

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, cast, final
 from airssys.wasm import (  # the floor that ratios stand on has no public name
     EXPORTS,
     _c_api as c,  # noqa: PLC2701 (see above)
-    _slots as at,  # noqa: PLC2701 (see above)
 )
-from airssys.wasm._engine import Engine  # noqa: PLC2701 (see above)
-from airssys.wasm._store import Store  # noqa: PLC2701 (see above)
-from airssys.wasm._wit_memory import error_text  # noqa: PLC2701 (see above)
-from airssys.wasm._wit_types import Budget  # noqa: PLC2701 (see above)
+from airssys.wasm.engine import (
+    _result_slots as at,  # noqa: PLC2701 (see above)
+)
+from airssys.wasm.engine._engine import Engine  # noqa: PLC2701 (see above)
+from airssys.wasm.engine._store import Store  # noqa: PLC2701 (see above)
+from airssys.wasm.values._memory import error_text  # noqa: PLC2701 (see above)
+from airssys.wasm.values._types import Budget  # noqa: PLC2701 (see above)
 
 if TYPE_CHECKING:
     from airssys.contracts import Guest, LoadedComponent
     from airssys.wasm._any_instance import AnyInstance
     from airssys.wasm._component_loader import Component
-    from airssys.wasm._instance import Instance
+    from airssys.wasm.instances._instance import Instance
 
 __all__ = ("Engine", "RawHealth", "RawInstances")
 

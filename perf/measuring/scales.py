@@ -24,17 +24,17 @@ from airssys.contracts import (
     Priority,
 )
 from airssys.messaging import Mailbox, OpenRequests, Registry, WaitGraph
-from airssys.messaging._deadlines import (  # noqa: PLC2701 (what timers and asks stand in)
-    Deadlines,
-)
-from airssys.messaging._topics import (  # noqa: PLC2701 (what publishing looks up in)
+from airssys.messaging.publishing._topics import (  # noqa: PLC2701  # what publishing looks up in
     Subscriptions,
 )
+from airssys.messaging.requests._deadlines import (  # noqa: PLC2701  # what timers and asks stand in
+    Deadlines,
+)
 from airssys.nursery import Timers, Watches
-from airssys.system._dead_letters import (  # noqa: PLC2701 (where dead letters are kept)
+from airssys.system.events._dead_letters import (  # noqa: PLC2701  # where dead letters are kept
     DeadLetterStream,
 )
-from airssys.system._event_fanout import EventStream  # noqa: PLC2701 (events are kept)
+from airssys.system.events._event_fanout import EventStream  # noqa: PLC2701 (events are kept)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,9 +4,9 @@ from textwrap import dedent
 
 import wasmtime
 
-from airssys.building._flattening import core_type
-from airssys.building._wit_directory import wit_directory
-from airssys.building._wit_text import read_world
+from airssys.building.encoding._flattening import core_type
+from airssys.building.encoding._wit_text import read_world
+from airssys.building.recipes._wit_directory import wit_directory
 
 WORLD = read_world(wit_directory())
 LIFECYCLE = "airssys:core/component-lifecycle@1.0.0#"

@@ -9,10 +9,10 @@ import wasmtime
 from wasmtime.component import Component
 
 from airssys.building import BuildFailed, CoreModuleUnfit, ToolMissing, build
-from airssys.building._c_guest import INCLUDE, _sources as c_sources
-from airssys.building._python_sources import python_sources
-from airssys.building._recipe import run_tool
-from airssys.building._rust_guest import TARGET, _sources as rust_sources
+from airssys.building.recipes._recipe import run_tool
+from airssys.building.toolchains._c_guest import INCLUDE, _sources as c_sources
+from airssys.building.toolchains._python_sources import python_sources
+from airssys.building.toolchains._rust_guest import TARGET, _sources as rust_sources
 from wasm_support import envelope
 
 from .compilers import FakeCompiler, only
@@ -275,7 +275,7 @@ def test_what_a_c_file_includes_from_beside_it_is_its_source(tmp_path):
 
 def real_clang():
     try:
-        from airssys.building._c_guest import _compiler
+        from airssys.building.toolchains._c_guest import _compiler
 
         _compiler()
     except ToolMissing:

@@ -6,9 +6,9 @@ from hypothesis import assume, given, settings, strategies as st
 from wasmtime.component import Component
 
 from airssys.building import CoreModuleUnfit, encode_component
-from airssys.building._component_encoder import _number, _read_number
-from airssys.building._flattening import core_type, flat
-from airssys.building._wit_text import Name, Of
+from airssys.building.encoding._component_encoder import _number, _read_number
+from airssys.building.encoding._flattening import core_type, flat
+from airssys.building.encoding._wit_text import Name, Of
 from airssys.contracts import (
     GuestRejected,
     HealthStatus,

@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from airssys.building._c_guest import INCLUDE
-from airssys.building._python_guest import _hands_over
-from airssys.building._recipe import run_tool
+from airssys.building.recipes._recipe import run_tool
+from airssys.building.toolchains._c_guest import INCLUDE
+from airssys.building.toolchains._python_guest import _hands_over
 from airssys.contracts import GuestRejected
 from wasm_support import envelope
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from airssys.building import _wit_directory, wit_directory
+from airssys.building import wit_directory
+from airssys.building.recipes import _wit_directory
 
 
 def test_it_is_found_as_airssys_is_used_here():

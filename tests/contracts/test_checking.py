@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from airssys.contracts._checking import (
+from airssys.contracts.values._checking import (
     is_callable,
     is_count,
     is_kind,

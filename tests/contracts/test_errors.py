@@ -32,6 +32,7 @@ from airssys.contracts import (
     GuestSpent,
     GuestTrapped,
     HealthStatus,
+    IntensityExceeded,
     InternalError,
     InvalidMessage,
     MailboxFull,
@@ -45,7 +46,6 @@ from airssys.contracts import (
     NotEncodable,
     NotGranted,
     NotUnderstood,
-    Offence,
     PrefixContradicted,
     RequestCancelled,
     RequestWouldDeadlock,
@@ -85,7 +85,9 @@ guests_errors = st.one_of(
 )
 causes = st.none() | guests_errors | st.builds(ValueError, TEXT)
 reasons = st.builds(ExitReason, st.sampled_from(ExitKind), causes, TEXT)
-offences = st.builds(Offence, TEXT, st.just("local/a/0"), NUMBERS, SECONDS, TEXT)
+offences = st.builds(
+    IntensityExceeded, TEXT, st.just("local/a/0"), NUMBERS, SECONDS, TEXT
+)
 EXAMPLES = {
     DefinitionError: st.builds(
         DefinitionError, st.lists(st.builds(Mistake, TEXT, TEXT, TEXT), max_size=3)
@@ -306,4 +308,4 @@ def test_what_names_a_child_says_whether_it_is_an_actor():
     actor = ComponentId.parse("a")
     assert StartFailed("root", str(actor), reason).actor == actor
     assert StartFailed("root", "workers", reason).actor is None
-    assert Offence("root", str(actor), 1, 1.0, "crash").actor == actor
+    assert IntensityExceeded("root", str(actor), 1, 1.0, "crash").actor == actor

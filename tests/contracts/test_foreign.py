@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from airssys.contracts import (
     contexts_of,
-    find_escapee,
+    find_fatal,
     is_a,
     is_wholly,
     kind_name,
@@ -104,20 +104,20 @@ def test_what_an_error_is_is_not_asked_of_itself():
 
 @given(st.integers(0, 5), st.integers(0, 3), st.sampled_from(EXITS), st.booleans())
 def test_what_must_leave_the_tree_is_found_at_every_depth(depth, width, kind, last):
-    escapee = kind()
-    error = nested(escapee, [ValueError()] * width, depth)
+    fatal = kind()
+    error = nested(fatal, [ValueError()] * width, depth)
     if last and isinstance(error, BaseExceptionGroup):
         error = BaseExceptionGroup("outer", [error, OSError()])
-    assert find_escapee(error) is escapee
+    assert find_fatal(error) is fatal
 
 
 @given(st.integers(0, 5), st.integers(0, 3))
 def test_exceptions_never_leave_the_tree(depth, width):
-    assert find_escapee(nested(ValueError(), [OSError()] * width, depth)) is None
+    assert find_fatal(nested(ValueError(), [OSError()] * width, depth)) is None
 
 
 def test_nothing_to_find_in_nothing():
-    assert find_escapee(None) is None
+    assert find_fatal(None) is None
 
 
 class Liar(ExceptionGroup):
@@ -129,7 +129,7 @@ class Liar(ExceptionGroup):
 def test_groups_may_be_nested_as_deep_as_they_like(depth, siblings):
     stop = SystemExit()
     error = nested(stop, siblings, depth)
-    assert find_escapee(error) is stop
+    assert find_fatal(error) is stop
     assert only_member(error) is (error if siblings else stop)
     assert is_wholly(error, (SystemExit, KeyError))
 

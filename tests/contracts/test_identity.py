@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from airssys.contracts import ComponentId, identity_of_child
-from airssys.contracts._identity import segment_problem
+from airssys.contracts.values._identity import segment_problem
 
 printable = st.characters(exclude_categories=["C", "Z"], exclude_characters="/")
 segments = st.text(printable | st.just(" "), min_size=1, max_size=128).filter(

@@ -21,11 +21,11 @@ from airssys.contracts import (
     LifeStep,
     Logged,
     LogLevel,
-    _lifecycle,
     follow,
     next_state,
     step_of,
 )
+from airssys.contracts.events import _lifecycle
 
 REASON = ExitReason(ExitKind.NORMAL)
 

@@ -17,7 +17,7 @@ from airssys.contracts import (
     rules_of,
 )
 from airssys.messaging import ActorSubscriber, OpenRequests, Publishing
-from airssys.messaging._publishing import MAX_PATTERNS
+from airssys.messaging.publishing._publishing import MAX_PATTERNS
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from airssys.contracts import (
     known_codecs,
 )
 from airssys.messaging import Mailbox, content_type_sent
-from airssys.messaging._codecs import examine_codec
+from airssys.messaging.routing._codecs import examine_codec
 
 A, B = ComponentId.parse("a"), ComponentId.parse("b")
 CBOR = "application/cbor"

@@ -5,7 +5,7 @@ import math
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from airssys.messaging._deadlines import Deadlines
+from airssys.messaging.requests._deadlines import Deadlines
 
 items = st.integers(0, 4)
 times = st.sampled_from([0.0, 1.0, 1.5, 2.0, 7.0, math.inf])

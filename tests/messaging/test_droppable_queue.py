@@ -10,8 +10,8 @@ from airssys.contracts import (
     OverflowRules,
     Priority,
 )
-from airssys.messaging._droppable_queue import DroppableQueue
-from airssys.messaging._overflow import droppable, queue_for
+from airssys.messaging.mailboxes._droppable_queue import DroppableQueue
+from airssys.messaging.mailboxes._overflow import droppable, queue_for
 
 NAME = ComponentId.parse("a")
 RULES = OverflowRules(low=Overflow.DROP_OLDEST, normal=Overflow.DROP_OLDEST)

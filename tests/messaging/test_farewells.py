@@ -6,7 +6,7 @@ import attrs
 import pytest
 import trio
 
-from airssys.messaging._farewells import Farewells
+from airssys.messaging.requests._farewells import Farewells
 
 LINKS = 100_000
 

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from airssys.messaging._hash_ring import HashRing
+from airssys.messaging.pools._hash_ring import HashRing
 
 KEYS = [f"key {n}".encode() for n in range(2000)]
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from airssys.messaging._loads import Loads
+from airssys.messaging.pools._loads import Loads
 
 members = st.sampled_from("abcde")
 changes = st.one_of(

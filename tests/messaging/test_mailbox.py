@@ -14,7 +14,7 @@ from airssys.contracts import (
     TargetNotFound,
 )
 from airssys.messaging import Mailbox, MailboxStatistics
-from airssys.messaging._blocked_senders import wait_for_room
+from airssys.messaging.mailboxes._blocked_senders import wait_for_room
 
 
 @pytest.fixture

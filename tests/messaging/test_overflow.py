@@ -17,7 +17,7 @@ from airssys.contracts import (
     Priority,
     rules_of,
 )
-from airssys.messaging._overflow import Fate, decide
+from airssys.messaging.mailboxes._overflow import OverflowAction, decide
 
 
 def payloads(mailbox):
@@ -39,8 +39,12 @@ def fill(world, names):
 
 @given(st.sampled_from(Overflow), st.booleans())
 def test_an_asker_is_never_left_without_a_word(policy, may_wait):
-    fate = decide(policy, may_wait=may_wait, is_ask=True)
-    assert fate in {Fate.WAIT, Fate.REFUSE, Fate.PUSH_OUT}
+    action = decide(policy, may_wait=may_wait, is_ask=True)
+    assert action in {
+        OverflowAction.WAIT,
+        OverflowAction.REFUSE,
+        OverflowAction.DROP_OLDEST,
+    }
 
 
 @pytest.mark.parametrize(

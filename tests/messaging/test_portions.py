@@ -7,8 +7,8 @@ import trio
 
 from airssys import actor, blueprint, open_system
 from airssys.contracts import ComponentId
-from airssys.messaging import _portions
-from airssys.messaging._portions import FEW, Floor
+from airssys.messaging.publishing import _portions
+from airssys.messaging.publishing._portions import FEW, Floor
 from pace import passes_of
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, strategies as st
 
 from airssys.contracts import ComponentId, TargetNotFound, Unavailable
 from airssys.messaging import Mailbox, Registry
-from airssys.messaging._registry import GONE_KEPT
+from airssys.messaging.routing._registry import GONE_KEPT
 
 
 def test_a_registered_mailbox_is_found_until_it_is_unregistered(names):

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from airssys.contracts import AskTimedOut, InvalidMessage
 from airssys.messaging import Alarm, Sleepers
-from airssys.messaging._deadlines import Deadlines
+from airssys.messaging.requests._deadlines import Deadlines
 
 ODD_TIMES = st.one_of(
     st.floats(),
@@ -18,10 +18,10 @@ ODD_TIMES = st.one_of(
 
 
 @given(st.lists(st.floats(0, 100)), st.lists(ODD_TIMES), st.randoms())
-def test_odd_deadlines_spoil_no_others(plain, odd, chance):
+def test_odd_deadlines_spoil_no_others(plain, odd, rng):
     deadlines = Deadlines()
     entries = [("plain", each) for each in plain] + [("odd", each) for each in odd]
-    chance.shuffle(entries)
+    rng.shuffle(entries)
     for number, (kind, deadline) in enumerate(entries):
         deadlines.add((kind, number, deadline), deadline)
     due = [each for kind, _, each in deadlines.pop_due(50.0) if kind == "plain"]

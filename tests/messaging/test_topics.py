@@ -5,8 +5,13 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from airssys.contracts import BadTopic
-from airssys.messaging import _topics as topics
-from airssys.messaging._topics import Subscriptions, _Node, read_pattern, read_topic
+from airssys.messaging.publishing import _topics as topics
+from airssys.messaging.publishing._topics import (
+    Subscriptions,
+    _Node,
+    read_pattern,
+    read_topic,
+)
 
 SEGMENTS = st.sampled_from(["a", "b", "c"])
 TOPICS = st.lists(SEGMENTS, min_size=1, max_size=4).map(".".join)

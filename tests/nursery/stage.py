@@ -23,13 +23,13 @@ from airssys.contracts import (
     follow,
 )
 from airssys.nursery import Administration
-from airssys.nursery._child import Child
-from airssys.nursery._slots import SlotState
-from airssys.nursery._supervisor_seat import SupervisorSeat
+from airssys.nursery.children._child import Child
+from airssys.nursery.children._slots import SlotState
+from airssys.nursery.tree._supervisor_cell import SupervisorCell
 
 
 @attrs.define(eq=False)
-class Puppet:
+class ScriptedChild:
     """One incarnation: starts, lives until told how to end, stops."""
 
     name: str
@@ -96,20 +96,20 @@ class PuppetSeat:
     stage: Stage
     vacated: int = 0
 
-    def occupy(self):
+    def incarnate(self):
         name = label_of(self.spec)
         by_name = self.stage.habits
         habits = by_name.get(name) or by_name.get(self.spec.id.name) or [{}]
         habit = habits.pop(0) if len(habits) > 1 else habits[0]
-        puppet = Puppet(name, self.stage, **habit)
-        self.stage.puppets[name] = puppet
+        scripted = ScriptedChild(name, self.stage, **habit)
+        self.stage.scripted_children[name] = scripted
         self.stage.arguments.append((name, repr(self.spec.arguments)))
-        return puppet
+        return scripted
 
     def change_spec(self, spec):
         self.spec = spec
 
-    def vacate(self, why="", /):
+    def release(self, why="", /):
         if not self.vacated:
             self.stage.log.append(f"vacate {label_of(self.spec)}")
         self.vacated += 1
@@ -123,13 +123,13 @@ class Stage:
     """How the incarnations of a name behave, one after the other; the last one stays."""
     log: list[str] = attrs.Factory(list)
     events: list = attrs.Factory(list)
-    alive: list[Puppet] = attrs.Factory(list)
-    puppets: dict[str, Puppet] = attrs.Factory(dict)
+    alive: list[ScriptedChild] = attrs.Factory(list)
+    scripted_children: dict[str, ScriptedChild] = attrs.Factory(dict)
     """The latest incarnation of each name."""
     arguments: list[tuple[str, str]] = attrs.Factory(list)
     """What each incarnation was given."""
     supervisor: object | None = None
-    chance: random.Random | None = None
+    rng: random.Random | None = None
     root: Child | None = None
     nursery: trio.Nursery | None = None
     ready: trio.Event = attrs.Factory(trio.Event)
@@ -141,13 +141,13 @@ class Stage:
         self.log.append(f"root {reason.kind.value}")
 
     def make(self, spec):
-        return SupervisorSeat(
+        return SupervisorCell(
             spec,
             spec.name,
             lambda s: PuppetSeat(s, self),
             self.events.append,
-            self.chance,
-        ).occupy()
+            self.rng,
+        ).incarnate()
 
     def of(self, kind):
         return [event for event in self.events if isinstance(event, kind)]
@@ -169,7 +169,7 @@ class Stage:
         return Administration(lambda: self.supervisor)
 
     def living(self):
-        return [puppet.name for puppet in self.alive]
+        return [scripted.name for scripted in self.alive]
 
     def presences(self):
         """All children in start order, e.g. `a:running`."""
@@ -180,11 +180,11 @@ class Stage:
         await trio.testing.wait_all_tasks_blocked()
 
     async def crash(self, name, error=None):
-        self.puppets[name].end(error or ValueError("told to"))
+        self.scripted_children[name].end(error or ValueError("told to"))
         await self.settle()
 
     async def finish(self, name):
-        self.puppets[name].end()
+        self.scripted_children[name].end()
         await self.settle()
 
 
@@ -226,10 +226,10 @@ def group(*children, name="root", restarts=3, period=60.0, **options):
 
 
 @asynccontextmanager
-async def acting(spec, habits=None, *, wait=True, chance=None):
+async def acting(spec, habits=None, *, wait=True, rng=None):
     """Run a supervisor as a child of nobody; stop it at the end."""
     stage = Stage({name: list(h) for name, h in (habits or {}).items()})
-    stage.chance = chance
+    stage.rng = rng
     stage.supervisor = stage.make(spec)
     async with trio.open_nursery() as nursery:
         stage.nursery = nursery
@@ -248,7 +248,7 @@ async def acting(spec, habits=None, *, wait=True, chance=None):
 
 
 __all__ = (
-    "Puppet",
+    "ScriptedChild",
     "SlotState",
     "Stage",
     "acting",

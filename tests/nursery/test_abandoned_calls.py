@@ -294,7 +294,7 @@ async def impatient(context, envelope):
         await context.ask(name.decode(), rest, timeout=float(limit))
 
 
-class Crowd:
+class JointWait:
     """Those who ask, each in its own way, and wait no longer when they like."""
 
     def __init__(self, system, nursery):
@@ -345,7 +345,7 @@ async def live(cast, script):
             if kind != "python":
                 await system.ask(name, b"count")
         async with trio.open_nursery() as nursery:
-            crowd = Crowd(system, nursery)
+            crowd = JointWait(system, nursery)
             for number, ask in enumerate(script):
                 nursery.start_soon(crowd.ask, number, *ask)
         await trio.sleep(100)

@@ -22,7 +22,7 @@ ME = ComponentId.parse("me")
 LIMITS = Limits(storage_bytes=700, storage_keys=8)
 
 
-class Surroundings:
+class Shared:
     """As much of them as the calls below need."""
 
     broker = None
@@ -49,13 +49,13 @@ class Recorder:
 
 
 @pytest.fixture
-def around():
-    return Surroundings()
+def shared():
+    return Shared()
 
 
 @pytest.fixture
-def services(around):
-    return ActorServices(ME, around, LIMITS, None)
+def services(shared):
+    return ActorServices(ME, shared, LIMITS, None)
 
 
 def calls_of(port):
@@ -77,12 +77,12 @@ def test_an_incarnation_that_has_ended_begins_nothing(services):
             begin()
 
 
-def test_storage_is_the_keyspace_of_the_component(services, around):
-    assert around.quotas == []
+def test_storage_is_the_keyspace_of_the_component(services, shared):
+    assert shared.quotas == []
     assert services.storage_get("k") == ("get", "k")
     assert services.storage_exists("k") == ("exists", "k")
     assert services.storage_keys("p") == ("keys", "p")
-    assert around.quotas == [(ME, 700, 8)]
+    assert shared.quotas == [(ME, 700, 8)]
 
     class Refusing:
         def set(self, key, value):
@@ -91,34 +91,34 @@ def test_storage_is_the_keyspace_of_the_component(services, around):
         def usage(self):
             return [1, 2, 3]
 
-    around.kept = Refusing()
-    refusing = ActorServices(ME, around, LIMITS, None)
+    shared.kept = Refusing()
+    refusing = ActorServices(ME, shared, LIMITS, None)
     with pytest.raises(StorageRefused, match=r"k b'v'"):
         refusing.storage_set("k", b"v")
     assert refusing.storage_usage() == (1, 2, 3)
 
 
-def test_a_line_is_an_event_with_its_source_and_context(services, around):
+def test_a_line_is_an_event_with_its_source_and_context(services, shared):
     services.log(LogLevel.WARN, "hot", [("degrees", "99")])
-    assert around.lines == [Logged(ME, LogLevel.WARN, "hot", (("degrees", "99"),))]
+    assert shared.lines == [Logged(ME, LogLevel.WARN, "hot", (("degrees", "99"),))]
 
 
 @pytest.mark.parametrize("minimum", LogLevel)
-def test_a_line_below_the_level_costs_no_event(around, minimum):
-    services = ActorServices(ME, around, LIMITS, None, minimum)
+def test_a_line_below_the_level_costs_no_event(shared, minimum):
+    services = ActorServices(ME, shared, LIMITS, None, minimum)
     for level in LogLevel:
         services.log(level, "line", ())
     levels = list(LogLevel)
-    assert [line.level for line in around.lines] == levels[levels.index(minimum) :]
+    assert [line.level for line in shared.lines] == levels[levels.index(minimum) :]
 
 
 def test_the_clock_is_the_one_that_was_given(services):
     assert services.current_time() == Timestamp(1_700_000_000, 5)
 
 
-def test_what_an_actor_told_of_itself_is_told(services, around):
+def test_what_an_actor_told_of_itself_is_told(services, shared):
     assert services.component_info(ME) is None
-    around.infos[ME] = info = ComponentInfo(ME, "me", "1.0", "healthy")
+    shared.infos[ME] = info = ComponentInfo(ME, "me", "1.0", "healthy")
     assert services.component_info(ME) is info
 
 
@@ -126,12 +126,12 @@ def test_what_an_actor_told_of_itself_is_told(services, around):
     ("payload", "error"), [(b"", MessageTooShort), (b"{}", UnknownPrefix)]
 )
 async def test_a_component_of_prefixes_sends_nothing_without_one(
-    around, payload, error
+    shared, payload, error
 ):
     """Refused before there is a broker to ask, which there is not."""
-    around.publishing = None
+    shared.publishing = None
     codecs = Codecs(prefixed=True)
-    services = ActorServices(ME, around, LIMITS, None, codecs=codecs)
+    services = ActorServices(ME, shared, LIMITS, None, codecs=codecs)
     for send in (
         lambda: services.send(ME, payload),
         lambda: services.ask(ME, payload, 1),

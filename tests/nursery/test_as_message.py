@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from airssys.contracts import ComponentId, Fault, InvalidMessage
 from airssys.nursery import as_content_type, as_id, as_payload
-from airssys.nursery._as_message import as_key
+from airssys.nursery.behaviours._message_arguments import as_key
 
 from .company import python, running
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from airssys.contracts import NO_BACKOFF, Backoff, Growth
-from airssys.nursery._backoff import failures_before, pause_before_restart
+from airssys.nursery.restarts._backoff import failures_before, pause_before_restart
 
 SECONDS = st.floats(0, 100)
 BACKOFFS = st.builds(

@@ -181,7 +181,7 @@ async def restart_times(seed):
     """Say when a child with jitter came back, three times."""
     backoff = Backoff(growth=Growth.CONSTANT, first=10.0, jitter=True)
     spec = group(worker("a", backoff=backoff), restarts=9)
-    async with acting(spec, chance=random.Random(seed)) as stage:
+    async with acting(spec, rng=random.Random(seed)) as stage:
         times = []
         for _ in range(3):
             began = trio.current_time()

@@ -18,7 +18,7 @@ def admin_of(stage, *path):
     def find():
         found = stage.supervisor
         for name in path:
-            found = found.roster.find(name).seat.present
+            found = found.roster.find(name).cell.present
         return found
 
     return Administration(find)
@@ -58,10 +58,10 @@ def find_spec(stage):
     """All who know the specification of `sub` say the same."""
     root = stage.supervisor.spec
     middle = stage.supervisor.roster.find("middle")
-    sub = middle.seat.present.roster.find("sub")
+    sub = middle.cell.present.roster.find("sub")
     (from_root,) = root.children
-    assert from_root == middle.spec == middle.seat.present.spec
-    assert from_root.children[0] == sub.spec == sub.seat.present.spec
+    assert from_root == middle.spec == middle.cell.present.spec
+    assert from_root.children[0] == sub.spec == sub.cell.present.spec
     return sub.spec
 
 
@@ -123,7 +123,7 @@ async def test_a_changed_template_outlives_restarts(autojump_clock):
         assert await admin_of(stage, "pool").change_specs(changed) == Done()
         await restart(stage, "pool")
         found = stage.supervisor.roster.find("pool")
-        assert found.spec == found.seat.present.spec == changed
+        assert found.spec == found.cell.present.spec == changed
         assert stage.supervisor.spec.children == (changed,)
 
 

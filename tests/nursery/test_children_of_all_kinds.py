@@ -403,7 +403,7 @@ async def test_a_stop_that_comes_just_after_a_message_does_not_cut_it_off(
     async with running(all_of(spec)) as (system, watch):
         await trio.testing.wait_all_tasks_blocked()
         system.tell("a", b"slow" if kind == "python" else b"sleep:1")
-        actor = find_actor(system._root, ComponentId.parse("a")).seat.present
+        actor = find_actor(system._root, ComponentId.parse("a")).cell.present
         actor.stop_soon()
         await trio.sleep(10)
         assert watch.of(MessageFailed) == []

@@ -14,7 +14,11 @@ from airssys.contracts import (
     SupervisorGaveUp,
 )
 from airssys.nursery import Ignore
-from airssys.nursery._requests import DeleteChild, StartChild, StartFromTemplate
+from airssys.nursery.children._requests import (
+    DeleteChild,
+    StartChild,
+    StartFromTemplate,
+)
 
 from .stage import acting, dynamic, group, worker
 
@@ -33,7 +37,7 @@ async def closing_behind(stage, names):
     await trio.lowlevel.checkpoint()
     stage.root.ask_to_stop()
     for name in names:
-        stage.puppets[name].end(ValueError("crash"))
+        stage.scripted_children[name].end(ValueError("crash"))
     stage.log.clear()
     began = trio.current_time()
     await stage.root.wait_ended()
@@ -68,7 +72,7 @@ async def test_a_dynamic_supervisor_gives_up_once(autojump_clock):
         keep_busy(stage)
         await trio.lowlevel.checkpoint()
         for number in (1, 2, 3, 4):
-            stage.puppets[f"w/{number}"].end(ValueError("crash"))
+            stage.scripted_children[f"w/{number}"].end(ValueError("crash"))
         await stage.root.wait_ended()
         assert len(stage.of(SupervisorGaveUp)) == 1
         assert len(stage.of(ChildExited)) == 4
@@ -80,7 +84,7 @@ async def test_a_retry_that_is_due_when_a_dynamic_supervisor_closes_is_not_made(
     failing = [{}, {"start_error": ValueError("no")}]
     async with acting(dynamic(worker("w"), restarts=10**6), {"w/1": failing}) as stage:
         await stage.admin.start_from_template()
-        stage.puppets["w/1"].end(ValueError("crash"))
+        stage.scripted_children["w/1"].end(ValueError("crash"))
         for _ in range(20):
             await trio.lowlevel.checkpoint()
         stage.root.ask_to_stop()

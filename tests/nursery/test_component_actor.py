@@ -17,7 +17,8 @@ from airssys.contracts import (
     MessageFailed,
     StartFailed,
 )
-from airssys.nursery import RETRY_PAUSE, _introductions
+from airssys.nursery import RETRY_PAUSE
+from airssys.nursery.shared import _metadata_cache as _introductions
 
 from .company import ARTIFACT, component, python, running
 from .fake_guest import FakeComponent, FakeLoader
@@ -196,7 +197,7 @@ async def test_equal_components_are_asked_once_what_they_are(loader):
 
 def test_what_was_told_last_is_remembered_of_so_many(monkeypatch):
     monkeypatch.setattr(_introductions, "KEPT", 3)
-    known = _introductions.Introductions()
+    known = _introductions.MetadataCache()
     specs = [component("c", data=bytes([n])) for n in range(5)]
     for number, spec in enumerate(specs):
         assert known.find(spec) is None

@@ -10,12 +10,12 @@ from airssys.contracts import (
     ExitReason,
     GuestTrapped,
     HealthStatus,
-    Offence,
+    IntensityExceeded,
     StartFailed,
     TrapReason,
     Unhealthy,
 )
-from airssys.nursery._exit_reason import (
+from airssys.nursery.restarts._exit_reason import (
     MAX_DETAIL,
     GaveUp,
     Ignore,
@@ -27,7 +27,7 @@ from airssys.nursery._exit_reason import (
     unjudged,
 )
 
-OFFENCE = Offence("root", "child", 4, 60.0, "crash")
+OFFENCE = IntensityExceeded("root", "child", 4, 60.0, "crash")
 TRAP = GuestTrapped(TrapReason.UNREACHABLE, "handle-message", "unreachable")
 REFUSED = ExitReason(ExitKind.REFUSED, CapacityReached("maps"))
 BOOLS = st.booleans()
@@ -130,7 +130,7 @@ def test_an_unhealthy_end_is_no_crash():
 
 
 def test_the_last_offence_is_told():
-    chain = [OFFENCE, Offence("top", "inner", 9, 60.0, "gave up")]
+    chain = [OFFENCE, IntensityExceeded("top", "inner", 9, 60.0, "gave up")]
     assert str(GaveUp(chain)) == "gave up: inner needed restart 9 (gave up)"
     assert GaveUp(chain).chain == tuple(chain)
     assert GaveUp(chain).args == (tuple(chain),)

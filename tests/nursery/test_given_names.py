@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from airssys.contracts import Done, Refusal, Refused, SupervisorSpec
-from airssys.nursery._given_names import GivenNames
+from airssys.nursery.children._given_names import GivenNames
 
 from .stage import acting, dynamic, group, worker
 
@@ -49,7 +49,7 @@ def two_levels(**options):
 def find(stage, *path):
     found = stage.supervisor
     for name in path:
-        found = found.roster.find(name).seat.present
+        found = found.roster.find(name).cell.present
     return found
 
 

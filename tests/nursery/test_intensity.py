@@ -3,7 +3,7 @@
 from hypothesis import given, strategies as st
 
 from airssys.contracts import Intensity
-from airssys.nursery._intensity import RestartWindow
+from airssys.nursery.restarts._intensity import RestartWindow
 
 PERIODS = st.floats(0.001, 1000)
 GAPS = st.lists(st.floats(0, 1000), max_size=30)

@@ -159,7 +159,7 @@ async def test_nobody_waits_for_one_that_does_not_end(autojump_clock):
 async def test_children_of_a_killed_dynamic_supervisor_end_together(autojump_clock):
     pool = dynamic(worker("w"), name="pool")
     async with acting(group(pool), {"w/2": [{"ignores_cancel_for": 2}]}) as stage:
-        inner = stage.supervisor.roster.find("pool").seat
+        inner = stage.supervisor.roster.find("pool").cell
         for _ in range(3):
             await Administration(lambda: inner.present).start_from_template()
         await stage.admin.kill_child("pool")
@@ -194,14 +194,14 @@ async def test_a_supervisor_says_what_it_goes_by_and_whether_it_is_up(autojump_c
     slow = {"start_seconds": 5, "stop_seconds": 3}
     tree = group(pool, worker("a"))
     async with acting(tree, {"a": [slow]}, wait=False) as stage:
-        seat = None
-        pool_admin = Administration(lambda: seat.present if seat else None)
+        cell = None
+        pool_admin = Administration(lambda: cell.present if cell else None)
         assert pool_admin.own_spec() is None
         assert pool_admin.template() is None
         assert not pool_admin.is_up()
         await trio.sleep(1)
         assert not stage.admin.is_up()  # it still starts
-        seat = stage.supervisor.roster.find("pool").seat
+        cell = stage.supervisor.roster.find("pool").cell
         assert pool_admin.is_up()
         await trio.sleep(5)
         assert stage.admin.is_up()

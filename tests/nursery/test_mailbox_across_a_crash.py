@@ -33,7 +33,7 @@ from airssys.contracts import (
 )
 from airssys.messaging import Quarantine
 from airssys.nursery import Stop
-from airssys.nursery._poison import Retried, choose
+from airssys.nursery.actors._poison import Retried, choose
 
 from .company import component, python, running
 from .fake_guest import FakeLoader

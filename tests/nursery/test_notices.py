@@ -12,10 +12,10 @@ import trio
 import trio.testing
 
 from airssys.contracts import NO_BACKOFF, ChildStarted, TaskSpec
-from airssys.nursery._child import Child
-from airssys.nursery._notices import Notices, RetryDue, StopAsked
-from airssys.nursery._requests import StartChild
-from airssys.nursery._supervisor_seat import SupervisorSeat
+from airssys.nursery.children._child import Child
+from airssys.nursery.children._inbox import Inbox, RetryDue, StopAsked
+from airssys.nursery.children._requests import StartChild
+from airssys.nursery.tree._supervisor_cell import SupervisorCell
 from pace import passes_of
 
 from .company import running
@@ -32,7 +32,7 @@ def notice(number):
 class Server:
     """Serves notices, and remembers which, and in whose step."""
 
-    notices: Notices = attrs.Factory(Notices)
+    inbox: Inbox = attrs.Factory(Inbox)
     served: list = attrs.Factory(list)
     act: object = lambda _: None
     task: object = None
@@ -43,7 +43,7 @@ class Server:
         self.task = trio.lowlevel.current_task()
         with self.scope:
             try:
-                await self.notices.serve(
+                await self.inbox.serve(
                     self.take, lambda: self.served[-1:] == [(StopAsked, True)]
                 )
             except ValueError as error:
@@ -64,19 +64,19 @@ async def serving():
         nursery.start_soon(server.run)
         await settle()
         yield server
-        server.notices.post(StopAsked())
+        server.inbox.post(StopAsked())
 
 
 async def test_what_a_child_brings_is_served_in_its_step_while_the_server_is_parked():
     async with serving() as server:
-        server.notices.bring(notice(1))
-        server.notices.bring(notice(2))
+        server.inbox.bring(notice(1))
+        server.inbox.bring(notice(2))
         assert server.served == [(1, False), (2, False)]
 
 
 async def test_what_is_posted_is_served_by_the_server():
     async with serving() as server:
-        server.notices.post(notice(1))
+        server.inbox.post(notice(1))
         assert server.served == []
         await settle()
         assert server.served == [(1, True)]
@@ -84,12 +84,12 @@ async def test_what_is_posted_is_served_by_the_server():
 
 async def test_the_order_is_that_in_which_they_came():
     async with serving() as server:
-        server.notices.bring(notice(1))
-        server.notices.post(notice(2))
-        server.notices.bring(notice(3))
-        server.notices.post(notice(4))
+        server.inbox.bring(notice(1))
+        server.inbox.post(notice(2))
+        server.inbox.bring(notice(3))
+        server.inbox.post(notice(4))
         await settle()
-        server.notices.bring(notice(5))
+        server.inbox.bring(notice(5))
         assert server.served == [
             (1, False),
             (2, True),
@@ -109,14 +109,14 @@ async def test_what_serving_leads_to_is_served_after_it(first, way):
         def act(number):
             log.append(f"begin {number}")
             if number == 1:
-                getattr(server.notices, way)(notice(2))
+                getattr(server.inbox, way)(notice(2))
             log.append(f"end {number}")
 
         server.act = act
-        getattr(server.notices, first)(notice(1))
+        getattr(server.inbox, first)(notice(1))
         await settle()
         assert log == ["begin 1", "end 1", "begin 2", "end 2"]
-        server.notices.bring(notice(3))
+        server.inbox.bring(notice(3))
         assert server.served[1:] == [(2, True), (3, False)]
 
 
@@ -125,14 +125,14 @@ async def test_the_server_goes_on_once_it_is_done_in_the_step_of_another():
         server = Server()
         nursery.start_soon(server.run)
         await settle()
-        server.notices.bring(StopAsked())
+        server.inbox.bring(StopAsked())
     assert server.served == [(StopAsked, True)]
 
 
 async def test_a_notice_is_served_with_a_checkpoint_before_it_unless_it_was_waited_for():
     async with serving() as server:
         for number in range(5):
-            server.notices.post(notice(number))
+            server.inbox.post(notice(number))
         _, passes = await passes_of(settle)
         assert len(server.served) == 5
         assert passes >= 5
@@ -144,11 +144,11 @@ async def test_what_serving_raises_is_raised_in_the_server(posts):
 
         def fail(_):
             for number in range(posts):
-                server.notices.post(notice(number))
+                server.inbox.post(notice(number))
             raise ValueError("broken")
 
         server.act = fail
-        server.notices.bring(notice(1))
+        server.inbox.bring(notice(1))
         await settle()
         assert str(server.error) == "broken"
 
@@ -157,19 +157,19 @@ async def test_what_serving_raises_is_raised_in_the_server(posts):
 async def test_a_killed_server_serves_nothing_more(way):
     async with serving() as server:
         server.scope.cancel()
-        getattr(server.notices, way)(notice(1))
+        getattr(server.inbox, way)(notice(1))
         await settle()
         assert server.served == []
-        assert [each.slot for each in server.notices.unread()] == [1]
+        assert [each.slot for each in server.inbox.unread()] == [1]
 
 
 async def test_a_server_that_is_killed_while_another_task_serves_for_it():
     async with serving() as server:
         server.act = lambda _: server.scope.cancel()
-        server.notices.bring(notice(1))
+        server.inbox.bring(notice(1))
         await settle()
         assert server.scope.cancelled_caught
-        server.notices.bring(notice(2))
+        server.inbox.bring(notice(2))
         assert server.served == [(1, False)]
 
 
@@ -182,7 +182,7 @@ async def test_an_error_while_the_server_is_killed_is_not_lost():
 
         server.act = fail
         with pytest.raises(ValueError, match="broken"):
-            server.notices.bring(notice(1))
+            server.inbox.bring(notice(1))
 
 
 # ------------------------------------------------------------------ of supervisors
@@ -238,8 +238,8 @@ async def test_ctrl_c_cannot_come_between_what_a_supervisor_does_for_a_task():
             protected.append(trio.lowlevel.currently_ki_protected())
 
     task = TaskSpec(name="t", function=serve, context=True)
-    seat = SupervisorSeat(group(), "root", PuppetSeat, note)
-    supervisor = seat.occupy()
+    cell = SupervisorCell(group(), "root", PuppetSeat, note)
+    supervisor = cell.incarnate()
     async with trio.open_nursery() as nursery:
         stage = Stage()
         child = Child("root", supervisor, math.inf, stage)

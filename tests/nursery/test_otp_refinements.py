@@ -18,7 +18,7 @@ from airssys.contracts import (
     SupervisorGaveUp,
 )
 from airssys.nursery import Ignore
-from airssys.nursery._requests import StartChild, TerminateChild
+from airssys.nursery.children._requests import StartChild, TerminateChild
 
 from .stage import acting, dynamic, group, worker
 
@@ -64,7 +64,7 @@ async def test_47_a_shared_restart_also_starts_who_was_stopped(
 async def test_30_terminating_the_restarting_child_cancels_the_retry(autojump_clock):
     spec = group(*workers("abc"), strategy=REST_FOR_ONE, restarts=10**6)
     async with acting(spec, {"b": [{}, FAILING]}) as stage:
-        stage.puppets["a"].end(ValueError())
+        stage.scripted_children["a"].end(ValueError())
         await passes(40)
         assert stage.presences() == ["a:running", "b:restarting", "c:none"]
         await stage.admin.terminate_child("local/b/0")
@@ -106,7 +106,7 @@ async def test_34_simultaneous_crashes_cost_one_shared_restart(
     spec = group(*workers("abc"), strategy=strategy, restarts=1)
     async with acting(spec) as stage:
         for name in "ab":
-            stage.puppets[name].end(ValueError())
+            stage.scripted_children[name].end(ValueError())
         await stage.settle()
         gave_up = len(stage.of(SupervisorGaveUp)) == 1
         if strategy is ONE_FOR_ALL:
@@ -126,7 +126,7 @@ async def test_34_under_rest_for_one_the_earlier_crash_takes_the_later_one(
     spec = group(*workers("abc"), strategy=REST_FOR_ONE, restarts=1)
     async with acting(spec, {"c": [{"stop_seconds": 1}]}) as stage:
         await stage.crash("a")
-        stage.puppets["b"].end(ValueError())  # while c is being stopped
+        stage.scripted_children["b"].end(ValueError())  # while c is being stopped
         await trio.sleep(2)
         assert stage.of(SupervisorGaveUp) == []
         assert Problem.SHUTDOWN_ERROR in problems(stage)
@@ -159,9 +159,9 @@ async def test_50_ignored_counts_as_inactive_restarting_as_active(
     )
     after = IGNORING if outcome == "ignored" else FAILING
     async with acting(spec, {"b": [{}, after]}) as stage:
-        stage.puppets["b"].end(ValueError())
+        stage.scripted_children["b"].end(ValueError())
         await passes(20)
-        stage.puppets["a"].end()
+        stage.scripted_children["a"].end()
         await passes(20)
         assert (stage.root.reason is not None) is (outcome == "ignored")
 
@@ -251,7 +251,7 @@ async def test_55_terminating_a_restarting_dynamic_child_keeps_the_count_right(
     async with acting(spec, {"a/1": [{}, FAILING]}) as stage:
         for _ in range(2):
             await stage.admin.start_from_template()
-        stage.puppets["a/1"].end(ValueError())
+        stage.scripted_children["a/1"].end(ValueError())
         await passes(20)
         await stage.admin.terminate_child("local/a/1")
         counted = stage.admin.count_children()

@@ -43,9 +43,9 @@ from airssys.contracts import (
     find_spec_mistakes,
 )
 from airssys.nursery import GaveUp, Ignore, Stop
-from airssys.nursery._exit_reason import MAX_DETAIL
-from airssys.system._event_log import log_event
+from airssys.nursery.restarts._exit_reason import MAX_DETAIL
 from airssys.system._open_system import open_system
+from airssys.system.events._event_log import log_event
 from pace import own_time
 
 from .company import running as running_system
@@ -271,7 +271,7 @@ async def test_sup_stop_brutal_kill_dynamic(autojump_clock):
             await stage.admin.start_from_template()
         await stage.root.stop(99)
         assert [kind for _, kind, _ in stage.exits()] == ["killed"] * 10
-        assert not any(puppet.asked for puppet in stage.puppets.values())
+        assert not any(scripted.asked for scripted in stage.scripted_children.values())
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -282,7 +282,7 @@ async def test_sup_stop_race(restart, end, autojump_clock):
         stage.root.ask_to_stop()
         await stage.settle()
         for name in "abc":
-            stage.puppets[name].end(ENDS[end]())
+            stage.scripted_children[name].end(ENDS[end]())
         reason = await ending(stage)
         assert reason.kind is ExitKind.SHUTDOWN
         assert lines(stage, "start") == []
@@ -432,9 +432,13 @@ async def test_multiple_restarts(autojump_clock):
 
 async def identities(stage, name):
     """Crash a child; say who lives on as before, and who was started again."""
-    before = dict(stage.puppets)
+    before = dict(stage.scripted_children)
     await stage.crash(name)
-    same = [n for n, p in before.items() if stage.puppets[n] is p and p in stage.alive]
+    same = [
+        n
+        for n, p in before.items()
+        if stage.scripted_children[n] is p and p in stage.alive
+    ]
     return "".join(same), "".join(line[-1] for line in lines(stage, "start"))
 
 
@@ -495,9 +499,9 @@ async def test_simple_one_for_one(autojump_clock):
     async with acting(spec) as stage:
         for extra in (2, 3):
             await stage.admin.start_from_template(extra)
-        first = stage.puppets["a/1"]
+        first = stage.scripted_children["a/1"]
         await stage.crash("a/2")
-        assert stage.puppets["a/1"] is first
+        assert stage.scripted_children["a/1"] is first
         assert stage.arguments == [
             ("a/1", "(1, 2)"),
             ("a/2", "(1, 3)"),
@@ -590,7 +594,7 @@ def test_external_start_no_progress_log():
 async def presence_after(restart, end):
     """End a child; say what is left of it, and whether that was reported."""
     async with acting(group(a(restart=restart), worker("b"))) as stage:
-        stage.puppets["a"].end(ENDS[end]())
+        stage.scripted_children["a"].end(ENDS[end]())
         await stage.settle()
         assert stage.root.reason is None
         (exited,) = stage.of(ChildExited)
@@ -671,18 +675,18 @@ async def test_tree(autojump_clock):
     left = group(*workers("bc"), name="left", restarts=1)
     right = group(worker("d"), name="right", strategy=ONE_FOR_ALL, restarts=1)
     async with acting(group(worker("a"), left, right)) as stage:
-        inner = stage.supervisor.roster.find("left").seat.present
+        inner = stage.supervisor.roster.find("left").cell.present
         assert counts(stage) == (3, 3, 2, 1)
         stage.supervisor, outer = inner, stage.supervisor
         await stage.admin.start_child(worker("e"))
         assert stage.presences() == ["b:running", "c:running", "e:running"]
-        other = stage.puppets["d"]
+        other = stage.scripted_children["d"]
         for _ in range(2):
             await stage.crash("b")
-        stage.supervisor = outer.roster.find("left").seat.present
+        stage.supervisor = outer.roster.find("left").cell.present
         assert stage.supervisor is not inner
         assert stage.presences() == ["b:running", "c:running"]
-        assert stage.puppets["d"] is other
+        assert stage.scripted_children["d"] is other
         stage.supervisor = outer
         assert stage.root.reason is None
 
@@ -726,7 +730,7 @@ def significant(name, restart, **options):
 async def is_over_after(stage, *ends):
     """End children one after the other; say after which one the supervisor ended."""
     for number, (name, end) in enumerate(ends, 1):
-        stage.puppets[name].end(ENDS[end]())
+        stage.scripted_children[name].end(ENDS[end]())
         await stage.settle()
         if stage.root.reason is not None:
             assert stage.root.reason.kind is ExitKind.SHUTDOWN
@@ -828,10 +832,10 @@ async def upgraded(before, after, *ends):
     spec = group(*children, worker("c"), auto_shutdown=before)
     changed = [worker(n, restart=is_any, significant=after is not NEVER) for n in "ab"]
     async with acting(spec) as stage:
-        puppets = dict(stage.puppets)
+        scripted_children = dict(stage.scripted_children)
         new = group(*changed, worker("c"), auto_shutdown=after)
         assert told(await stage.admin.change_specs(new)) is Done
-        assert stage.puppets == puppets
+        assert stage.scripted_children == scripted_children
         return await is_over_after(stage, *((name, "normal") for name in ends))
 
 
@@ -903,7 +907,7 @@ async def test_count_restarting_children(autojump_clock):
     async with acting(spec, habits) as stage:
         for _ in range(3):
             await stage.admin.start_from_template()
-        stage.puppets["a/1"].end(ValueError())
+        stage.scripted_children["a/1"].end(ValueError())
         for _ in range(20):
             await trio.lowlevel.checkpoint()
         assert stage.admin.count_children() == ChildCounts(3, 2, 0, 3)
@@ -946,8 +950,8 @@ async def seconds_to_end(count):
         for _ in range(count):
             await stage.admin.start_from_template()
         began = own_time()
-        for puppet in stage.puppets.values():
-            puppet.end()
+        for scripted in stage.scripted_children.values():
+            scripted.end()
         await stage.settle()
         assert stage.presences() == []
         return own_time() - began
@@ -1033,7 +1037,7 @@ LOOPING = {"b": [{}, FAILING]}
 
 async def looping(stage):
     """Let a restart fail again and again; it never stops by itself."""
-    stage.puppets["b"].end(ValueError())
+    stage.scripted_children["b"].end(ValueError())
     for _ in range(30):
         await trio.lowlevel.checkpoint()
     assert stage.log.count("start b") > 3
@@ -1067,9 +1071,9 @@ async def test_hanging_restart_loop(autojump_clock):
 async def test_hanging_restart_loop_rest_for_one(autojump_clock):
     spec = group(*workers("abc"), restarts=10**6, strategy=REST_FOR_ONE)
     async with acting(spec, LOOPING) as stage:
-        kept = stage.puppets["a"]
+        kept = stage.scripted_children["a"]
         await check_loop_can_be_administered(stage)
-        assert stage.puppets["a"] is kept
+        assert stage.scripted_children["a"] is kept
     async with acting(spec, LOOPING) as stage:
         await looping(stage)
         assert (await stage.root.stop(5.0)).kind is ExitKind.SHUTDOWN
@@ -1080,7 +1084,7 @@ async def test_hanging_restart_loop_simple(autojump_clock):
     async with acting(spec, {"b/1": [{}, FAILING]}) as stage:
         for _ in range(2):
             await stage.admin.start_from_template()
-        stage.puppets["b/1"].end(ValueError())
+        stage.scripted_children["b/1"].end(ValueError())
         for _ in range(30):
             await trio.lowlevel.checkpoint()
         assert "b/1:restarting" in stage.presences()
@@ -1095,10 +1099,10 @@ async def test_hanging_restart_loop_simple(autojump_clock):
 
 async def test_code_change(autojump_clock):
     async with acting(group(*workers("abc"))) as stage:
-        puppets = dict(stage.puppets)
+        scripted_children = dict(stage.scripted_children)
         new = group(worker("d"), worker("c", shutdown=BRUTAL_KILL), worker("a"))
         assert told(await stage.admin.change_specs(new)) is Done
-        assert stage.puppets == puppets
+        assert stage.scripted_children == scripted_children
         # New ones are not started; those no longer named run on, and stop first.
         assert stage.presences() == ["d:none", "c:running", "a:running", "b:running"]
         assert told(await stage.admin.restart_child("local/d/0")) is Started
@@ -1205,7 +1209,7 @@ async def test_elixir_max_children_counts_restarting_children(autojump_clock):
     spec = dynamic(a(), max_children=1, restarts=10**6)
     async with acting(spec, {"a/1": [{}, FAILING]}) as stage:
         await stage.admin.start_from_template()
-        stage.puppets["a/1"].end(ValueError())
+        stage.scripted_children["a/1"].end(ValueError())
         for _ in range(20):
             await trio.lowlevel.checkpoint()
         answer = await stage.admin.start_from_template()
@@ -1302,7 +1306,7 @@ async def test_suture_ever_multistarted(autojump_clock):
             name = "abc"[step % 3]
             nursery.start_soon(stage.admin.terminate_child, f"local/{name}/0")
             nursery.start_soon(stage.admin.restart_child, f"local/{name}/0")
-            stage.puppets["abc"[step % 2]].end(ValueError())
+            stage.scripted_children["abc"[step % 2]].end(ValueError())
             await trio.sleep(0.3)
             assert len(set(stage.living())) == len(stage.living())
 

@@ -14,7 +14,7 @@ from airssys.contracts import (
     OnAbandoned,
     PoolSpec,
 )
-from airssys.nursery._overload import Overload
+from airssys.nursery.actors._overload import Overload
 
 from .company import component, python, running
 

@@ -3,7 +3,7 @@
 from hypothesis import given, strategies as st
 
 from airssys.contracts import PoolSize
-from airssys.nursery._pool_rule import grown, shrunk
+from airssys.nursery.restarts._pool_rule import grown, shrunk
 
 loads = st.integers(0, 10_000)
 

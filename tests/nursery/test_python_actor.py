@@ -23,7 +23,7 @@ from airssys.contracts import (
     StartFailed,
     Unavailable,
 )
-from airssys.nursery._actor_loop import MESSAGES_PER_TURN, Actor
+from airssys.nursery.actors._actor_loop import MESSAGES_PER_TURN, Actor
 
 from .company import python, running
 

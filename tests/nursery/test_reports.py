@@ -6,14 +6,18 @@ from airssys.contracts import (
     BRUTAL_KILL,
     ExitKind,
     ExitReason,
+    IntensityExceeded,
     NameTaken,
-    Offence,
     Problem,
     Refusal,
     RestartType,
 )
 from airssys.nursery import GaveUp, Stop
-from airssys.nursery._reports import problem_of_end, problem_of_stop, refused_start
+from airssys.nursery.restarts._reports import (
+    problem_of_end,
+    problem_of_stop,
+    refused_start,
+)
 
 from .stage import worker
 
@@ -21,7 +25,9 @@ PERMANENT, TRANSIENT, TEMPORARY = RestartType
 FINE, ERROR, TERMINATED = None, Problem.SHUTDOWN_ERROR, Problem.CHILD_TERMINATED
 PLAIN = ExitReason(ExitKind.SHUTDOWN)
 ON_PURPOSE = ExitReason(ExitKind.SHUTDOWN, Stop())
-GAVE_UP = ExitReason(ExitKind.SHUTDOWN, GaveUp([Offence("root", "a", 4, 60.0, "")]))
+GAVE_UP = ExitReason(
+    ExitKind.SHUTDOWN, GaveUp([IntensityExceeded("root", "a", 4, 60.0, "")])
+)
 NORMAL = ExitReason(ExitKind.NORMAL)
 KILLED = ExitReason(ExitKind.KILLED)
 CRASH = ExitReason(ExitKind.CRASH, ValueError())

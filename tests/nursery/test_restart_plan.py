@@ -14,8 +14,8 @@ from airssys.contracts import (
     RestartType,
     Strategy,
 )
-from airssys.nursery._intensity import RestartWindow
-from airssys.nursery._restart_plan import (
+from airssys.nursery.restarts._intensity import RestartWindow
+from airssys.nursery.restarts._plan import (
     RETRY_PAUSE,
     Verdict,
     directive_for,

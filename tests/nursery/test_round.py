@@ -2,7 +2,7 @@
 
 from hypothesis import given, strategies as st
 
-from airssys.nursery._round import Act, Aim, Round
+from airssys.nursery.restarts._round import Act, Aim, Round
 
 NAMES = st.lists(st.sampled_from("abcdef"), unique=True)
 

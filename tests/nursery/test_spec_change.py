@@ -13,7 +13,7 @@ from airssys.contracts import (
     Strategy,
     SupervisorSpec,
 )
-from airssys.nursery._spec_change import (
+from airssys.nursery.restarts._spec_change import (
     given_below,
     merged,
     merged_order,

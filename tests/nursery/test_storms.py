@@ -21,10 +21,17 @@ from airssys.contracts import (
     follow,
 )
 from airssys.nursery import Administration, Stop
-from airssys.testing._puppets import Troupe
-from airssys.testing._steady_scheduling import steady_scheduling
-from airssys.testing._trees import all_below, changes, groups, habits, trees, workers
-from airssys.testing._world import FAILS, HANGS, IGNORES, World
+from airssys.testing.model._clock_and_habits import FAILS, HANGS, IGNORES, Script
+from airssys.testing.model._scripted_children import ScriptedChildren
+from airssys.testing.model._steady_scheduling import steady_scheduling
+from airssys.testing.model._trees import (
+    all_below,
+    changes,
+    groups,
+    habits,
+    trees,
+    workers,
+)
 
 from .stage import assert_lives_are_over
 
@@ -68,16 +75,16 @@ def storms(draw):
 
 class Storm:
     def __init__(self, spec, habits):
-        self.troupe = Troupe(spec, World.of(habits, 0))
+        self.scripted_children = ScriptedChildren(spec, Script.of(habits, 0))
         self.asked = self.answered = 0
 
     def find(self, path):
-        found = self.troupe.supervisor
+        found = self.scripted_children.supervisor
         for name in path.split("/")[1:]:
             slot = found.roster.find(name)
-            if slot is None or getattr(slot.seat, "present", None) is None:
+            if slot is None or getattr(slot.cell, "present", None) is None:
                 return None
-            found = slot.seat.present
+            found = slot.cell.present
         return found
 
     async def ask(self, path, operation, *arguments):
@@ -87,25 +94,25 @@ class Storm:
         self.answered += 1
 
     def end(self, name, error):
-        if name in self.troupe.alive:
-            self.troupe.alive[name].end(error)
+        if name in self.scripted_children.alive:
+            self.scripted_children.alive[name].end(error)
 
     def expect(self, name, outcome):
-        self.troupe.world.expect(name, outcome)
+        self.scripted_children.world.expect(name, outcome)
 
     def roster(self, supervisor=None):
-        for slot in (supervisor or self.troupe.supervisor).roster:
+        for slot in (supervisor or self.scripted_children.supervisor).roster:
             yield slot
-            if getattr(slot.seat, "present", None) is not None:
-                yield from self.roster(slot.seat.present)
+            if getattr(slot.cell, "present", None) is not None:
+                yield from self.roster(slot.cell.present)
 
 
 async def rage(spec, habits, script, *, is_cut_short):
     storm = Storm(spec, habits)
-    troupe = storm.troupe
+    scripted_children = storm.scripted_children
     async with trio.open_nursery() as nursery:
         with trio.fail_after(10**6):
-            await troupe.start(nursery)
+            await scripted_children.start(nursery)
             for delay, (what, *arguments) in script:
                 await trio.sleep(delay)
                 if what == "ask":
@@ -115,17 +122,17 @@ async def rage(spec, habits, script, *, is_cut_short):
             if not is_cut_short:
                 await trio.sleep(1000)
                 assert storm.answered == storm.asked
-                if troupe.root.reason is None:
+                if scripted_children.root.reason is None:
                     waiting = [s.name for s in storm.roster() if s.retry is not None]
                     assert waiting == []
                     presences = {slot.info().presence for slot in storm.roster()}
                     assert Presence.RESTARTING not in presences
-            await troupe.root.stop(math.inf)
+            await scripted_children.root.stop(math.inf)
     assert storm.answered == storm.asked
-    assert troupe.alive == {}
-    assert troupe.doubles == []
-    assert_lives_are_over(troupe.events)
-    check_restarts(spec, troupe.events)
+    assert scripted_children.alive == {}
+    assert scripted_children.doubles == []
+    assert_lives_are_over(scripted_children.events)
+    check_restarts(spec, scripted_children.events)
 
 
 def check_restarts(spec, events):

@@ -40,7 +40,7 @@ def test_a_failure_names_its_seed_and_the_seed_repeats_it(monkeypatch):
     )
     # Looking for the shortest script takes a while, and is hypothesis' business.
     monkeypatch.setattr(
-        "airssys.testing._supervision_machine.PHASES", (Phase.generate,)
+        "airssys.testing.model._state_machine.PHASES", (Phase.generate,)
     )
     error, text = failure(examples=1000)
     (note,) = (n for n in error.__notes__ if "repeat it by" in n)

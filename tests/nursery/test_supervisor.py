@@ -14,8 +14,8 @@ from airssys.contracts import (
     StartFailed,
     SupervisorGaveUp,
 )
-from airssys.nursery._exit_reason import GaveUp, Stop
-from airssys.nursery._restart_plan import RETRY_PAUSE
+from airssys.nursery.restarts._exit_reason import GaveUp, Stop
+from airssys.nursery.restarts._plan import RETRY_PAUSE
 
 from .stage import SlotState, acting, group, worker
 
@@ -87,12 +87,12 @@ ENDS = {
 async def test_rules_20_to_22_who_is_restarted(restart, end, autojump_clock):
     spec = group(worker("a", restart=restart), worker("b"))
     async with acting(spec) as stage:
-        puppet = stage.puppets["a"]
-        puppet.end(ENDS[end])
+        scripted = stage.scripted_children["a"]
+        scripted.end(ENDS[end])
         await stage.settle()
         is_failure = end in ("crash", "group")
         restarted = restart is PERMANENT or (restart is TRANSIENT and is_failure)
-        assert (stage.puppets["a"] is not puppet) is restarted
+        assert (stage.scripted_children["a"] is not scripted) is restarted
         assert ("start a" in stage.log) is restarted
         (exited,) = stage.of(ChildExited)
         assert exited.restarting is restarted
@@ -117,9 +117,9 @@ async def test_rule_22_a_temporary_child_that_ends_while_others_start(autojump_c
 
 async def test_rule_25_siblings_keep_their_identity(autojump_clock):
     async with acting(group(worker("a"), worker("b"), worker("c"))) as stage:
-        others = stage.puppets["a"], stage.puppets["c"]
+        others = stage.scripted_children["a"], stage.scripted_children["c"]
         await stage.crash("b")
-        assert (stage.puppets["a"], stage.puppets["c"]) == others
+        assert (stage.scripted_children["a"], stage.scripted_children["c"]) == others
         assert stage.log == ["end b", "start b"]
 
 
@@ -138,7 +138,7 @@ async def test_rule_32_a_failing_restart_counts_again_and_holds_nobody_up(
     bad = {"start_error": ValueError("no")}
     spec = group(worker("a"), worker("b"), restarts=100)
     async with acting(spec, {"a": [{}, bad]}) as stage:
-        stage.puppets["a"].end(ValueError())
+        stage.scripted_children["a"].end(ValueError())
         passes = 0
         while stage.root.reason is None:
             passes += 1
@@ -190,7 +190,7 @@ async def test_rule_36_a_parent_restarts_only_a_permanent_supervisor_that_gave_u
 ):
     inner = group(worker("a"), worker("b"), name="inner", restarts=0, restart=restart)
     async with acting(group(inner, worker("c"))) as stage:
-        first = stage.puppets["b"]
+        first = stage.scripted_children["b"]
         await stage.crash("a")
         assert first not in stage.alive
         (exited,) = (e for e in stage.of(ChildExited) if e.child == "inner")
@@ -254,14 +254,14 @@ async def test_rule_40_zero_asks_and_kills_at_once(autojump_clock):
     async with acting(spec, {"a": [{"stop_seconds": 99}]}) as stage:
         await stage.root.stop(99)
         assert trio.current_time() == 0
-        assert stage.puppets["a"].asked
+        assert stage.scripted_children["a"].asked
         assert stage.exits() == [("local/a/0", "killed", True)]
 
 
 async def test_rule_40_brutal_kill_does_not_ask(autojump_clock):
     async with acting(group(worker("a", shutdown=BRUTAL_KILL))) as stage:
         await stage.root.stop(99)
-        assert not stage.puppets["a"].asked
+        assert not stage.scripted_children["a"].asked
         assert stage.exits() == [("local/a/0", "killed", True)]
 
 
@@ -295,7 +295,7 @@ async def test_rule_42_an_end_during_shutdown_does_not_disturb_it(
     async with acting(spec, {"b": [{"stop_seconds": 2}]}) as stage:
         stage.root.ask_to_stop()
         await trio.sleep(1)
-        stage.puppets["a"].end(ENDS[end])
+        stage.scripted_children["a"].end(ENDS[end])
         await stage.root.wait_ended()
         assert "start a" not in stage.log
         assert stage.root.reason.kind is ExitKind.SHUTDOWN
@@ -309,7 +309,7 @@ async def test_rule_45_stopping_works_while_a_restart_loop_runs(autojump_clock):
     bad = {"start_error": ValueError("no")}
     spec = group(worker("a"), restarts=10**6)
     async with acting(spec, {"a": [{}, bad]}) as stage:
-        stage.puppets["a"].end(ValueError())
+        stage.scripted_children["a"].end(ValueError())
         for _ in range(50):
             await trio.lowlevel.checkpoint()
         assert stage.log.count("start a") > 5
@@ -375,7 +375,7 @@ async def test_a_refused_restart_waits_does_not_count_and_holds_nobody_up(
         assert len(stage.of(ChildStartFailed)) == 3
         refused = {e.reason.kind for e in stage.of(ChildStartFailed)}
         assert refused == {ExitKind.REFUSED}
-        assert stage.puppets["b"] in stage.alive
+        assert stage.scripted_children["b"] in stage.alive
 
 
 async def test_a_refused_child_can_be_stopped(autojump_clock):
@@ -408,32 +408,32 @@ async def test_a_nested_supervisor_that_is_refused_is_tried_again_later(autojump
 async def test_rule_24_what_must_leave_the_tree_stops_it_in_order(
     kind, wrapped, autojump_clock
 ):
-    escapee = kind()
-    error = BaseExceptionGroup("g", [ValueError(), escapee]) if wrapped else escapee
+    fatal = kind()
+    error = BaseExceptionGroup("g", [ValueError(), fatal]) if wrapped else fatal
     inner = group(worker("b"), worker("c"), name="inner")
     async with acting(group(worker("a"), inner, worker("d"))) as stage:
         await stage.crash("b", error)
-        assert stage.root.escapee is escapee
+        assert stage.root.fatal is fatal
         asked = [line for line in stage.log if line.startswith("ask")]
         assert asked == ["ask c", "ask d", "ask a"]
         assert "start b" not in stage.log
 
 
 async def test_an_escape_while_stopping_still_stops_the_rest_in_order(autojump_clock):
-    escapee = KeyboardInterrupt()
+    fatal = KeyboardInterrupt()
     spec = group(worker("a"), worker("b"), worker("c"))
-    async with acting(spec, {"b": [{"stop_error": escapee}]}) as stage:
+    async with acting(spec, {"b": [{"stop_error": fatal}]}) as stage:
         await stage.root.stop(99)
-        assert stage.root.escapee is escapee
+        assert stage.root.fatal is fatal
         assert stage.log[-3:-1] == ["end a", "vacate a"]
 
 
 async def test_an_escape_while_giving_up_takes_over(autojump_clock):
-    escapee = KeyboardInterrupt()
+    fatal = KeyboardInterrupt()
     spec = group(worker("a"), worker("b"), restarts=0)
-    async with acting(spec, {"a": [{"stop_error": escapee}]}) as stage:
+    async with acting(spec, {"a": [{"stop_error": fatal}]}) as stage:
         await stage.crash("b")
-        assert stage.root.escapee is escapee
+        assert stage.root.fatal is fatal
 
 
 async def test_a_child_that_was_killed_and_yet_returned_was_not_cut_off(autojump_clock):
@@ -445,16 +445,16 @@ async def test_a_child_that_was_killed_and_yet_returned_was_not_cut_off(autojump
 
 async def test_a_child_is_protected_from_keyboard_interrupts(autojump_clock):
     async with acting(group(worker("a"))) as stage:
-        assert stage.puppets["a"].is_protected
+        assert stage.scripted_children["a"].is_protected
 
 
 async def test_an_escape_from_a_killed_child_leaves_the_tree(autojump_clock):
-    escapee = KeyboardInterrupt()
+    fatal = KeyboardInterrupt()
     inner = group(worker("a"), name="inner")
-    async with acting(group(inner), {"a": [{"kill_error": escapee}]}) as stage:
+    async with acting(group(inner), {"a": [{"kill_error": fatal}]}) as stage:
         stage.root.kill()
         await stage.root.wait_ended()
-        assert stage.root.escapee is escapee
+        assert stage.root.fatal is fatal
 
 
 async def test_a_cancellation_that_is_not_ours_is_a_crash_of_its_actor(autojump_clock):
@@ -477,4 +477,4 @@ async def test_a_cancellation_from_outside_does_not_reach_a_child(autojump_clock
         stage.nursery.cancel_scope.cancel()
         with trio.CancelScope(shield=True):
             await trio.sleep(5)
-            assert stage.puppets["a"] in stage.alive
+            assert stage.scripted_children["a"] in stage.alive

@@ -11,7 +11,7 @@ from airssys.contracts import (
     Strategy,
     find_spec_mistakes,
 )
-from airssys.nursery._template import made_from, remade_from, stem_of
+from airssys.nursery.restarts._template import made_from, remade_from, stem_of
 
 from .test_supervisor_templates import ROOM, guest
 

@@ -8,7 +8,7 @@ import trio.testing
 from hypothesis import given, strategies as st
 
 from airssys.contracts import EngineMisused, InvalidMessage
-from airssys.nursery._timers import SHORTEST_PERIOD, next_beat
+from airssys.nursery.shared._timers import SHORTEST_PERIOD, next_beat
 
 from .company import python, running
 

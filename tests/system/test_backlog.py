@@ -7,9 +7,9 @@ from hypothesis import given, strategies as st
 
 from airssys import Lag, blueprint, open_system
 from airssys.contracts import ComponentId, DeadLetter, Logged, LogLevel
-from airssys.system._backlog import Backlog
-from airssys.system._event_fanout import EventFanout
-from airssys.system._text_bytes import text_bytes
+from airssys.system.events._backlog import Backlog
+from airssys.system.events._event_fanout import EventFanout
+from airssys.system.events._text_bytes import text_bytes
 
 ALICE = ComponentId("test", "alice")
 

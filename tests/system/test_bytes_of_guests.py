@@ -61,7 +61,7 @@ async def test_what_a_guest_publishes_and_nobody_reads():
 
 @pytest.mark.slow
 async def test_names_that_a_guest_makes_up_are_kept_no_longer_than_the_system():
-    from airssys.wasm import _host_functions
+    from airssys.wasm.host import _core_functions as _host_functions
 
     async with open_system(blueprint(guest("a", "broadcast-flood"))) as system:
         system.tell("a", b"5000")

@@ -16,7 +16,7 @@ from airssys.contracts import (
 )
 from airssys.dsl import actor, blueprint
 from airssys.system import OUTSIDE
-from airssys.system._dead_letters import DeadLetterFanout
+from airssys.system.events._dead_letters import DeadLetterFanout
 from tests.nursery.company import python, running
 
 

@@ -19,8 +19,8 @@ from airssys import (
     MessageFailed,
     SupervisorGaveUp,
 )
-from airssys.contracts import Offence
-from airssys.system._event_log import log_event
+from airssys.contracts import IntensityExceeded
+from airssys.system.events._event_log import log_event
 
 ME = ComponentId.parse("me")
 CRASH = ExitReason(ExitKind.CRASH, detail="boom")
@@ -45,7 +45,7 @@ LINES = {
         logging.WARNING,
         "root/a still runs 1.5 s after it was stopped",
     ),
-    SupervisorGaveUp("root", Offence("root", "a", 4, 60.0, "crash")): (
+    SupervisorGaveUp("root", IntensityExceeded("root", "a", 4, 60.0, "crash")): (
         logging.ERROR,
         "root gives up: a failed (crash)",
     ),

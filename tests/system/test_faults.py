@@ -115,7 +115,7 @@ def interrupting(life, scope):
 
 
 def killing(life, scope):
-    return lambda: life.opening and life.opening.hurry()
+    return lambda: life.opening and life.opening.cancel_now()
 
 
 @pytest.mark.parametrize("make_fault", [cancelling, interrupting, killing])

@@ -21,7 +21,7 @@ from airssys import (
     open_system,
 )
 from airssys.cli import main
-from airssys.cli._inspect import describe as describe_component
+from airssys.cli.commands._inspect import describe as describe_component
 from airssys.contracts import ComponentRefused, GuestTrapped, TrapReason
 from airssys.wasm import Inspection
 
@@ -133,7 +133,7 @@ def fail():
 
 
 def test_what_a_component_says_of_itself_is_printed_clean(capsys):
-    from airssys.cli._say import say
+    from airssys.cli.common._say import say
 
     refusal = ComponentRefused(EVIL, EVIL, EVIL)
     found = Inspection(

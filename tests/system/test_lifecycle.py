@@ -57,11 +57,11 @@ async def run_through(children, habits, script, killed):
     async with acting(group(*children), habits, wait=False) as stage:
         await trio.sleep(1)
         for act, name in script:
-            puppet = stage.puppets.get(name)
-            if act == "wait" or puppet is None:
+            scripted = stage.scripted_children.get(name)
+            if act == "wait" or scripted is None:
                 await trio.sleep(0.7)
                 continue
-            puppet.end(ValueError("told to") if act == "crash" else None)
+            scripted.end(ValueError("told to") if act == "crash" else None)
             await stage.settle()
         if killed:
             stage.root.kill()

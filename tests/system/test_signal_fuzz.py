@@ -59,9 +59,9 @@ class Run:
         return None
 
 
-def strike(way, folder, chance):
+def strike(way, folder, rng):
     """Start a program, and send signals at moments of chance."""
-    sent = chance.choices(NUMBERS, k=chance.randint(1, 3))
+    sent = rng.choices(NUMBERS, k=rng.randint(1, 3))
     with subprocess.Popen(
         [sys.executable, str(PROGRAM), way, str(folder)],
         cwd=folder,
@@ -69,9 +69,9 @@ def strike(way, folder, chance):
         stderr=subprocess.PIPE,
     ) as process:
         try:
-            stage, seen = wait_for_a_moment(process, chance)
+            stage, seen = wait_for_a_moment(process, rng)
             for number in sent:
-                time.sleep(chance.choice([0, 0, 10 ** chance.uniform(-6, -1.5)]))  # noqa: TID251
+                time.sleep(rng.choice([0, 0, 10 ** rng.uniform(-6, -1.5)]))  # noqa: TID251
                 process.send_signal(number)
             out, err = end(process, sent, may_be_lost=stage == "" or way == "plain")
         finally:
@@ -100,18 +100,18 @@ STAGES = {"": 0.05, "b": 1.0, "bo": 0.3, "bor": 0.03}
 """What it has written, and for how many seconds it stays so, more or less."""
 
 
-def wait_for_a_moment(process, chance):
+def wait_for_a_moment(process, rng):
     """Wait until it has come so far, and a moment longer; return how far."""
-    stage = chance.choice(list(STAGES))
+    stage = rng.choice(list(STAGES))
     seen = b"".join(os.read(process.stdout.fileno(), 1) for _ in stage)
-    time.sleep(chance.uniform(0, STAGES[stage]))  # noqa: TID251  # no Trio here
+    time.sleep(rng.uniform(0, STAGES[stage]))  # noqa: TID251  # no Trio here
     return stage, seen
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(-(-RUNS // BATCH)))
 def test_signals_at_any_moment(tmp_path, seed):
-    chance = random.Random(seed)
-    runs = [strike(chance.choice(WAYS), tmp_path, chance) for _ in range(BATCH)]
+    rng = random.Random(seed)
+    runs = [strike(rng.choice(WAYS), tmp_path, rng) for _ in range(BATCH)]
     assert [run.problem() for run in runs if run.problem()] == []
     assert any(run.is_ours for run in runs)

@@ -20,7 +20,7 @@ from airssys.contracts import (
     TaskSpec,
     find_mistakes,
 )
-from airssys.contracts._stop_budget import longest_stop
+from airssys.contracts.blueprints._stop_budget import longest_stop
 from airssys.system import open_system
 
 

@@ -15,7 +15,7 @@ from airssys.contracts import (
     MailboxFull,
 )
 from airssys.system import OUTSIDE, EventStream
-from airssys.system._event_fanout import EventFanout
+from airssys.system.events._event_fanout import EventFanout
 from tests.nursery.company import python, running
 
 
@@ -48,7 +48,7 @@ async def pauses(seed):
     found, starts = [], []
     backoff = Backoff(first=10.0, cap=10.0, jitter=True)
     spec = python("fails", Fails, arguments=(starts,), backoff=backoff)
-    async with running(spec, restarts=9, chance=random.Random(seed)) as (system, _):
+    async with running(spec, restarts=9, rng=random.Random(seed)) as (system, _):
         for _ in range(3):
             began = trio.current_time()
             system.tell("fails", b"")

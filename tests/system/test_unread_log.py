@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from airssys import ComponentId, Logged, LogLevel
-from airssys.system._event_fanout import EventFanout
-from airssys.system._event_log import EventLog
+from airssys.system.events._event_fanout import EventFanout
+from airssys.system.events._event_log import EventLog
 
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
 ME = ComponentId.parse("me")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airssys import blueprint, component, open_system
-from airssys.wasm import _private_directory
+from airssys.wasm.cache import _private_directory
 
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
 

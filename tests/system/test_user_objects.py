@@ -435,7 +435,7 @@ async def test_chance(autojump_clock, fault):
         random = uniform
 
     victim = crashing(backoff=Backoff(first=0.1, jitter=True))
-    events = await outlive(fault, victim, crash_and_answer_or_end, chance=Chance())
+    events = await outlive(fault, victim, crash_and_answer_or_end, rng=Chance())
     if fault not in FATAL:
         assert len(ends_of(events)) == len(starts_of(events)) == 2
 

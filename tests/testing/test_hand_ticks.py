@@ -4,9 +4,9 @@ import pytest
 import trio
 
 from airssys.contracts import Artifact, ComponentConfig, EngineSettings, Limits
-from airssys.testing import HandTicks
+from airssys.testing import ManualTicks
 from airssys.wasm import open_runtime
-from airssys.wasm._turns import Turns
+from airssys.wasm.instances._turns import Turns
 from wasm_support import GUESTS, ScriptedServices, envelope
 
 EVERY = 100
@@ -28,7 +28,7 @@ class TickingServices(ScriptedServices):
 
 
 async def test_slices_end_at_ticks_only(monkeypatch):
-    ticks, ends = HandTicks(), []
+    ticks, ends = ManualTicks(), []
     services = TickingServices(ticks)
     enough = trio.Event()
     next_slice = Turns.next_slice
@@ -59,7 +59,7 @@ async def test_slices_end_at_ticks_only(monkeypatch):
 
 
 def test_ticks_belong_to_one_open_runtime():
-    ticks = HandTicks()
+    ticks = ManualTicks()
     with pytest.raises(RuntimeError, match="no runtime"):
         ticks.tick()
     ticks(0.005, lambda: None, ())

@@ -87,5 +87,5 @@ def test_hypothesis_is_imported_by_those_only_who_use_it():
     code = "import sys, airssys.testing; print(*sys.modules)"
     done = python("-c", code, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    assert "airssys.testing._model" in done.stdout.split()
+    assert "airssys.testing.model._supervisor" in done.stdout.split()
     assert "hypothesis" not in done.stdout.split()

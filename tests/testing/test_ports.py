@@ -12,7 +12,7 @@ from airssys import open_system
 from airssys.contracts import Artifact, EngineSettings, StorageRefused
 from airssys.dsl import actor, blueprint
 from airssys.storage import MemoryStore
-from airssys.system._event_fanout import EventFanout
+from airssys.system.events._event_fanout import EventFanout
 from airssys.testing import (
     LOADER_QUESTIONS,
     SERVICES_QUESTIONS,
@@ -22,8 +22,8 @@ from airssys.testing import (
     FakeLoader,
     FakeServices,
     FakeStore,
-    HandTicks,
     HandWallClock,
+    ManualTicks,
     SeededRandomness,
     Stand,
     examine_event_sink,
@@ -35,7 +35,7 @@ from airssys.testing import (
     examine_wall_clock,
 )
 from airssys.wasm import open_runtime
-from airssys.wasm._ticker import Ticker
+from airssys.wasm.engine._ticker import Ticker
 from pace import PATIENCE
 from tests.nursery.company import ARTIFACT, component
 from wasm_support import GUESTS
@@ -214,8 +214,8 @@ def wait_for_a_tick(ticks, count):
 
 
 def by_hand(*given):
-    """Make ticks as a runtime does; one `HandTicks` is for one of them."""
-    return HandTicks()(*given)
+    """Make ticks as a runtime does; one `ManualTicks` is for one of them."""
+    return ManualTicks()(*given)
 
 
 def test_ticks():

@@ -20,9 +20,9 @@ import wasmtime
 from wasmtime import component
 
 from airssys.contracts import EngineSettings
-from airssys.wasm import _artifact_cache
-from airssys.wasm._artifact_cache import ArtifactCache
-from airssys.wasm._footprint import footprint
+from airssys.wasm.artifacts._footprint import footprint
+from airssys.wasm.cache import _artifact_cache
+from airssys.wasm.cache._artifact_cache import ArtifactCache
 
 PROCESSES = 4
 WAT = """\

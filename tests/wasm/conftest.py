@@ -2,7 +2,7 @@
 
 import pytest
 
-from airssys.testing import HandTicks
+from airssys.testing import ManualTicks
 from wasm_support import open_guests
 
 
@@ -23,7 +23,7 @@ async def unticked(compiled):
 
     On a busy machine a first slice may be over before it has begun.
     """
-    async with open_guests(compiled, make_ticks=HandTicks()) as guests:
+    async with open_guests(compiled, make_ticks=ManualTicks()) as guests:
         yield guests
 
 

@@ -12,7 +12,18 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from airssys.wasm._wit_types import (
+from airssys.wasm.lane.abi import (
+    Context,
+    ExportSignature,
+    ImportSignature,
+    Rule,
+    RuleBroken,
+)
+from airssys.wasm.lane.abi._layouts import align, flat, layout, payload_offset
+from airssys.wasm.lane.abi._lifting import loader
+from airssys.wasm.lane.abi._lowering import storer
+from airssys.wasm.lane.components import Encoding
+from airssys.wasm.values._types import (
     BYTES,
     CHAR,
     STRING,
@@ -39,11 +50,6 @@ from airssys.wasm._wit_types import (
     record,
     variant,
 )
-from airssys.wasm.abi import Context, ExportSignature, ImportSignature, Rule, RuleBroken
-from airssys.wasm.abi._layouts import align, flat, layout, payload_offset
-from airssys.wasm.abi._lifting import loader
-from airssys.wasm.abi._lowering import storer
-from airssys.wasm.components import Encoding
 from wasm_support import TEXTS, TYPED_VALUES, same, types, values_of
 
 ENOUGH = 2**40

@@ -14,7 +14,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from airssys.wasm.abi import (
+from airssys.wasm.lane.abi import (
     CallScope,
     ComponentState,
     Entry,

@@ -10,22 +10,9 @@ import pytest
 import wasmtime
 from hypothesis import given, settings, strategies as st
 
-from airssys.wasm._wit_types import (
-    BYTES,
-    STRING,
-    Function,
-    List,
-    Number,
-    Option,
-    Result,
-    Tuple,
-    function,
-    record,
-    variant,
-)
-from airssys.wasm.abi import Context, ExportSignature, ImportSignature, layout
-from airssys.wasm.abi._lowering import storer
-from airssys.wasm.adapters import (
+from airssys.wasm.lane.abi import Context, ExportSignature, ImportSignature, layout
+from airssys.wasm.lane.abi._lowering import storer
+from airssys.wasm.lane.adapters import (
     ANSWERED,
     BROKEN,
     BROKEN_ALIGNMENT,
@@ -40,7 +27,20 @@ from airssys.wasm.adapters import (
     has_pointers,
     shim_module,
 )
-from airssys.wasm.components import Encoding
+from airssys.wasm.lane.components import Encoding
+from airssys.wasm.values._types import (
+    BYTES,
+    STRING,
+    Function,
+    List,
+    Number,
+    Option,
+    Result,
+    Tuple,
+    function,
+    record,
+    variant,
+)
 from wasm_support import TYPED_VALUES, same
 
 FEW = settings(max_examples=max(10, settings.default.max_examples // 4))

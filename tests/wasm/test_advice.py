@@ -5,9 +5,9 @@ import importlib.metadata
 import pytest
 
 from airssys.contracts import Artifact, ComponentRefused
-from airssys.wasm._advice import OTHERWISE, ROWS, advice_for
 from airssys.wasm._any_instance import load_any
-from airssys.wasm._any_world import Host
+from airssys.wasm.artifacts._advice import OTHERWISE, ROWS, advice_for
+from airssys.wasm.host._any_world import Host
 
 MAJOR = int(importlib.metadata.version("wasmtime").partition(".")[0])
 

@@ -19,8 +19,8 @@ from airssys.contracts import (
     TrapReason,
 )
 from airssys.wasm._any_instance import load_any
-from airssys.wasm._any_world import Host, SameAs
-from airssys.wasm._wit_types import (
+from airssys.wasm.host._any_world import Host, SameAs
+from airssys.wasm.values._types import (
     BYTES,
     CHAR,
     STRING,

@@ -15,12 +15,13 @@ import wasmtime
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from airssys.contracts import Artifact, EngineSettings, Limits
-from airssys.wasm import _artifact_cache, _component_loader, open_runtime
-from airssys.wasm._artifact_cache import ArtifactCache
-from airssys.wasm._cache_entries import code_name, record_name, seen_name, surplus
-from airssys.wasm._cache_secret import Secret, load_secret, user_state_directory
-from airssys.wasm._footprint import footprint
-from airssys.wasm._private_directory import PrivateDirectory
+from airssys.wasm import _component_loader, open_runtime
+from airssys.wasm.artifacts._footprint import footprint
+from airssys.wasm.cache import _artifact_cache
+from airssys.wasm.cache._artifact_cache import ArtifactCache
+from airssys.wasm.cache._entries import code_name, record_name, seen_name, surplus
+from airssys.wasm.cache._private_directory import PrivateDirectory
+from airssys.wasm.cache._secret import Secret, load_secret, user_state_directory
 from pace import PATIENCE
 from wasm_support import GUESTS, envelope, open_guests
 
@@ -159,7 +160,7 @@ async def test_a_large_file_is_read_once(folder, large, tmp_path, monkeypatch):
     path.write_text(ECHO)
     at_rest()
     await load_echo(folder, Artifact.at(path))
-    monkeypatch.delattr("airssys.wasm._source.Reading.read")
+    monkeypatch.delattr("airssys.wasm.artifacts._source.Reading.read")
     await load_echo(folder, Artifact.at(path))
 
 
@@ -673,7 +674,7 @@ async def test_what_was_checked_for_another_world_is_compiled_anew(
 
 
 def test_the_world_has_the_same_name_in_every_process():
-    code = "from airssys.wasm._artifact_cache import _WORLD; print(_WORLD)"
+    code = "from airssys.wasm.cache._artifact_cache import _WORLD; print(_WORLD)"
     names = {
         subprocess.run(
             [sys.executable, "-c", code],

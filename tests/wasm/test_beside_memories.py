@@ -15,8 +15,8 @@ from airssys.contracts import (
     TrapReason,
 )
 from airssys.wasm._any_instance import load_any
-from airssys.wasm._any_world import Host
-from airssys.wasm._footprint import footprint
+from airssys.wasm.artifacts._footprint import footprint
+from airssys.wasm.host._any_world import Host
 from wasm_support import process_memory
 
 MIB = 1 << 20

@@ -8,8 +8,8 @@ import pytest
 from wasmtime import _bindings, _ffi
 
 from airssys.wasm import _c_api
-from airssys.wasm._wit_layout import kind_of
-from airssys.wasm._wit_types import Float, Number
+from airssys.wasm.values._layout import kind_of
+from airssys.wasm.values._types import Float, Number
 
 NEEDED_BY_THE_FIBER = [
     "wasmtime_call_future_delete",

@@ -12,10 +12,9 @@ import pytest
 from wasmtime import Engine, WasmtimeError, wat2wasm
 from wasmtime.component import Component, FuncType
 
-from airssys.wasm._binary import Unreadable
-from airssys.wasm._component_check import instances
-from airssys.wasm._type_reader import Unspeakable, read_function
-from airssys.wasm.components import (
+from airssys.wasm.artifacts._binary import Unreadable
+from airssys.wasm.artifacts._component_check import instances
+from airssys.wasm.lane.components import (
     CanonicalFunction,
     CoreExport,
     Encoding,
@@ -29,6 +28,7 @@ from airssys.wasm.components import (
     parse,
     skeleton,
 )
+from airssys.wasm.values._type_reader import Unspeakable, read_function
 
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
 FIXTURES = sorted(

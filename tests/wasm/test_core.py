@@ -13,13 +13,12 @@ from hypothesis import given, settings, strategies as st
 from wasmtime import wat2wasm
 
 from airssys.contracts import EngineMisused, EngineSettings, TrapReason
-from airssys.wasm._engine import _configure
-from airssys.wasm._lifecycle import config_value, message_value
-from airssys.wasm._wit_types import Number, ValueUnfit
-from airssys.wasm.abi import Rule, RuleBroken
-from airssys.wasm.adapters import LARGE
-from airssys.wasm.components import Unsupported, make_plan, parse
-from airssys.wasm.core import (
+from airssys.wasm.engine._engine import _configure
+from airssys.wasm.instances._core_values import config_value, message_value
+from airssys.wasm.lane.abi import Rule, RuleBroken
+from airssys.wasm.lane.adapters import LARGE
+from airssys.wasm.lane.components import Unsupported, make_plan, parse
+from airssys.wasm.lane.core import (
     CoreCode,
     CoreFailed,
     CoreInstance,
@@ -27,6 +26,7 @@ from airssys.wasm.core import (
     HostFunctions,
     link,
 )
+from airssys.wasm.values._types import Number, ValueUnfit
 from wasm_support import HOST, TYPED_VALUES, echo_component, envelope, same
 
 GUESTS = Path(__file__).resolve().parents[1] / "guests"

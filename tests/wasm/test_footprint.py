@@ -16,9 +16,9 @@ from hypothesis import assume, given, strategies as st
 from wasmtime import Config, Engine, Store, WasmtimeError, wat2wasm
 from wasmtime.component import Component, Linker, Record
 
-from airssys.wasm import _footprint
-from airssys.wasm._binary import Range, Unreadable
-from airssys.wasm._footprint import Footprint, fair_cap, footprint
+from airssys.wasm.artifacts import _footprint
+from airssys.wasm.artifacts._binary import Range, Unreadable
+from airssys.wasm.artifacts._footprint import Footprint, fair_cap, footprint
 from pace import seconds_taken
 
 GUESTS = Path(__file__).resolve().parents[1] / "guests"

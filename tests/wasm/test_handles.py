@@ -9,12 +9,12 @@ import trio
 from airssys.contracts import Artifact, GuestTrapped, TrapReason
 from airssys.wasm import _c_api as c
 from airssys.wasm._any_instance import load_any
-from airssys.wasm._any_world import Host, SameAs
-from airssys.wasm._handles import HostResources
-from airssys.wasm._marshaller import Marshaller
-from airssys.wasm._store import Store
-from airssys.wasm._wit_memory import MEMORY
-from airssys.wasm._wit_types import (
+from airssys.wasm.engine._handles import HostResources
+from airssys.wasm.engine._store import Store
+from airssys.wasm.host._any_world import Host, SameAs
+from airssys.wasm.values._marshaller import Marshaller
+from airssys.wasm.values._memory import MEMORY
+from airssys.wasm.values._types import (
     STRING,
     Budget,
     Case,

@@ -10,8 +10,8 @@ import pytest
 
 from airssys.contracts import Artifact, GuestSpent, GuestTrapped, TrapReason
 from airssys.wasm._any_instance import load_any
-from airssys.wasm._any_world import Host
-from airssys.wasm._wit_types import STRING, List, Number
+from airssys.wasm.host._any_world import Host
+from airssys.wasm.values._types import STRING, List, Number
 from wasm_support import HOST, ScriptedServices, echo_component, envelope
 
 THING = "test:things/host#thing"

@@ -40,8 +40,8 @@ from airssys.contracts import (
     UnknownPrefix,
 )
 from airssys.wasm import EXPORTS, IMPORTS, full_name
-from airssys.wasm._host_functions import _TABLE, host_functions
-from airssys.wasm._world import LIFECYCLE, TYPE_ONLY
+from airssys.wasm.host._core_functions import _TABLE, host_functions
+from airssys.wasm.host._core_world import LIFECYCLE, TYPE_ONLY
 from wasm_support import (
     BOB,
     ScriptedServices,

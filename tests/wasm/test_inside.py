@@ -8,8 +8,8 @@ import pytest
 
 from airssys.contracts import Artifact, GuestTrapped, TrapReason
 from airssys.wasm._any_instance import load_any
-from airssys.wasm._any_world import Host
-from airssys.wasm._traps import failure_of
+from airssys.wasm.engine._traps import failure_of
+from airssys.wasm.host._any_world import Host
 
 BOTH = """(component
   (component $server

@@ -5,11 +5,15 @@ import tracemalloc
 
 import pytest
 
-from airssys.wasm import _wit_lifting, _wit_lowering, _wit_text
-from airssys.wasm._marshaller import Marshaller
-from airssys.wasm._wit_cache import MOST_KEPT
-from airssys.wasm._wit_text import TextRows, forget_rows
-from airssys.wasm._wit_types import STRING, Number, Record, Tuple, function, record
+from airssys.wasm.values import (
+    _lifting as _wit_lifting,
+    _lowering as _wit_lowering,
+    _strings as _wit_text,
+)
+from airssys.wasm.values._cache import MOST_KEPT
+from airssys.wasm.values._marshaller import Marshaller
+from airssys.wasm.values._strings import TextRows, forget_rows
+from airssys.wasm.values._types import STRING, Number, Record, Tuple, function, record
 from wasm_support import envelope, open_guests
 
 MIB = 1 << 20

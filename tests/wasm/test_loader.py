@@ -23,8 +23,9 @@ from airssys.contracts import (
     Limits,
     one_line,
 )
-from airssys.wasm import _component_loader, _source, open_runtime
-from airssys.wasm._runtime import Runtime
+from airssys.wasm import _component_loader, open_runtime
+from airssys.wasm.artifacts import _source
+from airssys.wasm.instances._runtime import Runtime
 from pace import PATIENCE
 from wasm_support import GUESTS, Guests, beat, envelope, open_guests
 from wat_guests import world
@@ -650,7 +651,7 @@ ONE_COMPILATION = """\
 import os, sys, threading
 from wasmtime.component import Component
 from airssys.contracts import EngineSettings
-from airssys.wasm._engine import Engine
+from airssys.wasm.engine._engine import Engine
 engine = Engine(EngineSettings())
 Component(engine.wasmtime, sys.stdin.buffer.read())
 print(len(os.listdir("/proc/self/task")) - threading.active_count())

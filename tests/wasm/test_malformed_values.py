@@ -4,7 +4,7 @@ import pytest
 
 from airssys.contracts import Artifact, GuestTrapped, TrapReason
 from airssys.wasm._any_instance import load_any
-from airssys.wasm._any_world import Host
+from airssys.wasm.host._any_world import Host
 
 PAGE = 65536
 LAST = 2**32 - 1

@@ -8,10 +8,10 @@ import trio
 import trio.testing
 
 from airssys.contracts import Artifact, CapacityReached
-from airssys.wasm import _map_budget
 from airssys.wasm._any_instance import load_any
-from airssys.wasm._any_world import Host
-from airssys.wasm._map_budget import MapBudget, count_maps, kernel_limit
+from airssys.wasm.host._any_world import Host
+from airssys.wasm.instances import _map_budget
+from airssys.wasm.instances._map_budget import MapBudget, count_maps, kernel_limit
 from wasm_support import envelope, open_guests
 
 LIMIT = 10_000

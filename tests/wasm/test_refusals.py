@@ -13,10 +13,9 @@ from airssys.wasm import _component_loader
 from pace import PATIENCE
 from wasm_support import GUESTS, open_guests
 
+PACKAGE = Path(airssys.wasm.__file__).parent
 SOURCES = [  # components of any world have tests of their own
-    path
-    for path in sorted(Path(airssys.wasm.__file__).parent.glob("*.py"))
-    if not path.name.startswith("_any_")
+    path for path in sorted(PACKAGE.rglob("*.py")) if not path.name.startswith("_any_")
 ]
 ECHO = (GUESTS / "echo.wat").read_text()
 HANDED_OVER = """\
@@ -191,8 +190,9 @@ def advice_in_the_code():
                     func=ast.Name(id="ComponentRefused"),
                     args=[_, _, ast.Name(id=name)],
                 ):
+                    place = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
                     yield getattr(
-                        importlib.import_module(f"airssys.wasm.{path.stem}"), name
+                        importlib.import_module(f"airssys.wasm.{place}"), name
                     )
                 case ast.Call(
                     func=ast.Name(id="ComponentRefused"),

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from airssys.contracts import GuestTrapped, TrapReason
-from airssys.wasm._ticker import _IDLE_TICKS, Ticker
+from airssys.wasm.engine._ticker import _IDLE_TICKS, Ticker
 from pace import PATIENCE
 from wasm_support import envelope
 
@@ -87,9 +87,9 @@ def test_touching_it_keeps_it_awake(clockwork):
 
 def test_no_touch_is_missed_whenever_it_comes(clockwork):
     """Most touches fall close to the moment of parking."""
-    chance = random.Random(4)
+    rng = random.Random(4)
     for _ in range(40):
-        pause(chance.uniform(0.9, 1.1) * _IDLE_TICKS * PERIOD)
+        pause(rng.uniform(0.9, 1.1) * _IDLE_TICKS * PERIOD)
         clockwork.ticker.touch()
         clockwork.ticks_again()
 

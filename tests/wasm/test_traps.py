@@ -14,7 +14,7 @@ from airssys.contracts import (
     GuestTrapped,
     TrapReason,
 )
-from airssys.wasm._traps import failure_of, root_cause
+from airssys.wasm.engine._traps import failure_of, root_cause
 from wasm_support import ScriptedServices, envelope, is_spent_because
 from wat_guests.failing import BROKEN_PROMISES, FORGED_NAMES, WAYS_TO_TRAP
 
@@ -275,7 +275,7 @@ def test_only_the_whole_last_line_says_why(name):
 
 
 async def test_what_has_no_name_carries_the_text(guests, monkeypatch):
-    monkeypatch.setattr("airssys.wasm._traps._TRAPS", {})
+    monkeypatch.setattr("airssys.wasm.engine._traps._TRAPS", {})
     failure = await fail_at(guests, "trap-unreachable", "m")
     assert failure.reason is TrapReason.OTHER
     assert failure.text == "wasm trap: wasm `unreachable` instruction executed"

@@ -11,9 +11,9 @@ import trio.lowlevel
 import trio.testing
 
 from airssys.wasm import _c_api
-from airssys.wasm._conduct import GOOD_POLLS, Conduct, Habits
-from airssys.wasm._fiber import Call
-from airssys.wasm._turns import Turns
+from airssys.wasm.engine._fiber import Call
+from airssys.wasm.instances._poll_placement import GOOD_POLLS, Habits, PollPlacement
+from airssys.wasm.instances._turns import Turns
 from pace import own_time
 from wasm_support import beat, envelope
 
@@ -170,7 +170,7 @@ async def test_busy_guests_get_the_same_number_of_turns(guests, monkeypatch):
     async with trio.open_nursery() as nursery:
         for guest in await guests.many(10, "loop"):
             # On a busy machine a late tick could send one to the workers.
-            guest._driver.conduct.patience = math.inf
+            guest._driver.placement.patience = math.inf
             nursery.start_soon(guest.handle_message, envelope())
         while len(slices) < 10:
             await trio.lowlevel.checkpoint()
@@ -434,63 +434,63 @@ class Polled:
 
 
 def test_a_guest_that_held_the_thread_goes_to_the_workers_until_it_is_good(monkeypatch):
-    call, conduct = Polled(monkeypatch), Conduct(TICK)
-    assert conduct.poll(call)
-    assert not conduct.in_worker
+    call, placement = Polled(monkeypatch), PollPlacement(TICK)
+    assert placement.poll(call)
+    assert not placement.in_worker
     call.took = 3 * TICK
-    conduct.poll(call)
-    assert conduct.in_worker
+    placement.poll(call)
+    assert placement.in_worker
     call.took = TICK
     polls = 0
-    while conduct.in_worker:
-        conduct.poll(call)
+    while placement.in_worker:
+        placement.poll(call)
         polls += 1
     assert 8 <= polls <= 64
-    assert conduct.suspect
+    assert placement.suspect
     for _ in range(polls):
-        conduct.poll(call)
-    assert not conduct.suspect
+        placement.poll(call)
+    assert not placement.suspect
 
 
 def test_one_good_poll_does_not_clear_a_suspect(monkeypatch):
     """Moving a large value is one poll, and going on after it is the next."""
-    call, conduct = Polled(monkeypatch), Conduct(TICK)
-    conduct.suspect = GOOD_POLLS
-    conduct.poll(call)
-    assert conduct.suspect
+    call, placement = Polled(monkeypatch), PollPlacement(TICK)
+    placement.suspect = GOOD_POLLS
+    placement.poll(call)
+    assert placement.suspect
     call.took = 3 * TICK
-    conduct.poll(call)
-    assert conduct.in_worker
+    placement.poll(call)
+    assert placement.in_worker
 
 
 def test_a_large_value_goes_through_a_worker_once(monkeypatch):
-    call, conduct = Polled(monkeypatch), Conduct(TICK)
-    conduct.send_to_worker()
-    assert conduct.in_worker
-    conduct.poll(call)
-    assert not conduct.in_worker
+    call, placement = Polled(monkeypatch), PollPlacement(TICK)
+    placement.send_to_worker()
+    assert placement.in_worker
+    placement.poll(call)
+    assert not placement.in_worker
 
 
 def test_a_component_remembers_what_its_instances_did(monkeypatch):
     call, habits = Polled(monkeypatch), Habits()
-    first, other = Conduct(TICK, habits), Conduct(TICK, habits)
+    first, other = PollPlacement(TICK, habits), PollPlacement(TICK, habits)
     call.took = 3 * TICK
     first.poll(call)
     assert first.in_worker
     assert other.in_worker, "which has done nothing yet"
-    assert Conduct(TICK, habits).in_worker, "which is made only now"
+    assert PollPlacement(TICK, habits).in_worker, "which is made only now"
 
 
 def test_who_holds_the_thread_again_stays_away_twice_as_long(monkeypatch):
-    call, conduct = Polled(monkeypatch), Conduct(TICK)
+    call, placement = Polled(monkeypatch), PollPlacement(TICK)
     stays = []
     for _ in range(12):
         call.took = 3 * TICK
-        conduct.poll(call)
+        placement.poll(call)
         call.took = 0
         stays.append(0)
-        while conduct.in_worker:
-            conduct.poll(call)
+        while placement.in_worker:
+            placement.poll(call)
             stays[-1] += 1
     assert stays[:4] == [GOOD_POLLS, 2 * GOOD_POLLS, 4 * GOOD_POLLS, 8 * GOOD_POLLS]
     assert stays[-1] == stays[-2] == 4096
@@ -498,49 +498,49 @@ def test_who_holds_the_thread_again_stays_away_twice_as_long(monkeypatch):
 
 def test_a_long_value_that_was_moved_here_sends_its_component_away(monkeypatch):
     call, habits = Polled(monkeypatch), Habits()
-    conduct, other = Conduct(TICK, habits), Conduct(TICK, habits)
-    was_here = conduct.note_long()
+    placement, other = PollPlacement(TICK, habits), PollPlacement(TICK, habits)
+    was_here = placement.note_long()
     assert was_here
-    assert conduct.in_worker
+    assert placement.in_worker
     assert other.in_worker
-    conduct.note_size(10**6, was_here=was_here)
+    placement.note_size(10**6, was_here=was_here)
     polls = 0
     while other.in_worker:
         other.poll(call)
         polls += 1
     assert polls == GOOD_POLLS
-    assert not conduct.note_long(), "a worker did it"
-    conduct.note_size(10**6, was_here=False)
+    assert not placement.note_long(), "a worker did it"
+    placement.note_size(10**6, was_here=False)
     assert habits.good_polls == GOOD_POLLS
 
 
 async def test_a_guest_that_moves_much_is_moved_to_the_workers_and_back(guests):
     guest = await guests.start("huge-to-host")
-    assert not guest._driver.conduct.in_worker
+    assert not guest._driver.placement.in_worker
     for _ in range(3):
         await guest.handle_message(envelope(b"1000000"))
-    assert guest._driver.conduct.in_worker
+    assert guest._driver.placement.in_worker
     for _ in range(40):
         await guest.handle_message(envelope(b"1"))
-    assert not guest._driver.conduct.in_worker
+    assert not guest._driver.placement.in_worker
 
 
 async def test_a_long_answer_is_read_by_a_worker(guests):
     guest = await guests.start("huge-return")
     assert await guest.handle_message(envelope(b"10")) == b"0" * 10
-    assert not guest._driver.conduct.in_worker
+    assert not guest._driver.placement.in_worker
     assert await guest.handle_message(envelope(b"100000")) == b"0" * 100_000
-    assert guest._driver.conduct.in_worker, "the next one may be as long"
+    assert guest._driver.placement.in_worker, "the next one may be as long"
     for _ in range(3):
         assert await guest.handle_message(envelope(b"10")) == b"0" * 10
-    assert not guest._driver.conduct.in_worker
+    assert not guest._driver.placement.in_worker
 
 
 async def test_a_guest_in_the_workers_is_stopped_and_cancelled_like_any_other(guests):
     for_ever = await guests.start("loop")
     limited = await guests.start("loop", execution_time=0.03)
     for guest in (for_ever, limited):
-        guest._driver.conduct._good_polls_due = 10**6
+        guest._driver.placement._good_polls_due = 10**6
     with pytest.raises(Exception, match="time limit"):
         await limited.handle_message(envelope())
     with trio.move_on_after(0.01) as scope:

@@ -6,14 +6,14 @@ import pytest
 from wasmtime.component import FuncType
 
 from airssys.wasm import _c_api as c
-from airssys.wasm._any_world import _Side
-from airssys.wasm._callbacks import _drop_over
-from airssys.wasm._handles import HandleTable, HostResources
-from airssys.wasm._marshaller import Marshaller
-from airssys.wasm._signatures import fits
-from airssys.wasm._store import Store
-from airssys.wasm._type_reader import Unspeakable, read_function
-from airssys.wasm._wit_types import (
+from airssys.wasm.artifacts._signatures import fits
+from airssys.wasm.engine._callbacks import _drop_over
+from airssys.wasm.engine._handles import HandleTable, HostResources
+from airssys.wasm.engine._store import Store
+from airssys.wasm.host._any_world import _Side
+from airssys.wasm.values._marshaller import Marshaller
+from airssys.wasm.values._type_reader import Unspeakable, read_function
+from airssys.wasm.values._types import (
     STRING,
     Budget,
     Case,

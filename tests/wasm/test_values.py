@@ -7,9 +7,10 @@ import trio
 from hypothesis import given, settings, strategies as st
 
 from airssys.contracts import ComponentConfig, ComponentId, Limits, Timestamp
-from airssys.wasm._marshaller import Marshaller
-from airssys.wasm._wit_memory import PIECE
-from airssys.wasm._wit_types import (
+from airssys.wasm.host._core_world import EXPORTS, IMPORTS
+from airssys.wasm.values._marshaller import Marshaller
+from airssys.wasm.values._memory import PIECE
+from airssys.wasm.values._types import (
     BYTES,
     STRING,
     Budget,
@@ -29,7 +30,6 @@ from airssys.wasm._wit_types import (
     record,
     variant,
 )
-from airssys.wasm._world import EXPORTS, IMPORTS
 from wasm_support import (
     TEXTS,
     TYPED_VALUES,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airssys.wasm._wit_types import (
+from airssys.wasm.values._types import (
     Borrow,
     Char,
     Enum,

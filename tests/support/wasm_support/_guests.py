@@ -23,8 +23,8 @@ from airssys.contracts import (
 )
 from airssys.wasm import open_runtime
 from airssys.wasm._component_loader import Loader
-from airssys.wasm._instance import Instance
-from airssys.wasm._ticker import Ticker, TicksMaker
+from airssys.wasm.engine._ticker import Ticker, TicksMaker
+from airssys.wasm.instances._instance import Instance
 from pace import own_time
 
 from ._services import ScriptedServices
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airssys.wasm._component_loader import Component
-    from airssys.wasm._runtime import Runtime
+    from airssys.wasm.instances._runtime import Runtime
 
 GUESTS = Path(__file__).resolve().parents[2] / "guests"
 SENDER = ComponentId("test", "carol", "7")

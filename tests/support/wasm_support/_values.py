@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from airssys.wasm._wit_types import (
+from airssys.wasm.values._types import (
     BYTES,
     CHAR,
     STRING,

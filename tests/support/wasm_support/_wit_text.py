@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from airssys.wasm._wit_types import (
+from airssys.wasm.values._types import (
     STRING,
     Enum,
     Function,

@@ -22,15 +22,15 @@ from airssys.contracts import (
     Limits,
     Timestamp,
 )
-from airssys.wasm import _runtime
-from airssys.wasm._artifact_cache import Kept
 from airssys.wasm._component_loader import Loader
-from airssys.wasm._fiber import CallbackFailed, WasmtimeFailed
-from airssys.wasm._lifecycle import config_value, message_value
-from airssys.wasm._runtime import Runtime
-from airssys.wasm._store import Store
-from airssys.wasm._wit_types import Budget, Ok
-from airssys.wasm._world import EXPORTS
+from airssys.wasm.cache._artifact_cache import Kept
+from airssys.wasm.engine._fiber import CallbackFailed, WasmtimeFailed
+from airssys.wasm.engine._store import Store
+from airssys.wasm.host._core_world import EXPORTS
+from airssys.wasm.instances import _runtime
+from airssys.wasm.instances._core_values import config_value, message_value
+from airssys.wasm.instances._runtime import Runtime
+from airssys.wasm.values._types import Budget, Ok
 
 GUESTS = Path(__file__).resolve().parents[2] / "guests"
 sys.path.append(str(GUESTS))  # for the builders of guests

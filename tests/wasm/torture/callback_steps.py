@@ -6,7 +6,7 @@ A step is one bytecode instruction of the callback itself; what it calls counts 
 import sys
 from contextlib import contextmanager
 
-from airssys.wasm import _callbacks
+from airssys.wasm.engine import _callbacks
 
 CALLBACKS = ("host_was_called", "is_answered")
 

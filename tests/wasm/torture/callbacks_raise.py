@@ -20,7 +20,7 @@ from callback_steps import Steps
 
 from airssys.contracts import EngineSettings, GuestSpent, GuestTrapped, TrapReason
 from airssys.wasm import open_runtime
-from airssys.wasm._fiber import Call, CallbackFailed
+from airssys.wasm.engine._fiber import Call, CallbackFailed
 
 
 class Unheard(BaseException):

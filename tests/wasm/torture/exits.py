@@ -16,7 +16,7 @@ from bench import (
 
 from airssys.contracts import Artifact, EngineSettings
 from airssys.wasm import open_runtime
-from airssys.wasm._fiber import Call
+from airssys.wasm.engine._fiber import Call
 
 KEPT = []
 """Alive until the very end, as whatever a module keeps."""

@@ -17,7 +17,7 @@ from bench import (
 )
 
 from airssys.contracts import EngineMisused
-from airssys.wasm._wit_types import Ok
+from airssys.wasm.values._types import Ok
 
 
 def in_a_child(act):

@@ -51,14 +51,14 @@ def in_each_step(callback):
 
 def at_random(rounds):
     """Interrupt programs whose guests call the host all the time, from a thread."""
-    chance = random.Random(0)
+    rng = random.Random(0)
     armed = threading.Event()
     done = False
 
     def killer():
         while not done:
             if armed.wait(0.01):
-                time.sleep(chance.uniform(0, 0.005))  # noqa: TID251  # a thread
+                time.sleep(rng.uniform(0, 0.005))  # noqa: TID251  # a thread
                 armed.clear()
                 os.kill(os.getpid(), signal.SIGINT)
 

@@ -7,9 +7,9 @@ from bench import TARGET, Bench, is_waiting, run_scenarios, say
 
 from airssys.contracts import EngineMisused
 from airssys.wasm import _c_api as c
-from airssys.wasm._fiber import Call
-from airssys.wasm._store import Store
-from airssys.wasm._wit_types import Ok
+from airssys.wasm.engine._fiber import Call
+from airssys.wasm.engine._store import Store
+from airssys.wasm.values._types import Ok
 
 
 class Busy:

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from airssys.contracts import Artifact, GuestTrapped, TrapReason
 from airssys.wasm._any_instance import load_any
-from airssys.wasm._any_world import Host
-from airssys.wasm._wit_types import Case, Err, Ok, Some, ValueUnfit
+from airssys.wasm.host._any_world import Host
+from airssys.wasm.values._types import Case, Err, Ok, Some, ValueUnfit
 from wasm_support import (
     HOST,
     echo_component,

@@ -1,0 +1,5 @@
+"""Components made of core modules, from the WIT text of the world."""
+
+from ._component_encoder import encode_component
+
+__all__ = ("encode_component",)

@@ -1,0 +1,15 @@
+"""What every toolchain is given, and how it fails."""
+
+from ._errors import BuildFailed, CoreModuleUnfit, ToolMissing
+from ._recipe import Recipe, read_source, run_tool
+from ._wit_directory import wit_directory
+
+__all__ = (
+    "BuildFailed",
+    "CoreModuleUnfit",
+    "Recipe",
+    "ToolMissing",
+    "read_source",
+    "run_tool",
+    "wit_directory",
+)

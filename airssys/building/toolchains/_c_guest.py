@@ -1,0 +1,104 @@
+"""C guests: clang or zig makes a core module, `include/airssys_guest.h` is the glue."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from airssys.building.encoding import encode_component
+from airssys.building.recipes import (
+    BuildFailed,
+    Recipe,
+    ToolMissing,
+    read_source,
+    run_tool,
+)
+
+INCLUDE: Final = Path(__file__).parents[1] / "include"
+_QUOTED: Final = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
+_FLAGS: Final = (
+    *("-std=c11", "-Wall", "-Os", "-ffreestanding", "-fno-builtin", "-nostdlib"),
+    "-Wl,--no-entry",
+)
+_VERSIONS: Final = range(30, 10, -1)
+"""Debian and others install clang under its number alone."""
+
+
+def c_recipe(source: Path) -> Recipe:
+    """Plan the build of a C guest.
+
+    Raises:
+        BuildFailed: there is no compiler, or a file cannot be read.
+    """
+    command = _compiler()
+    files = {f"guest/{name}": content for name, content in _sources(source).items()}
+    said = run_tool([command[0], *command[1:-2], "--version"], source.parent).stdout
+    version = said.strip().partition("\n")[0]
+    name = f"zig cc, {version}" if "zig" in " ".join(command) else version
+    return Recipe(
+        f"building {source.name} with {name}",
+        ("c", *command, version, *_FLAGS),
+        files,
+        partial(_compile, command, source),
+    )
+
+
+def _compiler() -> list[str]:
+    """Return a compiler for wasm32, and how it is told so: the last two words."""
+    for name in ("clang", *(f"clang-{number}" for number in _VERSIONS)):
+        if (found := shutil.which(name)) and _knows_wasm(found):
+            return [found, "-target", "wasm32-unknown-unknown"]
+    zig = shutil.which("zig")
+    if zig or importlib.util.find_spec("ziglang"):
+        start = [zig] if zig else [sys.executable, "-m", "ziglang"]
+        return [*start, "cc", "-target", "wasm32-freestanding"]
+    raise ToolMissing(
+        "clang",
+        "with the target wasm32 compiles C guests, and was not found; nor was zig",
+        "apt-get install clang lld, or your system's packages of LLVM;"
+        f" without them: {sys.executable} -m pip install ziglang (400 MB)",
+    )
+
+
+def _knows_wasm(clang: str) -> bool:
+    return "wasm32" in run_tool([clang, "--print-targets"], Path.cwd(), 60).stdout
+
+
+def _sources(main: Path) -> dict[str, bytes]:
+    """Return a C file and what it includes with quotes from beside it, by path."""
+    found: dict[str, bytes] = {}
+    waiting = [main]
+    while waiting:
+        path = waiting.pop()
+        if str(path) in found:
+            continue
+        found[str(path)] = read_source(path)
+        names = (
+            name.decode(errors="replace") for name in _QUOTED.findall(found[str(path)])
+        )
+        waiting += [there for name in names if (there := path.parent / name).is_file()]
+    # By their place beside the main file, so that a moved folder is the same folder.
+    return {path.removeprefix(str(main.parent)): text for path, text in found.items()}
+
+
+def _compile(command: list[str], source: Path, output: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="airssys-build-") as directory:
+        core = Path(directory) / "core.wasm"
+        files = ("-I", str(INCLUDE), "-o", str(core), str(source))
+        done = run_tool([*command, *_FLAGS, *files], Path(directory))
+        if done.returncode or not core.is_file():
+            msg = f"{source} could not be built:\n{done.stderr.strip() or command[0]}"
+            raise BuildFailed(msg + _advice(done.stderr))
+        output.write_bytes(encode_component(core.read_bytes()))
+
+
+def _advice(said: str) -> str:
+    if "wasm-ld" in said and "exist" in said:
+        return "\nThe linker is missing: apt-get install lld"
+    return ""

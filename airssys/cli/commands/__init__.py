@@ -1,0 +1,3 @@
+"""The commands, a module for each."""
+
+__all__ = ()

@@ -1,0 +1,64 @@
+"""`airssys build`: from source to component."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from airssys.building import BuildFailed, Built, build, write_stubs
+from airssys.cli.common import escaped, say
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command("build")
+@click.argument("source", type=_FILE)
+@click.option(
+    "-o", "--output", type=_FILE, help="The component; else SOURCE with .wasm."
+)
+@click.option(
+    "--stubs", type=_FOLDER, help="Also write what a Python guest imports, for editors."
+)
+@click.option("--cache", type=_FOLDER, help="Where built components are kept.")
+@click.option("--fresh", is_flag=True, help="Build even if it was built before.")
+def command(
+    source: Path,
+    output: Path | None,
+    stubs: Path | None,
+    cache: Path | None,
+    *,
+    fresh: bool,
+) -> None:
+    """Make a WebAssembly component of SOURCE.
+
+    SOURCE is Python (.py, with componentize-py), C (.c, with clang or zig), Rust (.rs,
+    with rustc) or a core module (.wasm). What was built before from the same content is
+    not built again.
+    """
+    try:
+        if stubs is not None:
+            write_stubs(stubs)
+            say(f"{stubs}: modules for editors")
+        target = output or _beside(source)
+        made = build(source, target, cache_directory=cache, fresh=fresh, tell=_tell)
+    except BuildFailed as error:
+        raise click.ClickException(escaped(str(error))) from error
+    say(_told(made))
+
+
+def _beside(source: Path) -> Path:
+    if source.suffix.lower() == ".wasm":
+        return source.with_name(f"{source.stem}.component.wasm")
+    return source.with_suffix(".wasm")
+
+
+def _tell(text: str) -> None:
+    say(f"{text} ...", err=True)
+
+
+def _told(made: Built) -> str:
+    size = made.path.stat().st_size
+    again = "" if made.is_new else ", built before from the same source"
+    return f"{made.path}: {size:,} bytes{again}"

@@ -1,0 +1,94 @@
+"""`airssys check`: all mistakes of a definition, and whether its components load."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import trio
+
+from airssys.cli.common import (
+    EXIT_MISTAKES,
+    Declared,
+    as_checked,
+    cache_option,
+    give_up,
+    loader_opener,
+    report,
+    say,
+    target_argument,
+)
+from airssys.contracts import (
+    ActorSpec,
+    AirssysError,
+    Artifact,
+    Blueprint,
+    ComponentSpec,
+    Mistake,
+    SupervisorSpec,
+    walk,
+)
+from airssys.system import EXIT_INTERRUPTED, LoaderOpener
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command("check")
+@target_argument
+@click.option("--load", is_flag=True, help="Also load and compile every component.")
+@cache_option
+def command(target: Declared, *, load: bool, cache: Path | None) -> None:
+    """Find all mistakes of a topology, without running it.
+
+    MODULE:NAME is a topology or blueprint; MODULE may be path/to/file.py.
+
+    Exit status: 0 if there is no mistake, 1 if there are some, 2 if the command is
+    wrong.
+    """
+    blueprint = as_checked(target)
+    if load:
+        try:
+            refused = trio.run(_load_all, blueprint, loader_opener(cache))
+        except KeyboardInterrupt:
+            sys.exit(EXIT_INTERRUPTED)
+        except PermissionError as error:  # of the cache directory
+            give_up(error)
+        if refused:
+            report(refused)
+            sys.exit(EXIT_MISTAKES)
+    say(f"no mistakes: {_count(blueprint)}")
+
+
+async def _load_all(blueprint: Blueprint, open_loader: LoaderOpener) -> list[Mistake]:
+    """Load each artifact once; return a mistake for each that was refused."""
+    first: dict[Artifact, tuple[str, ComponentSpec]] = {}
+    for path, spec in walk(blueprint.root):
+        if isinstance(spec, ComponentSpec):
+            first.setdefault(spec.artifact, (path, spec))
+    refused: list[Mistake] = []
+    if not first:
+        return refused
+
+    async def load(artifact: Artifact, path: str, spec: ComponentSpec) -> None:
+        try:
+            await loader.load(artifact)
+        except AirssysError as error:
+            place = (spec.origin.file, spec.origin.line) if spec.origin else ()
+            refused.append(Mistake(f"{path}.artifact", str(error), "", *place))
+
+    async with open_loader(blueprint.engine) as loader, trio.open_nursery() as nursery:
+        for artifact, (path, spec) in first.items():
+            nursery.start_soon(load, artifact, path, spec)
+    return refused
+
+
+def _count(blueprint: Blueprint) -> str:
+    """Say what there is, e.g. `3 actors, 2 of them components, 1 supervisor`."""
+    specs = [spec for _, spec in walk(blueprint.root)]
+    components = sum(isinstance(spec, ComponentSpec) for spec in specs)
+    actors = components + sum(isinstance(spec, ActorSpec) for spec in specs)
+    supervisors = sum(isinstance(spec, SupervisorSpec) for spec in specs)
+    counted = {"actor": actors, "component": components, "supervisor": supervisors}
+    return ", ".join(f"{n} {word}{'s' * (n != 1)}" for word, n in counted.items())

@@ -1,0 +1,119 @@
+"""`airssys inspect FILE`: what a component is, what it would need, or why it is refused."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+import trio
+
+from airssys.cli.common import say
+from airssys.contracts import Artifact, ComponentRefused, EngineSettings
+from airssys.wasm import IMPORTS, TYPE_ONLY, Inspection, full_name, inspect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+_LARGE: Final = 1 << 20
+"""Bytes from which we say beforehand what takes so long."""
+_OFFERED: Final = {full_name(name) for name in IMPORTS}
+_TYPES: Final = {full_name(name) for name in TYPE_ONLY}
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def command(file: Path) -> None:
+    """Show what the component in FILE is, and what it would need to run.
+
+    FILE is a .wasm component or its .wat text. It is compiled, and not run. A file that
+    would be refused is shown as far as it can be read, with the reason and the way out,
+    and the exit status is 1.
+    """
+    if file.is_file() and file.stat().st_size >= _LARGE:
+        say("compiling; a Python guest takes up to a minute ...", err=True)
+    found = trio.run(_inspect_in_time, Artifact.at(file), EngineSettings())
+    for line in describe(found):
+        say(line)
+    if found.refusal is not None:
+        say(f"Refused: {found.refusal.problem}.", err=True)
+        say(f"{found.refusal.advice}.", err=True)
+        sys.exit(1)
+
+
+async def _inspect_in_time(artifact: Artifact, settings: EngineSettings) -> Inspection:
+    """Inspect in a thread, so that Ctrl-C need not wait for the compiler."""
+    with trio.move_on_after(settings.compile_time):
+        return await trio.to_thread.run_sync(
+            functools.partial(inspect, artifact, settings), abandon_on_cancel=True
+        )
+    problem = f"compiling it takes more than {settings.compile_time:g} s"
+    refusal = ComponentRefused(
+        artifact.label, problem, "Split its largest functions, or make it smaller"
+    )
+    return Inspection(artifact.label, refusal=refusal)
+
+
+def describe(found: Inspection) -> Iterator[str]:
+    """Tell about a component, line by line; what is not known is left out."""
+    yield found.label
+    if found.size is not None:
+        form = "text" if found.is_text else "binary"
+        yield f"  size       {found.size:,} bytes, {form}"
+    if found.is_text and found.binary_size is not None:
+        yield f"             {found.binary_size:,} bytes as binary"
+    if found.digest is not None:
+        yield f"  digest     sha256:{found.digest}"
+    if found.footprint is not None:
+        counted = found.footprint
+        yield (
+            f"  code       {counted.functions:,} functions, the largest of "
+            f"{counted.largest_function:,} bytes; {counted.core_instances} core modules "
+            f"are instantiated"
+        )
+        yield from _ranges("memories", found.memories, "bytes", "memory_bytes")
+        yield from _ranges("tables", found.tables, "elements", "table_elements")
+    yield from _interfaces("exports", found.exports, lambda _: "")
+    yield from _interfaces("imports", found.imports, _standing)
+
+
+def _ranges(
+    title: str, ranges: Sequence[object], unit: str, limit: str
+) -> Iterator[str]:
+    if not ranges:
+        yield f"  {title:10} none"
+        return
+    minimum = sum(getattr(each, "minimum", 0) for each in ranges)
+    maximums = [getattr(each, "maximum", None) for each in ranges]
+    if any(each is None for each in maximums):
+        most = f"as many as {limit} allows"
+    else:
+        most = f"{sum(filter(None, maximums)):,}"
+    yield f"  {title:10} {len(ranges)}, from {minimum:,} {unit} up to {most}"
+
+
+def _interfaces(
+    title: str,
+    interfaces: dict[str, tuple[str, ...]],
+    standing: Callable[[str], str],
+) -> Iterator[str]:
+    if not interfaces:
+        return
+    yield f"  {title}"
+    for name, functions in interfaces.items():
+        yield f"    {name}{standing(name)}"
+        if functions:
+            yield f"      {', '.join(functions)}"
+
+
+def _standing(interface: str) -> str:
+    """Say what stands behind an import, and whether it takes a grant."""
+    if interface.startswith("wasi:"):
+        return "  (WASI: not offered)"
+    if interface in _TYPES:
+        return "  (types only: nothing to grant)"
+    if interface in _OFFERED:
+        return "  (offered: to be granted)"
+    return "  (nobody provides it)"

@@ -1,0 +1,18 @@
+"""What all commands share: targets, files, options, output."""
+
+from ._loading import cache_option, give_up, loader_opener
+from ._say import escaped, say
+from ._target import EXIT_MISTAKES, Declared, as_checked, report, target_argument
+
+__all__ = (
+    "EXIT_MISTAKES",
+    "Declared",
+    "as_checked",
+    "cache_option",
+    "escaped",
+    "give_up",
+    "loader_opener",
+    "report",
+    "say",
+    "target_argument",
+)

@@ -1,0 +1,174 @@
+"""Finds what a command line names: `MODULE:NAME`, or `path/to/file.py:NAME`.
+
+The current directory can be imported from, as with `python -m`; beside a file its
+folder can, as with `python path/to/file.py`. What is wrong with the words is an error
+of usage. What the module itself raises is shown with its own traceback, without the
+frames of this program and of the import system.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard
+
+import click
+
+from airssys.contracts import (
+    BLUEPRINT_METHOD,
+    Blueprint,
+    Mistake,
+    as_blueprint,
+    find_mistakes,
+)
+from airssys.dsl import missing_artifacts
+from airssys.system import EXIT_INTERRUPTED
+
+from ._say import escaped, say, say_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType, TracebackType
+
+EXIT_MISTAKES: Final = 1
+"""The definition is wrong, a component was refused, or the module raised an error."""
+
+Declared: TypeAlias = Blueprint | type[object]
+
+
+def _find(_: click.Context, __: click.Parameter, value: str) -> Declared:
+    """Import what is named.
+
+    Raises:
+        click.BadParameter: it is not there, or is nothing that can be run.
+        SystemExit: its module raised an error, which is on stderr.
+    """
+    place, _colon, path = value.rpartition(":")
+    if not place or not path:
+        text = f"{value!r} is no target: write MODULE:NAME or path/to/file.py:NAME"
+        raise click.BadParameter(escaped(text))
+    try:
+        module = _import(place)
+    except _NotFound as error:
+        raise click.BadParameter(escaped(str(error))) from error
+    try:
+        found: object = attrgetter(path)(module)
+    except AttributeError as error:
+        text = f"{place} has no {path}; {_offer(module)}"
+        raise click.BadParameter(escaped(text)) from error
+    if not _is_declared(found):
+        shown = getattr(found, "__qualname__", None) or f"{found!r:.80}"
+        text = f"{shown} is no topology and no blueprint; {_offer(module)}"
+        raise click.BadParameter(escaped(text))
+    return found
+
+
+def target_argument(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the argument that names a topology, or a blueprint."""
+    argument = click.argument("target", metavar="MODULE:NAME", callback=_find)
+    return argument(command)
+
+
+def as_checked(declared: Declared) -> Blueprint:
+    """Return the blueprint, or end the program with all mistakes.
+
+    Raises:
+        SystemExit: there are mistakes; they are on stderr.
+    """
+    blueprint = as_blueprint(declared)
+    mistakes = find_mistakes(blueprint)
+    if isinstance(declared, Blueprint):  # a topology looks for its files by itself
+        mistakes += missing_artifacts(declared)
+    if mistakes:
+        report(mistakes)
+        sys.exit(EXIT_MISTAKES)
+    return blueprint
+
+
+def report(mistakes: list[Mistake]) -> None:
+    """Print mistakes on stderr, in the order of files and lines, and their number."""
+    for mistake in sorted(mistakes, key=lambda m: (m.file or "", m.line or 0)):
+        say(str(mistake), err=True)
+    count = len(mistakes)
+    say(f"{count} mistake{'s' * (count != 1)}", err=True)
+
+
+class _NotFound(Exception):
+    """There is no such module or file."""
+
+
+def _import(place: str) -> ModuleType:
+    is_file = place.endswith(".py") or "/" in place
+    if place.startswith(".") and not is_file:
+        raise _NotFound(f"{place} is no module: write its name in full")
+    try:
+        return _import_file(Path(place)) if is_file else _import_module(place)
+    except _NotFound:
+        raise
+    except SystemExit as ending:
+        raise _NotFound(
+            f"{place} ended the program when it was imported ({ending!r}): "
+            'what it runs belongs below `if __name__ == "__main__":`'
+        ) from ending
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:  # noqa: BLE001  # whatever the user's module raises
+        own = _own_frames(error.__traceback__)
+        say_lines("".join(traceback.format_exception(None, error, own)))
+        say(f"{place} could not be imported", err=True)
+        sys.exit(EXIT_MISTAKES)
+
+
+def _import_module(name: str) -> ModuleType:
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        raise _NotFound(
+            f"there is no module {error.name}, neither here in {Path.cwd()} nor "
+            "where Python looks"
+        ) from error
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise _NotFound(f"there is no file {path}")
+    name = path.stem if path.stem not in sys.modules else f"_target_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path.absolute())
+    if spec is None or spec.loader is None:
+        raise _NotFound(f"{path} is no Python file")
+    sys.path.insert(0, str(path.absolute().parent))
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _own_frames(trace: TracebackType | None) -> TracebackType | None:
+    """Leave out the frames before the user's own."""
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file != __file__ and "importlib" not in file:
+            return trace
+        trace = trace.tb_next
+    return None
+
+
+def _is_declared(value: object) -> TypeGuard[Declared]:
+    if isinstance(value, Blueprint):
+        return True
+    return inspect.isclass(value) and hasattr(value, BLUEPRINT_METHOD)
+
+
+def _offer(module: ModuleType) -> str:
+    """Say what could have been named."""
+    names = [n for n, v in vars(module).items() if _is_declared(v) and n[0] != "_"]
+    if not names:
+        return "decorate a class with @topology, or call blueprint(...)"
+    return "it has " + ", ".join(names)

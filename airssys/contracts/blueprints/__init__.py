@@ -1,0 +1,32 @@
+"""A whole definition, and the checks that find all its mistakes."""
+
+from ._blueprint import (
+    DEFAULT_RESTART_BUDGET,
+    DEFAULT_STOP_TIMEOUT,
+    MAX_DEPTH,
+    Blueprint,
+    check,
+    check_child_specs,
+    find_child_mistakes,
+    find_mistakes,
+    find_spec_mistakes,
+    stop_time,
+    walk,
+)
+from ._topology import BLUEPRINT_METHOD, as_blueprint
+
+__all__ = (
+    "BLUEPRINT_METHOD",
+    "DEFAULT_RESTART_BUDGET",
+    "DEFAULT_STOP_TIMEOUT",
+    "MAX_DEPTH",
+    "Blueprint",
+    "as_blueprint",
+    "check",
+    "check_child_specs",
+    "find_child_mistakes",
+    "find_mistakes",
+    "find_spec_mistakes",
+    "stop_time",
+    "walk",
+)

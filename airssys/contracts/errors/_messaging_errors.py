@@ -1,0 +1,93 @@
+"""What can go wrong with requests, topics and broadcasts; kin of `MessagingError`."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Final, final
+
+from ._base import Fault
+from ._messages import InvalidMessage, MessagingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airssys.contracts.values import ComponentId
+
+_NAMED: Final = 20
+"""Targets that are named in the text of one error."""
+
+
+@final
+class Unavailable(MessagingError):
+    """An actor that is known does not run; the message was not begun.
+
+    What was queued for it is answered so when its supervisor gives up or stops, and so
+    is what is sent to it afterwards.
+    """
+
+    fault = Fault.ACTOR
+    advice = "It was not handled: send it again when the actor runs again, if it does"
+
+    def __init__(self, target: ComponentId, why: str) -> None:
+        self.target, self.why = target, why
+        """`why` says how that came, and when."""
+        super().__init__(target, why)
+
+    def __str__(self) -> str:
+        return self._with_advice(f"{self.target} is not running: {self.why}")
+
+
+@final
+class BadTopic(InvalidMessage):
+    """A topic or a pattern of topics is none."""
+
+    advice = (
+        "Write up to 16 segments joined by dots; in a pattern '*' is one segment, "
+        "'#' the rest"
+    )
+
+
+@final
+class BroadcastFailed(MessagingError):
+    """A broadcast did not reach everybody; `failures` says why, by target."""
+
+    advice = "Send it again to these only; all others have it"
+
+    def __init__(self, failures: Mapping[ComponentId, MessagingError]) -> None:
+        self.failures = dict(failures)
+        super().__init__(self.failures)
+
+    def __str__(self) -> str:
+        named = islice(self.failures.items(), _NAMED)
+        which = "; ".join(f"{each}: {why}" for each, why in named)
+        more = len(self.failures) - _NAMED
+        rest = f"; and {more} more" if more > 0 else ""
+        return self._with_advice(f"{len(self.failures)} not reached: {which}{rest}")
+
+
+@final
+class TooManyRequests(MessagingError):
+    """The actor has as many requests open as it may have; this one was not made."""
+
+    advice = "Wait for callbacks, or raise Limits.open_requests"
+
+    def __init__(self, actor: ComponentId, limit: int) -> None:
+        self.actor, self.limit = actor, limit
+        super().__init__(actor, limit)
+
+    def __str__(self) -> str:
+        return self._with_advice(f"{self.actor} has {self.limit} requests open")
+
+
+@final
+class RequestCancelled(MessagingError):
+    """The request was given up by the actor that had made it."""
+
+    advice = "Nothing is wrong; an answer that still comes is a dead letter"
+
+    def __init__(self, target: ComponentId, correlation_id: str) -> None:
+        self.target, self.correlation_id = target, correlation_id
+        super().__init__(target, correlation_id)
+
+    def __str__(self) -> str:
+        return self._with_advice(f"the request to {self.target} was cancelled")

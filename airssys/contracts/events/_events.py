@@ -1,0 +1,270 @@
+"""What happens in a system, as values; nobody is asked, everybody may look."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final, TypeAlias, final
+
+import attrs
+
+from airssys.contracts.errors import ExitReason, IntensityExceeded
+from airssys.contracts.specs import ChildSpec
+from airssys.contracts.values import (
+    ComponentId,
+    HealthStatus,
+    LogLevel,
+    TraceContext,
+    identity_of_child,
+    shown,
+)
+
+if TYPE_CHECKING:
+    from airssys.contracts.values import Envelope
+
+
+class ChildEvent:
+    """What happens to a child: an actor or a supervisor; its kinds are below."""
+
+    __slots__ = ()
+    supervisor: str
+    child: str
+
+    @property
+    def actor(self) -> ComponentId | None:
+        """The identity of the child; None for a supervisor."""
+        return identity_of_child(self.child)
+
+
+@final
+@attrs.frozen
+class ChildStarted(ChildEvent):
+    """A child is ready: initialised, its mailbox open."""
+
+    supervisor: str
+    """Path of the supervisor, e.g. `root/workers`."""
+    child: str
+    """What it is called among its siblings: an identity, or a supervisor's name."""
+    restarts: int
+    """How often it was started again before this."""
+
+
+class Problem(enum.Enum):
+    """What is wrong with how a child ended (OTP's error reports, by their context)."""
+
+    CHILD_TERMINATED = "child_terminated"
+    """It ended by itself, and its restart type did not expect that."""
+    SHUTDOWN_ERROR = "shutdown_error"
+    """It ended otherwise than stopping should make it end."""
+
+
+@final
+@attrs.frozen
+class ChildExited(ChildEvent):
+    """A child ended, for whatever reason."""
+
+    supervisor: str
+    child: str
+    reason: ExitReason
+    asked: bool
+    """Its supervisor had asked it to stop."""
+    restarting: bool
+    """Its supervisor is about to start it again."""
+    problem: Problem | None = None
+    """None if it ended as was to be expected."""
+    spec: ChildSpec | None = attrs.field(
+        default=None, eq=False, repr=False, kw_only=True
+    )
+    """What it was started by; None if nobody said."""
+    restarts: int = attrs.field(default=0, eq=False, kw_only=True)
+    """How often it had been ready again until then."""
+
+
+@final
+@attrs.frozen
+class ChildStartFailed(ChildEvent):
+    """A child did not become ready."""
+
+    supervisor: str
+    child: str
+    reason: ExitReason
+    restarting: bool = False
+    """Its supervisor is about to start it again."""
+    spec: ChildSpec | None = attrs.field(
+        default=None, eq=False, repr=False, kw_only=True
+    )
+    """What it was started by; None if nobody said."""
+    restarts: int = attrs.field(default=0, eq=False, kw_only=True)
+    """How often it had been ready again until then."""
+
+
+@final
+@attrs.frozen
+class ChildUnstopped(ChildEvent):
+    """A child did not end within its shutdown time, although it was cancelled."""
+
+    supervisor: str
+    child: str
+    waited: float
+    """Seconds since it was asked to stop, or cancelled."""
+
+
+@final
+@attrs.frozen
+class SupervisorGaveUp:
+    """A supervisor ran out of restarts and stops."""
+
+    supervisor: str
+    offence: IntensityExceeded
+    """The offender, how it ended, and the count of restarts."""
+    spec: ChildSpec | None = attrs.field(
+        default=None, eq=False, repr=False, kw_only=True
+    )
+    """What the offender was started by; None if nobody said."""
+
+
+@final
+@attrs.frozen
+class Logged:
+    """A component logged a line through host-services."""
+
+    source: ComponentId
+    level: LogLevel
+    message: str
+    context: tuple[tuple[str, str], ...]
+
+
+class DeadReason(enum.Enum):
+    """Why nobody will handle a message."""
+
+    STOPPED = "stopped"
+    """Its actor ended, or was never to take it."""
+    CRASHED = "crashed"
+    """Its actor crashed with it in hand."""
+    EXPIRED = "expired"
+    """Its deadline had passed before it was taken."""
+    CANCELLED = "cancelled"
+    """Its asker had stopped waiting before it was taken."""
+    NO_ROOM = "no-room"
+    """The mailbox was full, and its policy is `Overflow.DEAD_LETTER`."""
+    QUARANTINED = "quarantined"
+    """Its actor crashed with it in hand, and the system keeps it: `System.quarantine`."""
+    LATE_ANSWER = "late-answer"
+    """It is an answer whose asker had stopped waiting."""
+
+
+_MOST_WHY: Final = 1000
+
+
+def _shortened(why: str) -> str:
+    """Keep a thousand characters of a text: many dead letters are kept."""
+    return why if len(why) <= _MOST_WHY else f"{why[: _MOST_WHY - 1]}…"
+
+
+@final
+@attrs.frozen
+class DeadLetter:
+    """A message that nobody will handle."""
+
+    target: ComponentId
+    sender: ComponentId
+    size: int
+    """Bytes of payload."""
+    why: str = attrs.field(converter=_shortened)
+    """One line for people; of a long one, the beginning."""
+    reason: DeadReason = DeadReason.STOPPED
+    payload: bytes = attrs.field(default=b"", eq=False, repr=False)
+    """In `System.dead_letters`; the stream of all events does not keep it."""
+    content_type: str | None = attrs.field(default=None, eq=False, repr=False)
+    trace: TraceContext | None = attrs.field(default=None, eq=False, repr=False)
+
+    @classmethod
+    def of(cls, envelope: Envelope, why: str, reason: DeadReason) -> DeadLetter:
+        """Make one of a message."""
+        return cls(
+            envelope.target,
+            envelope.sender,
+            len(envelope.payload),
+            why,
+            reason,
+            envelope.payload,
+            envelope.content_type,
+            envelope.trace,
+        )
+
+
+@final
+@attrs.frozen
+class MessageFailed:
+    """An actor answered a message with an error and lives on."""
+
+    actor: ComponentId
+    sender: ComponentId
+    error: Exception = attrs.field(eq=False, repr=shown)
+    trace: TraceContext | None = attrs.field(default=None, eq=False, repr=False)
+
+
+@final
+@attrs.frozen
+class HandlerHeldThread:
+    """A Python handler kept the Trio thread; everybody else waited."""
+
+    actor: ComponentId
+    handler: str
+    """What held it, e.g. `Counter.handle`."""
+    seconds: float
+
+
+@final
+@attrs.frozen
+class HookFailed:
+    """A hook of an actor raised, or was cut off; what was to follow it follows."""
+
+    actor: ComponentId
+    hook: str
+    """`before_restart` or `stopped` of a Python actor. `import-state` of a component that
+    is replaced because a call was cut off: it goes on without its state."""
+    error: Exception = attrs.field(eq=False, repr=shown)
+    """`TimeoutError` if it was cut off."""
+
+
+@final
+@attrs.frozen
+class HealthChanged:
+    """An actor that is probed tells of another health than before."""
+
+    actor: ComponentId
+    status: HealthStatus
+    """UNKNOWN also for a fresh incarnation, and for one that did not answer in time."""
+    before: HealthStatus
+
+
+@final
+@attrs.frozen
+class ListenerStalled:
+    """A subscription with the lag policy BLOCK took no message for as long as it may.
+
+    Publishers wait for it no longer: until it takes one, it loses what finds no room.
+    """
+
+    listener: str
+    """What it listens to, and the file and line where it was made."""
+    topic: str
+    """Of the message that found no room."""
+    waited: float
+    """Seconds."""
+
+
+Event: TypeAlias = (
+    ChildStarted
+    | ChildExited
+    | ChildStartFailed
+    | ChildUnstopped
+    | SupervisorGaveUp
+    | Logged
+    | DeadLetter
+    | MessageFailed
+    | HandlerHeldThread
+    | HookFailed
+    | HealthChanged
+    | ListenerStalled
+)

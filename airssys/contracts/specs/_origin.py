@@ -1,0 +1,99 @@
+"""Where something was declared: the file and the line that its mistakes are named by.
+
+A specification may carry its origin. Whoever makes a specification from what a person
+wrote leaves there what it could not read, so that looking at the whole finds it all.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, final
+
+import attrs
+
+from airssys.contracts.errors import Mistake
+from airssys.contracts.texts import kind_name, one_line, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+_PATH: Final = re.compile(r"\$\.root(?:\.\w+(?:\[\d+\])?)*")
+
+
+@final
+@attrs.frozen
+class Origin:
+    """A place in a file, and what stands there that no specification can hold."""
+
+    file: str
+    """As Python names it: absolute, or in angle brackets if there is none."""
+    line: int
+    mistakes: tuple[Mistake, ...] = ()
+    """Found when it was read. Their paths begin below what was declared, e.g.
+    `.mailbx`; those without a file stand at this place."""
+
+
+def guarded(look: Callable[[], list[Mistake]], path: str) -> list[Mistake]:
+    """Look, and make a mistake of what the values themselves raise meanwhile."""
+    try:
+        return look()
+    except Exception as error:  # noqa: BLE001  # their own code may raise anything
+        said = f"{kind_name(error)}: {text_of(error)}"
+        hint = "give plain values: comparing or reading one of them failed"
+        return [Mistake(path, one_line(f"it cannot be looked at: {said}"), hint)]
+
+
+def place_mistakes(
+    mistakes: Iterable[Mistake], tree: Iterable[tuple[str, object]]
+) -> list[Mistake]:
+    """Add the mistakes that origins hold, and to each the file and line it stands in.
+
+    Many children may be made at one place; what is wrong there is told once.
+
+    Args:
+        mistakes: found in the tree.
+        tree: the paths of all that is in it, each with what stands there.
+    """
+    origins: dict[str, Origin] = {}
+    found: list[Mistake] = []
+    for path, each in tree:
+        own = getattr(each, "origin", None)
+        if isinstance(own, Origin):
+            origins[path] = own
+            found += [attrs.evolve(m, path=path + m.path) for m in own.mistakes]
+    told: dict[object, Mistake] = {}
+    for mistake in (*found, *mistakes):
+        placed, below = _place(mistake, origins)
+        file, line = placed.file, placed.line
+        key = placed if file is None else (file, line, below, mistake.found)
+        told.setdefault(key, placed)
+    return list(told.values())
+
+
+def _place(mistake: Mistake, origins: dict[str, Origin]) -> tuple[Mistake, str]:
+    """Place one mistake; returns also its path below what stands there."""
+    path = next((p for p in _upwards(mistake.path) if p in origins), None)
+    if path is None:
+        return mistake, mistake.path
+
+    def with_place(other: re.Match[str]) -> str:
+        there = origins.get(other[0])
+        return other[0] + (f" ({there.file}:{there.line})" if there else "")
+
+    origin = origins[path]
+    return (
+        attrs.evolve(
+            mistake,
+            found=_PATH.sub(with_place, mistake.found),
+            file=mistake.file or origin.file,
+            line=mistake.line or origin.line,
+        ),
+        mistake.path.removeprefix(path),
+    )
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """Visit a path and all above it, from the longest."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]

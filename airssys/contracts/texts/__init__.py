@@ -1,0 +1,37 @@
+"""What others made, as text: guarded, shortened, escaped, on one line."""
+
+from ._foreign import (
+    contexts_of,
+    find_fatal,
+    is_a,
+    is_fatal,
+    is_wholly,
+    kind_name,
+    leaves_of,
+    only_member,
+    plain_bytes,
+    plain_text,
+    repr_of,
+    text_of,
+)
+from ._one_line import MAX_LINE, one_line
+from ._renamed import keyword_renamed, renamed
+
+__all__ = (
+    "MAX_LINE",
+    "contexts_of",
+    "find_fatal",
+    "is_a",
+    "is_fatal",
+    "is_wholly",
+    "keyword_renamed",
+    "kind_name",
+    "leaves_of",
+    "one_line",
+    "only_member",
+    "plain_bytes",
+    "plain_text",
+    "renamed",
+    "repr_of",
+    "text_of",
+)

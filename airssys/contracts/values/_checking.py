@@ -1,0 +1,70 @@
+"""Questions about what was really handed in, whatever its annotation promises.
+
+Nothing here raises: a value may be of any type, and its `repr` may fail.
+"""
+
+from __future__ import annotations
+
+import math
+import reprlib
+from typing import Final, cast
+
+from airssys.contracts.texts import is_a, kind_name, one_line, plain_text
+
+_MOST_SHOWN: Final = 80
+"""Characters of a value that go into a message."""
+
+_SHOWN = reprlib.Repr()
+_SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = _MOST_SHOWN
+
+
+def shown(value: object) -> str:
+    """Put any value into a few words, cut where it gets long."""
+    try:
+        text = _SHOWN.repr(value)
+    except Exception:  # noqa: BLE001 (a repr may fail in any way)
+        text = f"<{kind_name(value)} that cannot be shown>"
+    return one_line(text, _MOST_SHOWN)
+
+
+def is_kind(value: object, kind: type | tuple[type, ...]) -> bool:
+    """Say whether a value is of a type, whatever it says of itself."""
+    return is_a(value, kind)
+
+
+def is_callable(value: object) -> bool:
+    """Say whether a value can be called."""
+    return callable(value)
+
+
+def is_count(value: object, *, at_least: int) -> bool:
+    """Say whether a value is a whole number from `at_least` on."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return False
+    return value >= at_least
+
+
+def is_number(value: object, low: float, high: float, *, whole: bool) -> bool:
+    """Say whether a value is a number from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        return False
+    # Comparing, unlike math.isnan, takes integers of any size; NaN compares as False.
+    return low <= value <= high
+
+
+def is_time(value: object, *, allow_infinity: bool, allow_zero: bool = False) -> bool:
+    """Say whether a value is a number of seconds."""
+    if not is_number(value, 0, math.inf, whole=False):
+        return False
+    return (allow_infinity or value != math.inf) and (allow_zero or value != 0)
+
+
+def is_text(value: object) -> bool:
+    """Say whether a value is text that can be written as UTF-8."""
+    if not is_a(value, str):
+        return False
+    try:
+        plain_text(cast("str", value)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,104 @@
+"""What becomes of a message that finds no room, decided by policy alone."""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from typing import TYPE_CHECKING, Any, assert_never
+
+import attrs
+
+from airssys.contracts import DeliveryFailed, Envelope, Overflow, OverflowRules
+
+from ._droppable_queue import DroppableQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airssys.contracts import ComponentId
+
+    from ._droppable_queue import Queue
+
+
+class OverflowAction(enum.Enum):
+    """What happens to a message for which there is no room."""
+
+    WAIT = "wait"
+    """Its sender waits."""
+    REFUSE = "refuse"
+    """Its sender is told at once."""
+    DROP = "drop"
+    """It vanishes, counted."""
+    DROP_OLDEST = "push out"
+    """An older one vanishes in its place."""
+    DEAD_LETTER = "bury"
+    """It is a dead letter."""
+    QUEUE = "queue"
+    """It is in the queue after all."""
+
+
+def check_capacity(_mailbox: object, _field: object, value: Any) -> None:  # noqa: ANN401 (whatever was handed in)
+    """Let a mailbox have this capacity.
+
+    Raises:
+        ValueError: it is no whole number above 0.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        problem = f"capacity must be a whole number above 0, not {value!r:.80}"
+        raise ValueError(problem)
+
+
+def decide(policy: Overflow, *, may_wait: bool, is_ask: bool) -> OverflowAction:
+    """Say what becomes of a message.
+
+    Args:
+        policy: of its priority.
+        may_wait: its sender can wait for room.
+        is_ask: its sender waits for an answer, and must be told if none can come.
+    """
+    match policy:
+        case Overflow.BLOCK:
+            return OverflowAction.WAIT if may_wait else OverflowAction.REFUSE
+        case Overflow.FAIL:
+            return OverflowAction.REFUSE
+        case Overflow.DROP_NEWEST:
+            return OverflowAction.REFUSE if is_ask else OverflowAction.DROP
+        case Overflow.DROP_OLDEST:
+            return OverflowAction.DROP_OLDEST
+        case Overflow.DEAD_LETTER:
+            return OverflowAction.REFUSE if is_ask else OverflowAction.DEAD_LETTER
+        case _:
+            assert_never(policy)
+
+
+def queue_for(rules: OverflowRules) -> Queue:
+    """Make the queue of a mailbox; only one that may drop its oldest pays for that."""
+    test = droppable(rules)
+    return deque() if test is None else DroppableQueue(test)
+
+
+def droppable(rules: OverflowRules) -> Callable[[Envelope], bool] | None:
+    """Return what says whether a queued message may be dropped; None: none ever may.
+
+    A published message may not: the lag policy of its subscriber has let it in.
+    """
+    if Overflow.DROP_OLDEST not in attrs.astuple(rules, recurse=False):
+        return None
+
+    def may_drop(envelope: Envelope) -> bool:
+        policy = rules.policy_of(envelope.priority)
+        return policy is Overflow.DROP_OLDEST and envelope.topic is None
+
+    return may_drop
+
+
+def push_out(owner: ComponentId, queue: Queue) -> Envelope | None:
+    """Remove and return the oldest message that may be dropped; None if none may.
+
+    Whoever waits for an answer to the one that goes is told.
+    """
+    dropped = queue.drop_oldest() if isinstance(queue, DroppableQueue) else None
+    if dropped is not None and dropped.reply is not None:
+        problem = f"{owner} was full and dropped it for a newer message"
+        dropped.reply.fail(DeliveryFailed(problem))
+    return dropped

@@ -1,0 +1,370 @@
+"""One message to many: to a list of actors, or to whoever is subscribed to its topic.
+
+Those that have room get it at once; then those are waited for that have none, all
+together, so that a full one does not keep it from the others. Each delivery is a
+message of its own and passes gates and mailbox like any other; only, what becomes of a
+published one without room is decided by its subscriber's lag policy alone.
+
+What a subscriber does not get is a dead letter. A publisher is not told: it does not
+know who its subscribers are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, final
+
+import attrs
+import trio
+from trio.lowlevel import (
+    cancel_shielded_checkpoint,
+    checkpoint_if_cancelled,
+    enable_ki_protection,
+)
+
+from airssys.contracts import (
+    TOPIC_TYPE,
+    BadTopic,
+    ComponentId,
+    DeadReason,
+    DeliveryFailed,
+    Envelope,
+    Lag,
+    MessagingError,
+    NotGranted,
+    TraceContext,
+    text_of,
+)
+from airssys.messaging.mailboxes import JointWait
+from airssys.messaging.routing import Broker
+
+from ._portions import Floor, LongWork
+from ._topics import Subscriptions
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+
+_ONE_OF_MANY: Final = DeliveryFailed("refused, as many others before", "")
+
+MAX_PATTERNS: Final = 1000
+"""Subscriptions that one actor may have."""
+
+
+Delivery: TypeAlias = "Callable[[], Awaitable[None]]"
+"""Delivers one message as soon as there is room for it."""
+
+
+class Subscriber(Protocol):
+    """Somebody who gets what is published to some topics."""
+
+    @property
+    def id(self) -> ComponentId:
+        """The target of what it gets."""
+        ...
+
+    def offer(self, envelope: Envelope, joint_wait: JointWait, /) -> Delivery | None:
+        """Take a message now, lose it, or let it wait in a crowd.
+
+        Returns what its publisher has to await besides the crowd, if anything. That
+        raises nothing of its own.
+        """
+        ...
+
+
+@final
+@attrs.define(eq=False, repr=False)
+class Publishing:
+    """The topics of one system."""
+
+    broker: Broker
+    subscriptions: Subscriptions[Subscriber] = attrs.field(
+        init=False, factory=Subscriptions
+    )
+
+    _floor: Floor = attrs.field(init=False, factory=Floor)
+    """For what is sent to many."""
+    _named: dict[ComponentId, NamedSubscriber] = attrs.field(init=False, factory=dict)
+    """Names that are subscribed to something. Invariant: as in `subscriptions`."""
+
+    def subscriber_named(self, id: ComponentId) -> NamedSubscriber:  # noqa: A002  # as in the contracts
+        """Return what a name is subscribed as; it need not be subscribed yet."""
+        return self._named.get(id) or NamedSubscriber(id, self)
+
+    def enter(self, named: NamedSubscriber, pattern: str) -> None:
+        """Count one more subscription of a name to a pattern.
+
+        Raises:
+            BadTopic: it is no pattern.
+        """
+        self.subscriptions.add(pattern, named)
+        named.counts[pattern] += 1
+        self._named[named.id] = named
+
+    def withdraw(self, named: NamedSubscriber, pattern: str) -> bool:
+        """Count one less; False if there was none. The last one ends it."""
+        if named.counts[pattern] == 0:
+            return False
+        named.counts[pattern] -= 1
+        if named.counts[pattern] == 0:
+            del named.counts[pattern]
+            self.subscriptions.remove(pattern, named)
+        if not named.counts:
+            del self._named[named.id]
+        return True
+
+    def disconnect(self, named: NamedSubscriber) -> None:
+        """End all subscriptions of a name, whoever made them; new ones may be made."""
+        self.subscriptions.remove_all(named)
+        named.counts.clear()
+        self._named.pop(named.id, None)
+
+    @enable_ki_protection
+    async def publish(
+        self,
+        sender: ComponentId,
+        topic: str,
+        payload: bytes,
+        trace: TraceContext | None = None,
+        *,
+        is_held_up: bool = True,
+    ) -> None:
+        """Send a payload to whoever is subscribed to a topic now; also if nobody is.
+
+        A checkpoint. If it is cancelled, some of them may have it. `is_held_up`: its
+        sender can do nothing else while it waits for room.
+
+        Raises:
+            BadTopic: it is no topic.
+        """
+        await checkpoint_if_cancelled()
+        kind = TOPIC_TYPE + topic if isinstance(topic, str) else None
+        joint_wait = JointWait(holds_up=is_held_up)
+        slow: list[Delivery] = []
+        # Signed once: only the first field, the target, differs.
+        _, *rest = self.broker.sign(sender, sender, payload, kind, trace=trace)
+        subscribed = self.subscriptions
+        try:
+            with self._floor.work() as work:
+                for subscriber in subscribed.find(topic):
+                    if work.is_due():
+                        await work.pause()
+                    if work.has_paused and subscriber not in subscribed:
+                        continue  # it has left meanwhile
+                    envelope = tuple.__new__(Envelope, (subscriber.id, *rest))
+                    if (delivery := subscriber.offer(envelope, joint_wait)) is not None:
+                        slow.append(delivery)
+            await self._wait(joint_wait, slow)
+        finally:
+            joint_wait.leave()
+
+    @enable_ki_protection
+    async def broadcast(  # noqa: PLR0913  # what a broadcast consists of
+        self,
+        sender: ComponentId,
+        targets: Iterable[ComponentId],
+        payload: bytes,
+        *,
+        content_type: str | None = None,
+        trace: TraceContext | None = None,
+        is_held_up: bool = True,
+        most_errors: float = math.inf,
+    ) -> dict[ComponentId, MessagingError | None]:
+        """Send a payload to each of some actors, once, waiting for room as `send` does.
+
+        A checkpoint. If it is cancelled, some of them may have it. The targets are
+        read, once, before any of them gets it; an exception of that goes on.
+
+        Args:
+            sender: in whose name.
+            targets: each gets it once, however often it is named.
+            payload: the message.
+            content_type: the codec of the payload.
+            trace: the distributed trace that it belongs to.
+            is_held_up: as for `publish`.
+            most_errors: targets beyond so many that are refused at once share one
+                error, for one of each would take more than their names.
+
+        Returns:
+            For each target None, or why it did not get it.
+        """
+        await checkpoint_if_cancelled()
+        refused = 0
+        joint_wait = JointWait(holds_up=is_held_up)
+        try:
+            with self._floor.work() as work:
+                results = await _each_once(targets, work)
+                for target in results:
+                    if work.is_due():
+                        await work.pause()
+                    envelope = self.broker.sign(
+                        target, sender, payload, content_type=content_type, trace=trace
+                    )
+                    note = partial(results.__setitem__, target)
+                    error = self._join(joint_wait, envelope, note)
+                    if error is not None:
+                        refused += 1
+                        note(error if refused <= most_errors else _ONE_OF_MANY)
+            await self._wait(joint_wait)
+        finally:
+            joint_wait.leave()
+        return _only_refusals(results)
+
+    def _join(
+        self,
+        joint_wait: JointWait,
+        envelope: Envelope,
+        note: Callable[[Exception], None],
+    ) -> MessagingError | None:
+        """Deliver a message now or let it wait; return why it is not delivered at all."""
+        try:
+            self.broker.join(joint_wait, envelope, note)
+        except MessagingError as error:
+            # Kept is why, for each of many, and not where it was raised.
+            return error.with_traceback(None)
+        return None
+
+    async def _wait(self, joint_wait: JointWait, slow: Sequence[Delivery] = ()) -> None:
+        """Wait until nobody has to be waited for any more; a checkpoint."""
+        if joint_wait.is_empty and not slow:
+            await cancel_shielded_checkpoint()
+        elif not slow:
+            await joint_wait.wait()
+        elif joint_wait.is_empty and len(slow) == 1:
+            await slow[0]()
+        else:
+            await _wait_for_both(joint_wait, slow)
+
+
+async def _wait_for_both(joint_wait: JointWait, slow: Sequence[Delivery]) -> None:
+    try:
+        async with trio.open_nursery() as nursery:
+            for delivery in slow:
+                nursery.start_soon(delivery)
+            await joint_wait.wait()
+    except BaseExceptionGroup as group:
+        if group.split(trio.Cancelled)[1] is not None:
+            raise
+        # Cancelled, each for itself: to handlers it is one cancellation, and no group.
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None  # noqa: ASYNC123  # all of them say the same
+
+
+async def _each_once(
+    targets: Iterable[ComponentId], work: LongWork
+) -> dict[ComponentId, Exception | None]:
+    results: dict[ComponentId, Exception | None] = {}
+    for target in targets:
+        if work.is_due():
+            await work.pause()
+        results[target] = None
+    return results
+
+
+def _only_refusals(
+    results: dict[ComponentId, Exception | None],
+) -> dict[ComponentId, MessagingError | None]:
+    """Raise what is no refusal: a gate has a bug."""
+    told: dict[ComponentId, MessagingError | None] = {}
+    for target, error in results.items():
+        if error is None or isinstance(error, MessagingError):
+            told[target] = error
+        else:
+            raise error
+    return told
+
+
+@final
+class NamedSubscriber:
+    """What one name is subscribed to; a message comes to it once, whoever subscribed.
+
+    That is its address, for as long as the name is taken, and each of its incarnations.
+    """
+
+    def __init__(self, id: ComponentId, publishing: Publishing) -> None:  # noqa: A002  # as in the contracts
+        self.id = id
+        self.lag = Lag.DROP_NEWEST
+        self.counts: Counter[str] = Counter()
+        """How many have subscribed it to each pattern; none is below 1."""
+        self._publishing, self._broker = publishing, publishing.broker
+
+    def offer(self, envelope: Envelope, joint_wait: JointWait) -> None:
+        """Put a message into the mailbox now or later, as the lag policy says.
+
+        The mailbox's own policy for messages without room does not apply.
+        """
+        broker, bury = self._broker, partial(self._bury, envelope)
+        try:
+            if self.lag is Lag.BLOCK:
+                broker.join(joint_wait, envelope, bury, always_waits=True)
+                return
+            if broker.offer(envelope):
+                return
+        except MessagingError as error:
+            bury(error)
+            return
+        if self.lag is Lag.DISCONNECT:
+            self._publishing.disconnect(self)
+        why = "it was published, and there was no room"
+        broker.dead_letter(envelope, why, reason=DeadReason.NO_ROOM)
+
+    def _bury(self, envelope: Envelope, error: Exception) -> None:
+        why = f"it was published, and refused: {text_of(error)}"
+        self._broker.dead_letter(envelope, why)
+
+
+@final
+class ActorSubscriber:
+    """One who subscribes a name to topics, until it is closed: an incarnation, say."""
+
+    def __init__(self, id: ComponentId, publishing: Publishing) -> None:  # noqa: A002  # as in the contracts
+        self.id = id
+        self._publishing = publishing
+        self._own: dict[str, NamedSubscriber] = {}
+        """The patterns that it has subscribed its name to."""
+        self._has_ended = False
+
+    def subscribe(self, pattern: str, lag: Lag | None = None) -> None:
+        """Get what is published to matching topics from now on.
+
+        Raises:
+            BadTopic: it is no pattern.
+            NotGranted: it has `MAX_PATTERNS` already, or this incarnation has ended.
+            ValueError: `lag` is DROP_OLDEST, or none; nothing was changed.
+        """
+        lag = None if lag is None else Lag(lag)
+        if lag is Lag.DROP_OLDEST:
+            raise ValueError(
+                "an actor cannot drop the oldest message: its mailbox also holds "
+                "what others sent (choose another Lag)"
+            )
+        if self._has_ended:
+            raise NotGranted(f"this incarnation of {self.id} has ended")
+        named = self._publishing.subscriber_named(self.id)
+        if self._own.get(pattern) is not named:
+            if len(named.counts) >= MAX_PATTERNS:
+                raise NotGranted(f"{self.id} has {MAX_PATTERNS} subscriptions already")
+            self._publishing.enter(named, pattern)
+            self._own[pattern] = named
+        named.lag = lag or named.lag
+
+    def unsubscribe(self, pattern: str) -> None:
+        """End the subscription of exactly this pattern.
+
+        Raises:
+            BadTopic: it is no pattern, or none that this actor is subscribed to.
+        """
+        named = self._own.pop(pattern, None)
+        if named is None or not self._publishing.withdraw(named, pattern):
+            raise BadTopic(f"{self.id} is not subscribed to {pattern!r:.80}")
+
+    def close(self) -> None:
+        """End its subscriptions for good; doing it again does nothing."""
+        self._has_ended = True
+        own, self._own = self._own, {}
+        for pattern, named in own.items():
+            self._publishing.withdraw(named, pattern)

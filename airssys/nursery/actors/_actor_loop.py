@@ -1,0 +1,443 @@
+"""One incarnation of an actor: take a message, handle it, answer, one at a time.
+
+The loop belongs to the actor, what it does with a message to its behaviour: a guest or
+Python code, behind one interface. A message ends in one of these ways here:
+
+* handled: the asker, if there is one, gets the answer;
+* refused by the actor (`GuestRejected`, `NotUnderstood` by typed handlers, or an error
+  that it resumes from) or by the machine (`CapacityReached`): the asker gets
+  `CalleeFailed`, observers `MessageFailed`, and the actor lives on;
+* cut off when nobody waits for it any more, if the behaviour is one that is cut off: the
+  same; an instance that does not survive it is replaced, and nobody counts that. Others
+  go on, and their answer is a dead letter;
+* nobody waited for it any more before it was begun, or it would be answered too late while
+  others would not (`_overload`): a dead letter, not handled;
+* set aside by the actor (`ActorContext.stash`): it is not over, and comes again;
+* handled at once: an ask of an idle actor whose first slice is all it takes is handled in
+  the step of its asker, and this task sleeps on;
+* the actor crashed with it in hand: what its `poison` says, by default a dead letter;
+* the actor was killed with it in hand: a dead letter.
+
+What is still queued stays in the mailbox, which outlives this incarnation.
+
+Messages are taken without a checkpoint while there are any. The loop checks in with
+Trio every `MESSAGES_PER_TURN` messages or `SECONDS_PER_TURN`, so that a full mailbox
+does not hold the thread.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Final, final
+
+import attrs
+import trio
+
+from airssys.contracts import (
+    BrutalKill,
+    Envelope,
+    HealthStatus,
+    Unanswered,
+    find_fatal,
+    is_wholly,
+)
+from airssys.nursery.restarts import CutOff, Stop, Verdict, exit_reason, judge_end
+
+from ._endings import (
+    cut_message_off,
+    give_up_if_late,
+    give_up_in_hand,
+    give_up_message,
+    lives_on,
+    pass_over,
+    settle_message,
+)
+from ._overload import Overload
+from ._prober import Prober
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from airssys.contracts import ActorSpec, ComponentSpec
+    from airssys.nursery.behaviours import Behaviour, Successor
+
+    from ._address import Address
+
+MESSAGES_PER_TURN: Final = 256
+SECONDS_PER_TURN: Final = 0.001
+"""Seconds of the thread, not of Trio's clock."""
+
+
+@final
+class Actor:
+    """One incarnation of an actor: an occupation."""
+
+    def __init__(
+        self,
+        address: Address,
+        behaviour: Behaviour,
+        spec: ActorSpec | ComponentSpec,
+    ) -> None:
+        self._address, self._behaviour, self._spec = address, behaviour, spec
+        self._mailbox = address.mailbox
+        self._scope: trio.CancelScope | None = None
+        """Around preparing for the next incarnation, or replacing a spent instance."""
+        self._goodbye: trio.CancelScope | None = None
+        """Around the last thing it does; its time is its own if nobody asked it to end."""
+        self._is_started = False
+        self._is_stopping = False
+        self._prober: Prober | None = None
+        """None before it is ready, and if nobody wants to know how it is."""
+        self._successor: Successor | None = None
+        """Takes over after the call in hand."""
+        self._begun: Envelope | None = None
+        """Begun in the step of its asker, and to be gone on with."""
+        self._is_handing_over = self._is_renewing = False
+        self._owed: dict[int, Envelope] | None = None
+        """What it still handles before it ends, by `id`; None: it does not end."""
+        self._overload: Overload | None = None
+        """There is one while it has fallen behind."""
+
+    def stop_soon(self) -> bool:
+        """Ask it to end after the message in hand; one that still starts is cut off.
+
+        One that drains first handles what its mailbox holds now, but nothing that comes
+        later; what it has set aside only if it takes it back.
+        """
+        self._is_stopping = True
+        self._behaviour.hear_stop()
+        if not self._is_started:
+            return False
+        held = self._mailbox.contents() if self._spec.drain else ()
+        self._owed = {id(envelope): envelope for envelope in held}
+        if self._scope is not None:
+            if not (self._is_renewing and self._owed):
+                self._scope.cancel()
+        elif self._goodbye is not None:
+            self._goodbye.deadline = math.inf
+        elif not (self._is_busy or self._goes_on):
+            # One that was woken for a message already handles it, and then ends.
+            self._mailbox.interrupt()
+        return True
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """What it does now."""
+        return self._behaviour
+
+    @property
+    def has_successor(self) -> bool:
+        """Whether another behaviour waits to take over."""
+        return self._successor is not None
+
+    async def hand_over(self, successor: Successor) -> Behaviour | None:
+        """Let another behaviour take over after the call in hand; only while it runs.
+
+        Returns:
+            The old behaviour, for the caller to stop and to close; None if this
+            incarnation is to end first, or goes on because of `successor.failure`. If
+            the wait is cancelled nothing was changed.
+        """
+        if self._is_stopping:
+            return None
+        self._successor = successor
+        if successor.inherit is not None:
+            self._mailbox.interrupt()
+        elif not self._is_busy:
+            self._change_over(successor)
+        try:
+            if not successor.settled.is_set():
+                await successor.settled.wait()
+        finally:
+            if self._successor is successor:
+                self._successor = None
+            if self._is_handing_over:  # until then its instance must not be closed
+                with trio.CancelScope(shield=True):
+                    await successor.settled.wait()
+        return successor.predecessor
+
+    async def _be_followed(self, successor: Successor) -> None:
+        """Hand over what is to be handed over, then go on by the successor.
+
+        Raises:
+            Exception: the present behaviour did not survive being asked for its state.
+        """
+        if successor.inherit is not None:
+            self._is_handing_over = True
+            try:
+                successor.failure = await successor.inherit()
+            except BaseException as error:
+                successor.failure = error if isinstance(error, Exception) else None
+                successor.settled.set()
+                raise
+            finally:
+                self._is_handing_over = False
+        is_wanted = self._successor is successor and not self._is_stopping
+        if is_wanted and successor.failure is None:
+            self._change_over(successor)
+        else:
+            self._successor = None
+            successor.settled.set()
+
+    def _change_over(self, successor: Successor) -> None:
+        """Go on by the successor; only between two calls."""
+        self._successor = None
+        address, infos = self._address, self._address.shared.infos
+        successor.predecessor = self._behaviour
+        self._behaviour = successor.behaviour
+        told = HealthStatus(successor.info.health)
+        before = infos[address.id].health
+        infos[address.id] = attrs.evolve(successor.info, health=before)
+        if (health := self._spec.health) is not None:
+            self._prober = Prober(health, self._spec.on_error, address, told)
+        successor.commit()
+        successor.settled.set()
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Start, serve the mailbox, end.
+
+        Raises:
+            Stop: the actor ended itself.
+            NameTaken: another actor has its name; its code did not run.
+            Exception: it crashed.
+        """
+        try:
+            await self._live(ready)
+        except BaseException as error:
+            if _is_cancellation(error):
+                give_up_message(self._address, "its actor was cancelled")
+                raise
+            give_up_in_hand(self._address, error)
+            if (fatal := find_fatal(error)) is not None:
+                self._address.shared.on_fatal(fatal)
+            raise
+        finally:
+            self._close()
+        if not self._is_stopping:
+            raise Stop("stopped itself")
+
+    async def _live(self, ready: Callable[[], None]) -> None:
+        """Do what `run` says, and prepare for a restart if that is what follows."""
+        try:
+            self._address.arrive()
+            await self._behaviour.start()
+            if self._is_stopping:  # asked too late for `start` to notice
+                await trio.lowlevel.checkpoint_if_cancelled()
+            self._begin_to_serve(ready)
+            while self._goes_on:
+                await self._serve()
+            await self._say_goodbye()
+        except Exception as error:
+            settle_message(self._address, self._spec.poison, error)
+            if self._is_started and not self._is_stopping:
+                # One that is cancelled here was killed, whatever it had raised before.
+                await self._prepare_restart(error)  # noqa: ASYNC120  # as said above
+            raise
+
+    async def _prepare_restart(self, error: Exception) -> None:
+        """Let the code know that another incarnation is to follow, and why."""
+        if not self._behaviour.hears_of_restarts:
+            return  # Most do not, and a scope costs a tenth of a restart.
+        spec = self._spec
+        reason = exit_reason(error, asked=False, killed=False, ready=True)
+        if judge_end(spec.restart, reason, spec.on_error) is Verdict.RESTART:
+            with trio.CancelScope() as self._scope:
+                await self._behaviour.before_restart(reason)
+
+    def _close(self) -> None:
+        try:
+            self._behaviour.close()
+        finally:
+            if self._successor is not None:
+                self._successor.settled.set()
+
+    @property
+    def _is_busy(self) -> bool:
+        """There is a call into its code, which would not survive being cut off."""
+        is_probing = self._prober is not None and self._prober.is_probing
+        is_called = is_probing or self._is_handing_over or self._is_renewing
+        return is_called or self._mailbox.in_hand is not None
+
+    @property
+    def _goes_on(self) -> bool:
+        if self._behaviour.wants_to_end:
+            return False
+        return self._owed is None or self._mailbox.has_waiting(self._owed)
+
+    async def _say_goodbye(self) -> None:
+        shutdown = self._spec.shutdown
+        if isinstance(shutdown, BrutalKill):
+            return
+        # A supervisor that asked keeps this time itself; nobody else would.
+        seconds = math.inf if self._is_stopping else shutdown
+        with trio.move_on_after(seconds) as self._goodbye:
+            await self._behaviour.stop()
+        if self._goodbye.cancelled_caught:
+            raise CutOff(
+                f"`stopped` took longer than its shutdown time, {shutdown:g} s"
+            )
+
+    def _begin_to_serve(self, ready: Callable[[], None]) -> None:
+        self._is_started = True
+        self._address.open()
+        if (health := self._spec.health) is not None:
+            self._prober = Prober(health, self._spec.on_error, self._address)
+        ready()
+
+    def _serve(self) -> Awaitable[None]:
+        """Serve the mailbox until it is time to stop or a message was cut off."""
+        if self._behaviour.is_cut_off:
+            return self._serve_in_scope()
+        return self._behaviour.watched(self._serve_within(None))
+
+    async def _serve_in_scope(self) -> None:
+        """Serve it, and cut messages off that nobody waits for any more.
+
+        One scope serves many messages, because opening one costs as much as half an
+        ask; it is replaced after it cut one off.
+        """
+        with trio.CancelScope() as scope:
+            await self._behaviour.watched(self._serve_within(scope))
+        if scope.cancelled_caught:
+            cut_message_off(self._address)
+            self._fall_behind().note_cut_off(trio.current_time())
+            if self._behaviour.is_spent:
+                await self._renew()
+
+    async def _renew(self) -> None:
+        """Replace what was spent because it was cut off: nobody has failed.
+
+        Raises:
+            Exception: what replaces it did not start; that is a failure.
+        """
+        self._is_renewing = True
+        try:
+            with trio.CancelScope() as self._scope:
+                self._behaviour = await self._behaviour.renewed()
+        finally:
+            self._is_renewing, self._scope = False, None
+
+    async def _serve_within(self, scope: trio.CancelScope | None) -> None:  # noqa: C901, PLR0912  # every message would pay for a call
+        mailbox, clock = self._mailbox, time.perf_counter
+        messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+        # A message does not pay for `_goes_on` before somebody asks for a stop.
+        while not self._behaviour.wants_to_end and (
+            self._owed is None or self._goes_on
+        ):
+            if self._successor is not None:
+                await self._be_followed(self._successor)
+                continue
+            if self._prober is not None and await self._probe(self._prober):
+                continue
+            envelope = mailbox.take_if_any()
+            if envelope is None:
+                envelope = await self._wait_for_message()
+                messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+                if envelope is None:
+                    continue
+            reply = envelope.reply
+            is_bound = (
+                reply is not None
+                or envelope.deadline is not None
+                or envelope.expires_at is not None
+            )
+            if not is_bound or not self._is_too_late(envelope):
+                end = scope if is_bound else None
+                try:
+                    answer = await self._behaviour.handle(envelope, end)
+                except Exception as error:
+                    if not lives_on(self._address, self._spec.on_error, error):
+                        raise
+                else:
+                    is_late = (
+                        reply is not None
+                        and mailbox.in_hand is not None
+                        and not reply.answer(answer)
+                    )
+                    if is_late:
+                        self._fall_behind()
+                    mailbox.finish()
+                if self._overload is not None:
+                    self._overload.note_end(trio.current_time())
+                if end is not None:
+                    end.deadline = math.inf
+                    if end.cancel_called:
+                        return
+            messages += 1
+            if messages >= MESSAGES_PER_TURN or clock() >= turn_ends:
+                await trio.lowlevel.checkpoint()
+                messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+
+    async def _probe(self, prober: Prober) -> bool:
+        """Make a probe if one is due."""
+        if self._is_stopping or not prober.is_due:
+            return False
+        await prober.probe(self._behaviour)
+        return True
+
+    def _is_too_late(self, envelope: Envelope) -> bool:
+        """Give the message in hand up, if it is too late; not one that was begun."""
+        begun, self._begun = self._begun, None
+        if begun is envelope:
+            return False
+        if give_up_if_late(self._address, envelope):
+            self._fall_behind()
+            return True
+        overload = self._overload
+        return overload is not None and self._is_passed_over(overload, envelope)
+
+    def _fall_behind(self) -> Overload:
+        if self._overload is None:
+            self._overload = Overload()
+        return self._overload
+
+    def _is_passed_over(self, overload: Overload, envelope: Envelope) -> bool:
+        newest = self._mailbox.newest
+        if newest is None:
+            self._overload = None  # it has caught up
+        elif overload.passes_over(envelope, newest, trio.current_time()):
+            pass_over(self._address)
+            return True
+        return False
+
+    async def _wait_for_message(self) -> Envelope | None:
+        """Wait for the next message; None if there is something else to do before."""
+        may_begin = self._behaviour.handle_at_once is not None
+        at_once = self._handle_at_once if may_begin else None
+        try:
+            if self._prober is None:
+                return await self._mailbox.take(at_once)
+            with trio.move_on_at(self._prober.due_at):
+                return await self._mailbox.take(at_once)
+        except trio.WouldBlock:
+            pass
+        return None
+
+    def _handle_at_once(
+        self, envelope: Envelope, owner: trio.lowlevel.Task
+    ) -> bytes | Unanswered | None:
+        """Handle an ask in the step of its asker; only while this task is parked.
+
+        Waking another task for it takes as long as a short call does.
+        """
+        handle = self._behaviour.handle_at_once
+        deadline = envelope.deadline
+        late = deadline is not None and deadline <= trio.current_time()
+        if handle is None or late or self._is_stopping:
+            return Unanswered.NOT_BEGUN
+        try:
+            answer = handle(envelope, owner)
+        except Exception:  # noqa: BLE001  # a guest of somebody else: this task will meet it again
+            return Unanswered.NOT_BEGUN
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # its asker must not raise it
+            self._address.shared.end_by(error)
+            return Unanswered.NOT_BEGUN  # noqa: ASYNC104  # as above
+        if answer is Unanswered.BEGUN:
+            self._begun = envelope
+        return answer
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    """Say so also of a handler that was cancelled in a nursery of its own."""
+    return is_wholly(error, trio.Cancelled)

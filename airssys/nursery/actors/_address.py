@@ -1,0 +1,145 @@
+"""A name and its mailbox: what of an actor outlives its incarnations."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, final
+
+from airssys.contracts import NameTaken, rules_of
+from airssys.messaging import ActorSubscriber, Mailbox, unavailable
+
+from ._retried import Retried
+
+if TYPE_CHECKING:
+    from airssys.contracts import ActorSpec, Codecs, ComponentSpec
+    from airssys.messaging import Pool
+    from airssys.nursery.shared import Shared
+
+
+def codecs_wanted(spec: ActorSpec | ComponentSpec) -> Codecs | None:
+    """Return the codecs that messages to an actor must be in; None: any will do."""
+    codecs = spec.codecs
+    return None if codecs is None or codecs.take_anything else codecs
+
+
+def bury(mailbox: Mailbox, shared: Shared, why: str) -> None:
+    """Close a mailbox, and make dead letters of what is left in it."""
+    if not (mailbox.contents() or mailbox.blocked_senders):
+        mailbox.close()  # as most are; the error takes as long as the rest of an end
+        return
+    error = unavailable(mailbox.owner, why or "it ended", shared.wall_clock())
+    in_hand = mailbox.in_hand
+    for envelope in mailbox.close(error):
+        was_begun = envelope is in_hand or isinstance(envelope, Retried)
+        refusal = None if was_begun else copy(error)
+        text = f"its actor was stopped ({why})" if why else "its actor was stopped"
+        shared.broker.dead_letter(envelope, text, refusal=refusal)
+
+
+@final
+class Address:
+    """Reachable from the actor's first being ready until it is closed for good.
+
+    For as long it is subscribed to the topics that its actor was declared with. Of a
+    member of a pool it is also what the pool gives messages to.
+    """
+
+    def __init__(
+        self,
+        spec: ActorSpec | ComponentSpec,
+        shared: Shared,
+        pool: Pool | None = None,
+    ) -> None:
+        self.id, self.shared = spec.id, shared
+        self._pool, self._member = pool, None
+        if pool is None:
+            rules = rules_of(spec.overflow)
+            self.mailbox = Mailbox(
+                spec.id,
+                spec.mailbox,
+                rules,
+                spec.message_bytes,
+                codecs_wanted(spec),
+                spec.mailbox_bytes,
+            )
+        else:
+            self._member = pool.make_member(spec.id)
+            self.mailbox = self._member.mailbox
+        self._topics, self._lag = spec.topics, spec.lag
+        self._subscriber: ActorSubscriber | None = None
+        """Of its topics, if there are some."""
+        self._is_open = False
+
+    def arrive(self) -> None:
+        """Let the actor, while it starts, send messages to itself and to nobody else.
+
+        Raises:
+            NameTaken: somebody else has the name.
+        """
+        self.check_free()
+        if not self._is_open:
+            self.shared.registry.note_arriving(self.mailbox)
+
+    def check_free(self) -> None:
+        """Make sure that nobody else has the name.
+
+        Raises:
+            NameTaken: somebody has.
+        """
+        if not self._is_open and self.id in self.shared.registry:
+            raise NameTaken(self.id)
+
+    def open(self) -> None:
+        """Make the mailbox reachable; it stays so across restarts.
+
+        Raises:
+            NameTaken: somebody has the name.
+        """
+        if self._is_open:
+            return
+        self.check_free()
+        self.shared.registry.register(self.mailbox)
+        self.shared.registry.note_arrived(self.mailbox)
+        self._is_open = True
+        if self._topics:
+            self._subscriber = ActorSubscriber(self.id, self.shared.publishing)
+            for pattern in self._topics:
+                self._subscriber.subscribe(pattern, self._lag)
+        if self._pool is not None and self._member is not None:
+            self._pool.join(self._member)
+
+    def close(self, why: str = "") -> None:
+        """Give up the name and close the mailbox; what is left in it are dead letters.
+
+        What a member of a pool had from the pool is left to the other members, or to the
+        pool. Whoever waits for what was not begun hears that the actor is unavailable.
+
+        Args:
+            why: what those hear who ask for the name from now on; empty: nothing.
+        """
+        if not self._is_open:
+            self._close_unopened()
+            return
+        self._is_open = False
+        self.shared.registry.unregister(self.id)
+        if self._subscriber is not None:
+            self._subscriber.close()
+        self.shared.infos.pop(self.id, None)
+        self.shared.watches.note_gone(self.id)
+        if self._pool is not None and self._member is not None:
+            self._pool.retire(self._member)
+        if why:
+            self.shared.registry.note_gone(self.id, why, self.shared.wall_clock())
+        bury(self.mailbox, self.shared, why)
+        if self._pool is not None and self._member is not None:
+            self._pool.forget(self._member)
+
+    def _close_unopened(self) -> None:
+        """Close the mailbox of one that never was ready: it may have told itself."""
+        registry = self.shared.registry
+        was_arriving = registry.is_arriving(self.id)
+        registry.note_arrived(self.mailbox)
+        if was_arriving and self.id not in registry:
+            self.shared.watches.note_gone(self.id)
+        for envelope in self.mailbox.close():
+            self.shared.broker.dead_letter(envelope, "its actor never was ready")

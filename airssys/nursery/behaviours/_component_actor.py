@@ -1,0 +1,265 @@
+"""Behaviour by a guest: one instance of a component, from instantiation to closing.
+
+When an asker stops waiting, the call goes on; that is the asker's affair. A component that
+was declared with `on_abandoned="cancel"` is cut off instead. Its instance is then spent,
+and the actor makes another one (`renewed`) without crashing. An instance that was cut off
+cannot be asked for its state. So one that hands state over is asked for it before each
+message that somebody waits for, and the next one goes on from there, as if the message
+had not come.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+import trio
+
+from airssys.contracts import (
+    Callback,
+    CapacityReached,
+    ComponentInfo,
+    ComponentRefused,
+    ComponentSpec,
+    Envelope,
+    ExitReason,
+    Guest,
+    GuestFailed,
+    GuestRejected,
+    HealthStatus,
+    HookFailed,
+    InternalError,
+    OnAbandoned,
+    Unanswered,
+    Unwanted,
+)
+from airssys.nursery.restarts import RETRY_PAUSE
+
+from ._actor_services import ActorServices
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Coroutine
+    from typing import Any
+
+    from airssys.contracts import ComponentMetadata
+    from airssys.messaging import Mailbox
+    from airssys.nursery.shared import Shared
+
+
+@final
+class ComponentBehaviour:
+    """One instance; a trapped or cancelled one is spent, the next start makes another."""
+
+    wants_to_end = False
+
+    def __init__(self, spec: ComponentSpec, shared: Shared, mailbox: Mailbox) -> None:
+        self._spec, self._surroundings = spec, shared
+        self._mailbox = mailbox
+        self.is_cut_off = spec.on_abandoned is OnAbandoned.CANCEL
+        self._kept: bytes | None = None
+        """Its state before the message in hand, if that may be cut off."""
+        self._services = ActorServices(
+            spec.id,
+            shared,
+            spec.limits,
+            mailbox,
+            spec.log_level,
+            codecs=spec.codecs,
+        )
+        self._guest: Guest | None = None
+        self.hands_over = False
+        """Whether its code hands state over, and takes it; known once it was started."""
+
+    async def start(self) -> None:
+        """Instantiate, `initialize`, and note what the guest tells of itself.
+
+        It is not asked for its `metadata` if another instance of the same code, with
+        the same configuration, was.
+
+        Raises:
+            ComponentRefused: the blueprint did not name its code.
+            GuestFailed: it trapped, or `initialize` answered with an error.
+            CapacityReached: the kernel has no more memory maps.
+        """
+        spec, shared = self._spec, self._surroundings
+        loaded = shared.components.get(spec.artifact)
+        if loaded is None:
+            problem = "it was not loaded when the system opened"
+            advice = "Name it in the blueprint, e.g. in the template of its supervisor"
+            raise ComponentRefused(spec.artifact.label, problem, advice)
+        self._guest = guest = await loaded.instantiate(spec.limits, self._services)
+        self.hands_over = guest.hands_over
+        await guest.initialize(spec.config)
+        if spec.id not in shared.infos:
+            known = shared.metadata_cache.find(spec)
+            info = await self.introduce() if known is None else self._info(known)
+            shared.infos[spec.id] = info
+
+    async def introduce(self) -> ComponentInfo:
+        """Ask the guest, once started, what it is; its health is not known yet."""
+        told = await self._present().metadata()
+        self._surroundings.metadata_cache.note(self._spec, told)
+        return self._info(told)
+
+    def _info(self, told: ComponentMetadata) -> ComponentInfo:
+        health = HealthStatus.UNKNOWN.value
+        return ComponentInfo(self._spec.id, told.name, told.version, health)
+
+    def watched(self, serving: Coroutine[Any, Any, None]) -> Awaitable[None]:
+        """Leave serving as it is: a guest gives way by itself."""
+        return serving
+
+    async def handle(
+        self, envelope: Envelope, scope: trio.CancelScope | None
+    ) -> bytes | None:
+        """Let the guest handle a message, or the callback of one of its requests.
+
+        Raises:
+            GuestTrapped: it was stopped.
+            GuestRejected: it answered with an error of its own.
+            Unwanted: nobody waited for the answer any more, and it was not begun.
+        """
+        if isinstance(envelope, Callback):
+            self._services.note_taken(envelope)
+            await self._present().handle_callback(envelope)
+            return None
+        if scope is not None:
+            return await self._handle_or_be_cut_off(envelope, scope)
+        return await self._present().handle_message(envelope)
+
+    async def _handle_or_be_cut_off(
+        self, envelope: Envelope, scope: trio.CancelScope
+    ) -> bytes | None:
+        guest, reply = self._present(), envelope.reply
+        if self.hands_over:
+            # Not cut off: what it has of the last message would be lost with it.
+            self._kept = await _state_of(guest)
+            if envelope.is_unwanted(trio.current_time()):
+                raise Unwanted(envelope.target)
+        if envelope.deadline is not None:
+            scope.deadline = envelope.deadline
+        if reply is not None:
+            reply.on_abandoned = scope.cancel
+        try:
+            return await guest.handle_message(envelope)
+        finally:
+            if reply is not None:
+                reply.on_abandoned = None
+
+    def handle_at_once(
+        self, envelope: Envelope, owner: trio.lowlevel.Task
+    ) -> bytes | Unanswered | None:
+        """Let the guest run the first slice of a message in another task's step."""
+        if self.is_cut_off and self.hands_over:
+            return Unanswered.NOT_BEGUN  # it is asked for its state first
+        return self._present().handle_at_once(envelope, owner)
+
+    async def renewed(self) -> ComponentBehaviour:
+        """Close this instance, which was cut off, and start another one in its place.
+
+        If that one does not take over the state, another one starts without it.
+
+        Raises:
+            Exception: it did not start in time, or not at all.
+        """
+        self.close()
+        while True:
+            try:
+                return await self._successor(self._kept)
+            except CapacityReached:
+                await trio.sleep(RETRY_PAUSE)
+            except GuestFailed as error:
+                if self._kept is None:
+                    raise
+                self._kept = None
+                failed = HookFailed(self._spec.id, "import-state", error)
+                self._surroundings.events(failed)
+
+    async def _successor(self, state: bytes | None) -> ComponentBehaviour:
+        """Start another instance, with a state if there is one.
+
+        Raises:
+            TimeoutError: it was not ready in time.
+            Exception: it did not start, or did not take the state.
+        """
+        seconds = self._spec.start_timeout
+        fresh = ComponentBehaviour(self._spec, self._surroundings, self._mailbox)
+        try:
+            with trio.move_on_after(seconds) as starting:
+                await fresh.start()
+                if state is not None:
+                    await fresh.import_state(state)
+        except BaseException:
+            fresh.close()
+            raise
+        if starting.cancelled_caught:
+            fresh.close()
+            raise TimeoutError(f"was not ready within {seconds:g} s")
+        return fresh
+
+    async def health(self) -> HealthStatus:
+        """Call the guest's `health`.
+
+        Raises:
+            GuestTrapped: it was stopped.
+        """
+        return await self._present().health()
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it cannot be called any more."""
+        return self._guest is None or self._guest.spent is not None
+
+    async def export_state(self) -> bytes:
+        """Ask the guest for its state.
+
+        Raises:
+            GuestTrapped: it was stopped.
+            GuestRejected: it gave none, or too much.
+        """
+        return await self._present().export_state()
+
+    async def import_state(self, state: bytes) -> None:
+        """Give the guest the state of another one.
+
+        Raises:
+            GuestTrapped: it was stopped.
+            GuestRejected: it does not take it.
+        """
+        await self._present().import_state(state)
+
+    def hear_stop(self) -> None:
+        """Do nothing: a guest hears it by its `shutdown`, between two messages."""
+
+    hears_of_restarts = False
+
+    async def before_restart(self, reason: ExitReason) -> None:
+        """Do nothing: an instance that failed is spent, or is not to be trusted."""
+
+    async def stop(self) -> None:
+        """Call the guest's `shutdown`, if it can be called."""
+        if not self.is_spent:
+            await self._present().shutdown()
+
+    def close(self) -> None:
+        """Give the instance back; forget its requests and subscriptions."""
+        self._services.close()
+        guest, self._guest = self._guest, None
+        if guest is not None:
+            guest.close()
+
+    def _present(self) -> Guest:
+        if self._guest is None:
+            raise InternalError("this behaviour was not started, or is closed")
+        return self._guest
+
+
+async def _state_of(guest: Guest) -> bytes | None:
+    """Ask an instance for its state; None if it gives none, or too much.
+
+    Raises:
+        GuestTrapped: it was stopped.
+    """
+    try:
+        return await guest.export_state()
+    except GuestRejected:
+        return None

@@ -1,0 +1,255 @@
+"""Behaviour by Python code: an async function, or a class made afresh for each start.
+
+    async def handle(context: ActorContext, envelope: Envelope) -> bytes | None: ...
+
+    class Counter:
+        def __init__(self, *arguments): ...          # spec.arguments
+        async def started(self, context): ...        # optional, before it is ready
+        async def handle(self, context, envelope): ...
+        async def before_restart(self, context, reason): ...   # optional, it failed
+        async def stopped(self, context): ...        # optional, when it ends on purpose
+        async def health(self, context): ...         # a HealthStatus; if it is probed
+
+What `handle` returns answers the asker. An exception is a crash: the message in hand
+becomes a dead letter and the supervisor decides. At the deadline of its envelope, or when
+its asker stops waiting, `handle` is cancelled, and the actor lives on with the next
+message.
+
+Each hook has a time and is cut off then: `started` has that of the start, `stopped` that
+of the shutdown, `before_restart` has `hook_timeout`, and so has `stopped` if the shutdown
+time is infinite. `before_restart` is called when the actor failed and its restart type, or
+what its error asks for, says that another incarnation is to follow: on the instance that
+failed, with an `ExitReason`, when its message has been dealt with. The supervisor may
+still give up, and it waits no longer than that. One that is stopped for a restart of its
+siblings hears `stopped`, as always when it is asked to end.
+
+Python cannot be interrupted: a handler ends at its next unshielded checkpoint, and one
+that keeps the thread keeps it from everybody. Such a handler is named by an event.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, final
+
+import trio
+from trio.lowlevel import disable_ki_protection
+
+from airssys.contracts import (
+    ActorSpec,
+    ComponentInfo,
+    Envelope,
+    ExitReason,
+    HandlerHeldThread,
+    HealthStatus,
+    HookFailed,
+    InternalError,
+    is_a,
+    kind_name,
+    plain_bytes,
+)
+from airssys.messaging import ActorSubscriber
+
+from ._actor_context import ActorContext
+from ._held_thread import HeldThreadWatch
+
+if TYPE_CHECKING:
+    from airssys.messaging import Mailbox
+    from airssys.nursery.shared import Shared
+
+_T = TypeVar("_T")
+_Handle: TypeAlias = Callable[
+    ["ActorContext", Envelope], Coroutine[Any, Any, bytes | None]
+]
+
+
+@final
+class PythonBehaviour:
+    """One incarnation of Python code."""
+
+    is_cut_off = True
+    is_spent = False
+    handle_at_once = None
+    """A coroutine cannot go on in another task than it began in."""
+
+    def __init__(self, spec: ActorSpec, shared: Shared, mailbox: Mailbox) -> None:
+        self._spec, self._surroundings = spec, shared
+        self._mailbox = mailbox
+        self._subscriber = ActorSubscriber(spec.id, shared.publishing)
+        self._context = ActorContext(spec.id, shared, self._subscriber, mailbox)
+        self.wants_to_end = False
+        """The actor called `context.stop`."""
+        self._code: object = None
+        self._handle: _Handle | None = None
+        self._watch = HeldThreadWatch(
+            shared.held_thread_after, partial(self._report_held, "handle")
+        )
+        self._watch.pause()
+
+    async def start(self) -> None:
+        """Make the instance, if it is a class, and let it start.
+
+        Raises:
+            TypeError: a class without an async method `handle`.
+            Exception: what its `__init__` or `started` raised.
+        """
+        behaviour = self._spec.behaviour
+        if inspect.isclass(behaviour):
+            self._code = _make(behaviour, self._spec.arguments)
+            self._handle = getattr(self._code, "handle", None)
+            if self._handle is None:
+                raise TypeError(f"{behaviour.__name__} has no method `handle`")
+        else:
+            self._handle = behaviour
+        self._context.begin()
+        await self._call_hook("started")
+        info = ComponentInfo(self._spec.id, self._spec.id.name, "", "unknown")
+        self._surroundings.infos[self._spec.id] = info
+
+    def watched(self, serving: Coroutine[Any, Any, None]) -> Awaitable[None]:
+        """Note who holds the thread while the mailbox is served."""
+        return self._watch.run(serving)
+
+    # Ctrl-C may interrupt the user's code, and nothing else of an actor.
+    @disable_ki_protection
+    async def handle(
+        self, envelope: Envelope, scope: trio.CancelScope | None
+    ) -> bytes | None:
+        """Let the code handle a message.
+
+        At its deadline it is cancelled, or when its asker stops waiting.
+
+        Raises:
+            TypeError: it returned something else than bytes or None.
+            Exception: what it raised.
+        """
+        if self._handle is None:
+            raise InternalError("this behaviour was not started, or is closed")
+        context, watch = self._context, self._watch
+        context.trace_in_hand = envelope.trace
+        watch.is_on = watch.was_on = True
+        reply = None
+        if scope is not None:
+            if envelope.deadline is not None:
+                watch.cut = (scope, envelope.deadline)
+            if (reply := envelope.reply) is not None:
+                reply.on_abandoned = scope.cancel
+        try:
+            answer: object = await self._handle(context, envelope)
+            if context.wants_to_stash:
+                self._mailbox.stash()
+        finally:
+            watch.is_on, watch.cut = False, None
+            context.wants_to_stash, self.wants_to_end = False, context.wants_to_stop
+            if reply is not None:
+                reply.on_abandoned = None
+        if answer is None or type(answer) is bytes:
+            return answer
+        return _plain_answer(answer)
+
+    async def renewed(self) -> PythonBehaviour:
+        """Go on: Python code that was cut off can be called again."""
+        return self
+
+    async def health(self) -> HealthStatus:
+        """Ask the code how it is.
+
+        Raises:
+            TypeError: it returned something else than a HealthStatus.
+            Exception: what it raised.
+        """
+        try:
+            told: object = await self._call_hook("health")
+        finally:
+            self._watch.pause()
+        if type(told) is HealthStatus:
+            return told
+        raise TypeError(f"health returned {kind_name(told)}; return a HealthStatus")
+
+    def hear_stop(self) -> None:
+        """Let the code hear that it is asked to stop."""
+        self._context.hear_stop()
+
+    @property
+    def hears_of_restarts(self) -> bool:
+        """Whether the code has a hook for it."""
+        return hasattr(self._code, "before_restart")
+
+    async def before_restart(self, reason: ExitReason) -> None:
+        """Let the code put things in order after it failed; reports its own failures."""
+        try:
+            await self._call_in_time("before_restart", reason)
+        except Exception as error:  # noqa: BLE001  # the first failure is what counts
+            self._report_failed("before_restart", error)
+
+    async def stop(self) -> None:
+        """Let the code say goodbye.
+
+        Raises:
+            Exception: what it raised.
+        """
+        if self._spec.shutdown == math.inf:
+            await self._call_in_time("stopped")
+        else:  # which the one who calls keeps
+            await self._call_hook("stopped")
+
+    def close(self) -> None:
+        """Let go of the code; end its subscriptions.
+
+        What it set aside is left to the next incarnation.
+        """
+        self._subscriber.close()
+        self._code = self._handle = None
+        self._mailbox.unstash_all()
+        self._context.close()
+
+    async def _call_in_time(self, name: str, *arguments: object) -> None:
+        if not hasattr(self._code, name):
+            return
+        seconds = self._spec.hook_timeout
+        with trio.move_on_after(seconds) as scope:
+            await self._call_hook(name, *arguments)
+        if scope.cancelled_caught:
+            error = TimeoutError(f"cut off after {seconds:g} s (hook_timeout)")
+            self._report_failed(name, error)
+
+    def _report_failed(self, hook: str, error: Exception) -> None:
+        self._surroundings.events(HookFailed(self._spec.id, hook, error))
+
+    async def _call_hook(self, name: str, *arguments: object) -> object:
+        self._context.trace_in_hand = None
+        hook = getattr(self._code, name, None)
+        if hook is None:
+            return None
+        report = partial(self._report_held, name)
+        watch = HeldThreadWatch(self._surroundings.held_thread_after, report)
+        try:
+            return await watch.run(_unprotected(hook, self._context, *arguments))
+        finally:
+            self.wants_to_end = self._context.wants_to_stop
+
+    def _report_held(self, method: str, seconds: float) -> None:
+        name = getattr(self._spec.behaviour, "__qualname__", "?")
+        held = f"{name}.{method}" if inspect.isclass(self._spec.behaviour) else name
+        event = HandlerHeldThread(self._spec.id, held, seconds)
+        self._surroundings.events(event)
+
+
+def _plain_answer(answer: object) -> bytes:
+    if is_a(answer, bytes):
+        return plain_bytes(cast("bytes", answer))
+    kind = kind_name(answer)
+    raise TypeError(f"handle returned {kind}; return bytes or None")
+
+
+@disable_ki_protection
+def _make(behaviour: type[Any], arguments: tuple[Any, ...]) -> object:
+    return behaviour(*arguments)
+
+
+@disable_ki_protection
+async def _unprotected(code: Callable[..., Awaitable[_T]], *arguments: object) -> _T:
+    return await code(*arguments)

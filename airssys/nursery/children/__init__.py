@@ -1,0 +1,58 @@
+"""Children of a supervisor: their places, how they are run, what they report."""
+
+from ._child import GRACE, Child, Incarnation
+from ._child_runner import ChildRunner
+from ._given_names import GivenNames
+from ._inbox import Ended, Notice, Ready, Requested, RetryDue, StopAsked
+from ._reply import Reply
+from ._requests import (
+    REORDERING,
+    ChangeSpecs,
+    DeleteChild,
+    KillChild,
+    Request,
+    RestartChild,
+    StartChild,
+    StartFromTemplate,
+    TerminateChild,
+)
+from ._restart_record import RestartRecord
+from ._roster import Roster
+from ._slots import PRESENCES, Cell, CellMaker, Slot, SlotState, Start
+from ._supervisor_place import SupervisorPlace
+from ._task_cell import TaskCell, TaskContext
+
+__all__ = (
+    "GRACE",
+    "PRESENCES",
+    "REORDERING",
+    "Cell",
+    "CellMaker",
+    "ChangeSpecs",
+    "Child",
+    "ChildRunner",
+    "DeleteChild",
+    "Ended",
+    "GivenNames",
+    "Incarnation",
+    "KillChild",
+    "Notice",
+    "Ready",
+    "Reply",
+    "Request",
+    "Requested",
+    "RestartChild",
+    "RestartRecord",
+    "RetryDue",
+    "Roster",
+    "Slot",
+    "SlotState",
+    "Start",
+    "StartChild",
+    "StartFromTemplate",
+    "StopAsked",
+    "SupervisorPlace",
+    "TaskCell",
+    "TaskContext",
+    "TerminateChild",
+)

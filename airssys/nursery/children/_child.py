@@ -1,0 +1,276 @@
+"""One running child: its start handshake, its shielded scope, its end.
+
+A child is one incarnation: a task that runs an occupation once. Who decides when it
+starts and stops is its supervisor (policy); this module is how that reaches the task.
+
+The note of its end must not fail: a child whose end nobody hears of is waited for for
+ever. What it raised may be of any class, so the judging of it is guarded as a whole, and
+judging is all that stands before the note.
+
+Its scope is shielded: a cancellation from outside never reaches it, only `kill` does.
+Otherwise Trio would stop siblings in random order. That we asked, and that we killed,
+is recorded here before it is done; `CancelScope.cancelled_caught` alone proves neither.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, Protocol, final, runtime_checkable
+
+import attrs
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from airssys.contracts import (
+    BrutalKill,
+    ExitReason,
+    Shutdown,
+    find_fatal,
+    is_a,
+    leaves_of,
+)
+from airssys.nursery.restarts import exit_reason, unjudged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+GRACE: Final = 1.0
+"""Seconds that a cancelled child has before it is reported as unstopped."""
+PROMPT_PASSES: Final = 5
+"""Scheduler passes that a child has to end in, however short its shutdown time is."""
+
+
+class Incarnation(Protocol):
+    """What a child does, once."""
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Start, call `ready`, then work until done or asked to stop.
+
+        Being cancelled is being killed: it must give everything back and leave.
+
+        Raises:
+            Stop: it ends on purpose.
+            CapacityReached: it could not start for want of capacity.
+            BaseException: it crashed, or the program is to end.
+        """
+        ...
+
+    def stop_soon(self) -> bool:
+        """Ask it to finish what it has in hand and to return; at any time, at once.
+
+        Returns:
+            Whether it will; otherwise it is to be cancelled, and that is no kill.
+        """
+        ...
+
+
+@runtime_checkable
+class Commander(Protocol):
+    """An occupation that has children of its own."""
+
+    def hear_of_kill(self) -> None:
+        """Hear that a supervisor above was killed; to be cancelled comes next.
+
+        OTP's would stop its children, with all the time that they may take. It has none,
+        so they are cancelled, but by a supervisor that stops them.
+        """
+        ...
+
+    async def wait_until_all_heard(self) -> None:
+        """Wait until all below have been cancelled or have ended; takes no time."""
+        ...
+
+
+class Supervision(Protocol):
+    """Whom a child reports to."""
+
+    def child_ready(self, child: Child) -> None: ...
+    def child_ended(self, child: Child, reason: ExitReason) -> None: ...
+
+
+@final
+@attrs.define(eq=False)
+class Child:
+    """One incarnation of a child; started once."""
+
+    name: str
+    _occupation: Incarnation
+    _start_timeout: float
+    """Seconds to become ready in, from now on."""
+    _supervision: Supervision
+    _scope: trio.CancelScope = attrs.field(init=False)
+    _ended: trio.Event | None = attrs.field(init=False, default=None)
+    """For those who wait for its end; None before anybody does."""
+    is_ready: bool = attrs.field(init=False, default=False)
+    asked: bool = attrs.field(init=False, default=False)
+    """We asked it to stop or killed it, before it had ended."""
+    reason: ExitReason | None = attrs.field(init=False, default=None)
+    """How it ended; None while it lives."""
+    fatal: BaseException | None = attrs.field(init=False, default=None)
+    """What it raised that must leave the tree: KeyboardInterrupt, SystemExit."""
+    _is_cut_off: bool = attrs.field(init=False, default=False)
+    """We cancelled it because it could not be asked."""
+    _killed: bool = attrs.field(init=False, default=False)
+
+    @_scope.default
+    def _open_scope(self) -> trio.CancelScope:
+        deadline = trio.current_time() + self._start_timeout
+        return trio.CancelScope(deadline=deadline, shield=True)
+
+    def start(self, nursery: trio.Nursery) -> None:
+        """Start its task; it reports when it is ready and when it has ended."""
+        nursery.start_soon(self._live, name=f"airssys {self.name}")
+
+    def ask_to_stop(self) -> None:
+        """Ask it to finish what it has in hand and to end; asking twice is asking once."""
+        if self.reason is None and not self.asked:
+            self.asked = True
+            if not self._occupation.stop_soon():
+                self._is_cut_off = True
+                self._scope.cancel()
+
+    def kill(self, *, asked: bool = True) -> None:
+        """Cancel it: it ends at its next unshielded checkpoint.
+
+        Args:
+            asked: its supervisor wants its end; otherwise it is a failure like others.
+        """
+        if self.reason is None:
+            self.asked |= asked
+            self._killed = True
+            self._scope.cancel()
+
+    async def fall(self, *, is_kill: bool) -> None:
+        """Cancel it, because its supervisor was killed or one further above.
+
+        Returns when it has ended; or when all below it have been cancelled too, and some
+        passes of the scheduler were not enough. That takes no time.
+
+        Args:
+            is_kill: its own supervisor was killed; otherwise that one stops it.
+        """
+        below = self._occupation if isinstance(self._occupation, Commander) else None
+        if self.reason is None and below is not None:
+            below.hear_of_kill()
+        if self.reason is None and not is_kill:
+            self.asked = self._is_cut_off = True
+            self._scope.cancel()
+        else:
+            self.kill()
+        if self.reason is None and below is not None:
+            await below.wait_until_all_heard()
+        for _ in range(PROMPT_PASSES):
+            if self.reason is None:
+                await trio.lowlevel.checkpoint()
+
+    async def wait_ended(self) -> ExitReason:
+        """Wait for its end, and say how it ended."""
+        while self.reason is None:
+            if self._ended is None:
+                self._ended = trio.Event()
+            await self._ended.wait()
+        return self.reason
+
+    async def stop(self, shutdown: Shutdown, grace: float = GRACE) -> ExitReason | None:
+        """Ask, wait, kill, as its shutdown time says (OTP rule 40).
+
+        Returns:
+            How it ended; None if it still lives a grace after being killed.
+        """
+        await stop_all((self,), shutdown, grace)
+        return self.reason
+
+    @enable_ki_protection
+    async def _live(self) -> None:
+        error: BaseException | None = None
+        try:
+            with self._scope:
+                await self._occupation.run(self._note_ready)
+        except BaseException as raised:  # noqa: BLE001, ASYNC103  # its supervisor decides
+            error = raised
+        self._note_end(error)
+
+    def _note_ready(self) -> None:
+        self.is_ready = True
+        self._scope.deadline = math.inf
+        self._supervision.child_ready(self)
+
+    def _note_end(self, error: BaseException | None) -> None:
+        try:
+            self.reason = reason = self._judge(error)
+        except BaseException as problem:  # noqa: BLE001, ASYNC103  # see the head of this file
+            self.reason = reason = unjudged(error)
+            self.fatal = self.fatal or find_fatal(problem)
+        if self._ended is not None:
+            self._ended.set()
+        self._supervision.child_ended(self, reason)
+
+    def _judge(self, error: BaseException | None) -> ExitReason:
+        was_cut_off = self._scope.cancelled_caught
+        is_ours = self._killed or self._is_cut_off
+        if error is not None:
+            error = _without_cancellation(error)
+            self.fatal = find_fatal(error)
+        elif was_cut_off and not is_ours:
+            seconds = f"{self._start_timeout:g} s"
+            error = TimeoutError(f"was not ready within {seconds}")
+        return exit_reason(
+            error,
+            asked=self.asked,
+            killed=self._killed and was_cut_off,
+            ready=self.is_ready,
+        )
+
+
+async def stop_all(
+    children: Collection[Child], shutdown: Shutdown, grace: float = GRACE
+) -> list[Child]:
+    """Ask all, wait, kill those left, as their common shutdown time says (OTP rule 40).
+
+    Returns:
+        Those that still live a grace after being killed.
+    """
+    if not isinstance(shutdown, BrutalKill):
+        for child in children:
+            child.ask_to_stop()
+        for _ in range(PROMPT_PASSES if shutdown <= 0 else 0):
+            await trio.lowlevel.checkpoint()
+        await still_alive(children, shutdown)
+    for child in children:
+        child.kill()
+    return await still_alive(children, grace)
+
+
+async def still_alive(children: Iterable[Child], grace: float) -> list[Child]:
+    """Wait until all have ended, at most so many seconds; return those that have not."""
+    waited_for = [child for child in children if child.reason is None]
+    with trio.move_on_after(grace):
+        for child in waited_for:
+            await child.wait_ended()
+    return [child for child in waited_for if child.reason is None]
+
+
+def _without_cancellation(error: BaseException) -> BaseException:
+    """Turn a cancellation that is not ours into an error of the one that let it out.
+
+    A group goes on without those in it.
+    """
+    if not issubclass(type(error), BaseExceptionGroup):
+        return _stray(error) if is_a(error, trio.Cancelled) else error
+    leaves = tuple(leaves_of(error))
+    rest = tuple(each for each in leaves if not is_a(each, trio.Cancelled))
+    if len(rest) == len(leaves):
+        return error
+    if not rest:
+        return _stray(error)
+    if len(rest) == 1:
+        return rest[0]
+    group = BaseExceptionGroup("errors beside a cancellation", rest)
+    group.__cause__ = error
+    return group
+
+
+def _stray(error: BaseException) -> RuntimeError:
+    problem = RuntimeError("let a cancellation escape that was not its own")
+    problem.__cause__ = error
+    return problem

@@ -1,0 +1,239 @@
+"""The children of one supervisor as running tasks: started, stopped, reported.
+
+A crew decides nothing. What happens to its children comes back as notices, in the order
+in which it happened; who supervises serves them one after the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from airssys.contracts import (
+    BrutalKill,
+    ChildExited,
+    ChildStarted,
+    ChildStartFailed,
+    ChildUnstopped,
+    EventSink,
+    ExitKind,
+    ExitReason,
+    Refusal,
+    Refused,
+    Shutdown,
+)
+from airssys.nursery.restarts import answer_to_start, problem_of_end, problem_of_stop
+
+from ._child import GRACE, Child, still_alive, stop_all
+from ._inbox import Ended, Inbox, Notice, Ready, Requested, RetryDue
+from ._reply import Reply
+from ._slots import Slot, SlotState, Start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ._requests import Request
+
+
+@final
+class ChildRunner:
+    """The running children of one supervisor, and what is heard of them."""
+
+    nursery: trio.Nursery
+    """Where they run; there is none before `begin_to_serve`."""
+
+    def __init__(self, path: str, events: EventSink) -> None:
+        self.path, self.emit = path, events
+        self.inbox = Inbox()
+        self._slot_of: dict[Child, Slot] = {}
+        self.is_serving = False
+        """Its supervisor serves notices."""
+        self.stops_its_children = False
+        """When it is killed it still does, because a supervisor above was killed."""
+        self.have_all_heard = trio.Event()
+        """The supervisor was killed, and all below are cancelled or have ended."""
+
+    def begin_to_serve(self, nursery: trio.Nursery) -> None:
+        """Take note of where children run, and that notices are served from now on."""
+        self.nursery, self.is_serving = nursery, True
+
+    def ask(self, request: Request) -> Reply:
+        """Pass a request to the supervisor; the reply always comes."""
+        reply = Reply()
+        if self.is_serving:
+            self.inbox.post(Requested(request, reply))
+        else:
+            reply.give(Refused(Refusal.NOT_RUNNING))
+        return reply
+
+    def refuse_unserved(self, put_off: Iterable[Notice] = ()) -> None:
+        """Refuse the requests that nobody has served, and those put off."""
+        for notice in (*put_off, *self.inbox.unread()):
+            if isinstance(notice, Requested):
+                notice.reply.give(Refused(Refusal.NOT_RUNNING))
+
+    def child_ready(self, child: Child) -> None:
+        """Take note that a child is ready; called by the child."""
+        self.inbox.bring(Ready(child))
+
+    def child_ended(self, child: Child, reason: ExitReason) -> None:
+        """Take note that a child has ended; called by the child."""
+        self.inbox.bring(Ended(child, reason))
+
+    def slot_of(self, child: Child) -> Slot | None:
+        """Return a child's place; None once its end was dealt with."""
+        return self._slot_of.get(child)
+
+    def dismiss(self, child: Child) -> None:
+        """Note that the end of a child has been dealt with."""
+        slot = self._slot_of.pop(child, None)
+        if slot is not None and slot.child is child:
+            slot.child = None
+
+    def start(self, slot: Slot, why: Start) -> None:
+        """Start a child in its place."""
+        slot.start, slot.retry = why, None
+        slot.state = SlotState.RESTARTING if slot.was_ready else SlotState.STARTING
+        path = f"{self.path}/{slot.name}"
+        child = Child(path, slot.cell.incarnate(), slot.spec.start_timeout, self)
+        slot.child = child
+        self._slot_of[child] = slot
+        child.start(self.nursery)
+
+    def stop(self, slot: Slot) -> None:
+        """Stop a child, within its shutdown time; its end comes as a notice."""
+        if slot.child is not None and slot.state is not SlotState.STOPPING:
+            slot.state = SlotState.STOPPING
+            together = {slot.child: slot}
+            self.nursery.start_soon(self._stop, together, slot.spec.shutdown)
+
+    @enable_ki_protection
+    async def _stop(self, children: dict[Child, Slot], shutdown: Shutdown) -> None:
+        asked_at = trio.current_time()
+        for child in await stop_all(children, shutdown):
+            waited = trio.current_time() - asked_at
+            self.emit(ChildUnstopped(self.path, children[child].name, waited))
+
+    def stop_together(self, slots: Iterable[Slot]) -> None:
+        """Stop many children at the same time; their ends come as notices."""
+        by_shutdown: dict[Shutdown, dict[Child, Slot]] = {}
+        for slot in slots:
+            if slot.child is not None and slot.child.reason is None:
+                slot.state = SlotState.STOPPING
+                together = by_shutdown.setdefault(slot.spec.shutdown, {})
+                together[slot.child] = slot
+        for shutdown, children in by_shutdown.items():
+            self.nursery.start_soon(self._stop, children, shutdown)
+
+    def retry(self, slot: Slot, pause: float) -> None:
+        """Give notice when it is time to start a child again.
+
+        Without a pause that is behind the notices already there.
+        """
+        slot.retry = due = RetryDue(slot, object())
+        slot.retry_at = trio.current_time() + pause
+        if pause > 0:
+            self.nursery.start_soon(self._pause, due, slot.retry_at)
+        else:
+            self.inbox.post(due)
+
+    @enable_ki_protection
+    async def _pause(self, due: RetryDue, until: float) -> None:
+        await trio.sleep_until(until)
+        if due.slot.retry is due:
+            self.inbox.post(due)
+
+    async def kill_all(self, slots: Iterable[Slot], *, together: bool = False) -> None:
+        """End all that are left, because this supervisor was killed; wait for all.
+
+        The newest ends first, unless they end together. Nobody is waited for before the
+        next one's turn if that would take time. All are waited for in the end, however
+        long it takes.
+
+        Raises:
+            BaseException: what one of them raised that must leave the tree.
+        """
+        left = {slot.child: slot for slot in slots if slot.child is not None}
+        with trio.CancelScope(shield=True):
+            if together and left:
+                await self._fell_together(left)
+            for child in () if together else reversed(left):
+                await self._fell(child, left[child])
+            self.have_all_heard.set()
+            for child in await still_alive(left, GRACE):
+                self.emit(ChildUnstopped(self.path, left[child].name, GRACE))
+            for child in reversed(left):
+                reason, is_judged = await child.wait_ended(), self.stops_its_children
+                self.report_stop(left[child], child, reason, is_judged=is_judged)
+        escapees = (child.fatal for child in left if child.fatal is not None)
+        if (fatal := next(escapees, None)) is not None:
+            raise fatal
+
+    async def _fell_together(self, slot_of: Mapping[Child, Slot]) -> None:
+        async with trio.open_nursery() as nursery:
+            for child, slot in slot_of.items():
+                nursery.start_soon(self._fell, child, slot)
+
+    @enable_ki_protection
+    async def _fell(self, child: Child, slot: Slot) -> None:
+        slot.state = SlotState.STOPPING
+        is_brutal = isinstance(slot.spec.shutdown, BrutalKill)
+        await child.fall(is_kill=is_brutal or not self.stops_its_children)
+
+    def report_start(self, slot: Slot) -> None:
+        """Tell that a child is ready."""
+        self.emit(ChildStarted(self.path, slot.name, slot.restarts))
+
+    def report_end(
+        self, slot: Slot, child: Child, reason: ExitReason, *, restarting: bool
+    ) -> None:
+        """Tell of a child that ended by itself."""
+        if not child.is_ready and reason.kind is not ExitKind.IGNORED:
+            self._report_failed_start(slot, reason, restarting=restarting)
+            return
+        exited = ChildExited(
+            self.path,
+            slot.name,
+            reason,
+            asked=child.asked,
+            restarting=restarting,
+            problem=problem_of_end(slot.spec.restart, reason),
+            spec=slot.spec,
+            restarts=slot.restarts,
+        )
+        self.emit(exited)
+
+    def report_stop(
+        self, slot: Slot, child: Child, reason: ExitReason, *, is_judged: bool = True
+    ) -> None:
+        """Tell of a child that was stopped, or had ended when its turn came.
+
+        Whether that is a problem is not judged by a supervisor that was killed itself.
+        """
+        if not child.is_ready and not child.asked:
+            slot.answer_start(answer_to_start(slot.name, reason))
+            if reason.kind is not ExitKind.IGNORED:
+                self._report_failed_start(slot, reason, restarting=False)
+                return
+        exited = ChildExited(
+            self.path,
+            slot.name,
+            reason,
+            asked=child.asked,
+            restarting=False,
+            problem=problem_of_stop(slot.spec, reason) if is_judged else None,
+            spec=slot.spec,
+            restarts=slot.restarts,
+        )
+        self.emit(exited)
+
+    def _report_failed_start(
+        self, slot: Slot, reason: ExitReason, *, restarting: bool
+    ) -> None:
+        spec, restarts = slot.spec, slot.restarts
+        failed = ChildStartFailed(
+            self.path, slot.name, reason, restarting, spec=spec, restarts=restarts
+        )
+        self.emit(failed)

@@ -1,0 +1,61 @@
+"""The restarts of one supervisor: how long before each, how many, one too many. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+import attrs
+
+from airssys.contracts import ExitKind, ExitReason, Intensity, IntensityExceeded
+from airssys.nursery.restarts import (
+    GaveUp,
+    RestartWindow,
+    failures_before,
+    offences_behind,
+    pause_before_restart,
+)
+
+if TYPE_CHECKING:
+    import random
+
+    from ._slots import Slot
+
+
+@final
+class RestartRecord:
+    """Counts the restarts of one supervisor, and the failures of each child."""
+
+    def __init__(self, path: str, intensity: Intensity, rng: random.Random) -> None:
+        self._path, self._chance = path, rng
+        self.window = RestartWindow(intensity)
+        """Those that count now."""
+
+    def change(self, intensity: Intensity) -> None:
+        """Allow more or fewer from now on; what was counted stays."""
+        self.window = attrs.evolve(self.window, intensity=intensity)
+
+    def note_end(self, slot: Slot, now: float) -> None:
+        """Forget a child's failures if it has run well for long enough."""
+        ran_for = now - slot.ready_at
+        slot.failures = failures_before(slot.spec.backoff, slot.failures, ran_for)
+
+    def pause_before(self, slot: Slot) -> float:
+        """Count one more failure of a child; return the seconds to wait after it."""
+        failures = slot.failures
+        slot.failures += 1
+        return pause_before_restart(slot.spec.backoff, failures, self._chance)
+
+    def allows(self, at: float) -> bool:
+        """Say whether one more restart is allowed at that time; counts nothing."""
+        return not self.window.stamped(at).is_exceeded
+
+    def count(self, now: float) -> None:
+        """Count a restart, before it is made."""
+        self.window = self.window.stamped(now)
+
+    def give_up(self, slot: Slot) -> GaveUp:
+        """Put on record which child needed one restart too many."""
+        reason = slot.last_end or ExitReason(ExitKind.CRASH)
+        count, period = self.window.count, self.window.intensity.period
+        offence = IntensityExceeded(self._path, slot.name, count, period, str(reason))
+        return GaveUp((*offences_behind(reason), offence))

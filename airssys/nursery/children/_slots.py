@@ -1,0 +1,196 @@
+"""The places of a supervisor's children, and what outlives each child in its place."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Protocol, TypeAlias, final
+
+import attrs
+
+from airssys.contracts import (
+    SUPERVISOR_SPECS,
+    ActorSpec,
+    Answer,
+    ChildInfo,
+    ChildSpec,
+    ComponentSpec,
+    Directive,
+    Done,
+    ExitReason,
+    Presence,
+    RestartType,
+    child_name,
+)
+from airssys.nursery.restarts import without_arguments
+
+from ._child import Child, Incarnation
+from ._reply import Reply
+
+
+class SlotState(enum.Enum):
+    """Where one child stands."""
+
+    UNSTARTED = "unstarted"
+    STARTING = "starting"
+    RUNNING = "running"
+    WAITING = "waiting to be restarted"
+    RESTARTING = "restarting"
+    REFUSED = "refused, waiting"
+    DOWN = "stopped, while a sibling is restarted"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+PRESENCES = {
+    SlotState.UNSTARTED: Presence.NONE,
+    SlotState.STARTING: Presence.RESTARTING,
+    SlotState.RUNNING: Presence.RUNNING,
+    SlotState.WAITING: Presence.RESTARTING,
+    SlotState.RESTARTING: Presence.RESTARTING,
+    SlotState.REFUSED: Presence.RESTARTING,
+    SlotState.DOWN: Presence.NONE,
+    SlotState.STOPPING: Presence.RUNNING,
+    SlotState.STOPPED: Presence.NONE,
+}
+"""What each state is to those who ask."""
+
+
+class Start(enum.Enum):
+    """Why a child is started; decides what follows if it fails."""
+
+    FIRST = "with its supervisor"
+    ADDED = "as a new child, by request"
+    BY_HAND = "again, by request"
+    AGAIN = "again, after an end"
+
+
+class Cell(Protocol):
+    """What outlives the incarnations of one child: for an actor, name and mailbox."""
+
+    def incarnate(self) -> Incarnation:
+        """Make a fresh occupation."""
+        ...
+
+    def release(self, why: str = "", /) -> None:
+        """Give up name and mailbox: nobody will follow. Doing it again does nothing.
+
+        Who asks for the name afterwards is told `why`, a clause such as `root/web gave
+        up`; without one the name is not remembered.
+        """
+        ...
+
+    def change_spec(self, spec: ChildSpec, /) -> None:
+        """Make the next occupation by another specification, of the same kind."""
+        ...
+
+
+CellMaker: TypeAlias = Callable[[ActorSpec | ComponentSpec], Cell]
+"""Makes the seats of actors."""
+ChildSeatMaker: TypeAlias = Callable[[ChildSpec], Cell]
+"""Makes the seat of any child, supervisors included."""
+
+
+@final
+@attrs.define(eq=False)
+class Slot:
+    """One place among the children of a supervisor; only its supervisor changes it."""
+
+    spec: ChildSpec
+    cell: Cell
+    name: str = attrs.field(init=False)
+    """Its name among its siblings."""
+    state: SlotState = SlotState.UNSTARTED
+    child: Child | None = None
+    """The present incarnation; None before the first and once an end was reported."""
+    start: Start = Start.FIRST
+    """Why the present incarnation was started."""
+    was_ready: bool = False
+    """One incarnation was, at some time."""
+    restarts: int = 0
+    """Times it was ready again."""
+    ready_at: float = 0.0
+    """Trio time."""
+    failures: int = 0
+    """In a row, for back-off."""
+    retry: object | None = None
+    """Marks the restart that is due; None if none is. A new one replaces it."""
+    retry_at: float = 0.0
+    """Trio time of the restart that is due."""
+    last_end: ExitReason | None = None
+    """How the last incarnation ended, while a restart is due."""
+    start_reply: Reply | None = None
+    """To whom this start is to be reported."""
+    stop_replies: tuple[Reply, ...] = ()
+    """Those who wait for its end."""
+    is_vacant: bool = False
+    """Its seat was vacated; the next start makes a new one."""
+
+    def __attrs_post_init__(self) -> None:
+        self.name = child_name(self.spec)
+
+    @property
+    def is_occupied(self) -> bool:
+        """There is a child, starting, running or stopping."""
+        return self.child is not None
+
+    @property
+    def is_active(self) -> bool:
+        """It runs, or is about to: what `all_significant` counts."""
+        presence = PRESENCES[self.state]
+        return presence is not Presence.NONE and self.state is not SlotState.STOPPING
+
+    def note_ready(self, now: float = 0.0) -> None:
+        """Count a start that succeeded."""
+        self.restarts += self.was_ready
+        self.was_ready = True
+        self.ready_at = now
+        self.state = SlotState.RUNNING
+
+    def be_down(self) -> None:
+        """Leave the place empty for a while, with its name and mailbox."""
+        self.child = self.retry = None
+        self.state = SlotState.DOWN
+
+    def retire(self, why: str = "it was stopped") -> None:
+        """Leave the place empty for good, or until somebody asks for a new start.
+
+        Args:
+            why: as for `Cell.vacate`.
+        """
+        self.child = self.retry = None
+        self.state = SlotState.STOPPED
+        self.is_vacant = True
+        self.cell.release(why)
+
+    def change_spec(self, spec: ChildSpec) -> None:
+        """Go by another specification from now on; a running child runs on."""
+        self.spec = spec
+        self.cell.change_spec(spec)
+
+    def drop_arguments(self) -> None:
+        """Let go of the arguments of a temporary child that is started only once."""
+        asked_for = any(way is Directive.RESTART for _, way in self.spec.on_error)
+        if self.spec.restart is RestartType.TEMPORARY and not asked_for:
+            self.change_spec(without_arguments(self.spec))
+
+    def answer_start(self, answer: Answer) -> None:
+        """Answer who asked for the start, if anybody did."""
+        if self.start_reply is not None:
+            self.start_reply.give(answer)
+            self.start_reply = None
+
+    def answer_stops(self) -> None:
+        """Answer all who wait for its end."""
+        replies, self.stop_replies = self.stop_replies, ()
+        for reply in replies:
+            reply.give(Done(self.name))
+
+    def info(self) -> ChildInfo:
+        """Describe it as it is now."""
+        return ChildInfo(
+            self.name,
+            PRESENCES[self.state],
+            isinstance(self.spec, SUPERVISOR_SPECS),
+            self.restarts,
+        )

@@ -1,0 +1,89 @@
+"""Restart decisions as pure functions: who, how often, how soon."""
+
+from ._backoff import failures_before, pause_before_restart
+from ._exit_reason import (
+    CutOff,
+    GaveUp,
+    Ignore,
+    Stop,
+    describe,
+    exit_kind,
+    exit_reason,
+    failure_to_start,
+    offences_behind,
+    unjudged,
+    why_children_end,
+)
+from ._intensity import RestartWindow
+from ._plan import (
+    RETRY_PAUSE,
+    Verdict,
+    directive_for,
+    ends_supervisor,
+    judge_end,
+    plan_attempt,
+    sharing,
+)
+from ._pool_rule import grown, shrunk
+from ._reports import answer_to_start, problem_of_end, problem_of_stop
+from ._round import Act, Aim, Round
+from ._spec_change import (
+    ChangeableSpec,
+    Record,
+    given_below,
+    in_place_of,
+    merged,
+    merged_order,
+    nothing_to_record,
+    says_the_same,
+    with_child,
+    with_inside,
+)
+from ._template import Template, made_from, remade_from, stem_of, without_arguments
+
+__all__ = (
+    "RETRY_PAUSE",
+    "Act",
+    "Aim",
+    "ChangeableSpec",
+    "CutOff",
+    "GaveUp",
+    "Ignore",
+    "Record",
+    "RestartWindow",
+    "Round",
+    "Stop",
+    "Template",
+    "Verdict",
+    "answer_to_start",
+    "describe",
+    "directive_for",
+    "ends_supervisor",
+    "exit_kind",
+    "exit_reason",
+    "failure_to_start",
+    "failures_before",
+    "given_below",
+    "grown",
+    "in_place_of",
+    "judge_end",
+    "made_from",
+    "merged",
+    "merged_order",
+    "nothing_to_record",
+    "offences_behind",
+    "pause_before_restart",
+    "plan_attempt",
+    "problem_of_end",
+    "problem_of_stop",
+    "remade_from",
+    "says_the_same",
+    "sharing",
+    "shrunk",
+    "stem_of",
+    "unjudged",
+    "why_children_end",
+    "with_child",
+    "with_inside",
+    "without_arguments",
+)

@@ -1,0 +1,18 @@
+"""What all actors of one system share: timers, watches, what guests say of themselves."""
+
+from ._self_messages import SelfMessage, SelfMessages
+from ._shared import HELD_THREAD_AFTER, Shared
+from ._timers import Timer, Timers
+from ._watches import ENDED, Watch, Watches
+
+__all__ = (
+    "ENDED",
+    "HELD_THREAD_AFTER",
+    "SelfMessage",
+    "SelfMessages",
+    "Shared",
+    "Timer",
+    "Timers",
+    "Watch",
+    "Watches",
+)

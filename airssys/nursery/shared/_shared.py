@@ -1,0 +1,73 @@
+"""What all actors of one system share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, final
+
+import attrs
+
+from airssys.contracts import (
+    Artifact,
+    ComponentId,
+    ComponentInfo,
+    ComponentLoader,
+    EventSink,
+    LoadedComponent,
+    Store,
+    WallClock,
+)
+from airssys.messaging import Broker, Publishing, Quarantine, Registry, Sleepers
+
+from ._metadata_cache import MetadataCache
+from ._timers import Timers
+from ._watches import Watches
+
+HELD_THREAD_AFTER: Final = 0.1
+"""Seconds of the Trio thread that a Python handler may take before it is named."""
+
+
+@final
+@attrs.frozen
+class Shared:
+    """Where the actors of one system live; made once, by the wiring."""
+
+    broker: Broker
+    registry: Registry
+    events: EventSink
+    wall_clock: WallClock
+    components: dict[Artifact, LoadedComponent]
+    """Every artifact of the blueprint, loaded, and what was loaded since."""
+    store: Store
+    """Where components keep what outlives their incarnations."""
+    publishing: Publishing = attrs.field(
+        default=attrs.Factory(lambda self: Publishing(self.broker), takes_self=True)
+    )
+    """Topics, and who is subscribed to them."""
+    quarantine: Quarantine = attrs.field(
+        default=attrs.Factory(lambda self: Quarantine(self.broker), takes_self=True)
+    )
+    """Messages that crashed their actors, of those that want them kept."""
+    loader: ComponentLoader | None = None
+    """Loads more of them; None in a system that has no components."""
+    sleepers: Sleepers = attrs.field(factory=Sleepers)
+    """Guests that sleep."""
+    timers: Timers = attrs.field(factory=Timers)
+    """Messages that Python actors send to themselves later."""
+    watches: Watches = attrs.field(init=False)
+    """Those who want to know when an actor ends."""
+    on_fatal: Callable[[BaseException], None] = lambda _: None
+    """Told at once what an actor raised that must leave the tree; its supervisors hear
+    of it only when they come to stopping that actor."""
+    end_by: Callable[[BaseException], None] = lambda _: None
+    """Ends the whole system in order, by what code of the program raised to end it in a
+    step that must not fail. It comes out when the tree has stopped."""
+    held_thread_after: float = HELD_THREAD_AFTER
+    infos: dict[ComponentId, ComponentInfo] = attrs.field(factory=dict)
+    """What actors tell of themselves; an actor is here once it was ready."""
+    metadata_cache: MetadataCache = attrs.field(factory=MetadataCache)
+    """What components told, by their code and configuration."""
+
+    @watches.default
+    def _make_watches(self) -> Watches:
+        return Watches(self.registry)

@@ -1,0 +1,74 @@
+"""Who may join the children of a dynamic supervisor. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+from airssys.contracts import (
+    AutoShutdown,
+    ChildSpec,
+    DynamicSupervisorSpec,
+    Mistake,
+    Refusal,
+    Refused,
+    child_name,
+    find_child_mistakes,
+)
+from airssys.nursery.children import StartChild, StartFromTemplate
+from airssys.nursery.restarts import made_from, stem_of
+
+if TYPE_CHECKING:
+    from airssys.nursery.children import GivenNames, Roster
+
+_WANTS_ARGUMENTS: Final = Mistake(
+    "$", "a specification", "children are made from a template: give arguments"
+)
+_WANTS_SPEC: Final = Mistake(
+    "$", "arguments", "there is no template: give a specification"
+)
+
+
+@final
+class ChildAdmission:
+    """Judges who may join, and numbers those made from the template."""
+
+    def __init__(
+        self, spec: DynamicSupervisorSpec, names: GivenNames, depth: int = 0
+    ) -> None:
+        self.spec, self._names = spec, names
+        self._depth = depth
+        """How many supervisors stand above this one."""
+
+    def judge(
+        self, request: StartChild | StartFromTemplate, roster: Roster
+    ) -> ChildSpec | Refused:
+        """Return the specification of the child to start, or why there is none."""
+        limit = self.spec.max_children
+        if limit is not None and len(roster) >= limit:
+            return Refused(Refusal.MAX_CHILDREN)
+        spec = self._spec_for(request)
+        if isinstance(spec, Mistake):
+            return Refused(Refusal.INVALID_SPEC, mistakes=(spec,))
+        rule, above = AutoShutdown.NEVER, self._depth + 1
+        mistakes = tuple(find_child_mistakes(spec, rule, above=above))
+        if mistakes:
+            return Refused(Refusal.INVALID_SPEC, mistakes=mistakes)
+        if (slot := roster.find(child_name(spec))) is not None:
+            occupied = slot.is_occupied
+            why = Refusal.ALREADY_STARTED if occupied else Refusal.ALREADY_PRESENT
+            return Refused(why, slot.name)
+        return spec
+
+    def _spec_for(self, request: StartChild | StartFromTemplate) -> ChildSpec | Mistake:
+        template = self.spec.template
+        match request:
+            case StartChild(spec):
+                return _WANTS_ARGUMENTS if template is not None else spec
+            case StartFromTemplate(arguments):
+                if template is None:
+                    return _WANTS_SPEC
+                stem = stem_of(template)
+                made = made_from(template, self._names.next_number(stem), arguments)
+                if not isinstance(made, Mistake):
+                    self._names.give(stem)
+                return made

@@ -1,0 +1,220 @@
+"""Puts new code in the place of a component that runs.
+
+The new instance is loaded, started and asked how it is beside the old one, which goes on
+meanwhile. Only when all that went well does it take over, between two messages: the
+mailbox, the name and the keys in the store are those of the place and stay. If both can,
+the state of the old one is handed over in that step. Whatever fails before leaves
+everything as it was. The old instance is told to shut down after the
+new one took over, so both may be there at the same time for a while.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, final
+
+import attrs
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from airssys.contracts import (
+    Answer,
+    Artifact,
+    BrutalKill,
+    ComponentRefused,
+    ComponentSpec,
+    Done,
+    Health,
+    HealthStatus,
+    InternalError,
+    Refusal,
+    Refused,
+    Unhealthy,
+    find_fatal,
+    find_spec_mistakes,
+    is_a,
+)
+from airssys.nursery.actors import ActorCell
+from airssys.nursery.behaviours import ComponentBehaviour, Successor, hand_state_over
+from airssys.nursery.children import Reply, Slot, SlotState
+from airssys.nursery.restarts import exit_reason
+
+if TYPE_CHECKING:
+    from airssys.contracts import ComponentInfo
+    from airssys.messaging import Mailbox
+    from airssys.nursery.actors import Actor
+    from airssys.nursery.behaviours import Behaviour, Inheritance
+    from airssys.nursery.shared import Shared
+
+
+@final
+class Replacer:
+    """Serves all replacements of one system, each in a task of its own."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._around = shared
+        self._nursery: trio.Nursery | None = None
+
+    @enable_ki_protection
+    async def serve(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Replace what is to be replaced, until cancelled; the tree must end before."""
+        try:
+            async with trio.open_nursery() as self._nursery:
+                task_status.started()
+                await trio.sleep_forever()
+        finally:
+            self._nursery = None
+
+    def replace(self, slot: Slot, artifact: Artifact) -> Reply:
+        """Replace the code of one actor; the reply always comes."""
+        reply = Reply()
+        if self._nursery is None:
+            reply.give(Refused(Refusal.NOT_RUNNING, slot.name))
+        else:
+            self._nursery.start_soon(self._replace, slot, artifact, reply)
+        return reply
+
+    @enable_ki_protection
+    async def _replace(self, slot: Slot, artifact: Artifact, reply: Reply) -> None:
+        answer: Answer = Refused(Refusal.NOT_RUNNING, slot.name)
+        try:
+            answer = await self._answer(slot, artifact)
+        except trio.Cancelled:
+            raise
+        except BaseException as error:  # noqa: ASYNC103  # handed on, or told
+            fatal = find_fatal(error)
+            if fatal is not None and is_a(fatal, trio.Cancelled):
+                raise
+            if fatal is not None:  # a service that all share must not end by it
+                self._around.end_by(fatal)
+            reason = exit_reason(error, asked=False, killed=False, ready=False)
+            answer = Refused(Refusal.START_FAILED, slot.name, reason)
+        finally:
+            reply.give(answer)
+
+    async def _answer(self, slot: Slot, artifact: Artifact) -> Answer:
+        """Do it, or say why not.
+
+        Raises:
+            Exception: the new code was refused, did not start or is unhealthy.
+        """
+        if not isinstance(slot.spec, ComponentSpec):
+            return Refused(Refusal.NO_COMPONENT, slot.name)
+        spec = attrs.evolve(slot.spec, artifact=artifact)
+        if mistakes := tuple(find_spec_mistakes(spec)):
+            return Refused(Refusal.INVALID_SPEC, slot.name, mistakes=mistakes)
+        if _present(slot) is None or not isinstance(slot.cell, ActorCell):
+            return Refused(Refusal.DOWN, slot.name)
+        return await self._replace_by(spec, slot, slot.cell.address.mailbox)
+
+    async def _replace_by(
+        self, spec: ComponentSpec, slot: Slot, mailbox: Mailbox
+    ) -> Answer:
+        artifact = spec.artifact
+        await self._load(artifact)
+        behaviour = ComponentBehaviour(spec, self._around, mailbox)
+        old: Behaviour | None = None
+        try:
+            info = await _prepare(behaviour, spec)
+            actor = _present(slot)
+            if actor is None:
+                return Refused(Refusal.DOWN, slot.name)
+            if actor.has_successor:
+                return Refused(Refusal.REPLACING, slot.name)
+            commit = partial(_change_code, slot, artifact)
+            inherit = _inheritance(actor, behaviour, spec)
+            successor = Successor(behaviour, info, commit, inherit)
+            old = await actor.hand_over(successor)
+        finally:
+            if old is None:
+                behaviour.close()
+        if old is None and successor.failure is not None:
+            failure = successor.failure
+            reason = exit_reason(failure, asked=False, killed=False, ready=True)
+            return Refused(Refusal.STATE_NOT_TAKEN, slot.name, reason)
+        if old is None:
+            return Refused(Refusal.DOWN, slot.name)
+        await _dismiss(old, spec)
+        return Done(slot.name)
+
+    async def _load(self, artifact: Artifact) -> None:
+        shared = self._around
+        if artifact in shared.components:
+            return
+        if shared.loader is None:
+            problem = "no engine was opened for this system"
+            raise ComponentRefused(artifact.label, problem, "Name it in the blueprint")
+        shared.components[artifact] = await shared.loader.load(artifact)
+
+
+def _present(slot: Slot) -> Actor | None:
+    """Return what runs in a place, None if nothing does."""
+    cell, child = slot.cell, slot.child
+    is_up = child is not None and child.is_ready and child.reason is None
+    is_kept = slot.state is not SlotState.STOPPING
+    return cell.present if is_up and is_kept and isinstance(cell, ActorCell) else None
+
+
+def _inheritance(
+    actor: Actor, new: ComponentBehaviour, spec: ComponentSpec
+) -> Inheritance | None:
+    """Return what hands the state over; None if either code is not made for that."""
+    old = actor.behaviour
+    if isinstance(old, ComponentBehaviour) and old.hands_over and new.hands_over:
+        return partial(_hand_over, actor, new, spec.start_timeout)
+    return None
+
+
+async def _hand_over(
+    actor: Actor, new: ComponentBehaviour, seconds: float
+) -> Exception | None:
+    """Hand over the state of the instance that runs by now: it may have been renewed.
+
+    Raises:
+        Exception: that one was stopped.
+    """
+    old = actor.behaviour
+    if not isinstance(old, ComponentBehaviour):
+        raise InternalError("a component was followed by something else")
+    return await hand_state_over(old, new, seconds)
+
+
+def _change_code(slot: Slot, artifact: Artifact) -> None:
+    if isinstance(slot.spec, ComponentSpec):
+        slot.change_spec(attrs.evolve(slot.spec, artifact=artifact))
+
+
+async def _prepare(behaviour: ComponentBehaviour, spec: ComponentSpec) -> ComponentInfo:
+    """Start an instance and ask it how it is.
+
+    Raises:
+        Exception: it did not start.
+        TimeoutError: it was not ready in time.
+        Unhealthy: it says so, or does not say in time.
+    """
+    with trio.move_on_after(spec.start_timeout) as starting:
+        await behaviour.start()
+        info = await behaviour.introduce()
+    if starting.cancelled_caught:
+        raise TimeoutError(f"was not ready within {spec.start_timeout:g} s")
+    status = None
+    with trio.move_on_after((spec.health or Health()).timeout):
+        status = await behaviour.health()
+    if status is None or status is HealthStatus.UNHEALTHY:
+        raise Unhealthy(spec.id, 1, status or HealthStatus.UNKNOWN)
+    told = status if spec.health else HealthStatus.UNKNOWN
+    return attrs.evolve(info, health=told.value)
+
+
+async def _dismiss(old: Behaviour, spec: ComponentSpec) -> None:
+    """Let the old instance say goodbye; what it raises helps nobody any more."""
+    try:
+        if not isinstance(spec.shutdown, BrutalKill):
+            with trio.move_on_after(spec.shutdown):
+                await old.stop()
+    except Exception:  # noqa: BLE001, S110  # see above
+        pass
+    finally:
+        old.close()

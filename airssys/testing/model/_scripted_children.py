@@ -1,0 +1,145 @@
+"""Children that do as a test says, and the real supervisors that look after them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, final
+
+import attrs
+import trio
+
+from airssys.contracts import (
+    ActorSpec,
+    ChildSpec,
+    DynamicSupervisorSpec,
+    Event,
+    ExitReason,
+    SupervisorSpec,
+)
+from airssys.nursery import Child, Ignore, SupervisorCell
+
+from ._clock_and_habits import FAILS, HANGS, IGNORES, Habit, Script
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airssys.nursery import Cell
+
+_START_ERRORS: Final = {FAILS: ValueError, IGNORES: Ignore}
+
+
+@final
+@attrs.define(eq=False)
+class ScriptedChild:
+    """One incarnation: starts, lives until it is told how to end, stops."""
+
+    name: str
+    _troupe: ScriptedChildren
+    _habit: Habit
+    _outcome: str | None
+    _told: trio.Event = attrs.Factory(trio.Event)
+    _asked: bool = False
+    _error: Exception | None = None
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Live."""
+        if self.name in self._troupe.alive:
+            self._troupe.doubles.append(self.name)
+        self._troupe.alive[self.name] = self
+        try:
+            await self._start()
+            ready()
+            await self._told.wait()
+            await self._end()
+        finally:
+            self._troupe.alive.pop(self.name, None)
+            self._troupe.ended.append(self.name)
+
+    async def _start(self) -> None:
+        is_hung = self._outcome == HANGS
+        await trio.sleep(math.inf if is_hung else self._habit.start_seconds)
+        if self._outcome in _START_ERRORS:
+            raise _START_ERRORS[self._outcome](self._outcome)
+
+    async def _end(self) -> None:
+        if self._error is not None:
+            raise self._error
+        if self._asked:
+            await trio.sleep(self._habit.stop_seconds)
+            if self._habit.stops_badly:
+                raise ValueError("stops badly")
+
+    def stop_soon(self) -> bool:
+        """Be asked to stop."""
+        self._asked = not self._told.is_set()
+        self._told.set()
+        return True
+
+    def end(self, error: Exception | None = None) -> None:
+        """End by itself."""
+        self._error = error
+        self._told.set()
+
+
+@final
+@attrs.define(eq=False)
+class _PuppetSeat:
+    _spec: ActorSpec
+    _troupe: ScriptedChildren
+
+    def incarnate(self) -> ScriptedChild:
+        name, world = str(self._spec.id), self._troupe.world
+        return ScriptedChild(name, self._troupe, world.habit(name), world.outcome(name))
+
+    def change_spec(self, spec: ChildSpec) -> None:
+        if isinstance(spec, ActorSpec):
+            self._spec = spec
+
+    def release(self, _: str = "", /) -> None:
+        pass
+
+
+@final
+class ScriptedChildren:
+    """A real supervisor whose workers are puppets, and all that happens to it."""
+
+    def __init__(
+        self, spec: SupervisorSpec | DynamicSupervisorSpec, world: Script
+    ) -> None:
+        """Take the place of a root; `start` fills it.
+
+        Args:
+            spec: of the root. Workers are written as actors; what they do is ignored.
+            world: how its children start and stop; its time and trace are not touched.
+        """
+        self.world = world
+        self.events: list[Event] = []
+        self.alive: dict[str, ScriptedChild] = {}
+        """By the names of the children."""
+        self.ended: list[str] = []
+        """Whose end came, in that order."""
+        self.doubles: list[str] = []
+        """Those that were started while they still lived."""
+        self._is_ready = trio.Event()
+        make = self._make_seat
+        cell = SupervisorCell(spec, spec.name, make, self.events.append, world.rng)
+        self.supervisor = cell.incarnate()
+        self.root = Child(spec.name, self.supervisor, math.inf, self)
+
+    async def start(self, nursery: trio.Nursery) -> None:
+        """Start the root, and wait until all children are there, or it has ended."""
+        self.root.start(nursery)
+        await self._is_ready.wait()
+
+    def child_ready(self, child: Child) -> None:
+        """Note that the root is ready."""
+        self._is_ready.set()
+
+    def child_ended(self, child: Child, reason: ExitReason) -> None:
+        """Note that the root has ended."""
+        self._is_ready.set()
+
+    def _make_seat(self, spec: ChildSpec) -> Cell:
+        if not isinstance(spec, ActorSpec):
+            raise TypeError(f"only actors are played by puppets, not {spec!r:.80}")
+        return _PuppetSeat(spec, self)

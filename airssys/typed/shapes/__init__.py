@@ -1,0 +1,6 @@
+"""How the types of messages look on the wire."""
+
+from ._shape import Kind, Plain, Unfit, Unsuited, described
+from ._shapes import Shapes
+
+__all__ = ("Kind", "Plain", "Shapes", "Unfit", "Unsuited", "described")

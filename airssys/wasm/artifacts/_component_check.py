@@ -1,0 +1,159 @@
+"""Sees that a component fits the world: what it imports, and what it exports.
+
+Found before it runs: with other types than ours, marshalling would read memory at
+addresses of the guest's choice.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from wasmtime.component import Component as Compiled, FuncType
+
+from airssys.contracts import ComponentRefused
+from airssys.wasm.host import (
+    EXPORTS,
+    IMPORTS,
+    LIFECYCLE,
+    STATE_EXPORTS,
+    STATE_HANDOVER,
+    TYPE_ONLY,
+    full_name,
+)
+
+from ._signatures import fits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import wasmtime
+
+    from airssys.wasm.values import Function
+
+_MOST: Final = 20
+_WASI: Final = re.compile(r"wasi:[\w./@+-]+")
+_WASI_ADVICE: Final = (
+    "WASI is not offered: build without it (componentize-py: --stub-wasi; "
+    "componentize-qjs: --stub-wasi; C and Rust: a freestanding wasm32 target)"
+)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Join names for a message that a person can still read."""
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more
+
+
+def check_world(engine: wasmtime.Engine, compiled: Compiled, label: str) -> None:
+    """See that a component imports only what we have and exports what we call.
+
+    Raises:
+        ComponentRefused: naming what is wrong and the way out.
+    """
+    kind = compiled.type
+    _check_imports(instances(kind.imports(engine), engine), label)
+    exported = instances(kind.exports(engine), engine)
+    wanted = full_name(LIFECYCLE)
+    if wanted not in exported:
+        others = [name for name in exported if LIFECYCLE in name]
+        found = f"it exports {others[0]}" if others else "it does not export it"
+        raise ComponentRefused(
+            label,
+            f"a component must export {wanted}, but {found}",
+            "Build it for the world airssys:core/runtime-host@1.0.0",
+        )
+    _check_functions(exported[wanted], EXPORTS, wanted, label)
+    optional = full_name(STATE_HANDOVER)
+    if optional in exported:
+        _check_functions(exported[optional], STATE_EXPORTS, optional, label)
+
+
+def check_wasi(imported: Iterable[str], label: str) -> None:
+    """See that a component does not import WASI; takes names, so it can come early.
+
+    Raises:
+        ComponentRefused: it does.
+    """
+    wasi = sorted(name for name in imported if _WASI.fullmatch(name))
+    if wasi:
+        raise ComponentRefused(label, f"it imports {_listed(wasi)}", _WASI_ADVICE)
+
+
+def _check_functions(
+    found: Mapping[str, FuncType | None],
+    wanted: Mapping[str, Function],
+    interface: str,
+    label: str,
+) -> None:
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise ComponentRefused(
+            label,
+            f"{interface} lacks {', '.join(missing)}",
+            "Export every function of the interface",
+        )
+    _check_signatures(found, wanted, interface, label)
+
+
+def _check_imports(
+    imported: Mapping[str, Mapping[str, FuncType | None]], label: str
+) -> None:
+    check_wasi(imported, label)
+    known = {full_name(name): functions for name, functions in IMPORTS.items()}
+    known |= {full_name(name): {} for name in TYPE_ONLY}
+    unknown = sorted(set(imported) - set(known))
+    both = sorted(set(imported) & set(known))
+    for interface in both:
+        unknown += [
+            f"{interface}#{name}"
+            for name, function in imported[interface].items()
+            if function is not None and name not in known[interface]
+        ]
+    if unknown:
+        raise ComponentRefused(
+            label,
+            f"it imports {_listed(unknown)}, which nobody provides",
+            "Import only what the world airssys:core/runtime-host@1.0.0 has",
+        )
+    for interface in both:
+        _check_signatures(imported[interface], known[interface], interface, label)
+
+
+def _check_signatures(
+    found: Mapping[str, FuncType | None],
+    wanted: Mapping[str, Function],
+    interface: str,
+    label: str,
+) -> None:
+    wrong = [
+        name
+        for name, function in found.items()
+        if name in wanted and (function is None or not fits(function, wanted[name]))
+    ]
+    if wrong:
+        raise ComponentRefused(
+            label,
+            f"its {interface} has other types for {_listed(wrong)}",
+            "Build it for the world airssys:core/runtime-host@1.0.0",
+        )
+
+
+def instances(
+    items: Mapping[str, Any], engine: wasmtime.Engine
+) -> dict[str, dict[str, FuncType | None]]:
+    """Instances by name, each with its members: functions, or None for what is none.
+
+    Other things (a plain function, a type) count as instances without members.
+    """
+    found: dict[str, dict[str, FuncType | None]] = {}
+    for name, item in items.items():
+        kind = getattr(item, "ty", item)  # wasmtime 48 gives the type itself
+        members = kind.exports(engine) if hasattr(kind, "exports") else {}
+        found[name] = {
+            member: inner if isinstance(inner, FuncType) else None
+            for member, inner in (
+                (member, getattr(item, "ty", item)) for member, item in members.items()
+            )
+        }
+    return found

@@ -1,0 +1,15 @@
+"""Compiled components, kept from run to run."""
+
+from ._artifact_cache import ArtifactCache, Kept, open_cache
+from ._listing import CacheEntry, clear_cache, list_cache
+from ._secret import user_cache_directory
+
+__all__ = (
+    "ArtifactCache",
+    "CacheEntry",
+    "Kept",
+    "clear_cache",
+    "list_cache",
+    "open_cache",
+    "user_cache_directory",
+)

@@ -1,0 +1,279 @@
+"""Compiled components on disk, so that the second start takes milliseconds.
+
+A compiled component is native code, and loading it runs it. So nothing is loaded that
+we have not written: every file bears a message authentication code, made with a secret
+of the user, over its content and what it was made from (the component, the settings
+that are compiled in, wasmtime's version). What bears none, or is damaged, is as good as
+not there.
+
+Between check and use. Small code is read once; what was checked is what is loaded.
+Large code is not read: wasmtime maps the file, which for a Python guest (56 MB) takes
+2 ms, where reading, checking and copying take 130. It is opened once, and checked and
+mapped by that descriptor, so that both are about the same file whatever happens to its
+name. It cannot be changed in between by others, who cannot enter the directory; and our
+own processes never write to a file that has its name already. Whoever else acts with the
+user's rights needs no cache to run code.
+
+Recognising. Even one pass over large code costs more than the rest of a start. So once
+it was checked, its record notes which file that was: device, inode, size and times. The
+kernel sets the time of the last change (`st_ctime`) and nobody can set it back. A file
+is recognised only if it was at rest for a while when it was checked: any later change
+would have another time. What has changed in any of these is checked in full. Large
+component files are recognised in the same way, and then not even read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import mmap
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final, TypeAlias, final
+
+import attrs
+import wasmtime
+from wasmtime.component import Component as Compiled
+
+from airssys.contracts import one_line
+from airssys.wasm.artifacts import Footprint
+from airssys.wasm.host import EXPORTS, IMPORTS, STATE_EXPORTS
+
+from ._entries import code_name, record_name, seen_name, surplus
+from ._private_directory import NotPrivate, PrivateDirectory
+from ._record import Record, Seen, identity_of
+from ._secret import Secret, load_secret, user_state_directory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airssys.contracts import EngineSettings
+
+
+LARGE: Final = 1 << 20
+"""Bytes from which a file is recognised instead of read."""
+_AT_REST: Final = 50_000_000
+"""Nanoseconds after a change within which a second one could bear the same time; the
+kernel's clock for files has steps of up to 10 ms."""
+_FORMAT: Final = 1
+"""Raised when records, or how components are counted or checked, become other ones."""
+_FUNCTIONS: Final = repr((EXPORTS, STATE_EXPORTS, IMPORTS))
+_WORLD: Final = hashlib.sha256(_FUNCTIONS.encode()).hexdigest()[:16]
+
+_CAN_MAP_DESCRIPTORS: Final = sys.platform == "linux"
+
+WallClock: TypeAlias = Callable[[], int]
+
+_log = logging.getLogger("airssys.cache")
+
+
+@final
+@attrs.frozen
+class Kept:
+    """A component as it was kept."""
+
+    compiled: Compiled
+    footprint: Footprint
+
+
+@final
+class ArtifactCache:
+    """Finds and keeps compiled components in one directory.
+
+    Args:
+        directory: made if it is not there.
+        settings: how components are compiled, and how large the cache may become.
+        secret: what marks files as ours; by default the user's.
+        wall_clock: nanoseconds since 1970, as the file system has them.
+
+    Raises:
+        PermissionError: the directory, or the secret, can be reached by others.
+        OSError: one of them cannot be made.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: EngineSettings,
+        *,
+        secret: Secret | None = None,
+        wall_clock: WallClock = time.time_ns,
+    ) -> None:
+        self._files = PrivateDirectory(directory)
+        self._secret = secret or load_secret(user_state_directory())
+        self._most_bytes = settings.cache_bytes
+        self._wall_clock = wall_clock
+        self._made_with = made_with(settings)
+        self._has_warned = False
+        """It was said that something was not kept."""
+
+    def find(self, engine: wasmtime.Engine, digest: str) -> Kept | None:
+        """Load what the code of that digest was compiled to.
+
+        Returns:
+            None if it is not here, or not as we have written it.
+        """
+        key = self._key(digest)
+        try:
+            record = Record.read(self._files, self._secret, record_name(key))
+            compiled = self._load(engine, key, record)
+        except (OSError, ValueError, wasmtime.WasmtimeError) as error:
+            if not isinstance(error, FileNotFoundError):
+                _log.info("%s is compiled anew: %s", digest, one_line(str(error)))
+            return None
+        self._files.touch(record_name(key))
+        return Kept(compiled, record.footprint)
+
+    def keep(
+        self, digest: str, compiled: Compiled, footprint: Footprint, label: str
+    ) -> None:
+        """Write what the code of that digest was compiled to.
+
+        What cannot be written is not kept: a full disk is no reason to fail.
+        """
+        key = self._key(digest)
+        code = compiled.serialize()
+        if len(code) > self._most_bytes:
+            return
+        mark = self._secret.mark("code", key, code).hex()
+        name = code_name(key, mark)
+        record = Record(
+            mark=mark,
+            size=len(code),
+            identity=None,
+            footprint=footprint,
+            digest=digest,
+            label=label,
+            made_with=self._made_with,
+            made_at=self._wall_clock() / 1e9,
+        )
+        try:
+            self._files.write(name, code)
+            if len(code) >= LARGE:
+                del code
+                record = self._recognisable(key, record)
+            record.write(self._files, self._secret, record_name(key))
+            self._make_room()
+        except (OSError, ValueError) as error:
+            # Once is enough: for the next one it is most likely the same.
+            level = logging.INFO if self._has_warned else logging.WARNING
+            self._has_warned = True
+            words = label, str(self._files.path), str(error)
+            _log.log(level, "%s is not kept in %s: %s", *map(one_line, words))
+
+    def recognise(self, path: Path, found: os.stat_result) -> str | None:
+        """Tell the digest of a file that was read before, if it is large.
+
+        Args:
+            path: the file.
+            found: what it is now.
+        """
+        if found.st_size < LARGE:
+            return None
+        with suppress(OSError, ValueError):
+            seen = Seen.read(self._files, self._secret, self._seen_name(path))
+            if seen.identity == identity_of(found):
+                return seen.digest
+        return None
+
+    def remember(
+        self, path: Path, before: os.stat_result, after: os.stat_result, digest: str
+    ) -> None:
+        """Note the digest of a large file, if it was at rest while it was read."""
+        identity = identity_of(before)
+        at_rest = self._wall_clock() - before.st_ctime_ns > _AT_REST
+        if before.st_size >= LARGE and at_rest and identity == identity_of(after):
+            with suppress(OSError):
+                seen = Seen(identity, digest)
+                seen.write(self._files, self._secret, self._seen_name(path))
+
+    def _key(self, digest: str) -> str:
+        return hashlib.sha256(f"{self._made_with} {digest}".encode()).hexdigest()
+
+    def _seen_name(self, path: Path) -> str:
+        where = os.fsencode(path.absolute())
+        return seen_name(self._secret.mark("path", "", where).hex())
+
+    def _load(self, engine: wasmtime.Engine, key: str, record: Record) -> Compiled:
+        """Check code and load it.
+
+        Raises:
+            OSError: it is not there.
+            ValueError: it is not what we have written.
+            WasmtimeError: wasmtime does not take it, for instance on another processor.
+        """
+        name = code_name(key, record.mark)
+        if record.size < LARGE or not _CAN_MAP_DESCRIPTORS:
+            code = self._files.read(name, most=record.size)
+            if not self._secret.is_ours(bytes.fromhex(record.mark), "code", key, code):
+                raise ValueError(f"{name} is not what was written")
+            return Compiled.deserialize(engine, code)
+        with self._files.opened(name) as (fd, found):
+            if record.identity != identity_of(found):
+                renewed = self._checked(key, record, fd)
+                if renewed.identity is not None:
+                    renewed.write(self._files, self._secret, record_name(key))
+            return Compiled.deserialize_file(engine, f"/proc/self/fd/{fd}")
+
+    def _recognisable(self, key: str, record: Record) -> Record:
+        """Wait until code that was written is at rest, and check it."""
+        time.sleep(1.2 * _AT_REST / 1e9)  # noqa: TID251  # in a compiler's thread
+        with self._files.opened(code_name(key, record.mark)) as (fd, _):
+            return self._checked(key, record, fd)
+
+    def _checked(self, key: str, record: Record, fd: int) -> Record:
+        """Check a whole file; the record then says how to recognise it, if it may."""
+        before = os.fstat(fd)
+        at_rest = self._wall_clock() - before.st_ctime_ns > _AT_REST
+        with mmap.mmap(fd, 0, access=mmap.ACCESS_READ) as content:
+            mark = bytes.fromhex(record.mark)
+            if not self._secret.is_ours(mark, "code", key, content):
+                raise ValueError(f"the code of {key} is not what was written")
+        identity = identity_of(before)
+        is_same = at_rest and identity == identity_of(os.fstat(fd))
+        return attrs.evolve(record, identity=identity if is_same else None)
+
+    def _make_room(self) -> None:
+        now = self._wall_clock() / 1e9
+        for name in list(surplus(self._files.files(), self._most_bytes, now)):
+            self._files.remove(name)
+
+
+def made_with(settings: EngineSettings) -> str:
+    """Name everything besides the component that compiled code depends on.
+
+    Only components that fit the world are kept, so the world is part of it. Flags of
+    the engine that are the same for all are known to wasmtime, which refuses what was
+    compiled with others.
+    """
+    tools = f"wasmtime {version('wasmtime')}, format {_FORMAT}, world {_WORLD}"
+    return f"{tools}, guest stack {settings.guest_stack_bytes}"
+
+
+def open_cache(directory: Path, settings: EngineSettings) -> ArtifactCache | None:
+    """Open a cache; without one, what would have been kept is compiled anew.
+
+    Returns:
+        None, after a warning, if the directory or the secret cannot be used: a full
+        disk or a home that cannot be written to is no reason not to start.
+
+    Raises:
+        NotPrivate: others can reach the directory, or the one of the secret. What is
+            kept is code that will be run, so somebody has to look at that.
+    """
+    try:
+        return ArtifactCache(directory, settings)
+    except NotPrivate:
+        raise
+    except (OSError, ValueError) as error:
+        words = " ".join([str(error), *getattr(error, "__notes__", ())])
+        _log.warning(
+            "components are compiled anew, and not kept in %s: %s",
+            one_line(str(directory)),
+            one_line(words),
+        )
+        return None

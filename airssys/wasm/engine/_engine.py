@@ -1,0 +1,132 @@
+"""One engine for all guests of a system: its settings, its ticker and its ledger."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, final
+
+import wasmtime
+from trio.lowlevel import enable_ki_protection
+
+from airssys.contracts import EngineMisused, EngineSettings
+from airssys.wasm import _c_api as c
+
+from ._callbacks import Callbacks, Notebook
+from ._ledger import Ledger
+from ._ticker import Ticker, Ticks, TicksMaker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _configure(settings: EngineSettings) -> wasmtime.Config:
+    """Turn checked settings into wasmtime's own.
+
+    Fuel and epochs are compiled in always, so that one engine serves limited and
+    unlimited guests alike. `signals_based_traps` is off because the embedding program
+    may call `faulthandler.enable()` at any time, which takes the signals away from
+    wasmtime: a trap would then be a crash. Component-model async is off because a
+    guest makes one call at a time, and calls are 20 % cheaper without it.
+    Garbage-collected objects and exceptions live in a heap that obeys the limit of one
+    memory and is counted as none; without them the sum over all memories is the whole.
+    A compiler is one thread: in parallel it would take every core, whatever our limit
+    on compilers says.
+    """
+    config = wasmtime.Config()
+    config.consume_fuel = True
+    config.epoch_interruption = True
+    config.wasm_component_model = True
+    config.wasm_gc = False
+    config.wasm_exceptions = False
+    config.parallel_compilation = False
+    config.max_wasm_stack = settings.guest_stack_bytes
+    pointer = c.address_of(config.ptr())
+    c.config_async_stack_size_set(pointer, settings.fiber_stack_bytes)
+    c.config_signals_based_traps_set(pointer, False)  # noqa: FBT003  # C has no keywords
+    c.config_component_model_async_set(pointer, False)  # noqa: FBT003  # as above
+    c.config_concurrency_support_set(pointer, False)  # noqa: FBT003  # as above
+    return config
+
+
+def _ticking(engine: wasmtime.Engine) -> Callable[[], None]:
+    """Make the function that a ticker calls; it keeps `engine` alive.
+
+    An engine that is garbage cannot wait for its ticker, which may be about to tick.
+    """
+
+    def tick() -> None:
+        c.engine_increment_epoch(c.address_of(engine.ptr()))
+
+    return tick
+
+
+@final
+class Engine:
+    """Compiles and runs guests; belongs to the process that made it.
+
+    Close it when all that was made with it is closed; what is not is closed for it.
+    """
+
+    def __init__(
+        self, settings: EngineSettings, make_ticks: TicksMaker = Ticker
+    ) -> None:
+        self.settings = settings
+        self._wasmtime: wasmtime.Engine | None = wasmtime.Engine(_configure(settings))
+        self.ledger = Ledger()
+        self.polling: dict[int, Notebook] = {}
+        """The calls that are inside a poll now, by the context of their store."""
+        ledger = self.ledger
+        self.callbacks = Callbacks(self.polling, ledger.inside, ledger.stores)
+        self.pointer = c.address_of(self.wasmtime.ptr())
+        """The address of wasmtime's engine."""
+        tick = _ticking(self.wasmtime)
+        self.ticker: Ticks = make_ticks(settings.tick, tick, self.polling)
+        self.closed = False
+
+    @property
+    def wasmtime(self) -> wasmtime.Engine:
+        """The object of wasmtime-py. Whoever holds it while compiling keeps it alive."""
+        if self._wasmtime is None:
+            raise EngineMisused("this engine is closed")
+        return self._wasmtime
+
+    def check(self) -> None:
+        """Refuse to be used in a forked child, or closed.
+
+        Raises:
+            EngineMisused: with what to do instead.
+        """
+        ledger = self.ledger
+        ledger.check_process()
+        if self.closed:
+            raise EngineMisused("this engine is closed")
+        if ledger.found:
+            ledger.sweep()
+
+    @enable_ki_protection
+    def close(self) -> None:
+        """Close everything that is open, in order; does nothing twice.
+
+        Raises:
+            EngineMisused: a guest is being polled.
+        """
+        if self.closed:
+            return
+        self.ledger.check_process()
+        with self.ledger.all_held():
+            self.closed = True
+            self.ticker.close()
+            self.ledger.close()
+        # A compiler that nobody waits for any more may still hold the engine.
+        self._wasmtime = None
+
+    def __del__(self) -> None:
+        if getattr(self, "closed", True) or not self.ledger.may_free:
+            return
+        self.ticker.abandon()
+        self.ledger.close()
+        warnings.warn(
+            "an engine was not closed and was found by the garbage collector",
+            ResourceWarning,
+            stacklevel=2,
+        )

@@ -1,0 +1,276 @@
+"""The host's resources that a guest may hold: Python objects, by number.
+
+The theory. A guest never sees an object, only a handle; wasmtime keeps the handles of
+each store and knows for each the number that we gave it. So one table a store, from
+numbers to objects, is all that is ours:
+
+* *own* to the guest: the object stands in the table until the guest gives it back as an
+  own (then it is the host's again), lets it go (then its destructor is called), or its
+  store closes (the same). The host may give one object several times, to one guest or
+  to several; then the destructor is called once, when the last of them lets it go.
+* *borrow* to the guest: it stands there for the length of a call. wasmtime has no way
+  to lend outside of a call it knows, so the host makes an own of its own, which the
+  call may borrow from, and takes it back afterwards.
+* *borrow* to the host: a look into the table.
+
+A destructor is the host's code and may do anything, so it does not run on the guest's
+stack: what was let go is noted, and `drop_noted` calls destructors before the next host
+function and after the call.
+
+The box that C makes for a handle is ours until it is deleted. Those of arguments live
+as long as their call reads them; `end_call` deletes them, and the ledger calls that.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final, TypeAlias, final
+
+import attrs
+
+from airssys.contracts import find_fatal, repr_of
+from airssys.wasm import _c_api as c
+from airssys.wasm.values import Block
+
+Destructor: TypeAlias = Callable[[Any], object]
+_LOG: Final = logging.getLogger("airssys")
+_LAST: Final = 2**32
+
+
+@final
+class Owners:
+    """How often each object is owned by guests, of one host; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[tuple[str, int], int] = {}
+
+    def add(self, kind: str, thing: object) -> None:
+        """Take note that a guest owns an object, once more."""
+        place = kind, id(thing)
+        with self._lock:
+            self._counts[place] = self._counts.get(place, 0) + 1
+
+    def remove(self, kind: str, thing: object) -> bool:
+        """Take note that one of them does no more; whether it was the last."""
+        place = kind, id(thing)
+        with self._lock:
+            left = self._counts.pop(place, 1) - 1
+            if left:
+                self._counts[place] = left
+        return not left
+
+
+@final
+@attrs.frozen
+class HostResources:
+    """The kinds of resources of one world, in the order of their numbers."""
+
+    destructors: Mapping[str, Destructor | None]
+    """By the name of the resource; None where nothing needs to be done."""
+    kinds: Mapping[str, str] = attrs.field(factory=dict)
+    """Names that stand for a resource of another name, which is the host's own."""
+    owners: Owners = attrs.field(factory=Owners, eq=False, repr=False)
+
+    def kind_of(self, resource: str) -> str:
+        """The host's own name of a resource."""
+        return self.kinds.get(resource, resource)
+
+    def number_of(self, resource: str) -> int:
+        """The number by which wasmtime tells this kind of resource from others."""
+        kinds = dict.fromkeys(map(self.kind_of, self.destructors))
+        return list(kinds).index(self.kind_of(resource))
+
+
+@final
+class HandleTable:
+    """The resources that one store holds."""
+
+    __slots__ = (
+        "_context",
+        "_in_call",
+        "_last",
+        "_made",
+        "_noted",
+        "_numbers",
+        "_out",
+        "_resources",
+        "_taken",
+        "_things",
+    )
+
+    def __init__(
+        self, context: int, resources: HostResources, noted: list[int]
+    ) -> None:
+        self._context = context
+        self._resources = resources
+        self._numbers = {
+            name: resources.number_of(name) for name in resources.destructors
+        }
+        self._noted = noted
+        self._things: dict[int, tuple[str, object]] = {}
+        self._taken: list[tuple[str, object]] = []
+        """Given back in a value that is being read."""
+        self._last = 0
+        self._made: list[tuple[int, int, bool]] = []
+        """Boxes of values that are being laid out: address, number, whether owned."""
+        self._in_call: list[tuple[int, int, bool]] = []
+        """Boxes that the present call may read."""
+        self._out = Block(8)
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def lower(self, resource: str, thing: object, *, owned: bool) -> int:
+        """Make a handle for an object; returns the address of its box, 0 for none."""
+        number = self._new_number()
+        host = c.resource_host_new(True, number, self._numbers[resource])  # noqa: FBT003  # C has no keywords
+        error = c.resource_host_to_any(self._context, host, self._out.base)
+        c.resource_host_delete(host)
+        if error:
+            c.error_delete(error)
+            return 0
+        self._things[number] = (resource, thing)
+        box = self._out.words[0]
+        self._made.append((box, number, owned))
+        if owned:
+            self._resources.owners.add(self._resources.kind_of(resource), thing)
+        return box
+
+    def lift(self, resource: str, address: int, *, owned: bool) -> object:
+        """Give the object of a handle, whose kind wasmtime has checked.
+
+        If it is owned, the host has it from `accept` on.
+        """
+        number = self._number_in(address)
+        if number is None:
+            raise LookupError("wasmtime did not give a resource back")
+        if not owned:
+            return self._things[number][1]
+        entry = self._things.pop(number)
+        self._taken.append(entry)
+        return entry[1]
+
+    def accept(self) -> None:
+        """Let the host have what a value gave back: it was read as a whole."""
+        taken, self._taken = self._taken, []
+        for name, thing in taken:
+            self._is_last(name, thing)
+
+    def undo(self) -> None:
+        """Take back all handles of values that did not fit as a whole."""
+        made, self._made = self._made, []
+        for box, number, owned in made:
+            if owned:
+                self._is_last(*self._things[number])
+            self._take_back(box, number)
+
+    def begin_call(self) -> None:
+        """Keep the boxes that were made: they are the arguments of a call."""
+        self._in_call, self._made = self._made, []
+
+    def handed_over(self) -> None:
+        """Let go of the boxes that were made: wasmtime has copied them."""
+        made, self._made = self._made, []
+        for box, _, _ in made:
+            c.resource_any_delete(box)
+
+    def end_call(self) -> None:
+        """Take back what was lent for the call, and let go of the boxes of the rest."""
+        boxes, self._in_call = self._in_call, []
+        for box, number, owned in boxes:
+            if owned:
+                c.resource_any_delete(box)
+            else:
+                self._take_back(box, number)
+
+    def drop_noted(self) -> None:
+        """Call the destructors of what the guest has let go.
+
+        An exception of a destructor goes on; the others are called next time.
+        """
+        while self._noted:
+            entry = self._things.pop(self._noted.pop(0), None)
+            if entry is not None:
+                self._destroy(*entry)
+
+    def close(self) -> None:
+        """Call the destructors of all that is left; the store is gone.
+
+        Raises:
+            BaseException: what one of them raised to end the program, after all were
+                called.
+        """
+        self._noted.clear()
+        left, self._taken = [*self._things.values(), *self._taken], []
+        self._things = {}
+        fatal: BaseException | None = None
+        for name, thing in left:
+            try:
+                self._destroy(name, thing)
+            except BaseException as error:  # noqa: BLE001, ASYNC103  # the others must be destroyed too
+                fatal = fatal or find_fatal(error)
+                _report(name, error)
+        if fatal is not None:
+            raise fatal
+
+    def _destroy(self, name: str, thing: object) -> None:
+        destructor = self._resources.destructors[name]
+        if not self._is_last(name, thing) or destructor is None:
+            return
+        whose = f"the destructor of a {name}"
+        refuse_awaitable(destructor(thing), whose, "a destructor cannot wait")
+
+    def _is_last(self, name: str, thing: object) -> bool:
+        """Take note that a guest owns an object no more; whether no other does."""
+        return self._resources.owners.remove(self._resources.kind_of(name), thing)
+
+    def _take_back(self, box: int, number: int) -> None:
+        """Remove a handle that the host has made for itself, or for nobody.
+
+        wasmtime refuses if a guest that died has still borrowed it; that guest is never
+        entered again, so that nobody will ask for the object.
+        """
+        self._number_in(box)
+        self._things.pop(number, None)
+        c.resource_any_delete(box)
+
+    def _number_in(self, box: int) -> int | None:
+        error = c.resource_any_to_host(self._context, box, self._out.base)
+        if error:
+            c.error_delete(error)
+            return None
+        host = self._out.words[0]
+        number: int = c.resource_host_rep(host)
+        c.resource_host_delete(host)
+        return number
+
+    def _new_number(self) -> int:
+        while True:
+            self._last = (self._last + 1) % _LAST
+            if self._last not in self._things:
+                return self._last
+
+
+def refuse_awaitable(answer: object, whose: str, advice: str) -> None:
+    """See that what nobody waits for does not ask for it.
+
+    Raises:
+        TypeError: it returned an awaitable.
+    """
+    if not inspect.isawaitable(answer):
+        return
+    if inspect.iscoroutine(answer):
+        answer.close()
+    kind = type(answer).__name__
+    raise TypeError(f"{whose} returned a {kind}, which nobody awaits: {advice}")
+
+
+def _report(name: str, error: BaseException) -> None:
+    """Log the failure of a destructor; the program's own handlers may fail too."""
+    with suppress(Exception):
+        _LOG.warning("the destructor of a %s failed: %s", name, repr_of(error))

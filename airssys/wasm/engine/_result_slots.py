@@ -1,0 +1,36 @@
+"""Where in a store's own memory things lie that its calls read and write.
+
+The memory is one block per store. wasmtime holds addresses into it while a future
+lives, so it is made with the store and goes with it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from airssys.wasm import _c_api as c
+
+MAX_PARAMS: Final = 8
+"""Of a function of the world that actors live in; a store may be made for more."""
+MAX_FUNCTIONS: Final = 8
+
+RESULT: Final = 0
+"""The result of a call. First, so that the ledger can reset it without this table."""
+ERROR: Final = RESULT + c.VAL_SIZE
+INSTANCE: Final = ERROR + 8
+ARGUMENTS: Final = INSTANCE + 16
+"""The arguments of a host call, moved here by the callback."""
+
+
+def functions_at(params: int) -> int:
+    """Where the functions of an instance lie, behind so many arguments."""
+    return ARGUMENTS + params * c.VAL_SIZE
+
+
+def slot_bytes(params: int, functions: int) -> int:
+    """How much memory a store needs for calls of so many parameters and functions."""
+    return functions_at(params) + functions * c.FUNC_SIZE
+
+
+FUNCTIONS: Final = functions_at(MAX_PARAMS)
+"""The functions of an actor's component."""

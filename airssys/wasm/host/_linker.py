@@ -1,0 +1,91 @@
+"""Tells wasmtime about the host functions, once for all components of an engine."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from airssys.wasm import _c_api as c
+from airssys.wasm.values import Block, error_text
+
+from ._core_world import full_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from airssys.wasm.engine import Engine
+
+    from ._core_functions import HostFunction
+
+
+def make_linker(engine: Engine, functions: Sequence[HostFunction]) -> int:
+    """Make a linker that defines every host function under its number.
+
+    The linker belongs to the engine's ledger. A component may import any part of it.
+    """
+    numbered = enumerate(functions)
+    table = [(full_name(each.interface), each.name, n) for n, each in numbered]
+    return link(engine, table, ())
+
+
+def link(
+    engine: Engine,
+    functions: Iterable[tuple[str, str, int]],
+    resources: Iterable[tuple[str, str, int]],
+) -> int:
+    """Make a linker of functions and resources: interface, name and number of each.
+
+    What stands in no interface has "" for one.
+    """
+    engine.check()
+    linker: int = c.linker_new(engine.pointer)
+    engine.ledger.linkers.add(linker)
+    members = [(where, name, n, _add_resource) for where, name, n in resources]
+    members += [(where, name, n, _add_function) for where, name, n in functions]
+    members.sort(key=lambda member: member[0])
+    root = c.linker_root(linker)
+    try:
+        for interface, inside in groupby(members, lambda member: member[0]):
+            instance = _add_instance(root, interface.encode()) if interface else root
+            try:
+                for _, name, number, add in inside:
+                    add(engine, instance, name.encode(), number)
+            finally:
+                if instance != root:
+                    c.linker_instance_delete(instance)
+    finally:
+        c.linker_instance_delete(root)
+    return linker
+
+
+def _add_instance(root: int, name: bytes) -> int:
+    out = Block(8)
+    _check(c.linker_instance_add_instance(root, name, len(name), out.base))
+    return int.from_bytes(out.data, "little")
+
+
+def _add_function(engine: Engine, instance: int, name: bytes, number: int) -> None:
+    callback = engine.callbacks.host_call
+    _check(
+        c.linker_instance_add_func_async(
+            instance, name, len(name), callback, number, None
+        )
+    )
+
+
+def _add_resource(engine: Engine, instance: int, name: bytes, number: int) -> None:
+    kind = c.resource_type_new_host(number)
+    drop = engine.callbacks.drop
+    try:
+        _check(
+            c.linker_instance_add_resource(
+                instance, name, len(name), kind, drop, None, None
+            )
+        )
+    finally:
+        c.resource_type_delete(kind)
+
+
+def _check(error: int | None) -> None:
+    if error:
+        raise RuntimeError(f"wasmtime refused a host function: {error_text(error)}")

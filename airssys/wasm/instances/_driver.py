@@ -1,0 +1,366 @@
+"""Drives a call to its end: slice by slice, with what the host does in between.
+
+A slice polls the guest until it finishes, waits for the host, or has used up its time;
+host calls that can be answered at once are part of it. Between slices a call waits for
+its turn (`_turns`), or for the host. Only what is named in `Limits.execution_time`
+counts towards it: slices, wherever they are run, and host calls.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
+
+import trio
+
+from airssys.contracts import EngineMisused
+from airssys.wasm.values import Budget, TooMuch, weight
+
+from ._poll_placement import GOOD_POLLS, PollPlacement
+from ._turns import now
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from airssys.contracts import HostServices, Limits
+    from airssys.wasm.engine import Call
+    from airssys.wasm.host import HostFunction
+    from airssys.wasm.values import Marshaller
+
+    from ._poll_placement import Habits
+    from ._runtime import Runtime
+
+T = TypeVar("T")
+
+_LEFTOVER: Final = 0.1
+"""A poll that ends within this part of a tick met a deadline that had passed while the
+guest waited for the host; it is polled once more in the same slice."""
+
+
+class Late(Exception):  # not for users: `_instance` makes it a time limit
+    """The call took too long."""
+
+
+class Overdue(Late):  # not for users: `_outcomes` makes it a deadline
+    """The caller set a deadline, which has passed; the guest was within its limits."""
+
+
+class HostFailed(Exception):  # not for users: `_instance` makes it a host error
+    """A host function raised; the cause is chained."""
+
+
+@final
+class Driver:
+    """Drives the calls of one guest, one at a time, and learns how it behaves."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        limits: Limits,
+        services: HostServices,
+        habits: Habits | None = None,
+    ) -> None:
+        self._runtime = runtime
+        self._turns = runtime.turns
+        self._limits = limits
+        self._services = services
+        self.placement = PollPlacement(runtime.turns.tick, habits)
+        self._proven = False
+        """Its last message was handled within its first slice (`_turns`)."""
+        self._was_busy = False
+        self._used = 0.0
+        """Seconds of `execution_time` that the present call has used."""
+        self._inline_bytes = runtime.settings.thread_payload_bytes
+        """What is larger is read and laid out by a worker."""
+        self._few_bytes = min(limits.host_call_bytes, self._inline_bytes)
+        self._asked: list[Any] | None = None
+        """The arguments of a host call that could not be answered at once."""
+        self._long_answer: tuple[Any] | None = None
+        """The answer to a host call that a worker has to lay out."""
+
+    def expect_large(self) -> None:
+        """Take note that the next call moves a large value: a worker polls it."""
+        self.placement.send_to_worker()
+
+    def note_message_handled(self) -> None:
+        """Take note that the last call was a message and came to its end."""
+        self._proven = not self._was_busy
+
+    def may_begin(self) -> bool:
+        """Whether another call may run its first slice now."""
+        self._used = 0.0
+        self._was_busy = False
+        return self._turns.may_begin(proven=self._proven) or self.placement.in_worker
+
+    async def wait_to_begin(self, deadline: float = math.inf) -> None:
+        """Wait for the turn of a first slice.
+
+        Nothing has begun yet: a guest's deadline would pass while it waits.
+
+        Raises:
+            Overdue: the deadline that the caller set has passed.
+        """
+        await self._in_time(self._turns.begin(proven=self._proven), deadline)
+
+    def note_slice(self, began: float) -> float:
+        """Take note of a slice that was run in this thread; returns its end."""
+        ended = now()
+        took = ended - began
+        if took > self.placement.patience:
+            self.placement.suspect = GOOD_POLLS
+        self._used += took
+        self._turns.spent += took
+        return ended
+
+    async def drive(self, call: Call, deadline: float = math.inf) -> None:
+        """Drive a call that may begin now, and was not polled yet, to its end.
+
+        Raises:
+            Late: it used up its time; `Overdue`: the deadline has passed.
+            HostFailed: what the guest asked of the host failed.
+        """
+        if not await self._slice(call):
+            await self._slices(call, deadline)
+
+    async def go_on(self, call: Call, began: float, deadline: float = math.inf) -> None:
+        """Drive a call whose first slice began then and was polled once.
+
+        It may have finished, if only a worker may take its result.
+
+        Raises:
+            Late, HostFailed: as for `drive`.
+        """
+        if not self._slice_here(call, began, began, finished=call.finished):
+            await self._slices(call, deadline)
+
+    async def resume(self, call: Call) -> None:
+        """Drive a call whose first slice was run, and noted, in another task.
+
+        Raises:
+            Late, HostFailed: as for `drive`, which needs no deadline here.
+        """
+        if call.host_call is not None:
+            if not self._turns.may_begin(proven=self._proven):
+                await self.wait_to_begin()
+            began = now()
+            if self._slice_here(call, began, began, finished=False):
+                return
+        if not call.finished:
+            await self._slices(call, math.inf)
+
+    def at_once(self, marshaller: Marshaller, most: int) -> int:
+        """Say how many bytes of a function's values may be read in the Trio thread."""
+        return most if marshaller.moves_resources else min(most, self._inline_bytes)
+
+    async def take_result(
+        self, call: Call, marshaller: Marshaller, budget: Budget
+    ) -> Any:
+        """Read what the guest answered; a worker does if it is long."""
+        try:
+            few = Budget(self.at_once(marshaller, budget.left))
+            return call.take_result(marshaller, few)
+        except TooMuch:
+            if marshaller.moves_resources:
+                raise
+        self.placement.note_long()
+        take = partial(call.take_result, marshaller, budget)
+        return await self._turns.in_worker(take)
+
+    async def _slices(self, call: Call, deadline: float) -> None:
+        """Run the slices after the first, and the waits between them."""
+        while True:
+            self._check_time(deadline)
+            if call.host_call is None:
+                await self._next_slice(deadline)
+            else:
+                await self._wait_for_host(call, deadline)
+            if await self._slice(call):
+                return
+
+    async def _slice(self, call: Call) -> bool:
+        """Run one slice; True if the call finished, else it waits or is busy."""
+        if not self.placement.in_worker:
+            call.renew_deadline()
+            began = now()
+            return self._slice_here(call, began, began, finished=self._poll(call))
+        finished, took = await self._turns.in_worker(partial(self._poll_timed, call))
+        self._used += took
+        if not finished:
+            self._goes_on(call, took, again=False)
+        return finished
+
+    def _slice_here(
+        self, call: Call, began: float, polled: float, *, finished: bool
+    ) -> bool:
+        """Go on with a slice of this thread after its first poll."""
+        again = True
+        while True:
+            ended = now()
+            if ended - polled > self.placement.patience:
+                self.placement.suspect = GOOD_POLLS
+            if finished or not self._goes_on(call, ended - began, again=again):
+                break
+            again = call.answered
+            polled = now()
+            finished = self._poll(call)
+        took = ended - began
+        self._used += took
+        self._turns.spent += took
+        return finished
+
+    def _poll(self, call: Call) -> bool:
+        placement = self.placement
+        return placement.poll(call) if placement.suspect else call.poll(call.owner)
+
+    def _poll_timed(self, call: Call) -> tuple[bool, float]:
+        began = now()
+        return self.placement.poll(call), now() - began
+
+    def _goes_on(self, call: Call, elapsed: float, *, again: bool) -> bool:
+        """Whether the slice has something to go on with after a poll."""
+        tick = self._turns.tick
+        if call.host_call is None:
+            return again and elapsed < tick * _LEFTOVER
+        function = self._runtime.functions[call.host_call.function]
+        act = function.at_once if function.waits else function.implementation
+        if act is None:
+            return False
+        arguments = self._arguments(call, function)
+        if arguments is None:
+            return False
+        try:
+            answer = act(self._services, *arguments)
+        except Exception as error:
+            raise HostFailed from error
+        if answer is None and function.waits:
+            self._asked = arguments
+            return False
+        if function.marshaller.may_answer_long and self._is_long(answer):
+            self._long_answer = (answer,)
+            return False
+        self._answer(call, function, answer)
+        return elapsed < tick
+
+    async def _wait_for_host(self, call: Call, deadline: float) -> None:
+        """Do what the guest waits for, within what is left of its time.
+
+        A wait that ends by itself in time, such as a short sleep, is not given a
+        cancel scope: it would cost as much as the sleep.
+        """
+        assert call.host_call is not None  # noqa: S101  # the caller has looked
+        function = self._runtime.functions[call.host_call.function]
+        if self._long_answer is None:
+            answer = await self._answer_of_host(call, function, deadline)
+        else:
+            (answer,), self._long_answer = self._long_answer, None
+        if function.marshaller.may_answer_long and self._is_long(answer):
+            await self._in_worker(partial(self._answer, call, function, answer))
+            self.placement.send_to_worker()
+        else:
+            self._answer(call, function, answer)
+        in_worker, proven = self.placement.in_worker, self._proven
+        if not in_worker and not self._turns.may_begin(proven=proven):
+            await self._in_time(self._turns.begin(proven=proven), deadline)
+
+    async def _answer_of_host(
+        self, call: Call, function: HostFunction, deadline: float
+    ) -> Any:
+        arguments, self._asked = self._asked, None
+        if arguments is None:
+            arguments = self._arguments(call, function)
+        if arguments is None:
+            was_here, most = self.placement.note_long(), self._limits.host_call_bytes
+            budget = Budget(most)
+            take = partial(call.take_arguments, function.marshaller, budget)
+            arguments = await self._in_worker(take)
+            self.placement.note_size(most - budget.left, was_here=was_here)
+        began = trio.current_time()
+        end = min(deadline, began + self._limits.execution_time - self._used)
+        if began + function.longest(*arguments) < end:
+            answer = await self._ask_host(function, arguments)
+        else:
+            with trio.CancelScope(deadline=end) as scope:
+                answer = await self._ask_host(function, arguments)
+            if scope.cancelled_caught:
+                self._check_time(deadline, over=True)
+        self._used += trio.current_time() - began
+        return answer
+
+    async def _in_worker(self, work: Callable[[], T]) -> T:
+        """Have a worker do what a host call takes; that counts, waiting for one not."""
+
+        def timed() -> tuple[T, float]:
+            began = now()
+            return work(), now() - began
+
+        done, took = await self._turns.in_worker(timed)
+        self._used += took
+        return done
+
+    async def _next_slice(self, deadline: float) -> None:
+        """Wait for the turn of a call that used up its slice.
+
+        A proven guest may have met a tick by accident, or on a loaded machine; it gets
+        one more slice before it counts as busy.
+        """
+        if self.placement.in_worker:
+            await trio.lowlevel.checkpoint()
+        elif self._proven:
+            self._proven = False
+            await self._in_time(self._turns.begin(proven=True), deadline)
+        else:
+            self._was_busy = True
+            await self._in_time(self._turns.next_slice(), deadline)
+
+    async def _in_time(self, turn: Awaitable[None], deadline: float) -> None:
+        """Wait for a turn, but not beyond the deadline of the call."""
+        if deadline == math.inf:
+            await turn
+            return
+        with trio.CancelScope(deadline=deadline):
+            await turn
+        self._check_time(deadline)
+
+    def _arguments(self, call: Call, function: HostFunction) -> list[Any] | None:
+        """Read the arguments of a host call; None if a worker has to: they are long."""
+        marshaller = function.marshaller
+        few = self._few_bytes
+        if marshaller.moves_resources:
+            few = self._limits.host_call_bytes
+        try:
+            return call.take_arguments(marshaller, Budget(few))
+        except TooMuch:
+            if marshaller.moves_resources:
+                raise
+            return None
+
+    async def _ask_host(self, function: HostFunction, arguments: list[Any]) -> Any:
+        try:
+            answer = function.implementation(self._services, *arguments)
+            return await answer if function.waits else answer
+        except Exception as error:
+            raise HostFailed from error
+
+    def _is_long(self, answer: Any) -> bool:
+        try:
+            return weight(answer) > self._inline_bytes
+        except Exception:  # noqa: BLE001  # what is wrong with it is found by laying it out
+            return False
+
+    def _answer(self, call: Call, function: HostFunction, value: Any) -> None:
+        try:
+            if function.finish is not None:
+                value = function.finish(value)
+            call.answer(call.owner, function.marshaller, value)
+        except EngineMisused:
+            raise
+        except Exception as error:  # ValueUnfit, and what a value's own code raises
+            raise HostFailed from error
+
+    def _check_time(self, deadline: float, *, over: bool = False) -> None:
+        limit = self._limits.execution_time
+        if deadline <= trio.current_time():
+            raise Overdue("the deadline that its caller set has passed")
+        if self._used >= limit or over:
+            raise Late(f"longer than {limit:g} s (execution_time)")

@@ -1,0 +1,416 @@
+"""One instance of a component: its limits, its state, one call at a time.
+
+The theory. An instance is a store with one component in it. It keeps its state between
+calls, and after any call that did not come to its own end (a trap, a limit, a
+cancellation) it is *spent*: wasmtime will not enter it again, and neither will we.
+
+How a call is driven to its end is the business of `_driver`. What counts towards which
+limit:
+
+* `execution_time`: the guest's own slices and its host calls. Not its wait for a turn:
+  that other guests are busy is not its fault.
+* the envelope's deadline: nothing. That its asker waits no longer is not its fault
+  either; only what was not begun by then is not begun at all.
+* `fuel`: filled up before each call.
+* `memory_bytes` and `table_elements`: sums. wasmtime limits each memory alone, so the
+  loader counts them and gives each its share.
+* `host_call_bytes`: what one host call or one answer makes the host keep. wasmtime
+  itself stops at 128 MiB before we see anything.
+* `state_bytes`: what one instance hands over to the next. More of it is no offence: the
+  call has come to its end, and the instance goes on.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NoReturn, final
+
+import trio
+from outcome import Error, Value
+from trio.lowlevel import current_task
+
+from airssys.contracts import (
+    ComponentConfig,
+    ComponentMetadata,
+    EngineMisused,
+    Envelope,
+    GuestFailed,
+    GuestRejected,
+    GuestSpent,
+    GuestTrapped,
+    HealthStatus,
+    HostServices,
+    Limits,
+    TrapReason,
+    Unanswered,
+    Unwanted,
+)
+from airssys.wasm.artifacts import fair_cap
+from airssys.wasm.engine import Store
+from airssys.wasm.host import EXPORT_STATE, EXPORTS, STATE_EXPORTS
+from airssys.wasm.values import Budget, Err, Ok, ValueUnfit
+
+from ._core_values import config_value, message_value, metadata_of
+from ._driver import Driver
+from ._outcomes import name_failure, too_much_state, unnamed
+from ._turns import now
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from outcome import Outcome
+
+    from airssys.wasm.artifacts import Footprint
+    from airssys.wasm.engine import Call
+    from airssys.wasm.values import Frame, Marshaller
+
+    from ._runtime import Code, Runtime
+
+
+_NUMBERS = {name: number for number, name in enumerate(EXPORTS | STATE_EXPORTS)}
+
+_AROUND_STATE: Final = 256
+"""Bytes that count beside the state itself."""
+
+
+_FREE: Final = 1 << 20
+"""Bytes beside memories and tables that no limit counts: ordinary guests have less."""
+_MOST_SHARES: Final = 16
+"""Limits for which the shares of one component are remembered."""
+_STEPS_HERE: Final = 30_000
+"""An instance whose making takes more steps is made by a worker: it takes 3 ms or more."""
+
+
+def _shares(code: Code, memory_bytes: int, elements: int) -> tuple[int, int]:
+    """The most that each memory, in bytes, and each table may have.
+
+    What cannot fit gets nothing, and the engine refuses it in its own words.
+    """
+    found, kept = code.footprint, code.shares
+    wanted = memory_bytes, elements
+    if wanted not in kept:
+        if len(kept) >= _MOST_SHARES:
+            kept.clear()
+        memory_share = fair_cap(memory_bytes, found.memories) or 0
+        kept[wanted] = memory_share, fair_cap(elements, found.tables) or 0
+    return kept[wanted]
+
+
+def share_out(store: Store, code: Code, limits: Limits) -> None:
+    """Give each memory and table its share of what an instance may have.
+
+    Raises:
+        GuestTrapped: what it has beside them is more than it may have of memory.
+    """
+    found, most = code.footprint, limits.memory_bytes
+    beside = max(0, found.instance_bytes - _FREE)
+    if beside > most:
+        text = (
+            f"globals, functions and segments of up to {found.instance_bytes} bytes, "
+            f"more than {most} (memory_bytes)"
+        )
+        raise GuestTrapped(TrapReason.MEMORY_LIMIT, "instantiate", text)
+    shares = _shares(code, most - beside, limits.table_elements)
+    store.limit(*shares, len(found.memories), len(found.tables))
+
+
+def prepare_making(driver: Driver, found: Footprint) -> None:
+    """Have a worker make what takes long: nothing interrupts it."""
+    if found.steps > _STEPS_HERE:
+        driver.expect_large()
+
+
+def _carried(result: Any, name: str) -> Any:
+    if type(result) is Err:
+        raise GuestRejected(name, *result.value)
+    return result.value if type(result) is Ok else result
+
+
+@final
+class Instance:
+    """A running component (the port `Guest`). Made by `Component.instantiate`."""
+
+    def __init__(
+        self, runtime: Runtime, code: Code, limits: Limits, services: HostServices
+    ) -> None:
+        self._runtime = runtime
+        self._code = code
+        self._limits = limits
+        self._driver = Driver(runtime, limits, services, code.habits)
+        self._store = Store(runtime.engine)
+        runtime.maps.take(code.maps)
+        self._inline_bytes = runtime.settings.thread_payload_bytes
+        """Larger payloads are moved by a worker."""
+        self._budget = Budget(limits.host_call_bytes)
+        self._is_called = False
+        self._spent: GuestFailed | None = None
+        self._begun: Outcome[tuple[Call | None, Any]] | None = None
+        """The first slice of a message that `handle_message` has to go on with."""
+
+    @property
+    def spent(self) -> GuestFailed | None:
+        """Why this instance cannot be called any more, or None while it can."""
+        return self._spent
+
+    async def start(self) -> None:
+        """Make the instance itself; its start functions run here.
+
+        Raises:
+            GuestTrapped: it trapped, or needs more than its limits.
+            CapacityReached: the kernel has no more memory maps.
+        """
+        share_out(self._store, self._code, self._limits)
+        prepare_making(self._driver, self._code.footprint)
+        if self._limits.fuel is not None:
+            self._store.refuel(self._limits.fuel)
+        linker, pointer = self._runtime.linker, self._code.pointer
+        call = self._store.instantiate(linker, pointer, owner=current_task())
+        try:
+            await self._driver.drive(call)
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
+            self._raise_named(error, "instantiate")
+        finally:
+            call.close()
+        self._store.number_functions(self._code.exports.values())
+
+    async def initialize(self, config: ComponentConfig) -> None:
+        """Give the guest its configuration (WIT: `initialize`)."""
+        await self._run("initialize", (config_value(config),))
+
+    async def handle_message(self, envelope: Envelope) -> bytes | None:
+        """Let the guest handle a message; returns its answer, if it has one."""
+        answer: bytes | None
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            answer = await self._finish_message(begun)
+        else:
+            size = len(envelope.payload)
+            values = (message_value(envelope),)
+            answer = await self._run("handle-message", values, size, message=envelope)
+        self._driver.note_message_handled()
+        return answer
+
+    def handle_at_once(
+        self, envelope: Envelope, owner: object
+    ) -> bytes | Unanswered | None:
+        """Run the first slice of a message, if one may run now (see the port)."""
+        driver, placement = self._driver, self._driver.placement
+        if (
+            self._is_called
+            or self._spent is not None
+            or len(envelope.payload) > self._inline_bytes
+            or placement.suspect
+            or placement.in_worker
+            or not driver.may_begin()
+        ):
+            return Unanswered.NOT_BEGUN
+        self._is_called = True
+        began = now()
+        try:
+            values = (message_value(envelope),)
+            keep = self._limits.host_call_bytes
+            call, result = self._first_slice("handle-message", values, owner, keep)
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # `handle_message` raises it
+            self._begun = Error(error)
+            return Unanswered.BEGUN  # noqa: ASYNC104  # as said above
+        driver.note_slice(began)
+        if call is not None or type(result) is not Ok:
+            self._begun = Value((call, result))
+            return Unanswered.BEGUN
+        self._is_called = False
+        driver.note_message_handled()
+        answer: bytes | None = result.value
+        return answer
+
+    async def handle_callback(self, envelope: Envelope) -> None:
+        """Give the guest the answer to one of its requests."""
+        size = len(envelope.payload)
+        await self._run("handle-callback", (message_value(envelope),), size=size)
+
+    async def metadata(self) -> ComponentMetadata:
+        """Ask the guest what it says of itself."""
+        return metadata_of(await self._run("metadata"))
+
+    async def health(self) -> HealthStatus:
+        """Ask the guest how it is."""
+        return HealthStatus(await self._run("health"))
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether its component exports `state-handover`."""
+        return EXPORT_STATE in self._code.exports
+
+    async def export_state(self) -> bytes:
+        """Ask the guest for its state, at most `state_bytes` of it."""
+        most = self._limits.state_bytes
+        # How much it is shows only when it has been moved; so a worker moves it.
+        keep = most + _AROUND_STATE
+        state: bytes = await self._run(EXPORT_STATE, size=most, keep=keep)
+        if len(state) > most:
+            raise too_much_state(len(state), most)
+        return state
+
+    async def import_state(self, state: bytes) -> None:
+        """Give the guest the state of the one before it."""
+        await self._run("import-state", (state,), size=len(state))
+
+    async def shutdown(self) -> None:
+        """Let the guest put things in order; it is not closed by that."""
+        await self._run("shutdown")
+
+    def close(self) -> None:
+        """Give back everything at once, a running call included."""
+        if self._spent is None:
+            self._spent = GuestSpent("it was closed")
+        if not self._store.closed:
+            self._store.close()
+            self._runtime.maps.give_back(self._code.maps)
+
+    async def _run(
+        self,
+        name: str,
+        values: Sequence[Any] = (),
+        size: int = 0,
+        keep: int | None = None,
+        message: Envelope | None = None,
+    ) -> Any:
+        """Call an export and return what its result carries.
+
+        Args:
+            name: of the export.
+            values: its arguments.
+            size: bytes of what is moved, as far as can be told before.
+            keep: bytes of the answer; `host_call_bytes` if not given.
+            message: not begun if nobody waits for it any more when it could be.
+        """
+        if keep is None:
+            keep = self._limits.host_call_bytes
+        self._check_idle()
+        driver, placement = self._driver, self._driver.placement
+        if not driver.may_begin():
+            await self._wait_to_begin(message)
+        self._is_called = True
+        try:
+            if size > self._inline_bytes or placement.suspect or placement.in_worker:
+                result = await self._call_slowly(name, values, size, keep)
+            else:
+                began = now()
+                call, result = self._first_slice(name, values, current_task(), keep)
+                if call is None:
+                    driver.note_slice(began)
+                else:
+                    slices = driver.go_on(call, began)
+                    result = await self._outcome(call, slices, name, keep)
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
+            self._raise_named(error, name)
+        finally:
+            self._is_called = False
+        return _carried(result, name)
+
+    async def _wait_to_begin(self, message: Envelope | None) -> None:
+        """Wait for the turn of a first slice: whatever ends the wait spends nothing.
+
+        Raises:
+            Unwanted: nobody waits for the message any more.
+        """
+        self._is_called = True
+        try:
+            await self._driver.wait_to_begin()
+        finally:
+            self._is_called = False
+        self._check_idle()
+        if message is not None and message.is_unwanted(trio.current_time()):
+            raise Unwanted(message.target)
+
+    def _first_slice(
+        self, name: str, values: Sequence[Any], owner: object, keep: int
+    ) -> tuple[Call | None, Any]:
+        """Call an export and poll it once: the call, or its result if that was all.
+
+        A call that has finished has a result that is read by a worker.
+        """
+        marshaller = self._runtime.marshallers[name]
+        frame = self._lower(name, marshaller, values)
+        budget = self._budget
+        few = self._inline_bytes
+        budget.left = keep if keep < few else few  # noqa: FURB136  # min() takes longer
+        return self._store.call_and_poll(
+            _NUMBERS[name], marshaller, frame, budget, owner=owner
+        )
+
+    async def _finish_message(self, begun: Outcome[tuple[Call | None, Any]]) -> Any:
+        """Bring to its end what `handle_at_once` has begun."""
+        name = "handle-message"
+        try:
+            call, result = begun.unwrap()
+            if call is not None:
+                slices = self._driver.resume(call)
+                keep = self._limits.host_call_bytes
+                result = await self._outcome(call, slices, name, keep)
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
+            self._raise_named(error, name)
+        finally:
+            self._is_called = False
+        return _carried(result, name)
+
+    async def _call_slowly(
+        self, name: str, values: Sequence[Any], size: int, keep: int
+    ) -> Any:
+        """Call an export whose polls are measured, or run by a worker."""
+        marshaller = self._runtime.marshallers[name]
+        begin = partial(self._begin, name, marshaller, values, current_task())
+        if size > self._inline_bytes:
+            self._driver.expect_large()
+            call = await self._runtime.turns.in_worker(begin)
+        else:
+            call = begin()
+        slices = self._driver.drive(call)
+        return await self._outcome(call, slices, name, keep)
+
+    async def _outcome(
+        self, call: Call, slices: Awaitable[None], name: str, keep: int
+    ) -> Any:
+        try:
+            await slices
+            budget = Budget(keep)
+            marshaller = self._runtime.marshallers[name]
+            return await self._driver.take_result(call, marshaller, budget)
+        finally:
+            call.close()
+
+    def _lower(self, name: str, marshaller: Marshaller, values: Sequence[Any]) -> Frame:
+        if self._limits.fuel is not None:
+            self._store.refuel(self._limits.fuel)
+        try:
+            return marshaller.lower_params(values)
+        except ValueUnfit as error:
+            raise GuestRejected(name, "invalid-message", str(error)) from error
+
+    def _begin(
+        self, name: str, marshaller: Marshaller, values: Sequence[Any], owner: object
+    ) -> Call:
+        frame = self._lower(name, marshaller, values)
+        return self._store.call(_NUMBERS[name], marshaller, frame, owner=owner)
+
+    def _raise_named(self, error: BaseException, name: str) -> NoReturn:
+        failure = self._failure(error, name)
+        if failure is error:
+            raise error
+        raise failure from error.__cause__
+
+    def _failure(self, error: BaseException, name: str) -> BaseException:
+        """Give what ended a call its name; the instance is spent if it was running.
+
+        It counts as spent before its name is looked for, which may fail: what a host
+        function raised may be of any class.
+        """
+        before, self._spent = self._spent, unnamed(name)
+        failure, why = name_failure(error, name, self._limits)
+        self._spent = why or before
+        return failure
+
+    def _check_idle(self) -> None:
+        if self._spent is not None:
+            raise GuestSpent.after(self._spent)
+        if self._is_called:
+            raise EngineMisused("this instance is in the middle of a call")

@@ -1,0 +1,70 @@
+"""Gives what ended a call its name, and says whether it cost the instance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from airssys.contracts import (
+    CapacityReached,
+    GuestRejected,
+    GuestTrapped,
+    TrapReason,
+    repr_of,
+)
+from airssys.wasm.engine import CallbackFailed, WasmtimeFailed, failure_of
+from airssys.wasm.host import EXPORT_STATE
+from airssys.wasm.values import TooMuch, ValueUnfit
+
+from ._driver import HostFailed, Late, Overdue
+
+if TYPE_CHECKING:
+    from airssys.contracts import Limits
+
+
+MAX_SAID: Final = 500
+"""Characters of what a host function raised that go into the text of the failure."""
+
+
+def unnamed(phase: str) -> GuestTrapped:
+    """Say why an instance is spent while it is not known what ended its call."""
+    return GuestTrapped(TrapReason.HOST_ERROR, phase, "its failure has no name")
+
+
+def name_failure(
+    error: BaseException, phase: str, limits: Limits
+) -> tuple[BaseException, GuestTrapped | None]:
+    """Name the error that ended a call in `phase`.
+
+    Returns:
+        What is to be raised, and why the instance is spent: None if it is not.
+    """
+    match error:
+        case GuestRejected() | CapacityReached() | ValueUnfit():
+            return error, None
+        case WasmtimeFailed():
+            failure = failure_of(str(error), phase)
+            return failure, failure if isinstance(failure, GuestTrapped) else None
+        case TooMuch() if phase == EXPORT_STATE:
+            return too_much_state(None, limits.state_bytes), None
+        case TooMuch():
+            most = limits.host_call_bytes
+            text = f"more than {most} bytes for the host to keep (host_call_bytes)"
+            stopped = GuestTrapped(TrapReason.HOST_ALLOCATION_LIMIT, phase, text)
+        case CallbackFailed() | HostFailed():
+            text = f"a host function failed: {repr_of(error.__cause__, MAX_SAID)}"
+            stopped = GuestTrapped(TrapReason.HOST_ERROR, phase, text)
+        case Overdue():
+            stopped = GuestTrapped(TrapReason.DEADLINE, phase, str(error))
+        case Late():
+            stopped = GuestTrapped(TrapReason.TIME_LIMIT, phase, str(error))
+        case _:
+            text = "the call was cancelled"
+            return error, GuestTrapped(TrapReason.CANCELLED, phase, text)
+    return stopped, stopped
+
+
+def too_much_state(size: int | None, most: int) -> GuestRejected:
+    """Say that the state of a guest is too large to be handed over."""
+    told = "more" if size is None else f"{size} bytes, more"
+    text = f"{told} than {most} bytes (state_bytes)"
+    return GuestRejected(EXPORT_STATE, "too-large", text)

@@ -1,0 +1,81 @@
+"""Everything that the guests of one system share."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, final
+
+import attrs
+import trio
+
+from airssys.wasm.artifacts import Footprint
+from airssys.wasm.engine import Engine, Ticker, TicksMaker
+from airssys.wasm.host import (
+    EXPORTS,
+    STATE_EXPORTS,
+    HostFunction,
+    host_functions,
+    make_linker,
+)
+from airssys.wasm.values import Marshaller
+
+from ._map_budget import MapBudget, kernel_limit, maps_of
+from ._poll_placement import Habits
+from ._turns import Turns
+
+if TYPE_CHECKING:
+    from airssys.contracts import EngineSettings
+
+
+@final
+@attrs.frozen
+class Code:
+    """A compiled component, as instances of it need it."""
+
+    label: str
+    pointer: int
+    exports: Mapping[str, int] = attrs.field(repr=False)
+    """Export indices of the lifecycle functions, and behind them, if it has them, of
+    those that hand state over."""
+    footprint: Footprint
+    """What an instance will create."""
+    habits: Habits = attrs.field(factory=Habits, eq=False, repr=False)
+    maps: int = attrs.field(
+        init=False,
+        default=attrs.Factory(lambda code: maps_of(code.footprint), takes_self=True),
+    )
+    """Memory maps that an instance takes, at most."""
+    shares: dict[tuple[int, int], tuple[int, int]] = attrs.field(
+        factory=dict, init=False, eq=False, repr=False
+    )
+    """What each memory and table may have, by the limits of their sums."""
+
+
+@final
+class Runtime:
+    """One engine, one linker, one set of turns."""
+
+    def __init__(
+        self, settings: EngineSettings, make_ticks: TicksMaker = Ticker
+    ) -> None:
+        self.settings = settings
+        self.engine = Engine(settings, make_ticks)
+        self.functions: Sequence[HostFunction] = host_functions()
+        exports = EXPORTS | STATE_EXPORTS
+        self.marshallers = {name: Marshaller(each) for name, each in exports.items()}
+        self.linker = make_linker(self.engine, self.functions)
+        self.turns = Turns(settings.tick, settings.worker_threads)
+        self.maps = MapBudget(kernel_limit())
+        threads = max(1, (os.cpu_count() or 2) - 1)
+        self.compilers = trio.CapacityLimiter(threads)
+        """How many components are compiled at once: one core stays for the rest."""
+        self.readers = trio.CapacityLimiter(threads)
+        """How many are read or found in the cache at once, whoever compiles meanwhile."""
+
+    def with_host(self, functions: Sequence[HostFunction], linker: int) -> Runtime:
+        """Give this same runtime with other host functions."""
+        other = copy.copy(self)
+        other.functions, other.linker = functions, linker
+        return other

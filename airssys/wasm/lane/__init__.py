@@ -1,0 +1,3 @@
+"""Components on their own lane: taken apart and run as core WebAssembly."""
+
+__all__ = ()

@@ -1,0 +1,237 @@
+"""What generated code calls while it moves one value between Python and a guest.
+
+A `Context` stands for one memory of one instance, with the encoding of its strings and
+its `realloc`. Its `view` is a memoryview of exactly the memory's present size: Python
+itself checks every access against it, so that no value, offset or length that a guest
+chooses reaches anything else. Whatever lets the guest run (a `realloc`) makes the view
+stale; whoever does so sets a fresh one before anything is read or written again.
+"""
+
+from __future__ import annotations
+
+import abc
+import enum
+from typing import Any, Final, NoReturn, Protocol, final
+
+from airssys.wasm.lane.components import Encoding
+from airssys.wasm.values import TooMuch
+
+LONGEST: Final = 2**28
+"""Bytes of one list or string, which have to be fewer."""
+_UTF16_TAG: Final = 2**31
+"""In the length of a latin1+utf16 string: it is UTF-16."""
+_LAST_CHAR: Final = 0x110000
+_SURROGATES: Final = range(0xD800, 0xE000)
+
+
+@final
+class Rule(enum.Enum):
+    """The rules of the canonical ABI that a guest may break."""
+
+    POINTER_ALIGNED = "a pointer is not aligned"
+    POINTER_IN_BOUNDS = "a pointer leads out of the memory"
+    LIST_NOT_TOO_LONG = "a list or string has 2^28 bytes or more"
+    STRING_WELL_FORMED = "a string is not valid in its encoding"
+    CHAR_VALID = "a char is not a Unicode scalar value"
+    CASE_KNOWN = "a discriminant names no case"
+    HANDLE_KNOWN = "there is no such handle"
+    HANDLE_OF_RIGHT_TYPE = "a handle is one of another resource"
+    HANDLE_OWNED = "what is only borrowed is given away"
+    HANDLE_NOT_LENT = "what is lent is given away or dropped"
+    BORROWS_RETURNED = "borrowed handles are left at the end of a call"
+    TABLE_HAS_ROOM = "there are too many handles"
+    MAY_ENTER = "an instance is entered in the middle of a call"
+    MAY_LEAVE = "an instance calls out of itself where it may not"
+    REALLOC_ALIGNED = "realloc returned a pointer that is not aligned"
+    REALLOC_IN_BOUNDS = "realloc returned memory that it does not have"
+
+
+class RuleBroken(Exception):  # not for users: the caller makes a guest's trap of it
+    """A guest broke a rule of the canonical ABI."""
+
+    def __init__(self, rule: Rule, found: object) -> None:
+        super().__init__(f"{rule.value} ({found})")
+        self.rule = rule
+
+
+class Handles(Protocol):
+    """Where the resources of a component instance are looked up."""
+
+    def lift_own(self, handle: int, resource: str) -> Any:
+        """Take the thing of a handle that is given away."""
+        ...
+
+    def lift_borrow(self, handle: int, resource: str) -> Any:
+        """Look up the thing of a handle that is lent."""
+        ...
+
+    def lower_own(self, thing: Any, resource: str) -> int:
+        """Make a handle for a thing that is given away."""
+        ...
+
+    def lower_borrow(self, thing: Any, resource: str) -> int:
+        """Make a handle for a thing that is lent."""
+        ...
+
+
+class Context(abc.ABC):
+    """One memory of one instance, for values to be moved out of and into."""
+
+    __slots__ = ("encoding", "handles", "left", "view")
+
+    def __init__(self, encoding: Encoding, handles: Handles) -> None:
+        self.encoding = encoding
+        self.handles = handles
+        self.view: memoryview = memoryview(b"")
+        """Exactly the memory, as long as nothing else runs."""
+        self.left = 0
+        """How many bytes values may still make the host keep."""
+
+    @abc.abstractmethod
+    def allocate(self, alignment: int, size: int) -> int:
+        """Ask the guest for memory to write to; sets a fresh view if it may have grown.
+
+        The place is checked: aligned, and in the memory as it is afterwards.
+        """
+
+    # ---------------------------------------------------- reading
+
+    def area(self, at: int, size: int, alignment: int) -> int:
+        """Check that a value of this size and alignment may lie there.
+
+        Raises:
+            RuleBroken: it may not.
+        """
+        if at & (alignment - 1):
+            raise RuleBroken(Rule.POINTER_ALIGNED, at)
+        if at + size > len(self.view):
+            raise RuleBroken(Rule.POINTER_IN_BOUNDS, at)
+        return at
+
+    def elements(
+        self, at: int, count: int, size: int, alignment: int, cost: int
+    ) -> int:
+        """Check that so many elements may lie there; returns where they end.
+
+        Raises:
+            RuleBroken: they may not.
+            TooMuch: the host does not want to keep them.
+        """
+        length = count * size
+        if length >= LONGEST:
+            raise RuleBroken(Rule.LIST_NOT_TOO_LONG, f"{count} elements")
+        self.area(at, length, alignment)
+        self.spend(count * cost)
+        return at + length
+
+    def spend(self, size: int) -> None:
+        """Count bytes that the host is to keep.
+
+        Raises:
+            TooMuch: there are more than it wants to.
+        """
+        left = self.left - size
+        if left < 0:
+            raise TooMuch
+        self.left = left
+
+    def byte_list(self, at: int, count: int) -> bytes:
+        """Read a list of bytes."""
+        end = self.elements(at, count, 1, 1, 1)
+        return self.view[at:end].tobytes()
+
+    def numbers(self, at: int, count: int, code: str, size: int, cost: int) -> Any:
+        """Read a list of numbers of one struct format."""
+        end = self.elements(at, count, size, size, cost)
+        return tuple(self.view[at:end].cast(code).tolist())  # type: ignore[call-overload]  # no literal
+
+    def string(self, at: int, units: int) -> str:
+        """Read a string; its length counts code units, and a tag with some encodings.
+
+        Raises:
+            RuleBroken: its place or its text is not valid.
+            TooMuch: the host does not want to keep it.
+        """
+        codec, unit, alignment = "utf-8", 1, 1
+        if self.encoding is not Encoding.UTF8:
+            codec, unit, alignment = "utf-16-le", 2, 2
+            if self.encoding is Encoding.LATIN1_OR_UTF16:
+                if units & _UTF16_TAG:
+                    units ^= _UTF16_TAG
+                else:
+                    codec, unit = "latin-1", 1
+        end = self.elements(at, units, unit, alignment, unit)
+        try:
+            return str(self.view[at:end], codec)
+        except UnicodeDecodeError as error:
+            raise RuleBroken(Rule.STRING_WELL_FORMED, error.reason) from None
+
+    # ---------------------------------------------------- writing
+
+    def put_bytes(self, data: bytes | bytearray | memoryview) -> tuple[int, int]:
+        """Write a list of bytes; returns where it lies and how long it is."""
+        view = memoryview(data)
+        return self._put(view, 1), len(view)
+
+    def put_array(self, data: memoryview) -> tuple[int, int]:
+        """Write a list of numbers, as an array of them."""
+        return self._put(data.cast("B"), data.itemsize), len(data)
+
+    def put_string(self, text: str) -> tuple[int, int]:
+        """Write a string; returns where it lies and its length in code units.
+
+        Raises:
+            UnicodeEncodeError: it has surrogates.
+        """
+        if self.encoding is Encoding.UTF8:
+            data = text.encode()
+            return self._put(memoryview(data), 1), len(data)
+        if self.encoding is Encoding.LATIN1_OR_UTF16:
+            if text.isascii() or max(text) <= "\xff":
+                data = text.encode("latin-1")
+                return self._put(memoryview(data), 2), len(data)
+            data = text.encode("utf-16-le")
+            return self._put(memoryview(data), 2), len(data) // 2 | _UTF16_TAG
+        data = text.encode("utf-16-le")
+        return self._put(memoryview(data), 2), len(data) // 2
+
+    def room(self, count: int, size: int, alignment: int) -> int:
+        """Get room for so many elements.
+
+        Raises:
+            OverflowError: no guest may have a list as long as that.
+        """
+        check_length(count * size)
+        return self.allocate(alignment, count * size)
+
+    def _put(self, data: memoryview, alignment: int) -> int:
+        size = len(data)
+        at = self.room(size, 1, alignment)
+        self.view[at : at + size] = data
+        return at
+
+
+def check_length(size: int) -> None:
+    """See that a list of the host is not too long for any guest.
+
+    Raises:
+        OverflowError: it is.
+    """
+    if size >= LONGEST:
+        raise OverflowError
+
+
+def char(code: int) -> str:
+    """Read a character.
+
+    Raises:
+        RuleBroken: there is no such character.
+    """
+    if code >= _LAST_CHAR or code in _SURROGATES:
+        raise RuleBroken(Rule.CHAR_VALID, hex(code))
+    return chr(code)
+
+
+def no_case(number: int) -> NoReturn:
+    """Refuse a discriminant."""
+    raise RuleBroken(Rule.CASE_KNOWN, number)

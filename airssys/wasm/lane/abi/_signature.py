@@ -1,0 +1,193 @@
+"""How the values of one function cross between Python and core WebAssembly.
+
+The parameters of a function are flat core values, or a pointer to a tuple of them if
+they would be more than 16. Its result is one flat core value, or a pointer to where it
+lies: which the function returns if the guest exports it, and gets as its last parameter
+if the guest imports it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, final
+
+from airssys.wasm.values import Function, Tuple, ValueUnfit
+
+from ._checks import check
+from ._layouts import MOST_PARAMETERS, MOST_RESULTS, Core, flat, flat_all, layout
+from ._lifting import flat_lifter, loader
+from ._lowering import REFUSALS, flat_lowerer, storer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ._context import Context
+
+
+class _Sides:
+    """What both sides of a function have in common."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self._names = [name for name, _ in function.params]
+        self._wits = tuple(wit for _, wit in function.params)
+        self._row = Tuple(self._wits)
+        self._result = function.result
+        cores = flat_all(self._wits)
+        self.parameters_in_memory = len(cores) > MOST_PARAMETERS
+        results = () if self._result is None else flat(self._result)
+        self.result_in_memory = len(results) > MOST_RESULTS
+        self.core_parameters: tuple[Core, ...] = (
+            ("i32",) if self.parameters_in_memory else cores
+        )
+        self.core_results: tuple[Core, ...] = results
+
+    def _lower_row(self, cx: Context, values: Sequence[Any], at: int) -> None:
+        try:
+            storer(self._row)(cx, at, tuple(values))
+        except REFUSALS as error:
+            self._explain_parameters(values, error)
+
+    def _explain_parameters(self, values: Sequence[Any], error: Exception) -> None:
+        """Say which value does not fit; if all do, what was raised is a fault of ours."""
+        if len(values) != len(self._wits):
+            wanted = len(self._wits)
+            raise ValueUnfit(f"{len(values)} values are given, {wanted} are taken")
+        for name, wit, value in zip(self._names, self._wits, values, strict=True):
+            check(wit, value, name)
+        raise error
+
+    def _explain_result(self, value: Any, error: Exception) -> None:
+        if self._result is not None:
+            check(self._result, value, "result")
+        raise error
+
+
+@final
+class ExportSignature(_Sides):
+    """Of a function that a guest exports and the host calls."""
+
+    def __init__(self, function: Function) -> None:
+        super().__init__(function)
+        if self.result_in_memory:
+            self.core_results = ("i32",)
+        self._lower = None if self.parameters_in_memory else flat_lowerer(self._wits)
+        self._lift = self._load = None
+        if self._result is not None and self.result_in_memory:
+            self._load = loader(self._result)
+        elif self._result is not None:
+            self._lift = flat_lifter((self._result,))
+
+    def lower_parameters(
+        self, cx: Context, values: Sequence[Any]
+    ) -> tuple[int | float, ...]:
+        """Make core values of the parameters.
+
+        Raises:
+            ValueUnfit: one does not fit its type.
+            RuleBroken: the guest's `realloc` gave no place that can be used.
+        """
+        if self._lower is None:
+            return (self.lay_out_parameters(cx, values),)
+        try:
+            return self._lower(cx, *values)
+        except REFUSALS as error:
+            self._explain_parameters(values, error)
+            raise
+
+    def lay_out_parameters(self, cx: Context, values: Sequence[Any]) -> int:
+        """Write the parameters as one tuple; returns where it begins.
+
+        Raises:
+            ValueUnfit: one does not fit its type.
+        """
+        size, alignment = layout(self._row)
+        at = cx.allocate(alignment, size)
+        self._lower_row(cx, values, at)
+        return at
+
+    def lift_result(self, cx: Context, cores: tuple[Any, ...]) -> Any:
+        """Make a Python value of what the core function returned.
+
+        Raises:
+            RuleBroken: it is not valid.
+            TooMuch: the host does not want to keep it.
+        """
+        if self._load is not None and self._result is not None:
+            at = cx.area(cores[0], *layout(self._result))
+            return self._load(cx, at)
+        if self._lift is None:
+            return None
+        [value] = self._lift(cx, *cores)
+        return value
+
+
+@final
+class ImportSignature(_Sides):
+    """Of a function that a guest imports and the host implements."""
+
+    def __init__(self, function: Function) -> None:
+        super().__init__(function)
+        self.is_given_place = self.result_in_memory
+        """Whether its last core parameter is where the result is to be written."""
+        if self.is_given_place:
+            self.core_parameters = (*self.core_parameters, "i32")
+            self.core_results = ()
+        self._lift = None if self.parameters_in_memory else flat_lifter(self._wits)
+        self._load = loader(self._row) if self.parameters_in_memory else None
+        self._lower = self._store = None
+        if self._result is not None and self.is_given_place:
+            self._store = storer(self._result)
+        elif self._result is not None:
+            self._lower = flat_lowerer((self._result,))
+
+    def lift_parameters(self, cx: Context, cores: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Make Python values of the core parameters.
+
+        Raises:
+            RuleBroken: one is not valid.
+            TooMuch: the host does not want to keep them.
+        """
+        if self.is_given_place:
+            cores = cores[:-1]
+        if self._load is not None:
+            at = cx.area(cores[0], *layout(self._row))
+            found: tuple[Any, ...] = self._load(cx, at)
+        elif self._lift is not None:
+            found = self._lift(cx, *cores)
+        return found
+
+    def lay_out_result(self, cx: Context, value: Any) -> None:
+        """Write a result where `cx` has room for it.
+
+        Raises:
+            ValueUnfit: it does not fit its type.
+        """
+        if self._result is not None:
+            size, alignment = layout(self._result)
+            at = cx.allocate(alignment, size)
+            try:
+                storer(self._result)(cx, at, value)
+            except REFUSALS as error:
+                self._explain_result(value, error)
+
+    def lower_result(
+        self, cx: Context, value: Any, cores: tuple[Any, ...]
+    ) -> tuple[int | float, ...]:
+        """Make core results of a value, or write it where the guest wants it.
+
+        Raises:
+            ValueUnfit: it does not fit its type.
+            RuleBroken: the guest gave no place that can be used.
+        """
+        if self._result is None:
+            return ()
+        try:
+            if self._store is not None:
+                at = cx.area(cores[-1], *layout(self._result))
+                self._store(cx, at, value)
+            elif self._lower is not None:
+                return self._lower(cx, value)
+        except REFUSALS as error:
+            self._explain_result(value, error)
+            raise
+        return ()

@@ -1,0 +1,259 @@
+"""Core modules between the host and a guest, written for the functions of a component.
+
+A call into a guest goes through an *export adapter*: it moves the parameters from the
+scratch memory into the guest's, calls the function, lets the host take the result from
+where it lies, and calls `post-return`. A call of a guest to the host goes through an
+*import adapter* if the host may have to be waited for, or if the result needs memory
+that only the guest's `realloc` gives: it lets the host begin, pauses until there is an
+answer, and moves that from the scratch memory to the guest.
+
+So the host never calls into a guest from within a call, and whatever a guest's
+`realloc`, `post-return` or destructor does can be interrupted like the rest of it.
+
+Pausing: the host sets the guest's deadline to now before it returns; the function
+called next looks at it when it is entered, and yields. A loop would not do: loops
+compare with a deadline that was read before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+import attrs
+
+from airssys.wasm.lane.abi import Core, ExportSignature, ImportSignature, flat_all
+from airssys.wasm.values import Function, Tuple
+
+from . import _assembler as asm
+from ._assembler import Module
+from ._movers import ANSWERED, IMAGE, Movers, has_pointers, may_leave
+
+if TYPE_CHECKING:
+    from airssys.wasm.lane.components import Encoding
+
+SCRATCH: Final = "scratch"
+"""The name of the scratch memory, which the shim exports."""
+_PAGES: Final = (1, 2**14)
+"""Of the scratch memory: at first, and at most: 1 GiB."""
+
+
+@final
+@attrs.frozen
+class ExportNeeds:
+    """What crossing into an exported function takes besides the call itself."""
+
+    function: Function
+    has_post_return: bool
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether it can be called as it is: with core values, and nothing to move."""
+        signature = ExportSignature(self.function)
+        moved = any(has_pointers(wit) for _, wit in self.function.params)
+        in_memory = signature.parameters_in_memory or signature.result_in_memory
+        return not (moved or in_memory or self.has_post_return)
+
+
+def shim_module(pausing: dict[str, Function], imported: dict[str, _Core]) -> bytes:
+    """Write the module that stands between the host's callbacks and everything else.
+
+    It defines the scratch memory, passes on what the host defines, and makes the
+    functions that pause but need no memory of the guest.
+
+    Args:
+        pausing: functions whose result is at most one core value, by their names.
+        imported: all callbacks, with their core types. That of one that pauses returns
+            whether to wait.
+    """
+    module = Module()
+    callbacks = {
+        name: module.import_function("host", name, *core)
+        for name, core in imported.items()
+    }
+    scratch = module.add_memory(*_PAGES)
+    module.export_memory(SCRATCH, scratch)
+    pause = _pause(module)
+    module.export_function("pause", pause)
+    for name, callback in callbacks.items():
+        if name not in pausing:
+            module.export_function(name, callback)
+            continue
+        signature = ImportSignature(pausing[name])
+        results = signature.core_results
+        adapter = module.declare(signature.core_parameters, results)
+        body = _begin(len(signature.core_parameters), callback, pause, scratch)
+        for core in results:
+            body += asm.i32(0) + asm.load(_CODES[core], scratch, IMAGE)
+        module.define(adapter, [], body)
+        module.export_function(name, adapter)
+    return module.binary()
+
+
+_Core = tuple[tuple[Core, ...], tuple[Core, ...]]
+"""Parameters and results of a core function."""
+_CODES: Final[dict[Core, str]] = {"i32": "I", "i64": "Q", "f32": "f", "f64": "d"}
+
+
+def _pause(module: Module) -> int:
+    pause = module.declare([], [])
+    module.define(pause, [], b"")
+    return pause
+
+
+def _begin(parameters: int, callback: int, pause: int, scratch: int) -> bytes:
+    """Let the host begin, and wait until it has answered if it says so."""
+    body = b"".join(asm.get(local) for local in range(parameters))
+    body += asm.call(callback)
+    answered = asm.i32(0) + asm.load("I", scratch, ANSWERED)
+    wait = asm.call(pause) + answered + asm.I32_EQZ + asm.br_if(0)
+    return body + asm.when(asm.loop(wait))
+
+
+@final
+class AdapterModule:
+    """The adapters for one memory and `realloc` of a component.
+
+    It imports `guest` `memory` and `realloc`, from `shim` the scratch memory, `pause`,
+    `fill`, `take` and the callbacks of imports, and from `core` functions of the guest.
+    """
+
+    def __init__(
+        self, encoding: Encoding, *, has_realloc: bool, has_memory: bool = True
+    ) -> None:
+        self._encoding = encoding
+        self._has_realloc, self._has_memory = has_realloc, has_memory
+        self._imports: dict[str, Function] = {}
+        self._exports: dict[str, ExportNeeds] = {}
+
+    def add_import(self, name: str, function: Function) -> None:
+        """Add an adapter for what a guest imports, under the name of its callback."""
+        self._imports[name] = function
+
+    def add_export(self, name: str, needs: ExportNeeds) -> None:
+        """Add an adapter for what a guest exports."""
+        self._exports[name] = needs
+
+    def wanted(self) -> list[tuple[str, str]]:
+        """Name what it imports, in order."""
+        names = [("guest", "memory")] if self._has_memory else []
+        names.append(("shim", SCRATCH))
+        if self._has_realloc:
+            names.append(("guest", "realloc"))
+        names += [("shim", "fill"), ("shim", "take"), ("shim", "pause")]
+        names += [("shim", name) for name in self._imports]
+        for name, needs in self._exports.items():
+            names.append(("core", name))
+            if needs.has_post_return:
+                names.append(("post", name))
+        return names
+
+    def binary(self) -> bytes:
+        """Write the module; its exports have the names of what they adapt."""
+        module = Module()
+        guest = module.import_memory("guest", "memory") if self._has_memory else -1
+        scratch = module.import_memory("shim", SCRATCH)
+        realloc = None
+        if self._has_realloc:
+            realloc = module.import_function("guest", "realloc", ["i32"] * 4, ["i32"])
+        fill = module.import_function("shim", "fill", ["i32"] * 3, [])
+        take = module.import_function("shim", "take", ["i32"], [])
+        pause = module.import_function("shim", "pause", [], [])
+        callbacks = {
+            name: module.import_function(
+                "shim", name, ImportSignature(function).core_parameters, ["i32"]
+            )
+            for name, function in self._imports.items()
+        }
+        cores = {
+            name: _import_core(module, name, n) for name, n in self._exports.items()
+        }
+        memories = guest, scratch
+        movers = Movers(module, memories, realloc, fill, self._encoding)
+        for name, function in self._imports.items():
+            code = _begin(
+                len(ImportSignature(function).core_parameters),
+                callbacks[name],
+                pause,
+                scratch,
+            )
+            self._add(module, name, *_import_adapter(function, code, movers, scratch))
+        for name, needs in self._exports.items():
+            self._add(
+                module,
+                name,
+                *_export_adapter(needs, cores[name], take, movers, scratch),
+            )
+        return module.binary()
+
+    def _add(
+        self,
+        module: Module,
+        name: str,
+        kind: _Core,
+        locals_: list[Core],
+        body: bytes,
+    ) -> None:
+        adapter = module.declare(*kind)
+        module.define(adapter, locals_, body)
+        module.export_function(name, adapter)
+
+
+def _import_core(
+    module: Module, name: str, needs: ExportNeeds
+) -> tuple[int, int | None]:
+    """Import a function of the guest, and its `post-return` if it has one."""
+    signature = ExportSignature(needs.function)
+    core = module.import_function(
+        "core", name, signature.core_parameters, signature.core_results
+    )
+    if not needs.has_post_return:
+        return core, None
+    post = module.import_function("post", name, signature.core_results, [])
+    return core, post
+
+
+def _import_adapter(
+    function: Function, begin: bytes, movers: Movers, scratch: int
+) -> tuple[_Core, list[Core], bytes]:
+    """Begin, wait if need be, then move the result to where the guest wants it."""
+    signature = ImportSignature(function)
+    parameters = signature.core_parameters
+    assert function.result is not None  # noqa: S101  # else it needs no memory
+    move = movers.into(function.result, len(parameters) - 1)
+    body = begin + may_leave(scratch, False) + move + may_leave(scratch, True)  # noqa: FBT003  # as in the specification
+    return (parameters, ()), [], body
+
+
+def _export_adapter(
+    needs: ExportNeeds,
+    core: tuple[int, int | None],
+    take: int,
+    movers: Movers,
+    scratch: int,
+) -> tuple[_Core, list[Core], bytes]:
+    """Move parameters in, call, let the host take the result, clean up."""
+    signature = ExportSignature(needs.function)
+    function, post = core
+    wits = tuple(wit for _, wit in needs.function.params)
+    locals_: list[Core] = [*signature.core_parameters, *signature.core_results]
+    row = Tuple(wits)
+    body = may_leave(scratch, False)  # noqa: FBT003  # as in the specification
+    if signature.parameters_in_memory:
+        body += movers.row(row, 0)
+    else:
+        targets = [(n, kind) for n, kind in enumerate(flat_all(wits))]
+        body += movers.flat(row, 0, targets)
+    body += may_leave(scratch, True)  # noqa: FBT003  # as above
+    body += b"".join(asm.get(n) for n in range(len(signature.core_parameters)))
+    body += asm.call(function)
+    result = asm.get(len(signature.core_parameters))
+    if signature.core_results:
+        body += asm.put(len(signature.core_parameters))
+    if signature.result_in_memory:
+        body += result + asm.call(take)
+    if post is not None:
+        body += may_leave(scratch, False)  # noqa: FBT003  # as above
+        body += (result if signature.core_results else b"") + asm.call(post)
+        body += may_leave(scratch, True)  # noqa: FBT003  # as above
+    results = () if signature.result_in_memory else signature.core_results
+    return ((), results), locals_, body + (result if results else b"")
