@@ -100,18 +100,46 @@ def test_classes_and_constants_that_are_named_exist(path):
     assert sorted(words - known_names() - {"ARGS"}) == []
 
 
+PACKAGES = (
+    "building|cli|contracts|dsl|messaging|nursery|storage|system|testing|typed|wasm"
+)
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 def test_modules_that_are_named_exist(path):
     text = path.read_text("utf-8")
-    modules = re.findall(
-        r"`((?:contracts|dsl|messaging|nursery|system|wasm)/_\w+)", text
-    )
-    tests = re.findall(
-        r"`((?:dsl|messaging|nursery|system|wasm)/(?:test_\w+\.py)?)`", text
-    )
-    missing = [m for m in modules if not (ROOT / f"airssys/{m}.py").exists()]
-    missing += [t for t in tests if not (ROOT / "tests" / t).exists()]
+    modules = re.findall(rf"`((?:{PACKAGES})(?:/\w+)*)(?:\.py)?`", text)
+    missing = [
+        module
+        for module in modules
+        if not (ROOT / "airssys" / module).is_dir()
+        and not (ROOT / f"airssys/{module}.py").is_file()
+        and not (ROOT / f"tests/{module}.py").is_file()
+    ]
     assert missing == []
+
+
+def test_the_design_lists_every_folder_of_each_package():
+    text = (ROOT / "docs/explanation/design.md").read_text("utf-8")
+    (listing,) = re.findall(
+        r"^## The folders\n.*?^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL
+    )
+    listed = {}
+    for block in listing.split("\n\n"):
+        package, *lines = block.strip("\n").splitlines()
+        listed[package] = sorted(line.split()[0] for line in lines)
+    folders = {}
+    for door in (ROOT / "airssys").glob("*/*/__init__.py"):
+        folders.setdefault(door.parts[-3], []).append(door.parts[-2])
+    assert listed == {package: sorted(found) for package, found in folders.items()}
+
+
+def test_the_design_names_seven_modules_to_begin_with():
+    text = (ROOT / "docs/explanation/design.md").read_text("utf-8")
+    _, rest = text.split("begin with these seven modules:")
+    numbered = re.findall(r"^\d\. `([\w/]+)`", rest.split("\n## ")[0], re.MULTILINE)
+    assert len(numbered) == 7
+    assert all((ROOT / f"airssys/{name}.py").is_file() for name in numbered)
 
 
 def rows(text):
