@@ -20,6 +20,7 @@ from ._codecs import (
     codec_of,
     known_codecs,
 )
+from ._grants import Access, Grant
 from ._guest import (
     ComponentConfig,
     ComponentInfo,
@@ -93,6 +94,7 @@ __all__ = (
     "PREFIXES",
     "RESERVED_TYPES",
     "TOPIC_TYPE",
+    "Access",
     "Artifact",
     "AutoShutdown",
     "Backoff",
@@ -106,6 +108,7 @@ __all__ = (
     "Directive",
     "EngineSettings",
     "Envelope",
+    "Grant",
     "Growth",
     "HealthStatus",
     "Intensity",

@@ -1,0 +1,46 @@
+"""Grants: what a component may do, as values.
+
+A grant is written down, compared and shown; it decides nothing. What its words mean is
+the business of `airssys.security.capabilities`, which also finds all that is wrong with
+one. So a definition can hold grants, and tell where each was declared, without knowing
+what paths or hosts are.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+import attrs
+
+
+@final
+@attrs.frozen
+class Grant:
+    """Leave to do something: the kind, what may be done, and to what.
+
+    Example:
+        >>> Grant("files", ("read", "list"), "/data/**")
+        Grant(kind='files', verbs=('read', 'list'), resource='/data/**', limits=())
+    """
+
+    kind: str
+    """Such as `messaging`, `storage`, `files`, `network`, or one of a program's own."""
+    verbs: tuple[str, ...]
+    """What may be done, each for itself."""
+    resource: str = "*"
+    """A pattern, in the grammar of the kind."""
+    limits: tuple[tuple[str, str], ...] = ()
+    """What narrows it besides, such as `(("methods", "GET"),)`; by name."""
+
+
+@final
+@attrs.frozen
+class Access:
+    """Something that a component is about to do, for a decision."""
+
+    kind: str
+    verb: str
+    resource: str = ""
+    """What it is done to, in full: a name, a topic, a path, `host:port`."""
+    details: tuple[tuple[str, str], ...] = ()
+    """What limits are compared with, by name."""

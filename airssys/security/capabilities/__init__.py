@@ -1,0 +1,29 @@
+"""Capabilities: what grants mean, decided by pure functions."""
+
+from ._kinds import (
+    KINDS,
+    AtLeast,
+    Endpoint,
+    Everything,
+    Kind,
+    Origin,
+    Pattern,
+    Words,
+)
+from ._rules import Difference, GrantMistake, Rule, Rules, read_grants
+
+__all__ = (
+    "KINDS",
+    "AtLeast",
+    "Difference",
+    "Endpoint",
+    "Everything",
+    "GrantMistake",
+    "Kind",
+    "Origin",
+    "Pattern",
+    "Rule",
+    "Rules",
+    "Words",
+    "read_grants",
+)

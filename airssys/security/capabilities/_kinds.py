@@ -1,0 +1,273 @@
+"""The kinds of grants: what can be done, and to which resources.
+
+A kind is a table of verbs with the grammar of their resources. Those of airssys stand
+below; an embedding program adds its own (`Kind`), with a pattern class that reads a
+text, matches a resource and compares itself with another pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol, Self, final
+
+import attrs
+
+from airssys.security.patterns import (
+    HostPattern,
+    KeyPattern,
+    NamePattern,
+    PathPattern,
+    PatternMistake,
+    Ports,
+    TopicPattern,
+    normal_path,
+)
+
+
+class Pattern(Protocol):
+    """Resources that a grant stands for."""
+
+    def matches(self, resource: str, /) -> bool:
+        """Say whether a resource is one of these."""
+        ...
+
+    def includes(self, other: Any, /) -> bool:  # noqa: ANN401  # a pattern of the same class
+        """Say whether all resources of another pattern of the class are among these.
+
+        No is always a safe answer; yes has to be true.
+        """
+        ...
+
+
+@final
+@attrs.frozen
+class Everything:
+    """The only pattern of a verb that has no resource."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read it.
+
+        Raises:
+            PatternMistake: something but '*' is there.
+        """
+        if text != "*":
+            raise PatternMistake(text, "this has no resource: leave it out")
+        return cls()
+
+    def matches(self, resource: str) -> bool:
+        """Say yes: there is nothing to tell apart."""
+        del resource
+        return True
+
+    def includes(self, other: Self) -> bool:
+        """Say yes."""
+        del other
+        return True
+
+
+@final
+@attrs.frozen
+class Words:
+    """Some words, such as names of variables, or any (`*`)."""
+
+    words: frozenset[str] | None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read words that are separated by commas.
+
+        Raises:
+            PatternMistake: one is empty.
+        """
+        if text == "*":
+            return cls(None)
+        words = [word.strip() for word in text.split(",")]
+        if not all(words) or any("*" in word for word in words):
+            raise PatternMistake(text, "write names separated by commas, or '*'")
+        return cls(frozenset(words))
+
+    def matches(self, resource: str) -> bool:
+        """Say whether it is one of the words."""
+        return self.words is None or resource in self.words
+
+    def includes(self, other: Self) -> bool:
+        """Say whether all words of the other are among these."""
+        if self.words is None:
+            return True
+        return other.words is not None and other.words <= self.words
+
+
+@final
+@attrs.frozen
+class AtLeast:
+    """A number of seconds that a clock may be exact to, or more coarse."""
+
+    seconds: float
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read seconds; `*` is as exact as the machine is.
+
+        Raises:
+            PatternMistake: it is not a number, or is less than 0.
+        """
+        try:
+            seconds = 0.0 if text == "*" else float(text)
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds < float("inf"):
+            raise PatternMistake(text, "write seconds, such as 0.001, or '*'")
+        return cls(seconds)
+
+    def matches(self, resource: str) -> bool:
+        """Say whether a clock that is exact to so many seconds may be read."""
+        try:
+            return float(resource) >= self.seconds
+        except ValueError:
+            return False
+
+    def includes(self, other: Self) -> bool:
+        """Say whether the other is as coarse or more so."""
+        return self.seconds <= other.seconds
+
+
+@final
+@attrs.frozen
+class Endpoint:
+    """A host and ports: `api.example.com:443`, `10.0.0.0/8:*`."""
+
+    host: HostPattern
+    ports: Ports
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an endpoint.
+
+        Raises:
+            PatternMistake: it has no port, or no valid host.
+        """
+        host, colon, ports = text.rpartition(":")
+        if not colon or not host:
+            raise PatternMistake(text, "write host:port, such as api.example.com:443")
+        return cls(HostPattern.parse(host), Ports.parse(ports))
+
+    def matches(self, resource: str) -> bool:
+        """Say whether `host:port` is one of these."""
+        host, _, port = resource.rpartition(":")
+        is_number = port.isascii() and port.isdigit() and len(port) <= 5  # noqa: PLR2004  # 65535
+        return is_number and self.ports.matches(int(port)) and self.host.matches(host)
+
+    def includes(self, other: Self) -> bool:
+        """Say whether host and ports of the other are among these."""
+        return self.host.includes(other.host) and self.ports.includes(other.ports)
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.ports}"
+
+
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+
+
+@final
+@attrs.frozen
+class Origin:
+    """Where a request goes: `https://api.example.com/v1`, a path and all below it."""
+
+    schemes: frozenset[str]
+    endpoint: Endpoint
+    path: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an origin; without a port it has that of its scheme.
+
+        Raises:
+            PatternMistake: it has no scheme that is known, or no valid host.
+        """
+        scheme, separator, rest = text.partition("://")
+        if not separator or scheme not in {*_DEFAULT_PORTS, "*"}:
+            raise PatternMistake(text, "write http://, https:// or *:// and a host")
+        place, slash, path = rest.partition("/")
+        normal = normal_path(f"/{path}") if slash else "/"
+        if normal is None or "?" in text or "#" in text or "*" in path:
+            raise PatternMistake(
+                text, "the path is a plain beginning, without wildcards"
+            )
+        has_port = ":" in place.rpartition("]")[2]
+        if not has_port:
+            place += f":{_DEFAULT_PORTS.get(scheme, '*')}"
+        schemes = frozenset(_DEFAULT_PORTS) if scheme == "*" else frozenset({scheme})
+        return cls(schemes, Endpoint.parse(place), normal)
+
+    def matches(self, resource: str) -> bool:
+        """Say whether `scheme://host:port/path` is one of these."""
+        scheme, _, rest = resource.partition("://")
+        place, _, path = rest.partition("/")
+        normal = normal_path(f"/{path.partition('?')[0]}")
+        return (
+            scheme in self.schemes
+            and normal is not None
+            and self.endpoint.matches(place)
+            and _is_below(normal, self.path)
+        )
+
+    def includes(self, other: Self) -> bool:
+        """Say whether all that the other stands for is among these."""
+        return (
+            other.schemes <= self.schemes
+            and self.endpoint.includes(other.endpoint)
+            and _is_below(other.path, self.path)
+        )
+
+
+def _is_below(path: str, beginning: str) -> bool:
+    return beginning in {"/", path} or path.startswith(f"{beginning}/")
+
+
+Read = Callable[[str], Pattern]
+
+
+@final
+@attrs.frozen
+class Kind:
+    """A kind of grants: its verbs, with what reads a pattern of their resources."""
+
+    name: str
+    verbs: Mapping[str, Read] = attrs.field(eq=False)
+    limits: Mapping[str, Read] = attrs.field(factory=dict, eq=False)
+    """What may narrow a grant besides, by name."""
+
+
+def _same(read: Read, *verbs: str) -> dict[str, Read]:
+    return dict.fromkeys(verbs, read)
+
+
+_NAMES, _TOPICS = NamePattern.parse, TopicPattern.parse
+KINDS: Final[Mapping[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "messaging",
+            _same(_NAMES, "send", "ask", "request", "broadcast")
+            | _same(_TOPICS, "publish", "subscribe"),
+        ),
+        Kind("components", _same(_NAMES, "metadata") | _same(Everything.parse, "list")),
+        Kind("storage", _same(KeyPattern.parse, "read", "write", "delete")),
+        Kind("files", _same(PathPattern.parse, "read", "write", "delete", "list")),
+        Kind(
+            "network",
+            _same(Endpoint.parse, "connect", "bind")
+            | _same(HostPattern.parse, "resolve"),
+        ),
+        Kind("http", _same(Origin.parse, "request"), {"methods": Words.parse}),
+        Kind("clock", _same(AtLeast.parse, "wall", "monotonic")),
+        Kind("random", _same(Everything.parse, "secure", "insecure")),
+        Kind("environment", _same(Words.parse, "read")),
+        Kind("arguments", _same(Everything.parse, "read")),
+        Kind("streams", _same(Everything.parse, "stdin", "stdout", "stderr")),
+        Kind("log", _same(Words.parse, "write")),
+        Kind("process", _same(PathPattern.parse, "run")),
+    )
+}
+"""By name. What no host function offers yet is decided all the same."""

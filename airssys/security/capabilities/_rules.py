@@ -1,0 +1,184 @@
+"""Decisions about grants: may this be done, and does one set of grants bound another?
+
+The theory. A *rule* is a grant for one verb whose patterns were read. A set of rules
+allows what at least one of them matches; so a larger set allows more, and an empty one
+nothing. `covers` compares two rules: it says yes only if the first allows everything
+that the second does, for all accesses there can be. It may say no where two rules of
+the wider set would do it together; a grant that needs two others is written as two.
+
+Everything here is a pure function of values: no clock, no file, no name is looked up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+import attrs
+
+from airssys.contracts import Access, Grant
+from airssys.security.patterns import PatternMistake
+
+from ._kinds import KINDS, Kind, Pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_MOST_GRANTS: Final = 1000
+
+
+class GrantMistake(ValueError):
+    """A grant is not valid; says which and why."""
+
+    def __init__(self, grant: Grant, problem: str) -> None:
+        super().__init__(problem)
+        self.grant, self.problem = grant, problem
+
+
+@final
+@attrs.frozen
+class Rule:
+    """Leave to do one thing, with its patterns."""
+
+    kind: str
+    verb: str
+    resource: Pattern
+    limits: tuple[tuple[str, Pattern], ...]
+    grant: Grant = attrs.field(eq=False)
+    """The grant that it is part of; decisions name it."""
+
+    def allows(self, access: Access) -> bool:
+        """Say whether it allows an access."""
+        if access.kind != self.kind or access.verb != self.verb:
+            return False
+        if not self.resource.matches(access.resource):
+            return False
+        if not self.limits:
+            return True
+        details = dict(access.details)
+        return all(
+            name in details and pattern.matches(details[name])
+            for name, pattern in self.limits
+        )
+
+    def covers(self, other: Rule) -> bool:
+        """Say whether it allows all that another rule allows."""
+        if (self.kind, self.verb) != (other.kind, other.verb):
+            return False
+        if type(self.resource) is not type(other.resource):
+            return False
+        if not self.resource.includes(other.resource):
+            return False
+        theirs = dict(other.limits)
+        return all(
+            name in theirs and pattern.includes(theirs[name])
+            for name, pattern in self.limits
+        )
+
+
+@final
+@attrs.frozen
+class Rules:
+    """What one component may do."""
+
+    rules: tuple[Rule, ...] = ()
+
+    def deciding(self, access: Access) -> Rule | None:
+        """Find the first rule that allows an access; None: it is denied."""
+        for rule in self.rules:
+            if rule.allows(access):
+                return rule
+        return None
+
+    def allows(self, access: Access) -> bool:
+        """Say whether an access is allowed."""
+        return self.deciding(access) is not None
+
+    def beyond(self, bound: Rules) -> tuple[Rule, ...]:
+        """Give the rules that go beyond a bound: what no rule of that covers."""
+        return tuple(
+            rule
+            for rule in self.rules
+            if not any(wide.covers(rule) for wide in bound.rules)
+        )
+
+    def attenuates(self, bound: Rules) -> bool:
+        """Say whether it allows nothing that the bound does not."""
+        return not self.beyond(bound)
+
+    def union(self, other: Rules) -> Rules:
+        """Allow what either allows; rules that another one covers are left out."""
+        return Rules(_shortest((*self.rules, *other.rules)))
+
+    def intersection(self, other: Rules) -> Rules:
+        """Allow what both allow, as far as rules of one cover rules of the other.
+
+        Where two rules only overlap, the result allows less than both do, never more.
+        """
+        kept = [rule for rule in self.rules if any(o.covers(rule) for o in other.rules)]
+        kept += [
+            rule for rule in other.rules if any(o.covers(rule) for o in self.rules)
+        ]
+        return Rules(_shortest(kept))
+
+    def difference(self, other: Rules) -> Difference:
+        """Show what has changed from another set to this one."""
+        return Difference(self.beyond(other), other.beyond(self))
+
+
+@final
+@attrs.frozen
+class Difference:
+    """What one set of rules has and the other has not."""
+
+    wider: tuple[Rule, ...]
+    """Allowed now, and not before."""
+    narrower: tuple[Rule, ...]
+    """Allowed before, and not now."""
+
+
+def _shortest(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Leave out what another rule covers; of equals the first one stays."""
+    kept: list[Rule] = []
+    for rule in rules:
+        if not any(other.covers(rule) for other in kept):
+            kept = [other for other in kept if not rule.covers(other)]
+            kept.append(rule)
+    return tuple(kept)
+
+
+def read_grants(
+    grants: Iterable[Grant], kinds: Mapping[str, Kind] = KINDS
+) -> tuple[Rules, tuple[GrantMistake, ...]]:
+    """Read grants; returns what those that are valid allow, and all mistakes."""
+    rules: list[Rule] = []
+    mistakes: list[GrantMistake] = []
+    for number, grant in enumerate(grants):
+        if number >= _MOST_GRANTS:
+            mistakes.append(GrantMistake(grant, f"more than {_MOST_GRANTS} grants"))
+            break
+        for verb in grant.verbs or ("",):
+            try:
+                rules.append(_read(grant, verb, kinds))
+            except (GrantMistake, PatternMistake) as error:
+                problem = getattr(error, "problem", str(error))
+                mistakes.append(GrantMistake(grant, problem))
+    return Rules(tuple(rules)), tuple(mistakes)
+
+
+def _read(grant: Grant, verb: str, kinds: Mapping[str, Kind]) -> Rule:
+    kind = kinds.get(grant.kind)
+    if kind is None:
+        problem = f"{grant.kind!r} is not a kind of grants: {', '.join(kinds)}"
+        raise GrantMistake(grant, problem)
+    read = kind.verbs.get(verb)
+    if read is None:
+        problem = f"{verb!r} is not something to grant: {', '.join(kind.verbs)}"
+        raise GrantMistake(grant, problem)
+    limits: list[tuple[str, Pattern]] = []
+    for name, text in grant.limits:
+        if name not in kind.limits:
+            known = ", ".join(kind.limits) or "none"
+            problem = f"{name!r} is not a limit of {grant.kind}: {known}"
+            raise GrantMistake(grant, problem)
+        limits.append((name, kind.limits[name](text)))
+    return Rule(grant.kind, verb, read(grant.resource), tuple(limits), grant)

@@ -1,0 +1,155 @@
+"""Patterns of paths, and of keys: `*` stops at the separator, `**` crosses it.
+
+A path is made normal before anything is compared: `.` and doubled slashes go, `..` goes
+with the segment before it. One that leaves the root, or has a character that no path of
+a guest may have, is refused and matches nothing. No decoding is done: `%2e%2e` is a name
+like any other, and so is a letter that only looks like another one. Case counts, as it
+does in the file system.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Final, Self, final
+
+import attrs
+
+from ._mistakes import PatternMistake
+from ._wildcards import Tokens, Wild, includes, matches, tokens_of
+
+_LONGEST: Final = 4096
+_MOST_WILDCARDS: Final = 16
+
+
+def normal_path(path: str) -> str | None:
+    """Make a path of a guest normal; None if it may not be asked for at all.
+
+    It is absolute: `/` is the root that the guest sees. A slash at the end is dropped.
+
+    Example:
+        >>> normal_path("/data/./a//b/../c/")
+        '/data/a/c'
+        >>> normal_path("/data/../../etc") is None
+        True
+    """
+    if not path.startswith("/") or len(path) > _LONGEST:
+        return None
+    if "\0" in path or not _is_plain(path):
+        return None
+    kept: list[str] = []
+    for segment in path.split("/"):
+        if segment in {"", "."}:
+            continue
+        if segment != "..":
+            kept.append(segment)
+        elif kept:
+            kept.pop()
+        else:
+            return None
+    return "/" + "/".join(kept)
+
+
+def _is_plain(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # lone surrogates, which no guest can send
+        return False
+    return True
+
+
+@functools.lru_cache(maxsize=1024)
+def _tokens(text: str) -> Tokens:
+    return tokens_of(text)
+
+
+def _check_wildcards(text: str, tokens: Tokens) -> None:
+    if len(text) > _LONGEST:
+        raise PatternMistake(text[:80], f"it is longer than {_LONGEST} characters")
+    wild = sum(isinstance(token, Wild) for token in tokens)
+    if wild > _MOST_WILDCARDS:
+        raise PatternMistake(text, f"it has more than {_MOST_WILDCARDS} wildcards")
+    if "***" in text:
+        raise PatternMistake(text, "write '*' within a segment, '**' across segments")
+
+
+@final
+@attrs.frozen
+class PathPattern:
+    """Paths that a guest sees: `/data/**`, `/data/*.json`.
+
+    `/data/**` stands for what is in `/data`, at any depth, and for `/data` itself: a
+    folder that may be read as a whole may be opened.
+    """
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a pattern.
+
+        Raises:
+            PatternMistake: it is not absolute, or not normal.
+        """
+        if not text.startswith("/"):
+            raise PatternMistake(text, "a path is absolute: begin with '/'")
+        normal = normal_path(text)
+        if normal is None:
+            raise PatternMistake(text, "it leads out of the root, or is not a path")
+        if normal != (text.rstrip("/") or "/"):
+            raise PatternMistake(text, f"write {normal!r}, which is the same")
+        _check_wildcards(normal, tokens_of(normal))
+        return cls(normal)
+
+    def matches(self, path: str) -> bool:
+        """Say whether a path, which is made normal first, is one of these."""
+        normal = normal_path(path)
+        if normal is None:
+            return False
+        return any(matches(one, normal, "/") for one in self.alternatives)
+
+    def includes(self, other: Self) -> bool:
+        """Say whether it stands for every path that the other one stands for."""
+        mine = self.alternatives
+        return all(includes(mine, one, "/") for one in other.alternatives)
+
+    @property
+    def alternatives(self) -> tuple[Tokens, ...]:
+        """What it stands for: with `/**` at its end also the folder before that."""
+        whole = _tokens(self.text)
+        if not self.text.endswith("/**"):
+            return (whole,)
+        return whole, _tokens(self.text.removesuffix("/**") or "/")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@final
+@attrs.frozen
+class KeyPattern:
+    """Keys of a store: `cart/*`, `cart/**`. Nothing in a key is made normal."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a pattern.
+
+        Raises:
+            PatternMistake: it is empty, too long, or has too many wildcards.
+        """
+        if not text:
+            raise PatternMistake(text, "write '**' for every key")
+        _check_wildcards(text, tokens_of(text))
+        return cls(text)
+
+    def matches(self, key: str) -> bool:
+        """Say whether a key is one of these."""
+        return matches(_tokens(self.text), key, "/")
+
+    def includes(self, other: Self) -> bool:
+        """Say whether it stands for every key that the other one stands for."""
+        return includes((_tokens(self.text),), _tokens(other.text), "/")
+
+    def __str__(self) -> str:
+        return self.text

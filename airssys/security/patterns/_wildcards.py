@@ -1,0 +1,157 @@
+"""Texts with wildcards as automata: does one match, does one include another?
+
+The theory. A pattern is a list of tokens: a character, `ANY` (any characters but the
+separator, none included) or `ANY_ACROSS` (any characters at all). It is an automaton
+whose states are the places between tokens; a wildcard keeps its state for what it takes.
+
+Whether a pattern includes another one is asked when grants are compared, and must never
+be answered yes by mistake. So both are run at once, over all texts that differ for them:
+of each state of the one (the *narrow*) it is known in which states the other (the
+*wide*) may be. A text that the narrow one takes and the wide one does not is found by
+that, if there is one. Characters that stand in neither pattern behave alike, so one of
+them stands for all.
+
+Two patterns of a few wildcards meet in a few hundred states. Somebody may write a
+pattern for which they would be many; `MOST_STATES` ends the search then, with no.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from typing import TYPE_CHECKING, Final, TypeAlias, final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOST_STATES: Final = 20_000
+
+
+@final
+class Wild(enum.Enum):
+    """The wildcards."""
+
+    ANY = "*"
+    """Any characters but the separator."""
+    ANY_ACROSS = "**"
+    """Any characters."""
+
+
+Token: TypeAlias = str | Wild
+"""One character, or a wildcard."""
+Tokens: TypeAlias = tuple[Token, ...]
+_OTHER: Final = ""
+"""Stands for every character that is in neither pattern."""
+
+
+def tokens_of(text: str) -> Tokens:
+    """Read a pattern: `**` and `*` are wildcards, anything else stands for itself."""
+    found: list[Token] = []
+    for number, part in enumerate(text.split("**")):
+        if number:
+            found.append(Wild.ANY_ACROSS)
+        for place, literal in enumerate(part.split("*")):
+            if place:
+                found.append(Wild.ANY)
+            found += literal
+    return tuple(found)
+
+
+def matches(tokens: Tokens, text: str, separator: str) -> bool:
+    """Say whether a text is one that the pattern stands for."""
+    states = _opened(tokens, {0})
+    for character in text:
+        states = _step(tokens, states, character, separator)
+        if not states:
+            return False
+    return len(tokens) in states
+
+
+def includes(wides: Sequence[Tokens], narrow: Tokens, separator: str) -> bool:
+    """Say whether each text that `narrow` stands for is one of the `wides` too.
+
+    No if that would take more than `MOST_STATES` steps to find out.
+    """
+    letters = {t for tokens in (*wides, narrow) for t in tokens if isinstance(t, str)}
+    alphabet = [*sorted(letters | {separator}), _OTHER]
+    start = tuple(frozenset(_opened(wide, {0})) for wide in wides)
+    todo = deque((state, start) for state in _opened(narrow, {0}))
+    seen = set(todo)
+    while todo:
+        state, wide_states = todo.popleft()
+        ends = zip(wides, wide_states, strict=True)
+        if state == len(narrow) and not any(len(wide) in now for wide, now in ends):
+            return False
+        if len(seen) > MOST_STATES:
+            return False
+        for letter in alphabet:
+            after = tuple(
+                frozenset(_step(wide, now, letter, separator))
+                for wide, now in zip(wides, wide_states, strict=True)
+            )
+            for following in _step(narrow, {state}, letter, separator):
+                pair = following, after
+                if pair not in seen:
+                    seen.add(pair)
+                    todo.append(pair)
+    return True
+
+
+def overlap(one: Tokens, other: Tokens, separator: str) -> bool:
+    """Say whether some text is one of both."""
+    letters = {token for token in (*one, *other) if isinstance(token, str)}
+    alphabet = [*sorted(letters | {separator}), _OTHER]
+    todo = [(a, b) for a in _opened(one, {0}) for b in _opened(other, {0})]
+    seen = set(todo)
+    while todo:
+        a, b = todo.pop()
+        if a == len(one) and b == len(other):
+            return True
+        for letter in alphabet:
+            for after_a in _step(one, {a}, letter, separator):
+                for after_b in _step(other, {b}, letter, separator):
+                    if (after_a, after_b) not in seen:
+                        seen.add((after_a, after_b))
+                        todo.append((after_a, after_b))
+    return False
+
+
+def _opened(tokens: Tokens, states: set[int]) -> set[int]:
+    """Add the states that are reached without a character: wildcards may take none."""
+    found, todo = set(states), list(states)
+    while todo:
+        state = todo.pop()
+        if (
+            state < len(tokens)
+            and isinstance(tokens[state], Wild)
+            and state + 1 not in found
+        ):
+            found.add(state + 1)
+            todo.append(state + 1)
+    return found
+
+
+def _step(
+    tokens: Tokens, states: set[int] | frozenset[int], letter: str, separator: str
+) -> set[int]:
+    """Give the states after one more character."""
+    found: set[int] = set()
+    for state in states:
+        if state == len(tokens):
+            continue
+        token: Token = tokens[state]
+        if token is Wild.ANY_ACROSS or (token is Wild.ANY and letter != separator):
+            found.add(state)
+        elif token == letter and isinstance(token, str):
+            found.add(state + 1)
+    return _opened(tokens, found)
+
+
+def literal_beginning(tokens: Sequence[Token]) -> str:
+    """Give what every text of the pattern begins with."""
+    found = ""
+    for token in tokens:
+        if isinstance(token, Wild):
+            break
+        found += token
+    return found
