@@ -2,6 +2,7 @@
 
 from airssys.contracts import renamed
 
+from ._log_levels import LogLevels, check_log_levels
 from ._open_system import SystemManager, open_system
 from ._portal import Portal
 from ._run import EXIT_GAVE_UP, EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, run
@@ -31,10 +32,12 @@ __all__ = (
     "DeadLetterStream",
     "EventStream",
     "LoaderOpener",
+    "LogLevels",
     "Portal",
     "Subscription",
     "System",
     "SystemManager",
+    "check_log_levels",
     "open_system",
     "open_wasm_loader",
     "run",

@@ -22,6 +22,7 @@ from airssys.contracts import (
 )
 from airssys.nursery import HELD_THREAD_AFTER
 
+from ._log_levels import LogLevels, shown_log
 from ._open_system import SystemManager, open_system
 from ._signals import ServeBeforeSleep, Signals
 from ._wiring import LoaderOpener, open_wasm_loader
@@ -50,6 +51,7 @@ def run(  # noqa: PLR0913  # keywords with defaults
     blueprint: Blueprint | type[object],
     main: Callable[[System], Awaitable[_T]] | None = None,
     *,
+    log: LogLevels | None = None,
     cache_directory: str | Path | None = None,
     open_loader: LoaderOpener = open_wasm_loader,
     wall_clock: WallClock = time.time_ns,
@@ -68,6 +70,11 @@ def run(  # noqa: PLR0913  # keywords with defaults
     Args:
         blueprint: what to run, or a topology: a class that makes one.
         main: an async function, given the system; without it, run until a signal.
+        log: what of the log is shown: `trace`, `debug`, `info`, `warning`, `error` or
+            `off`; or a level for each of some actors, and `*` for the others, as in
+            `{"greeter": "debug", "*": "warning"}`. What guests print and log is part
+            of it. It goes to stderr unless the program has configured logging. None:
+            as logging is configured, which for Python's default means warnings.
         cache_directory: as in `open_system`.
         open_loader: as in `open_system`.
         wall_clock: as in `open_system`.
@@ -80,9 +87,10 @@ def run(  # noqa: PLR0913  # keywords with defaults
 
     Raises:
         SystemExit: with the exit status, if it is not 0. Why goes to stderr.
+        ValueError: `log` is not a level.
         Exception: what `main` raised, and what `open_system` raises before it starts.
     """
-    with Signals() as signals:
+    with shown_log(log), Signals() as signals:
         opening = open_system(
             blueprint,
             cache_directory=cache_directory,

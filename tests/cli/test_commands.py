@@ -196,3 +196,24 @@ def test_a_system_runs_until_a_signal_comes(folder, number):
         process.send_signal(number)
         assert process.wait(PATIENCE) == 128 + number
         assert (process.stdout.read(), process.stderr.read()) == ("", "")
+
+
+def test_run_shows_its_log_from_a_level_on(folder):
+    with running(
+        "-v", "--log-level", "greeter=off", "app:App", folder=folder
+    ) as process:
+        lines = [process.stderr.readline()]
+        while "Ctrl-C" not in lines[-1]:
+            lines.append(process.stderr.readline())
+        process.send_signal(signal.SIGINT)
+        process.wait(PATIENCE)
+    ready = [line.split()[3] for line in lines if line.endswith(" is ready\n")]
+    assert "root/local/shout/0" in ready
+    assert "root/workers/local/greeter/0" not in ready
+
+
+@pytest.mark.parametrize("level", ["inof", "greeter=", "a//b=info"])
+def test_a_level_that_is_none_is_an_error_of_usage(airssys, level):
+    done = airssys("run", "--log-level", level, "app:App")
+    assert done.exit_code == 2
+    assert "--log-level" in done.stderr

@@ -16,7 +16,7 @@ from airssys.cli.common import (
     target_argument,
 )
 from airssys.contracts import AirssysError
-from airssys.system import System, run
+from airssys.system import System, check_log_levels, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,19 @@ if TYPE_CHECKING:
 @click.command("run")
 @target_argument
 @cache_option
-def command(target: Declared, *, cache: Path | None) -> None:
+@click.option(
+    "-v", "--verbose", count=True, help="Show what happens; -vv: every detail."
+)
+@click.option(
+    "--log-level",
+    "levels",
+    multiple=True,
+    metavar="[ACTOR=]LEVEL",
+    help="Show trace, debug, info, warning or error; of one actor, or of all.",
+)
+def command(
+    target: Declared, *, cache: Path | None, verbose: int, levels: tuple[str, ...]
+) -> None:
     """Run a topology until SIGINT or SIGTERM comes; the tree then stops in order.
 
     MODULE:NAME is a topology or blueprint; MODULE may be path/to/file.py.
@@ -34,14 +46,32 @@ def command(target: Declared, *, cache: Path | None) -> None:
     command is wrong, 70 if the root gave up or a child did not become ready, 130 after
     SIGINT, 143 after SIGTERM.
     """
+    log = _log_levels(verbose, levels)
     blueprint = as_checked(target)
     try:
-        run(blueprint, _serve, cache_directory=cache)
+        run(blueprint, _serve, cache_directory=cache, log=log)
     except (
         AirssysError,
         PermissionError,
     ) as error:  # the latter of the cache directory
         give_up(error)
+
+
+def _log_levels(verbose: int, levels: tuple[str, ...]) -> dict[str, str]:
+    """Read what is to be shown of the log.
+
+    Raises:
+        click.BadParameter: a level is not one, or an actor's name is not one.
+    """
+    found = {"*": ("warning", "info", "debug")[min(verbose, 2)]}
+    for text in levels:
+        actor, _equals, level = text.rpartition("=")
+        found[actor or "*"] = level
+    try:
+        check_log_levels(found)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--log-level") from error
+    return found
 
 
 async def _serve(system: System) -> None:

@@ -69,8 +69,10 @@ class _Copier:
         copy.__traceback__ = _traceback_of(error)
         for note in _notes_of(error):
             copy.add_note(note)
-        copy.__context__ = self.copy(_fields["__context__"].__get__(error), depth)
+        # `raise ... from error` notes that error twice, as cause and as context; the
+        # cause is what is shown.
         copy.__cause__ = self.copy(_fields["__cause__"].__get__(error), depth)
+        copy.__context__ = self.copy(_fields["__context__"].__get__(error), depth)
         copy.__suppress_context__ = _fields["__suppress_context__"].__get__(error)
         return copy
 

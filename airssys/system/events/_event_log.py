@@ -4,12 +4,23 @@ A crash that nobody is told of is the hardest to find. So what went wrong is a w
 of the logger `airssys`, which Python shows on stderr unless the program says otherwise;
 what components log goes to `airssys.guest`, at their level: `trace` is 5, below Python's
 `DEBUG`, and the others are called the same there.
+
+A record has fields for programs that read logs, as attributes (logging's `extra`):
+
+* `event`: the class of the event, e.g. `ChildExited`;
+* `actor`: whom it is about, e.g. `local/greeter/0`, or the path of a supervisor;
+* `reason`: how it ended, e.g. `crash`; None if it did not;
+* `restarts`: how often it had been started again; None if that is not known;
+* `incarnation`: which incarnation it was, 1 for the first; None like `restarts`;
+* `trace`: the `traceparent` of the message it was about, or None.
+
+A crash has the traceback of its error in `exc_text`, which formatters append.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from airssys.contracts import (
     ChildExited,
@@ -33,7 +44,11 @@ from airssys.contracts import (
 )
 from airssys.nursery import describe
 
-from ._writable import fitting, log_would_block
+from ._short_traceback import Tracebacks
+from ._writable import MAX_BYTES, fitting, log_would_block
+
+if TYPE_CHECKING:
+    from airssys.contracts import ExitReason
 
 _HOST: Final = logging.getLogger("airssys")
 _GUEST: Final = logging.getLogger("airssys.guest")
@@ -61,6 +76,7 @@ class EventLog:
         self.left_out = 0
         """Lines, in all."""
         self._unreported = 0
+        self._tracebacks = Tracebacks()
 
     def write(self, event: Event) -> bool:
         """Write one event; returns False if that would have had to wait."""
@@ -78,16 +94,85 @@ class EventLog:
             self.report()
             return self.write(event)  # there may be room for one line only
         if isinstance(event, Logged):
-            logger.log(level, "%s: %s", event.source, fitting(_guest_line(event)))
+            line = f"{event.source}: {fitting(_guest_line(event))}"
+            _write(logger, level, line, fields_of(event))
         else:
-            logger.log(level, "%s", fitting(one_line(_line(event))))
+            line = fitting(one_line(_line(event)))
+            _write(logger, level, line, fields_of(event), self._traceback(event, line))
         return True
+
+    def _traceback(self, event: Event, line: str) -> str:
+        error = _crash_of(event)
+        if error is None:
+            return ""
+        return self._tracebacks.of(error, MAX_BYTES - len(line.encode()))
 
     def report(self) -> None:
         """Write how many lines were left out since the last time, if it can be written."""
         if self._unreported and not log_would_block(_HOST, logging.WARNING):
             count, self._unreported = self._unreported, 0
             _HOST.warning("%d lines are missing here: the log was not read", count)
+
+
+def _write(
+    logger: logging.Logger,
+    level: int,
+    line: str,
+    fields: dict[str, Any],
+    traceback: str = "",
+) -> None:
+    """Have a record handled; our own frames are not its place, so it has none."""
+    record = logger.makeRecord(
+        logger.name, level, "", 0, "%s", (line,), None, extra=fields
+    )
+    if traceback:
+        record.exc_text = traceback
+    logger.handle(record)
+
+
+def fields_of(event: Event) -> dict[str, Any]:
+    """Return the fields of a record about an event; the head of this file lists them."""
+    fields: dict[str, Any] = {
+        "event": type(event).__name__,
+        "actor": _actor_of(event),
+        "reason": None,
+        "restarts": None,
+        "incarnation": None,
+        "trace": None,
+    }
+    reason: ExitReason | None = getattr(event, "reason", None)
+    if isinstance(event, (ChildExited, ChildStartFailed)) and reason is not None:
+        fields["reason"] = reason.kind.value
+    restarts = getattr(event, "restarts", None)
+    if isinstance(restarts, int):
+        fields["restarts"], fields["incarnation"] = restarts, restarts + 1
+    trace = getattr(event, "trace", None)
+    if trace is not None:
+        fields["trace"] = trace.traceparent
+    return fields
+
+
+def _actor_of(event: Event) -> str | None:
+    if isinstance(event, Logged):
+        return str(event.source)
+    for name in ("child", "actor", "target", "supervisor", "listener"):
+        found = getattr(event, name, None)
+        if found is not None:
+            return str(found)
+    return None
+
+
+def _crash_of(event: Event) -> BaseException | None:
+    """Return the error of an end that needs an explanation."""
+    match event:
+        case ChildExited(reason=reason) if reason.kind in _WENT_WRONG:
+            return reason.error
+        case ChildStartFailed(reason=reason):
+            return reason.error
+        case HookFailed(error=error) | MessageFailed(error=error):
+            return error
+        case _:
+            return None
 
 
 def log_event(event: Event) -> None:
