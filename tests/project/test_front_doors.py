@@ -92,7 +92,7 @@ def rooms():
         inside = [
             entry
             for entry in folder.iterdir()
-            if (entry.suffix == ".py" and entry.stem != "__init__")
+            if (entry.suffix == ".py" and not entry.stem.startswith("__"))
             or (entry / "__init__.py").exists()
         ]
         yield pytest.param(len(inside), id=str(folder.relative_to(ROOT)))

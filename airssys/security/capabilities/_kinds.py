@@ -155,7 +155,7 @@ class Endpoint:
     def matches(self, resource: str) -> bool:
         """Say whether `host:port` is one of these."""
         host, _, port = resource.rpartition(":")
-        is_number = port.isascii() and port.isdigit() and len(port) <= 5  # noqa: PLR2004  # 65535
+        is_number = port.isascii() and port.isdigit() and len(port) <= 5  # noqa: PLR2004  # the digits of 65535
         return is_number and self.ports.matches(int(port)) and self.host.matches(host)
 
     def includes(self, other: Self) -> bool:
