@@ -1,6 +1,6 @@
 """Break the deciding modules in every small way, and see whether a test fails.
 
-    make mutants [ARGS="_restart_plan ..."]
+    make mutants [ARGS="_plan ..."]
 
 The modules are those of the import contract that keeps Trio out of decisions. Each
 mutant is tried by a process of its own, forked from one that has imported what takes
