@@ -1,6 +1,6 @@
 """The commands, by name; the module of a command is imported when it is run.
 
-So a command pays for what it imports itself, and the list of commands for nothing.
+Each command only imports what it needs, and listing the commands imports none of them.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ import click
 import airssys
 
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "build": ("_build", "Make a component of a Python, C or Rust file."),
-    "cache": ("_cache", "List or clear what was compiled before."),
-    "check": ("_check", "Find all mistakes of a topology."),
-    "inspect": ("_inspect", "Show what a component is and what it would need."),
-    "run": ("_run", "Run a topology until a signal comes."),
+    "build": ("_build", "Build a component from a Python, C or Rust file."),
+    "cache": ("_cache", "List or clear compiled components."),
+    "check": ("_check", "Find all mistakes in a topology."),
+    "inspect": ("_inspect", "Show what a component is and what it needs to run."),
+    "run": ("_run", "Run a topology until it gets a signal."),
     "tree": ("_tree", "Draw the tree that a topology declares."),
-    "wit": ("_wit", "Print where the WIT text of the world lies."),
+    "wit": ("_wit", "Print the path of the folder with the WIT files."),
 }
 """By name: the module of the command, and its line in the list."""
 
 
 class _Commands(click.Group):
-    """A group that knows its commands by name only."""
+    """A group that only knows the names of its commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name all commands."""
+        """List the names of all commands."""
         return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; None if there is no such."""
+        """Import a command; None if it does not exist."""
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(
@@ -44,7 +44,7 @@ class _Commands(click.Group):
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter
     ) -> None:
-        """List the commands without importing them."""
+        """Write the list of commands without importing them."""
         lines = [(name, _COMMANDS[name][1]) for name in self.list_commands(ctx)]
         if lines:
             with formatter.section("Commands"):

@@ -1,4 +1,4 @@
-"""The values, ports and errors that everything else is written in."""
+"""The values, ports and errors that the rest of the package is written in."""
 
 from ._ports import (
     ComponentLoader,

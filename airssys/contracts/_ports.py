@@ -1,4 +1,4 @@
-"""What the layers above ask of the layers beside them, as Protocols."""
+"""What the higher layers need from the layers beside them, as Protocols."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ if TYPE_CHECKING:
     )
 
 EventSink: TypeAlias = "Callable[[Event], None]"
-"""Takes an event at once; never blocks and never raises into the one that emits."""
+"""Takes an event at once. It must not block, and must not raise into the caller."""
 
 
 class HostServices(Protocol):
-    """What one actor may do, stamped with its name (WIT: the host interfaces).
+    """What one actor may do, in that actor's name (WIT: the host interfaces).
 
-    The sender is always the actor that the services were made for. A call that may
-    not be made, or whose message does not get through, raises a `MessagingError`;
-    storage calls raise `StorageRefused`. Anything else raised here is a host error
-    and costs the guest its instance.
+    The sender is always the actor that the services were made for. A call that is not
+    allowed, or whose message cannot be delivered, raises a `MessagingError`; storage
+    calls raise `StorageRefused`. Anything else raised here is a host error and costs
+    the guest its instance.
     """
 
     def self_id(self) -> ComponentId: ...
     async def send(self, target: ComponentId, payload: bytes) -> None: ...
 
     def send_at_once(self, target: ComponentId, payload: bytes) -> bool:
-        """Deliver a message without waiting if its receiver keeps up.
+        """Deliver a message, unless that means waiting for its receiver.
 
-        False: nothing has happened, and it takes `send`. It may always be False.
+        Returns False if nothing was done and `send` must be used; it may always do
+        that.
         """
         ...
 
@@ -53,7 +54,7 @@ class HostServices(Protocol):
     def cancel_request(self, request_id: str) -> None: ...
 
     async def broadcast(self, targets: Iterable[ComponentId], payload: bytes) -> None:
-        """Deliver a message to each of these; they are read once, before it is sent."""
+        """Deliver a message to each target. `targets` is read once, before sending."""
         ...
 
     async def publish(self, topic: str, payload: bytes) -> None: ...
@@ -77,10 +78,10 @@ class HostServices(Protocol):
 
 
 class Keyspace(Protocol):
-    """The keys and values of one component (WIT: `storage`); no other one sees them.
+    """The keys and values of one component (WIT: `storage`), visible only to it.
 
-    Each call is done at once and is atomic by itself. What is refused changes nothing
-    and raises `StorageRefused`, with the case that the guest sees: `invalid-key`,
+    Each call is done at once and is atomic. A call that is refused changes nothing and
+    raises `StorageRefused` with the case that the guest sees: `invalid-key`,
     `quota-exceeded`, `not-found`, or `io-error` if the store itself failed.
     """
 
@@ -93,65 +94,67 @@ class Keyspace(Protocol):
 
 
 class Store(Protocol):
-    """Where components keep what outlives their incarnations."""
+    """Where components keep data that outlives their incarnations."""
 
     def keyspace(
         self, owner: ComponentId, *, max_bytes: int, max_keys: int
     ) -> Keyspace:
-        """Return what a component keeps: the same as the last time, or an empty one.
+        """Return a component's keyspace: the existing one, or an empty one.
 
         Args:
-            owner: whose it is.
-            max_bytes: its quota from now on, keys and values together.
-            max_keys: how many keys it may have from now on.
+            owner: The component.
+            max_bytes: Its quota from now on, keys and values together.
+            max_keys: The number of keys it may have from now on.
         """
         ...
 
 
 class Unanswered(Enum):
-    """Why there is no answer yet to a message that was to be handled at once."""
+    """Why a message that should have been handled at once has no answer yet."""
 
     NOT_BEGUN = "not begun"
-    """Nothing has happened; it can be handled later."""
+    """Nothing was done; the message can be handled later."""
     BEGUN = "begun"
-    """It is being handled, and has to be brought to its end."""
+    """The call is in progress and must be completed."""
 
 
 class Guest(Protocol):
-    """One running instance of a component; one call at a time.
+    """One running instance of a component. It takes one call at a time.
 
-    Every call raises `GuestTrapped` when the guest was stopped (the instance is then
-    spent), `GuestRejected` when it answered with an error of its own, `GuestSpent`
-    when it was spent before, `CapacityReached` when the call could not begin for want
-    of memory maps (the instance lives on). Cancelling a call spends the instance.
+    Every call raises `GuestTrapped` if the guest was stopped (its instance is then
+    spent), `GuestRejected` if the guest answered with an error, `GuestSpent` if the
+    instance was spent before, and `CapacityReached` if the call could not begin because
+    there are no more memory maps (the instance stays usable). Cancelling a call spends
+    the instance.
     """
 
     @property
     def spent(self) -> GuestFailed | None:
-        """Why this instance cannot be called any more, or None while it can."""
+        """Why this instance cannot be called any more; None if it can."""
         ...
 
     async def initialize(self, config: ComponentConfig) -> None: ...
 
     async def handle_message(self, envelope: Envelope) -> bytes | None:
-        """Let it handle a message, within its own limits.
+        """Handle a message, within the guest's own limits.
 
-        What was begun goes on when its asker stops waiting, or its deadline passes: that
-        is the asker's affair.
+        A call that has begun continues when its asker stops waiting or its deadline
+        passes; that only concerns the asker.
 
         Raises:
-            Unwanted: nobody waited for it any more when it could have begun.
+            Unwanted: no asker was waiting for the message when the call could have
+                begun.
         """
         ...
 
     def handle_at_once(
         self, envelope: Envelope, owner: object
     ) -> bytes | Unanswered | None:
-        """Begin to handle a message without waiting, in the name of the task `owner`.
+        """Begin to handle a message without waiting, on behalf of the task `owner`.
 
-        Returns the answer if that came at once. After `BEGUN`, whatever the reason, the
-        next call must be `handle_message` with the same envelope, by `owner`; it raises
-        what has gone wrong. A guest may always return `NOT_BEGUN`. Never raises.
+        Returns the answer if it came at once. After `BEGUN`, for whatever reason, the
+        next call must be `handle_message` with the same envelope, by `owner`; that call
+        raises what has gone wrong. A guest may always return `NOT_BEGUN`. Never raises.
         """
         ...
 
@@ -162,25 +165,25 @@ class Guest(Protocol):
 
     @property
     def hands_over(self) -> bool:
-        """Whether it has the two calls below (WIT: `state-handover`)."""
+        """Whether the guest has the two calls below (WIT: `state-handover`)."""
         ...
 
     async def export_state(self) -> bytes:
-        """Ask for its state; `GuestRejected` also if that is more than it may be."""
+        """Get the guest's state. `GuestRejected` is also raised if it is too large."""
         ...
 
     async def import_state(self, state: bytes) -> None: ...
 
     def close(self) -> None:
-        """Give back everything at once; calling it again does nothing."""
+        """Release all resources at once. Calling it again does nothing."""
         ...
 
 
 class LoadedComponent(Protocol):
-    """A component that was checked and compiled; makes instances."""
+    """A component that was checked and compiled. It makes instances."""
 
     async def instantiate(self, limits: Limits, services: HostServices) -> Guest:
-        """Make a fresh instance; `initialize` was not called yet.
+        """Make a fresh instance, on which `initialize` has not been called yet.
 
         Raises:
             GuestTrapped: its start function trapped, or it needs more than `limits`.
@@ -193,12 +196,12 @@ class ComponentLoader(Protocol):
     """Turns artifacts into components, away from the Trio thread."""
 
     async def load(self, artifact: Artifact) -> LoadedComponent:
-        """Read, check and compile; the same artifact twice is compiled once.
+        """Read, check and compile an artifact. Equal artifacts are compiled once.
 
-        A cancelled load is abandoned: it does not wait for the compiler.
+        A cancelled load returns without waiting for the compiler.
 
         Raises:
-            ComponentRefused: it cannot be run here.
+            ComponentRefused: the component cannot be run here.
         """
         ...
 
@@ -207,15 +210,15 @@ WallClock: TypeAlias = Callable[[], int]
 """Nanoseconds since 1970."""
 
 Randomness: TypeAlias = Callable[[int], bytes]
-"""So many random bytes, which nobody may be able to guess; `os.urandom` is one."""
+"""Returns that many random bytes, which must be unguessable; e.g. `os.urandom`."""
 
 
 class Gate(Protocol):
-    """Lets a message pass by returning, or raises a `MessagingError` for its sender.
+    """Accepts a message by returning, or refuses it by raising a `MessagingError`.
 
-    Called for every message, in the middle of a step that must not be interrupted: it
-    decides at once, and neither sends nor takes messages. A message that had to wait for
-    room comes a second time, as the very same object.
+    Called for every message, during a step that must not be interrupted, so it must
+    decide at once, and must neither send nor receive messages. A message that had to
+    wait for room is passed a second time, as the same object.
     """
 
     def __call__(self, envelope: Envelope, /) -> None: ...

@@ -25,7 +25,7 @@ def test_wit_prints_the_folder(airssys):
 
 def test_commands_are_listed(airssys):
     listed = airssys("--help").stdout
-    assert "Make a component of a Python, C or Rust file." in listed
+    assert "Build a component from a Python, C or Rust file." in listed
     assert "-o, --output" in airssys("build", "--help").stdout
 
 

@@ -46,7 +46,7 @@ def test_a_component_is_shown():
     assert "tables     none" in shown
     for name in EXPORTS:
         assert name in shown
-    assert "airssys:core/storage@1.0.0  (offered: to be granted)" in shown
+    assert "airssys:core/storage@1.0.0  (offered; needs a grant)" in shown
     assert "delete, exists, get, list-keys, set, usage" in shown
     assert "airssys:core/types@1.0.0  (types only: nothing to grant)" in shown
 

@@ -301,7 +301,7 @@ def test_names_are_unique_in_the_system_and_supervisors_among_siblings():
     )
     same_supervisor, same_actor = find_mistakes(blueprint)
     assert same_supervisor.path == "$.root.children"
-    assert "2 children are called 's'" in same_supervisor.found
+    assert "2 children have the name 's'" in same_supervisor.found
     assert same_actor.path == "$.root.children[1].children[0].id"
     assert "$.root.children[0].children[0]" in same_actor.found
 
@@ -345,7 +345,7 @@ def test_a_supervisor_in_two_places_is_reported_and_not_entered_again():
         spec = a_supervisor(a_supervisor(spec, name="left"), spec, name=f"s{depth}")
     found = find_mistakes(whole(spec))
     assert len(found) < 200
-    assert any("stands at $.root.children[0]" in mistake.found for mistake in found)
+    assert any("also used at $.root.children[0]" in mistake.found for mistake in found)
     assert len(list(walk(spec))) < 200
 
 

@@ -53,7 +53,7 @@ def test_templates_without_end_are_no_actors():
         spec = DynamicSupervisorSpec(name="d", template=spec)
     found = find_spec_mistakes(spec)
     assert found[0].path == "$.template"
-    assert "is no actor" in found[0].found
+    assert "is neither an actor" in found[0].found
     assert len(found) < 5
 
 

@@ -92,7 +92,7 @@ EXAMPLES = {
     DefinitionError: st.builds(
         DefinitionError, st.lists(st.builds(Mistake, TEXT, TEXT, TEXT), max_size=3)
     ),
-    ComponentRefused: st.builds(ComponentRefused, TEXT, TEXT, st.just("Mend it")),
+    ComponentRefused: st.builds(ComponentRefused, TEXT, TEXT, st.just("Fix it")),
     EngineMisused: st.builds(EngineMisused, TEXT),
     NameTaken: st.builds(NameTaken, NAMES),
     CapacityReached: st.builds(CapacityReached, TEXT, st.just("Run fewer")),
@@ -102,7 +102,7 @@ EXAMPLES = {
     GuestSpent: st.builds(GuestSpent, TEXT, st.none() | st.sampled_from(TrapReason)),
     DeliveryFailed: st.builds(DeliveryFailed, TEXT, st.none() | st.just("Wait")),
     NotGranted: st.builds(NotGranted, TEXT),
-    InvalidMessage: st.builds(InvalidMessage, TEXT, st.none() | st.just("Mend it")),
+    InvalidMessage: st.builds(InvalidMessage, TEXT, st.none() | st.just("Fix it")),
     BadTopic: st.builds(BadTopic, TEXT),
     BroadcastFailed: st.builds(
         BroadcastFailed,
@@ -277,7 +277,7 @@ def test_a_users_subclass_may_take_other_arguments():
     again = pickle.loads(pickle.dumps(Special(colour="red")))
     assert (again.colour, str(again)) == (
         "red",
-        "a red problem. Mend the message; the same one will be refused again",
+        "a red problem. Correct the message; the same one will be refused again",
     )
 
 

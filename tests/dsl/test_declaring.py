@@ -328,13 +328,13 @@ def test_a_topology_runs_as_a_program():
 
 
 def test_an_instance_of_a_topology_does_not_run():
-    with pytest.raises(DefinitionError, match="no topology and no blueprint"):
+    with pytest.raises(DefinitionError, match="neither a topology nor a blueprint"):
         open_system(topology(type("App", (), {"greeter": greet}))())
 
 
 @pytest.mark.parametrize("wrong", [Clerk, Shout, int, greet, 3, "App", Clerk()])
-def test_what_is_no_topology_does_not_run(wrong):
-    with pytest.raises(DefinitionError, match="no topology and no blueprint"):
+def test_what_is_not_a_topology_does_not_run(wrong):
+    with pytest.raises(DefinitionError, match="neither a topology nor a blueprint"):
         open_system(wrong)
 
 

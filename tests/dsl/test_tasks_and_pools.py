@@ -202,11 +202,11 @@ def test_wrong_ones_are_reported_at_once():
         ("children[2].function", ODD),
         ("children[3].perid", "there is no option 'perid'"),
         ("children[5].function", "None cannot be called"),
-        ("children[6].template", f"{plain} is no child"),
-        ("children[7].max_children", "-1 is no number of children"),
-        ("children[7].template", "3 is no child"),
+        ("children[6].template", f"{plain} is not a child specification"),
+        ("children[7].max_children", "-1 is not a valid number of children"),
+        ("children[7].template", "3 is not a child specification"),
         ("children[8].max_child", "there is no option 'max_child'"),
-        ("children[9].context", "'yes' is no flag"),
+        ("children[9].context", "'yes' is not a bool"),
         ("j[0]", "plain has no name here"),
     ]
 

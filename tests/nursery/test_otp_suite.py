@@ -146,7 +146,7 @@ async def test_sup_start_ignore_permanent_child_start_child_simple(autojump_cloc
 
 
 def test_sup_start_error_return():
-    with pytest.raises(DefinitionError, match="no supervisor"):
+    with pytest.raises(DefinitionError, match="is not a supervisor"):
         open_system(Blueprint(root=a()))
 
 
@@ -377,7 +377,7 @@ async def test_child_specs(auto_shutdown, autojump_clock):
         whole = group(spec, auto_shutdown=auto_shutdown)
         assert (find_spec_mistakes(whole) == []) is is_good
     twice = group(a(), worker("b"), a())
-    assert ["is taken" in str(m) for m in find_spec_mistakes(twice)] == [True]
+    assert ["is already used" in str(m) for m in find_spec_mistakes(twice)] == [True]
     with pytest.raises(TypeError):
         dynamic(a(), worker("b"))  # exactly one template: a field, not a list
 

@@ -97,7 +97,7 @@ def test_only_python_actors_can_resume():
     for spec in (component, task, group(on_error=RESUMING)):
         (mistake,) = find_spec_mistakes(spec)
         assert mistake.path == "$.on_error[0]"
-        assert "ValueError cannot be resumed from" in mistake.found
+        assert "an actor cannot resume after ValueError" in mistake.found
 
 
 @pytest.mark.parametrize(
@@ -121,4 +121,4 @@ def test_all_mistakes_of_a_task_at_once():
     paths = [mistake.path for mistake in find_spec_mistakes(spec)]
     assert paths == ["$.name", "$.function", "$.context", "$.shutdown"]
     twice = group(TaskSpec(name="t", function=print), group(name="t"))
-    assert "children are called 't'" in find_spec_mistakes(twice)[0].found
+    assert "children have the name 't'" in find_spec_mistakes(twice)[0].found

@@ -120,7 +120,7 @@ async def test_one_whose_children_do_not_start_leaves_nothing_behind(autojump_cl
 def test_no_other_supervisor_is_a_template(template):
     found = find_spec_mistakes(hotel(template))
     assert [mistake.path for mistake in found] == ["$.template"]
-    assert "no actor, and no supervisor" in found[0].found
+    assert "neither an actor nor an ordered supervisor" in found[0].found
 
 
 def test_what_is_wrong_inside_of_a_template_is_told():

@@ -68,7 +68,7 @@ async def test_targets_are_names_or_identities():
         assert system.find("who") == system.find(who) == who
         assert system.find("nobody") is None
         assert await system.ask(who, b"") is not None
-        with pytest.raises(ValueError, match="is no identity"):
+        with pytest.raises(ValueError, match="is not a valid identity"):
             system.tell("a/b", b"")
 
 

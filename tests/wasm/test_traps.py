@@ -308,5 +308,5 @@ def test_the_root_cause_is_the_last_line():
     assert root_cause(" no backtrace ") == "no backtrace"
     assert root_cause("") == ""
     assert str(GuestTrapped(TrapReason.OTHER, "health", "one\ntwo")) == (
-        "guest stopped in health: other (one). Mend the guest"
+        "guest stopped in health: other (one). Fix the guest"
     )

@@ -1,3 +1,3 @@
-"""The commands, a module for each."""
+"""The commands, one module for each."""
 
 __all__ = ()

@@ -16,12 +16,17 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.command("build")
 @click.argument("source", type=_FILE)
 @click.option(
-    "-o", "--output", type=_FILE, help="The component; else SOURCE with .wasm."
+    "-o",
+    "--output",
+    type=_FILE,
+    help="The component's file. Default: SOURCE with .wasm.",
 )
 @click.option(
-    "--stubs", type=_FOLDER, help="Also write what a Python guest imports, for editors."
+    "--stubs",
+    type=_FOLDER,
+    help="Also write the modules a Python guest imports, for editors.",
 )
-@click.option("--cache", type=_FOLDER, help="Where built components are kept.")
+@click.option("--cache", type=_FOLDER, help="Directory for built components.")
 @click.option("--fresh", is_flag=True, help="Build even if it was built before.")
 def command(
     source: Path,
@@ -31,11 +36,11 @@ def command(
     *,
     fresh: bool,
 ) -> None:
-    """Make a WebAssembly component of SOURCE.
+    """Build a WebAssembly component from SOURCE.
 
     SOURCE is Python (.py, with componentize-py), C (.c, with clang or zig), Rust (.rs,
-    with rustc) or a core module (.wasm). What was built before from the same content is
-    not built again.
+    with rustc) or a core module (.wasm). A component that was built before from the
+    same content is not built again.
     """
     try:
         if stubs is not None:

@@ -1,4 +1,4 @@
-"""`airssys cache list` and `airssys cache clear`: what was compiled before."""
+"""`airssys cache list` and `airssys cache clear`: components compiled before."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _directory = click.option(
 
 @click.group()
 def command() -> None:
-    """List or clear what was compiled before."""
+    """List or clear compiled components."""
 
 
 @command.command("list")
 @_directory
 def list_entries(directory: Path) -> None:
-    """List the compiled components, the one used last first."""
+    """List the compiled components, the most recently used first."""
     with _told_plainly(directory):
         entries = list_cache(directory, EngineSettings())
     if not entries:
-        say(f"nothing is kept in {directory}")
+        say(f"there are no compiled components in {directory}")
         return
     now = time.time()  # noqa: TID251  # files bear the time of the wall clock
     say(f"{'component':16}  {'size':>12}  {'last used':>12}  made from")
@@ -60,7 +60,7 @@ def clear(directory: Path) -> None:
 
 @contextmanager
 def _told_plainly(directory: Path) -> Iterator[None]:
-    """Turn what the operating system says into a message without a traceback."""
+    """Turn an error of the operating system into a message without a traceback."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`airssys check`: all mistakes of a definition, and whether its components load."""
+"""`airssys check`: all mistakes in a definition, and whether its components load."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 @click.option("--load", is_flag=True, help="Also load and compile every component.")
 @cache_option
 def command(target: Declared, *, load: bool, cache: Path | None) -> None:
-    """Find all mistakes of a topology, without running it.
+    """Find all mistakes in a topology, without running it.
 
     MODULE:NAME is a topology or blueprint; MODULE may be path/to/file.py.
 
-    Exit status: 0 if there is no mistake, 1 if there are some, 2 if the command is
-    wrong.
+    Exit status: 0 if there are no mistakes, 1 if there are any, 2 if the command line
+    is wrong.
     """
     blueprint = as_checked(target)
     if load:
@@ -53,7 +53,7 @@ def command(target: Declared, *, load: bool, cache: Path | None) -> None:
             refused = trio.run(_load_all, blueprint, loader_opener(cache))
         except KeyboardInterrupt:
             sys.exit(EXIT_INTERRUPTED)
-        except PermissionError as error:  # of the cache directory
+        except PermissionError as error:  # about the cache directory
             give_up(error)
         if refused:
             report(refused)
@@ -85,7 +85,7 @@ async def _load_all(blueprint: Blueprint, open_loader: LoaderOpener) -> list[Mis
 
 
 def _count(blueprint: Blueprint) -> str:
-    """Say what there is, e.g. `3 actors, 2 of them components, 1 supervisor`."""
+    """Describe the contents, e.g. `3 actors, 2 of them components, 1 supervisor`."""
     specs = [spec for _, spec in walk(blueprint.root)]
     components = sum(isinstance(spec, ComponentSpec) for spec in specs)
     actors = components + sum(isinstance(spec, ActorSpec) for spec in specs)

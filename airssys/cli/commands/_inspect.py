@@ -1,4 +1,4 @@
-"""`airssys inspect FILE`: what a component is, what it would need, or why it is refused."""
+"""`airssys inspect FILE`: what a component is and needs, or why it is refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _LARGE: Final = 1 << 20
-"""Bytes from which we say beforehand what takes so long."""
+"""Size in bytes from which we announce that compiling takes long."""
 _OFFERED: Final = {full_name(name) for name in IMPORTS}
 _TYPES: Final = {full_name(name) for name in TYPE_ONLY}
 
@@ -26,11 +26,11 @@ _TYPES: Final = {full_name(name) for name in TYPE_ONLY}
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def command(file: Path) -> None:
-    """Show what the component in FILE is, and what it would need to run.
+    """Show what the component in FILE is, and what it needs to run.
 
-    FILE is a .wasm component or its .wat text. It is compiled, and not run. A file that
-    would be refused is shown as far as it can be read, with the reason and the way out,
-    and the exit status is 1.
+    FILE is a .wasm component or its .wat text. It is compiled, but not run. If the
+    component would be refused, the command shows what can be read, the reason and what
+    to do, and the exit status is 1.
     """
     if file.is_file() and file.stat().st_size >= _LARGE:
         say("compiling; a Python guest takes up to a minute ...", err=True)
@@ -57,7 +57,7 @@ async def _inspect_in_time(artifact: Artifact, settings: EngineSettings) -> Insp
 
 
 def describe(found: Inspection) -> Iterator[str]:
-    """Tell about a component, line by line; what is not known is left out."""
+    """Describe a component, line by line; what is not known is left out."""
     yield found.label
     if found.size is not None:
         form = "text" if found.is_text else "binary"
@@ -109,11 +109,11 @@ def _interfaces(
 
 
 def _standing(interface: str) -> str:
-    """Say what stands behind an import, and whether it takes a grant."""
+    """Describe what provides an import, and whether it needs a grant."""
     if interface.startswith("wasi:"):
         return "  (WASI: not offered)"
     if interface in _TYPES:
         return "  (types only: nothing to grant)"
     if interface in _OFFERED:
-        return "  (offered: to be granted)"
-    return "  (nobody provides it)"
+        return "  (offered; needs a grant)"
+    return "  (no provider)"

@@ -1,4 +1,4 @@
-"""`airssys run`: a system as a program of its own."""
+"""`airssys run`: runs a system as a program."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 def command(
     target: Declared, *, cache: Path | None, verbose: int, levels: tuple[str, ...]
 ) -> None:
-    """Run a topology until SIGINT or SIGTERM comes; the tree then stops in order.
+    """Run a topology until SIGINT or SIGTERM; then stop the tree in order.
 
     MODULE:NAME is a topology or blueprint; MODULE may be path/to/file.py.
 
     Exit status: 1 if the definition is wrong or a component is refused, 2 if the
-    command is wrong, 70 if the root gave up or a child did not become ready, 130 after
-    SIGINT, 143 after SIGTERM.
+    command line is wrong, 70 if the root gave up or a child did not become ready, 130
+    after SIGINT, 143 after SIGTERM.
     """
     log = _log_levels(verbose, levels)
     blueprint = as_checked(target)
@@ -53,7 +53,7 @@ def command(
     except (
         AirssysError,
         PermissionError,
-    ) as error:  # the latter of the cache directory
+    ) as error:  # the last one is about the cache directory
         give_up(error)
 
 

@@ -1,4 +1,4 @@
-"""`airssys tree`: what a definition declares, drawn as text."""
+"""`airssys tree`: draws what a definition declares as text."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 @click.command("tree")
 @target_argument
 def command(target: Declared) -> None:
-    """Draw the tree that a topology declares; children start from top to bottom.
+    """Draw the tree that a topology declares. Children start from top to bottom.
 
     MODULE:NAME is a topology or blueprint; MODULE may be path/to/file.py.
 
-    Exit status: 1 if the definition is wrong, 2 if the command is wrong.
+    Exit status: 1 if the definition is wrong, 2 if the command line is wrong.
     """
     for line in _lines(as_checked(target).root, "", ""):
         say(line)
@@ -82,6 +82,6 @@ def _named(behaviour: Callable[..., object]) -> str:
 
 
 def _short(identity: ComponentId) -> str:
-    """Leave out what a name alone stands for."""
+    """Leave out the parts that `name` alone implies."""
     alone = ComponentId("local", identity.name)
     return identity.name if identity == alone else str(identity)

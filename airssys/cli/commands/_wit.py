@@ -10,9 +10,9 @@ from airssys.cli.common import escaped, say
 
 @click.command("wit")
 def command() -> None:
-    """Print the folder with the WIT text of airssys:core.
+    """Print the path of the folder with the WIT files of airssys:core.
 
-    A toolchain of your own is given that folder and the world runtime-host.
+    Pass that folder, and the world runtime-host, to your own toolchain.
     """
     try:
         say(str(wit_directory()))

@@ -1,4 +1,4 @@
-"""What commands that load components have in common."""
+"""What the commands that load components share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _default_cache() -> Path | None:
     try:
         return user_cache_directory()
     except FileNotFoundError as error:
-        say(f"compiled components are not kept: {error}", err=True)
+        say(f"compiled components will not be cached: {error}", err=True)
         return None
 
 
@@ -36,13 +36,13 @@ def cache_option(command: Callable[..., None]) -> Callable[..., None]:
         metavar="DIRECTORY",
         default=_default_cache,
         show_default="your own",
-        help="Keep compiled components there; it must be yours alone.",
+        help="Directory for compiled components. Only you may have access to it.",
     )
     return option(command)
 
 
 def loader_opener(cache: Path | None) -> LoaderOpener:
-    """Open the engine, with a directory of compiled components."""
+    """Open the engine, with a directory for compiled components."""
     from airssys.wasm import open_runtime  # noqa: PLC0415  # only if something is loaded
 
     return functools.partial(open_runtime, cache_directory=cache)

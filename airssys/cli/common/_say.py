@@ -1,4 +1,4 @@
-"""Text on the terminal, which must not obey what names and errors of others hold."""
+"""Prints text; a terminal must not obey escape sequences in names and errors."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import click
 from airssys.contracts import one_line
 
 _MOST: Final = 100_000
-"""Characters of a line; lists of functions may be long."""
+"""Characters of a line. Lists of functions may be long."""
 
 
 def say(line: str, *, err: bool = False) -> None:
-    """Print one line, with what is not printable escaped.
+    """Print one line, with unprintable characters escaped.
 
     Args:
-        line: what to print.
-        err: on stderr, not stdout.
+        line: The text.
+        err: Print to stderr, not stdout.
     """
     click.echo(one_line(line, _MOST), err=err)
 
 
 def say_lines(text: str) -> None:
-    """Print a text of several lines on stderr, each as `say` does."""
+    """Print several lines of text on stderr, each as `say` does."""
     click.echo(escaped(text), err=True)
 
 
 def escaped(text: str) -> str:
-    """Return a text of several lines with all else that is not printable escaped."""
+    """Return several lines of text, with other unprintable characters escaped."""
     return "\n".join(one_line(line, _MOST) for line in text.expandtabs().split("\n"))

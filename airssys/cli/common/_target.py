@@ -1,9 +1,9 @@
 """Finds what a command line names: `MODULE:NAME`, or `path/to/file.py:NAME`.
 
-The current directory can be imported from, as with `python -m`; beside a file its
-folder can, as with `python path/to/file.py`. What is wrong with the words is an error
-of usage. What the module itself raises is shown with its own traceback, without the
-frames of this program and of the import system.
+Modules are found in the current directory, as with `python -m`; for a file, also in its
+folder, as with `python path/to/file.py`. A wrong name is an error of usage. An error
+that the module raises is shown with its traceback, without the frames of this program
+and of the import system.
 """
 
 from __future__ import annotations
@@ -42,15 +42,16 @@ Declared: TypeAlias = Blueprint | type[object]
 
 
 def _find(_: click.Context, __: click.Parameter, value: str) -> Declared:
-    """Import what is named.
+    """Import the named object.
 
     Raises:
-        click.BadParameter: it is not there, or is nothing that can be run.
-        SystemExit: its module raised an error, which is on stderr.
+        click.BadParameter: it does not exist, or cannot be run.
+        SystemExit: the module raised an error, which was printed on stderr.
     """
     place, _colon, path = value.rpartition(":")
     if not place or not path:
-        text = f"{value!r} is no target: write MODULE:NAME or path/to/file.py:NAME"
+        text = f"{value!r} is not a valid target: "
+        text += "write MODULE:NAME or path/to/file.py:NAME"
         raise click.BadParameter(escaped(text))
     try:
         module = _import(place)
@@ -63,26 +64,26 @@ def _find(_: click.Context, __: click.Parameter, value: str) -> Declared:
         raise click.BadParameter(escaped(text)) from error
     if not _is_declared(found):
         shown = getattr(found, "__qualname__", None) or f"{found!r:.80}"
-        text = f"{shown} is no topology and no blueprint; {_offer(module)}"
+        text = f"{shown} is neither a topology nor a blueprint; {_offer(module)}"
         raise click.BadParameter(escaped(text))
     return found
 
 
 def target_argument(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the argument that names a topology, or a blueprint."""
+    """Add the argument that names a topology or a blueprint."""
     argument = click.argument("target", metavar="MODULE:NAME", callback=_find)
     return argument(command)
 
 
 def as_checked(declared: Declared) -> Blueprint:
-    """Return the blueprint, or end the program with all mistakes.
+    """Return the blueprint, or end the program with all its mistakes.
 
     Raises:
-        SystemExit: there are mistakes; they are on stderr.
+        SystemExit: there are mistakes, which were printed on stderr.
     """
     blueprint = as_blueprint(declared)
     mistakes = find_mistakes(blueprint)
-    if isinstance(declared, Blueprint):  # a topology looks for its files by itself
+    if isinstance(declared, Blueprint):  # a topology checks its files itself
         mistakes += missing_artifacts(declared)
     if mistakes:
         report(mistakes)
@@ -91,7 +92,7 @@ def as_checked(declared: Declared) -> Blueprint:
 
 
 def report(mistakes: list[Mistake]) -> None:
-    """Print mistakes on stderr, in the order of files and lines, and their number."""
+    """Print mistakes on stderr, sorted by file and line, and their number."""
     for mistake in sorted(mistakes, key=lambda m: (m.file or "", m.line or 0)):
         say(str(mistake), err=True)
     count = len(mistakes)
@@ -105,7 +106,7 @@ class _NotFound(Exception):
 def _import(place: str) -> ModuleType:
     is_file = place.endswith(".py") or "/" in place
     if place.startswith(".") and not is_file:
-        raise _NotFound(f"{place} is no module: write its name in full")
+        raise _NotFound(f"{place} is not a module: write its full name")
     try:
         return _import_file(Path(place)) if is_file else _import_module(place)
     except _NotFound:
@@ -113,7 +114,7 @@ def _import(place: str) -> ModuleType:
     except SystemExit as ending:
         raise _NotFound(
             f"{place} ended the program when it was imported ({ending!r}): "
-            'what it runs belongs below `if __name__ == "__main__":`'
+            'move what it runs below `if __name__ == "__main__":`'
         ) from ending
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
@@ -132,8 +133,8 @@ def _import_module(name: str) -> ModuleType:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
         raise _NotFound(
-            f"there is no module {error.name}, neither here in {Path.cwd()} nor "
-            "where Python looks"
+            f"there is no module {error.name}, neither in {Path.cwd()} nor "
+            "in Python's search path"
         ) from error
 
 
@@ -143,7 +144,7 @@ def _import_file(path: Path) -> ModuleType:
     name = path.stem if path.stem not in sys.modules else f"_target_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path.absolute())
     if spec is None or spec.loader is None:
-        raise _NotFound(f"{path} is no Python file")
+        raise _NotFound(f"{path} is not a Python file")
     sys.path.insert(0, str(path.absolute().parent))
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -151,7 +152,7 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _own_frames(trace: TracebackType | None) -> TracebackType | None:
-    """Leave out the frames before the user's own."""
+    """Leave out the frames that come before the user's own."""
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
         if file != __file__ and "importlib" not in file:
@@ -167,7 +168,7 @@ def _is_declared(value: object) -> TypeGuard[Declared]:
 
 
 def _offer(module: ModuleType) -> str:
-    """Say what could have been named."""
+    """List what could have been named."""
     names = [n for n, v in vars(module).items() if _is_declared(v) and n[0] != "_"]
     if not names:
         return "decorate a class with @topology, or call blueprint(...)"

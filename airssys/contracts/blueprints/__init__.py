@@ -1,4 +1,4 @@
-"""A whole definition, and the checks that find all its mistakes."""
+"""A complete definition of a system, and the checks that find all its mistakes."""
 
 from ._blueprint import (
     DEFAULT_RESTART_BUDGET,

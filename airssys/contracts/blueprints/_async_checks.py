@@ -1,7 +1,7 @@
-"""What can be seen of code that is to be awaited, without calling it.
+"""Finds code that should be async and is not, without calling it.
 
-A function that is not async does its work when it is called, with the Trio thread held,
-and what it returns cannot be awaited. Nothing here raises, whatever the code is.
+A function that is not async does its work when it is called, which blocks the Trio
+thread, and its result cannot be awaited. Nothing here raises, whatever the code is.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _AWAITABLE: Final = ("Awaitable", "Coroutine")
 
 
 def async_mistakes(code: object, path: str) -> Iterator[Mistake]:
-    """Look at a function, or at the methods of an actor's class.
+    """Check a function, or the methods of an actor's class.
 
-    Left to its start is what cannot be seen here: what a function in C returns, or one
-    that says by its annotation that it returns an awaitable.
+    What cannot be seen here is checked when the actor starts: what a function written
+    in C returns, or a function whose annotation says that it returns an awaitable.
     """
     if inspect.isclass(code):
         for name in CALLED_IN_CLASSES:
@@ -39,9 +39,7 @@ def async_mistakes(code: object, path: str) -> Iterator[Mistake]:
 
 def _mistake(name: str, path: str) -> Mistake:
     text = f"{name} is not an async function"
-    hint = (
-        "write `async def`; what holds the thread: await trio.to_thread.run_sync(...)"
-    )
+    hint = "write `async def`; for blocking work: await trio.to_thread.run_sync(...)"
     return Mistake(path, text, hint)
 
 
@@ -51,14 +49,14 @@ def _name(code: object) -> str:
 
 
 def _unwrapped(code: Any) -> Any:  # noqa: ANN401  # whatever was handed in
-    """Find the function in partial functions, methods, and objects that can be called."""
+    """Find the function inside partial functions, methods and callable objects."""
     for _ in range(_MOST_WRAPPERS):
         if isinstance(code, functools.partial):
             code = code.func
         elif inspect.ismethod(code) or isinstance(code, (staticmethod, classmethod)):
             code = code.__func__
         elif hasattr(code, "_is_coroutine") or inspect.isroutine(code):
-            return code  # the first is how mocks of async functions show themselves
+            return code  # mocks of async functions are recognised by the first
         elif not inspect.isclass(code):
             call = inspect.getattr_static(type(code), "__call__", None)
             if not inspect.isfunction(call):
@@ -81,7 +79,7 @@ def _may_be_awaited(function: Any) -> bool:  # noqa: ANN401  # a function
     if inspect.iscoroutinefunction(inspect.unwrap(function)):
         return True
     if inspect.isasyncgenfunction(function):
-        return True  # told elsewhere, where it says that it yields
+        return True  # reported elsewhere, with the text that it yields
     if function.__code__.co_flags & inspect.CO_ITERABLE_COROUTINE:
         return True
     said = function.__annotations__.get("return")

@@ -1,4 +1,4 @@
-"""A whole system as one frozen value, and the one verdict on whether it can be run."""
+"""A whole system as one frozen value, and the check that it can be run."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 DEFAULT_STOP_TIMEOUT: Final = 30.0
 DEFAULT_RESTART_BUDGET: Final = 1000
 MAX_DEPTH: Final = 100
-"""Supervisors above one another, at most."""
+"""The largest number of supervisors that may be nested."""
 
 
 @final
@@ -72,42 +72,42 @@ class Blueprint:
     root: SupervisorSpec
     engine: EngineSettings = EngineSettings()
     stop_timeout: float = DEFAULT_STOP_TIMEOUT
-    """Seconds for the whole tree to stop in; then everything is cancelled."""
+    """Seconds in which the whole tree must stop; then everything is cancelled."""
     stop_budget: float | None = None
-    """Seconds that the whole tree may take to stop when every child uses its whole
-    shutdown time; see `stop_mistakes`. When it is over, what is left is cancelled, as
-    after `stop_timeout`. None: not checked."""
+    """Seconds that the whole tree may take to stop if every child uses its whole
+    shutdown time; see `stop_mistakes`. After that, what is left is cancelled, as after
+    `stop_timeout`. None: not checked."""
     restart_budget: int | None = DEFAULT_RESTART_BUDGET
-    """How often a child may be started before the root gives up, at most; see
+    """How often a child may be started, at most, before the root gives up; see
     `budget_mistakes`. None: not checked."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
 
 def stop_time(blueprint: Blueprint) -> float:
-    """Say how many seconds the whole tree has to stop in."""
+    """Return the number of seconds that the whole tree has to stop in."""
     timeout, budget = blueprint.stop_timeout, blueprint.stop_budget
     return timeout if budget is None else min(timeout, budget)
 
 
 def walk(root: ChildSpec, path: str = "$.root") -> Iterator[tuple[str, ChildSpec]]:
-    """Visit a tree from the top, each spec with its path.
+    """Visit a tree from the top: each specification with its path.
 
-    What cannot be run is visited too, but not what is below it.
+    Invalid values are visited too, but not what is below them.
     """
     for at, spec, _ in _visit(root, path):
         yield at, spec
 
 
 def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
-    """Look at a whole blueprint; an empty list means that it can be run.
+    """Check a whole blueprint. An empty list means that it can be run.
 
     Raises nothing, whatever is in the blueprint. A mistake names the file and line of
-    what was declared, where that is known.
+    the declaration, if they are known.
     """
 
     def look() -> list[Mistake]:
         if not is_kind(blueprint, Blueprint):
-            text = f"{shown(blueprint)} is no Blueprint"
+            text = f"{shown(blueprint)} is not a Blueprint"
             return [Mistake("$", text, "write airssys.blueprint(...)")]
         places = [("$", blueprint), *walk(blueprint.root)]
         return place_mistakes(_find_mistakes(blueprint), places)
@@ -118,9 +118,9 @@ def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
 def find_spec_mistakes(
     spec: ChildSpec, path: str = "$", *, above: int = 0
 ) -> list[Mistake]:
-    """Look at one specification and all below it; raises nothing either.
+    """Check one specification and everything below it. Raises nothing.
 
-    `above`: how many supervisors it is to stand below.
+    `above`: the number of supervisors that it will be below.
     """
 
     def look() -> list[Mistake]:
@@ -133,7 +133,7 @@ def find_spec_mistakes(
 def find_child_mistakes(
     spec: ChildSpec, auto_shutdown: AutoShutdown, path: str = "$", *, above: int = 0
 ) -> list[Mistake]:
-    """Look at one specification as a child of a supervisor with that rule."""
+    """Check one specification as a child of a supervisor with that rule."""
     mistakes = find_spec_mistakes(spec, path, above=above)
     if is_kind(spec, CHILD_SPECS):
         significant, restart = spec.significant, spec.restart
@@ -146,10 +146,10 @@ def find_child_mistakes(
 def check_child_specs(
     specs: Iterable[ChildSpec], auto_shutdown: AutoShutdown = AutoShutdown.NEVER
 ) -> list[Mistake]:
-    """Look at specifications as the children of one supervisor; starts nothing.
+    """Check specifications as the children of one supervisor, without starting them.
 
-    The verdict is that of starting a supervisor with them. Raises nothing if `specs` can
-    be gone through.
+    Starting a supervisor with these children finds the same mistakes. Raises nothing,
+    provided that `specs` can be iterated over.
     """
     parent = SupervisorSpec(
         name="supervisor", children=tuple(specs), auto_shutdown=auto_shutdown
@@ -160,18 +160,19 @@ def check_child_specs(
 def _find_mistakes(blueprint: Blueprint) -> list[Mistake]:
     mistakes: list[Mistake] = []
     if not is_kind(blueprint.engine, EngineSettings):
-        text = f"{shown(blueprint.engine)} is no EngineSettings"
+        text = f"{shown(blueprint.engine)} is not an EngineSettings"
         mistakes.append(Mistake("$.engine", text, "write EngineSettings(...)"))
     if not is_time(blueprint.stop_timeout, allow_infinity=True):
         mistakes.append(_bad_time("$", "stop_timeout", blueprint.stop_timeout))
     if not is_kind(blueprint.root, SupervisorSpec):
-        text = f"{shown(blueprint.root)} is no supervisor"
+        text = f"{shown(blueprint.root)} is not a supervisor specification"
         hint = "write SupervisorSpec(name='root', children=(...))"
         return [*mistakes, Mistake("$.root", text, hint)]
     mistakes.extend(_find_spec_mistakes(blueprint.root, "$.root"))
     budget = blueprint.restart_budget
     if budget is not None and not is_count(budget, at_least=1):
-        text, hint = f"{shown(budget)} is no budget", "a whole number from 1, or None"
+        text = f"{shown(budget)} is not a valid restart budget"
+        hint = "write a whole number of 1 or more, or None"
         mistakes.append(Mistake("$.restart_budget", text, hint))
     elif budget is not None and not mistakes:
         mistakes.extend(budget_mistakes(_supervisors(blueprint.root, "$.root"), budget))
@@ -186,7 +187,7 @@ def _find_mistakes(blueprint: Blueprint) -> list[Mistake]:
 def _supervisors(
     spec: ChildSpec, path: str, name: str = "", above: tuple[Intensity, ...] = ()
 ) -> Iterator[tuple[str, str, tuple[Intensity, ...]]]:
-    """Visit all supervisors: where each stands, its name, the intensities down to it."""
+    """Visit all supervisors: the path, name and intensities (root first) of each."""
     if isinstance(spec, SUPERVISOR_SPECS):
         name = f"{name}/{spec.name}" if name else spec.name
         chain = (*above, spec.intensity)
@@ -208,7 +209,7 @@ def _find_spec_mistakes(spec: ChildSpec, path: str, above: int = 0) -> list[Mist
 
 
 def check(blueprint: Blueprint) -> None:
-    """Refuse a blueprint that cannot be run.
+    """Raise if a blueprint cannot be run.
 
     Raises:
         DefinitionError: with every mistake, each with its path and a hint.
@@ -218,7 +219,7 @@ def check(blueprint: Blueprint) -> None:
 
 
 def _children_of(spec: object, path: str) -> list[tuple[str, ChildSpec]]:
-    """Name the children of a spec by their paths, as far as they can be told apart."""
+    """Map paths to the children of a spec, as far as the paths are unique."""
     if isinstance(spec, SupervisorSpec) and is_kind(spec.children, (tuple, list)):
         children = enumerate(spec.children)
         return [(f"{path}.children[{index}]", child) for index, child in children]
@@ -232,11 +233,11 @@ def _children_of(spec: object, path: str) -> list[tuple[str, ChildSpec]]:
 def _visit(
     root: ChildSpec, path: str, above: int = 0
 ) -> Iterator[tuple[str, ChildSpec, Mistake | None]]:
-    """Visit what may not be a tree; what is not entered comes with the reason.
+    """Visit what may not be a tree. What is not entered is yielded with the reason.
 
-    A supervisor that stands in two places, or inside itself, is entered once: else
-    the visit might take for ever. One that is nested too deep is not entered, nor is
-    one that is a template, which it may not be.
+    A supervisor that occurs in two places, or inside itself, is entered once, because
+    otherwise the visit might never end. A supervisor that is nested too deeply is not
+    entered, and neither is one used as a template, which is not allowed.
     """
     entered: dict[int, str] = {}
     stack: list[tuple[str, ChildSpec, int]] = [(path, root, above)]
@@ -262,8 +263,8 @@ def _is_odd_template(spec: object, path: str) -> bool:
 def _misplacement(path: str, other: str | None, depth: int) -> Mistake | None:
     if other is not None:
         is_inside = path.startswith(f"{other}.children[")
-        text = "it is inside itself" if is_inside else f"it stands at {other} already"
-        return Mistake(path, text, "make a supervisor of its own for each place")
+        text = "it is inside itself" if is_inside else f"it is also used at {other}"
+        return Mistake(path, text, "create a separate supervisor for each place")
     if depth >= MAX_DEPTH:
         text = f"there are {depth} supervisors above it"
         return Mistake(path, text, f"nest them at most {MAX_DEPTH} deep")
@@ -273,14 +274,14 @@ def _misplacement(path: str, other: str | None, depth: int) -> Mistake | None:
 def _name_taken(
     spec: ChildSpec, path: str, taken: dict[ComponentId, str]
 ) -> Iterator[Mistake]:
-    """Take the name of an actor, or say who has it."""
+    """Reserve the name of an actor, or report who has it."""
     if not isinstance(spec, (ComponentSpec, ActorSpec, PoolSpec)):
         return
     if not is_kind(spec.id, ComponentId) or path.endswith(".member"):
         return
     if spec.id in taken:
-        text = f"the name {spec.id} is taken by {taken[spec.id]}"
-        hint = "names are unique in a system: choose another one"
+        text = f"the name {spec.id} is already used by {taken[spec.id]}"
+        hint = "names must be unique in a system: choose another one"
         yield Mistake(f"{path}.id", text, hint)
     taken.setdefault(spec.id, path)
 
@@ -288,16 +289,17 @@ def _name_taken(
 def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
     if not is_kind(spec, CHILD_SPECS):
         hint = "write component(...), actor(...) or supervisor(...)"
-        yield Mistake(path, f"{shown(spec)} is no child", hint)
+        yield Mistake(path, f"{shown(spec)} is not a child specification", hint)
         return
     yield from _own_mistakes(spec, path)
     if not is_kind(spec.restart, RestartType):
         hint = "write 'permanent', 'transient' or 'temporary' as a RestartType"
-        yield Mistake(f"{path}.restart", f"{shown(spec.restart)} is no type", hint)
+        text = f"{shown(spec.restart)} is not a valid restart type"
+        yield Mistake(f"{path}.restart", text, hint)
     is_kill = is_kind(spec.shutdown, BrutalKill)
     if not is_kill and not is_time(spec.shutdown, allow_infinity=True, allow_zero=True):
-        hint = "seconds, 0 or more, math.inf or BRUTAL_KILL"
-        text = f"{shown(spec.shutdown)} is no time"
+        hint = "write a number of seconds of 0 or more, math.inf or BRUTAL_KILL"
+        text = f"shutdown must be a number of seconds, not {shown(spec.shutdown)}"
         yield Mistake(f"{path}.shutdown", text, hint)
     if not is_time(spec.start_timeout, allow_infinity=True):
         yield _bad_time(path, "start_timeout", spec.start_timeout)
@@ -307,7 +309,7 @@ def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
 
 
 def _own_mistakes(spec: ChildSpec, path: str) -> Iterator[Mistake]:
-    """Look at what only specs of that kind have."""
+    """Check what is specific to each kind of specification."""
     match spec:
         case SupervisorSpec():
             yield from _supervisor_mistakes(spec, path)
@@ -330,10 +332,10 @@ def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
     yield from intensity_mistakes(spec.intensity, f"{path}.intensity")
     rule = spec.auto_shutdown
     if not is_kind(rule, AutoShutdown):
-        text = f"{shown(rule)} is no AutoShutdown"
+        text = f"{shown(rule)} is not an AutoShutdown"
         yield Mistake(f"{path}.auto_shutdown", text, "write AutoShutdown.NEVER")
     if not is_kind(spec.children, tuple):
-        text = f"{shown(spec.children)} is no tuple"
+        text = f"{shown(spec.children)} is not a tuple"
         yield Mistake(f"{path}.children", text, "write (child, ...)")
     below = _children_of(spec, path)
     for at, child in below:
@@ -344,15 +346,15 @@ def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
         c.name for _, c in below if isinstance(c, NAMED_SPECS) and is_text(c.name)
     )
     for name in sorted(name for name, count in names.items() if count > 1):
-        text = f"{names[name]} children are called {shown(name)}"
-        yield Mistake(f"{path}.children", text, "call each of them differently")
+        text = f"{names[name]} children have the name {shown(name)}"
+        yield Mistake(f"{path}.children", text, "give each child a unique name")
 
 
 def _name_mistakes(
     spec: SupervisorSpec | DynamicSupervisorSpec | TaskSpec, path: str
 ) -> Iterator[Mistake]:
     if problem := segment_problem(spec.name):
-        hint = "a short printable name without slashes"
+        hint = "write a short printable name without slashes"
         yield Mistake(f"{path}.name", f"{shown(spec.name)} {problem}", hint)
 
 
@@ -361,12 +363,13 @@ def _dynamic_mistakes(spec: DynamicSupervisorSpec, path: str) -> Iterator[Mistak
     yield from intensity_mistakes(spec.intensity, f"{path}.intensity")
     limit, template = spec.max_children, spec.template
     if limit is not None and not is_count(limit, at_least=0):
-        text = f"{shown(limit)} is no number of children"
-        yield Mistake(f"{path}.max_children", text, "a whole number from 0, or None")
+        text = f"{shown(limit)} is not a valid number of children"
+        hint = "write a whole number of 0 or more, or None"
+        yield Mistake(f"{path}.max_children", text, hint)
     if template is None or not is_kind(template, CHILD_SPECS):
-        return  # that it is none is told where it is visited
+        return  # reported where the template is visited
     if not is_kind(template, (ComponentSpec, ActorSpec, SupervisorSpec)):
-        text = f"{shown(template)} is no actor, and no supervisor of ordered children"
+        text = f"{shown(template)} is neither an actor nor an ordered supervisor"
         hint = "write component(...), actor(...) or supervisor(...)"
         yield Mistake(f"{path}.template", text, hint)
         return
@@ -380,27 +383,27 @@ def _task_mistakes(spec: TaskSpec, path: str) -> Iterator[Mistake]:
     yield from _name_mistakes(spec, path)
     if not is_callable(spec.function):
         text = f"{shown(spec.function)} cannot be called"
-        yield Mistake(f"{path}.function", text, "an async function")
+        yield Mistake(f"{path}.function", text, "write an async function")
     yield from async_mistakes(spec.function, f"{path}.function")
     if not is_kind(spec.context, bool):
-        text = f"{shown(spec.context)} is no flag"
-        yield Mistake(f"{path}.context", text, "True or False")
+        text = f"{shown(spec.context)} is not a bool"
+        yield Mistake(f"{path}.context", text, "write True or False")
     if not is_kind(spec.arguments, tuple):
-        text = f"{shown(spec.arguments)} is no tuple"
+        text = f"{shown(spec.arguments)} is not a tuple"
         yield Mistake(f"{path}.arguments", text, "write (argument, ...)")
 
 
 def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mistake]:
     if not is_kind(spec.id, ComponentId):
         hint = "write a name, or 'namespace/name/instance', as ComponentId.parse reads"
-        yield Mistake(f"{path}.id", f"{shown(spec.id)} is no ComponentId", hint)
+        yield Mistake(f"{path}.id", f"{shown(spec.id)} is not a ComponentId", hint)
     yield from mailbox_mistakes(spec, path)
     yield from subscription_mistakes(spec, path)
     code = spec.behaviour if isinstance(spec, ActorSpec) else None
     yield from health_mistakes(spec.health, code, path)
     if not is_kind(spec.drain, bool):
-        text = f"{shown(spec.drain)} is no flag"
-        yield Mistake(f"{path}.drain", text, "True or False")
+        text = f"{shown(spec.drain)} is not a bool"
+        yield Mistake(f"{path}.drain", text, "write True or False")
     yield from crash_mistakes(spec.poison, path)
     if isinstance(spec, ActorSpec):
         if not is_time(spec.hook_timeout, allow_infinity=True):
@@ -413,13 +416,14 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
 def _behaviour_mistakes(spec: ActorSpec, path: str) -> Iterator[Mistake]:
     if not is_callable(spec.behaviour):
         text = f"{shown(spec.behaviour)} cannot be called"
-        hint = "an async function or a class"
+        hint = "write an async function or a class"
         yield Mistake(f"{path}.behaviour", text, hint)
     yield from async_mistakes(spec.behaviour, f"{path}.behaviour")
     if not is_kind(spec.arguments, tuple):
-        text = f"{shown(spec.arguments)} is no tuple"
+        text = f"{shown(spec.arguments)} is not a tuple"
         yield Mistake(f"{path}.arguments", text, "write (argument, ...)")
 
 
 def _bad_time(path: str, name: str, value: object) -> Mistake:
-    return Mistake(f"{path}.{name}", f"{shown(value)} is no time", "seconds, above 0")
+    text = f"{name} must be a number of seconds, not {shown(value)}"
+    return Mistake(f"{path}.{name}", text, "write a number of seconds above 0")

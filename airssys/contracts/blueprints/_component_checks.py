@@ -1,4 +1,4 @@
-"""What can be wrong with the code of a component and what it is given."""
+"""Checks the code of a component and what the component is given."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def component_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
-    """Look at what only components have."""
+    """Check what only components have."""
     if not is_kind(spec.artifact, Artifact):
         text = f"{shown(spec.artifact)} is no artifact"
         yield Mistake(f"{path}.artifact", text, "write Artifact.at(path)")
@@ -33,7 +33,7 @@ def component_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
         hint = "a Path, bytes, or WAT text as str"
         yield Mistake(f"{path}.artifact.source", text, hint)
     if not is_kind(spec.log_level, LogLevel):
-        text = f"{shown(spec.log_level)} is no level"
+        text = f"{shown(spec.log_level)} is not a valid log level"
         hint = "write 'trace', 'debug', 'info', 'warn' or 'error' as a LogLevel"
         yield Mistake(f"{path}.log_level", text, hint)
     if not is_kind(spec.on_abandoned, OnAbandoned):
@@ -41,7 +41,7 @@ def component_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
         hint = "write 'continue' or 'cancel' as an OnAbandoned"
         yield Mistake(f"{path}.on_abandoned", text, hint)
     if not is_kind(spec.config, ComponentConfig):
-        text = f"{shown(spec.config)} is no ComponentConfig"
+        text = f"{shown(spec.config)} is not a ComponentConfig"
         yield Mistake(f"{path}.config", text, "write ComponentConfig(...)")
     else:
         yield from _config_mistakes(spec.config, f"{path}.config")
@@ -49,18 +49,18 @@ def component_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
 
 def _config_mistakes(config: ComponentConfig, path: str) -> Iterator[Mistake]:
     if not is_kind(config.limits, Limits):
-        text = f"{shown(config.limits)} is no Limits"
+        text = f"{shown(config.limits)} is not a Limits"
         yield Mistake(f"{path}.limits", text, "write Limits(...)")
     if config.data is not None and not is_kind(config.data, bytes):
         text = f"{shown(config.data)} is neither bytes nor None"
         yield Mistake(f"{path}.data", text, "encode text, e.g. by str.encode")
     if not is_kind(config.env, tuple):
-        text = f"{shown(config.env)} is no tuple"
+        text = f"{shown(config.env)} is not a tuple"
         yield Mistake(f"{path}.env", text, "write (('NAME', 'value'), ...)")
         return
     for index, pair in enumerate(config.env):
         is_pair = is_kind(pair, tuple) and len(pair) == 2  # noqa: PLR2004 (a pair)
         if not is_pair or not all(map(is_text, pair)):
-            text = f"{shown(pair)} is no name with a value"
-            hint = "write ('NAME', 'value'), both of them text that UTF-8 can hold"
+            text = f"{shown(pair)} is not a name with a value"
+            hint = "write ('NAME', 'value'), both of them text that UTF-8 can encode"
             yield Mistake(f"{path}.env[{index}]", text, hint)

@@ -1,4 +1,4 @@
-"""What can be wrong with the mailbox of an actor."""
+"""Checks the mailbox of an actor."""
 
 from __future__ import annotations
 
@@ -25,28 +25,33 @@ if TYPE_CHECKING:
 
 
 def mailbox_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mistake]:
-    """Look at which messages may queue, how many, and what becomes of others."""
+    """Check which messages may queue, how many, and what happens to others."""
     if not is_count(spec.mailbox, at_least=1):
-        text = f"{shown(spec.mailbox)} is no capacity"
-        yield Mistake(f"{path}.mailbox", text, "a whole number, 1 or more")
+        text = f"{shown(spec.mailbox)} is not a valid capacity"
+        yield Mistake(f"{path}.mailbox", text, "write a whole number of 1 or more")
     yield from _overflow_mistakes(spec.overflow, f"{path}.overflow")
     if not is_count(spec.message_bytes, at_least=0):
-        text = f"{shown(spec.message_bytes)} is no number of bytes"
-        yield Mistake(f"{path}.message_bytes", text, "a whole number, 0 or more")
+        text = f"{shown(spec.message_bytes)} is not a valid number of bytes"
+        yield Mistake(
+            f"{path}.message_bytes", text, "write a whole number of 0 or more"
+        )
     if not is_count(spec.mailbox_bytes, at_least=1):
-        text = f"{shown(spec.mailbox_bytes)} is not a number of bytes"
-        yield Mistake(f"{path}.mailbox_bytes", text, "a whole number, 1 or more")
+        text = f"{shown(spec.mailbox_bytes)} is not a valid number of bytes"
+        yield Mistake(
+            f"{path}.mailbox_bytes", text, "write a whole number of 1 or more"
+        )
     is_component = not hasattr(spec, "behaviour")
     yield from codec_mistakes(spec.codecs, path, is_component=is_component)
 
 
 def _overflow_mistakes(policy: OverflowPolicy, path: str) -> Iterator[Mistake]:
-    hint = f"one of {', '.join(repr(each.value) for each in Overflow)}"
+    hint = f"write one of {', '.join(repr(each.value) for each in Overflow)}"
     if is_kind(policy, OverflowRules):
         for name in attrs.fields_dict(OverflowRules):
             each = getattr(policy, name)
             if not is_kind(each, Overflow):
-                yield Mistake(f"{path}.{name}", f"{shown(each)} is no policy", hint)
+                text = f"{shown(each)} is not an overflow policy"
+                yield Mistake(f"{path}.{name}", text, hint)
     elif not is_kind(policy, Overflow):
         hint += ", or a dict of one for each priority"
-        yield Mistake(path, f"{shown(policy)} is no policy", hint)
+        yield Mistake(path, f"{shown(policy)} is not an overflow policy", hint)

@@ -1,4 +1,4 @@
-"""What can be wrong with how a child is restarted."""
+"""Checks how a child is restarted."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 def backoff_mistakes(backoff: object, path: str) -> Iterator[Mistake]:
-    """Look at a back-off."""
+    """Check a back-off."""
     path = f"{path}.backoff"
     if not isinstance(backoff, Backoff):
-        yield Mistake(path, f"{shown(backoff)} is no Backoff", "e.g. NO_BACKOFF")
+        yield Mistake(path, f"{shown(backoff)} is not a Backoff", "e.g. NO_BACKOFF")
         return
     if not _is(backoff.growth, Growth):
         yield Mistake(f"{path}.growth", f"{shown(backoff.growth)}", "use a Growth")
@@ -44,10 +44,10 @@ def backoff_mistakes(backoff: object, path: str) -> Iterator[Mistake]:
 def on_error_mistakes(
     on_error: object, path: str, *, may_resume: bool
 ) -> Iterator[Mistake]:
-    """Look at what errors ask for."""
+    """Check the directives for errors."""
     path = f"{path}.on_error"
     if not isinstance(on_error, tuple):
-        hint = "a tuple of (error type, Directive)"
+        hint = "write a tuple of (error type, Directive)"
         yield Mistake(path, f"{shown(on_error)}", hint)
         return
     for index, entry in enumerate(on_error):
@@ -56,11 +56,11 @@ def on_error_mistakes(
                 kind, Exception
             ):
                 if directive is Directive.RESUME and not may_resume:
-                    text = f"{kind.__name__} cannot be resumed from"
+                    text = f"an actor cannot resume after {kind.__name__}"
                     hint = "only Python actors keep their state after an error"
                     yield Mistake(f"{path}[{index}]", text, hint)
             case _:
-                hint = "(error type, Directive)"
+                hint = "write (error type, Directive)"
                 yield Mistake(f"{path}[{index}]", f"{shown(entry)}", hint)
 
 
@@ -70,47 +70,51 @@ def significance_mistakes(
     auto_shutdown: AutoShutdown,
     path: str,
 ) -> Iterator[Mistake]:
-    """Look at whether a child may be significant where it stands."""
+    """Check whether a child may be significant in its place."""
     path = f"{path}.significant"
     if not isinstance(significant, bool):
-        yield Mistake(path, f"{shown(significant)} is no flag", "True or False")
+        text = f"{shown(significant)} is not a bool"
+        yield Mistake(path, text, "write True or False")
     elif significant and restart is RestartType.PERMANENT:
-        text, hint = "a permanent child cannot be significant", "transient or temporary"
+        text = "a permanent child cannot be significant"
+        hint = "make it transient or temporary"
         yield Mistake(path, text, hint)
     elif significant and auto_shutdown is AutoShutdown.NEVER:
-        text = "its supervisor never shuts down by itself"
+        text = "its supervisor never shuts down automatically"
         yield Mistake(path, text, "set auto_shutdown of the supervisor")
 
 
 def intensity_mistakes(intensity: Intensity, path: str) -> Iterator[Mistake]:
-    """Look at how many restarts a supervisor allows."""
+    """Check how many restarts a supervisor allows."""
     if not _is(intensity, Intensity):
-        text = f"{shown(intensity)} is no Intensity"
+        text = f"{shown(intensity)} is not an Intensity"
         yield Mistake(path, text, "write Intensity(restarts, seconds)")
         return
     if not is_count(intensity.restarts, at_least=0):
-        text = f"{shown(intensity.restarts)} is no number of restarts"
-        yield Mistake(f"{path}.restarts", text, "a whole number, 0 or more")
+        text = f"{shown(intensity.restarts)} is not a valid number of restarts"
+        yield Mistake(f"{path}.restarts", text, "write a whole number of 0 or more")
     if not is_time(intensity.period, allow_infinity=False):
-        text = f"{shown(intensity.period)} is no time"
-        yield Mistake(f"{path}.period", text, "seconds, above 0")
+        text = f"period must be a number of seconds, not {shown(intensity.period)}"
+        yield Mistake(f"{path}.period", text, "write a number of seconds above 0")
 
 
 def crash_mistakes(poison: object, path: str) -> Iterator[Mistake]:
-    """Look at what becomes of a message that an actor crashed over."""
+    """Check what happens to a message that makes an actor crash."""
     if not isinstance(poison, Poison):
         hint = "write 'drop', 'retry' or 'quarantine' as a Poison"
-        yield Mistake(f"{path}.poison", f"{shown(poison)} is no choice", hint)
+        text = f"{shown(poison)} is not a valid poison policy"
+        yield Mistake(f"{path}.poison", text, hint)
 
 
 def budget_mistakes(
     supervisors: Iterable[tuple[str, str, tuple[Intensity, ...]]], budget: int
 ) -> Iterator[Mistake]:
-    """Look for paths on which restarts multiply beyond a budget.
+    """Find paths on which restarts multiply beyond a budget.
 
-    Each supervisor on the way allows its restarts again after each of its own: (R1 + 1)
-    (R2 + 1) … starts of a child, within the longest of their periods, before the root
-    gives up. Of a path that goes beyond, the first supervisor that does is named.
+    Each supervisor on the path allows its restarts again after each restart of its own,
+    so a child may be started (R1 + 1) (R2 + 1) … times, within the longest of their
+    periods, before the root gives up. Of a path that exceeds the budget, the first
+    supervisor that does is named.
     """
     for path, name, chain in supervisors:
         starts = _starts(chain)

@@ -1,8 +1,8 @@
-"""How long a tree may take to stop, summed up before it is started. Pure.
+"""How long a tree may take to stop, computed before it is started. Pure.
 
 Children stop one after the other, so their shutdown times add up, and the sum has no
-bound of its own. A supervisor that has a finite shutdown time bounds what is below it;
-the children of a dynamic supervisor, and the members of a pool, stop together.
+limit. A supervisor with a finite shutdown time limits everything below it. The children
+of a dynamic supervisor, and the members of a pool, stop at the same time.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def longest_stop(spec: ChildSpec) -> float:
-    """Say how many seconds a child may take to stop; its cancellation not counted.
+    """Return the seconds a child may take to stop, without its cancellation.
 
-    Infinite for a dynamic supervisor without a template or a shutdown time: its children
-    are not known.
+    Infinite for a dynamic supervisor without a template or a shutdown time, whose
+    children are not known.
     """
     own = 0.0 if isinstance(spec.shutdown, BrutalKill) else spec.shutdown
     if isinstance(spec, SUPERVISOR_SPECS):
@@ -37,9 +37,10 @@ def longest_stop(spec: ChildSpec) -> float:
 
 
 def stop_mistakes(root: SupervisorSpec, budget: float) -> Iterator[Mistake]:
-    """Look whether a whole tree can always stop in time.
+    """Check that a whole tree can always stop in time.
 
-    If it cannot, the child that takes most is named, as deep as its time is its own.
+    If it cannot, the child that takes longest is named, as deep in the tree as
+    possible.
     """
     total = _below(root)
     if total <= budget:
@@ -47,7 +48,7 @@ def stop_mistakes(root: SupervisorSpec, budget: float) -> Iterator[Mistake]:
     path, worst = _longest("$.root", root)
     seconds = longest_stop(worst)
     if seconds == math.inf:
-        text = "nothing bounds how long it may take to stop"
+        text = "there is no limit on how long it may take to stop"
         hint = f"the stop budget is {budget:g} s: give it a shutdown time"
     else:
         text = (
@@ -66,7 +67,7 @@ def _below(spec: SupervisorSpec | DynamicSupervisorSpec | PoolSpec) -> float:
 
 
 def _longest(path: str, spec: SupervisorSpec) -> tuple[str, ChildSpec]:
-    """Find who takes longest; a supervisor only if nobody below it takes all of that."""
+    """Find the slowest child, as deep as one child takes all of its parent's time."""
     children = list(enumerate(spec.children))
     index, child = max(children, key=lambda each: longest_stop(each[1]))
     path = f"{path}.children[{index}]"

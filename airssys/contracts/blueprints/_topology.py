@@ -1,4 +1,4 @@
-"""What may stand where a blueprint is wanted: one, or a class that makes one."""
+"""What may be passed as a blueprint: a blueprint, or a class that makes one."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from airssys.contracts.errors import DefinitionError, Mistake
 from ._blueprint import Blueprint
 
 BLUEPRINT_METHOD: Final = "__blueprint__"
-"""A class method without arguments that makes a `Blueprint`; a class that has it is a
-topology. `airssys.dsl.topology` gives it to a class."""
+"""A class method without arguments that makes a `Blueprint`. A class that has it is a
+topology; `airssys.dsl.topology` adds it to a class."""
 
 
 def as_blueprint(declared: Blueprint | type[object]) -> Blueprint:
-    """Take a blueprint as it is, and let a topology make one; judges neither.
+    """Return a blueprint as it is, or let a topology make one. Neither is checked.
 
     Raises:
-        DefinitionError: it is neither of them.
+        DefinitionError: the argument is neither of them.
     """
     if isinstance(declared, Blueprint):
         return declared
@@ -30,5 +30,5 @@ def as_blueprint(declared: Blueprint | type[object]) -> Blueprint:
     shown = getattr(declared, "__qualname__", None) or f"{declared!r:.80}"
     hint = "decorate a class with @topology, or call blueprint(...)"
     raise DefinitionError(
-        [Mistake("$", f"{shown} is no topology and no blueprint", hint)]
+        [Mistake("$", f"{shown} is neither a topology nor a blueprint", hint)]
     )

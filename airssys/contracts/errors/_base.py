@@ -1,8 +1,8 @@
-"""What all errors have in common: whose fault it is, what to do, and that they travel.
+"""What all errors have in common: whose fault they are, advice, and pickling.
 
-An error may be pickled and copied, whatever its `__init__` takes: it is rebuilt from its
-fields. One that carries an exception of somebody else, which may refuse to be pickled,
-then travels without it: what that said is in the text already.
+An error may be pickled and copied, whatever its `__init__` takes: it is rebuilt from
+its fields. If an error holds an exception from outside the library which refuses to be
+pickled, that exception is left out; its text is part of the error's text already.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _Value = TypeVar("_Value")
 
 
 class Fault(enum.Enum):
-    """Whose fault an error is, which is who must act."""
+    """Whose fault an error is, and so who must act."""
 
     DEFINITION = "the definition"
-    """What was handed in is wrong: a blueprint, or a component file."""
+    """What was passed in is wrong: a blueprint, or a component file."""
     GUEST = "the guest"
-    """A component did what it may not, or answered with an error."""
+    """A component did something that is not allowed, or answered with an error."""
     SENDER = "the sender"
-    """The message could not be accepted as it was, when it was."""
+    """The message could not be accepted in that form or at that time."""
     ACTOR = "an actor"
     """An actor did not start, crashed, or did not answer."""
     MACHINE = "the machine"
-    """It has no more to give."""
+    """A resource of the machine is used up."""
     PROGRAM = "the embedding program"
     """It broke a rule of this library."""
     OURS = "airssys"
@@ -36,10 +36,10 @@ class Fault(enum.Enum):
 
 
 class AirssysError(Exception):
-    """Everything that airssys raises on purpose."""
+    """The base class of all errors that airssys raises on purpose."""
 
     fault: Fault = Fault.PROGRAM
-    """Whose fault it is; some classes know it only of each error."""
+    """Whose fault it is; some classes only know this for each error."""
     advice: str = ""
     """What to do; a part of the message."""
 
@@ -55,7 +55,7 @@ class AirssysError(Exception):
         return self._again()
 
     def __deepcopy__(self, _: object) -> Self:
-        # What the fields hold is frozen, or an exception, which is no matter of ours.
+        # The fields hold frozen values or exceptions, which are copied as they are.
         return self._again()
 
     def _again(self) -> Self:
@@ -64,13 +64,13 @@ class AirssysError(Exception):
         return again
 
     def _with_advice(self, text: str) -> str:
-        """Put what was found and what to do into one message, which is one line."""
+        """Join the problem and the advice into one message on one line."""
         found = one_line(text)
         return f"{found}. {one_line(self.advice)}" if self.advice else found
 
 
 class InternalError(AirssysError):
-    """Something happened that cannot happen: a bug in airssys."""
+    """Something impossible has happened: a bug in airssys."""
 
     fault = Fault.OURS
     advice = "This is a bug in airssys: please report it, with this text"
@@ -91,7 +91,7 @@ def fault_of(error: object) -> Fault | None:
 
 
 def portable(value: _Value) -> _Value | None:
-    """Return what may be pickled in place of a value: None for a stubborn exception."""
+    """Return what to pickle in place of a value: None for an exception that refuses."""
     if not isinstance(value, BaseException) or isinstance(value, AirssysError):
         return value
     try:

@@ -1,4 +1,4 @@
-"""What is wrong with a message as far as its codec goes, found when it is sent."""
+"""Errors about the codec of a message, found when it is sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PREFIXES_SHOWN: Final = ", ".join(
 
 @final
 class CodecNotTaken(InvalidMessage):
-    """The target takes no messages in this codec."""
+    """The target does not accept messages in this codec."""
 
     def __init__(
         self,
@@ -31,16 +31,17 @@ class CodecNotTaken(InvalidMessage):
     ) -> None:
         self.target, self.content_type = target, content_type
         self.takes = tuple(takes)
-        """The codecs that the target takes, the preferred one first."""
+        """The codecs that the target accepts, the preferred one first."""
         self.common = common
-        """One of them that the sender takes too; any if it takes anything; or None."""
+        """One of them that the sender accepts too; any, if the sender accepts all; or
+        None."""
         named = "names no codec" if content_type is None else f"is {content_type:.80}"
         listed = ", ".join(self.takes)
-        problem = f"{target} takes {listed}, but the message {named}"
+        problem = f"{target} accepts {listed}, but the message {named}"
         if common is None:
-            advice = "They have no codec in common: put an actor between that has"
+            advice = "They have no codec in common: put an actor between them that has"
         else:
-            advice = f"Both know {common}: encode it so, and name it in content_type"
+            advice = f"Both know {common}: use it, and name it in content_type"
         super().__init__(problem, advice)
 
 
@@ -50,7 +51,7 @@ class MessageTooShort(InvalidMessage):
 
     def __init__(self, actor: ComponentId, actual: int) -> None:
         self.actor, self.actual = actor, actual
-        """Whose payloads begin with a prefix; the bytes there are."""
+        """`actor` expects a prefix; `actual`: the number of bytes in the payload."""
         problem = f"payloads of {actor} begin with 2 bytes of prefix, not {actual}"
         super().__init__(problem, f"Begin it with one of {_PREFIXES_SHOWN}")
 
@@ -61,16 +62,18 @@ class UnknownPrefix(InvalidMessage):
 
     def __init__(self, actor: ComponentId, prefix: int) -> None:
         self.actor, self.prefix = actor, prefix
-        problem = f"payloads of {actor} begin with a prefix, and 0x{prefix:04X} is none"
+        problem = (
+            f"payloads of {actor} begin with a prefix, but 0x{prefix:04X} is not one"
+        )
         super().__init__(problem, f"Begin it with one of {_PREFIXES_SHOWN}")
 
 
 @final
 class PrefixContradicted(InvalidMessage):
-    """The content type of a message says something else than its prefix."""
+    """The content type of a message does not match its prefix."""
 
     def __init__(self, target: ComponentId, content_type: str, prefix: str) -> None:
         self.target, self.content_type, self.prefix = target, content_type, prefix
         """`prefix` is the name of its codec."""
         problem = f"the message is {content_type:.80}, but its prefix says {prefix}"
-        super().__init__(problem, "Leave the content type out, or mend one of them")
+        super().__init__(problem, "Leave the content type out, or correct one of them")

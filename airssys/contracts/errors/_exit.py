@@ -14,13 +14,13 @@ from ._base import Fault, fault_of, portable
 
 
 class ExitKind(enum.Enum):
-    """The words of OTP for the end of a process.
+    """How a process ended, in OTP's words.
 
     NORMAL: it returned. SHUTDOWN: it was asked to stop, or its supervisor gave up.
     CRASH: an error or a trap. KILLED: it did not stop in time and was cancelled.
-    REFUSED: it could not be started for want of capacity; nobody failed.
-    IGNORED: when it was started, it chose not to run; nobody failed.
-    UNHEALTHY: too many probes of its health failed, and it was ended for that.
+    REFUSED: there were not enough resources to start it; nothing failed.
+    IGNORED: it chose not to run when it was started; nothing failed.
+    UNHEALTHY: too many health probes failed, and it was ended because of that.
     """
 
     NORMAL = "normal"
@@ -38,20 +38,21 @@ _FAILURES: Final = (ExitKind.CRASH, ExitKind.REFUSED, ExitKind.UNHEALTHY)
 @final
 @attrs.frozen
 class ExitReason:
-    """How an actor ended, and by what."""
+    """How and why an actor ended."""
 
     kind: ExitKind
     error: BaseException | None = attrs.field(default=None, eq=False, repr=shown)
     """What it raised, for CRASH, REFUSED and UNHEALTHY."""
     detail: str = ""
-    """One line for people."""
+    """One line for people to read."""
 
     @property
     def fault(self) -> Fault | None:
-        """Whose fault it was; None: nobody's.
+        """Whose fault it was, if anyone's.
 
-        Never a sender's: that an asker waits no longer ends no actor. An error that
-        another one caused is the actor's own, which did not handle it.
+        It is never a sender's, because an asker that stops waiting does not end an
+        actor. If an actor did not handle an error that another one caused, that is the
+        actor's fault.
         """
         if self.kind not in _FAILURES:
             return None
@@ -61,7 +62,7 @@ class ExitReason:
         return Fault.ACTOR if fault in {None, Fault.SENDER} else fault
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # An error that cannot be pickled stays behind; `detail` has said what it was.
+        # An error that cannot be pickled is left out; `detail` has its text.
         return ExitReason, (self.kind, portable(self.error), self.detail)
 
     def __copy__(self) -> Self:
@@ -78,10 +79,10 @@ class ExitReason:
 @final
 @attrs.frozen
 class ActorEnded:
-    """What one who watches an actor is told, once."""
+    """What an actor's watcher is notified of, once."""
 
     actor: ComponentId
     reason: ExitReason | None
-    """How it ended; None if nobody of that name is there, or will be."""
+    """How it ended; None if no actor has that name, or will have it."""
     restarting: bool = attrs.field(kw_only=True)
-    """Its supervisor is about to start it again."""
+    """Its supervisor is about to restart it."""

@@ -1,4 +1,4 @@
-"""What guests do wrong, with the reason why they were stopped."""
+"""Errors of guests, with the reason why they were stopped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ._base import AirssysError, Fault
 
 
 class TrapReason(enum.Enum):
-    """Why a guest was stopped. After any of them its instance is spent."""
+    """Why a guest was stopped. Its instance is always spent afterwards."""
 
     UNREACHABLE = "unreachable"
     MEMORY_OUT_OF_BOUNDS = "memory out of bounds"
@@ -32,7 +32,7 @@ class TrapReason(enum.Enum):
     OTHER = "other"
 
 
-_MEND_GUEST: Final = "Mend the guest"
+_FIX_GUEST: Final = "Fix the guest"
 _ADVICE: Final = {
     TrapReason.STACK_EXHAUSTED: "Nest fewer calls, or raise guest_stack_bytes",
     TrapReason.FUEL_EXHAUSTED: "Do less in one call, or raise Limits.fuel",
@@ -43,23 +43,23 @@ _ADVICE: Final = {
     TrapReason.MEMORY_LIMIT: "Raise Limits.memory_bytes",
     TrapReason.TABLE_LIMIT: "Raise Limits.table_elements",
     TrapReason.HOST_ALLOCATION_LIMIT: (
-        "Hand over less at once, or raise Limits.host_call_bytes"
+        "Pass less data at once, or raise Limits.host_call_bytes"
     ),
-    TrapReason.BAD_VALUE: "Mend the guest's bindings, or build it with another tool",
-    TrapReason.HOST_ERROR: "Mend the host function; what it raised is the cause",
+    TrapReason.BAD_VALUE: "Fix the guest's bindings, or build it with another tool",
+    TrapReason.HOST_ERROR: "Fix the host function; what it raised is the cause",
     TrapReason.CANCELLED: "Nothing is wrong with the guest; start a fresh instance",
 }
-"""What to do about each reason; about the others, which are bugs: mend the guest."""
+"""What to do about each reason; for the others the advice is to fix the guest."""
 _FAULTS: Final = {
     TrapReason.DEADLINE: Fault.SENDER,
     TrapReason.CANCELLED: Fault.SENDER,
     TrapReason.HOST_ERROR: Fault.PROGRAM,
 }
-"""Whose fault a reason is, where it is not the guest's."""
+"""Whose fault a reason is, if not the guest's."""
 
 
 class GuestFailed(AirssysError):
-    """A guest did not do what it was asked to."""
+    """A guest did not do what was requested."""
 
     fault = Fault.GUEST
 
@@ -68,14 +68,13 @@ class GuestFailed(AirssysError):
 class GuestTrapped(GuestFailed):
     """A guest was stopped in the middle of a call; its instance is spent.
 
-    `fault` says whose fault that is: the guest's, or that of a host function, or of
-    who called it and waited no longer.
+    `fault` is the guest's, a host function's, or that of a caller that stopped waiting.
     """
 
     def __init__(self, reason: TrapReason, phase: str, text: str) -> None:
         self.reason, self.phase, self.text = reason, phase, text
         self.fault = _FAULTS.get(reason, Fault.GUEST)
-        self.advice = _ADVICE.get(reason, _MEND_GUEST)
+        self.advice = _ADVICE.get(reason, _FIX_GUEST)
         super().__init__(reason, phase, text)
 
     def __str__(self) -> str:
@@ -87,9 +86,9 @@ class GuestTrapped(GuestFailed):
 
 @final
 class GuestRejected(GuestFailed):
-    """A guest answered with a typed error of its own; its instance lives on."""
+    """A guest answered with a typed error of its own; its instance stays usable."""
 
-    advice = "The guest lives on; send what it can handle"
+    advice = "The guest is still usable; send what it can handle"
 
     def __init__(self, phase: str, case: str, detail: str | None) -> None:
         self.phase, self.case, self.detail = phase, case, detail
@@ -111,14 +110,14 @@ class GuestSpent(GuestFailed):
     def __init__(self, why: str, reason: TrapReason | None = None) -> None:
         self.why = why
         self.reason = reason
-        """Why it was stopped; None if it was not, but closed."""
+        """Why it was stopped; None if it was only closed."""
         if reason is not None:
             self.fault = _FAULTS.get(reason, Fault.GUEST)
         super().__init__(why, reason)
 
     @classmethod
     def after(cls, failure: GuestFailed) -> Self:
-        """Make the error of calling an instance that this failure has spent."""
+        """Make the error for calling an instance that was spent by this failure."""
         match failure:
             case GuestSpent():
                 return cls(failure.why, failure.reason)

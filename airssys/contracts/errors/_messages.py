@@ -1,13 +1,13 @@
-"""What can go wrong, named by whose fault it is; each class says it in `fault`.
+"""What can go wrong, sorted by whose fault it is; each class has it in `fault`.
 
-* the definition's: `DefinitionError`, `ComponentRefused`; mend it.
-* the guest's: `GuestFailed` and its kin; its supervisor deals with it.
-* the sender's, an actor's: `MessagingError` and its kin; the sender is told.
-* an actor's: `StartFailed`, `SystemGaveUp`; the system did not open, or ended.
-  `Unhealthy`; its supervisor deals with it.
-* the machine's: `CapacityReached`; it has no more to give, and nothing crashed.
-* the embedding program's: `EngineMisused`, `NameTaken`; it was stopped in time.
-* ours: `InternalError`; report it.
+* the definition's: `DefinitionError`, `ComponentRefused`. Fix the definition.
+* the guest's: `GuestFailed` and its subclasses. Its supervisor handles it.
+* the sender's, or an actor's: `MessagingError` and its subclasses. The sender gets it.
+* an actor's: `StartFailed`, `SystemGaveUp`: the system did not open, or ended.
+  `Unhealthy`: its supervisor handles it.
+* the machine's: `CapacityReached`: a resource is used up, and nothing crashed.
+* the embedding program's: `EngineMisused`, `NameTaken`: refused before it did harm.
+* ours: `InternalError`: report it.
 
 Fields carry the data; messages are for people and say what to do.
 """
@@ -38,13 +38,13 @@ class Mistake:
     """One thing wrong with a definition."""
 
     path: str
-    """Where in the tree, e.g. `$.children[2].limits`."""
+    """Its path in the tree, e.g. `$.children[2].limits`."""
     found: str
-    """What stands there and why that cannot be."""
+    """What was found there, and why that is wrong."""
     hint: str = ""
     """What to write instead."""
     file: str | None = None
-    """The file that it stands in, if that is known; then `line` is known too."""
+    """The file that declares it, if that is known; then `line` is known too."""
     line: int | None = None
 
     def __str__(self) -> str:
@@ -54,10 +54,10 @@ class Mistake:
 
 
 class DefinitionError(AirssysError):
-    """A blueprint is wrong; `mistakes` holds all that is, not only the first."""
+    """A blueprint is wrong. `mistakes` holds every mistake, not only the first."""
 
     fault = Fault.DEFINITION
-    advice = "Mend the definition in these places; nothing was started"
+    advice = "Fix the definition in these places; nothing was started"
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
@@ -83,10 +83,10 @@ class ComponentRefused(AirssysError):
 
 
 class EngineMisused(AirssysError):
-    """A call that would break the engine was refused before it reached it."""
+    """A call that would have broken the engine was refused in time."""
 
     fault = Fault.PROGRAM
-    advice = "Use a guest from one task, one call at a time, before it is closed"
+    advice = "Call a guest from one task, one call at a time, before it is closed"
 
     def __init__(self, problem: str) -> None:
         self.problem = problem
@@ -97,13 +97,13 @@ class EngineMisused(AirssysError):
 
 
 class CapacityReached(AirssysError):
-    """The machine or the kernel has no more to give; nothing was started."""
+    """A resource of the machine or the kernel is used up; nothing was started."""
 
     fault = Fault.MACHINE
 
     def __init__(self, problem: str, advice: str = "") -> None:
         self.problem, self.advice = problem, advice
-        """`problem` names the limit, and may say itself what to do."""
+        """`problem` names the limit, and may itself say what to do."""
         super().__init__(problem, advice)
 
     def __str__(self) -> str:
@@ -111,7 +111,7 @@ class CapacityReached(AirssysError):
 
 
 class MessagingError(AirssysError):
-    """A message did not get through; `case` is the WIT case its sender sees."""
+    """A message was not delivered or not answered; `case` is the WIT case for it."""
 
     fault = Fault.SENDER
     case: ClassVar[str] = "delivery-failed"
@@ -121,7 +121,7 @@ class DeliveryFailed(MessagingError):
     """The message could not be handled."""
 
     fault = Fault.ACTOR
-    advice = "Send it again if handling it twice does no harm"
+    advice = "Send it again if it is safe to handle it twice"
 
     def __init__(self, problem: str, advice: str | None = None) -> None:
         self.problem = problem
@@ -134,7 +134,7 @@ class DeliveryFailed(MessagingError):
 
 
 class NotGranted(MessagingError):
-    """The actor does not hold what the call needs."""
+    """The actor does not have the grant that the call needs."""
 
     advice = "Do without this call"
 
@@ -150,7 +150,7 @@ class InvalidMessage(MessagingError, ValueError):
     """The message itself is wrong: its target, its payload or its content type."""
 
     case = "invalid-message"
-    advice = "Mend the message; the same one will be refused again"
+    advice = "Correct the message; the same one will be refused again"
 
     def __init__(self, problem: str, advice: str | None = None) -> None:
         self.problem = problem
@@ -187,7 +187,7 @@ class MailboxFull(MessagingError):
 
 @final
 class TargetNotFound(MessagingError):
-    """Nobody of that name is registered."""
+    """No actor of that name is registered."""
 
     case = "target-not-found"
     advice = "Mind the spelling; it may also not be ready yet, or have ended for good"
@@ -202,7 +202,7 @@ class TargetNotFound(MessagingError):
 
 @final
 class AskTimedOut(MessagingError):
-    """No answer came in time; one that comes later is a dead letter."""
+    """No answer came in time. An answer that comes later becomes a dead letter."""
 
     fault = Fault.ACTOR
     case = "correlation-timeout"
@@ -218,11 +218,11 @@ class AskTimedOut(MessagingError):
 
 
 _STORAGE_ADVICE: Final = {
-    "not-found": "Look with `exists` first, or take it as deleted",
+    "not-found": "Check with `exists` first, or treat it as deleted",
     "already-exists": "Choose another key, or replace the value",
     "quota-exceeded": "Delete something, or raise the storage limits in Limits",
     "invalid-key": "Use 1 to 512 bytes of printable text",
-    "io-error": "Look into the host's log",
+    "io-error": "See the host's log",
 }
 
 
@@ -242,12 +242,12 @@ class StorageRefused(AirssysError):
 
 
 _ENDS_NAMED: Final = 10
-"""Of a long path, so many names of its beginning and of its end are in the text."""
+"""In a long path, this many names of its beginning and its end are shown."""
 
 
 @final
 class RequestWouldDeadlock(MessagingError):
-    """The target already waits, through some steps, for the one that asks."""
+    """The target already waits, perhaps through other actors, for the asker."""
 
     advice = "Use tell on one of these steps, or answer before asking"
 
@@ -268,9 +268,9 @@ class NoAnswer(enum.Enum):
     """Why an actor that has, or had, a message does not answer it."""
 
     REFUSED = "refused"
-    """It answered with an error, and lives on."""
+    """It answered with an error, and still runs."""
     CRASHED = "crashed"
-    """It crashed with the message in hand."""
+    """It crashed while it handled the message."""
     STOPPED = "stopped"
     """It was stopped, or killed, before it had handled the message."""
 
@@ -279,8 +279,8 @@ class NoAnswer(enum.Enum):
 class CalleeFailed(MessagingError):
     """The actor that was asked crashed, was stopped or answered with an error.
 
-    `fault` is that of `error`, if it is one of ours: the guest's, the sender's whose
-    message it did not understand, the machine's. Otherwise it is the actor's.
+    `fault` is that of `error`, if it is one of ours: that of the guest, of the sender
+    of a message it did not understand, or of the machine. Otherwise it is the actor's.
     """
 
     fault = Fault.ACTOR
@@ -294,7 +294,7 @@ class CalleeFailed(MessagingError):
     ) -> None:
         self.target, self.why, self.reason = target, why, reason
         self.error = error
-        """What it answered (e.g. `GuestRejected`) or crashed by; None if stopped."""
+        """What it answered (e.g. `GuestRejected`) or crashed with; None if stopped."""
         self.advice = _NO_ANSWER_ADVICE[reason]
         self.fault = fault_of(error) or Fault.ACTOR
         super().__init__(target, why, reason, error)
@@ -306,14 +306,14 @@ class CalleeFailed(MessagingError):
 
 _NO_ANSWER_ADVICE: Final = {
     NoAnswer.REFUSED: "Ask for something that it can do",
-    NoAnswer.CRASHED: "Do not repeat what may crash it again",
+    NoAnswer.CRASHED: "Do not repeat a request that may crash it again",
     NoAnswer.STOPPED: "Ask again when it runs again, if it does",
 }
 
 
 @final
 class NameTaken(AirssysError):
-    """An actor was started under a name that another one has; it did not run."""
+    """An actor was not started because another one has its name."""
 
     fault = Fault.PROGRAM
     advice = "Stop the other one, or choose another name"
@@ -330,11 +330,12 @@ class NameTaken(AirssysError):
 class StartFailed(AirssysError):
     """A child did not become ready, so its supervisor did not start either.
 
-    `reason.error` is what the child raised. Out of `open_system`, it is also the cause.
+    `reason.error` is what the child raised. If `open_system` raises this, it is also
+    the cause.
     """
 
     fault = Fault.ACTOR
-    advice = "Mend what it raised; everything that had started was stopped"
+    advice = "Fix what it raised; everything that had started was stopped"
 
     def __init__(self, supervisor: str, child: str, reason: ExitReason) -> None:
         self.supervisor, self.child, self.reason = supervisor, child, reason
@@ -352,33 +353,33 @@ class StartFailed(AirssysError):
 
 @final
 class Unhealthy(AirssysError):
-    """Probes of an actor's health failed too often in a row, so it was ended."""
+    """Too many health probes of an actor failed in a row, so it was ended."""
 
     fault = Fault.ACTOR
-    advice = "Look at what its `health` tells, or give it more time by `Health(...)`"
+    advice = "See what its `health` returns, or give it more time with `Health(...)`"
 
     def __init__(self, actor: ComponentId, failures: int, last: HealthStatus) -> None:
         self.actor, self.failures, self.last = actor, failures, last
         super().__init__(actor, failures, last)
 
     def __str__(self) -> str:
-        text = f"{self.failures} probes of its health failed, the last: "
-        is_told = self.last.value == "unhealthy"
+        text = f"{self.failures} health probes in a row failed, the last one: "
+        is_reported = self.last.value == "unhealthy"
         return self._with_advice(
-            text + ("unhealthy" if is_told else "no answer in time")
+            text + ("unhealthy" if is_reported else "no answer in time")
         )
 
 
 @final
 @attrs.frozen
 class IntensityExceeded:
-    """One supervisor giving up, and the child that was one failure too many."""
+    """A supervisor that gave up, and the child with one failure too many."""
 
     supervisor: str
     """Path of the supervisor, e.g. `root/workers`."""
     child: str
     restarts: int
-    """Restarts within the period, this last one included."""
+    """Restarts within the period, including the last one."""
     period: float
     """Seconds."""
     reason: str
@@ -395,7 +396,7 @@ class SystemGaveUp(AirssysError):
     """The root supervisor gave up; `chain` leads from the first offender to it."""
 
     fault = Fault.ACTOR
-    advice = "Mend the first child named here, or allow more restarts"
+    advice = "Fix the first child named here, or allow more restarts"
 
     def __init__(self, chain: Sequence[IntensityExceeded]) -> None:
         self.chain = tuple(chain)

@@ -1,4 +1,4 @@
-"""What can go wrong with requests, topics and broadcasts; kin of `MessagingError`."""
+"""Errors of requests, topics and broadcasts; all are `MessagingError`s."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from airssys.contracts.values import ComponentId
 
 _NAMED: Final = 20
-"""Targets that are named in the text of one error."""
+"""The most targets that the text of one error names."""
 
 
 @final
 class Unavailable(MessagingError):
-    """An actor that is known does not run; the message was not begun.
+    """A known actor does not run; the message was not begun.
 
-    What was queued for it is answered so when its supervisor gives up or stops, and so
-    is what is sent to it afterwards.
+    When its supervisor gives up or stops, this is the answer to the messages queued for
+    it, and to those sent to it afterwards.
     """
 
     fault = Fault.ACTOR
@@ -30,7 +30,7 @@ class Unavailable(MessagingError):
 
     def __init__(self, target: ComponentId, why: str) -> None:
         self.target, self.why = target, why
-        """`why` says how that came, and when."""
+        """`why` says how and when that happened."""
         super().__init__(target, why)
 
     def __str__(self) -> str:
@@ -39,7 +39,7 @@ class Unavailable(MessagingError):
 
 @final
 class BadTopic(InvalidMessage):
-    """A topic or a pattern of topics is none."""
+    """A topic or a pattern of topics is not valid."""
 
     advice = (
         "Write up to 16 segments joined by dots; in a pattern '*' is one segment, "
@@ -49,9 +49,9 @@ class BadTopic(InvalidMessage):
 
 @final
 class BroadcastFailed(MessagingError):
-    """A broadcast did not reach everybody; `failures` says why, by target."""
+    """A broadcast did not reach all targets; `failures` says why, by target."""
 
-    advice = "Send it again to these only; all others have it"
+    advice = "Send it again to these only; all others have received it"
 
     def __init__(self, failures: Mapping[ComponentId, MessagingError]) -> None:
         self.failures = dict(failures)
@@ -67,7 +67,7 @@ class BroadcastFailed(MessagingError):
 
 @final
 class TooManyRequests(MessagingError):
-    """The actor has as many requests open as it may have; this one was not made."""
+    """The actor has as many open requests as it may have; this one was not made."""
 
     advice = "Wait for callbacks, or raise Limits.open_requests"
 
@@ -76,14 +76,14 @@ class TooManyRequests(MessagingError):
         super().__init__(actor, limit)
 
     def __str__(self) -> str:
-        return self._with_advice(f"{self.actor} has {self.limit} requests open")
+        return self._with_advice(f"{self.actor} already has {self.limit} open requests")
 
 
 @final
 class RequestCancelled(MessagingError):
-    """The request was given up by the actor that had made it."""
+    """The request was cancelled by the actor that had made it."""
 
-    advice = "Nothing is wrong; an answer that still comes is a dead letter"
+    advice = "Nothing is wrong; if an answer still comes, it becomes a dead letter"
 
     def __init__(self, target: ComponentId, correlation_id: str) -> None:
         self.target, self.correlation_id = target, correlation_id

@@ -1,4 +1,4 @@
-"""What can go wrong with typed messages, between a value and its bytes."""
+"""Errors of typed messages, between a value and its bytes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @final
 class NotUnderstood(InvalidMessage):
-    """An actor of typed handlers got what it cannot read; it lives on.
+    """An actor with typed handlers got a message that it cannot read; it still runs.
 
-    Whoever asked gets it as the `error` of a `CalleeFailed`.
+    The asker gets it as the `error` of a `CalleeFailed`.
     """
 
     advice = "Send one of these, as its handler's annotation says"
@@ -28,15 +28,15 @@ class NotUnderstood(InvalidMessage):
         self.actor = actor
         """The actor's class."""
         self.handles, self.problems = tuple(handles), tuple(problems)
-        """The types that it handles; all that is wrong with the message, some of it
-        with a path."""
+        """The types that it handles, and everything that is wrong with the message,
+        with the path where there is one."""
         listed = ", ".join(self.handles)
         super().__init__(f"{actor} handles {listed}; found: {'; '.join(self.problems)}")
 
 
 @final
 class UnhandledMessage(InvalidMessage):
-    """A typed ref was given a message that its actor has no handler for."""
+    """A message was passed to a typed ref whose actor has no handler for it."""
 
     def __init__(self, target: ComponentId, kind: str, handles: Sequence[str]) -> None:
         self.target, self.kind, self.handles = target, kind, tuple(handles)
@@ -61,7 +61,7 @@ class BadAnswer(MessagingError):
     """The answer to a typed ask is not of its handler's type."""
 
     fault = Fault.ACTOR
-    advice = "Mend the handler, or the class that the ref was made for"
+    advice = "Fix the handler, or the class that the ref was made for"
 
     def __init__(
         self, target: ComponentId, wanted: str, problems: Sequence[str]
@@ -71,13 +71,13 @@ class BadAnswer(MessagingError):
 
     def __str__(self) -> str:
         problems = "; ".join(self.problems)
-        text = f"{self.target} answered with what is no {self.wanted}: {problems}"
+        text = f"the answer of {self.target} is not a valid {self.wanted}: {problems}"
         return self._with_advice(text)
 
 
 @final
 class ExtraMissing(AirssysError):
-    """A package that is installed by an extra of airssys is not there."""
+    """A package that an extra of airssys installs is missing."""
 
     def __init__(self, purpose: str, package: str, extra: str) -> None:
         self.purpose, self.package, self.extra = purpose, package, extra

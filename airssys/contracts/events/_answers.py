@@ -1,4 +1,4 @@
-"""What can be asked of a running supervisor, and its answers, as values."""
+"""Requests to a running supervisor, and its answers, as values."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from airssys.contracts.texts import one_line
 
 
 class Refusal(enum.Enum):
-    """Why a supervisor did not do what it was asked."""
+    """Why a supervisor refused a request."""
 
-    ALREADY_STARTED = "a child of that name runs"
-    ALREADY_PRESENT = "a child of that name is known; restart or delete it"
+    ALREADY_STARTED = "a child of that name is running"
+    ALREADY_PRESENT = "a child of that name already exists; restart or delete it"
     NAME_TAKEN = "an actor elsewhere in the system has that name"
     NOT_FOUND = "there is no child of that name"
-    RUNNING = "the child runs; terminate it first"
+    RUNNING = "the child is running; terminate it first"
     RESTARTING = "the child is being started; terminate it first"
     START_FAILED = "the child did not become ready"
     CUT_OFF = "the child was stopped before it was ready"
-    MAX_CHILDREN = "there are as many children as there may be"
-    DYNAMIC = "a dynamic supervisor keeps nothing of a child that does not run"
-    NO_TEMPLATE = "this supervisor makes no children from a template"
+    MAX_CHILDREN = "the supervisor has its maximum number of children"
+    DYNAMIC = "a dynamic supervisor forgets children that do not run"
+    NO_TEMPLATE = "this supervisor has no template to make children from"
     INVALID_SPEC = "the specification is wrong"
-    NOT_RUNNING = "the supervisor does not run"
-    POOL = "a pool has as many members as it should have; resize it"
-    POOL_SIZE = "a pool may not have so many members"
+    NOT_RUNNING = "the supervisor is not running"
+    POOL = "a pool starts and ends its members itself; resize it"
+    POOL_SIZE = "a pool may not have that many members"
     NO_COMPONENT = "only the code of components can be replaced"
-    DOWN = "the actor does not run now"
-    REPLACING = "the actor is being replaced already"
+    DOWN = "the actor is not running"
+    REPLACING = "the actor is already being replaced"
     STATE_NOT_TAKEN = "the old state could not be handed over"
 
 
@@ -46,7 +46,7 @@ class Started:
 @final
 @attrs.frozen
 class Ignored:
-    """The child chose not to run; a temporary one that was added is forgotten."""
+    """The child chose not to run. If it is temporary and was added, it is forgotten."""
 
     child: str
 
@@ -54,7 +54,7 @@ class Ignored:
 @final
 @attrs.frozen
 class Done:
-    """It is as was asked for, perhaps already before."""
+    """The request is fulfilled, perhaps because it already was before."""
 
     child: str = ""
 
@@ -67,9 +67,9 @@ class Refused:
     why: Refusal
     child: str = ""
     reason: ExitReason | None = None
-    """How the child ended, if it did not start; what its state met on the way."""
+    """How the child ended if it did not start; or what happened to its state."""
     mistakes: tuple[Mistake, ...] = ()
-    """All that is wrong with the specification."""
+    """Everything that is wrong with the specification."""
 
     def __str__(self) -> str:
         details = [str(self.reason)] if self.reason else list(map(str, self.mistakes))
@@ -81,7 +81,7 @@ Answer: TypeAlias = Started | Ignored | Done | Refused
 
 
 class Presence(enum.Enum):
-    """Whether there is a child behind a specification."""
+    """Whether there is a child for a specification."""
 
     RUNNING = "running"
     RESTARTING = "restarting"
@@ -97,7 +97,7 @@ class ChildInfo:
     presence: Presence
     is_supervisor: bool
     restarts: int = 0
-    """Times it was ready again after its first start."""
+    """How often it became ready again after its first start."""
 
 
 @final
@@ -107,7 +107,7 @@ class ChildCounts:
 
     specs: int
     active: int
-    """Those that run; one that is being restarted does not count."""
+    """Those that run. A child that is being restarted does not count."""
     supervisors: int
-    """Of the specs, whether they run or not."""
+    """Of the specifications, whether their children run or not."""
     workers: int

@@ -1,4 +1,4 @@
-"""What happens in a system, as values; nobody is asked, everybody may look."""
+"""What happens in a system, as values that anyone may observe."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ChildEvent:
-    """What happens to a child: an actor or a supervisor; its kinds are below."""
+    """What happens to a child: an actor or a supervisor. Its kinds are below."""
 
     __slots__ = ()
     supervisor: str
@@ -38,29 +38,29 @@ class ChildEvent:
 @final
 @attrs.frozen
 class ChildStarted(ChildEvent):
-    """A child is ready: initialised, its mailbox open."""
+    """A child is ready: initialised, with its mailbox open."""
 
     supervisor: str
     """Path of the supervisor, e.g. `root/workers`."""
     child: str
-    """What it is called among its siblings: an identity, or a supervisor's name."""
+    """Its name among its siblings: an identity, or a supervisor's name."""
     restarts: int
-    """How often it was started again before this."""
+    """How often it was restarted before."""
 
 
 class Problem(enum.Enum):
-    """What is wrong with how a child ended (OTP's error reports, by their context)."""
+    """What is wrong with how a child ended (the contexts of OTP's error reports)."""
 
     CHILD_TERMINATED = "child_terminated"
-    """It ended by itself, and its restart type did not expect that."""
+    """It ended by itself, which its restart type does not expect."""
     SHUTDOWN_ERROR = "shutdown_error"
-    """It ended otherwise than stopping should make it end."""
+    """It was being stopped, and did not end in the way that stopping should cause."""
 
 
 @final
 @attrs.frozen
 class ChildExited(ChildEvent):
-    """A child ended, for whatever reason."""
+    """A child ended, for any reason."""
 
     supervisor: str
     child: str
@@ -68,15 +68,15 @@ class ChildExited(ChildEvent):
     asked: bool
     """Its supervisor had asked it to stop."""
     restarting: bool
-    """Its supervisor is about to start it again."""
+    """Its supervisor is about to restart it."""
     problem: Problem | None = None
-    """None if it ended as was to be expected."""
+    """None if it ended as expected."""
     spec: ChildSpec | None = attrs.field(
         default=None, eq=False, repr=False, kw_only=True
     )
-    """What it was started by; None if nobody said."""
+    """The specification it was started from; None if it is not known."""
     restarts: int = attrs.field(default=0, eq=False, kw_only=True)
-    """How often it had been ready again until then."""
+    """How often it had become ready again until then."""
 
 
 @final
@@ -92,9 +92,9 @@ class ChildStartFailed(ChildEvent):
     spec: ChildSpec | None = attrs.field(
         default=None, eq=False, repr=False, kw_only=True
     )
-    """What it was started by; None if nobody said."""
+    """The specification it was started from; None if it is not known."""
     restarts: int = attrs.field(default=0, eq=False, kw_only=True)
-    """How often it had been ready again until then."""
+    """How often it had become ready again until then."""
 
 
 @final
@@ -111,7 +111,7 @@ class ChildUnstopped(ChildEvent):
 @final
 @attrs.frozen
 class SupervisorGaveUp:
-    """A supervisor ran out of restarts and stops."""
+    """A supervisor used up its restarts and stops."""
 
     supervisor: str
     offence: IntensityExceeded
@@ -119,7 +119,7 @@ class SupervisorGaveUp:
     spec: ChildSpec | None = attrs.field(
         default=None, eq=False, repr=False, kw_only=True
     )
-    """What the offender was started by; None if nobody said."""
+    """The specification the offender was started from; None if it is not known."""
 
 
 @final
@@ -134,12 +134,12 @@ class Logged:
 
 
 class DeadReason(enum.Enum):
-    """Why nobody will handle a message."""
+    """Why a message will not be handled."""
 
     STOPPED = "stopped"
-    """Its actor ended, or was never to take it."""
+    """Its actor ended, or was never going to accept it."""
     CRASHED = "crashed"
-    """Its actor crashed with it in hand."""
+    """Its actor crashed while handling it."""
     EXPIRED = "expired"
     """Its deadline had passed before it was taken."""
     CANCELLED = "cancelled"
@@ -147,7 +147,7 @@ class DeadReason(enum.Enum):
     NO_ROOM = "no-room"
     """The mailbox was full, and its policy is `Overflow.DEAD_LETTER`."""
     QUARANTINED = "quarantined"
-    """Its actor crashed with it in hand, and the system keeps it: `System.quarantine`."""
+    """Its actor crashed while handling it; it is kept in `System.quarantine`."""
     LATE_ANSWER = "late-answer"
     """It is an answer whose asker had stopped waiting."""
 
@@ -156,30 +156,30 @@ _MOST_WHY: Final = 1000
 
 
 def _shortened(why: str) -> str:
-    """Keep a thousand characters of a text: many dead letters are kept."""
+    """Keep a thousand characters of a text, because many dead letters are kept."""
     return why if len(why) <= _MOST_WHY else f"{why[: _MOST_WHY - 1]}…"
 
 
 @final
 @attrs.frozen
 class DeadLetter:
-    """A message that nobody will handle."""
+    """A message that will not be handled."""
 
     target: ComponentId
     sender: ComponentId
     size: int
     """Bytes of payload."""
     why: str = attrs.field(converter=_shortened)
-    """One line for people; of a long one, the beginning."""
+    """One line for people; if it is long, only its beginning."""
     reason: DeadReason = DeadReason.STOPPED
     payload: bytes = attrs.field(default=b"", eq=False, repr=False)
-    """In `System.dead_letters`; the stream of all events does not keep it."""
+    """Set in `System.dead_letters`; the stream of all events does not keep it."""
     content_type: str | None = attrs.field(default=None, eq=False, repr=False)
     trace: TraceContext | None = attrs.field(default=None, eq=False, repr=False)
 
     @classmethod
     def of(cls, envelope: Envelope, why: str, reason: DeadReason) -> DeadLetter:
-        """Make one of a message."""
+        """Make a dead letter from a message."""
         return cls(
             envelope.target,
             envelope.sender,
@@ -195,7 +195,7 @@ class DeadLetter:
 @final
 @attrs.frozen
 class MessageFailed:
-    """An actor answered a message with an error and lives on."""
+    """An actor answered a message with an error and still runs."""
 
     actor: ComponentId
     sender: ComponentId
@@ -206,31 +206,32 @@ class MessageFailed:
 @final
 @attrs.frozen
 class HandlerHeldThread:
-    """A Python handler kept the Trio thread; everybody else waited."""
+    """A Python handler blocked the Trio thread; nothing else could run."""
 
     actor: ComponentId
     handler: str
-    """What held it, e.g. `Counter.handle`."""
+    """What blocked it, e.g. `Counter.handle`."""
     seconds: float
 
 
 @final
 @attrs.frozen
 class HookFailed:
-    """A hook of an actor raised, or was cut off; what was to follow it follows."""
+    """A hook of an actor raised, or was cancelled; the actor continues regardless."""
 
     actor: ComponentId
     hook: str
-    """`before_restart` or `stopped` of a Python actor. `import-state` of a component that
-    is replaced because a call was cut off: it goes on without its state."""
+    """`before_restart` or `stopped` of a Python actor; or `import-state` of a component
+    that is replaced because a call was dropped, which then continues without its
+    state."""
     error: Exception = attrs.field(eq=False, repr=shown)
-    """`TimeoutError` if it was cut off."""
+    """`TimeoutError` if it was cancelled."""
 
 
 @final
 @attrs.frozen
 class HealthChanged:
-    """An actor that is probed tells of another health than before."""
+    """An actor with health probes reports another health than before."""
 
     actor: ComponentId
     status: HealthStatus
@@ -241,15 +242,16 @@ class HealthChanged:
 @final
 @attrs.frozen
 class ListenerStalled:
-    """A subscription with the lag policy BLOCK took no message for as long as it may.
+    """A subscription with the lag policy BLOCK took no message within its patience.
 
-    Publishers wait for it no longer: until it takes one, it loses what finds no room.
+    Publishers no longer wait for it. Until it takes a message, it loses those for which
+    it has no room.
     """
 
     listener: str
-    """What it listens to, and the file and line where it was made."""
+    """Its patterns, and the file and line that created it."""
     topic: str
-    """Of the message that found no room."""
+    """Of the message for which it had no room."""
     waited: float
     """Seconds."""
 

@@ -1,4 +1,4 @@
-"""The life of an actor, or of any child, as its events tell it: states and moves.
+"""The life of an actor, or of any child, as a table of states and moves.
 
 | step                | absent     | running    | restarting | unstopped  |
 |---------------------|------------|------------|------------|------------|
@@ -11,20 +11,20 @@
 | stopped, again      | restarting | restarting | restarting | restarting |
 | unstopped           | unstopped  | unstopped  | unstopped  | unstopped  |
 
-`again` is the promise of another start; `stopped` is an end that was asked for. An empty
-cell cannot happen: no child is started twice at once, one that ended by itself and will
-be started again was known to run, and one that was reported as unstopped had been asked
-to stop.
+`again` means that another start will follow; `stopped` is an end that was asked for. An
+empty cell cannot happen: no child is started twice at once; a child that ended by
+itself and will be restarted was known to run; and a child that was reported as
+unstopped had been asked to stop.
 
-* *absent*: no incarnation is known and none is promised: before the first start, and
-  after the last end.
-* An end without a start before it is one that came before its supervisor had told of
-  the start: it had been asked to stop meanwhile.
-* A child that was stopped may be started again without a promise: by hand, or together
-  with its siblings.
-* A supervisor that ends takes those of its children with it that are `restarting`:
-  there is nobody left who would start them, and no event says so.
-* All other events tell of what an actor does, and move nothing.
+* *absent*: the child has no incarnation and none will follow: before the first start,
+  and after the last end.
+* A child may end without having been reported as started, if it was asked to stop
+  before its supervisor could report the start.
+* A child that was stopped may be started later although no start was announced: by
+  hand, or together with its siblings.
+* A supervisor that ends takes its `restarting` children with it. No supervisor is left
+  to start them, and no event reports this.
+* All other events report what an actor does, and do not change its state.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 
 class LifeState(enum.Enum):
-    """Where a child stands, as far as events tell."""
+    """The state of a child, as far as events report it."""
 
     ABSENT = "absent"
     RUNNING = "running"
@@ -91,11 +91,11 @@ MOVES: Final[Mapping[tuple[LifeState, LifeStep], LifeState]] = MappingProxyType(
         **{(state, LifeStep.UNSTOPPED): _UNSTOPPED for state in LifeState},
     }
 )
-"""Where each step leads; what is not here cannot happen."""
+"""The state that each step leads to; steps that are not listed cannot happen."""
 
 
 def step_of(event: Event) -> LifeStep | None:
-    """Say what an event means for the life of its child; None if nothing."""
+    """Return what an event means for the life of its child; None if nothing."""
     match event:
         case ChildStarted():
             return LifeStep.STARTED
@@ -114,10 +114,10 @@ def step_of(event: Event) -> LifeStep | None:
 
 
 def next_state(state: LifeState, event: Event) -> LifeState:
-    """Say where a child stands after one of its events, or one of its actor.
+    """Return the state of a child after one of its events, or one of its actor.
 
     Raises:
-        InternalError: the event cannot follow.
+        InternalError: the event cannot follow that state.
     """
     step = step_of(event)
     if step is None:
@@ -125,16 +125,16 @@ def next_state(state: LifeState, event: Event) -> LifeState:
     try:
         return MOVES[state, step]
     except KeyError:
-        problem = f"an actor that is {state.value} cannot be told of as {step.value}"
+        problem = f"'{step.value}' cannot happen to a child that is {state.value}"
         raise InternalError(f"{problem} ({event})") from None
 
 
 def follow(events: Iterable[Event]) -> dict[tuple[str, str], LifeState]:
-    """Say where each child stands after some events, from the first one on.
+    """Return the state of each child after some events, starting with the first.
 
     Returns:
-        The state of each child that was told of, by the path of its supervisor and
-        its own name.
+        The state of each child that the events mention, by the path of its supervisor
+        and its own name.
 
     Raises:
         InternalError: one of the events cannot follow those before it.

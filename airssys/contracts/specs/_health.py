@@ -1,4 +1,4 @@
-"""How actors are asked how they are."""
+"""How actors report their health."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 @final
 @attrs.frozen(kw_only=True)
 class Health:
-    """How often an actor is asked how it is, and when it counts as failed.
+    """How often an actor's health is probed, and when the actor counts as failed.
 
-    `unhealthy` is a failed probe, and so is each `timeout` that passes while a probe is
-    not answered. `threshold` of them in a row, and the actor ends with `Unhealthy`.
-    `healthy` forgets those before it; `degraded` and `unknown` neither count nor forget.
+    A probe fails if the actor answers `unhealthy`, and each time `timeout` passes
+    without an answer. After `threshold` failures in a row, the actor ends with
+    `Unhealthy`. `healthy` resets the count; `degraded` and `unknown` leave it as it is.
     """
 
     interval: float = 5.0
-    """Seconds from being ready, or from the end of a probe, to the next one."""
+    """Seconds from becoming ready, or from the end of a probe, to the next probe."""
     timeout: float = 1.0
     """Seconds."""
     threshold: int = 3
@@ -39,7 +39,7 @@ _ORDER: Final = (
 
 
 def worst_health(statuses: Iterable[HealthStatus | None]) -> HealthStatus | None:
-    """Return the worst of some, None if nobody among them is asked.
+    """Return the worst of some states; None if there are none.
 
     From best to worst: healthy, unknown, degraded, unhealthy.
     """
@@ -48,22 +48,24 @@ def worst_health(statuses: Iterable[HealthStatus | None]) -> HealthStatus | None
 
 
 def health_mistakes(health: object, code: object, path: str) -> Iterator[Mistake]:
-    """Look at how an actor is to be probed; `code` is that of a Python actor."""
+    """Check how an actor is to be probed; `code` is that of a Python actor."""
     path = f"{path}.health"
     if health is None:
         return
     if callable(code) and not callable(getattr(code, "health", None)):
-        text = f"{shown(code)} cannot be asked how it is"
+        text = f"{shown(code)} cannot be probed"
         hint = "write a class with `async def health(self, context)`"
         yield Mistake(path, text, hint)
     if not isinstance(health, Health):
-        yield Mistake(path, f"{shown(health)} is no Health", "write Health(), or None")
+        yield Mistake(
+            path, f"{shown(health)} is not a Health", "write Health(), or None"
+        )
         return
     for name in ("interval", "timeout"):
         value = getattr(health, name)
         if not is_time(value, allow_infinity=False):
-            text = f"{shown(value)} is no time"
-            yield Mistake(f"{path}.{name}", text, "seconds, above 0")
+            text = f"{name} must be a number of seconds, not {shown(value)}"
+            yield Mistake(f"{path}.{name}", text, "write a number of seconds above 0")
     if not is_count(health.threshold, at_least=1):
-        text = f"{shown(health.threshold)} is no number of failures"
-        yield Mistake(f"{path}.threshold", text, "a whole number, 1 or more")
+        text = f"{shown(health.threshold)} is not a valid number of failures"
+        yield Mistake(f"{path}.threshold", text, "write a whole number of 1 or more")

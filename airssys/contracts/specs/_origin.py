@@ -1,7 +1,8 @@
-"""Where something was declared: the file and the line that its mistakes are named by.
+"""Where something was declared: the file and line that its mistakes name.
 
-A specification may carry its origin. Whoever makes a specification from what a person
-wrote leaves there what it could not read, so that looking at the whole finds it all.
+A specification may carry its origin. Code that makes a specification from what a person
+wrote stores there what it could not read, so that checking the whole finds every
+mistake.
 """
 
 from __future__ import annotations
@@ -23,36 +24,36 @@ _PATH: Final = re.compile(r"\$\.root(?:\.\w+(?:\[\d+\])?)*")
 @final
 @attrs.frozen
 class Origin:
-    """A place in a file, and what stands there that no specification can hold."""
+    """A place in a file, and the mistakes there that no specification can hold."""
 
     file: str
-    """As Python names it: absolute, or in angle brackets if there is none."""
+    """As Python names it: absolute, or in angle brackets if it is not a file."""
     line: int
     mistakes: tuple[Mistake, ...] = ()
-    """Found when it was read. Their paths begin below what was declared, e.g.
-    `.mailbx`; those without a file stand at this place."""
+    """Mistakes found while reading. Their paths begin below what was declared, e.g.
+    `.mailbx`; mistakes without a file are at this place."""
 
 
 def guarded(look: Callable[[], list[Mistake]], path: str) -> list[Mistake]:
-    """Look, and make a mistake of what the values themselves raise meanwhile."""
+    """Run a check, and turn what the values themselves raise into a mistake."""
     try:
         return look()
     except Exception as error:  # noqa: BLE001  # their own code may raise anything
-        said = f"{kind_name(error)}: {text_of(error)}"
-        hint = "give plain values: comparing or reading one of them failed"
-        return [Mistake(path, one_line(f"it cannot be looked at: {said}"), hint)]
+        raised = f"{kind_name(error)}: {text_of(error)}"
+        hint = "use plain values: comparing or reading one of them failed"
+        return [Mistake(path, one_line(f"it cannot be inspected: {raised}"), hint)]
 
 
 def place_mistakes(
     mistakes: Iterable[Mistake], tree: Iterable[tuple[str, object]]
 ) -> list[Mistake]:
-    """Add the mistakes that origins hold, and to each the file and line it stands in.
+    """Add the mistakes that origins hold, and the file and line to each mistake.
 
-    Many children may be made at one place; what is wrong there is told once.
+    Many children may be made at one place; a mistake there is reported once.
 
     Args:
-        mistakes: found in the tree.
-        tree: the paths of all that is in it, each with what stands there.
+        mistakes: Found in the tree.
+        tree: The paths of everything in the tree, each with its value.
     """
     origins: dict[str, Origin] = {}
     found: list[Mistake] = []
@@ -71,7 +72,7 @@ def place_mistakes(
 
 
 def _place(mistake: Mistake, origins: dict[str, Origin]) -> tuple[Mistake, str]:
-    """Place one mistake; returns also its path below what stands there."""
+    """Place one mistake; also returns its path below the declaration."""
     path = next((p for p in _upwards(mistake.path) if p in origins), None)
     if path is None:
         return mistake, mistake.path
@@ -93,7 +94,7 @@ def _place(mistake: Mistake, origins: dict[str, Origin]) -> tuple[Mistake, str]:
 
 
 def _upwards(path: str) -> Iterator[str]:
-    """Visit a path and all above it, from the longest."""
+    """Visit a path and its parents, the longest first."""
     while path:
         yield path
         path = path.rpartition(".")[0]

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 DEFAULT_MAILBOX: Final = 1000
 
 Shutdown: TypeAlias = float | BrutalKill
-"""Seconds to stop in before being cancelled, `math.inf` or `BRUTAL_KILL`."""
+"""Seconds to stop in before it is cancelled, `math.inf` or `BRUTAL_KILL`."""
 
 
 @final
@@ -59,39 +59,39 @@ class ComponentSpec:
     restart: RestartType = RestartType.PERMANENT
     shutdown: Shutdown = DEFAULT_SHUTDOWN
     start_timeout: float = DEFAULT_START_TIMEOUT
-    """Seconds for instantiation and `initialize`; loading does not count."""
+    """Seconds for instantiation and `initialize`, without loading."""
     mailbox: int = DEFAULT_MAILBOX
-    """Messages that may queue."""
+    """The number of messages that may queue."""
     overflow: OverflowPolicy = OverflowRules()
-    """What becomes of a message that finds the mailbox full."""
+    """What happens to a message that finds the mailbox full."""
     message_bytes: int = DEFAULT_MESSAGE_BYTES
     """Bytes of payload that one message may have."""
     mailbox_bytes: int = DEFAULT_MAILBOX_BYTES
-    """Bytes of payload that may queue, and as many may be set aside; a single message
-    always finds room. Messages so small that a mailbox full of them would take less than
-    a quarter of it do not count."""
+    """Bytes of payload that may queue, and as many again may be stashed. A single
+    message always has room. Messages do not count if they are so small that a full
+    mailbox of them would use less than a quarter of this."""
     codecs: Codecs | None = None
-    """The codecs that it takes and sends; None: it takes any, and names none."""
+    """The codecs that it accepts and sends; None: it accepts any, and names none."""
     log_level: LogLevel = LogLevel.TRACE
-    """What it logs below this level is dropped, and costs no event."""
+    """Lines that it logs below this level are dropped and cause no event."""
     drain: bool = False
-    """When asked to stop, handle what is queued first, within the shutdown time."""
+    """When asked to stop, handle queued messages first, within the shutdown time."""
     significant: bool = False
-    """Its end may end its supervisor, as `auto_shutdown` says."""
+    """Whether its end may end its supervisor, as `auto_shutdown` says."""
     backoff: Backoff = Backoff()
     on_error: OnError = ()
-    """What errors ask for, before the restart type is looked at."""
+    """Directives for errors, which are considered before the restart type."""
     poison: Poison = Poison.DROP
-    """What becomes of the message that it crashed over."""
+    """What happens to a message that made it crash."""
     on_abandoned: OnAbandoned = OnAbandoned.CONTINUE
-    """What becomes of a call when its asker stops waiting."""
+    """What happens to a call when its asker stops waiting."""
     health: Health | None = None
-    """How its health is probed; None: it is not."""
+    """How its health is probed; None: it is not probed."""
     topics: tuple[str, ...] = ()
-    """Patterns of topics that it is subscribed to for as long as it has its name, also
+    """Patterns of topics that it is subscribed to as long as it has its name, including
     while it is being restarted."""
     lag: Lag = Lag.DROP_NEWEST
-    """What becomes of what is published to it when there is no room."""
+    """What happens to a published message for which there is no room."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
     """Where it was declared."""
 
@@ -104,14 +104,14 @@ class ComponentSpec:
 @final
 @attrs.frozen(kw_only=True)
 class ActorSpec:
-    """One Python actor: an async function, or a class made afresh for each start."""
+    """One Python actor: an async function, or a class that each start instantiates."""
 
     id: ComponentId
     behaviour: Callable[..., Any]
     """`async def handle(context, envelope)`, or a class whose instances have such a
-    method; see `airssys.nursery` for what a class may add."""
+    method; `airssys.nursery` lists the other methods it may have."""
     arguments: tuple[object, ...] = ()
-    """Given to the class each time the actor starts."""
+    """Passed to the class each time the actor starts."""
     restart: RestartType = RestartType.PERMANENT
     shutdown: Shutdown = DEFAULT_SHUTDOWN
     start_timeout: float = DEFAULT_START_TIMEOUT
@@ -120,17 +120,17 @@ class ActorSpec:
     message_bytes: int = DEFAULT_MESSAGE_BYTES
     mailbox_bytes: int = DEFAULT_MAILBOX_BYTES
     codecs: Codecs | None = None
-    """The codecs that it takes; None: any."""
+    """The codecs that it accepts; None: any."""
     drain: bool = False
     significant: bool = False
     backoff: Backoff = Backoff()
     on_error: OnError = ()
     poison: Poison = Poison.DROP
     hook_timeout: float = DEFAULT_HOOK_TIMEOUT
-    """Seconds that its method `before_restart` may take; and `stopped`, if `shutdown` is
+    """Seconds for its method `before_restart`; also for `stopped` if `shutdown` is
     infinite. `started` has `start_timeout`."""
     health: Health | None = None
-    """How its health is probed, by its method `health`; None: it is not."""
+    """How its health is probed, with its method `health`; None: it is not probed."""
     topics: tuple[str, ...] = ()
     lag: Lag = Lag.DROP_NEWEST
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
@@ -139,15 +139,16 @@ class ActorSpec:
 @final
 @attrs.frozen(kw_only=True)
 class TaskSpec:
-    """One async function as a child: supervised, but with no mailbox."""
+    """One async function as a child: supervised, but without a mailbox."""
 
     name: str
     function: Callable[..., Any]
     """`async def function(*arguments)`."""
     arguments: tuple[object, ...] = ()
     context: bool = False
-    """It takes an `airssys.nursery.TaskContext` first: it says when it is ready, and
-    hears that it is to stop. Otherwise it is ready at once, and asked by cancelling."""
+    """Whether the function's first argument is an `airssys.nursery.TaskContext`, with
+    which it reports that it is ready, and is notified that it should stop. Otherwise it
+    is ready at once, and is stopped by cancelling it."""
     restart: RestartType = RestartType.PERMANENT
     shutdown: Shutdown = DEFAULT_SHUTDOWN
     start_timeout: float = DEFAULT_START_TIMEOUT
@@ -160,7 +161,7 @@ class TaskSpec:
 @final
 @attrs.frozen(kw_only=True)
 class SupervisorSpec:
-    """A supervisor and its children, started in this order, stopped in reverse."""
+    """A supervisor and its children, started in this order and stopped in reverse."""
 
     name: str
     children: tuple[ChildSpec, ...] = ()
@@ -170,7 +171,7 @@ class SupervisorSpec:
     restart: RestartType = RestartType.PERMANENT
     shutdown: Shutdown = math.inf
     start_timeout: float = math.inf
-    """Infinite by default: its children have start times of their own."""
+    """Infinite by default, because its children have start times of their own."""
     significant: bool = False
     backoff: Backoff = Backoff()
     on_error: OnError = ()
@@ -180,21 +181,22 @@ class SupervisorSpec:
 @final
 @attrs.frozen(kw_only=True)
 class DynamicSupervisorSpec:
-    """A supervisor whose children come and go while it runs; none start with it.
+    """A supervisor whose children are added and removed while it runs.
 
-    Each child is restarted on its own, and nothing is kept of one that is gone. When
-    the supervisor stops, all stop at once.
+    It starts without children. Each child is restarted on its own, and nothing is kept
+    of a child that has ended for good. When the supervisor stops, all children stop at
+    once.
     """
 
     name: str
     template: ComponentSpec | ActorSpec | SupervisorSpec | None = None
-    """What children are made from; a start adds arguments and the last part of the
-    name. Of a supervisor that is a number behind its name, which the actors below it
-    have as the last part of theirs (before their own, if that is not 0); the arguments
-    go to the Python actors among them. None: each start brings a specification of its
-    own."""
+    """What children are made from; each start supplies arguments and the last part of
+    the name. If it is a supervisor, that part is a number appended to its name. The
+    actors below it have the number as the last part of their names (before their own,
+    if that is not 0), and the arguments go to the Python actors among them. None: each
+    start supplies a specification."""
     max_children: int | None = None
-    """Those being restarted count. None: no limit."""
+    """Children that are being restarted count too. None: no limit."""
     intensity: Intensity = Intensity()
     restart: RestartType = RestartType.PERMANENT
     shutdown: Shutdown = math.inf
@@ -208,27 +210,26 @@ class DynamicSupervisorSpec:
 @final
 @attrs.frozen(kw_only=True)
 class PoolSpec:
-    """Several actors alike behind one name, each of its messages for one of them.
+    """Several equal actors behind one name; each message goes to one of them.
 
-    The members are the children of a supervisor of their own, called as the pool, and
-    restarted on their own. They are called as the pool with a number as the last part
-    of their name; numbers are never used again.
+    The members are the children of a supervisor that has the pool's name, and each is
+    restarted on its own. A member's name is the pool's name with a number as its last
+    part; numbers are never used again.
     """
 
     id: ComponentId
-    """Its own last part is no number but 0."""
+    """The last part of the name must not be a number other than 0."""
     member: ComponentSpec | ActorSpec
-    """What members are made from; its own name does not count. Permanent: a pool keeps
-    as many as it should have."""
+    """What members are made from; its own name is not used. It must be permanent,
+    because a pool keeps its size."""
     size: int | PoolSize = 1
-    """How many members: a number that changes only by hand, or a rule."""
+    """The number of members, which only changes by hand; or a rule."""
     routing: Routing = Routing.ROUND_ROBIN
     key: KeyFunction | None = None
-    """For CONSISTENT_HASH. None: the key that the sender gave, or else the sender's
+    """For CONSISTENT_HASH. None: the key that the sender passed, or else the sender's
     name."""
     topics: tuple[str, ...] = ()
-    """Patterns of topics; of what is published to them each message goes to one
-    member."""
+    """Patterns of topics. Each message that is published to them goes to one member."""
     lag: Lag = Lag.DROP_NEWEST
     intensity: Intensity = Intensity()
     restart: RestartType = RestartType.PERMANENT
@@ -241,24 +242,24 @@ class PoolSpec:
 
     @property
     def name(self) -> str:
-        """What its supervisor is called; empty if its identity is none."""
+        """Its supervisor's name; empty if its identity is not valid."""
         return self.id.name if isinstance(self.id, ComponentId) else ""
 
     @property
     def template(self) -> ComponentSpec | ActorSpec:
-        """What members are made from, with a name that theirs begin as."""
+        """What members are made from, with a name that theirs begin with."""
         return attrs.evolve(self.member, id=self.id)
 
     @property
     def bounds(self) -> tuple[int, int]:
-        """How few and how many members it may have."""
+        """The smallest and the largest number of members."""
         if isinstance(self.size, PoolSize):
             return self.size.minimum, self.size.maximum
         return 1, MAX_MEMBERS
 
     @property
     def first_size(self) -> int:
-        """How many members it begins with."""
+        """The number of members that it starts with."""
         return self.size if isinstance(self.size, int) else self.size.minimum
 
 
@@ -278,7 +279,7 @@ CHILD_SPECS: Final = (ComponentSpec, ActorSpec, *NAMED_SPECS)
 
 
 def child_name(spec: ChildSpec) -> str:
-    """Name a child among its siblings."""
+    """Return the name of a child among its siblings."""
     if isinstance(spec, (ComponentSpec, ActorSpec)):
         return spec.id.text
     return plain_text(spec.name)

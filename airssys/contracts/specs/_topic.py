@@ -1,8 +1,8 @@
-"""What is a topic, and what a pattern of topics. Pure.
+"""Topics and patterns of topics. Pure.
 
-A topic is segments joined by dots, e.g. `orders.eu.paid`. A pattern is the same, in
-which `*` stands for exactly one segment and `#`, only as the last one, for any number of
-them, none included. Upper and lower case differ.
+A topic is a series of segments joined by dots, e.g. `orders.eu.paid`. A pattern is the
+same, but `*` matches exactly one segment, and `#`, which must be the last segment,
+matches any number of segments, including none. Case matters.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from airssys.contracts.errors import BadTopic
 
 MAX_TOPIC_CHARACTERS: Final = 255
 MAX_TOPIC_SEGMENTS: Final = 16
-"""A topic of n segments may be matched in 2^n ways; this bounds what a lookup costs."""
+"""A topic of n segments may match 2^n patterns; this limits the cost of a lookup."""
 
 ONE: Final = "*"
 REST: Final = "#"
@@ -23,12 +23,12 @@ def read_topic(topic: object) -> tuple[str, ...]:
     """Split a topic into its segments.
 
     Raises:
-        BadTopic: it is none.
+        BadTopic: the text is not a valid topic.
     """
     segments = _read(topic, "topic")
     for segment in segments:
         if ONE in segment or REST in segment:
-            problem = f"{topic!r} has a wildcard: only patterns may"
+            problem = f"{topic!r} has a wildcard, which only patterns may have"
             raise BadTopic(problem)
     return segments
 
@@ -37,7 +37,7 @@ def read_pattern(pattern: object) -> tuple[str, ...]:
     """Split a pattern into its segments.
 
     Raises:
-        BadTopic: it is none.
+        BadTopic: the text is not a valid pattern.
     """
     segments = _read(pattern, "pattern")
     for number, segment in enumerate(segments, 1):
@@ -51,7 +51,7 @@ def read_pattern(pattern: object) -> tuple[str, ...]:
 
 def _read(text: object, kind: str) -> tuple[str, ...]:
     if not isinstance(text, str):
-        raise BadTopic(f"the {kind} is {type(text).__name__}, no text")
+        raise BadTopic(f"the {kind} must be a str, not {type(text).__name__}")
     if len(text) > MAX_TOPIC_CHARACTERS:
         most = MAX_TOPIC_CHARACTERS
         raise BadTopic(f"the {kind} has {len(text)} characters, more than {most}")
@@ -62,5 +62,5 @@ def _read(text: object, kind: str) -> tuple[str, ...]:
     if "" in segments:
         raise BadTopic(f"{text!r} is empty, or has an empty segment")
     if not text.isprintable() or " " in text:
-        raise BadTopic(f"{text!r} has a space, or what cannot be printed")
+        raise BadTopic(f"{text!r} has a space, or a character that cannot be printed")
     return segments

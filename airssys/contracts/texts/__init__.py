@@ -1,4 +1,4 @@
-"""What others made, as text: guarded, shortened, escaped, on one line."""
+"""Text that comes from outside: guarded, shortened, escaped, on one line."""
 
 from ._foreign import (
     contexts_of,

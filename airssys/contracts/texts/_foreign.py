@@ -1,16 +1,17 @@
-"""What users' objects are and say, found out so that nothing of their own gets in our way.
+"""Reads the class and text of users' objects without letting their code interfere.
 
-An error, a value or a group of errors may be of any class, and whatever Python lets a class
-define may raise, recurse, lie or take long: `__str__`, `__repr__`, `__bool__`, `__eq__`,
-`__class__`, `exceptions`, a metaclass's `__name__` and `__instancecheck__`. The steps that
-must not fail (the design page lists them) ask only through these functions:
+An error, a value or a group of errors may be of any class, and whatever Python lets a
+class define may raise, recurse, lie or take long: `__str__`, `__repr__`, `__bool__`,
+`__eq__`, `__class__`, `exceptions`, a metaclass's `__name__` and `__instancecheck__`.
+The steps that must not fail (the design page lists them) only use these functions:
 
-* none raises an Exception;
-* none recurses, however deep groups are nested; what stands in a group in many places is
-  looked at once;
-* an object that cannot say what it is is named by its class;
-* what an object raises that is no Exception (SystemExit, say) does come out. It is a wish
-  to end the program, and whoever asks sees to it that the step is taken nevertheless.
+* none of them raises an Exception;
+* none of them recurses, however deep groups are nested; an error that is in a group
+  several times is inspected once;
+* an object that cannot be converted to text is named by its class;
+* an exception that is not an Exception (e.g. SystemExit) is let through. It is a
+  request to end the program, and the caller must make sure that its step is done
+  nevertheless.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Kinds: TypeAlias = type | tuple[type, ...]
-"""A class, or some: of one of them."""
+"""A class, or several: of one of them."""
 
 MAX_TEXT: Final = 10_000
-"""Characters of what an object says of itself that anybody looks at."""
+"""The most characters of an object's text that are used."""
 
-# Read past whatever a class, or its metaclass, has put in their place.
+# Bypass what a class, or its metaclass, has put in their place.
 _name_of: Final[Any] = vars(type)["__name__"].__get__
 _context_of: Final[Any] = vars(BaseException)["__context__"].__get__
 _members_of: Final[Any] = vars(BaseExceptionGroup)["exceptions"].__get__
@@ -39,10 +40,11 @@ def kind_name(value: object) -> str:
 
 
 def text_of(value: object, most: int = MAX_TEXT) -> str:
-    """Return what an object says of itself by `str`, or that it cannot be shown.
+    """Return `str` of an object, or a note that it cannot be shown.
 
-    It is a plain str of at most `most` characters, as it was: to put it into a line is
-    for somebody else. Calls the object's own code once, for as long as that takes.
+    The result is a plain str of at most `most` characters, not escaped: the caller must
+    do that to put it into a line. Calls the object's own code once, for as long as it
+    takes.
     """
     try:
         return str.__getitem__(str(value), slice(most))
@@ -51,7 +53,7 @@ def text_of(value: object, most: int = MAX_TEXT) -> str:
 
 
 def repr_of(value: object, most: int = MAX_TEXT) -> str:
-    """Return what an object says of itself by `repr`, or its class; see `text_of`."""
+    """Return `repr` of an object, or its class; see `text_of`."""
     try:
         return str.__getitem__(repr(value), slice(most))
     except Exception as problem:  # noqa: BLE001  # it may raise anything
@@ -69,16 +71,16 @@ def plain_bytes(data: bytes) -> bytes:
 
 
 def is_a(value: object, kind: Kinds) -> bool:
-    """Say whether an object is of a class, as `except` does; its own word is not asked."""
+    """Say whether an object is of a class, as `except` does; not by `__class__`."""
     if isinstance(kind, tuple):
         return any(type.__subclasscheck__(each, type(value)) for each in kind)
     return type.__subclasscheck__(kind, type(value))
 
 
 def only_member(error: BaseException, known: Kinds = ()) -> BaseException:
-    """Return what a group of one is about, at any depth; else the error itself.
+    """Return the only error in a group, at any depth; otherwise the error itself.
 
-    A group that is itself of a class in `known` is not looked into.
+    A group that is itself of a class in `known` is not opened.
     """
     while _is_group(error) and not is_a(error, known):
         members = _members_of(error)
@@ -89,7 +91,7 @@ def only_member(error: BaseException, known: Kinds = ()) -> BaseException:
 
 
 def leaves_of(error: BaseException, known: Kinds = ()) -> Iterator[BaseException]:
-    """Visit the errors that are no groups, of a group at any depth, each once, in order.
+    """Visit the errors in a group, at any depth, each once, in order; not the groups.
 
     A group that is itself of a class in `known` is visited as a whole.
     """
@@ -106,7 +108,7 @@ def leaves_of(error: BaseException, known: Kinds = ()) -> Iterator[BaseException
 
 
 def contexts_of(error: BaseException) -> Iterator[BaseException]:
-    """Visit an error, and what was being handled when it was raised, and so on, once."""
+    """Visit an error and the chain of its contexts, each once."""
     each: BaseException | None = error
     seen = set[int]()
     while each is not None and id(each) not in seen:
@@ -116,8 +118,10 @@ def contexts_of(error: BaseException) -> Iterator[BaseException]:
 
 
 def is_wholly(error: BaseException, kind: Kinds) -> bool:
-    """Say whether an error is of a class, or a group of nothing else, at any depth."""
-    if not _is_group(error):  # most are none, and a generator costs more than the rest
+    """Say whether an error is of a class, or a group of only such, at any depth."""
+    if not _is_group(
+        error
+    ):  # the common case, and a generator costs more than the rest
         return is_a(error, kind)
     return all(is_a(each, kind) for each in leaves_of(error, kind))
 
@@ -127,12 +131,12 @@ def _is_group(error: BaseException) -> bool:
 
 
 def is_fatal(error: BaseException | None) -> bool:
-    """Say whether an error is one that ends the program: no Exception."""
+    """Say whether an error ends the program, i.e. is not an Exception."""
     return error is not None and not issubclass(type(error), Exception)
 
 
 def find_fatal(error: BaseException | None) -> BaseException | None:
-    """Find what no supervisor may hold back, at any depth: what is no Exception."""
+    """Find an error that no supervisor may hold back, at any depth."""
     if error is None or not _is_group(error):
         return error if is_fatal(error) else None
     return next(filter(is_fatal, leaves_of(error)), None)

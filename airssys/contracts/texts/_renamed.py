@@ -1,4 +1,4 @@
-"""Names of before, which go on working for one version, with a warning."""
+"""Old names that still work for one version, with a warning."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def renamed(door: str, names: Mapping[str, str]) -> Callable[[str], Any]:
             msg = f"module {door!r} has no attribute {name!r}"
             raise AttributeError(msg)
         now = names[name]
-        msg = f"{door}.{name} is called {now} now; the old name goes with the next version"
+        msg = f"{door}.{name} was renamed to {now}; the next version removes {name}"
         warnings.warn(msg, DeprecationWarning, stacklevel=2)
         return getattr(sys.modules[door], now)
 
@@ -41,14 +41,15 @@ def renamed(door: str, names: Mapping[str, str]) -> Callable[[str], Any]:
 def keyword_renamed(
     old: str, new: str
 ) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
-    """Let a function take a keyword by its old name too, with a warning."""
+    """Let a function accept a keyword by its old name too, with a warning."""
 
     def decorate(function: Callable[_P, _T]) -> Callable[_P, _T]:
         @functools.wraps(function)
         def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
             if old in kwargs:
                 name = getattr(function, "__name__", "the function")
-                msg = f"{name}({old}=) is called {new}= now; {old}= goes with the next version"
+                msg = f"{name}({old}=) was renamed to {new}="
+                msg = f"{msg}; the next version removes {old}="
                 warnings.warn(msg, DeprecationWarning, stacklevel=2)
                 kwargs[new] = kwargs.pop(old)
             return function(*args, **kwargs)

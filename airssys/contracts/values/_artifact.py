@@ -1,4 +1,4 @@
-"""Where a component's code comes from; nothing is read or compiled yet."""
+"""Where a component's code comes from. Nothing is read or compiled here."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Resource:
     package: str
     """Its import name."""
     parts: tuple[str, ...]
-    """Folders and file name below it."""
+    """Folders and the file name below it."""
 
     def find(self) -> Traversable:
-        """Find it; this imports the package.
+        """Locate the file; this imports the package.
 
         Raises:
-            ModuleNotFoundError: there is no such package, or it has no files.
+            ModuleNotFoundError: the package does not exist, or has no files.
         """
         return files(self.package).joinpath(*self.parts)
 
@@ -35,29 +35,29 @@ class Resource:
 class Artifact:
     """A component to load: a file, a resource, WebAssembly bytes, or WAT text.
 
-    Two artifacts that are equal are loaded once.
+    Equal artifacts are loaded once.
     """
 
     source: Path | Resource | Traversable | bytes | str = attrs.field(repr=False)
     """Files and resources are read when the system opens; bytes are the binary format;
     a str is WAT text, never a path."""
     label: str
-    """What errors call it."""
+    """The name that errors use for it."""
 
     @classmethod
     def at(cls, path: str | Path) -> Artifact:
-        """Name a file: `.wasm` binary or `.wat` text, told apart by its content."""
+        """Refer to a file: `.wasm` binary or `.wat` text, recognised by its content."""
         return _file(str(path))
 
     @classmethod
     def resource(cls, where: str | Traversable, *parts: str) -> Artifact:
-        """Name a file inside an installed package, zipped or not.
+        """Refer to a file inside an installed package, zipped or not.
 
         Args:
-            where: the import name of a package, or what `importlib.resources.files`
-                gave or led to. A package that is named is found when the artifact is
-                loaded; equal names are then equal artifacts.
-            parts: folders and file name below it.
+            where: The import name of a package, or what `importlib.resources.files`
+                returned or led to. A package given by name is located when the artifact
+                is loaded; artifacts with equal names are equal.
+            parts: Folders and the file name below it.
 
         Example:
             >>> Artifact.resource("my_program", "guests", "echo.wasm").label
@@ -70,16 +70,17 @@ class Artifact:
 
     @classmethod
     def from_bytes(cls, code: bytes, label: str = "component bytes") -> Artifact:
-        """Take a component in the binary format, or WAT text as UTF-8."""
+        """Use a component in the binary format, or WAT text as UTF-8."""
         return cls(bytes(code), label)
 
     @classmethod
     def from_text(cls, wat: str, label: str = "component text") -> Artifact:
-        """Take a component as WAT text."""
+        """Use a component as WAT text."""
         return cls(wat, label)
 
 
-# Equal ones are compared and hashed whenever an actor starts: one object is quicker.
+# Equal artifacts are compared and hashed whenever an actor starts: sharing one is
+# faster.
 @lru_cache(maxsize=1024)
 def _file(path: str) -> Artifact:
     return Artifact(Path(path), path)

@@ -1,4 +1,4 @@
-"""Questions about what was really handed in, whatever its annotation promises.
+"""Checks of values that were passed in, whatever their annotations promise.
 
 Nothing here raises: a value may be of any type, and its `repr` may fail.
 """
@@ -12,14 +12,14 @@ from typing import Final, cast
 from airssys.contracts.texts import is_a, kind_name, one_line, plain_text
 
 _MOST_SHOWN: Final = 80
-"""Characters of a value that go into a message."""
+"""Characters of a value that are put into a message."""
 
 _SHOWN = reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = _MOST_SHOWN
 
 
 def shown(value: object) -> str:
-    """Put any value into a few words, cut where it gets long."""
+    """Describe any value in a few words, shortened if it is long."""
     try:
         text = _SHOWN.repr(value)
     except Exception:  # noqa: BLE001 (a repr may fail in any way)
@@ -28,7 +28,7 @@ def shown(value: object) -> str:
 
 
 def is_kind(value: object, kind: type | tuple[type, ...]) -> bool:
-    """Say whether a value is of a type, whatever it says of itself."""
+    """Say whether a value is of a type, whatever its `__class__` says."""
     return is_a(value, kind)
 
 
@@ -38,7 +38,7 @@ def is_callable(value: object) -> bool:
 
 
 def is_count(value: object, *, at_least: int) -> bool:
-    """Say whether a value is a whole number from `at_least` on."""
+    """Say whether a value is a whole number of at least `at_least`."""
     if not isinstance(value, int) or isinstance(value, bool):
         return False
     return value >= at_least
@@ -48,7 +48,7 @@ def is_number(value: object, low: float, high: float, *, whole: bool) -> bool:
     """Say whether a value is a number from `low` to `high`."""
     if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
         return False
-    # Comparing, unlike math.isnan, takes integers of any size; NaN compares as False.
+    # Unlike math.isnan, comparing accepts integers of any size; NaN compares as False.
     return low <= value <= high
 
 
@@ -60,7 +60,7 @@ def is_time(value: object, *, allow_infinity: bool, allow_zero: bool = False) ->
 
 
 def is_text(value: object) -> bool:
-    """Say whether a value is text that can be written as UTF-8."""
+    """Say whether a value is text that UTF-8 can encode."""
     if not is_a(value, str):
         return False
     try:

@@ -1,9 +1,9 @@
-"""Codecs: what the bytes of a payload are, as its content type or its prefix says.
+"""Codecs: the format of a payload, given by its content type or its prefix.
 
 Two content types are the same codec if they differ only in case or in what follows a
-semicolon. A prefix is the predecessor's: the two bytes, the high one first, that such a
-payload begins with. A payload with a prefix is another codec than the same one without,
-because nobody here takes the prefix off.
+semicolon. A prefix is the first two bytes of a payload, the high one first; it comes
+from the predecessor of this library. A payload with a prefix is another codec than the
+same payload without it, because nothing here removes the prefix.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 JSON_TYPE: Final = "application/json"
 MSGPACK_TYPE: Final = "application/msgpack"
 PREFIXED_TYPE: Final = "application/vnd.airssys.prefixed."
-"""Content type of a payload that begins with a prefix, followed by its codec's name."""
+"""Content type of a payload with a prefix; the name of its codec follows."""
 
 CODEC_NAMES: Final[Mapping[str, str]] = {
     "bincode": "application/x-bincode",
@@ -27,7 +27,7 @@ CODEC_NAMES: Final[Mapping[str, str]] = {
     "msgpack": MSGPACK_TYPE,
     "protobuf": "application/protobuf",
 }
-"""The content type of each codec that may be written by its name."""
+"""The content type of each codec that may be given by its name."""
 
 PREFIXES: Final[Mapping[int, str]] = {
     0x0050: "protobuf",
@@ -35,36 +35,36 @@ PREFIXES: Final[Mapping[int, str]] = {
     0x0701: "borsh",
     0x0702: "bincode",
 }
-"""The codecs that have a prefix, by it."""
+"""The codecs that have a prefix, by prefix."""
 
 
 @final
 @attrs.frozen(kw_only=True)
 class Codecs:
-    """The codecs that an actor takes; a message in another one is refused at send."""
+    """The codecs that an actor accepts; other messages are refused when sent."""
 
     takes: tuple[str, ...] = ()
-    """Content types, the preferred one first. Empty: any, or if it is `prefixed` all
+    """Content types, the preferred one first. Empty: any; or, if it is `prefixed`, all
     that have a prefix."""
     prefixed: bool = False
-    """What it takes, and what it sends if it is a component, begins with a prefix."""
+    """Whether what it accepts, and what a component sends, begins with a prefix."""
     sends: str | None = None
-    """Content type of all that a component sends, as no guest can name one. None: the
-    first that it takes, or what the prefix says."""
+    """Content type of everything a component sends, because guests cannot name one.
+    None: the first one that it accepts, or what the prefix says."""
 
     @property
     def take_anything(self) -> bool:
-        """Whether no message is refused for its codec."""
+        """Whether no message is refused because of its codec."""
         return not (self.takes or self.prefixed)
 
 
 def codec_of(content_type: str) -> str:
-    """Reduce a content type to what names its codec."""
+    """Return the part of a content type that names its codec."""
     return content_type.partition(";")[0].strip().lower()
 
 
 def known_codecs(codecs: Codecs) -> tuple[str, ...]:
-    """Name all codecs that an actor takes, as messages name them."""
+    """List all codecs that an actor accepts, as messages name them."""
     if not codecs.prefixed:
         return tuple(map(codec_of, codecs.takes))
     names = {CODEC_NAMES[name]: name for name in PREFIXES.values()}

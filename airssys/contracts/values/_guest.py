@@ -22,7 +22,7 @@ class LogLevel(enum.Enum):
 
     @property
     def and_above(self) -> frozenset[LogLevel]:
-        """This level and all that are more important."""
+        """Return this level and all more important ones."""
         return _AND_ABOVE[self]
 
 
@@ -62,16 +62,16 @@ class ComponentConfig:
     """What a component is given when it starts (WIT: `component-config`)."""
 
     env: tuple[tuple[str, str], ...] = ()
-    """Names and values, in this order; nothing of the host's environment is added."""
+    """Names and values, in this order; the host's own environment is not added."""
     data: bytes | None = None
     limits: Limits = Limits()
-    """Told to the guest, and enforced by the host."""
+    """Passed to the guest, and enforced by the host."""
 
 
 @final
 @attrs.frozen
 class ComponentMetadata:
-    """What a component says of itself (WIT: `component-metadata`)."""
+    """A component's description of itself (WIT: `component-metadata`)."""
 
     name: str
     version: str

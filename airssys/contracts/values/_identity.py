@@ -1,4 +1,4 @@
-"""Who an actor is: one validated name that stays the same across restarts."""
+"""The identity of an actor: a validated name that stays the same across restarts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_SEGMENT_CHARACTERS: Final = 128
 
 
 def segment_problem(segment: object) -> str | None:
-    """Say what is wrong with one part of an identity, or None if it may be used."""
+    """Return what is wrong with one part of an identity, or None."""
     if not isinstance(segment, str):
         return f"is {type(segment).__name__}, not str"
     if not segment:
@@ -29,7 +29,7 @@ def segment_problem(segment: object) -> str | None:
 
 
 def _plain(segment: str) -> str:
-    """Keep plain text, so that nothing of a subclass is asked for its hash later."""
+    """Convert to a plain str, so that no subclass is asked for its hash later."""
     if type(segment) is str or not is_a(segment, str):
         return segment
     return plain_text(segment)
@@ -43,7 +43,7 @@ def _check_segment(_: object, attribute: attrs.Attribute[str], value: str) -> No
 @final
 @attrs.frozen(order=True, cache_hash=True)
 class ComponentId:
-    """The name of an actor, whether a component or Python code stands behind it.
+    """The name of an actor, which may be a component or Python code.
 
     The text form is `namespace/name/instance` (WIT: `component-id`).
 
@@ -56,8 +56,8 @@ class ComponentId:
     name: str = attrs.field(validator=_check_segment, converter=_plain)
     instance: str = attrs.field(default="0", validator=_check_segment, converter=_plain)
     text: str = attrs.field(init=False, eq=False, repr=False)
-    """Its text form. Dictionaries that each message needs go by it: of a string they
-    know the hash."""
+    """Its text form. Dictionaries on the path of each message use this as their key,
+    because a string caches its hash."""
 
     @text.default
     def _text(self) -> str:
@@ -65,10 +65,10 @@ class ComponentId:
 
     @classmethod
     def parse(cls, text: str) -> ComponentId:
-        """Read the text form; `name` alone means `local/name/0`.
+        """Parse the text form; `name` alone means `local/name/0`.
 
         Raises:
-            ValueError: the text has two or more than three parts, or a bad part.
+            ValueError: the text has two or more than three parts, or an invalid part.
         """
         match text.split("/"):
             case [name]:
@@ -77,7 +77,7 @@ class ComponentId:
                 return cls(namespace, name, instance)
             case _:
                 raise ValueError(
-                    f"{shown(text)} is no identity: write 'name' or "
+                    f"{shown(text)} is not a valid identity: write 'name' or "
                     "'namespace/name/instance'"
                 )
 
@@ -86,8 +86,8 @@ class ComponentId:
 
 
 def identity_of_child(child: str) -> ComponentId | None:
-    """Read how a child is called among its siblings; None for a supervisor.
+    """Parse a child's name among its siblings; None for a supervisor.
 
-    The two cannot be mixed up: the name of a supervisor has no slash.
+    The two cannot be confused: the name of a supervisor has no slash.
     """
     return ComponentId.parse(child) if "/" in child else None

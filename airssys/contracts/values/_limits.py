@@ -1,4 +1,4 @@
-"""How much a guest may use, and how the engine that runs guests is set up."""
+"""What a guest may use, and the settings of the engine that runs guests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIB: Final = 1024 * KIB
 GIB: Final = 1024 * MIB
 
 HOST_STACK_BYTES: Final = 512 * KIB
-"""What stays free of a fiber's stack for host code when the guest has used its share."""
+"""The part of a fiber's stack that is reserved for host code."""
 
 
 def _number(
@@ -44,15 +44,15 @@ def _bytes(low: int, high: int) -> _Validator:
 @final
 @attrs.frozen(kw_only=True)
 class Limits:
-    """What one guest may use: beyond it a guest is stopped, a write to storage refused.
+    """What one guest may use. A guest that exceeds it is stopped, or its write refused.
 
     Raises:
-        ValueError: a value is not a number or outside the range that it names.
+        ValueError: a value is not a number, or is outside its range.
     """
 
     memory_bytes: int = attrs.field(default=64 * MIB, validator=_bytes(0, 2**40))
-    """Sum over all linear memories of the guest, in bytes, and over what else an
-    instance has from its beginning (globals, functions, segments) beyond 1 MiB."""
+    """Sum over all linear memories of the guest, in bytes; and separately, over what
+    else an instance has at its start (globals, functions, segments) beyond 1 MiB."""
     table_elements: int = attrs.field(
         default=100_000,
         validator=_number(0, 2**32, whole=True, unit="elements"),
@@ -62,13 +62,13 @@ class Limits:
         default=30.0,
         validator=_number(0.001, 86_400, whole=False, unit="seconds"),
     )
-    """Seconds that one call may take: its own slices and its host calls. Waiting for
-    a turn does not count."""
+    """Seconds that one call may take: its own slices and its host calls, without the
+    time it waits for its turn."""
     fuel: int | None = attrs.field(
         default=None,
         validator=_number(1, 2**63, whole=True, unit="units", optional=True),
     )
-    """Fuel for one call, filled up before each; about one unit an instruction.
+    """Fuel for one call, refilled before each; about one unit per instruction.
     None: no limit."""
     host_call_bytes: int = attrs.field(default=MIB, validator=_bytes(1, 128 * MIB))
     """Bytes that one host call, or one answer, may make the host keep: strings and
@@ -76,20 +76,20 @@ class Limits:
     state_bytes: int = attrs.field(default=MIB, validator=_bytes(0, 128 * MIB - KIB))
     """Bytes of state that the component may hand over to the code that replaces it."""
     storage_bytes: int = attrs.field(default=100 * MIB, validator=_bytes(0, 2**40))
-    """Sum over the keys and values that the component keeps, in bytes."""
+    """Sum over the keys and values that the component stores, in bytes."""
     storage_keys: int = attrs.field(
         default=100_000,
         validator=_number(0, 2**32, whole=True, unit="keys"),
     )
-    """Keys that the component may keep."""
+    """The number of keys that the component may store."""
     open_requests: int = attrs.field(
         default=1000, validator=_number(0, 10**6, whole=True, unit="requests")
     )
-    """Requests whose callback the guest has not been given yet."""
+    """The number of requests whose callback the guest has not been given yet."""
     request_bytes: int = attrs.field(default=16 * MIB, validator=_bytes(0, 2**40))
     """Sum over the answers to its requests that the guest has not been given yet, in
-    bytes. One for which there is no room is a dead letter, and the callback says so; a
-    single one always has room."""
+    bytes. An answer without room becomes a dead letter, which the callback reports. A
+    single answer always has room."""
 
 
 @final
@@ -105,45 +105,46 @@ class EngineSettings:
         default=0.005,
         validator=_number(0.001, 0.1, whole=False, unit="seconds"),
     )
-    """Seconds that a busy guest may run before it gives way."""
+    """Seconds that a busy guest may run before it yields."""
     guest_stack_bytes: int = attrs.field(
         default=512 * KIB,
         validator=_bytes(64 * KIB, 64 * MIB),
     )
-    """Stack that a guest may use. One value for all guests: it is compiled in."""
+    """Stack that a guest may use. All guests share one value, which is compiled in."""
     fiber_stack_bytes: int = attrs.field(
         default=2 * MIB,
         validator=_bytes(512 * KIB, 128 * MIB),
     )
-    """Stack of the fiber that a call runs on: the guest's share and the host's."""
+    """Stack of the fiber that a call runs on: the guest's part and the host's."""
     worker_threads: int = attrs.field(
         factory=lambda: max(1, min(4, (os.cpu_count() or 2) - 1)),
         validator=_number(1, 64, whole=True, unit="threads"),
     )
-    """Threads that poll guests whose slices would hold the Trio thread; by default
-    one less than there are cores, at most four: Trio's own thread needs one."""
+    """Threads that poll guests whose slices would block the Trio thread. By default one
+    less than the number of cores, and at most four: Trio's own thread needs one
+    core."""
     thread_payload_bytes: int = attrs.field(
         default=32 * KIB,
         validator=_bytes(KIB, 2**31),
     )
-    """Payloads above this are moved in and out by a worker thread."""
+    """Larger payloads are copied in and out by a worker thread."""
     component_bytes: int = attrs.field(default=64 * MIB, validator=_bytes(KIB, 2**31))
-    """Size of a component's code, text or binary, beyond which it is refused."""
+    """Size of a component's code, text or binary, above which it is refused."""
     component_functions: int = attrs.field(
         default=50_000, validator=_number(1, 10**6, whole=True, unit="functions")
     )
-    """Functions in a component, its core modules together, beyond which it is refused.
+    """Functions in a component, in all its core modules, above which it is refused.
     100,000 of the smallest take 8 s and 660 MB to compile."""
     function_bytes: int = attrs.field(default=512 * KIB, validator=_bytes(KIB, 8 * MIB))
-    """Size of one function, beyond which its component is refused: compiling takes more
-    than its size in time and memory. The largest of CPython has 417 KiB."""
+    """Size of one function above which its component is refused: time and memory for
+    compiling grow faster than the size. The largest function of CPython has 417 KiB."""
     compile_time: float = attrs.field(
         default=300.0, validator=_number(0.001, 86_400, whole=False, unit="seconds")
     )
-    """Seconds after which a component that is still being compiled is refused. Waiting
-    for other components to be compiled does not count."""
+    """Seconds after which a component that is still being compiled is refused. Time
+    spent waiting for other components to be compiled does not count."""
     cache_bytes: int = attrs.field(default=GIB, validator=_bytes(0, 2**50))
-    """Size of the artifact cache beyond which what was not used for longest goes."""
+    """Size of the artifact cache; beyond it, entries not used recently are removed."""
 
     def __attrs_post_init__(self) -> None:
         if self.guest_stack_bytes + HOST_STACK_BYTES > self.fiber_stack_bytes:

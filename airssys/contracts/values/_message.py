@@ -1,4 +1,4 @@
-"""What travels between actors: a payload, and the envelope the host signs it into."""
+"""What actors exchange: a payload, and the envelope that the host puts it into."""
 
 from __future__ import annotations
 
@@ -14,48 +14,48 @@ if TYPE_CHECKING:
 
 
 ERROR_TYPE: Final = "application/vnd.airssys.error"
-"""Content type of a callback that brings no answer. Its payload is UTF-8: a line with
-`cancelled` or a case of `messaging-error` (WIT), and then a text for people."""
+"""Content type of a callback without an answer. Its payload is UTF-8: a line with
+`cancelled` or a case of `messaging-error` (WIT), then a text for people."""
 
 
 RESERVED_TYPES: Final = "application/vnd.airssys."
-"""What content types that only the host sets begin with: a message is what it says."""
+"""The start of content types that only the host sets, so they can be trusted."""
 
 TOPIC_TYPE: Final = "application/vnd.airssys.topic; topic="
 """Content type of a published message, followed by its topic."""
 
 
 class Lag(enum.Enum):
-    """What becomes of a published message when a subscriber has no room for it."""
+    """What happens to a published message when a subscriber has no room for it."""
 
     BLOCK = "block"
     """The publisher waits for room."""
     DROP_OLDEST = "drop-oldest"
-    """The one that has waited longest is lost; not for actors, see `subscribe`."""
+    """The message that has waited longest is lost. Not for actors; see `subscribe`."""
     DROP_NEWEST = "drop-newest"
     """This one is lost."""
     DISCONNECT = "disconnect"
-    """This one is lost, and the subscriber gets no more."""
+    """This one is lost, and the subscriber gets no more messages."""
 
 
 class ReplySlot(Protocol):
-    """The right to answer one ask, once; whoever holds it may use it.
+    """The right to answer one ask, once; any holder may use it.
 
-    Answering or failing it a second time, or after its asker has gone, does nothing
-    but return False.
+    A second answer or failure, or one after the asker has stopped waiting, does nothing
+    and returns False.
     """
 
     on_abandoned: Callable[[], object] | None
-    """Called when its asker stops waiting of its own accord, before its time is up; set
-    by whoever handles the message, as long as it does."""
+    """Called when the asker stops waiting before its time is up. The handler of the
+    message sets it for as long as it handles the message."""
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether its asker stopped waiting without an answer."""
+        """Whether the asker stopped waiting without an answer."""
         ...
 
     def answer(self, payload: bytes | None) -> bool:
-        """Wake the asker with this answer (None: handled, nothing to say)."""
+        """Wake the asker with this answer (None: handled, without a result)."""
         ...
 
     def fail(self, error: Exception) -> bool:
@@ -64,50 +64,50 @@ class ReplySlot(Protocol):
 
 
 class Envelope(NamedTuple):
-    """One message on its way, signed by the host.
+    """One message in transit, with the sender that the host has verified.
 
-    A NamedTuple and not an attrs class because one is made for every message: it
-    costs a third of a frozen attrs instance to create.
+    A NamedTuple and not an attrs class because one is made for every message: creating
+    it takes a third of the time of a frozen attrs instance.
     """
 
     target: ComponentId
     """The actor that the message is for."""
     sender: ComponentId
-    """The actor that sent it; set by the host, never by the sender itself."""
+    """The actor that sent it; set by the host, never by the sender."""
     payload: bytes
     content_type: str | None = None
     """The codec of the payload, if its sender named one."""
     correlation_id: str | None = None
-    """Names the ask or request that this message is, or answers."""
+    """Identifies the ask or request that this message is, or answers."""
     reply_to: ComponentId | None = None
     deadline: float | None = None
-    """Trio time after which nobody waits for the outcome; None: never. A message that
-    was not begun by then is not handled. What was begun goes on in a component, by its
-    own limits, and is cancelled in a Python actor."""
+    """Trio time after which the outcome is not needed; None: never. A message that was
+    not begun by then is not handled. A call that has begun continues in a component,
+    within its limits, and is cancelled in a Python actor."""
     sent_at_ns: int = 0
-    """Wall clock when the host signed it, nanoseconds since 1970."""
+    """Wall clock time when the host made it, in nanoseconds since 1970."""
     reply: ReplySlot | None = None
-    """Present while somebody waits for the answer."""
+    """Present while an asker waits for the answer."""
     priority: Priority | None = None
-    """What becomes of it when there is no room; None: its sender named none."""
+    """What happens to it when there is no room; None: its sender named no priority."""
     expires_at: float | None = None
-    """Trio time after which it need not be handled any more; None: never. Once it is
-    being handled, it is not cut off."""
+    """Trio time after which it need not be handled any more; None: never. Handling that
+    has begun is not interrupted."""
     key: str | bytes | None = None
-    """Messages of one key to one pool go to the same member, if it routes by keys."""
+    """Messages with one key go to the same member of a pool that routes by key."""
     trace: TraceContext | None = None
     """The distributed trace that it belongs to."""
 
     @property
     def topic(self) -> str | None:
-        """What it was published under; None if it was not published."""
+        """The topic it was published to; None if it was not published."""
         kind = self.content_type
         if kind is None or not kind.startswith(TOPIC_TYPE):
             return None
         return kind.removeprefix(TOPIC_TYPE)
 
     def is_unwanted(self, now: float) -> bool:
-        """Say whether nobody has use for its being handled any more, at a Trio time."""
+        """Say whether handling it has no use any more, at a Trio time."""
         deadline, expires_at, reply = self.deadline, self.expires_at, self.reply
         return (
             (deadline is not None and deadline <= now)
@@ -118,10 +118,11 @@ class Envelope(NamedTuple):
 
 @final
 class Callback(Envelope):
-    """How a request ended, on its way to the actor that had made it.
+    """How a request ended, delivered to the actor that made it.
 
-    Its sender is the actor that was asked, its correlation id that of the request. The
-    payload is the answer, or with the content type `ERROR_TYPE` why there is none.
+    Its sender is the actor that was asked; its correlation id is that of the request.
+    Its payload is the answer or, with the content type `ERROR_TYPE`, the reason there
+    is none.
     """
 
     __slots__ = ()

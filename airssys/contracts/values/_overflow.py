@@ -1,4 +1,4 @@
-"""What becomes of a message that finds a mailbox full."""
+"""What happens to a message that finds a mailbox full."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT_MAILBOX_BYTES: Final = 16 * MIB
 
 
 class Priority(enum.Enum):
-    """How much a message matters when there is no room; never the order it comes in."""
+    """How important a message is when there is no room. It does not affect order."""
 
     LOW = "low"
     NORMAL = "normal"
@@ -28,9 +28,9 @@ PriorityWord: TypeAlias = Priority | Literal["low", "normal", "high", "critical"
 
 
 class Overflow(enum.Enum):
-    """What becomes of a message for which there is no room.
+    """What happens to a message for which there is no room.
 
-    An ask is refused where another message would vanish: somebody waits for its answer.
+    An ask is refused where another message would be dropped, because its asker waits.
     """
 
     BLOCK = "block"
@@ -38,12 +38,13 @@ class Overflow(enum.Enum):
     FAIL = "fail"
     """Its sender gets `MailboxFull` at once."""
     DROP_NEWEST = "drop-newest"
-    """It is dropped and counted; its sender is not told."""
+    """It is dropped and counted; its sender is not notified."""
     DROP_OLDEST = "drop-oldest"
-    """The oldest queued message that has this policy too makes room for it; if there
-    is none, it is dropped itself. A message that may not be dropped never is."""
+    """The oldest queued message that has this policy too is dropped to make room. If
+    there is none, the new message is dropped. Messages with another policy are never
+    dropped."""
     DEAD_LETTER = "dead-letter"
-    """It becomes a dead letter; its sender is not told."""
+    """It becomes a dead letter; its sender is not notified."""
 
 
 @final
@@ -78,7 +79,7 @@ OverflowPolicy: TypeAlias = Overflow | OverflowRules
 
 
 def rules_of(policy: OverflowPolicy) -> OverflowRules:
-    """Spell a policy out for each priority."""
+    """Expand a policy into one for each priority."""
     if isinstance(policy, OverflowRules):
         return policy
     return OverflowRules(

@@ -1,4 +1,4 @@
-"""When a child is started again, how often, and how it is stopped."""
+"""When a child is restarted, how often, and how it is stopped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class RestartType(enum.Enum):
     """Which exits cause a restart (OTP supervisor, "restart").
 
     PERMANENT: every exit. TRANSIENT: every exit but normal and shutdown.
-    TEMPORARY: none, and the child is forgotten.
+    TEMPORARY: no exit, and the child is forgotten.
     """
 
     PERMANENT = "permanent"
@@ -21,7 +21,7 @@ class RestartType(enum.Enum):
 
 
 class Strategy(enum.Enum):
-    """Which siblings share a child's restart (OTP supervisor, "strategy").
+    """Which siblings are restarted with a child (OTP supervisor, "strategy").
 
     ONE_FOR_ONE: none. ONE_FOR_ALL: all. REST_FOR_ONE: those started after it.
     """
@@ -32,7 +32,7 @@ class Strategy(enum.Enum):
 
 
 class AutoShutdown(enum.Enum):
-    """Whether a supervisor stops by itself when significant children have ended.
+    """Whether a supervisor stops automatically when significant children have ended.
 
     NEVER. ANY_SIGNIFICANT: when one of them ended by itself for good. ALL_SIGNIFICANT:
     when the last active one did.
@@ -44,11 +44,12 @@ class AutoShutdown(enum.Enum):
 
 
 class Directive(enum.Enum):
-    """What one kind of error asks for, whatever the restart type says.
+    """What to do about one kind of error, whatever the restart type says.
 
-    RESTART: start the child again. RESUME: refuse the message, keep the child and its
-    state; for Python actors only. STOP: let it be, like one that ended normally.
-    ESCALATE: the supervisor stops its children and fails with the same error.
+    RESTART: start the child again. RESUME: refuse the message and keep the child and
+        its
+    state; for Python actors only. STOP: treat it as if it had ended normally. ESCALATE:
+    the supervisor stops its children and fails with the same error.
     """
 
     RESTART = "restart"
@@ -58,13 +59,14 @@ class Directive(enum.Enum):
 
 
 class Poison(enum.Enum):
-    """What becomes of the message that an actor crashed over, which may crash it again.
+    """What happens to a message that made an actor crash, and may do so again.
 
-    DROP: it is a dead letter. RETRY: it comes again first, once; a second crash over it
-    makes it a dead letter. QUARANTINE: it is a dead letter that the system keeps, for
-    somebody to look at and perhaps to release.
+    DROP: it becomes a dead letter. RETRY: it is handled first after the restart, once;
+        a
+    second crash makes it a dead letter. QUARANTINE: it becomes a dead letter that the
+    system keeps, so that a person can inspect it and perhaps release it.
 
-    Who waits for an answer is told when nobody will handle it any more, and not before.
+    Its asker is notified when it will not be handled any more, and not before.
     """
 
     DROP = "drop"
@@ -73,11 +75,13 @@ class Poison(enum.Enum):
 
 
 class OnAbandoned(enum.Enum):
-    """What becomes of a component's call when its asker stops waiting.
+    """What happens to a component's call when its asker stops waiting.
 
-    CONTINUE: it goes on under the component's own limits; its answer is a dead letter.
-    CANCEL: it is dropped, and the instance, which cannot be entered again, is replaced by
-    a fresh one. That is nobody's failure: it is not counted, and nothing waits for it.
+    CONTINUE: it continues within the component's own limits; its answer is a dead
+        letter.
+    CANCEL: it is dropped, and the instance, which cannot be entered again, is replaced
+        by a
+    fresh one. This does not count as a failure, and the restart does not wait.
     """
 
     CONTINUE = "continue"
@@ -85,7 +89,7 @@ class OnAbandoned(enum.Enum):
 
 
 class Growth(enum.Enum):
-    """How the pause before a restart grows from one failure to the next."""
+    """How the pause before a restart grows with each failure."""
 
     CONSTANT = "constant"
     LINEAR = "linear"
@@ -93,7 +97,7 @@ class Growth(enum.Enum):
 
 
 class BrutalKill(enum.Enum):
-    """The type of `BRUTAL_KILL`: do not ask the child, cancel it at once."""
+    """The type of `BRUTAL_KILL`: do not ask the child to stop, cancel it at once."""
 
     BRUTAL_KILL = "brutal_kill"
 
@@ -101,7 +105,7 @@ class BrutalKill(enum.Enum):
 BRUTAL_KILL: Final = BrutalKill.BRUTAL_KILL
 
 OnError: TypeAlias = tuple[tuple[type[Exception], Directive], ...]
-"""What errors ask for, by their type; the first that fits decides."""
+"""Directives by error type; the first one that matches is used."""
 
 DEFAULT_RESTARTS: Final = 3
 DEFAULT_PERIOD: Final = 60.0
@@ -115,9 +119,9 @@ DEFAULT_HOOK_TIMEOUT: Final = 5.0
 class Intensity:
     """How many restarts a supervisor allows within a sliding period.
 
-    OTP's rule: a restart is stamped, stamps not older than `period` are kept, edge
-    included, and more than `restarts` of them mean giving up. OTP's default is 1
-    within 5 s; ours is 3 within 60 s.
+    OTP's rule: each restart gets a time stamp, stamps that are not older than `period`
+    are kept, edge included, and the supervisor gives up if there are more than
+    `restarts` of them. OTP's default is 1 within 5 s; ours is 3 within 60 s.
     """
 
     restarts: int = DEFAULT_RESTARTS
@@ -128,25 +132,25 @@ class Intensity:
 @final
 @attrs.frozen(kw_only=True)
 class Backoff:
-    """How long a child that failed waits before it is started again.
+    """How long to wait before a failed child is restarted.
 
-    The n-th failure in a row (0 for the first) waits `first` seconds; or `first` times
-    n + 1 when it grows linearly; or `first` times `factor` to the n-th. None waits
-    longer than `cap`. With `jitter` it is a random time between 0 and that.
+    The pause after the n-th failure in a row (0 for the first) is `first` seconds; or
+    `first` times n + 1 with linear growth; or `first` times `factor` to the power of n.
+    It is never longer than `cap`. With `jitter` it is a random time between 0 and that.
     """
 
     growth: Growth = Growth.EXPONENTIAL
     first: float = 0.1
-    """Seconds; 0 for no pause at all."""
+    """Seconds; 0 for no pause."""
     factor: float = 1.5
     """For exponential growth, 1 or more."""
     cap: float = 30.0
     """Seconds."""
     jitter: bool = False
-    """Full jitter, so that children that failed together do not return together."""
+    """Full jitter, so that children that failed together do not restart together."""
     reset_after: float = 60.0
-    """Seconds that a child must have run for its failures to be forgotten."""
+    """Seconds that a child must run until its failures are forgotten."""
 
 
 NO_BACKOFF: Final = Backoff(growth=Growth.CONSTANT, first=0.0)
-"""Start again at once, as OTP does."""
+"""Restart at once, as OTP does."""

@@ -1,8 +1,8 @@
-"""Which distributed trace a message belongs to, in the words of W3C Trace Context.
+"""The distributed trace a message belongs to, in terms of W3C Trace Context.
 
-airssys records no spans. It carries what it was given from message to message, unchanged,
-as the standard asks of whoever takes no part: a tracer at the edge, or in a handler, sets
-it and reads it.
+airssys records no spans. It passes the context on from message to message, unchanged,
+as the standard requires of a participant that does not trace. A tracer at the edge, or
+in a handler, sets and reads it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MEMBER: Final = re.compile(
 MAX_PARENT_CHARACTERS: Final = 512
 MAX_STATE_MEMBERS: Final = 32
 MAX_STATE_CHARACTERS: Final = 512
-"""As many as the standard asks everybody to carry."""
+"""The number that the standard requires everyone to pass on."""
 
 
 def _check_parent(_: object, __: attrs.Attribute[str], value: str) -> None:
@@ -39,7 +39,7 @@ def _check_state(_: object, __: attrs.Attribute[str], value: str) -> None:
 
 
 def parent_problem(value: object) -> str | None:
-    """Say what is wrong with a traceparent, or None if it is one."""
+    """Return what is wrong with a traceparent, or None if it is valid."""
     if not isinstance(value, str):
         return f"is {type(value).__name__}, not str"
     if len(value) > MAX_PARENT_CHARACTERS:
@@ -48,14 +48,14 @@ def parent_problem(value: object) -> str | None:
     if found is None:
         return "is not of the form 00-<32 hex digits>-<16 hex digits>-<2 hex digits>"
     if found["version"] == "ff" or (found["version"] == "00" and found["more"]):
-        return "is of no version that there is"
+        return "has a version that does not exist"
     if not found["trace"].strip("0") or not found["span"].strip("0"):
         return "has an id that is all zeros"
     return None
 
 
 def state_problem(value: object) -> str | None:
-    """Say what is wrong with a tracestate, or None if it is one; it may be empty."""
+    """Return what is wrong with a tracestate, or None if it is valid or empty."""
     if not isinstance(value, str):
         return f"is {type(value).__name__}, not str"
     if len(value) > MAX_STATE_CHARACTERS:
@@ -64,7 +64,7 @@ def state_problem(value: object) -> str | None:
     if len(members) > MAX_STATE_MEMBERS:
         return f"has more than {MAX_STATE_MEMBERS} members"
     if any(_MEMBER.fullmatch(member) is None for member in members):
-        return "is no list of key=value, joined by commas"
+        return "is not a list of key=value, joined by commas"
     keys = [member.partition("=")[0] for member in members]
     if len(set(keys)) < len(keys):
         return "names a key twice"
@@ -77,13 +77,13 @@ class TraceContext:
     """The trace that a message belongs to, and the span that sent it.
 
     Raises:
-        ValueError: one of the two is not what the standard asks for.
+        ValueError: one of the two does not conform to the standard.
     """
 
     traceparent: str = attrs.field(validator=_check_parent)
     """E.g. `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`."""
     tracestate: str = attrs.field(default="", validator=_check_state)
-    """What tracers add for themselves, as `key=value,...`; often empty."""
+    """What tracers add for their own use, as `key=value,...`; often empty."""
 
     @property
     def trace_id(self) -> str:

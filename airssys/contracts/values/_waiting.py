@@ -1,4 +1,4 @@
-"""Who waits for whom, as a value."""
+"""Which actor waits for which, as a value."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ._identity import ComponentId
 @final
 @attrs.frozen(order=True)
 class Waiting:
-    """That one actor waits for another, at one moment.
+    """One actor waits for another, at one moment.
 
-    The waits of all actors never form a circle: whoever would close one is refused. The
-    program around the system waits too, under the name `local/outside/0`.
+    The waits of all actors never form a cycle, because a wait that would close one is
+    refused. The program around the system waits too, under the name `local/outside/0`.
     """
 
     waiter: ComponentId
     target: ComponentId
     for_answer: int = 0
-    """Messages that the target has, and whose answers are waited for."""
+    """Messages to the target whose answers the waiter waits for."""
     for_room: int = 0
     """Messages that wait for room in the target's mailbox."""
 
     def __str__(self) -> str:
-        """Say what for, e.g. `local/b/0 (2 answers, room)`."""
+        """Describe what the wait is for, e.g. `local/b/0 (2 answers, room)`."""
         both = ((self.for_answer, "answer"), (self.for_room, "room"))
         parts = [_counted(number, what) for number, what in both if number]
         return f"{self.target} ({', '.join(parts)})"
