@@ -77,7 +77,6 @@ EXCEPTIONS: dict[tuple[str, str], str] = {}
 
 NOT_YET_CLEAN = {
     "airssys/building",
-    "airssys/cli",
     "airssys/contracts",
     "airssys/dsl",
     "airssys/messaging",

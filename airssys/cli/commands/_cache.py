@@ -39,7 +39,7 @@ def list_entries(directory: Path) -> None:
     if not entries:
         say(f"there are no compiled components in {directory}")
         return
-    now = time.time()  # noqa: TID251  # files bear the time of the wall clock
+    now = time.time()  # noqa: TID251  # files have wall clock times
     say(f"{'component':16}  {'size':>12}  {'last used':>12}  made from")
     for entry in entries:
         digest = (entry.digest or "?")[:16]

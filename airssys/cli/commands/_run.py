@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 @target_argument
 @cache_option
 @click.option(
-    "-v", "--verbose", count=True, help="Show what happens; -vv: every detail."
+    "-v", "--verbose", count=True, help="Log what happens; -vv: every detail."
 )
 @click.option(
     "--log-level",
     "levels",
     multiple=True,
     metavar="[ACTOR=]LEVEL",
-    help="Show trace, debug, info, warning or error; of one actor, or of all.",
+    help="Log from trace, debug, info, warning or error on; for one actor, or for all.",
 )
 def command(
     target: Declared, *, cache: Path | None, verbose: int, levels: tuple[str, ...]
@@ -58,10 +58,10 @@ def command(
 
 
 def _log_levels(verbose: int, levels: tuple[str, ...]) -> dict[str, str]:
-    """Read what is to be shown of the log.
+    """Parse the log levels.
 
     Raises:
-        click.BadParameter: a level is not one, or an actor's name is not one.
+        click.BadParameter: a level, or the name of an actor, is not valid.
     """
     found = {"*": ("warning", "info", "debug")[min(verbose, 2)]}
     for text in levels:

@@ -87,7 +87,7 @@ def _size_mistakes(size: int | PoolSize, path: str) -> Iterator[Mistake]:
             hint = f"{_MEMBERS}, or PoolSize(minimum=..., maximum=...)"
             yield Mistake(path, f"{shown(size)} is not a valid size", hint)
         return
-    assert isinstance(size, PoolSize)  # noqa: S101  # as is_kind said
+    assert isinstance(size, PoolSize)  # noqa: S101  # checked by is_kind
     counts = {"minimum": size.minimum, "maximum": size.maximum}
     wrong = [
         name

@@ -23,7 +23,7 @@ def renamed(door: str, names: Mapping[str, str]) -> Callable[[str], Any]:
         names: What each old name is called now.
 
     Example:
-        >>> __getattr__ = renamed("airssys.testing", {"Duel": "Lockstep"})
+        >>> __getattr__ = renamed("airssys.testing", {"Old": "New"})
     """
 
     def find(name: str) -> Any:  # noqa: ANN401  # whatever has that name

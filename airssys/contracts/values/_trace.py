@@ -97,5 +97,5 @@ class TraceContext:
 
     @property
     def is_sampled(self) -> bool:
-        """Whether whoever began the trace may have recorded it."""
+        """Whether the tracer that began the trace may have recorded it."""
         return bool(int(self.traceparent[53:55], 16) & 1)
