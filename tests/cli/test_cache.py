@@ -57,7 +57,9 @@ def test_clearing_removes_what_is_kept_and_nothing_else(folder):
     assert result.exit_code == 0
     assert result.stdout.startswith("removed 2 components, ")
     assert [path.name for path in folder.iterdir()] == ["notes.txt"]
-    assert cache("list", "--directory", folder).stdout.startswith("there are no compiled components in")
+    assert cache("list", "--directory", folder).stdout.startswith(
+        "there are no compiled components in"
+    )
 
 
 @pytest.mark.parametrize("what", ["list", "clear"])

@@ -50,7 +50,10 @@ def test_a_file_called_like_a_module_does_not_replace_it(airssys, write):
         ("app.py.App:x", ["there is no module app.py"]),
         ("app:Ap", ["app has no Ap", "it has App, built"]),
         ("app:App.nothing", ["app has no App.nothing"]),
-        ("app:greet", ["greet is neither a topology nor a blueprint", "it has App, built"]),
+        (
+            "app:greet",
+            ["greet is neither a topology nor a blueprint", "it has App, built"],
+        ),
         ("app:Workers", ["Workers is neither a topology nor a blueprint"]),
         ("empty:x", ["empty has no x", "decorate a class with @topology"]),
         ("leaving:x", ["SystemExit(3)", "__main__"]),

@@ -62,7 +62,10 @@ def test_any_text_is_read_or_refused(text):
     ("text", "problem"),
     [
         ("", "name '' is empty"),
-        ("a/b", "'a/b' is not a valid identity: write 'name' or 'namespace/name/instance'"),
+        (
+            "a/b",
+            "'a/b' is not a valid identity: write 'name' or 'namespace/name/instance'",
+        ),
         ("a/b/c/d", "is not a valid identity"),
         ("a//0", "name '' is empty"),
         ("/a/0", "namespace '' is empty"),

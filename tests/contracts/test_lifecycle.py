@@ -71,7 +71,9 @@ def test_an_event_moves_a_child_as_the_table_says_or_cannot_be(state, step):
     if (state, step) in MOVES:
         assert next_state(state, event) is MOVES[state, step]
     else:
-        with pytest.raises(InternalError, match=f"{step.value}.* cannot .*{state.value}"):
+        with pytest.raises(
+            InternalError, match=f"{step.value}.* cannot .*{state.value}"
+        ):
             next_state(state, event)
 
 

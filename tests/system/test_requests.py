@@ -166,7 +166,9 @@ async def test_a_request_that_cannot_be_delivered_is_refused_and_not_pending():
         assert nobody == "err:target-not-found:local/x/0"
         assert (await request(system, "hang")).startswith("ok:")
         refused = await request(system, "hang")
-        assert refused.startswith("err:delivery-failed:local/g/0 already has 1 open requests")
+        assert refused.startswith(
+            "err:delivery-failed:local/g/0 already has 1 open requests"
+        )
 
 
 async def test_a_request_whose_callback_was_taken_counts_no_longer():

@@ -78,7 +78,9 @@ def test_children_that_stop_together_count_once():
     assert "it may take 4 of the 4 s" in mistakes(pool, budget=3.9)[0]
     anything = DynamicSupervisorSpec(name="p")
     (unbound,) = mistakes(task(9.0), anything, budget=99.0)
-    assert unbound.startswith("there is no limit on how long it may take to stop @ $.root.c")
+    assert unbound.startswith(
+        "there is no limit on how long it may take to stop @ $.root.c"
+    )
     known = DynamicSupervisorSpec(name="p", shutdown=4.0)
     assert mistakes(known, budget=4.0) == []
 
