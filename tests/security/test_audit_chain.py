@@ -1,0 +1,131 @@
+"""Every change of a chain of records is found, wherever and whatever it is."""
+
+import json
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from airssys.security.audit import Head, verify, write_record
+
+MANY = settings(max_examples=max(150, settings.default.max_examples))
+TEXTS = st.text(max_size=10)
+RECORDS = st.lists(
+    st.dictionaries(st.sampled_from(["who", "what", "why"]), TEXTS | st.integers()),
+    min_size=1,
+    max_size=8,
+)
+
+
+def chain(records, head=None):
+    lines, head = [], head or Head()
+    for record in records:
+        line, head = write_record(record, head)
+        lines.append(line)
+    return lines, head
+
+
+def flaws(lines, **heads):
+    return list(verify(lines, **heads))
+
+
+@MANY
+@given(RECORDS)
+def test_a_chain_that_nobody_touched_has_no_flaw(records):
+    lines, head = chain(records)
+    assert flaws(lines, last=head) == []
+    assert [json.loads(line) for line in lines] == [
+        {**record, **{key: json.loads(line)[key] for key in ("n", "before", "hash")}}
+        for record, line in zip(records, lines, strict=True)
+    ]
+
+
+@MANY
+@given(RECORDS, RECORDS)
+def test_a_chain_goes_on_in_another_file(first, second):
+    lines, head = chain(first)
+    more, last = chain(second, head)
+    assert flaws([*lines, *more], last=last) == []
+    assert flaws(more, first=head, last=last) == []
+    assert flaws(more, last=last)
+
+
+@MANY
+@given(RECORDS, st.data())
+def test_every_changed_character_is_found(records, data):
+    lines, head = chain(records)
+    number = data.draw(st.integers(0, len(lines) - 1))
+    place = data.draw(st.integers(0, len(lines[number]) - 1))
+    other = data.draw(st.characters(exclude_characters=lines[number][place]))
+    lines[number] = lines[number][:place] + other + lines[number][place + 1 :]
+    assert any(flaw.line == number + 1 for flaw in flaws(lines, last=head))
+
+
+@MANY
+@given(RECORDS, st.data())
+def test_every_line_dropped_doubled_or_moved_is_found(records, data):
+    lines, head = chain(records)
+    number = data.draw(st.integers(0, len(lines) - 1))
+    dropped = lines[:number] + lines[number + 1 :]
+    doubled = [*lines[: number + 1], *lines[number:]]
+    assert flaws(dropped, last=head)
+    assert flaws(doubled, last=head)
+    if number:
+        moved = [lines[number], *lines[:number], *lines[number + 1 :]]
+        assert flaws(moved, last=head)
+    if number < len(lines) - 1:
+        assert flaws(dropped)
+
+
+@MANY
+@given(RECORDS, st.data())
+def test_a_line_of_another_chain_is_found(records, data):
+    lines, head = chain(records)
+    strange, _ = write_record({"who": "else"}, Head(0, "f" * 64))
+    number = data.draw(st.integers(0, len(lines)))
+    assert flaws([*lines[:number], strange, *lines[number:]], last=head)
+
+
+def test_what_is_cut_off_is_found_by_whoever_knows_the_head():
+    lines, head = chain([{"n0": n} for n in range(5)])
+    assert flaws(lines[:-1]) == []
+    [flaw] = flaws(lines[:-1], last=head)
+    assert flaw.line == 5
+    assert [flaw.line for flaw in flaws([*lines[:-1], lines[-1][:20]])] == [5]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "{}",
+        "[]",
+        "null",
+        '{"n":1,"before":1,"hash":2}',
+        "[" * 100_000,
+        '{"n":true}',
+    ],
+)
+def test_lines_that_are_no_records(line):
+    assert flaws([line])
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"n": 1},
+        {"hash": "x"},
+        {"x": object()},
+        {"x": float("nan")},
+        {"x": "y" * 70_000},
+    ],
+)
+def test_records_that_cannot_be_written(record):
+    with pytest.raises(ValueError, match="record|JSON"):
+        write_record(record, Head())
+
+
+@given(st.text())
+def test_nothing_of_a_record_reaches_a_terminal_raw(text):
+    line, _ = write_record({"who": text}, Head())
+    assert line.isascii()
+    assert line.isprintable()
