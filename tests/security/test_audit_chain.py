@@ -120,7 +120,7 @@ def test_lines_that_are_no_records(line):
     ],
 )
 def test_records_that_cannot_be_written(record):
-    with pytest.raises(ValueError, match="record|JSON"):
+    with pytest.raises(ValueError, match=r"record|JSON"):
         write_record(record, Head())
 
 

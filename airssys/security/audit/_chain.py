@@ -3,8 +3,8 @@
 A line is JSON with sorted keys: `n` counts from 0, `before` is the hash of the line
 before, `hash` is SHA-256 over the line without it. So a line that was changed has a wrong
 hash, and one that was dropped, inserted or moved leaves a gap between `before` and what
-stands before it. What cannot be seen in the lines is that some are missing at the end:
-whoever must know keeps the `Head`, elsewhere, and compares.
+stands before it. Lines that are missing at the end cannot be
+detected from the lines alone: keep the `Head` elsewhere, and compare.
 
 No record holds a payload. Control characters are escaped by JSON itself, and everything
 that is not ASCII too, so that a line can be shown on a terminal as it is.
@@ -82,7 +82,7 @@ def verify(
         lines: without their line ends.
         first: the head that the first line follows, of a file that goes on with
             another one; the start of a chain if not given.
-        last: the head that the chain should have come to, if somebody knows it.
+        last: the head that the chain should have reached, if it is known.
     """
     expected = first or Head()
     number = 0

@@ -121,7 +121,7 @@ class AtLeast:
         return cls(seconds)
 
     def matches(self, resource: str) -> bool:
-        """Say whether a clock that is exact to so many seconds may be read."""
+        """Say whether a clock with this resolution, in seconds, may be read."""
         try:
             return float(resource) >= self.seconds
         except ValueError:

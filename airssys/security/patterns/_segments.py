@@ -21,8 +21,8 @@ _LONGEST: Final = 128
 class NamePattern:
     """Names of components: `namespace/name/instance`, `*` for any one segment.
 
-    `name` alone stands for `local/name/*`, and `*` alone for every name: whoever grants
-    to send to `worker` means its instances, whichever the pool has given it.
+    `name` alone stands for `local/name/*`, and `*` alone for every name: a grant to send
+    to `worker` covers all members of a pool of that name.
     """
 
     segments: tuple[str, str, str]

@@ -8,11 +8,11 @@ Whether a pattern includes another one is asked when grants are compared, and mu
 be answered yes by mistake. So both are run at once, over all texts that differ for them:
 of each state of the one (the *narrow*) it is known in which states the other (the
 *wide*) may be. A text that the narrow one takes and the wide one does not is found by
-that, if there is one. Characters that stand in neither pattern behave alike, so one of
-them stands for all.
+that, if there is one. Characters that stand in neither pattern behave the same way, so
+one of them stands for all.
 
-Two patterns of a few wildcards meet in a few hundred states. Somebody may write a
-pattern for which they would be many; `MOST_STATES` ends the search then, with no.
+Two patterns with a few wildcards meet in a few hundred states. A pattern can be written
+for which there would be very many; `MOST_STATES` then ends the search with no.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 What a component uses is used by the whole subtree that it stands in. So an account has a
 parent, and something is taken from all accounts up the tree, or from none: `reserve`
-looks at every meter first and takes then, in one step that nothing can come between. What
+checks every meter first and takes then, in one step that nothing can come between. What
 was reserved is either committed, or rolled back, once.
 """
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 WARNINGS: Final = (0.8, 0.95)
-"""Shares of a limit at which somebody is told."""
+"""Shares of a limit that are reported when they are reached."""
 
 
 @final
 class AtTheLimit(enum.Enum):
-    """What happens to whoever wants more than there is."""
+    """What happens to a component that wants more than there is."""
 
     REFUSE = "refuse"
     """It gets the typed error of its call."""
@@ -51,7 +51,7 @@ class Shortage:
 @final
 @attrs.frozen
 class Warned:
-    """A quota came to a share of its limit that somebody wants to know of."""
+    """A quota reached one of the shares of its limit that are reported."""
 
     account: str
     quota: str

@@ -61,7 +61,7 @@ class Amount:
         self._used = 0
 
     def wait_for(self, amount: int, now: float) -> float:
-        """Say whether there is room: 0 or, as nobody knows when, inf."""
+        """Say whether there is room: 0, or inf because there is no known time."""
         del now
         return 0.0 if self._used + amount <= self.limit else math.inf
 
