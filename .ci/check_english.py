@@ -78,7 +78,6 @@ EXCEPTIONS: dict[tuple[str, str], str] = {}
 NOT_YET_CLEAN = {
     "airssys/building",
     "airssys/contracts",
-    "airssys/dsl",
     "airssys/messaging",
     "airssys/nursery",
     "airssys/storage",

@@ -1,4 +1,4 @@
-"""The words that a topology is declared in."""
+"""The functions and decorators that declare a topology."""
 
 from ._compile import compile_topology, missing_artifacts
 from ._declarations import ComponentDeclaration, DynamicDeclaration, PoolDeclaration

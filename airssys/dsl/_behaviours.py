@@ -1,4 +1,4 @@
-"""Why code could never handle a message, as far as can be seen without calling it."""
+"""Finds code that could never handle a message, without calling it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 ARGUMENTS: Final = ".arguments"
-"""Where it is told that a class cannot be made."""
+"""The path at which a class that cannot be instantiated is reported."""
 
 
 def behaviour_mistakes(
     behaviour: object, arguments: tuple[object, ...]
 ) -> Iterator[Mistake]:
-    """Look at an actor's code: a function or a class, and the arguments of the class.
+    """Check an actor's code: a function or a class, and the arguments of the class.
 
-    What cannot be called at all is left to the blueprint's own check.
+    Values that cannot be called at all are left to the blueprint's own check.
     """
     if not callable(behaviour):
         return
@@ -33,14 +33,16 @@ def behaviour_mistakes(
     if inspect.isclass(handle):
         if problem := _misfit(handle, arguments):
             hint = "the arguments follow the class: actor(name, class, ...)"
-            yield Mistake(ARGUMENTS, f"{name} cannot be made: {problem}", hint)
+            yield Mistake(ARGUMENTS, f"{name} cannot be instantiated: {problem}", hint)
         yield from _hook_mistakes(handle)
         handle = getattr(behaviour, "handle", None)
         as_written = inspect.getattr_static(behaviour, "handle", None)
         is_bound = isinstance(as_written, (staticmethod, classmethod))
         given = (None,) * (2 if is_bound else 3)
-        is_told = of_handlers or getattr(behaviour, "__getattr__", None) is not None
-        if handle is None and is_told:
+        is_found_later = (
+            of_handlers or getattr(behaviour, "__getattr__", None) is not None
+        )
+        if handle is None and is_found_later:
             return
     yield from _handle_mistakes(name, handle, given)
 
@@ -61,13 +63,13 @@ def _handle_mistakes(
 def few_argument_mistakes(
     behaviour: object, arguments: tuple[object, ...]
 ) -> Iterator[Mistake]:
-    """Look at the arguments of a template, to which each start adds more."""
+    """Check the arguments of a template, to which each start adds more."""
     if not inspect.isclass(behaviour):
         return
     try:
         inspect.signature(behaviour).bind_partial(*arguments)
     except TypeError as error:
-        text = f"{behaviour.__qualname__} cannot be made: {error}"
+        text = f"{behaviour.__qualname__} cannot be instantiated: {error}"
         yield Mistake(ARGUMENTS, text, "a start adds to the arguments of its template")
     except ValueError:  # it has no signature
         return
@@ -76,7 +78,7 @@ def few_argument_mistakes(
 def task_mistakes(
     function: object, arguments: tuple[object, ...], *, takes_context: bool
 ) -> Iterator[Mistake]:
-    """Look at the function of a task, and at the arguments that it is given."""
+    """Check the function of a task, and its arguments."""
     if not callable(function):
         return
     name = getattr(function, "__qualname__", type(function).__name__)
@@ -94,8 +96,8 @@ def task_mistakes(
 
 
 HOOKS: Final = {"started": 1, "before_restart": 2, "stopped": 1, "health": 1}
-"""What a class may have besides `handle`, and what each is given beside itself: the
-context, and for `before_restart` the reason."""
+"""Methods a class may have besides `handle`, and how many arguments each gets, with
+self: the context, and for `before_restart` the reason."""
 
 
 def _hook_mistakes(behaviour: type[object]) -> Iterator[Mistake]:
@@ -121,7 +123,7 @@ def _yields(code: object) -> bool:
 
 
 def _misfit(code: Callable[..., Any], arguments: tuple[object, ...]) -> str | None:
-    """Say why something cannot be called with these; None if it can, or may."""
+    """Return why something cannot be called with these arguments; None if it may be."""
     try:
         signature = inspect.signature(code)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Reads what was written of the codecs of an actor."""
+"""Reads the options for the codecs of an actor."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from airssys.contracts import CODEC_NAMES, Codecs, Mistake, codec_of
 from airssys.typed import handlers_of
 
 
-def pop_codecs(said: dict[str, Any]) -> Codecs | None:
-    """Take `codecs`, `prefixed` and `sends` out of what was said; None: none of them.
+def pop_codecs(chosen: dict[str, Any]) -> Codecs | None:
+    """Take `codecs`, `prefixed` and `sends` out of the options; None: none was chosen.
 
     What cannot be read is left for the blueprint's own check.
     """
-    if not said.keys() & {"codecs", "prefixed", "sends"}:
+    if not chosen.keys() & {"codecs", "prefixed", "sends"}:
         return None
-    given, sends = said.pop("codecs", None), said.pop("sends", None)
-    prefixed = said.pop("prefixed", False)
+    given, sends = chosen.pop("codecs", None), chosen.pop("sends", None)
+    prefixed = chosen.pop("prefixed", False)
     if given is None and sends is None and prefixed is False:
         return None
     return Codecs(
@@ -32,12 +32,12 @@ def codecs_read_by(behaviour: object) -> Codecs | None:
 
 
 def codec_clash(behaviour: object, codecs: Codecs | None) -> list[Mistake]:
-    """Find out whether a class's typed handlers cannot read what it declares to take."""
+    """Check that a class's typed handlers can read what it declares to accept."""
     found = codecs_read_by(behaviour)
     if found is None or codecs is None:
         return []
     if codecs.prefixed:
-        text = "typed handlers read no payloads with a prefix"
+        text = "typed handlers cannot read payloads with a prefix"
         return [Mistake(".prefixed", text, "leave it out")]
     taken = {codec_of(each) for each in codecs.takes if isinstance(each, str)}
     odd = sorted(taken - set(found.takes))
@@ -60,5 +60,5 @@ def _read_taken(given: object) -> tuple[str, ...]:
 
 
 def _content_type(word: Any) -> Any:  # noqa: ANN401  # whatever was written
-    """Return the content type of a codec's name; anything else as it is."""
+    """Return the content type of a codec's name; other values unchanged."""
     return CODEC_NAMES.get(word, word) if isinstance(word, str) else word

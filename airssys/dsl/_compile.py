@@ -1,11 +1,12 @@
-"""Makes a blueprint of a topology: the declarations, collected in the order of bodies.
+"""Compiles a topology to a blueprint: the declarations, in the order of the bodies.
 
-A class body is a list of children. Each public attribute holds one of them, or a list
-or tuple of them; names that begin with an underscore are the user's own. What a base
-class declares comes first, and an attribute that is given again takes its place.
+A class body is a list of children. Each public attribute holds one child, or a list or
+tuple of them; names that begin with an underscore may hold anything. The children of a
+base class come first, and an attribute that is assigned again replaces the inherited
+one.
 
-Compiling always ends with a blueprint. What stands where no child can stand is left out
-of it and noted in the origin of its supervisor, so that `find_mistakes` has it all.
+Compiling always returns a blueprint. A value that cannot be a child is left out and
+noted in the origin of its supervisor, so that `find_mistakes` reports all of them.
 """
 
 from __future__ import annotations
@@ -47,18 +48,18 @@ from ._reading import (
 from ._sources import Sources
 
 MAX_DEPTH: Final = 100
-"""Classes inside each other, the topology included."""
+"""The largest number of nested classes, including the topology."""
 
 _SPECS: Final = get_args(ChildSpec)
 _Found: TypeAlias = ChildSpec | Mistake
 
 
 def compile_topology(declared: type[object]) -> Blueprint:
-    """Make a blueprint of a class that `topology` was put above."""
+    """Compile a class that is decorated with `topology`."""
     declaration = declaration_of(declared)
     if declaration is None:
-        raise TypeError(f"{declared.__qualname__} has lost what @topology noted on it")
-    if declaration.kind is not Kind.TOPOLOGY:  # of two decorators, which is noted
+        raise TypeError(f"{declared.__qualname__} has lost the record of @topology")
+    if declaration.kind is not Kind.TOPOLOGY:  # two decorators, which is noted
         return read_blueprint((), {}, declaration.origin)
     children, mistakes = _Collector().collect(declared, declaration.origin)
     blueprint = read_blueprint(
@@ -74,10 +75,10 @@ def compile_topology(declared: type[object]) -> Blueprint:
 
 
 def missing_artifacts(blueprint: Blueprint) -> list[Mistake]:
-    """Find out which files a blueprint names that cannot be read.
+    """Find the files that a blueprint names and that cannot be read.
 
     A file that is named in several places is a mistake in each of them, but only one
-    for all the actors of one place.
+    mistake for all the actors of one place.
     """
     found: dict[object, Mistake | None] = {}
     for path, spec in walk(blueprint.root):
@@ -88,7 +89,7 @@ def missing_artifacts(blueprint: Blueprint) -> list[Mistake]:
             continue
         found[file, spec.origin] = None
         if problem := _file_problem(file):
-            hint = "a relative path begins at the file that it is written in"
+            hint = "a relative path starts at the file that it is written in"
             place = (spec.origin.file, spec.origin.line) if spec.origin else ()
             mistake = Mistake(f"{path}.artifact", problem, hint, *place)
             found[file, spec.origin] = mistake
@@ -106,33 +107,33 @@ def _file_problem(file: Path) -> str | None:
 
 @final
 class _Collector:
-    """Collects the children of one topology, and what is wrong with its bodies."""
+    """Collects the children of one topology, and the mistakes in its bodies."""
 
     def __init__(self) -> None:
         self._above: list[type[object]] = []
         """The classes whose bodies are being collected, the topology first."""
-        self._seats: dict[type[object], str] = {}
+        self._prefixes: dict[type[object], str] = {}
         """For each supervisor: the attributes that lead to it."""
         self._components: set[type[object]] = set()
-        """The classes of components whose bodies were looked at."""
+        """The classes of components whose bodies were checked."""
         self._sources = Sources()
 
     def collect(
-        self, body: type[object], origin: Origin, cell: str = ""
+        self, body: type[object], origin: Origin, prefix: str = ""
     ) -> tuple[tuple[ChildSpec, ...], tuple[Mistake, ...]]:
         """Collect one body.
 
         Args:
-            body: the class.
-            origin: where it was declared.
-            cell: the attributes that lead to it, each with a dot before it.
+            body: The class.
+            origin: Where it was declared.
+            prefix: The attributes that lead to it, each with a dot before it.
         """
-        self._seats[body] = cell
+        self._prefixes[body] = prefix
         self._above.append(body)
         children: list[ChildSpec] = []
         mistakes: list[Mistake] = []
         for attribute, value in _attributes(body).items():
-            for found in self._children(attribute, value, f"{cell}.{attribute}"):
+            for found in self._children(attribute, value, f"{prefix}.{attribute}"):
                 if isinstance(found, Mistake) and found.file:
                     mistakes.append(found)
                 elif isinstance(found, Mistake):
@@ -143,18 +144,18 @@ class _Collector:
         self._above.pop()
         return tuple(children), tuple(mistakes)
 
-    def _children(self, attribute: str, value: object, cell: str) -> Iterator[_Found]:
+    def _children(self, attribute: str, value: object, prefix: str) -> Iterator[_Found]:
         if isinstance(value, (list, tuple)):
             for index, item in enumerate(value):
-                yield from self._child(None, item, f".{attribute}[{index}]", cell)
+                yield from self._child(None, item, f".{attribute}[{index}]", prefix)
         elif value is _ONLY_ANNOTATED:
             text = f"{attribute} has a type but no value"
             yield Mistake(f".{attribute}", text, f"write {attribute} = ...")
         else:
-            yield from self._child(attribute, value, f".{attribute}", cell)
+            yield from self._child(attribute, value, f".{attribute}", prefix)
 
     def _child(
-        self, name: str | None, value: object, path: str, cell: str
+        self, name: str | None, value: object, path: str, prefix: str
     ) -> Iterator[_Found]:
         if isinstance(value, _SPECS):
             yield value
@@ -168,10 +169,10 @@ class _Collector:
             return
         names = _names(declaration, name)
         if not names:
-            hint = "give it an attribute of its own, or some names=..."
+            hint = "assign it to an attribute of its own, or give it names=..."
             yield Mistake(path, f"{_name_of(value)} has no name here", hint)
         elif declaration.kind is Kind.SUPERVISOR and inspect.isclass(value):
-            yield from self._supervisor(names[0], value, declaration, path, cell)
+            yield from self._supervisor(names[0], value, declaration, path, prefix)
         else:
             yield from self._others(names, value, declaration, path)
 
@@ -201,8 +202,8 @@ class _Collector:
         declaration: Declaration,
         path: str,
     ) -> Iterator[_Found]:
-        said = declaration.options.items()
-        options = {word: value for word, value in said if word != "names"}
+        written = declaration.options.items()
+        options = {word: value for word, value in written if word != "names"}
         origin = declaration.origin
         if declaration.kind is Kind.ACTOR:
             for name in names:
@@ -211,8 +212,8 @@ class _Collector:
         if inspect.isclass(value) and value not in self._components:
             self._components.add(value)
             for attribute in _attributes(value):
-                text = f"{value.__qualname__}.{attribute} is not read by anybody"
-                hint = "what a component is given stands in @component(...)"
+                text = f"{value.__qualname__}.{attribute} is never read"
+                hint = "what a component is given belongs in @component(...)"
                 place = self._sources.find(value, attribute, origin)
                 yield Mistake(f"{path}.{attribute}", text, hint, *place)
         for name in names:
@@ -224,31 +225,31 @@ class _Collector:
         body: type[object],
         declaration: Declaration,
         path: str,
-        cell: str,
+        prefix: str,
     ) -> Iterator[_Found]:
         shown = body.__qualname__
         if body in self._above:
-            circle = [*self._above[self._above.index(body) :], body]
-            names = " > ".join(each.__qualname__ for each in circle)
-            hint = "a supervisor stands above its children only"
+            cycle = [*self._above[self._above.index(body) :], body]
+            names = " > ".join(each.__qualname__ for each in cycle)
+            hint = "a supervisor can only be above its own children"
             yield Mistake(path, f"{shown} contains itself: {names}", hint)
             return
-        if body in self._seats:
-            text = f"{shown} is a child already, as {self._seats[body][1:]}"
+        if body in self._prefixes:
+            text = f"{shown} is already a child, as {self._prefixes[body][1:]}"
             yield Mistake(path, text, "declare another one")
             return
         if len(self._above) == MAX_DEPTH:
-            text = f"{shown} is inside of {MAX_DEPTH} others"
-            yield Mistake(path, text, "put some side by side")
+            text = f"{shown} is inside {MAX_DEPTH} others"
+            yield Mistake(path, text, "put some of them side by side")
             return
         origin = declaration.origin
-        children, mistakes = self.collect(body, origin, cell)
+        children, mistakes = self.collect(body, origin, prefix)
         origin = attrs.evolve(origin, mistakes=(*origin.mistakes, *mistakes))
         yield read_supervisor(name, children, declaration.options, origin)
 
 
 _ONLY_ANNOTATED = object()
-"""Stands for the value of an attribute that has none."""
+"""Marks an attribute without a value."""
 
 
 def _attributes(body: type[object]) -> dict[str, object]:
@@ -267,7 +268,7 @@ def _attributes(body: type[object]) -> dict[str, object]:
 
 
 def _names(declaration: Declaration, attribute: str | None) -> Sequence[object]:
-    """Return the names that actors of a declaration get where it stands."""
+    """Return the names of the actors that a declaration makes in this place."""
     match declaration.options.get("names"):
         case None:
             return () if attribute is None else (attribute,)
@@ -280,36 +281,37 @@ def _names(declaration: Declaration, attribute: str | None) -> Sequence[object]:
 
 
 def _misplaced(declaration: Declaration, value: object) -> tuple[str, str] | None:
-    """Say why what was declared cannot be a child, and what to do."""
+    """Return why a declaration cannot be a child, and what to do."""
     kind = declaration.kind
     if isinstance(value, DynamicDeclaration):
         return None
     if kind is Kind.TASK:
-        text = f"@task stands above the class {_name_of(value)}"
+        text = f"@task decorates the class {_name_of(value)}"
         above = "write it above an async function"
         return (text, above) if inspect.isclass(value) else None
     if kind is Kind.TOPOLOGY:
         return f"{_name_of(value)} is a whole system", "decorate it with @supervisor"
     is_class = inspect.isclass(value) or isinstance(value, ComponentDeclaration)
     if kind not in {Kind.ACTOR, Kind.POOL} and not is_class:
-        text = f"@{kind.value} stands above the function {_name_of(value)}"
+        text = f"@{kind.value} decorates the function {_name_of(value)}"
         return text, "write it above a class"
     return None
 
 
 def _no_child(value: object, path: str) -> Mistake:
-    """Say why something in a body is no child, and what to do."""
+    """Return why a value in a body is not a child, and what to do."""
     if inspect.isclass(value) or inspect.isroutine(value):
         text = f"{_name_of(value)} is not declared"
         return Mistake(path, text, "decorate it with @component, @actor or @supervisor")
     kind = type(value)
     if declaration_of(kind) is not None:
-        hint = f"write {kind.__qualname__} without brackets"
-        return Mistake(path, f"an instance of {kind.__qualname__} is no child", hint)
-    hint = "a name that begins with '_' may hold anything"
+        hint = f"write {kind.__qualname__} without parentheses"
+        text = f"an instance of {kind.__qualname__} is not a child specification"
+        return Mistake(path, text, hint)
+    hint = "an attribute whose name begins with '_' may hold anything"
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        hint = "several children are a list or a tuple"
-    return Mistake(path, f"{shown(value)} is no child", hint)
+        hint = "put several children into a list or a tuple"
+    return Mistake(path, f"{shown(value)} is not a child specification", hint)
 
 
 def _name_of(value: object) -> str:

@@ -1,8 +1,8 @@
-"""What a decorator leaves behind: one small record, and nothing else.
+"""The record that a decorator attaches, and nothing else.
 
-A record says what kind of thing was declared, how, and where. It does not say what it
-stands on: that is whatever has it in hand when a topology is compiled, so a class that
-inherits a record is declared like the one it inherits from.
+A record contains the kind of the declaration, its options and its origin. It does not
+contain the class or function it is attached to: that is supplied when a topology is
+compiled, so a class that inherits a record is declared like its base class.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _Class = TypeVar("_Class", bound=type[object])
 
 
 class Kind(enum.Enum):
-    """What is declared, by the word that declares it."""
+    """What is declared, named like its decorator."""
 
     COMPONENT = "component"
     ACTOR = "actor"
@@ -38,21 +38,22 @@ class Kind(enum.Enum):
 @final
 @attrs.frozen(eq=False)
 class Declaration:
-    """What was written, as it was written; nobody has looked at it yet."""
+    """A declaration as it was written; nothing of it has been checked."""
 
     kind: Kind
     options: Mapping[str, object]
     origin: Origin
     code: object = None
-    """Of a component: where its code comes from. Of a dynamic supervisor: its template.
-    Of a pool: its member, or how the class or function below it was declared."""
+    """For a component: where its code comes from. For a dynamic supervisor: its
+    template. For a pool: its member, or the declaration of the class or function below
+    it."""
 
 
 def declare(target: _T, declaration: Declaration) -> _T:
-    """Leave a record on a class or function, and return that.
+    """Attach a record to a class or function, and return the class or function.
 
     Raises:
-        TypeError: nothing can be left there.
+        TypeError: the value cannot be decorated.
     """
     on: object = target.__func__ if isinstance(target, staticmethod) else target
     earlier = vars(on).get(_MARK) if hasattr(on, "__dict__") else None
@@ -60,7 +61,7 @@ def declare(target: _T, declaration: Declaration) -> _T:
         declaration = attrs.evolve(declaration, code=earlier)
     elif isinstance(earlier, Declaration):
         word = declaration.kind.value
-        text = f"@{word} stands above @{earlier.kind.value}"
+        text = f"@{word} is above @{earlier.kind.value}"
         origin = declaration.origin
         hint = "keep one of them"
         if _makes_pool(earlier, declaration):
@@ -82,7 +83,7 @@ def declare(target: _T, declaration: Declaration) -> _T:
 
 
 def _makes_pool(upper: Declaration, lower: Declaration) -> bool:
-    """Say whether `@pool` stands where it may: above the declaration of an actor."""
+    """Say whether `@pool` is in its proper place: above the declaration of an actor."""
     is_actor = lower.kind in {Kind.ACTOR, Kind.COMPONENT}
     return upper.kind is Kind.POOL and is_actor
 
@@ -103,20 +104,20 @@ class ComponentDeclaration:
     declaration: Declaration
 
     def __call__(self, body: _Class, /) -> _Class:
-        """Leave a record on a class, and return it."""
+        """Attach a record to a class, and return the class."""
         return declare(body, self.declaration)
 
 
 @final
 @attrs.frozen(eq=False)
 class DynamicDeclaration:
-    """A dynamic supervisor without a name; the attribute that holds it gives it one."""
+    """A dynamic supervisor without a name; it gets the name of its attribute."""
 
     declaration: Declaration
 
 
 def declaration_of(value: object) -> Declaration | None:
-    """Return the record of what was declared; None if it has none."""
+    """Return the record of a declaration; None if there is none."""
     if isinstance(value, (ComponentDeclaration, DynamicDeclaration, PoolDeclaration)):
         return value.declaration
     if not (inspect.isclass(value) or inspect.isroutine(value)):
@@ -131,7 +132,7 @@ def is_code(value: object) -> bool:
 
 
 def here() -> Origin:
-    """Say where the code stands that called into this package."""
+    """Return the place of the code that called into this package."""
     frame = sys._getframe(1)  # noqa: SLF001  # a tenth of what `inspect` takes for it
     package = __name__.rpartition(".")[0]
     while frame.f_back and frame.f_globals.get("__package__") == package:
@@ -140,7 +141,7 @@ def here() -> Origin:
 
 
 def shown(value: object) -> str:
-    """Show what was written, on one line and not too long."""
+    """Show what was written, on one line and shortened."""
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001  # a `repr` may do anything

@@ -1,15 +1,15 @@
-"""The words: `component`, `actor`, `supervisor`, `topology` and `blueprint`.
+"""`component`, `actor`, `supervisor`, `topology` and `blueprint`.
 
-With a name first, a word makes a finished child at once. Without one it declares: it
-goes above a class or a function and leaves a record there, and what it stands on gets
-its name from the attribute of a supervisor or topology that holds it.
+With a name as its first argument, each of these makes a finished child at once. Without
+a name it declares one: it attaches a record to a class or a function, which gets its
+name from the attribute of the supervisor or topology that holds it.
 
     component("shout", "shout.wasm")            shout = component("shout.wasm")
     actor("greeter", greet, mailbox=10)         @actor(mailbox=10)
     supervisor("workers", one, two)             @supervisor
     blueprint(one, two, restarts=5)             @topology(restarts=5)
 
-Nothing is judged here. `open_system`, `run` and `airssys check` report all mistakes of
+Nothing is checked here. `open_system`, `run` and `airssys check` report all mistakes of
 a definition at once, each with its file, its line and its path in the tree.
 """
 
@@ -80,14 +80,14 @@ class ActorDecorator(Protocol):
     """`@actor(...)`, waiting for its function or class."""
 
     def __call__(self, behaviour: _Actor, /) -> _Actor:
-        """Leave a record on it, and return it."""
+        """Attach a record to it, and return it."""
 
 
 class ClassDecorator(Protocol):
     """`@supervisor(...)` or `@topology(...)`, waiting for its class."""
 
     def __call__(self, body: _Class, /) -> _Class:
-        """Leave a record on it, and return it."""
+        """Attach a record to it, and return it."""
 
 
 @overload
@@ -117,17 +117,17 @@ def component(
             "Counts words."
 
     Args:
-        given: the name, `name` alone or `namespace/name/instance`, or no name; then
+        given: The name, `name` alone or `namespace/name/instance`, or no name; then
             a path to a component, or its bytes, or WAT text by `Artifact.from_text`.
-            A relative path begins at the folder of the file that it is written in.
-            After a name, a class that was declared makes another actor like it.
-        options: those of `actor`, and `data` and `env`, the configuration that
-            `initialize` is given; `limits`, what the guest may use: `Limits`, or a dict
-            of plain values; `sends`, the codec of what it sends, e.g. `json`.
-            `start_timeout` does not count loading. `ComponentOptions` lists all.
+            A relative path starts at the folder of the file that it is written in.
+            After a name, a declared class makes another actor like it.
+        options: Those of `actor`; also `data` and `env`, the configuration passed to
+            `initialize`; `limits`, what the guest may use: `Limits`, or a dict of plain
+            values; `sends`, the codec of what it sends, e.g. `json`. `start_timeout`
+            does not include loading. `ComponentOptions` lists all of them.
 
     Raises:
-        TypeError: there is no code, or more than a name and code.
+        TypeError: the code is missing, or there is more than a name and code.
     """
     origin = here()
     match given:
@@ -173,7 +173,7 @@ def actor(**options: Unpack[DeclaredActorOptions]) -> ActorDecorator: ...
 
 
 def actor(*given: object, **options: object) -> object:
-    """Declare a Python actor: an async function, or a class made afresh at each start.
+    """Declare a Python actor: an async function, or a class made at each start.
 
         clerk = actor("clerk", Clerk, "an argument of Clerk", restart="transient")
 
@@ -181,24 +181,24 @@ def actor(*given: object, **options: object) -> object:
         async def printer(context, envelope): ...
 
     Args:
-        given: with a name first: the function, or the class and its arguments.
+        given: With a name first: the function, or the class and its arguments.
         options: `restart`: `permanent`, `transient` or `temporary`;
             `shutdown`: seconds to stop in, `math.inf` or `BRUTAL_KILL`;
             `start_timeout`: seconds to become ready in;
-            `mailbox`: messages that may queue;
-            `overflow`: what becomes of a message that finds the mailbox full: `block`,
-            `fail`, `drop-newest`, `drop-oldest` or `dead-letter`, or a dict of one for
-            each of `unmarked`, `low`, `normal`, `high` and `critical`;
+            `mailbox`: the number of messages that may queue;
+            `overflow`: what happens to a message that finds the mailbox full: `block`,
+            `fail`, `drop-newest`, `drop-oldest` or `dead-letter`, or a dict with one
+            for each of `unmarked`, `low`, `normal`, `high` and `critical`;
             `message_bytes`: bytes of payload that one message may have;
             `mailbox_bytes`: bytes of payload that may queue;
-            `topics`: patterns of topics to be subscribed to; `lag`: what becomes of what
-            is published when there is no room: `drop-newest`, `block`, `disconnect`;
-            `codecs`, `prefixed`: what payloads are, e.g. `json`;
+            `topics`: patterns of topics to subscribe to; `lag`: what happens to a
+            published message without room: `drop-newest`, `block`, `disconnect`;
+            `codecs`, `prefixed`: the format of payloads, e.g. `json`;
             `names`, without a name first: one actor for each.
-            `ActorOptions` lists all.
+            `ActorOptions` lists all of them.
 
     Raises:
-        TypeError: a name without a behaviour, or options without either of them.
+        TypeError: there is a name without a behaviour, or options without either.
     """
     origin = here()
     match given:
@@ -243,9 +243,9 @@ def supervisor(*given: object, **options: object) -> object:
             clerk = actor("clerk", Clerk, "an argument of Clerk")
 
     Args:
-        given: its name, unique among its siblings, and its children.
-        options: `restarts`: so many within `period` are allowed, one more and it
-            gives up;
+        given: Its name, unique among its siblings, and its children.
+        options: `restarts`: it allows this many within `period`, and gives up at the
+            next one;
             `period`: seconds;
             `restart`: what its own supervisor does when it ends;
             `shutdown`: seconds to stop in; by default its children decide.
@@ -278,10 +278,10 @@ def topology(body: object = None, /, **options: object) -> object:
             shout = component("shout.wasm")
             workers = Workers
 
-    `open_system` and `run` take the class as they take a `Blueprint`.
+    `open_system` and `run` accept the class in place of a `Blueprint`.
 
     Args:
-        body: the class.
+        body: The class.
         options: `restarts` and `period` of the root; `engine`: how guests are run,
             `EngineSettings`; `stop_timeout`: seconds for the whole tree to stop in.
     """
@@ -290,11 +290,11 @@ def topology(body: object = None, /, **options: object) -> object:
 
 
 def blueprint(*children: ChildSpec, **options: Unpack[TopologyOptions]) -> Blueprint:
-    """Put a whole system together, under a root supervisor called `root`.
+    """Assemble a whole system, under a root supervisor with the name `root`.
 
     Args:
-        children: what the root supervises.
-        options: those of `topology`.
+        children: What the root supervises.
+        options: Those of `topology`.
     """
     return read_blueprint(children, cast("Options", options), here())
 

@@ -1,7 +1,7 @@
-"""The words for children that are no actors: `task` and `dynamic_supervisor`.
+"""Children that are not actors: `task` and `dynamic_supervisor`.
 
-As with the others, a name first makes a finished child, and without one it is declared
-and called like the attribute that holds it.
+As with the others, a name as the first argument makes a finished child. Without a name
+it is declared, and gets the name of the attribute that holds it.
 
     task("sweep", sweep, 60.0)                  @task(restart="transient")
     dynamic_supervisor("pool", Worker)          pool = dynamic_supervisor(Worker)
@@ -58,8 +58,8 @@ Template: TypeAlias = (
     | type[object]
     | None
 )
-"""What children are made from: an actor, or what one was declared by; a supervisor as
-`supervisor(name, ...)` makes it. None: each start brings a specification of its own."""
+"""What children are made from: an actor, or its declaration; a supervisor that
+`supervisor(name, ...)` made. None: each start supplies a specification."""
 
 _Arguments = TypeVarTuple("_Arguments")
 _Function = TypeVar("_Function", bound="Callable[..., Awaitable[object]]")
@@ -69,7 +69,7 @@ class TaskDecorator(Protocol):
     """`@task(...)`, waiting for its function."""
 
     def __call__(self, function: _Function, /) -> _Function:
-        """Leave a record on it, and return it."""
+        """Attach a record to it, and return it."""
 
 
 @overload
@@ -103,25 +103,26 @@ def task(**options: Unpack[TaskOptions]) -> TaskDecorator: ...
 
 
 def task(*given: object, **options: object) -> object:
-    """Declare an async function as a child: supervised, but with no mailbox.
+    """Declare an async function as a child: supervised, but without a mailbox.
 
         sweeper = task("sweeper", sweep, 60.0, restart="transient")
 
         @task(context=True)
         async def listen(context): ...
 
-    It is ready at once, and cancelled to stop. With `context` it takes a `TaskContext`
-    first: it says when it is ready, and hears that it is to stop.
+    It is ready at once, and is stopped by cancelling it. With `context`, its first
+    argument is a `TaskContext`, with which it reports that it is ready and is notified
+    that it should stop.
 
     Args:
-        given: with a name first: the function and its arguments.
+        given: With a name first: the function and its arguments.
         options: `context`; `restart`: `permanent`, `transient` or `temporary`;
             `shutdown`: seconds to stop in, `math.inf` or `BRUTAL_KILL`;
             `start_timeout`: seconds to become ready in;
             `significant`, `backoff`, `on_error`.
 
     Raises:
-        TypeError: a name without a function, or options without either of them.
+        TypeError: there is a name without a function, or options without either.
     """
     origin = here()
     match given:
@@ -155,7 +156,7 @@ def dynamic_supervisor(
 
 
 def dynamic_supervisor(*given: object, **options: object) -> object:
-    """Declare a supervisor whose children come and go while it runs.
+    """Declare a supervisor whose children are added and removed while it runs.
 
         pool = dynamic_supervisor("pool", actor("worker", Worker), max_children=10)
 
@@ -163,15 +164,16 @@ def dynamic_supervisor(*given: object, **options: object) -> object:
         class App:
             pool = dynamic_supervisor(Worker, max_children=10)
 
-    None starts with it, each is restarted on its own, and all stop at once. A template
-    that was declared is called like the supervisor, unless its declaration has `names`;
-    a start gives each child the last part of its name. A supervisor as a template is
-    made with all below it, `room-1` with `local/guest/1`:
+    It starts without children. Each is restarted on its own, and all stop at once. A
+    template that was declared gets the supervisor's name, unless its declaration has
+    `names`; each start supplies the last part of the child's name. If the template is a
+    supervisor, each start makes everything below it too, e.g. `room-1` with
+    `local/guest/1`:
 
         rooms = dynamic_supervisor("rooms", supervisor("room", actor("guest", Guest)))
 
     Args:
-        given: its name, or none where an attribute holds it; then the template, if
+        given: Its name, or none if an attribute holds it; then the template, if
             children are made from one.
         options: `max_children`; `restarts` within `period`; `restart`, `shutdown`,
             `start_timeout`, `significant`, `backoff` and `on_error` of its own.

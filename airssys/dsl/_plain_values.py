@@ -1,6 +1,6 @@
-"""Reads dicts of plain values and single words as what they stand for.
+"""Converts dicts of plain values and single words to the values they stand for.
 
-What cannot be read is noted, with the default in its place.
+What cannot be read is noted, and the default is used in its place.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def read_values(
     given: Mapping[object, object],
     mistakes: list[Mistake],
 ) -> Backoff | Health:
-    """Read a dict of plain values as what it stands for."""
+    """Read a dict of plain values as the value it stands for."""
     fields = attrs.fields_dict(kind)
     read: dict[str, Any] = {}
     for name, value in given.items():
@@ -39,24 +39,24 @@ def read_values(
             is_word = name == "growth" and isinstance(value, str)
             read[name] = read_word(Growth, cast("str", value)) if is_word else value
         else:
-            text = f"there is no {shown(name)} in it"
-            hint = f"there are {listed(fields)}"
+            text = f"there is no field {shown(name)}"
+            hint = f"the fields are {listed(fields)}"
             mistakes.append(Mistake(f".{option}.{name}", text, hint))
     return kind(**read)
 
 
 _DEFAULT_LIMITS: Final = Limits()
-"""One for all: there may be 10,000 components."""
+"""One object for all: there may be 10,000 components."""
 
 
 def read_limits(given: object, mistakes: list[Mistake]) -> Limits:
-    """Read plain values; where `Limits` would stop at the first mistake, find all."""
+    """Read plain values. `Limits` stops at the first mistake; this finds all."""
     if given is None:
         return _DEFAULT_LIMITS
     if isinstance(given, Limits):
         return given
     if not isinstance(given, Mapping):
-        text = f"{shown(given)} are no limits"
+        text = f"{shown(given)} is not a Limits"
         hint = "write Limits(...), or a dict of plain values"
         mistakes.append(Mistake(".limits", text, hint))
         return _DEFAULT_LIMITS
@@ -64,7 +64,7 @@ def read_limits(given: object, mistakes: list[Mistake]) -> Limits:
     read: dict[str, Any] = {}
     for name, value in given.items():
         if name not in fields:
-            hint = f"there are {listed(fields)}"
+            hint = f"the limits are {listed(fields)}"
             text = f"there is no limit {shown(name)}"
             mistakes.append(Mistake(f".limits.{name}", text, hint))
             continue
@@ -89,7 +89,7 @@ def read_rules(
             read[name] = read_word(Overflow, value) if isinstance(value, str) else value
         else:
             text = f"there is no priority {shown(name)}"
-            hint = f"there are {listed(fields)}"
+            hint = f"the priorities are {listed(fields)}"
             mistakes.append(Mistake(f".overflow.{name}", text, hint))
     return OverflowRules(**read)
 
@@ -100,7 +100,7 @@ def listed(names: Mapping[str, object] | frozenset[str]) -> str:
 
 
 def read_word(reader: Callable[[str], _T], text: str) -> _T:
-    """Read a word; one that cannot be read is left for the blueprint's own check."""
+    """Read a word; an unknown word is left for the blueprint's own check."""
     try:
         return reader(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The word `pool`: several actors alike behind one name."""
+"""`pool`: several equal actors behind one name."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _Code = TypeVar("_Code", bound="Handler | type[object]")
 Member: TypeAlias = (
     ActorSpec | ComponentSpec | ComponentDeclaration | Handler | type[Behaviour]
 )
-"""What members are made from: an actor or a component, or what declares one."""
+"""What members are made from: an actor or a component, or a declaration of one."""
 
 
 class PoolDecorator(Protocol):
     """`@pool(...)`, waiting for its function or class."""
 
     def __call__(self, member: _Code, /) -> _Code:
-        """Leave a record on it, and return it."""
+        """Attach a record to it, and return it."""
 
 
 @overload
@@ -57,7 +57,7 @@ def pool(**options: Unpack[DeclaredPoolOptions]) -> PoolDecorator: ...
 
 
 def pool(*given: object, **options: object) -> object:
-    """Declare a pool: several actors alike behind one name, each message for one of them.
+    """Declare a pool: several equal actors behind one name, which share its messages.
 
         @pool(size={"minimum": 2, "maximum": 8}, routing="least-mailbox")
         @actor(mailbox=100)
@@ -67,17 +67,17 @@ def pool(*given: object, **options: object) -> object:
         pool("clerks", actor("clerk", Clerk, "an argument"), size=4)
 
     Args:
-        given: the name, or no name; then the member: an actor or a component, a class
-            or function that was declared as one, or one that was not, as an actor.
-            As a decorator it stands above `@actor` or `@component`.
-        options: `size`: how many members, which changes only by `System.resize`; or
+        given: The name, or no name; then the member: an actor or a component, a class
+            or function that was declared as one, or another one, as an actor.
+            As a decorator it goes above `@actor` or `@component`.
+        options: `size`: the number of members, which only `System.resize` changes; or
             `PoolSize`, or a dict of plain values: `minimum` and `maximum`,
             `grow_above` and `shrink_below`, loads of a member, `patience`, seconds;
             `routing`: `round-robin`, `least-mailbox` or `consistent-hash`;
-            `key`: a function from an envelope to the key that is hashed; without it
-            the key that the sender gave, or the sender's name;
-            `topics`: patterns of topics, of which each message goes to one member;
-            `lag`: what becomes of such a message when there is no room: `drop-newest`,
+            `key`: a function from an envelope to the key that is hashed; without it,
+            the key that the sender passed, or the sender's name;
+            `topics`: patterns of topics; each message published to them goes to one
+            member; `lag`: what happens to such a message without room: `drop-newest`,
             `block` or `disconnect`;
             `restarts` and `period`: of members, as for a supervisor;
             `names`, without a name first: one pool for each.

@@ -1,4 +1,4 @@
-"""What a pool is made of: the member that stands below, inside or beside its word."""
+"""Reads the member of a pool, which is declared below, inside or beside `pool`."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 def read_declared_pool(
     name: object, value: object, declaration: Declaration
 ) -> PoolSpec:
-    """Read a pool that gets its name from the place where it stands.
+    """Read a pool that gets its name from the attribute that holds it.
 
     Args:
-        name: its name.
-        value: the class or function that `@pool` stands above, or a `PoolDeclaration`.
-        declaration: of the pool.
+        name: Its name.
+        value: The class or function below `@pool`, or a `PoolDeclaration`.
+        declaration: Of the pool.
     """
-    said = declaration.options.items()
-    options = {word: given for word, given in said if word != "names"}
+    written = declaration.options.items()
+    options = {word: given for word, given in written if word != "names"}
     origin = declaration.origin
     if isinstance(value, PoolDeclaration):
         member = _member(name, declaration.code, origin)
@@ -42,7 +42,7 @@ def read_declared_pool(
 def read_built_pool(
     name: object, given: object, options: Options, origin: Origin
 ) -> PoolSpec:
-    """Read a pool that was given its name; a pool that was declared makes another."""
+    """Read a pool with a name; a pool that was declared makes another one."""
     declared = declaration_of(given)
     if declared is None or declared.kind is not Kind.POOL:
         return read_pool(name, _member(name, given, origin), options, origin)
@@ -57,7 +57,7 @@ def _member(name: object, given: object, origin: Origin) -> ActorSpec | Componen
         return given
     declared = declaration_of(given)
     if declared is None and not callable(given):
-        return cast("ActorSpec", given)  # looking at the blueprint finds that
+        return cast("ActorSpec", given)  # the check of the blueprint reports that
     return _member_declared(name, given, declared, origin)
 
 

@@ -1,7 +1,8 @@
-"""Turns what is convenient to write into specs.
+"""Converts what is convenient to write into specifications.
 
-What no spec can hold is noted in its origin, with the default in its place. What a spec
-can hold is not judged here: looking at the blueprint finds that.
+What no specification can hold is noted in its origin, and the default is used in its
+place. What a specification can hold is not checked here; the check of the blueprint
+does that.
 """
 
 from __future__ import annotations
@@ -87,26 +88,26 @@ _OPTIONS: Final[dict[Kind, type[Any]]] = {
     Kind.COMPONENT: ComponentOptions,
     Kind.TASK: TaskOptions,
 }
-"""What may be said of what can be taken over."""
+"""The options of each kind of declaration that can be reused."""
 
 
 def read_component(
     name: object, code: object, options: Options, origin: Origin
 ) -> ComponentSpec:
     """Read a component actor."""
-    said, mistakes = _read_options(options, ComponentOptions)
+    chosen, mistakes = _read_options(options, ComponentOptions)
     config = ComponentConfig(
-        env=_read_env(said.pop("env", None), mistakes),
-        data=_read_data(said.pop("data", None), mistakes),
-        limits=read_limits(said.pop("limits", None), mistakes),
+        env=_read_env(chosen.pop("env", None), mistakes),
+        data=_read_data(chosen.pop("data", None), mistakes),
+        limits=read_limits(chosen.pop("limits", None), mistakes),
     )
     return ComponentSpec(
         id=_read_name(name),
         artifact=read_artifact(code, origin),
         config=config,
-        codecs=pop_codecs(said),
+        codecs=pop_codecs(chosen),
         origin=_noted(origin, mistakes),
-        **said,
+        **chosen,
     )
 
 
@@ -118,9 +119,9 @@ def read_actor(
     origin: Origin,
 ) -> ActorSpec:
     """Read a Python actor."""
-    said, mistakes = _read_options(options, ActorOptions)
+    chosen, mistakes = _read_options(options, ActorOptions)
     mistakes += behaviour_mistakes(behaviour, arguments)
-    codecs = pop_codecs(said)
+    codecs = pop_codecs(chosen)
     mistakes += codec_clash(behaviour, codecs)
     return ActorSpec(
         id=_read_name(name),
@@ -128,7 +129,7 @@ def read_actor(
         arguments=arguments,
         codecs=codecs or codecs_read_by(behaviour),
         origin=_noted(origin, mistakes),
-        **said,
+        **chosen,
     )
 
 
@@ -138,38 +139,38 @@ def read_pool(
     options: Options,
     origin: Origin,
 ) -> PoolSpec:
-    """Read a pool of a member that was read already."""
-    said, mistakes = _read_options(options, PoolOptions)
-    if isinstance(size := said.get("size"), Mapping):
-        said["size"] = _read_size(size, mistakes)
+    """Read a pool whose member was read already."""
+    chosen, mistakes = _read_options(options, PoolOptions)
+    if isinstance(size := chosen.get("size"), Mapping):
+        chosen["size"] = _read_size(size, mistakes)
     return PoolSpec(
         id=_read_name(name),
         member=member,
-        intensity=_pop_intensity(said),
+        intensity=_pop_intensity(chosen),
         origin=_noted(origin, mistakes),
-        **said,
+        **chosen,
     )
 
 
 def read_supervisor(
     name: object, children: tuple[ChildSpec, ...], options: Options, origin: Origin
 ) -> SupervisorSpec:
-    """Read a supervisor of children that were read already."""
-    said, mistakes = _read_options(options, SupervisorOptions)
+    """Read a supervisor whose children were read already."""
+    chosen, mistakes = _read_options(options, SupervisorOptions)
     return SupervisorSpec(
         name=cast("Any", name),
         children=children,
-        intensity=_pop_intensity(said),
+        intensity=_pop_intensity(chosen),
         origin=_noted(origin, mistakes),
-        **said,
+        **chosen,
     )
 
 
 def read_dynamic(
     name: object, template: object, options: Options, origin: Origin
 ) -> DynamicSupervisorSpec:
-    """Read a dynamic supervisor; a template that was declared is called like it."""
-    said, mistakes = _read_options(options, DynamicSupervisorOptions)
+    """Read a dynamic supervisor; a template that was declared gets its name."""
+    chosen, mistakes = _read_options(options, DynamicSupervisorOptions)
     declared = declaration_of(template)
     if declared is not None and declared.kind is Kind.ACTOR:
         taken, there = take_over(declared, {}, declared.origin)
@@ -185,16 +186,16 @@ def read_dynamic(
     return DynamicSupervisorSpec(
         name=cast("Any", name),
         template=cast("Any", template),
-        intensity=_pop_intensity(said),
+        intensity=_pop_intensity(chosen),
         origin=_noted(origin, mistakes),
-        **said,
+        **chosen,
     )
 
 
 def _without_argument_mistakes(template: ChildSpec, above: int = 0) -> ChildSpec:
-    """Believe that each start adds the arguments that the template leaves out.
+    """Assume that each start adds the arguments that the template leaves out.
 
-    What is nested too deep is left to whoever refuses it.
+    A template that is nested too deeply is left to the check that refuses it.
     """
     if isinstance(template, SupervisorSpec) and above < MAX_DEPTH:
         below = (_without_argument_mistakes(c, above + 1) for c in template.children)
@@ -222,15 +223,15 @@ def read_task(
     origin: Origin,
 ) -> TaskSpec:
     """Read an async function that is a child."""
-    said, mistakes = _read_options(options, TaskOptions)
-    takes_context = said.get("context") is True
+    chosen, mistakes = _read_options(options, TaskOptions)
+    takes_context = chosen.get("context") is True
     mistakes += task_mistakes(function, arguments, takes_context=takes_context)
     return TaskSpec(
         name=cast("Any", name),
         function=cast("Any", function),
         arguments=arguments,
         origin=_noted(origin, mistakes),
-        **said,
+        **chosen,
     )
 
 
@@ -240,37 +241,37 @@ def read_blueprint(
     origin: Origin,
     mistakes: tuple[Mistake, ...] = (),
 ) -> Blueprint:
-    """Read a whole system, whose root supervisor is called `root`.
+    """Read a whole system, whose root supervisor has the name `root`.
 
     Args:
-        children: of the root, read already.
-        options: as they were written.
-        origin: where the system was declared.
-        mistakes: what stands among the children of the root and is none.
+        children: Those of the root, read already.
+        options: As they were written.
+        origin: Where the system was declared.
+        mistakes: The values among the children of the root that are not children.
     """
-    said, others = _read_options(options, TopologyOptions)
+    chosen, others = _read_options(options, TopologyOptions)
     of_root = ("strategy", "auto_shutdown")
     root = SupervisorSpec(
         name="root",
         children=children,
-        intensity=_pop_intensity(said),
-        **{word: said.pop(word) for word in of_root if word in said},
+        intensity=_pop_intensity(chosen),
+        **{word: chosen.pop(word) for word in of_root if word in chosen},
         origin=attrs.evolve(origin, mistakes=mistakes),
     )
-    engine = said.pop("engine", None)
+    engine = chosen.pop("engine", None)
     if isinstance(engine, EngineSettings):
-        said["engine"] = engine
+        chosen["engine"] = engine
     elif engine is not None:
-        text = f"{shown(engine)} is no EngineSettings"
+        text = f"{shown(engine)} is not an EngineSettings"
         others.append(Mistake(".engine", text, "write EngineSettings(...)"))
-    return Blueprint(root=root, origin=_noted(origin, others), **said)
+    return Blueprint(root=root, origin=_noted(origin, others), **chosen)
 
 
 def read_artifact(code: object, origin: Origin) -> Artifact:
-    """Read where code comes from; a relative path begins where it was written."""
+    """Read where code comes from; a relative path starts where it was written."""
     match code:
         case str() | Path():
-            # Of what is no file, e.g. <stdin>, the parent is the current directory.
+            # If it is not a file, e.g. <stdin>, the parent is the current directory.
             return Artifact.at(Path(origin.file).parent / code)
         case bytes():
             return Artifact.from_bytes(code)
@@ -281,9 +282,9 @@ def read_artifact(code: object, origin: Origin) -> Artifact:
 def take_over(
     declared: Declaration, options: Options, origin: Origin
 ) -> tuple[dict[str, object], Origin]:
-    """Take over a declaration, but for its names and for the options given again.
+    """Reuse a declaration, except for its names and the options that are given again.
 
-    What is wrong with its own options stays a mistake of the place where it stands.
+    What is wrong with its own options is reported where it was declared.
     """
     known: frozenset[str] = _OPTIONS[declared.kind].__optional_keys__
     taken = {word: value for word, value in declared.options.items() if word in known}
@@ -307,30 +308,30 @@ def _noted(origin: Origin, mistakes: list[Mistake]) -> Origin:
 def _read_options(
     options: Options, vocabulary: type[Any]
 ) -> tuple[dict[str, Any], list[Mistake]]:
-    """Keep the options that there are, with their words read; others are mistakes."""
+    """Keep the known options, with their words read; others are mistakes."""
     known: frozenset[str] = vocabulary.__optional_keys__
-    said = {word: value for word, value in options.items() if word in known}
+    chosen = {word: value for word, value in options.items() if word in known}
     for word, kind in _WORDS.items():
-        if isinstance(text := said.get(word), str):
-            said[word] = read_word(kind, text)
-    if isinstance(table := said.get("on_error"), Mapping):
-        said["on_error"] = tuple(
+        if isinstance(text := chosen.get(word), str):
+            chosen[word] = read_word(kind, text)
+    if isinstance(table := chosen.get("on_error"), Mapping):
+        chosen["on_error"] = tuple(
             (kind, read_word(Directive, word) if isinstance(word, str) else word)
             for kind, word in table.items()
         )
-    if "topics" in said:
-        said["topics"] = _read_topics(said["topics"])
+    if "topics" in chosen:
+        chosen["topics"] = _read_topics(chosen["topics"])
     mistakes = [_no_option(word, known) for word in options if word not in known]
-    if isinstance(rules := said.get("overflow"), Mapping):
-        said["overflow"] = read_rules(rules, mistakes)
+    if isinstance(rules := chosen.get("overflow"), Mapping):
+        chosen["overflow"] = read_rules(rules, mistakes)
     for word, made in (("backoff", Backoff), ("health", Health)):
-        if isinstance(values := said.get(word), Mapping):
-            said[word] = read_values(made, word, values, mistakes)
-    return said, mistakes
+        if isinstance(values := chosen.get(word), Mapping):
+            chosen[word] = read_values(made, word, values, mistakes)
+    return chosen, mistakes
 
 
 def _read_topics(topics: object) -> object:
-    """Read one pattern or several; what is neither is left for the blueprint's check."""
+    """Read one pattern or several; other values are left for the blueprint's check."""
     if isinstance(topics, str):
         return (topics,)
     return tuple(topics) if isinstance(topics, Sequence) else topics
@@ -338,12 +339,14 @@ def _read_topics(topics: object) -> object:
 
 def _no_option(word: str, known: frozenset[str]) -> Mistake:
     close = difflib.get_close_matches(word, known, 1)
-    hint = f"did you mean {close[0]}?" if close else f"there are {listed(known)}"
+    hint = f"did you mean {close[0]}?" if close else f"the options are {listed(known)}"
     return Mistake(f".{word}", f"there is no option {word!r}", hint)
 
 
-def _pop_intensity(said: dict[str, Any]) -> Intensity:
-    words = {word: said.pop(word) for word in ("restarts", "period") if word in said}
+def _pop_intensity(chosen: dict[str, Any]) -> Intensity:
+    words = {
+        word: chosen.pop(word) for word in ("restarts", "period") if word in chosen
+    }
     return Intensity(**words)
 
 
@@ -358,8 +361,8 @@ def _read_data(data: object, mistakes: list[Mistake]) -> bytes | None:
         data = read_word(lambda text: text.encode(), data)
     if data is None or isinstance(data, bytes):
         return data
-    hint = "bytes, or text, which goes as UTF-8"
-    mistakes.append(Mistake(".data", f"{shown(data)} is no data", hint))
+    hint = "write bytes, or text, which is encoded as UTF-8"
+    mistakes.append(Mistake(".data", f"{shown(data)} is neither bytes nor text", hint))
     return None
 
 
@@ -370,8 +373,8 @@ def _read_env(env: object, mistakes: list[Mistake]) -> tuple[tuple[str, str], ..
         pairs = tuple(env.items())
         if all(isinstance(text, str) for pair in pairs for text in pair):
             return pairs
-    hint = "a dict of names and values, both text"
-    mistakes.append(Mistake(".env", f"{shown(env)} is no environment", hint))
+    hint = "write a dict of names and values, both text"
+    mistakes.append(Mistake(".env", f"{shown(env)} is not an environment", hint))
     return ()
 
 
@@ -381,11 +384,14 @@ def _read_size(
     fields = attrs.fields_dict(PoolSize)
     for name in given:
         if name not in fields:
-            text, hint = f"there is no {shown(name)}", f"there are {listed(fields)}"
+            text, hint = (
+                f"there is no {shown(name)}",
+                f"the fields are {listed(fields)}",
+            )
             mistakes.append(Mistake(f".size.{name}", text, hint))
     read: dict[str, Any] = {str(n): v for n, v in given.items() if n in fields}
     if "maximum" not in read:
-        hint = "say how many members there may be"
+        hint = "write the largest number of members"
         mistakes.append(Mistake(".size.maximum", "it is missing", hint))
         return 1
     return PoolSize(**read)

@@ -1,8 +1,8 @@
-"""Finds the line of an attribute of a class, for the mistakes that stand there.
+"""Finds the line of an attribute of a class, for the mistakes in it.
 
-Python keeps the lines of code, not of the values in a class body; so the source is
-read, but only when there is something to tell. Where it cannot be found, or is not what
-it was when the program began, the line of the declaration has to do.
+Python keeps the lines of code, but not of the values in a class body. So the source is
+read, but only if there is a mistake to report. If it cannot be found, or has changed
+since the program started, the line of the declaration is used instead.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 @final
 @attrs.frozen
 class _Body:
-    """What the source says of one class."""
+    """What the source shows about one class."""
 
     file: str
     line: int
     lines: dict[str, int]
-    """By attribute, the last line that gives it a value."""
+    """By attribute, the last line that assigns it."""
 
 
 @final
@@ -46,9 +46,9 @@ class Sources:
         """Find the file and line where an attribute of a class got its value.
 
         Args:
-            body: the class.
-            attribute: its name.
-            declared: where the class was declared, which is the second best answer.
+            body: The class.
+            attribute: Its name.
+            declared: Where the class was declared; returned if nothing better is known.
         """
         owner = next((c for c in body.__mro__ if attribute in vars(c)), body)
         if owner not in self._bodies:
@@ -93,7 +93,7 @@ def _classes(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.ClassDef]]:
 
 
 def _lines(body: list[ast.stmt]) -> Iterator[tuple[str, int]]:
-    """Visit what a body gives values to, each name with its line."""
+    """Visit the names that a body assigns, each with its line."""
     for statement in body:
         match statement:
             case ast.Assign(targets=targets):

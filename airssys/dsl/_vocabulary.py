@@ -1,7 +1,8 @@
-"""What may be said of each thing that is declared: one typed dictionary a word.
+"""The options of each declaration: one typed dictionary each.
 
-A new option is one line here, which gives it to decorators and builders alike, and its
-place in `_reading`. Whatever is left out has the default of the spec's own field.
+A new option is one line here, which adds it to decorators and builders, and one place
+in `_reading`. An option that is left out has the default of the specification's own
+field.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ Name: TypeAlias = str | ComponentId
 """`name` alone, or `namespace/name/instance`."""
 
 Code: TypeAlias = Artifact | Path | str | bytes
-"""A path to a component, or its bytes; WAT text by `Artifact.from_text`. A path that is
-relative begins at the folder of the file that it is written in."""
+"""A path to a component, or its bytes; WAT text by `Artifact.from_text`. A relative
+path starts at the folder of the file that it is written in."""
 
 GrowthWord: TypeAlias = Growth | Literal["constant", "linear", "exponential"]
 LogLevelWord: TypeAlias = LogLevel | Literal["trace", "debug", "info", "warn", "error"]
@@ -64,7 +65,7 @@ OverflowWord: TypeAlias = (
 
 
 class OverflowWordOf(TypedDict, total=False):
-    """A policy for each priority; what is left out has the default of `OverflowRules`."""
+    """A policy for each priority; missing ones have the default of `OverflowRules`."""
 
     unmarked: OverflowWord
     low: OverflowWord
@@ -83,7 +84,7 @@ RoutingWord: TypeAlias = (
 
 
 class PoolSizeValues(TypedDict, total=False):
-    """`PoolSize` as plain values, which are looked at when the system opens."""
+    """`PoolSize` as plain values, which are checked when the system opens."""
 
     minimum: int
     maximum: int
@@ -97,7 +98,7 @@ Handler: TypeAlias = Callable[[Any, Envelope], Awaitable[bytes | None]]
 
 
 class Behaviour(Protocol):
-    """What an instance of an actor's class can do; `airssys.nursery` says what more."""
+    """What an instance of an actor's class can do; `airssys.nursery` has more."""
 
     def handle(
         self,
@@ -109,7 +110,7 @@ class Behaviour(Protocol):
 
 
 class LimitValues(TypedDict, total=False):
-    """`Limits` as plain values, which are looked at when the system opens."""
+    """`Limits` as plain values, which are checked when the system opens."""
 
     memory_bytes: int
     table_elements: int
@@ -124,7 +125,7 @@ class LimitValues(TypedDict, total=False):
 
 
 class BackoffValues(TypedDict, total=False):
-    """`Backoff` as plain values; what is left out has the default of its field."""
+    """`Backoff` as plain values; missing ones have the default of their field."""
 
     growth: GrowthWord
     first: float
@@ -135,7 +136,7 @@ class BackoffValues(TypedDict, total=False):
 
 
 class HealthValues(TypedDict, total=False):
-    """`Health` as plain values; what is left out has the default of its field."""
+    """`Health` as plain values; missing ones have the default of their field."""
 
     interval: float
     timeout: float
@@ -146,97 +147,97 @@ class _RestartOptions(TypedDict, total=False):
     significant: bool
     """Whether its end may end its supervisor; see `auto_shutdown`."""
     backoff: Backoff | BackoffValues
-    """How long to wait before it is started again."""
+    """How long to wait before it is restarted."""
     on_error: Mapping[type[Exception], DirectiveWord]
-    """What errors ask for, e.g. `{ValueError: "stop"}`; the first that fits decides."""
+    """What to do about errors, e.g. `{ValueError: "stop"}`; the first match is used."""
 
 
 class _TopicOptions(TypedDict, total=False):
     topics: str | Sequence[str]
-    """Patterns of topics to be subscribed to."""
+    """Patterns of topics to subscribe to."""
     lag: LagWord
-    """What becomes of what is published when there is no room."""
+    """What happens to a published message without room."""
 
 
 class _AnyActorOptions(_RestartOptions, _TopicOptions, total=False):
-    """Of every actor."""
+    """Options of every actor."""
 
     restart: RestartWord
     """Which ends cause a restart."""
     shutdown: Shutdown
     """Seconds to stop in, `math.inf` or `BRUTAL_KILL`."""
     start_timeout: float
-    """Seconds to become ready in; loading does not count."""
+    """Seconds to become ready in, without loading."""
     mailbox: int
-    """Messages that may queue."""
+    """The number of messages that may queue."""
     overflow: OverflowWords
-    """What becomes of a message that finds the mailbox full."""
+    """What happens to a message that finds the mailbox full."""
     message_bytes: int
     """Bytes of payload that one message may have."""
     mailbox_bytes: int
     """Bytes of payload that may queue."""
     codecs: CodecWord | Sequence[CodecWord] | None
-    """The codecs that it takes, the preferred one first; None: any."""
+    """The codecs that it accepts, the preferred one first; None: any."""
     prefixed: bool
     """Whether each payload begins with the two bytes that name its codec."""
     drain: bool
-    """Whether to handle what is queued before stopping."""
+    """Whether to handle queued messages before stopping."""
     poison: PoisonWord
-    """What becomes of the message that it crashed over."""
+    """What happens to a message that made it crash."""
     health: Health | HealthValues | None
-    """How its health is probed; a Python actor needs a method `health` for it."""
+    """How its health is probed; a Python actor needs a method `health` for this."""
 
 
 class ActorOptions(_AnyActorOptions, total=False):
-    """Of a Python actor."""
+    """Options of a Python actor."""
 
     hook_timeout: float
-    """Seconds that `before_restart` may take; and `stopped`, if `shutdown` is infinite."""
+    """Seconds for `before_restart`; and for `stopped`, if `shutdown` is infinite."""
 
 
 class ComponentOptions(_AnyActorOptions, total=False):
-    """Of a component actor."""
+    """Options of a component actor."""
 
     data: bytes | str | None
-    """The `config-data` that `initialize` is given; text goes as UTF-8."""
+    """The `config-data` passed to `initialize`; text is encoded as UTF-8."""
     env: Mapping[str, str] | None
-    """The `env-vars` that `initialize` is given."""
+    """The `env-vars` passed to `initialize`."""
     limits: Limits | LimitValues | None
     """What the guest may use."""
     log_level: LogLevelWord
-    """What it logs below this level is dropped."""
+    """Lines that it logs below this level are dropped."""
     on_abandoned: OnAbandonedWord
-    """What becomes of a call when its asker stops waiting: it goes on, or it is dropped
-    and the instance replaced, which nobody counts."""
+    """What happens to a call when its asker stops waiting: it continues, or it is
+    dropped and the instance replaced, which does not count as a restart."""
     sends: CodecWord | None
-    """The codec of all that it sends; by default the first that it takes."""
+    """The codec of all that it sends; by default the first one that it accepts."""
 
 
 class _Names(TypedDict, total=False):
     names: Name | Sequence[Name]
-    """One actor for each; without them, the attribute that holds the declaration."""
+    """One actor for each; without names, one with the name of the attribute."""
 
 
 class DeclaredActorOptions(ActorOptions, _Names, total=False):
-    """Of a Python actor that gets its name from the place where it stands."""
+    """Options of a Python actor that gets its name from its attribute."""
 
 
 class DeclaredComponentOptions(ComponentOptions, _Names, total=False):
-    """Of a component actor that gets its name from the place where it stands."""
+    """Options of a component actor that gets its name from its attribute."""
 
 
 class _IntensityOptions(TypedDict, total=False):
     restarts: int
-    """So many within `period` are allowed; one more and the supervisor gives up."""
+    """It allows this many within `period`, and gives up at the next one."""
     period: float
     """Seconds."""
 
 
 class _StrategyOptions(_IntensityOptions, total=False):
     strategy: StrategyWord
-    """Who shares a child's restart: nobody, all, or those started after it."""
+    """Which siblings a child is restarted with: none, all, or those started later."""
     auto_shutdown: AutoShutdownWord
-    """Whether it ends with its significant children."""
+    """Whether it stops when its significant children have ended."""
 
 
 class _SupervisedOptions(_RestartOptions, total=False):
@@ -249,37 +250,37 @@ class _SupervisedOptions(_RestartOptions, total=False):
 
 
 class SupervisorOptions(_StrategyOptions, _SupervisedOptions, total=False):
-    """Of a supervisor."""
+    """Options of a supervisor."""
 
 
 class DynamicSupervisorOptions(_IntensityOptions, _SupervisedOptions, total=False):
-    """Of a supervisor whose children come and go."""
+    """Options of a supervisor whose children are added and removed while it runs."""
 
     max_children: int | None
-    """Those being restarted count; None: no limit."""
+    """Children that are being restarted count too; None: no limit."""
 
 
 class PlainTaskOptions(_SupervisedOptions, total=False):
-    """Of an async function that is a child, but for `context`."""
+    """Options of an async function that is a child, except `context`."""
 
 
 class TaskOptions(PlainTaskOptions, total=False):
-    """Of an async function that is a child."""
+    """Options of an async function that is a child."""
 
     context: bool
-    """Whether it takes a `TaskContext` first, which says when it is ready and hears that
-    it is to stop."""
+    """Whether its first argument is a `TaskContext`, with which it reports that it is
+    ready and is notified that it should stop."""
 
 
 class PoolOptions(_IntensityOptions, _RestartOptions, _TopicOptions, total=False):
-    """Of a pool; those of its members are said where the member is declared."""
+    """Options of a pool; those of its members belong to the member's declaration."""
 
     size: int | PoolSize | PoolSizeValues
-    """How many members, or between how many."""
+    """The number of members, or its range."""
     routing: RoutingWord
     """Which member gets a message."""
     key: KeyFunction | None
-    """Reads the key of a message, for the routing `consistent-hash`."""
+    """Returns the key of a message, for the routing `consistent-hash`."""
     restart: RestartWord
     """What its own supervisor does when the pool ends."""
     shutdown: Shutdown
@@ -287,18 +288,18 @@ class PoolOptions(_IntensityOptions, _RestartOptions, _TopicOptions, total=False
 
 
 class DeclaredPoolOptions(PoolOptions, _Names, total=False):
-    """Of a pool that gets its name from the place where it stands."""
+    """Options of a pool that gets its name from its attribute."""
 
 
 class TopologyOptions(_StrategyOptions, total=False):
-    """Of a whole system; strategy, restarts and the like are those of its root."""
+    """Options of a whole system; strategy, restarts and so on are those of its root."""
 
     engine: EngineSettings | None
     """How guests are run."""
     stop_timeout: float
     """Seconds for the whole tree to stop in."""
     stop_budget: float | None
-    """Seconds that stopping may take if every child uses its whole time; None: not
-    checked."""
+    """Seconds that stopping may take if every child uses its whole shutdown time; None:
+    not checked."""
     restart_budget: int | None
     """How often a child may be started before the root gives up; None: not checked."""

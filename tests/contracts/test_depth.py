@@ -62,7 +62,7 @@ def test_classes_inside_each_other_without_end_are_refused():
     body = None
     for _ in range(DEEP):
         body = supervisor(type("Nested", (), {} if body is None else {"a": body}))
-    with pytest.raises(DefinitionError, match="is inside of 100 others"):
+    with pytest.raises(DefinitionError, match="is inside 100 others"):
         run(topology(type("App", (), {"a": body})))
 
 

@@ -350,7 +350,7 @@ def test_a_tree_may_be_as_deep_as_it_may():
     assert find_mistakes(nested(100)) == []
     for depth in 101, 1_000:
         (mistake,) = find_mistakes(nested(depth))
-        assert "inside of 100 others" in mistake.found
+        assert "inside 100 others" in mistake.found
 
 
 def test_mistakes_travel():

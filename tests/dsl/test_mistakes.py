@@ -100,7 +100,7 @@ def test_what_is_taken_over_stays_a_mistake_of_the_place_where_it_was_declared()
     assert (mistake.line, ".mailbx") in PLANTED
 
 
-def test_the_body_of_a_component_is_told_of_once():
+def test_the_body_of_a_component_is_reported_once():
     @component(__file__)
     class Echo:
         one = 1
@@ -111,7 +111,7 @@ def test_the_body_of_a_component_is_told_of_once():
         second = Echo
 
     (mistake,) = find_mistakes(as_blueprint(App))
-    assert "Echo.one is not read" in mistake.found
+    assert "Echo.one is never read" in mistake.found
 
 
 def test_a_name_that_is_taken_says_where():
@@ -149,7 +149,7 @@ def test_the_line_is_that_of_the_class_and_the_assignment_that_counts():
         ("mailbux", "did you mean mailbox?"),
         (
             "colour",
-            "there are backoff, codecs, drain, health, hook_timeout, lag, mailbox",
+            "the options are backoff, codecs, drain, health, hook_timeout, lag, mailbox",
         ),
     ],
 )
@@ -288,7 +288,7 @@ def test_of_two_decorators_one_is_kept_and_the_other_told_of():
     class App: ...
 
     (mistake,) = find_mistakes(as_blueprint(App))
-    assert mistake.found == "@topology stands above @supervisor"
+    assert mistake.found == "@topology is above @supervisor"
     assert mistake.line is not None
 
 

@@ -223,7 +223,7 @@ def test_a_task_stands_above_a_function():
             pass
 
     (found,) = places(App)
-    assert "@task stands above the class" in found[1]
+    assert "@task decorates the class" in found[1]
 
 
 @pytest.mark.parametrize("given", [("a",), (1, 2, 3)])
