@@ -69,13 +69,19 @@ def pure_modules() -> list[str]:
 
 
 def tests_of(module: str) -> list[list[str]]:
-    """Return the tests of the module itself, then those of its package."""
+    """Return the tests of the module itself, then those of its package.
+
+    The former are `test<...><name>.py` in the folder of the package: `test_round.py` and
+    `test_restart_plan.py`, whichever room of the package the module is in.
+    """
     if module.startswith(UNTOUCHED):
         sys.exit(f"[mutants] {module} is imported before it can be broken")
-    package, _, name = module.rpartition(".")
-    folder = ROOT / "tests" / package.partition(".")[2]
-    own = [str(path.relative_to(ROOT)) for path in folder.glob(f"test{name}.py")]
-    others = [path for path in TESTS.get(package, ()) if path not in own]
+    house, name = module.split(".")[1], module.rpartition(".")[2]
+    folder = ROOT / "tests" / house
+    own = [str(path.relative_to(ROOT)) for path in folder.glob(f"test*{name}.py")]
+    if not own:
+        sys.exit(f"[mutants] {module} has no tests of its own in tests/{house}")
+    others = [path for path in TESTS[f"airssys.{house}"] if path not in own]
     return [tests for tests in (own, others) if tests]
 
 
@@ -234,18 +240,23 @@ def examine(module: str, enums: dict[str, list[str]]) -> Counter[str]:
     """Try all mutants of a module; tell of those that survive."""
     path = ROOT / (module.replace(".", "/") + ".py")
     source = path.read_text("utf-8")
-    plain, known = ast.unparse(ast.parse(source)), equivalents()
+    plain = ast.unparse(ast.parse(source))
+    known = {each for each in equivalents() if each.module == module}
+    unmet = set(known)
     limits = find_limits(module, source)
     counts: Counter[str] = Counter()
     for mutant in mutants_of(source, enums):
         change = difference(module, plain, mutant)
         if change in known:
             counts["equivalent"] += 1
+            unmet.discard(change)
             continue
         outcome = outcome_of(module, mutant, limits)
         counts[outcome] += 1
         if outcome == "survived":
             print(f"[mutants]   survived {change}", flush=True)
+    for change in unmet:  # the line was changed since
+        print(f"[mutants]   no such mutant any more: {change}", flush=True)
     return counts
 
 

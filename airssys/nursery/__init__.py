@@ -26,6 +26,7 @@ from .children import (
     Incarnation,
     Slot,
     SlotState,
+    SlotStep,
     TaskContext,
 )
 from .restarts import RETRY_PAUSE, GaveUp, Ignore, Stop, describe
@@ -66,6 +67,7 @@ __all__ = (
     "Shared",
     "Slot",
     "SlotState",
+    "SlotStep",
     "Stop",
     "Supervisor",
     "SupervisorCell",

@@ -13,7 +13,7 @@ from airssys.contracts import (
     SystemGaveUp,
     is_a,
 )
-from airssys.nursery import Child, GaveUp, Slot, SlotState, Stop
+from airssys.nursery import Child, GaveUp, Slot, SlotStep, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ class Root:
 
     def start(self, nursery: trio.Nursery) -> None:
         """Start the tree."""
-        self._slot.state = SlotState.STARTING
+        self._slot.move(SlotStep.START)
         self._child.start(nursery)
 
     async def wait_ready(self) -> None:
@@ -53,7 +53,7 @@ class Root:
 
     def child_ended(self, child: Child, reason: ExitReason) -> None:
         """Take note that the tree has ended; called by the child."""
-        self._slot.state = SlotState.STOPPED
+        self._slot.move(SlotStep.RETIRE)
         self._is_decided.set()
         self.ended.set()
         self._on_end()

@@ -23,8 +23,8 @@ from airssys.contracts import (
     follow,
 )
 from airssys.nursery import Administration
+from airssys.nursery.children import SlotState
 from airssys.nursery.children._child import Child
-from airssys.nursery.children._slots import SlotState
 from airssys.nursery.tree._supervisor_cell import SupervisorCell
 
 

@@ -25,6 +25,7 @@ from airssys.nursery.restarts._exit_reason import (
     failure_to_start,
     offences_behind,
     unjudged,
+    why_children_end,
 )
 
 OFFENCE = IntensityExceeded("root", "child", 4, 60.0, "crash")
@@ -146,6 +147,19 @@ def test_offences_are_found_behind_a_failed_start():
 
 def test_a_supervisor_that_gave_up_says_why():
     assert str(GaveUp([OFFENCE])) == "gave up: child needed restart 4 (crash)"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "why"),
+    [
+        (None, "root/web was stopped"),
+        (GaveUp([OFFENCE]), "root/web gave up"),
+        (Stop(), "root/web ended"),
+        (ValueError(), "root/web ended"),
+    ],
+)
+def test_the_children_of_a_supervisor_are_gone_for_a_reason(outcome, why):
+    assert why_children_end("root/web", outcome) == why
 
 
 def test_the_reasons_behind_a_failed_start_may_lead_in_a_cycle_or_to_nothing():

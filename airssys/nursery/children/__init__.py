@@ -18,7 +18,8 @@ from ._requests import (
 )
 from ._restart_record import RestartRecord
 from ._roster import Roster
-from ._slots import PRESENCES, Cell, CellMaker, Slot, SlotState, Start
+from ._slot_states import PRESENCES, SLOT_MOVES, SlotState, SlotStep, next_slot_state
+from ._slots import Cell, CellMaker, Slot, Start
 from ._supervisor_place import SupervisorPlace
 from ._task_cell import TaskCell, TaskContext
 
@@ -26,6 +27,7 @@ __all__ = (
     "GRACE",
     "PRESENCES",
     "REORDERING",
+    "SLOT_MOVES",
     "Cell",
     "CellMaker",
     "ChangeSpecs",
@@ -47,6 +49,7 @@ __all__ = (
     "Roster",
     "Slot",
     "SlotState",
+    "SlotStep",
     "Start",
     "StartChild",
     "StartFromTemplate",
@@ -55,4 +58,5 @@ __all__ = (
     "TaskCell",
     "TaskContext",
     "TerminateChild",
+    "next_slot_state",
 )

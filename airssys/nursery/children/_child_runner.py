@@ -29,12 +29,13 @@ from airssys.nursery.restarts import answer_to_start, problem_of_end, problem_of
 from ._child import GRACE, Child, still_alive, stop_all
 from ._inbox import Ended, Inbox, Notice, Ready, Requested, RetryDue
 from ._reply import Reply
-from ._slots import Slot, SlotState, Start
+from ._slot_states import SlotState, SlotStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ._requests import Request
+    from ._slots import Slot, Start
 
 
 @final
@@ -95,7 +96,7 @@ class ChildRunner:
     def start(self, slot: Slot, why: Start) -> None:
         """Start a child in its place."""
         slot.start, slot.retry = why, None
-        slot.state = SlotState.RESTARTING if slot.was_ready else SlotState.STARTING
+        slot.move(SlotStep.START_AGAIN if slot.was_ready else SlotStep.START)
         path = f"{self.path}/{slot.name}"
         child = Child(path, slot.cell.incarnate(), slot.spec.start_timeout, self)
         slot.child = child
@@ -105,7 +106,7 @@ class ChildRunner:
     def stop(self, slot: Slot) -> None:
         """Stop a child, within its shutdown time; its end comes as a notice."""
         if slot.child is not None and slot.state is not SlotState.STOPPING:
-            slot.state = SlotState.STOPPING
+            slot.move(SlotStep.STOP)
             together = {slot.child: slot}
             self.nursery.start_soon(self._stop, together, slot.spec.shutdown)
 
@@ -121,7 +122,7 @@ class ChildRunner:
         by_shutdown: dict[Shutdown, dict[Child, Slot]] = {}
         for slot in slots:
             if slot.child is not None and slot.child.reason is None:
-                slot.state = SlotState.STOPPING
+                slot.move(SlotStep.STOP)
                 together = by_shutdown.setdefault(slot.spec.shutdown, {})
                 together[slot.child] = slot
         for shutdown, children in by_shutdown.items():
@@ -178,7 +179,7 @@ class ChildRunner:
 
     @enable_ki_protection
     async def _fell(self, child: Child, slot: Slot) -> None:
-        slot.state = SlotState.STOPPING
+        slot.move(SlotStep.STOP)
         is_brutal = isinstance(slot.spec.shutdown, BrutalKill)
         await child.fall(is_kill=is_brutal or not self.stops_its_children)
 

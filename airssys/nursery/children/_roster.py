@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, final
 
 from airssys.contracts import SUPERVISOR_SPECS, ChildCounts, ChildInfo, Presence
 
-from ._slots import PRESENCES
+from ._slot_states import PRESENCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

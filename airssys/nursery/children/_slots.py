@@ -26,34 +26,7 @@ from airssys.nursery.restarts import without_arguments
 
 from ._child import Child, Incarnation
 from ._reply import Reply
-
-
-class SlotState(enum.Enum):
-    """Where one child stands."""
-
-    UNSTARTED = "unstarted"
-    STARTING = "starting"
-    RUNNING = "running"
-    WAITING = "waiting to be restarted"
-    RESTARTING = "restarting"
-    REFUSED = "refused, waiting"
-    DOWN = "stopped, while a sibling is restarted"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-
-
-PRESENCES = {
-    SlotState.UNSTARTED: Presence.NONE,
-    SlotState.STARTING: Presence.RESTARTING,
-    SlotState.RUNNING: Presence.RUNNING,
-    SlotState.WAITING: Presence.RESTARTING,
-    SlotState.RESTARTING: Presence.RESTARTING,
-    SlotState.REFUSED: Presence.RESTARTING,
-    SlotState.DOWN: Presence.NONE,
-    SlotState.STOPPING: Presence.RUNNING,
-    SlotState.STOPPED: Presence.NONE,
-}
-"""What each state is to those who ask."""
+from ._slot_states import PRESENCES, SlotState, SlotStep, next_slot_state
 
 
 class Start(enum.Enum):
@@ -100,7 +73,7 @@ class Slot:
     cell: Cell
     name: str = attrs.field(init=False)
     """Its name among its siblings."""
-    state: SlotState = SlotState.UNSTARTED
+    _state: SlotState = attrs.field(init=False, default=SlotState.UNSTARTED)
     child: Child | None = None
     """The present incarnation; None before the first and once an end was reported."""
     start: Start = Start.FIRST
@@ -130,6 +103,19 @@ class Slot:
         self.name = child_name(self.spec)
 
     @property
+    def state(self) -> SlotState:
+        """The state of the child; only `move` changes it."""
+        return self._state
+
+    def move(self, step: SlotStep) -> None:
+        """Change the state of the child.
+
+        Raises:
+            InternalError: the step is not possible in this state.
+        """
+        self._state = next_slot_state(self.name, self._state, step)
+
+    @property
     def is_occupied(self) -> bool:
         """There is a child, starting, running or stopping."""
         return self.child is not None
@@ -145,12 +131,12 @@ class Slot:
         self.restarts += self.was_ready
         self.was_ready = True
         self.ready_at = now
-        self.state = SlotState.RUNNING
+        self.move(SlotStep.READY)
 
     def be_down(self) -> None:
         """Leave the place empty for a while, with its name and mailbox."""
         self.child = self.retry = None
-        self.state = SlotState.DOWN
+        self.move(SlotStep.LIE_DOWN)
 
     def retire(self, why: str = "it was stopped") -> None:
         """Leave the place empty for good, or until somebody asks for a new start.
@@ -159,7 +145,7 @@ class Slot:
             why: as for `Cell.vacate`.
         """
         self.child = self.retry = None
-        self.state = SlotState.STOPPED
+        self.move(SlotStep.RETIRE)
         self.is_vacant = True
         self.cell.release(why)
 

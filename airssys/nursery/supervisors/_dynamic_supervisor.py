@@ -46,6 +46,7 @@ from airssys.nursery.children import (
     Roster,
     Slot,
     SlotState,
+    SlotStep,
     Start,
     StartChild,
     StartFromTemplate,
@@ -223,6 +224,7 @@ class DynamicSupervisor:
 
     def _note_stopped(self, slot: Slot, child: Child, reason: ExitReason) -> None:
         """Take note that a child is gone that was stopped, or had ended before that."""
+        slot.move(SlotStep.STOP)
         self._runner.dismiss(child)
         self._runner.report_stop(slot, child, reason)
         self._forget(slot)
@@ -242,7 +244,8 @@ class DynamicSupervisor:
         pause = self._account.pause_before(slot)
         returns = self._account.allows(now + pause)
         self._runner.report_end(slot, child, reason, restarting=returns)
-        slot.state, slot.last_end = SlotState.WAITING, reason
+        slot.move(SlotStep.WAIT)
+        slot.last_end = reason
         if pause and returns:
             self._runner.retry(slot, pause)
         else:
@@ -262,10 +265,10 @@ class DynamicSupervisor:
         """Follow a restart that failed by another one."""
         slot.last_end = reason
         if reason.kind is ExitKind.REFUSED:
-            slot.state = SlotState.REFUSED
+            slot.move(SlotStep.REFUSE)
             self._runner.retry(slot, RETRY_PAUSE)
             return
-        slot.state = SlotState.WAITING
+        slot.move(SlotStep.WAIT)
         pause = self._account.pause_before(slot)
         if pause and not self._account.allows(trio.current_time() + pause):
             self._attempt(slot)

@@ -22,7 +22,7 @@ from airssys.contracts import (
     is_a,
     is_fatal,
 )
-from airssys.nursery.children import Roster, Slot, SlotState, Start
+from airssys.nursery.children import Roster, Slot, SlotState, SlotStep, Start
 from airssys.nursery.restarts import (
     Act,
     Aim,
@@ -209,6 +209,7 @@ class OrderedChildren:
 
     def note_stopped(self, slot: Slot, child: Child, reason: ExitReason) -> None:
         """Take note that a child is gone whose turn to stop had come."""
+        slot.move(SlotStep.STOP)  # it may have ended by itself before its turn
         self.runner.dismiss(child)
         self.runner.report_stop(slot, child, reason)
         self.settle(slot)

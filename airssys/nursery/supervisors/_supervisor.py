@@ -55,6 +55,7 @@ from airssys.nursery.children import (
     RetryDue,
     Slot,
     SlotState,
+    SlotStep,
     Start,
     StopAsked,
 )
@@ -263,7 +264,8 @@ class Supervisor:
         self._runner.report_end(slot, child, reason, restarting=returns)
         match verdict:
             case Verdict.RESTART:
-                slot.state, slot.last_end = SlotState.WAITING, reason
+                slot.move(SlotStep.WAIT)
+                slot.last_end = reason
                 if pause and returns:
                     self._wait(slot, pause)
                 else:
@@ -316,10 +318,10 @@ class Supervisor:
         """Follow a restart that failed by another one."""
         slot.last_end = reason
         if reason.kind is ExitKind.REFUSED:
-            slot.state = SlotState.REFUSED
+            slot.move(SlotStep.REFUSE)
             self._wait(slot, RETRY_PAUSE)
             return
-        slot.state = SlotState.WAITING
+        slot.move(SlotStep.WAIT)
         pause = self._account.pause_before(slot)
         if pause and not self._account.allows(trio.current_time() + pause):
             self._attempt(slot)  # nobody waits only to give up after it
