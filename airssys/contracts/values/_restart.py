@@ -46,10 +46,10 @@ class AutoShutdown(enum.Enum):
 class Directive(enum.Enum):
     """What to do about one kind of error, whatever the restart type says.
 
-    RESTART: start the child again. RESUME: refuse the message and keep the child and
-        its
-    state; for Python actors only. STOP: treat it as if it had ended normally. ESCALATE:
-    the supervisor stops its children and fails with the same error.
+    - RESTART: start the child again.
+    - RESUME: refuse the message and keep the child and its state; for Python actors only.
+    - STOP: treat the child as if it had ended normally.
+    - ESCALATE: the supervisor stops its children and fails with the same error.
     """
 
     RESTART = "restart"
@@ -61,10 +61,11 @@ class Directive(enum.Enum):
 class Poison(enum.Enum):
     """What happens to a message that made an actor crash, and may do so again.
 
-    DROP: it becomes a dead letter. RETRY: it is handled first after the restart, once;
-        a
-    second crash makes it a dead letter. QUARANTINE: it becomes a dead letter that the
-    system keeps, so that a person can inspect it and perhaps release it.
+    - DROP: it becomes a dead letter.
+    - RETRY: it is handled first after the restart, once; a second crash makes it a dead
+      letter.
+    - QUARANTINE: it becomes a dead letter that the system keeps, so that a person can
+      inspect it and perhaps release it.
 
     Its asker is notified when it will not be handled any more, and not before.
     """
@@ -77,11 +78,10 @@ class Poison(enum.Enum):
 class OnAbandoned(enum.Enum):
     """What happens to a component's call when its asker stops waiting.
 
-    CONTINUE: it continues within the component's own limits; its answer is a dead
-        letter.
-    CANCEL: it is dropped, and the instance, which cannot be entered again, is replaced
-        by a
-    fresh one. This does not count as a failure, and the restart does not wait.
+    - CONTINUE: it continues within the component's own limits; its answer is a dead
+      letter.
+    - CANCEL: it is dropped, and the instance, which cannot be entered again, is replaced
+      by a fresh one. This does not count as a failure, and the restart does not wait.
     """
 
     CONTINUE = "continue"
