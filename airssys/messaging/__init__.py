@@ -9,10 +9,11 @@ from .mailboxes import AtOnce, Ending, Mailbox, MailboxStatistics, WaitGraph
 from .pools import Member, Pool
 from .publishing import ActorSubscriber, Delivery, Publishing, Subscriptions
 from .requests import Alarm, Sleepers, ask_again
-from .routing import Broker, Registry, content_type_sent, unavailable
+from .routing import Admission, Broker, Registry, content_type_sent, unavailable
 
 __all__ = (
     "ActorSubscriber",
+    "Admission",
     "Alarm",
     "AtOnce",
     "Broker",

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, final
 
 import trio
 
-from airssys.nursery import ASK_TIMEOUT
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Unpack
 
-    from airssys.contracts import ComponentId, TraceContext
-    from airssys.nursery import PriorityWord, TreeNode
+    from airssys.contracts import AskOptions, ComponentId, SendOptions
+    from airssys.nursery import TreeNode
 
     from ._system import System
 
@@ -39,78 +38,46 @@ class Portal:
         self._system = system
         self._token = trio.lowlevel.current_trio_token()
 
-    def tell(  # noqa: PLR0913  # as `System.tell`
+    def tell(
         self,
         target: ComponentId | str,
         payload: bytes,
-        *,
-        content_type: str | None = None,
-        priority: PriorityWord | None = None,
-        ttl: float | None = None,
-        key: str | bytes | None = None,
-        trace: TraceContext | str | None = None,
+        **options: Unpack[SendOptions],
     ) -> None:
-        """Deliver a message now or not at all; as `System.tell`."""
-        act = partial(
-            self._system.tell,
-            target,
-            payload,
-            content_type=content_type,
-            priority=priority,
-            ttl=ttl,
-            key=key,
-            trace=trace,
-        )
+        """Deliver a message now or not at all; as `System.tell`.
+
+        Its options are `content_type`, `priority`, `ttl`, `key` and `trace`; see
+        `SendOptions`.
+        """
+        act = partial(self._system.tell, target, payload, **options)
         trio.from_thread.run_sync(act, trio_token=self._token)
 
-    def send(  # noqa: PLR0913  # as `System.send`
+    def send(
         self,
         target: ComponentId | str,
         payload: bytes,
-        *,
-        content_type: str | None = None,
-        priority: PriorityWord | None = None,
-        ttl: float | None = None,
-        key: str | bytes | None = None,
-        trace: TraceContext | str | None = None,
+        **options: Unpack[SendOptions],
     ) -> None:
-        """Deliver a message as soon as there is room; as `System.send`."""
-        act = partial(
-            self._system.send,
-            target,
-            payload,
-            content_type=content_type,
-            priority=priority,
-            ttl=ttl,
-            key=key,
-            trace=trace,
-        )
+        """Deliver a message as soon as there is room; as `System.send`.
+
+        Its options are `content_type`, `priority`, `ttl`, `key` and `trace`; see
+        `SendOptions`.
+        """
+        act = partial(self._system.send, target, payload, **options)
         trio.from_thread.run(act, trio_token=self._token)
 
-    def ask(  # noqa: PLR0913  # as System.ask
+    def ask(
         self,
         target: ComponentId | str,
         payload: bytes,
-        *,
-        timeout: float = ASK_TIMEOUT,
-        content_type: str | None = None,
-        priority: PriorityWord | None = None,
-        key: str | bytes | None = None,
-        trace: TraceContext | str | None = None,
-        retries: int = 0,
+        **options: Unpack[AskOptions],
     ) -> bytes | None:
-        """Deliver a message and wait for the answer; as `System.ask`."""
-        act = partial(
-            self._system.ask,
-            target,
-            payload,
-            timeout=timeout,
-            content_type=content_type,
-            priority=priority,
-            key=key,
-            trace=trace,
-            retries=retries,
-        )
+        """Deliver a message and wait for the answer; as `System.ask`.
+
+        Its options are `timeout`, `content_type`, `priority`, `key`, `trace` and
+        `retries`; see `AskOptions`.
+        """
+        act = partial(self._system.ask, target, payload, **options)
         return trio.from_thread.run(act, trio_token=self._token)
 
     def call_soon(self, act: Callable[[], object]) -> None:

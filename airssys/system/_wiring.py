@@ -25,7 +25,14 @@ from airssys.contracts import (
     text_of,
     walk,
 )
-from airssys.messaging import Broker, Publishing, Quarantine, Registry, Sleepers
+from airssys.messaging import (
+    Admission,
+    Broker,
+    Publishing,
+    Quarantine,
+    Registry,
+    Sleepers,
+)
 from airssys.nursery import (
     Replacer,
     Shared,
@@ -122,13 +129,13 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
     rng: random.Random | None,
 ) -> Wired:
     """Make the parts of one system; starts nothing."""
-    registry = Registry()
+    admission = Admission(Registry())
     broker = Broker(
-        registry, events=events.emit, wall_clock=wall_clock, randomness=randomness
+        admission, events=events.emit, wall_clock=wall_clock, randomness=randomness
     )
     shared = Shared(
         broker=broker,
-        registry=registry,
+        registry=broker.registry,
         events=events.emit,
         wall_clock=wall_clock,
         components=dict(components.loaded),
@@ -149,7 +156,7 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
     cell = SupervisorCell(spec, spec.name, make_seat, emit, rng, open_pool=open_pool)
     return Wired(
         broker=broker,
-        registry=registry,
+        registry=broker.registry,
         sleepers=sleepers,
         publishing=shared.publishing,
         quarantine=shared.quarantine,

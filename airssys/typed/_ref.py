@@ -9,6 +9,7 @@ from typing import (
     Protocol,
     TypeAlias,
     TypeVar,
+    cast,
     final,
     overload,
 )
@@ -18,7 +19,6 @@ from airssys.contracts import (
     BadAnswer,
     ComponentId,
     InvalidMessage,
-    PriorityWord,
     UnhandledMessage,
 )
 
@@ -27,6 +27,16 @@ from ._listing import Row
 from ._wire import Unreadable, wire_of
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from airssys.contracts import (
+        AskOptions,
+        MessageOptions,
+        SendOptions,
+        TypedAskOptions,
+        TypedSendOptions,
+    )
+
     from ._routes import Route
 
 _M = TypeVar("_M")
@@ -52,28 +62,19 @@ class Post(Protocol):
         self,
         target: ComponentId,
         payload: bytes,
-        *,
-        content_type: str | None,
-        priority: PriorityWord | None,
-        ttl: float | None,
+        **options: Unpack[SendOptions],
     ) -> None: ...
     async def send(
         self,
         target: ComponentId,
         payload: bytes,
-        *,
-        content_type: str | None,
-        priority: PriorityWord | None,
-        ttl: float | None,
+        **options: Unpack[SendOptions],
     ) -> None: ...
     async def ask(
         self,
         target: ComponentId,
         payload: bytes,
-        *,
-        timeout: float,
-        content_type: str | None,
-        priority: PriorityWord | None,
+        **options: Unpack[AskOptions],
     ) -> bytes | None: ...
 
 
@@ -114,11 +115,13 @@ class Ref(Generic[_Actor_co]):
     def tell(
         self: Ref[HasHandlers[_M, Any]],
         message: _M,
-        *,
-        priority: PriorityWord | None = None,
-        ttl: float | None = None,
+        **options: Unpack[TypedSendOptions],
     ) -> None:
         """Deliver a message now or not at all, as `System.tell` does.
+
+        Args:
+            message: of a type that the class handles.
+            **options: `priority`, `ttl`, `key` and `trace`; see `TypedSendOptions`.
 
         Raises:
             UnhandledMessage: its class has no handler for it.
@@ -127,131 +130,107 @@ class Ref(Generic[_Actor_co]):
         """
         _, payload = self._write(message)
         kind = self._wire.content_type
-        self._post.tell(
-            self.target, payload, content_type=kind, priority=priority, ttl=ttl
-        )
+        self._post.tell(self.target, payload, content_type=kind, **options)
 
     async def send(
         self: Ref[HasHandlers[_M, Any]],
         message: _M,
-        *,
-        priority: PriorityWord | None = None,
-        ttl: float | None = None,
+        **options: Unpack[TypedSendOptions],
     ) -> None:
         """Deliver a message, waiting for room, as `System.send` does.
+
+        Args:
+            message: of a type that the class handles.
+            **options: as for `tell`.
 
         Raises:
             UnhandledMessage, NotEncodable, MessagingError: as for `tell`.
         """
         _, payload = self._write(message)
         kind = self._wire.content_type
-        await self._post.send(
-            self.target, payload, content_type=kind, priority=priority, ttl=ttl
-        )
+        await self._post.send(self.target, payload, content_type=kind, **options)
 
     @overload
     async def ask(
         self: Ref[HasHandlers[Any, _At1[_M, _R]]],
         message: _M,
-        *,
-        timeout: float | None = None,
-        priority: PriorityWord | None = None,
+        **options: Unpack[TypedAskOptions],
     ) -> _R: ...
 
     @overload
     async def ask(
         self: Ref[HasHandlers[Any, _At2[_M, _R]]],
         message: _M,
-        *,
-        timeout: float | None = None,
-        priority: PriorityWord | None = None,
+        **options: Unpack[TypedAskOptions],
     ) -> _R: ...
 
     @overload
     async def ask(
         self: Ref[HasHandlers[Any, _At3[_M, _R]]],
         message: _M,
-        *,
-        timeout: float | None = None,
-        priority: PriorityWord | None = None,
+        **options: Unpack[TypedAskOptions],
     ) -> _R: ...
 
     @overload
     async def ask(
         self: Ref[HasHandlers[Any, _At4[_M, _R]]],
         message: _M,
-        *,
-        timeout: float | None = None,
-        priority: PriorityWord | None = None,
+        **options: Unpack[TypedAskOptions],
     ) -> _R: ...
 
     @overload
     async def ask(
         self: Ref[HasHandlers[Any, _At5[_M, _R]]],
         message: _M,
-        *,
-        timeout: float | None = None,
-        priority: PriorityWord | None = None,
+        **options: Unpack[TypedAskOptions],
     ) -> _R: ...
 
     @overload
     async def ask(
         self: Ref[HasHandlers[Any, _At6[_M, _R]]],
         message: _M,
-        *,
-        timeout: float | None = None,
-        priority: PriorityWord | None = None,
+        **options: Unpack[TypedAskOptions],
     ) -> _R: ...
 
     @overload
     async def ask(
         self: Ref[HasHandlers[Any, _At7[_M, _R]]],
         message: _M,
-        *,
-        timeout: float | None = None,
-        priority: PriorityWord | None = None,
+        **options: Unpack[TypedAskOptions],
     ) -> _R: ...
 
     @overload
     async def ask(
         self: Ref[HasHandlers[Any, _At8[_M, _R]]],
         message: _M,
-        *,
-        timeout: float | None = None,
-        priority: PriorityWord | None = None,
+        **options: Unpack[TypedAskOptions],
     ) -> _R: ...
 
     @overload
     async def ask(
         self: Ref[HasHandlers[Any, _At9[_M, _R]]],
         message: _M,
-        *,
-        timeout: float | None = None,
-        priority: PriorityWord | None = None,
+        **options: Unpack[TypedAskOptions],
     ) -> _R: ...
 
     @overload
     async def ask(
         self: Ref[HasHandlers[Any, _At10[_M, _R]]],
         message: _M,
-        *,
-        timeout: float | None = None,
-        priority: PriorityWord | None = None,
+        **options: Unpack[TypedAskOptions],
     ) -> _R: ...
 
     async def ask(
         self,
         message: Any,
-        *,
-        timeout: float | None = None,
-        priority: PriorityWord | None = None,
+        **options: Unpack[TypedAskOptions],
     ) -> Any:
         """Deliver a message and wait for what its handler returns.
 
         Args:
             message: of a type that the class handles.
-            timeout: seconds for delivery and answer together; None: as `System.ask`.
-            priority: as for `System.ask`.
+            **options: `timeout`, `priority`, `key`, `trace` and `retries`, as for
+                `System.ask`; see `TypedAskOptions`.
 
         Raises:
             UnhandledMessage, NotEncodable: as for `tell`.
@@ -261,12 +240,13 @@ class Ref(Generic[_Actor_co]):
             MessagingError: it was not delivered, or not answered.
         """
         route, payload = self._write(message)
+        timeout = options.pop("timeout", None)
         answer = await self._post.ask(
             self.target,
             payload,
             timeout=self._timeout if timeout is None else timeout,
             content_type=self._wire.content_type,
-            priority=priority,
+            **cast("MessageOptions", options),  # without the timeout, the same for both
         )
         return self._read(route, answer)
 

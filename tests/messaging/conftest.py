@@ -4,7 +4,7 @@ import attrs
 import pytest
 
 from airssys.contracts import ComponentId, OverflowRules
-from airssys.messaging import Broker, Mailbox, Registry
+from airssys.messaging import Admission, Broker, Mailbox, Registry
 
 ACTORS = tuple(ComponentId.parse(name) for name in "abcde")
 
@@ -20,10 +20,9 @@ class World:
 
     def __attrs_post_init__(self):
         self.broker = Broker(
-            self.registry,
+            Admission(self.registry, (self.pass_gates,)),
             events=self.events.append,
             wall_clock=lambda: 123,
-            gates=(self.pass_gates,),
         )
 
     def pass_gates(self, envelope):

@@ -18,7 +18,7 @@ from airssys.contracts import (
     RequestWouldDeadlock,
     TargetNotFound,
 )
-from airssys.messaging import Broker, Registry
+from airssys.messaging import Admission, Broker, Registry
 
 
 def refuse(envelope):
@@ -67,26 +67,30 @@ def test_correlation_ids_are_made_of_the_randomness_that_was_given():
         asked.append(size)
         return bytes([len(asked)]) * size
 
-    broker = Broker(Registry(), events=print, wall_clock=int, randomness=counting)
+    broker = Broker(
+        Admission(Registry()), events=print, wall_clock=int, randomness=counting
+    )
     ids = [broker.fresh_correlation_id() for _ in range(257)]
     assert ids == ["01" * 16] * 256 + ["02" * 16]
     assert asked == [16 * 256] * 2, "one call serves many ids"
 
 
 def test_too_little_randomness_is_refused():
-    broker = Broker(Registry(), events=print, wall_clock=int, randomness=lambda _: b"")
+    broker = Broker(
+        Admission(Registry()), events=print, wall_clock=int, randomness=lambda _: b""
+    )
     with pytest.raises(ValueError, match="0 bytes instead of 4096"):
         broker.fresh_correlation_id()
 
 
 def test_by_default_the_randomness_is_the_kernels():
-    broker = Broker(Registry(), events=print, wall_clock=int)
+    broker = Broker(Admission(Registry()), events=print, wall_clock=int)
     assert broker._randomness is os.urandom
 
 
 def test_a_broker_without_gates_delivers(names):
     a, b, *_ = names
-    broker = Broker(Registry(), events=print, wall_clock=int)
+    broker = Broker(Admission(Registry()), events=print, wall_clock=int)
     with pytest.raises(TargetNotFound):
         broker.tell(broker.sign(a, b, b""))
 
@@ -125,7 +129,7 @@ async def test_gates_are_asked_in_order_before_the_name_is_looked_up(names):
         raise NotGranted("last")
 
     broker = Broker(
-        Registry(), events=print, wall_clock=int, gates=(gate, gate, last, gate)
+        Admission(Registry(), (gate, gate, last, gate)), events=print, wall_clock=int
     )
     with pytest.raises(NotGranted):
         await broker.send(broker.sign(a, b, b"?"))

@@ -8,9 +8,14 @@ import trio
 
 from airssys import (
     ActorContext,
+    AskOptions,
     Envelope,
+    Portal,
+    Priority,
     Ref,
+    SendOptions,
     System,
+    TraceContext,
     actor,
     blueprint,
     component,
@@ -121,6 +126,27 @@ async def buy(system: System, context: ActorContext) -> Receipt:
         nursery.start_soon(clerk.send, Order("tea"))
         nursery.start_soon(clerk.ask, Order("tea"))
     return await sell(clerk)
+
+
+async def use_options(system: System, context: ActorContext, portal: Portal) -> None:
+    """Give each option, of each kind."""
+    trace = TraceContext("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    system.tell(
+        "a", b"", content_type=None, priority="low", ttl=1, key="k", trace=trace
+    )
+    await context.send("a", b"", priority=Priority.HIGH, ttl=0.5, key=b"k", trace="00-")
+    await context.ask("a", b"", timeout=2, retries=3, content_type="text/plain")
+    portal.tell("a", b"", priority=None, ttl=None, key=None, trace=None)
+    portal.send("a", b"", ttl=1.5)
+    assert_type(portal.ask("a", b"", timeout=1, retries=1, key="k"), bytes | None)
+    kept: SendOptions = {"priority": "high", "ttl": 5}
+    system.tell("a", b"", **kept)
+    portal.send("a", b"", **kept)
+    asked = AskOptions(timeout=2, retries=1)
+    await system.ask("a", b"", **asked)
+    clerk = system.ref("clerk", Clerk)
+    clerk.tell(Cancel(1), priority="low", ttl=1, key="k", trace=trace)
+    await clerk.ask(Cancel(1), timeout=None, priority="high", key="k", retries=2)
 
 
 async def sell(clerk: Ref[Clerk]) -> Receipt:

@@ -144,7 +144,9 @@ class Publishing:
         joint_wait = JointWait(holds_up=is_held_up)
         slow: list[Delivery] = []
         # Signed once: only the first field, the target, differs.
-        _, *rest = self.broker.sign(sender, sender, payload, kind, trace=trace)
+        _, *rest = self.broker.sign(
+            sender, sender, payload, content_type=kind, trace=trace
+        )
         subscribed = self.subscriptions
         try:
             with self._floor.work() as work:

@@ -55,8 +55,12 @@ from ._admission import Admission
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Unpack
 
+    from airssys.contracts import CheckedOptions
     from airssys.messaging.mailboxes import Mailbox
+
+    from ._registry import Registry
 
 Answer: TypeAlias = "Callable[[], bool]"
 
@@ -76,13 +80,15 @@ _NOT_BEGUN: Final = Unanswered.NOT_BEGUN
 
 @final
 @attrs.define(eq=False, repr=False)
-class Broker(Admission):
+class Broker:
     """Delivers messages between the actors of one system.
 
     It trusts the envelopes it is given: `sender` is set by the host, see `sign`. Messages of
     one sender to one target arrive in the order in which they were accepted.
     """
 
+    admission: Admission
+    """Decides to which mailbox a message may be delivered."""
     _events: EventSink = attrs.field(kw_only=True)
     _wall_clock: WallClock = attrs.field(kw_only=True)
     _randomness: Randomness = attrs.field(kw_only=True, default=os.urandom)
@@ -96,6 +102,15 @@ class Broker(Admission):
         self.pending = PendingRequests(self.waits, self._events, self._randomness)
 
     @property
+    def registry(self) -> Registry:
+        """The mailboxes and pools that can be reached, by name."""
+        return self.admission.registry
+
+    def keeps_up(self, target: ComponentId) -> bool:
+        """Return whether few messages wait there, so that its senders need not pause."""
+        return self.admission.keeps_up(target)
+
+    @property
     def pending_count(self) -> int:
         """Asks and requests in flight."""
         return len(self.pending)
@@ -104,11 +119,12 @@ class Broker(Admission):
         """Return a name for a request that nobody can guess and that never comes twice."""
         return self.pending.fresh_id()
 
-    def sign(  # noqa: PLR0913, PLR0917  # one for each field of an envelope
+    def sign(  # noqa: PLR0913  # one for each field of an envelope
         self,
         target: ComponentId,
         sender: ComponentId,
         payload: bytes,
+        *,
         content_type: str | None = None,
         priority: Priority | None = None,
         expires_at: float | None = None,
@@ -121,7 +137,7 @@ class Broker(Admission):
     ) -> Envelope:
         """Make an envelope, stamped with the wall clock; does not send it.
 
-        One with a `reply` and no `correlation_id` gets a fresh one. `deadline` and
+        If it has a `reply` and no `correlation_id`, it gets a fresh one. `deadline` and
         `expires_at` are Trio time.
         """
         if reply is not None and correlation_id is None:
@@ -146,6 +162,41 @@ class Broker(Admission):
         )
 
     @enable_ki_protection
+    def post(
+        self,
+        target: ComponentId,
+        sender: ComponentId,
+        payload: bytes,
+        trace: TraceContext | None,
+    ) -> None:
+        """Sign and `tell` a message without options, in one step.
+
+        Raises:
+            MessagingError: as for `tell`.
+        """
+        envelope = _make(
+            Envelope,
+            (
+                target,
+                sender,
+                payload,
+                None,
+                None,
+                None,
+                None,
+                self._wall_clock(),
+                None,
+                None,
+                None,
+                None,
+                trace,
+            ),
+        )
+        recipient = self.admission.admit(envelope)
+        if not recipient.offer(envelope):
+            self._overflow(recipient, envelope, may_wait=False)
+
+    @enable_ki_protection
     def tell(self, envelope: Envelope) -> None:
         """Deliver a message now or not at all; never waits.
 
@@ -157,7 +208,7 @@ class Broker(Admission):
             MailboxFull: there is no room, or others wait for it, and the mailbox's
                 policy for its priority is neither to drop nor to bury it.
         """
-        mailbox = self.admit(envelope)
+        mailbox = self.admission.admit(envelope)
         if not mailbox.offer(envelope):
             self._overflow(mailbox, envelope, may_wait=False)
 
@@ -182,7 +233,7 @@ class Broker(Admission):
             MailboxFull: there is no room, and the mailbox's policy is to fail.
         """
         await checkpoint_if_cancelled()
-        mailbox = self.admit(envelope)
+        mailbox = self.admission.admit(envelope)
         if mailbox.offer(envelope) or not self._overflow(
             mailbox, envelope, may_wait=True
         ):
@@ -200,7 +251,7 @@ class Broker(Admission):
         Raises:
             MessagingError: a gate refused it, or the target would not take it.
         """
-        mailbox = self.admit(envelope)
+        mailbox = self.admission.admit(envelope)
         is_in = mailbox.offer(envelope)
         if not is_in:
             mailbox.count_refused()
@@ -226,30 +277,27 @@ class Broker(Admission):
         Raises:
             MessagingError: as for `send`.
         """
-        recipient = self.admit(envelope)
+        recipient = self.admission.admit(envelope)
         if recipient.offer(envelope):
             return
         if always_waits or self._overflow(recipient, envelope, may_wait=True):
-            recheck = partial(self.admit_again, recipient, envelope)
+            recheck = partial(self.admission.admit_again, recipient, envelope)
             mailbox, envelope, edge = self._begin_to_wait(
                 recipient, envelope, is_held_up=joint_wait.holds_up
             )
             joint_wait.join(mailbox, envelope, recheck, edge, refused)
 
     @enable_ki_protection
-    async def ask(  # noqa: PLR0913  # what an ask consists of
+    async def ask(
         self,
         target: ComponentId,
         sender: ComponentId,
         payload: bytes,
         *,
         timeout: float,  # noqa: ASYNC109  # all asks share one scope
-        content_type: str | None = None,
         waiter: ComponentId | None,
-        priority: Priority | None = None,
-        key: str | bytes | None = None,
-        trace: TraceContext | None = None,
         useless_after: float | None = None,
+        **options: Unpack[CheckedOptions],
     ) -> bytes | None:
         """Deliver a message and wait for its answer; None: there was nothing to say.
 
@@ -262,13 +310,10 @@ class Broker(Admission):
             payload: the question.
             timeout: seconds for room in the mailbox and the answer together, 0 or more;
                 `math.inf`: as long as it takes.
-            content_type: the codec of the payload.
             waiter: the actor that waits; None for a task outside of all actors, for which
-                nobody can wait.
-            priority: which policy applies if there is no room.
-            key: which member of a pool is to answer.
-            trace: the distributed trace that it belongs to.
+                no actor can wait.
             useless_after: Trio time at which it times out if `timeout` is longer.
+            **options: see `CheckedOptions`.
 
         Raises:
             AskTimedOut, CalleeFailed: there is no answer.
@@ -279,7 +324,16 @@ class Broker(Admission):
         """
         await checkpoint_if_cancelled()
         ask = self.pending.new_ask(sender, target, waiter, timeout, useless_after)
-        answer = self._hand_over(ask, payload, content_type, priority, key, trace)
+        envelope = self.sign(
+            target,
+            sender,
+            payload,
+            correlation_id=ask.correlation_id,
+            deadline=None if ask.deadline == math.inf else ask.deadline,
+            reply=ask,
+            **options,
+        )
+        answer = self._deliver_ask(ask, envelope)
         if answer is _BEGUN:
             return await ask.wait()
         await cancel_shielded_checkpoint()
@@ -327,39 +381,14 @@ class Broker(Admission):
         """
         await self.pending.serve(task_status=task_status)
 
-    def _hand_over(
-        self,
-        ask: PendingAsk,
-        payload: bytes,
-        content_type: str | None,
-        priority: Priority | None,
-        key: str | bytes | None,
-        trace: TraceContext | None,
+    def _deliver_ask(
+        self, ask: PendingAsk, sent: Envelope
     ) -> bytes | Literal[Unanswered.BEGUN] | None:
         """Deliver the message of an ask, or let it wait for room.
 
         Returns the answer if the target gave it in this step; otherwise the ask waits.
         """
-        envelope = self.sign(
-            ask.target,
-            ask.asker,
-            payload,
-            content_type,
-            priority,
-            None,
-            key,
-            trace,
-            ask.correlation_id,
-            None,
-            None if ask.deadline == math.inf else ask.deadline,
-            ask,
-        )
-        return self._deliver_ask(ask, envelope)
-
-    def _deliver_ask(
-        self, ask: PendingAsk, sent: Envelope
-    ) -> bytes | Literal[Unanswered.BEGUN] | None:
-        recipient, envelope = self.admit(sent), sent
+        recipient, envelope = self.admission.admit(sent), sent
         if isinstance(recipient, Pool):
             mailbox, envelope, _ = first_that(recipient, envelope, ask.begin_for)
         else:
@@ -381,13 +410,15 @@ class Broker(Admission):
             ask.withdraw()
             raise
         ask.block_at(mailbox)
-        mailbox.block(ask, envelope, partial(self.admit_again, recipient, sent))
+        mailbox.block(
+            ask, envelope, partial(self.admission.admit_again, recipient, sent)
+        )
         return _BEGUN
 
     async def _wait_for_room(
         self, recipient: Recipient, envelope: Envelope, *, is_held_up: bool
     ) -> None:
-        recheck = partial(self.admit_again, recipient, envelope)
+        recheck = partial(self.admission.admit_again, recipient, envelope)
         mailbox, envelope, edge = self._begin_to_wait(
             recipient, envelope, is_held_up=is_held_up
         )

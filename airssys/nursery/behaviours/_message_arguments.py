@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import trio
 
@@ -20,6 +20,11 @@ from airssys.contracts import (
     plain_bytes,
     plain_text,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airssys.contracts import CheckedOptions
 
 Key = TypeVar("Key", str, bytes)
 
@@ -191,3 +196,44 @@ def as_retries(retries: int) -> int:
     kind = type(retries).__name__
     problem = f"the retries ({kind}) are no number from 0"
     raise InvalidMessage(problem, "Give a whole number, 0 or more")
+
+
+_FIELDS: Final[dict[str, tuple[str, Callable[[Any], object]]]] = {
+    "content_type": ("content_type", as_content_type),
+    "priority": ("priority", as_priority),
+    "ttl": ("expires_at", as_expiry),
+    "key": ("key", as_key),
+    "trace": ("trace", as_trace),
+}
+"""For each option that is written on the envelope: the field, and how it is checked."""
+
+SEND_OPTIONS: Final = frozenset(_FIELDS)
+ASK_OPTIONS: Final = SEND_OPTIONS - {"ttl"} | {"timeout", "retries"}
+"""`ask` reads the last two itself."""
+
+
+def check_options(
+    call: str, allowed: frozenset[str], options: Mapping[str, object]
+) -> CheckedOptions:
+    """Turn the options of a message into fields of its envelope.
+
+    Args:
+        call: the method that was called, for the error.
+        allowed: the options that it takes.
+        options: as they were given; None is the same as leaving an option out.
+
+    Raises:
+        TypeError: the method has no such option.
+        InvalidMessage: an option has a value that it cannot have.
+    """
+    checked: dict[str, object] = {}
+    for name, value in options.items():
+        if name not in allowed:
+            known = ", ".join(sorted(allowed))
+            raise TypeError(
+                f"{call}() got an unexpected keyword argument {name!r}: use {known}"
+            )
+        if value is not None:
+            field, check = _FIELDS[name]
+            checked[field] = check(value)
+    return cast("CheckedOptions", checked)

@@ -1,7 +1,7 @@
 """Sending messages in one name: that of an actor, or of the program around all actors.
 
-What is said of a message is read here, once for all who send: a name may be written as
-text, a priority as a word, a trace as its traceparent.
+The options of a message are checked here for all of them: a name may be written as text,
+a priority as a word, a trace as its traceparent.
 """
 
 from __future__ import annotations
@@ -11,26 +11,33 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import ComponentId, PriorityWord
+from airssys.contracts import CheckedOptions, ComponentId
 from airssys.messaging import ask_again
 from airssys.typed import HasHandlers, Ref
 
 from ._message_arguments import (
+    ASK_OPTIONS,
+    SEND_OPTIONS,
     as_content_type,
-    as_expiry,
     as_id,
-    as_key,
     as_payload,
-    as_priority,
     as_retries,
     as_timeout,
     as_trace,
+    check_options,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from typing import Unpack
 
-    from airssys.contracts import Envelope, MessagingError, TraceContext
+    from airssys.contracts import (
+        AskOptions,
+        Envelope,
+        MessagingError,
+        SendOptions,
+        TraceContext,
+    )
     from airssys.messaging import Broker, Publishing
 
 _Typed = TypeVar("_Typed", bound=HasHandlers[Any, Any])
@@ -65,129 +72,119 @@ class Messenger:
         self.trace_in_hand = trace
 
     @enable_ki_protection
-    def tell(  # noqa: PLR0913  # what may be said of a message
+    def tell(
         self,
         target: ComponentId | str,
         payload: bytes,
-        *,
-        content_type: str | None = None,
-        priority: PriorityWord | None = None,
-        ttl: float | None = None,
-        key: str | bytes | None = None,
-        trace: TraceContext | str | None = None,
+        **options: Unpack[SendOptions],
     ) -> None:
         """Deliver a message now or not at all; never waits.
 
         Args:
-            target: whom to tell.
+            target: the actor or pool to tell.
             payload: the message.
-            content_type: the codec of the payload.
-            priority: which of the target's policies applies if there is no room; with
-                some, as by default with that for `low`, the message is dropped without
-                an error.
-            ttl: seconds after which it need not be handled: if it was not taken by then
-                it becomes a dead letter.
-            key: messages of one key to one pool go to the same member, if it routes by
-                keys; to an actor it means nothing.
-            trace: the distributed trace that it belongs to, or its traceparent; it goes
-                on in whatever is sent while it is handled. An actor need not say it:
-                what it sends carries on the trace of the message in hand.
+            **options: see `SendOptions`.
+                `content_type`: the codec of the payload.
+                `priority`: which of the target's overflow policies applies if its
+                mailbox is full. Some drop the message without an error.
+                `ttl`: seconds after which the message need not be handled.
+                `key`: messages with the same key go to the same member of a pool.
+                `trace`: the distributed trace of the message, or its traceparent.
 
         Raises:
-            MailboxFull: there is no room.
-            TargetNotFound: nobody of that name is there.
+            MailboxFull: the mailbox has no room.
+            TargetNotFound: there is no actor or pool of that name.
             MessageExpired: the ttl is 0.
-            InvalidMessage: the target is no name, the payload no bytes or too many
-                (`MessageTooLarge`), the content type no text or none that the target
-                takes (`CodecNotTaken`), the priority, the ttl, the key or the trace
-                none.
+            MessageTooLarge: the payload has more bytes than the target accepts.
+            CodecNotTaken: the target does not accept this content type.
+            InvalidMessage: the target, the payload or an option is not valid.
+            TypeError: there is no such option.
         """
-        self._broker.tell(
-            self._sign(target, payload, content_type, priority, ttl, key, trace)
+        if options:
+            self._broker.tell(self._sign("tell", target, payload, options))
+            return
+        # Most messages have no options. They are signed and delivered in one step.
+        self._broker.post(
+            target if type(target) is ComponentId else as_id(target),
+            self._sender,
+            payload if type(payload) is bytes else as_payload(payload),
+            None if self.trace_in_hand is None else self._carried_on(),
         )
 
     @enable_ki_protection
-    async def send(  # noqa: PLR0913  # what may be said of a message
+    async def send(
         self,
         target: ComponentId | str,
         payload: bytes,
-        *,
-        content_type: str | None = None,
-        priority: PriorityWord | None = None,
-        ttl: float | None = None,
-        key: str | bytes | None = None,
-        trace: TraceContext | str | None = None,
+        **options: Unpack[SendOptions],
     ) -> None:
         """Deliver a message as soon as there is room.
 
         Args:
-            target: whom to send to.
+            target: the actor or pool to send to.
             payload: the message.
-            content_type: the codec of the payload.
-            priority: as for `tell`; by default only `high`, `critical` and none wait.
-            ttl: as for `tell`; waiting for room counts.
-            key: as for `tell`.
-            trace: as for `tell`.
+            **options: see `SendOptions`.
+                `content_type`: the codec of the payload.
+                `priority`: as for `tell`. By default the sender waits for room unless
+                the priority is `low` or `normal`.
+                `ttl`: as for `tell`; waiting for room counts.
+                `key`, `trace`: as for `tell`.
 
         Raises:
-            TargetNotFound: nobody of that name is there.
-            MailboxFull: there is no room, and the target's policy is to fail.
+            TargetNotFound: there is no actor or pool of that name.
+            MailboxFull: the mailbox has no room, and its policy is to fail.
             MessageExpired: there was no room within `ttl`.
-            RequestWouldDeadlock: the target waits, through some steps, for this actor.
-            InvalidMessage: as for `tell`.
+            RequestWouldDeadlock: the target waits, directly or through other actors,
+                for this actor.
+            InvalidMessage, TypeError: as for `tell`.
         """
-        message = self._sign(target, payload, content_type, priority, ttl, key, trace)
+        message = self._sign("send", target, payload, options)
         await self._broker.send(message, self.is_handling)
 
     @enable_ki_protection
-    async def ask(  # noqa: PLR0913  # what an ask consists of
+    async def ask(
         self,
         target: ComponentId | str,
         payload: bytes,
-        *,
-        timeout: float = ASK_TIMEOUT,  # noqa: ASYNC109 (part of the message, not only a wait)
-        content_type: str | None = None,
-        priority: PriorityWord | None = None,
-        key: str | bytes | None = None,
-        trace: TraceContext | str | None = None,
-        retries: int = 0,
+        **options: Unpack[AskOptions],
     ) -> bytes | None:
-        """Deliver a message and wait for the answer; None: there was nothing to say.
+        """Deliver a message and wait for the answer; None if the handler returned None.
 
         Args:
-            target: whom to ask.
+            target: the actor or pool to ask.
             payload: the question.
-            timeout: seconds for delivery and answer together; for an actor never beyond
-                the deadline of the message in hand.
-            content_type: the codec of the payload.
-            priority: as for `send`; one that would be dropped for want of room is refused.
-            key: as for `tell`.
-            trace: as for `tell`.
-            retries: how often to ask again, within the timeout, if the target crashes
-                or stops instead of answering. It may handle the question twice.
+            **options: see `AskOptions`.
+                `timeout`: seconds for delivery and answer together; 5 by default. An
+                actor never waits beyond the deadline of the message that it handles.
+                `content_type`: the codec of the payload.
+                `priority`: as for `send`. A message that would be dropped for want of
+                room is refused.
+                `key`, `trace`: as for `tell`.
+                `retries`: how often to ask again, within the timeout, if the target
+                crashes or stops instead of answering. It may handle the message twice.
 
         Raises:
-            AskTimedOut: no answer came in time.
-            CalleeFailed: it crashed, was stopped, or answered with an error.
-            MailboxFull, DeliveryFailed: there is no room, or not for long.
+            AskTimedOut: there was no answer in time.
+            CalleeFailed: the target crashed, was stopped, or answered with an error.
+            MailboxFull: the mailbox has no room.
+            DeliveryFailed: the message was dropped from the mailbox for a newer one.
             MessagingError: others as for `send`.
+            TypeError: there is no such option.
         """
+        retries = options.pop("retries", 0)
+        timeout = as_timeout(options.pop("timeout", ASK_TIMEOUT))
         if retries != 0:
-            said: dict[str, Any] = {"content_type": content_type, "priority": priority}
-            ask = partial(self.ask, target, payload, key=key, trace=trace, **said)
-            return await ask_again(ask, as_retries(retries), as_timeout(timeout))
+            ask = partial(self.ask, target, payload, **options)
+            return await ask_again(ask, as_retries(retries), timeout)
         is_handling = self.is_handling()
         return await self._broker.ask(
             target if type(target) is ComponentId else as_id(target),
             self._sender,
             payload if type(payload) is bytes else as_payload(payload),
-            timeout=as_timeout(timeout),
-            content_type=as_content_type(content_type),
+            timeout=timeout,
             waiter=self._waiter if is_handling else None,
-            priority=None if priority is None else as_priority(priority),
-            key=None if key is None else as_key(key),
-            trace=self._given(trace),
             useless_after=self._useless_after() if is_handling else None,
+            **self._checked("ask", ASK_OPTIONS, options),
         )
 
     def ref(
@@ -283,25 +280,25 @@ class Messenger:
             return as_trace(trace)
         return None if self.trace_in_hand is None else self._carried_on()
 
-    def _sign(  # noqa: PLR0913, PLR0917  # what may be said of a message
+    def _sign(
         self,
+        call: str,
         target: ComponentId | str,
         payload: bytes,
-        content_type: str | None,
-        priority: PriorityWord | None,
-        ttl: float | None,
-        key: str | bytes | None,
-        trace: TraceContext | str | None,
+        options: SendOptions,
     ) -> Envelope:
         return self._broker.sign(
             target if type(target) is ComponentId else as_id(target),
             self._sender,
             payload if type(payload) is bytes else as_payload(payload),
-            None if content_type is None else as_content_type(content_type),
-            None if priority is None else as_priority(priority),
-            None if ttl is None else as_expiry(ttl),
-            None if key is None else as_key(key),
-            self._given(trace)
-            if trace is not None or self.trace_in_hand is not None
-            else None,
+            **self._checked(call, SEND_OPTIONS, options),
         )
+
+    def _checked(
+        self, call: str, allowed: frozenset[str], options: Mapping[str, object]
+    ) -> CheckedOptions:
+        """Check options; the trace of the message in hand goes on if none is given."""
+        checked = check_options(call, allowed, options) if options else CheckedOptions()
+        if self.trace_in_hand is not None and "trace" not in checked:
+            checked["trace"] = self._carried_on()
+        return checked

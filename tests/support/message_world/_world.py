@@ -155,7 +155,7 @@ class World:
             books.letters = system.dead_letters(_UNLIMITED, _UNLIMITED)
             books.events = system.events(_UNLIMITED)
             self._all = system.subscribe("#", capacity=_UNLIMITED)
-            system._broker._gates = (books.gate, self._let_pass)
+            system._broker.admission.gates = (books.gate, self._let_pass)
             async with trio.open_nursery() as self._nursery:
                 await run.wishes()
                 self._nursery.cancel_scope.cancel()

@@ -5,6 +5,8 @@ import attrs
 from airssys import (
     ActorContext,
     Envelope,
+    Portal,
+    SendOptions,
     System,
     actor,
     component,
@@ -88,9 +90,37 @@ async def buy(system: System) -> None:
     take(await clerk.ask(Look(1)))  # E: arg-type
     (await clerk.ask(Order("tea"))).sort()  # E: attr-defined
 
-    # What is said of a message.
+    # Options of a typed message.
     await clerk.ask(Order("tea"), timeout="soon")  # E: call-overload
+    await clerk.ask(Order("tea"), ttl=5)  # E: call-overload, call-overload
+    await clerk.ask(Look(1), content_type="json")  # E: call-overload, call-overload
     clerk.tell(Order("tea"), priority="urgent")  # E: arg-type
+    clerk.tell(Order("tea"), timeout=5)  # E: call-arg
+    await clerk.send(Order("tea"), content_type="text/plain")  # E: call-arg
+
+    # Options of a message of bytes.
+    system.tell("clerk", b"", prority="low")  # E: call-arg
+    system.tell("clerk", b"", priority="urgent")  # E: arg-type
+    system.tell("clerk", b"", retries=2)  # E: call-arg
+    system.tell("clerk", b"", "text/plain")  # E: arg-type, call-arg
+    await system.send("clerk", b"", ttl="soon")  # E: arg-type
+    await system.ask("clerk", b"", ttl=5)  # E: call-arg
+    await system.ask("clerk", b"", timeout=None)  # E: arg-type
+    await system.ask("clerk", b"", retries="often")  # E: arg-type
+    Portal(system).tell("clerk", b"", key=3)  # E: arg-type
+    Portal(system).ask("clerk", b"", ttl=5)  # E: call-arg
+
+
+def forward(system: System, options: SendOptions) -> None:
+    # Options that are kept, and then given to another method.
+    system.tell("clerk", b"", **options)
+    Portal(system).ask("clerk", b"", **options)  # E: misc
+    options["prority"] = "low"  # E: typeddict-unknown-key
+
+
+async def look_up(system: System) -> None:
+    clerk = system.ref("clerk", Clerk)
+    await clerk.ask(Look(1), retries=2, key="k")
 
     # Refs without handlers.
     system.ref("clerk", Order)  # E: type-var
