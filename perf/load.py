@@ -73,7 +73,7 @@ async def _load_many() -> None:
         await _beat(alone)
     late: list[float] = []
     loaded = []
-    async with open_runtime(EngineSettings()) as loader:
+    async with open_runtime(EngineSettings(), cache_directory=None) as loader:
 
         async def load(artifact: Artifact) -> None:
             loaded.append(await loader.load(artifact))

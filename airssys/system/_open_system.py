@@ -28,8 +28,10 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import (
+    USER_CACHE,
     Blueprint,
     Randomness,
+    UserCache,
     WallClock,
     as_blueprint,
     check,
@@ -65,7 +67,7 @@ if TYPE_CHECKING:
 def open_system(  # noqa: PLR0913  # keywords with defaults
     blueprint: Blueprint | type[object],
     *,
-    cache_directory: str | Path | None = None,
+    cache_directory: str | Path | UserCache | None = USER_CACHE,
     open_loader: LoaderOpener = open_wasm_loader,
     wall_clock: WallClock = time.time_ns,
     randomness: Randomness = os.urandom,
@@ -85,11 +87,10 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
     Args:
         blueprint: what to run, or a topology: a class that makes one.
         cache_directory: where compiled components are kept from run to run; made if it
-            is not there, for its owner alone. None: nothing is kept, and each run
-            compiles anew. That is the default because what is kept is code that will be
-            run: a program says itself whether and where it leaves such files. The
-            user's own directory is `airssys.wasm.user_cache_directory()`. If it cannot
-            be used (a full disk, say), a warning says so and nothing is kept.
+            is not there, for its owner alone. By default that is the user's own,
+            `airssys.wasm.user_cache_directory()`. None: nothing is kept, and each run
+            compiles anew. If it cannot be used (a full disk, say), a warning says so
+            and nothing is kept.
         open_loader: what opens the engine for components; with another one than this
             library's, `cache_directory` cannot be given.
         wall_clock: nanoseconds since 1970, for messages and guests.
@@ -101,7 +102,7 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
 
     Raises:
         DefinitionError: the blueprint cannot be run.
-        PermissionError: others can reach the cache directory.
+        PermissionError: others can reach the cache directory that was named.
         ComponentRefused: a component cannot be loaded.
         StartFailed: an actor did not become ready.
         SystemGaveUp: the root supervisor ran out of restarts; the block was cancelled.

@@ -10,11 +10,13 @@ import trio
 from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
 from airssys.contracts import (
+    USER_CACHE,
     Blueprint,
     InternalError,
     Randomness,
     StartFailed,
     SystemGaveUp,
+    UserCache,
     WallClock,
     is_wholly,
     keyword_renamed,
@@ -52,7 +54,7 @@ def run(  # noqa: PLR0913  # keywords with defaults
     main: Callable[[System], Awaitable[_T]] | None = None,
     *,
     log: LogLevels | None = None,
-    cache_directory: str | Path | None = None,
+    cache_directory: str | Path | UserCache | None = USER_CACHE,
     open_loader: LoaderOpener = open_wasm_loader,
     wall_clock: WallClock = time.time_ns,
     randomness: Randomness = os.urandom,

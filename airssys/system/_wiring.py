@@ -12,6 +12,7 @@ import attrs
 import trio
 
 from airssys.contracts import (
+    USER_CACHE,
     Artifact,
     Blueprint,
     ComponentLoader,
@@ -20,6 +21,7 @@ from airssys.contracts import (
     Event,
     LoadedComponent,
     Randomness,
+    UserCache,
     WallClock,
     find_fatal,
     text_of,
@@ -45,6 +47,8 @@ from airssys.nursery import (
 )
 from airssys.storage import MemoryStore
 
+from .events import log_notice
+
 if TYPE_CHECKING:
     import random
 
@@ -57,7 +61,9 @@ LoaderOpener: TypeAlias = Callable[
 
 
 def open_wasm_loader(
-    settings: EngineSettings, *, cache_directory: Path | None = None
+    settings: EngineSettings,
+    *,
+    cache_directory: Path | UserCache | None = USER_CACHE,
 ) -> AbstractAsyncContextManager[ComponentLoader]:
     """Open the engine that runs WebAssembly.
 
@@ -69,25 +75,27 @@ def open_wasm_loader(
     """
     from airssys.wasm import open_runtime  # noqa: PLC0415 (see above)
 
-    return open_runtime(settings, cache_directory=cache_directory)
+    return open_runtime(settings, cache_directory=cache_directory, report=log_notice)
 
 
 def with_cache(
-    open_loader: LoaderOpener, cache_directory: str | Path | None
+    open_loader: LoaderOpener, cache_directory: str | Path | UserCache | None
 ) -> LoaderOpener:
     """Have the loader of this library keep compiled components in a directory.
 
     Raises:
         ValueError: it is another loader, which we cannot tell about the directory.
     """
-    if cache_directory is None:
-        return open_loader
     if open_loader is not open_wasm_loader:
+        if cache_directory is None or isinstance(cache_directory, UserCache):
+            return open_loader
         raise ValueError(
             "cache_directory is for the loader of this library: "
             "give it to your open_loader instead"
         )
-    return functools.partial(open_wasm_loader, cache_directory=Path(cache_directory))
+    if isinstance(cache_directory, str):
+        cache_directory = Path(cache_directory)
+    return functools.partial(open_wasm_loader, cache_directory=cache_directory)
 
 
 @final

@@ -7,12 +7,12 @@ as they are, and that the host's resources may be among them.
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, cast, final
 
 import attrs
-import trio
 from trio.lowlevel import current_task
 from wasmtime.component import Component as Compiled
 
@@ -27,6 +27,7 @@ from airssys.contracts import (
 from . import _c_api as c
 from ._component_loader import check_counts, compile_binary, count
 from .artifacts import Footprint, read, to_binary
+from .cache import Kept
 from .engine import MAX_PARAMS, HostResources, Store
 from .host import AnyWorld, Host, HostFunction, link, read_world
 from .instances import (
@@ -50,16 +51,14 @@ if TYPE_CHECKING:
 
 
 async def load_any(loader: Loader, artifact: Artifact, host: Host) -> AnyComponent:
-    """Read, compile and link a component of any world; nothing of it is cached.
+    """Read, compile and link a component of any world.
 
     Raises:
         ComponentRefused: it cannot be run here, or `host` lacks what it imports.
     """
     runtime = loader.runtime
-    work = functools.partial(_prepare, runtime, artifact, host)
-    ready = await trio.to_thread.run_sync(
-        work, abandon_on_cancel=True, limiter=runtime.compilers
-    )
+    work = functools.partial(_prepare, loader, artifact, host)
+    ready = await loader.compile_in_time(artifact.label, work)
     engine, world = runtime.engine, ready.world
     engine.check()
     pointer = c.component_clone(c.address_of(ready.compiled.ptr()))
@@ -97,23 +96,37 @@ class _Prepared:
     marshallers: Mapping[str, Marshaller]
 
 
-def _prepare(runtime: Runtime, artifact: Artifact, host: Host) -> _Prepared:
+def _prepare(loader: Loader, artifact: Artifact, host: Host) -> _Prepared:
     """Do all that takes long: large types take as long as large code."""
-    label, settings = artifact.label, runtime.settings
-    code = to_binary(read(artifact, settings.component_bytes), label)
-    found = count(code, label)
-    check_counts(found, label, settings)
-    engine = runtime.engine.wasmtime
-    compiled = compile_binary(engine, code, artifact.label)
-    world = read_world(engine, compiled, artifact.label)
-    host.check(world, artifact.label)
+    label, engine = artifact.label, loader.runtime.engine.wasmtime
+    kept = _find_or_compile(loader, artifact)
+    world = read_world(engine, kept.compiled, label)
+    host.check(world, label)
     return _Prepared(
-        compiled,
-        found,
+        kept.compiled,
+        kept.footprint,
         world,
         host.functions_for(world),
         {name: Marshaller(each) for name, each in world.exports.items()},
     )
+
+
+def _find_or_compile(loader: Loader, artifact: Artifact) -> Kept:
+    label, settings, cache = artifact.label, loader.runtime.settings, loader.cache
+    engine = loader.runtime.engine.wasmtime
+    code = read(artifact, settings.component_bytes)
+    digest = hashlib.sha256(code).hexdigest()
+    kept = None if cache is None else cache.find(engine, digest, any_world=True)
+    if kept is not None:
+        check_counts(kept.footprint, label, settings)
+        return kept
+    binary = to_binary(code, label)
+    found = count(binary, label)
+    check_counts(found, label, settings)
+    compiled = compile_binary(engine, binary, label)
+    if cache is not None:
+        cache.keep(digest, compiled, found, label, any_world=True)
+    return Kept(compiled, found)
 
 
 def _export_index(runtime: Runtime, pointer: int, full: str) -> int:

@@ -15,7 +15,7 @@ import hashlib
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast, final
+from typing import TYPE_CHECKING, Final, TypeVar, cast, final
 
 import attrs
 import trio
@@ -52,7 +52,7 @@ from .host import EXPORTS, LIFECYCLE, STATE_EXPORTS, STATE_HANDOVER, full_name
 from .instances import Code, Instance, Runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from .cache import ArtifactCache
 
@@ -60,6 +60,12 @@ if TYPE_CHECKING:
 _MOST_STEPS: Final = 250_000
 """In making one instance, which a worker does in up to 40 ms. To let go of it again,
 which no worker does, takes up to 10 ms. The largest guests take a tenth of it."""
+
+
+SLOW_AFTER: Final = 1.0
+"""Seconds of compiling after which somebody who waits is told what takes so long."""
+
+_T = TypeVar("_T")
 
 
 @final
@@ -100,9 +106,16 @@ class _Source:
 class Loader:
     """Loads components for one runtime (the port `ComponentLoader`)."""
 
-    def __init__(self, runtime: Runtime, cache: ArtifactCache | None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        cache: ArtifactCache | None,
+        report: Callable[[str], None] | None = None,
+    ) -> None:
         self.runtime = runtime
-        self._cache = cache
+        self.cache = cache
+        """Where compiled code is kept; None: nowhere."""
+        self._report = report
         self._loaded: dict[Artifact, Component] = {}
         self._locks: dict[Artifact, trio.Lock] = {}
 
@@ -122,28 +135,48 @@ class Loader:
                     limiter=self.runtime.readers,
                 )
                 if isinstance(found, _Source):
-                    found = await self._compile_in_time(artifact, found)
+                    compile_it = functools.partial(self._compile, artifact, found)
+                    found = await self.compile_in_time(artifact.label, compile_it)
                 self._loaded[artifact] = self._adopt(artifact, found)
             return self._loaded[artifact]
 
-    async def _compile_in_time(self, artifact: Artifact, source: _Source) -> Kept:
+    async def compile_in_time(self, label: str, work: Callable[[], _T]) -> _T:
+        """Have a thread compile, when there is room for it.
+
+        Raises:
+            ComponentRefused: it takes too long.
+        """
         seconds = self.runtime.settings.compile_time
         scope = trio.CancelScope()
-        slot = _Slot(self.runtime.compilers, scope, seconds)
+        slot = _Slot(
+            self.runtime.compilers,
+            scope,
+            seconds,
+            functools.partial(self._report_slow, label),
+        )
         with scope:
             try:
                 return await trio.to_thread.run_sync(
-                    functools.partial(self._compile, artifact, source),
+                    work,
                     abandon_on_cancel=True,
                     limiter=cast("trio.CapacityLimiter", slot),
                 )
             finally:
                 slot.stop_clock()
         raise ComponentRefused(
-            artifact.label,
+            label,
             f"compiling it takes more than {seconds:g} s (compile_time)",
             "Split its largest functions, or raise EngineSettings.compile_time",
         )
+
+    def _report_slow(self, label: str) -> None:
+        if self._report is None:
+            return
+        if self.cache is None:
+            then = "at each start, because compiled components are not kept"
+        else:
+            then = "once"
+        self._report(f"compiling {label}: this takes a while, {then}")
 
     # Both are run in worker threads. They do all that takes long, and nothing that must
     # be undone if nobody waits for it any more.
@@ -151,7 +184,7 @@ class Loader:
     def _find(self, artifact: Artifact) -> Kept | _Source:
         """Read an artifact, or find it in the cache; large files even without reading."""
         most = self.runtime.settings.component_bytes
-        cache = self._cache
+        cache = self.cache
         if cache is None or not isinstance(artifact.source, Path):
             code = read(artifact, most)
             digest = hashlib.sha256(code).hexdigest()
@@ -169,9 +202,9 @@ class Loader:
         return self._find_kept(artifact, digest) or _Source(code, digest)
 
     def _find_kept(self, artifact: Artifact, digest: str) -> Kept | None:
-        if self._cache is None:
+        if self.cache is None:
             return None
-        kept = self._cache.find(self.runtime.engine.wasmtime, digest)
+        kept = self.cache.find(self.runtime.engine.wasmtime, digest)
         if kept is not None:
             # That it fits the world is known: nothing else is kept, and the world is
             # part of its key. The limits may be other ones now.
@@ -187,8 +220,8 @@ class Loader:
         check_wasi(import_names(binary), label)
         compiled = compile_binary(engine, binary, label)
         check_world(engine, compiled, label)
-        if self._cache is not None:
-            self._cache.keep(source.digest, compiled, found, label)
+        if self.cache is not None:
+            self.cache.keep(source.digest, compiled, found, label)
         return Kept(compiled, found)
 
     def _adopt(self, artifact: Artifact, kept: Kept) -> Component:
@@ -232,15 +265,25 @@ class _Slot:
     """
 
     def __init__(
-        self, limiter: trio.CapacityLimiter, scope: trio.CancelScope, seconds: float
+        self,
+        limiter: trio.CapacityLimiter,
+        scope: trio.CancelScope,
+        seconds: float,
+        report: Callable[[], None],
     ) -> None:
-        self._limiter, self._scope = limiter, scope
+        self._limiter, self._scope, self._report = limiter, scope, report
         self._token = trio.lowlevel.current_trio_token()
-        self._clock = threading.Timer(seconds, self._ring)
+        first = min(seconds, SLOW_AFTER)
+        self._rest = seconds - first
+        self._clock = threading.Timer(first, self._ring)
         self._clock.daemon = True
 
     def _ring(self) -> None:
         with suppress(trio.RunFinishedError):
+            if self._rest > 0:
+                self._token.run_sync_soon(self._report)
+                if self._clock.finished.wait(self._rest):
+                    return
             self._token.run_sync_soon(self._scope.cancel)
 
     def stop_clock(self) -> None:

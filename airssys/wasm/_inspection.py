@@ -7,14 +7,26 @@ from typing import TYPE_CHECKING, Any, final
 
 import attrs
 
-from airssys.contracts import Artifact, ComponentRefused, EngineSettings
+from airssys.contracts import (
+    USER_CACHE,
+    Artifact,
+    ComponentRefused,
+    EngineSettings,
+    UserCache,
+)
 
 from ._component_loader import check_counts, compile_binary, count
 from .artifacts import Footprint, check_world, instances, read, to_binary
+from .cache import chosen_cache
 from .engine import Engine
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wasmtime.component import Component as Compiled
+
     from .artifacts import Range
+    from .cache import ArtifactCache
 
 
 @final
@@ -48,7 +60,12 @@ class Inspection:
         return self.footprint.tables if self.footprint else ()
 
 
-def inspect(artifact: Artifact, settings: EngineSettings | None = None) -> Inspection:
+def inspect(
+    artifact: Artifact,
+    settings: EngineSettings | None = None,
+    *,
+    cache_directory: Path | UserCache | None = USER_CACHE,
+) -> Inspection:
     """Read and compile a component, and tell what it is; takes as long as loading does.
 
     It is compiled for good, because no shorter way gives the loader's verdict.
@@ -56,11 +73,17 @@ def inspect(artifact: Artifact, settings: EngineSettings | None = None) -> Inspe
     Args:
         artifact: the component.
         settings: how it would be run, which says what is refused.
+        cache_directory: where compiled components are kept, as for `open_runtime`.
+
+    Raises:
+        PermissionError: others could write to the cache directory that was named.
     """
     engine = Engine(settings or EngineSettings())
     found: dict[str, Any] = {"label": artifact.label}
     try:
-        _examine(artifact, engine, found)
+        _examine(
+            artifact, engine, chosen_cache(cache_directory, engine.settings), found
+        )
     except ComponentRefused as refusal:
         found["refusal"] = refusal
     finally:
@@ -68,7 +91,12 @@ def inspect(artifact: Artifact, settings: EngineSettings | None = None) -> Inspe
     return Inspection(**found)
 
 
-def _examine(artifact: Artifact, engine: Engine, found: dict[str, Any]) -> None:
+def _examine(
+    artifact: Artifact,
+    engine: Engine,
+    cache: ArtifactCache | None,
+    found: dict[str, Any],
+) -> None:
     """Do what the loader does, and note each thing when it is known."""
     label = artifact.label
     code = read(artifact, engine.settings.component_bytes)
@@ -78,7 +106,10 @@ def _examine(artifact: Artifact, engine: Engine, found: dict[str, Any]) -> None:
     found["binary_size"] = len(binary)
     found["footprint"] = counted = count(binary, label)
     check_counts(counted, label, engine.settings)
-    compiled = compile_binary(engine.wasmtime, binary, label)
+    digest = found["digest"]
+    kept = _find_kept(cache, engine, digest)
+    compiled = kept or compile_binary(engine.wasmtime, binary, label)
+    fits = False
     try:
         kind = compiled.type
         for direction in ("imports", "exports"):
@@ -88,5 +119,18 @@ def _examine(artifact: Artifact, engine: Engine, found: dict[str, Any]) -> None:
                 for name, members in sorted(instances(items, engine.wasmtime).items())
             }
         check_world(engine.wasmtime, compiled, label)
+        fits = True
     finally:
+        if cache is not None and kept is None:
+            cache.keep(digest, compiled, counted, label, any_world=not fits)
         compiled.close()
+
+
+def _find_kept(
+    cache: ArtifactCache | None, engine: Engine, digest: str
+) -> Compiled | None:
+    if cache is None:
+        return None
+    kept = cache.find(engine.wasmtime, digest)
+    kept = kept or cache.find(engine.wasmtime, digest, any_world=True)
+    return None if kept is None else kept.compiled

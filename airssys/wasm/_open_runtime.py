@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from airssys.contracts import USER_CACHE, UserCache
+
 from ._component_loader import Loader
-from .cache import open_cache
+from .cache import chosen_cache
 from .engine import Ticker, TicksMaker
 from .host import forget_names
 from .instances import Runtime
 from .values import forget_rows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from airssys.contracts import EngineSettings
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
 async def open_runtime(
     settings: EngineSettings,
     *,
-    cache_directory: Path | None = None,
+    cache_directory: Path | UserCache | None = USER_CACHE,
     make_ticks: TicksMaker = Ticker,
+    report: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Loader]:
     """Open what guests need, and yield what loads them.
 
@@ -38,16 +41,19 @@ async def open_runtime(
     Args:
         settings: how guests are run.
         cache_directory: where compiled components are kept from run to run; made if it
-            is not there. Without it each run compiles anew. What is kept there bears
-            a mark by a secret of the user, which is made if it is not there. If one of
-            them cannot be used, a warning says so and each run compiles anew.
+            is not there; by default in the user's own cache directory. None: each run
+            compiles anew. What is kept there bears a mark by a secret of the user,
+            which is made if it is not there. If one of them cannot be used, a warning
+            says so and each run compiles anew.
         make_ticks: makes what ends the slices of guests; for tests.
+        report: called in Trio's thread with a line for people when compiling a
+            component takes more than a second; must not raise.
 
     Raises:
-        PermissionError: others could write to the cache directory, or that of the
-            secret.
+        PermissionError: others could write to the cache directory that was named, or
+            to that of its secret.
     """
-    cache = None if cache_directory is None else open_cache(cache_directory, settings)
+    cache = chosen_cache(cache_directory, settings)
     runtime = Runtime(settings, make_ticks)
     error: BaseException | None = None
     keeper = trio.CancelScope()
@@ -57,7 +63,7 @@ async def open_runtime(
             # Guests still need their turns while a cancelled system stops in order.
             keeper.shield = True
             try:
-                yield Loader(runtime, cache)
+                yield Loader(runtime, cache, report)
             except trio.Cancelled:
                 raise
             except BaseException as raised:  # noqa: BLE001  # a nursery would wrap it

@@ -94,3 +94,11 @@ def echo_core():
             " (i32.const 0)))"
         )
     )
+
+
+@pytest.mark.parametrize(("options", "kept"), [([], 1), (["--no-compile"], 0)])
+def test_what_was_built_is_compiled_ahead(airssys, tmp_path, echo_core, options, kept):
+    (tmp_path / "echo.wasm").write_bytes(echo_core)
+    done = airssys("build", *options, "echo.wasm")
+    assert done.exit_code == 0, done.output
+    assert len(list((tmp_path / "cache").rglob("*.cwasm"))) == kept

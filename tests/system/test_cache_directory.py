@@ -1,4 +1,4 @@
-"""`cache_directory` of `open_system` and `run`: kept there, and nowhere by default."""
+"""`cache_directory` of `open_system` and `run`: by default in the user's own."""
 
 import functools
 from pathlib import Path
@@ -32,10 +32,18 @@ def test_a_program_keeps_what_it_compiled(tmp_path):
     assert len(list(folder.glob("*.cwasm"))) == 1
 
 
-def test_by_default_nothing_is_kept(tmp_path, monkeypatch):
+def test_by_default_it_is_kept_for_the_user(tmp_path, monkeypatch):
+    for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    run(tree(), use)
+    folder = tmp_path / "XDG_CACHE_HOME" / "airssys" / "compiled"
+    assert len(list(folder.glob("*.cwasm"))) == 1
+
+
+def test_nothing_is_kept_if_nobody_wants_it(tmp_path, monkeypatch):
     for name in ("HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
-    run(tree(), use)
+    run(tree(), use, cache_directory=None)
     assert list(tmp_path.iterdir()) == []
 
 

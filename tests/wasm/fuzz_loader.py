@@ -105,7 +105,7 @@ def mutate(choice, texts, binaries):
 
 async def load(inputs, last, counts):
     settings = EngineSettings(compile_time=60)
-    async with open_runtime(settings) as loader:
+    async with open_runtime(settings, cache_directory=None) as loader:
         for number, code in inputs:
             last.write_bytes(code)
             try:

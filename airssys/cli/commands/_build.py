@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from airssys.building import BuildFailed, Built, build, write_stubs
-from airssys.cli.common import escaped, say
+from airssys.cli.common import escaped, loader_opener, run_async, say
+from airssys.contracts import USER_CACHE, Artifact, ComponentRefused, EngineSettings
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -28,6 +29,9 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 )
 @click.option("--cache", type=_FOLDER, help="Directory for built components.")
 @click.option("--fresh", is_flag=True, help="Build even if it was built before.")
+@click.option(
+    "--no-compile", is_flag=True, help="Do not compile it ahead; the first run will."
+)
 def command(
     source: Path,
     output: Path | None,
@@ -35,6 +39,7 @@ def command(
     cache: Path | None,
     *,
     fresh: bool,
+    no_compile: bool,
 ) -> None:
     """Build a WebAssembly component from SOURCE.
 
@@ -51,6 +56,21 @@ def command(
     except BuildFailed as error:
         raise click.ClickException(escaped(str(error))) from error
     say(_told(made))
+    if not no_compile:
+        _compile_ahead(made.path)
+
+
+def _compile_ahead(path: Path) -> None:
+    """Compile a component for the runs to come; what was built is there in any case."""
+    try:
+        run_async(_load, Artifact.at(path))
+    except ComponentRefused as error:
+        say(f"it was built, but it cannot be run as an actor: {error}", err=True)
+
+
+async def _load(artifact: Artifact) -> None:
+    async with loader_opener(USER_CACHE)(EngineSettings()) as loader:
+        await loader.load(artifact)
 
 
 def _beside(source: Path) -> Path:

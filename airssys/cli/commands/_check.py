@@ -16,6 +16,7 @@ from airssys.cli.common import (
     give_up,
     loader_opener,
     report,
+    run_async,
     say,
     target_argument,
 )
@@ -27,6 +28,7 @@ from airssys.contracts import (
     ComponentSpec,
     Mistake,
     SupervisorSpec,
+    UserCache,
     walk,
 )
 from airssys.system import EXIT_INTERRUPTED, LoaderOpener
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 @target_argument
 @click.option("--load", is_flag=True, help="Also load and compile every component.")
 @cache_option
-def command(target: Declared, *, load: bool, cache: Path | None) -> None:
+def command(target: Declared, *, load: bool, cache: Path | UserCache | None) -> None:
     """Find all mistakes in a topology, without running it.
 
     MODULE:NAME is a topology or blueprint; MODULE may be path/to/file.py.
@@ -50,7 +52,7 @@ def command(target: Declared, *, load: bool, cache: Path | None) -> None:
     blueprint = as_checked(target)
     if load:
         try:
-            refused = trio.run(_load_all, blueprint, loader_opener(cache))
+            refused = run_async(_load_all, blueprint, loader_opener(cache))
         except KeyboardInterrupt:
             sys.exit(EXIT_INTERRUPTED)
         except PermissionError as error:  # about the cache directory

@@ -10,31 +10,33 @@ from typing import TYPE_CHECKING, Final
 import click
 import trio
 
-from airssys.cli.common import say
-from airssys.contracts import Artifact, ComponentRefused, EngineSettings
+from airssys.cli.common import cache_option, give_up, run_async, say
+from airssys.contracts import Artifact, ComponentRefused, EngineSettings, UserCache
 from airssys.wasm import IMPORTS, TYPE_ONLY, Inspection, full_name, inspect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-_LARGE: Final = 1 << 20
-"""Size in bytes from which we announce that compiling takes long."""
+_SLOW_AFTER: Final = 1.0
+"""Seconds of compiling after which we say what takes long."""
 _OFFERED: Final = {full_name(name) for name in IMPORTS}
 _TYPES: Final = {full_name(name) for name in TYPE_ONLY}
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-def command(file: Path) -> None:
+@cache_option
+def command(file: Path, *, cache: Path | UserCache | None) -> None:
     """Show what the component in FILE is, and what it needs to run.
 
     FILE is a .wasm component or its .wat text. It is compiled, but not run. If the
     component would be refused, the command shows what can be read, the reason and what
     to do, and the exit status is 1.
     """
-    if file.is_file() and file.stat().st_size >= _LARGE:
-        say("compiling; a Python guest takes up to a minute ...", err=True)
-    found = trio.run(_inspect_in_time, Artifact.at(file), EngineSettings())
+    try:
+        found = run_async(_inspect_in_time, Artifact.at(file), EngineSettings(), cache)
+    except PermissionError as error:  # of the cache directory
+        give_up(error)
     for line in describe(found):
         say(line)
     if found.refusal is not None:
@@ -43,17 +45,28 @@ def command(file: Path) -> None:
         sys.exit(1)
 
 
-async def _inspect_in_time(artifact: Artifact, settings: EngineSettings) -> Inspection:
+async def _inspect_in_time(
+    artifact: Artifact, settings: EngineSettings, cache: Path | UserCache | None
+) -> Inspection:
     """Inspect in a thread, so that Ctrl-C need not wait for the compiler."""
+    work = functools.partial(inspect, artifact, settings, cache_directory=cache)
     with trio.move_on_after(settings.compile_time):
-        return await trio.to_thread.run_sync(
-            functools.partial(inspect, artifact, settings), abandon_on_cancel=True
-        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_report_slow, artifact.label, cache)
+            found = await trio.to_thread.run_sync(work, abandon_on_cancel=True)
+            nursery.cancel_scope.cancel()
+        return found
     problem = f"compiling it takes more than {settings.compile_time:g} s"
     refusal = ComponentRefused(
         artifact.label, problem, "Split its largest functions, or make it smaller"
     )
     return Inspection(artifact.label, refusal=refusal)
+
+
+async def _report_slow(label: str, cache: Path | UserCache | None) -> None:
+    await trio.sleep(_SLOW_AFTER)
+    then = "each time, without a cache" if cache is None else "once"
+    say(f"compiling {label}: this takes a while, {then}", err=True)
 
 
 def describe(found: Inspection) -> Iterator[str]:

@@ -15,7 +15,7 @@ from airssys.cli.common import (
     say,
     target_argument,
 )
-from airssys.contracts import AirssysError
+from airssys.contracts import AirssysError, UserCache
 from airssys.system import System, check_log_levels, run
 
 if TYPE_CHECKING:
@@ -36,7 +36,11 @@ if TYPE_CHECKING:
     help="Log from trace, debug, info, warning or error on; for one actor, or for all.",
 )
 def command(
-    target: Declared, *, cache: Path | None, verbose: int, levels: tuple[str, ...]
+    target: Declared,
+    *,
+    cache: Path | UserCache | None,
+    verbose: int,
+    levels: tuple[str, ...],
 ) -> None:
     """Run a topology until SIGINT or SIGTERM; then stop the tree in order.
 

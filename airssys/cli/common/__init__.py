@@ -1,6 +1,6 @@
 """What all commands share: targets, files, options, output."""
 
-from ._loading import cache_option, give_up, loader_opener
+from ._loading import cache_option, give_up, loader_opener, run_async
 from ._say import escaped, say
 from ._target import EXIT_MISTAKES, Declared, as_checked, report, target_argument
 
@@ -13,6 +13,7 @@ __all__ = (
     "give_up",
     "loader_opener",
     "report",
+    "run_async",
     "say",
     "target_argument",
 )

@@ -31,7 +31,7 @@ from ._guest import (
     Timestamp,
 )
 from ._identity import ComponentId, identity_of_child, segment_problem
-from ._limits import KIB, MIB, EngineSettings, Limits
+from ._limits import KIB, MIB, USER_CACHE, EngineSettings, Limits, UserCache
 from ._message import (
     ERROR_TYPE,
     RESERVED_TYPES,
@@ -102,6 +102,7 @@ __all__ = (
     "PREFIXES",
     "RESERVED_TYPES",
     "TOPIC_TYPE",
+    "USER_CACHE",
     "Access",
     "Artifact",
     "AskOptions",
@@ -144,6 +145,7 @@ __all__ = (
     "TraceContext",
     "TypedAskOptions",
     "TypedSendOptions",
+    "UserCache",
     "Waiting",
     "codec_of",
     "identity_of_child",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias, final
@@ -15,6 +16,17 @@ _Validator: TypeAlias = Callable[[object, "attrs.Attribute[Any]", Any], None]
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 GIB: Final = 1024 * MIB
+
+
+class UserCache(enum.Enum):
+    """Where compiled components are kept, if nobody says otherwise."""
+
+    DIRECTORY = "user-cache"
+    """`airssys/compiled` in the user's cache directory."""
+
+
+USER_CACHE: Final = UserCache.DIRECTORY
+"""Keep compiled components in the user's own cache directory."""
 
 HOST_STACK_BYTES: Final = 512 * KIB
 """The part of a fiber's stack that is reserved for host code."""

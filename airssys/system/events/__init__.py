@@ -3,6 +3,7 @@
 from ._crash_report import CrashReport
 from ._dead_letters import DEAD_LETTER_BYTES, DEAD_LETTERS_KEPT, DeadLetterStream
 from ._event_fanout import EVENT_BYTES, EVENTS_KEPT, EventFanout, EventStream
+from ._event_log import log_notice
 from ._subscription import PATIENCE, Subscription
 from ._writable import would_block
 
@@ -17,5 +18,6 @@ __all__ = (
     "EventFanout",
     "EventStream",
     "Subscription",
+    "log_notice",
     "would_block",
 )

@@ -20,6 +20,7 @@ A crash has the traceback of its error in `exc_text`, which formatters append.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, final
 
 from airssys.contracts import (
@@ -243,3 +244,10 @@ def _line(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one match ove
             )
         case _:
             return str(event)
+
+
+def log_notice(text: str) -> None:
+    """Write a line that is no event, unless that would wait or a handler fails."""
+    with suppress(Exception):
+        if not log_would_block(_HOST, logging.WARNING):
+            _HOST.warning("%s", fitting(one_line(text)))

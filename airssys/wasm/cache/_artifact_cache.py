@@ -39,14 +39,19 @@ import attrs
 import wasmtime
 from wasmtime.component import Component as Compiled
 
-from airssys.contracts import one_line
+from airssys.contracts import UserCache, one_line
 from airssys.wasm.artifacts import Footprint
 from airssys.wasm.host import EXPORTS, IMPORTS, STATE_EXPORTS
 
 from ._entries import code_name, record_name, seen_name, surplus
 from ._private_directory import NotPrivate, PrivateDirectory
 from ._record import Record, Seen, identity_of
-from ._secret import Secret, load_secret, user_state_directory
+from ._secret import (
+    Secret,
+    load_secret,
+    user_cache_directory,
+    user_state_directory,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,13 +116,20 @@ class ArtifactCache:
         self._has_warned = False
         """It was said that something was not kept."""
 
-    def find(self, engine: wasmtime.Engine, digest: str) -> Kept | None:
+    def find(
+        self, engine: wasmtime.Engine, digest: str, *, any_world: bool = False
+    ) -> Kept | None:
         """Load what the code of that digest was compiled to.
+
+        Args:
+            engine: what will run it.
+            digest: SHA-256 of the component.
+            any_world: it need not fit the world of actors.
 
         Returns:
             None if it is not here, or not as we have written it.
         """
-        key = self._key(digest)
+        key = self._key(digest, any_world=any_world)
         try:
             record = Record.read(self._files, self._secret, record_name(key))
             compiled = self._load(engine, key, record)
@@ -128,14 +140,22 @@ class ArtifactCache:
         self._files.touch(record_name(key))
         return Kept(compiled, record.footprint)
 
-    def keep(
-        self, digest: str, compiled: Compiled, footprint: Footprint, label: str
+    def keep(  # what a record holds
+        self,
+        digest: str,
+        compiled: Compiled,
+        footprint: Footprint,
+        label: str,
+        *,
+        any_world: bool = False,
     ) -> None:
         """Write what the code of that digest was compiled to.
 
+        `any_world`: nobody has seen whether it fits the world of actors.
+
         What cannot be written is not kept: a full disk is no reason to fail.
         """
-        key = self._key(digest)
+        key = self._key(digest, any_world=any_world)
         code = compiled.serialize()
         if len(code) > self._most_bytes:
             return
@@ -191,8 +211,9 @@ class ArtifactCache:
                 seen = Seen(identity, digest)
                 seen.write(self._files, self._secret, self._seen_name(path))
 
-    def _key(self, digest: str) -> str:
-        return hashlib.sha256(f"{self._made_with} {digest}".encode()).hexdigest()
+    def _key(self, digest: str, *, any_world: bool = False) -> str:
+        text = f"{self._made_with} {digest}{' any world' if any_world else ''}"
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def _seen_name(self, path: Path) -> str:
         where = os.fsencode(path.absolute())
@@ -252,6 +273,36 @@ def made_with(settings: EngineSettings) -> str:
     """
     tools = f"wasmtime {version('wasmtime')}, format {_FORMAT}, world {_WORLD}"
     return f"{tools}, guest stack {settings.guest_stack_bytes}"
+
+
+def chosen_cache(
+    directory: Path | UserCache | None, settings: EngineSettings
+) -> ArtifactCache | None:
+    """Open the cache that was chosen: a directory, the user's own, or none.
+
+    Raises:
+        NotPrivate: others can reach the directory that was named.
+    """
+    if directory is None:
+        return None
+    if isinstance(directory, UserCache):
+        return open_user_cache(settings)
+    return open_cache(directory, settings)
+
+
+def open_user_cache(settings: EngineSettings) -> ArtifactCache | None:
+    """Open the cache in the user's own cache directory, which nobody has chosen.
+
+    So it is no failure either if others can reach it: a warning says what to do, and
+    components are compiled anew.
+    """
+    try:
+        return open_cache(user_cache_directory(), settings)
+    except OSError as error:  # there is no home, or it is not the user's alone
+        _log.warning(
+            "components are compiled anew, and not kept: %s", one_line(str(error))
+        )
+        return None
 
 
 def open_cache(directory: Path, settings: EngineSettings) -> ArtifactCache | None:

@@ -1,0 +1,152 @@
+"""What was compiled once is found again by all that compile: actors, `load_any`, `inspect`."""
+
+import logging
+import threading
+
+import pytest
+import trio
+
+from airssys.contracts import USER_CACHE, Artifact, EngineSettings
+from airssys.wasm import (
+    Host,
+    _any_instance,
+    _component_loader,
+    _inspection,
+    inspect,
+    load_any,
+    open_runtime,
+    user_cache_directory,
+)
+from pace import PATIENCE
+from wasm_support import GUESTS
+
+ECHO = Artifact.at(GUESTS / "echo.wat")
+ADDER = Artifact.from_text(
+    """(component
+    (core module $m (func (export "one") (result i32) (i32.const 1)))
+    (core instance $i (instantiate $m))
+    (func (export "one") (result u32) (canon lift (core func $i "one"))))"""
+)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """The labels of what was compiled."""
+    labels = []
+    for module in (_any_instance, _component_loader, _inspection):
+
+        def compile_noted(engine, code, label, original=module.compile_binary):
+            labels.append(label)
+            return original(engine, code, label)
+
+        monkeypatch.setattr(module, "compile_binary", compile_noted)
+    return labels
+
+
+async def load_by_loader(**options):
+    async with open_runtime(EngineSettings(), **options) as loader:
+        await loader.load(ECHO)
+
+
+async def load_by_any(**options):
+    async with open_runtime(EngineSettings(), **options) as loader:
+        component = await load_any(loader, ADDER, Host())
+        instance = await component.instantiate()
+        try:
+            assert await instance.call("one") == 1
+        finally:
+            instance.close()
+
+
+async def inspect_echo(**options):
+    found = await trio.to_thread.run_sync(lambda: inspect(ECHO, **options))
+    assert found.refusal is None
+    assert found.exports
+
+
+async def inspect_adder(**options):
+    found = await trio.to_thread.run_sync(lambda: inspect(ADDER, **options))
+    assert found.refusal is not None
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (load_by_loader, load_by_loader),
+        (load_by_any, load_by_any),
+        (inspect_echo, inspect_echo),
+        (inspect_adder, inspect_adder),
+        (inspect_echo, load_by_loader),
+        (load_by_loader, inspect_echo),
+        (inspect_adder, load_by_any),
+        (load_by_any, inspect_adder),
+    ],
+)
+async def test_what_was_compiled_once_is_found_again(compiled, first, second):
+    await first()
+    assert len(compiled) == 1
+    await second()
+    assert len(compiled) == 1
+    assert list(user_cache_directory().glob("*.cwasm"))
+
+
+@pytest.mark.parametrize("load", [load_by_loader, load_by_any, inspect_echo])
+async def test_the_cache_may_be_turned_off(compiled, load):
+    await load(cache_directory=None)
+    await load(cache_directory=None)
+    assert len(compiled) == 2
+    assert not user_cache_directory().exists()
+
+
+async def test_what_only_fits_any_world_is_not_an_actor(compiled):
+    await load_by_any()
+    async with open_runtime(EngineSettings()) as loader:
+        with pytest.raises(Exception, match="lifecycle"):
+            await loader.load(ADDER)
+
+
+async def test_a_default_that_others_can_reach_is_not_used_and_no_failure(caplog):
+    user_cache_directory().mkdir(parents=True)
+    user_cache_directory().chmod(0o777)
+    with caplog.at_level(logging.WARNING, logger="airssys.cache"):
+        await load_by_loader(cache_directory=USER_CACHE)
+    [record] = caplog.records
+    assert "make it yours alone" in record.getMessage()
+    assert not list(user_cache_directory().iterdir())
+
+
+@pytest.mark.parametrize(
+    ("cache", "then"), [(USER_CACHE, "once"), (None, "are not kept")]
+)
+async def test_who_waits_for_a_compiler_is_told(monkeypatch, cache, then):
+    go_on, lines = threading.Event(), []
+
+    def report(line):
+        lines.append(line)
+        go_on.set()
+
+    compile_binary = _component_loader.compile_binary
+
+    def wait(*arguments):
+        assert go_on.wait(PATIENCE)
+        return compile_binary(*arguments)
+
+    monkeypatch.setattr(_component_loader, "compile_binary", wait)
+    monkeypatch.setattr(_component_loader, "SLOW_AFTER", 0.01)
+    await load_by_loader(cache_directory=cache, report=report)
+    [line] = lines
+    assert line.startswith(f"compiling {ECHO.label}: ")
+    assert line.endswith(then)
+
+
+async def test_what_is_quick_is_not_worth_a_line(monkeypatch):
+    lines = []
+    monkeypatch.setattr(_component_loader, "SLOW_AFTER", PATIENCE)
+    await load_by_loader(report=lines.append)
+    assert not lines
