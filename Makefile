@@ -36,10 +36,10 @@ help:
 	@echo "make pytest      only the tests, from the built wheel (ARGS='-k broker' are passed on)"
 	@echo "make docs        the documentation, in .build/docs (warnings are errors)"
 	@echo "make examples    only the examples, with the built wheel"
-	@echo "make format      format the code and repair what ruff can repair"
+	@echo "make format      format the code and apply the fixes of ruff"
 	@echo "make perf        show what can be run in perf/"
-	@echo "make mutants     break what decides, line by line: does a test fail? (ARGS=_backoff)"
-	@echo "make clean       remove everything make has made"
+	@echo "make mutants     change the deciding modules line by line: does a test fail? (ARGS=_backoff)"
+	@echo "make clean       remove everything that make created"
 
 # ---------------------------------------------------------------- set-up
 
@@ -72,7 +72,7 @@ constraints-add:
 
 # ---------------------------------------------------------------- the gate
 
-# What reads the code runs beside the tests; what it has to say comes after them.
+# Static checks run beside the tests; their output comes after that of the tests.
 test: wheel
 	@mkdir -p .build
 	@$(MAKE) lint docs > .build/lint.log 2>&1 & reading=$$!; \
@@ -90,7 +90,7 @@ ruff-format: venv
 ruff: venv
 	@.ci/stage "ruff check" $(BIN)/ruff check --quiet $(SOURCES)
 
-# Not the tests: they do on purpose what it warns of, and it takes two minutes for them.
+# Without the tests: they do on purpose what it warns about, and checking them takes two minutes.
 flake8: venv
 	@.ci/stage "flake8-async" $(BIN)/flake8 --config .ci/flake8 airssys $(wildcard examples)
 
@@ -138,7 +138,7 @@ test-wasmtime-%: wheel
 	@CONSTRAINTS=.build/constraints-$*.txt .ci/install-wheel .venv-wasmtime-$*
 	@$(INSTALLED) .ci/stage "tests/wasm on wasmtime $*" .venv-wasmtime-$*/bin/python -m pytest --run-slow tests/wasm
 
-# Minutes: millions of messages, all accounted for, memory flat.
+# Takes minutes: millions of messages, all accounted for, memory flat.
 soak: wheel
 	@.ci/stage "soak" $(WHEEL) perf/soak.py
 
@@ -147,7 +147,7 @@ test-slow: pytest-slow soak $(WASMTIME_MAJORS:%=test-wasmtime-%)
 perf: venv
 	@$(BIN)/python .ci/list_perf.py
 
-# Each mutant is tried in memory, by a process of its own; the checkout stays as it is.
+# Each mutant is tried in memory, by a separate process; the checkout is not changed.
 mutants:
 	@.ci/venv .venv-mutants --group mutants
 	@.ci/venv .venv-mutants --no-build-isolation --editable .

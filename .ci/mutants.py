@@ -174,7 +174,7 @@ def try_in_this_process(
     sys.meta_path.insert(0, Finder(module, source))
     try:
         importlib.import_module(module)
-    except Exception:  # noqa: BLE001  # whatever: it is no module any more
+    except Exception:  # noqa: BLE001  # whatever: it is not a module any more
         return 99
     import pytest  # noqa: PLC0415  # not before what it is to rewrite is gone
 
@@ -188,7 +188,7 @@ def try_in_this_process(
 
 
 def look_for_no_shorter_examples() -> None:
-    """Let hypothesis be content with the first failure: nobody will read it."""
+    """Let hypothesis be content with the first failure: it is not read."""
     machine: Any = importlib.import_module("airssys.testing.model._state_machine")
     machine.PHASES = (machine.Phase.explicit, machine.Phase.generate)
     os.environ.update(AIRSSYS_SEED="1", AIRSSYS_HYPOTHESIS_PROFILE="first failure")
@@ -237,7 +237,7 @@ def equivalents() -> set[Difference]:
 
 
 def examine(module: str, enums: dict[str, list[str]]) -> Counter[str]:
-    """Try all mutants of a module; tell of those that survive."""
+    """Try all mutants of a module; report those that survive."""
     path = ROOT / (module.replace(".", "/") + ".py")
     source = path.read_text("utf-8")
     plain = ast.unparse(ast.parse(source))

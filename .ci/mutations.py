@@ -5,7 +5,7 @@ and add `not`. Ours are for what decides here: tables, `match` and enums. A memb
 enum becomes its neighbour, a case, a guard or a statement goes, a part of a tuple or a
 set too, one end of a slice, and `min` becomes `max`.
 
-What is the same at run time is no mutant: annotations, docstrings, `@final`, imports for
+A change without effect at run time is not a mutant: annotations, docstrings, `@final`, imports for
 types, protocols, a case that is never reached. Nor is `==` instead of `is`, for members of enums
 and None.
 """
@@ -105,7 +105,7 @@ class _Stripper(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_arguments(self, node: ast.arguments) -> ast.AST:
-        """How arguments are given is no matter of deciding."""
+        """How arguments are given does not affect decisions."""
         node.args = node.posonlyargs + node.args + node.kwonlyargs
         node.defaults += [each for each in node.kw_defaults if each is not None]
         node.posonlyargs, node.kwonlyargs, node.kw_defaults = [], [], []

@@ -40,7 +40,7 @@ def counts(log: str) -> Counter[str]:
 
 
 def main() -> int:
-    """Run both halves, show what they said, and close with the sums."""
+    """Run both halves, show their output, and close with the sums."""
     command, began = sys.argv[1:], time.monotonic()
     LOGS.mkdir(exist_ok=True)
     runs = []

@@ -12,7 +12,7 @@ SHOUT = Path(__file__).with_name("shout.wat")
 
 
 async def greeter(context: ActorContext, envelope: Envelope) -> bytes:
-    """Greet whom the message names, as loud as a component can."""
+    """Greet the person that the message names, in capitals from a component."""
     loud = await context.ask("shout", b"hello, " + envelope.payload)
     return (loud or b"") + b"!"
 

@@ -1,4 +1,4 @@
-"""A pool that grows with its work, keeps the order of each account, and shrinks by hand."""
+"""A pool that grows with its load, keeps the order of each account, and is shrunk at the end."""
 
 import trio
 
@@ -32,7 +32,7 @@ class Ledger:
 
 @actor
 class Auditor:
-    """Sees whether each account's bookings came in order."""
+    """Checks that the bookings of each account came in order."""
 
     def __init__(self) -> None:
         self.seen: dict[str, list[int]] = {}

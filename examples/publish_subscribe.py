@@ -1,4 +1,4 @@
-"""One publishes, three listen: an actor, the program itself, and one that is too slow."""
+"""One publisher and three listeners: an actor, the program itself, and a slow one."""
 
 from airssys import ActorContext, Envelope, Lag, System, actor, blueprint, run
 

@@ -1,4 +1,4 @@
-"""Ask an actor that crashes in the middle: who asked is told at once, and asks again."""
+"""Ask an actor that crashes while answering: the asker is notified at once, and asks again."""
 
 import trio
 
@@ -20,7 +20,7 @@ async def divide(context: ActorContext, envelope: Envelope) -> bytes:
 
 
 async def clerk(context: ActorContext, envelope: Envelope) -> bytes:
-    """Ask on behalf of somebody else, and live on when that fails."""
+    """Ask on behalf of another actor, and keep running when that fails."""
     try:
         answer = await context.ask("divider", envelope.payload)
     except CalleeFailed as failure:

@@ -1,4 +1,4 @@
-"""A component that traps is started again, until its supervisor has had enough."""
+"""A component that traps is restarted, until its supervisor gives up."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A tour of supervision: what fails is started again, and everybody is told.
+"""A tour of supervision: what fails is restarted, and every listener is notified.
 
     python examples/supervision_tour.py
     airssys tree examples/supervision_tour.py:Tour
@@ -52,7 +52,7 @@ WIDTH = 90
     hook_timeout=1.0,
 )
 class Store:
-    """Keeps what it is told; nothing at all is refused, and fire it cannot stand."""
+    """Keeps each message; refuses an empty one, and crashes on fire."""
 
     def __init__(self) -> None:
         self.kept = 0
@@ -67,7 +67,7 @@ class Store:
         return str(self.kept).encode()
 
     async def before_restart(self, context: ActorContext, reason: object) -> None:
-        """Hang, which is cut off."""
+        """Hang, until it is cancelled."""
         await trio.sleep_forever()
 
 
@@ -79,7 +79,7 @@ async def reader(context: ActorContext, envelope: Envelope) -> bytes | None:
 
 @supervisor(strategy="rest_for_one", restarts=10)
 class Storage:
-    """A reader is nothing without its store, so it is started again along with it."""
+    """A reader needs its store, so it is restarted along with it."""
 
     store = Store
     reader = reader
@@ -99,14 +99,14 @@ class Session:
 
 @actor(poison="quarantine", backoff={"first": 0.0})
 async def parser(context: ActorContext, envelope: Envelope) -> bytes:
-    """Take numbers, and crash over everything else."""
+    """Take numbers, and crash on everything else."""
     await trio.lowlevel.checkpoint()
     return b"%d" % int(envelope.payload)
 
 
 @actor(health={"interval": 10.0, "threshold": 2}, backoff={"first": 0.0})
 class Pump:
-    """Says that it is well, until it has run dry."""
+    """Reports that it is healthy, until it has run dry."""
 
     def __init__(self) -> None:
         self.is_dry = False
@@ -122,7 +122,7 @@ class Pump:
 
 @supervisor(restarts=1, restart="temporary")
 class Hopeless:
-    """Gives up soon, and is not started again."""
+    """Gives up soon, and is not restarted."""
 
     fuse = actor("fuse", parser, poison="drop")
 
@@ -136,7 +136,7 @@ async def curtain(context: TaskContext) -> None:
 
 @topology(auto_shutdown="any_significant", restarts=10, stop_budget=60)
 class Tour:
-    """Everything that there is to see."""
+    """The whole tree of the tour."""
 
     storage = Storage
     sessions = dynamic_supervisor(Session, max_children=2)
@@ -148,7 +148,7 @@ class Tour:
 
 
 def told(event: Event) -> str:
-    """Put an event into a line."""
+    """Describe an event in one line."""
     match event:
         case ChildStarted(_, child, restarts):
             line = f"{child} is ready" + (f", restart {restarts}" if restarts else "")
@@ -190,7 +190,7 @@ class Guide:
             print(render(self.system.tree()))
 
     async def ask(self, name: str, payload: bytes) -> None:
-        """Ask, and print what came of it."""
+        """Ask, and print the result."""
         try:
             answer = await self.system.ask(name, payload, timeout=60.0)
             print(f"  {name} <- {payload!r}: {answer!r}")
@@ -200,7 +200,7 @@ class Guide:
 
 
 async def failures(guide: Guide) -> None:
-    """See what becomes of errors and of the messages behind them."""
+    """Show what happens to errors, and to the messages that caused them."""
     guide.stop("An error that the store resumes from keeps its state")
     await guide.ask("store", b"a")
     await guide.ask("store", b"")
@@ -223,7 +223,7 @@ async def failures(guide: Guide) -> None:
 
 
 async def changes(guide: Guide) -> None:
-    """See children come and go, and code replaced."""
+    """Show children that come and go, and code that is replaced."""
     guide.stop("Children that come and go")
     sessions = guide.system.supervisor("root/sessions")
     for user in (b"ann", b"bob", b"eve"):
@@ -247,7 +247,7 @@ async def changes(guide: Guide) -> None:
 
 
 async def ends(guide: Guide) -> None:
-    """See who gives up, and who takes the system along."""
+    """Show a supervisor that gives up, and a task that ends the system."""
     guide.stop("An actor that fails its probes")
     await guide.ask("pump", b"run dry")
     await trio.sleep(40)

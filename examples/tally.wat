@@ -1,9 +1,9 @@
-;; A component by hand: answers each message with the number of messages so far, traps
-;; on an empty one, and hands its number over to the code that replaces it.
+;; A hand-written component: answers each message with the number of messages so far,
+;; traps on an empty one, and hands its number over to the code that replaces it.
 (component
   (core module $code
     (memory (export "memory") 1)
-    ;; Where the host puts the next argument; back at the start after each call.
+    ;; Where the host puts the next argument; reset after each call.
     (global $free (mut i32) (i32.const 1024))
     (func (export "reset") (param i32) (global.set $free (i32.const 1024)))
     (func (export "realloc") (param $old i32) (param $old-size i32) (param $align i32)
@@ -15,8 +15,8 @@
         (br_if $grow (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))
         unreachable))
       (local.get $new))
-    ;; Results lie at 0, which is zeroed and so says ok, at 16 and at 32; digits end at
-    ;; 60, and at 60 is the number.
+    ;; Results are at 0, where zeros mean ok, at 16 and at 32; digits end at 60, and the
+    ;; number is at 60.
     (func (export "initialize") (param i32 i32 i32 i32 i32 i64 i64 i32 i64) (result i32)
       (i32.const 0))
     (func (export "handle-message") (param $message i32) (result i32)
@@ -54,7 +54,7 @@
     (data (i32.const 128) "tally" "1.0.0" "counts messages." "airssys" "MIT"))
   (core instance $code (instantiate $code))
 
-  ;; The types of the world airssys:core/runtime-host@1.0.0, as far as they are needed.
+  ;; The types of the world airssys:core/runtime-host@1.0.0, as far as needed here.
   (type $id' (record
     (field "namespace" string) (field "name" string) (field "instance" string)))
   (export $id "component-id" (type $id'))

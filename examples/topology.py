@@ -5,8 +5,8 @@
     airssys check examples/topology.py:App
     airssys run examples/topology.py:App
 
-Decorators only take notes: importing this file starts nothing. A class body is a list
-of children, which start in this order and stop in reverse. An actor is called like the
+Decorators only record: importing this file starts nothing. A class body is a list of
+children, which start in this order and stop in reverse. An actor has the name of the
 attribute that holds it, unless its declaration has `names`.
 """
 
@@ -26,18 +26,18 @@ from airssys import (
 
 @component("shout.wat", names=("loud", "louder"), limits=Limits(execution_time=1.0))
 class Shout:
-    """WebAssembly, from the file beside this one: two actors of the same code."""
+    """WebAssembly from a file in this folder: two actors with the same code."""
 
 
 @actor(mailbox=10)
 async def greeter(context: ActorContext, envelope: Envelope) -> bytes | None:
-    """Greet whom the message names, as loud as a component can."""
+    """Greet the person that the message names, in capitals from a component."""
     return await context.ask("loud", b"hello, " + envelope.payload)
 
 
 @actor(restart="transient")
 class Counter:
-    """Count the greetings; a class is made afresh each time its actor starts."""
+    """Count the greetings; each start of the actor makes a new instance of the class."""
 
     def __init__(self) -> None:
         self.seen = 0

@@ -39,7 +39,7 @@ class Receipt:
 
 
 class Store:
-    """Has a handler for each type of message; knows no bytes."""
+    """Has a handler for each type of message, and handles no bytes."""
 
     def __init__(self) -> None:
         self.stock = {"tea": 5}
@@ -53,7 +53,7 @@ class Store:
 
 
 class Shop:
-    """Asks the store; type checkers know what comes back."""
+    """Asks the store; type checkers know the type of the answer."""
 
     @on_message
     async def order(self, context: ActorContext, order: Order) -> Receipt:
@@ -68,7 +68,7 @@ async def main(system: System) -> None:
     receipt = await shop.ask(Order("tea", 2))
     print(f"{receipt.text}, and {receipt.left} are left")
 
-    # What others send: JSON, or MessagePack, with the name of its type.
+    # What other programs send: JSON or MessagePack, with the name of the type.
     order = json.dumps({"_type": "Order", "item": "tea"}).encode()
     answer = await system.ask("shop", order, content_type="application/json")
     print("as JSON:", (answer or b"").decode())

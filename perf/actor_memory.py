@@ -1,6 +1,6 @@
 """Memory of idle Python actors, against bare tasks parked on memory channels.
 
-Each is measured in a process of its own: bytes that belong to no file, before so many
+Each is measured in a process of its own: bytes that belong to no file, before that many
 were made and when all of them wait, divided by their number. The blueprint is there
 before; mailbox, name, place in the tree and all that supervises are the actor's. A bare
 task waits in `async for` over a channel of its own, as large as a mailbox.
@@ -87,7 +87,7 @@ def main() -> None:
     """Measure both in processes of their own, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=10_000, help="actors")
-    parser.add_argument("--actors", type=int, help="measure so many, in this process")
+    parser.add_argument("--actors", type=int, help="measure that many, in this process")
     parser.add_argument("--tasks", type=int, help="the same, of bare tasks")
     options = parser.parse_args()
     if options.actors:

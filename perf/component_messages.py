@@ -7,7 +7,7 @@ Compared in one run, with 64 bytes of payload, each over bursts of messages and 
   each message: from telling it to to the last that the other has handled;
 * ask: in one call a component calls `ask` that often, which suspends it each time until
   the other has answered: from telling it to to its end;
-* told to send, told to ask: a burst of messages told from outside, at each of which the
+* tell, then send; tell, then ask: a burst of messages from outside, at each of which the
   component sends or asks once: two calls of guests a message, and two mailboxes.
 """
 
@@ -47,7 +47,7 @@ def _echo_call(guest: Guest, burst: int) -> Side:
 
 
 def _told(system: System, name: str, times: int, each: int) -> Side:
-    """Tell a component so often to send or ask so often; wait until all is handled."""
+    """Let a component send or ask `each` times, `times` times; wait until all is handled."""
 
     async def time() -> float:
         echo, one = system.mailbox("echo").handled, system.mailbox(name).handled
@@ -82,8 +82,8 @@ async def _measure(burst: int, rounds: int) -> Report:
                 "echo call": _echo_call(await shop.guest(), burst),
                 "send": _told(system, "sends", 1, burst),
                 "ask": _told(system, "asks", 1, burst),
-                "told to send": _told(system, "sender", burst, 1),
-                "told to ask": _told(system, "asker", burst, 1),
+                "tell, then send": _told(system, "sender", burst, 1),
+                "tell, then ask": _told(system, "asker", burst, 1),
             }
             least = await least_times(sides, rounds)
     report = Report(f"component to component, 64 bytes, in bursts of {burst}")
@@ -101,8 +101,8 @@ def main() -> None:
     report = trio.run(_measure, options.burst, options.rounds)
     report.ratio("send", "echo call", at_most=2.5)
     report.ratio("ask", "echo call", at_most=4)
-    report.ratio("told to send", "echo call")
-    report.ratio("told to ask", "echo call")
+    report.ratio("tell, then send", "echo call")
+    report.ratio("tell, then ask", "echo call")
     report.finish()
 
 

@@ -2,7 +2,7 @@
 
 Compared in one run, in turn, each from the first message to the handling of the last:
 
-* bursts: so many messages published one after the other to actors with a mailbox of
+* bursts: that many messages published one after the other to actors with a mailbox of
   1,024, and sent to as many channels of 1,024, each with its loop;
 * wake-ups: one message published to actors that are idle, and to plain subscriptions
   that are; against as many parked tasks that are rescheduled by hand and park again, and
@@ -35,7 +35,7 @@ _TOPIC: Final = "weather.today"
 _PAYLOAD: Final = bytes(64)
 _TURNS: Final = 4
 Timing: TypeAlias = Callable[[int, int, int], Awaitable[float]]
-"""Returns the least seconds of some bursts: of so many subscribers, messages, rounds."""
+"""Returns the least seconds of some bursts: of that many subscribers, messages, rounds."""
 _handled = 0
 
 
@@ -74,7 +74,7 @@ async def _park(parked: list[Task]) -> None:
 
 
 def _timed(messages: int, send: Callable[[], Awaitable[None]]) -> Side:
-    """Time sending, until so many more messages were handled."""
+    """Time sending, until that many more messages were handled."""
 
     async def time() -> float:
         wanted = _handled + messages

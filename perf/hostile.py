@@ -35,7 +35,7 @@ _LARGE: Final = Limits(execution_time=3600, host_call_bytes=2 * MIB)
 @final
 @attrs.frozen
 class Scene:
-    """So many guests of one kind, told how much; and others that they need."""
+    """A number of guests of one kind, how much each does, and others that they need."""
 
     name: str
     guest: str = ""
@@ -61,7 +61,7 @@ class Scene:
 
 
 SCENES: Final = (
-    Scene("nobody else", size=0),
+    Scene("no others", size=0),
     Scene(
         "broadcasts to 16,000 absent names", "broadcast-flood", 16_000, limits=_LARGE
     ),

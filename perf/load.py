@@ -123,7 +123,7 @@ async def _start(guest: Artifact, cache: Path) -> tuple[float, float]:
 
 async def _start_warm() -> None:
     sys.path.insert(0, str(_EXAMPLE))
-    from guest_build import build_guest  # noqa: PLC0415  # it is no package
+    from guest_build import build_guest  # noqa: PLC0415  # it is not a package
 
     guest = Artifact.at(build_guest())
     with tempfile.TemporaryDirectory() as folder:

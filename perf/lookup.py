@@ -1,6 +1,6 @@
 """Looking a name up in the registry, and who is subscribed to a topic, as they grow.
 
-Each number is the time of one lookup among so many entries. Ten of them are looked up in
+Each number is the time of one lookup among this many entries. Ten of them are looked up in
 turn, however many there are; topics as publishing does it, which remembers what it
 found, and again each time after a change, when nothing is remembered.
 """
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=100, help="of 200 lookups each")
     rounds = parser.parse_args().rounds
     rng = random.Random(5)
-    report = Report("one lookup among so many entries")
+    report = Report("one lookup among this many entries")
     for size in _SIZES:
         report.measured(f"name, {size:,}", _registry(size, rounds, rng), seconds)
     for size in _SIZES:

@@ -50,7 +50,7 @@ _FOR_EVER: Final = b"86400000"
 _CRASH_AFTER: Final = 20.0
 """Seconds, in which the process must have become full."""
 _PATIENCE: Final = 20.0
-"""Seconds, in which a crashed actor must have been refused so often."""
+"""Seconds, in which a crashed actor must have been refused this many times."""
 _ADVICE: Final = "raise vm.max_map_count"
 
 
@@ -211,7 +211,7 @@ async def _supervise(most: int) -> None:
 async def _crash_while_full(
     system: System, more: Callable[[], Awaitable[None]], most: int
 ) -> tuple[int, int]:
-    """Crash an actor whose maps somebody else takes at once; see `_watch_refusals`.
+    """Crash an actor whose maps another actor takes at once; see `_watch_refusals`.
 
     It sleeps through the deadline of a message, so that it crashes at a known time.
     """

@@ -3,7 +3,7 @@
 A guest gives back what it is given. Compared in one run, for each type:
 
 * raw: the call through the C API by plain ctypes, its arguments laid out before and its
-  result looked at no further than to delete it;
+  result deleted without being read;
 * marshalled: the same call with the arguments laid out from Python values, and the
   result read into Python values.
 

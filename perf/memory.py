@@ -129,7 +129,7 @@ def main() -> None:
     """Measure every size in a process of its own, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--most", type=int, default=10_000, help="actors")
-    parser.add_argument("--actors", type=int, help="measure so many, in this process")
+    parser.add_argument("--actors", type=int, help="measure that many, in this process")
     parser.add_argument("--instances", type=int, help="the same, of bare instances")
     options = parser.parse_args()
     if options.actors:

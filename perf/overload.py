@@ -2,7 +2,7 @@
 
 In each scene the capacity of an actor, or of a pool, is measured first: one ask after the
 other, always one on the way. Then it is asked ten times as often by askers that wait for a
-second. Goodput is what is answered in time; at least 80 % of the capacity must be. Nobody
+second. Goodput is what is answered in time; at least 80 % of the capacity must be. No actor
 may be restarted, and memory must not grow after the first quarter.
 """
 
@@ -99,7 +99,7 @@ class Askers:
         return (self.answered - before) / _WARM_UP
 
     async def flood(self, rate: float, seconds: float) -> list[int]:
-        """Ask so many times a second; return the memory after each tenth of the time."""
+        """Ask this many times a second; return the memory after each tenth of the time."""
         memory: list[int] = []
         began = trio.current_time()
         async with trio.open_nursery() as nursery:

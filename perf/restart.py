@@ -65,7 +65,7 @@ class Crasher:
             RuntimeError: always.
         """
         self._record.crashed_at = perf_counter()
-        raise RuntimeError("told to")
+        raise RuntimeError("on request")
 
 
 @final

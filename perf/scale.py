@@ -23,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="of 100 operations each")
     rounds = parser.parse_args().rounds
-    report = Report("one operation among so many")
+    report = Report("one operation among this many")
     names = [case.__name__.replace("_", " ") for case in CASES]
     for name, case in zip(names, CASES, strict=True):
         for size in (_FEW, _MANY):

@@ -83,7 +83,7 @@ class Stage:
         """
         payload = envelope.payload
         if payload == self._trigger:
-            raise RuntimeError("told to")
+            raise RuntimeError("on request")
         if self._following is not None:
             context.tell(self._following, payload)
 
@@ -124,7 +124,7 @@ class Unaccounted(Exception):
 
 @final
 class Books:
-    """What was sent, and what became of it."""
+    """What was sent, and how it ended."""
 
     def __init__(self, system: System, events: EventStream) -> None:
         self._system, self._events = system, events
@@ -141,7 +141,7 @@ class Books:
                 self.ends["refused"] += 1
         self.sent += burst
         await trio.testing.wait_all_tasks_blocked()
-        # A guest in a worker thread; nobody tells when it is over.
+        # A guest in a worker thread; there is no notice when it is over.
         while any(map(self._is_busy, _NAMES)):  # noqa: ASYNC110 (see above)
             await trio.sleep(_SHORT)
 

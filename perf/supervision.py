@@ -63,7 +63,7 @@ async def _idle(_: object, __: Envelope) -> None:
 @final
 @attrs.frozen
 class Place:
-    """A sibling, as far as a plan looks at it."""
+    """A sibling, as far as a plan reads it."""
 
     spec: ActorSpec
     is_occupied: bool = True
@@ -141,7 +141,7 @@ async def _time_stop(size: int) -> float:
 
 async def _crash() -> None:
     await trio.lowlevel.checkpoint()
-    raise RuntimeError("told to")
+    raise RuntimeError("on request")
 
 
 async def _crash_loop() -> tuple[float, float, int]:

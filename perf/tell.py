@@ -1,6 +1,6 @@
 """Telling one Python actor, against the plain loop over a memory channel.
 
-Compared in one run, in bursts of so many messages, each burst from its first message to
+Compared in one run, in bursts of that many messages, each burst from its first message to
 the handling of its last:
 
 * channel: `async for` over a bounded memory channel, fed by `await send()`;

@@ -4,7 +4,7 @@ In each scene a system runs an echo guest and a crowd that never stops. Meanwhil
 Trio task beats every 10 ms and another asks the echo. Both are compared with the same
 two tasks in a system without a crowd, in the same run, and with what the design
 promises: a beat is late by at most two ticks and 5 ms, the echo answers within ten
-ticks. A scene has two phases: the moment when the crowd gets its messages, when nobody
+ticks. A scene has two phases: the moment when the crowd gets its messages, when none
 has looped yet, and later.
 
 Last: a looping call alone ends within its `execution_time` and two ticks.
@@ -51,7 +51,7 @@ _EVENTS_OF_THE_END: Final = 1_000_000
 @final
 @attrs.frozen
 class Scene:
-    """A crowd: so many guests of one kind, each with one message it never finishes."""
+    """A crowd: a number of guests of one kind, each with one message it never finishes."""
 
     name: str
     guest: str = "loop"
@@ -73,12 +73,12 @@ class Scene:
 
     @property
     def settling(self) -> float:
-        """Seconds until everybody in the crowd has had some slices."""
+        """Seconds until all guests of the crowd have had some slices."""
         return 3 * self.size * TICK
 
 
 SCENES: Final = (
-    Scene("nobody else"),
+    Scene("no others"),
     Scene("1 loops", size=1),
     Scene("100 loop", size=100),
     Scene("1,000 loop", size=1000),

@@ -1,5 +1,5 @@
-;; Asks the divider on behalf of others, and is suspended until it answers. If it does
-;; not, the clerk lives on and says so.
+;; Asks the divider on behalf of others, and is suspended until it answers. If there is
+;; no answer, the clerk reports that and keeps running.
   (import "airssys:core/host-messaging@1.0.0" "ask" (func $ask
     (param $namespace i32) (param i32) (param $name i32) (param i32)
     (param $instance i32) (param i32) (param $payload i32) (param i32)
@@ -18,7 +18,7 @@
       (i32.load offset=24 (local.get $message))
       (i32.load offset=28 (local.get $message))
       (i64.const 5000) (i32.const 128))
-    ;; The result is an error: the first byte says so.
+    ;; The result is an error, as the first byte shows.
     (if (i32.load8_u (i32.const 128))
       (then (return (call $answer (i32.const 1037) (i32.const 12)))))
     (call $answer (i32.load offset=4 (i32.const 128))

@@ -1,10 +1,10 @@
-;; What all guests here have in common, and do not care about. It stands behind each of
-;; them in one module.
+;; What all guests here have in common. It is appended to each of them to make one
+;; module.
 
   (memory (export "memory") 1)
 
-  ;; Where the host puts the next argument; back to what `initialize` kept after each
-  ;; message.
+  ;; Where the host puts the next argument. After each message it is reset to what
+  ;; `initialize` kept.
   (global $kept (mut i32) (i32.const 8192))
   (global $free (mut i32) (i32.const 8192))
   (func (export "cabi_realloc") (param $old i32) (param $old-size i32)
@@ -17,7 +17,7 @@
     (param i32)
     (global.set $free (global.get $kept)))
 
-  ;; The `config-data` that the host hands to `initialize`.
+  ;; The `config-data` that the host passes to `initialize`.
   (global $config (mut i32) (i32.const 0))
   (global $config-size (mut i32) (i32.const 0))
   (func $keep-config (param $at i32) (param $size i32)
@@ -25,7 +25,7 @@
     (global.set $config-size (local.get $size))
     (global.set $kept (global.get $free)))
 
-  ;; Answers lie at 64: ok with nothing, ok with bytes.
+  ;; Answers are at 64: ok with nothing, ok with bytes.
   (func $nothing (result i32)
     (i64.store (i32.const 64) (i64.const 0))
     (i32.const 64))
@@ -38,7 +38,7 @@
   (func (export "airssys:core/component-lifecycle@1.0.0#handle-callback")
     (param i32) (result i32)
     (call $nothing))
-  ;; At 256 all is zero: no name, no version, and so on.
+  ;; Everything at 256 is zero: no name, no version, and so on.
   (func (export "airssys:core/component-lifecycle@1.0.0#metadata") (result i32)
     (i32.const 256))
   (func (export "airssys:core/component-lifecycle@1.0.0#health") (result i32)

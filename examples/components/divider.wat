@@ -1,5 +1,5 @@
-;; Answers `12/4` with `3`. It has one digit for an answer, and traps at `1/0`, as the
-;; division of WebAssembly does.
+;; Answers `12/4` with `3`. The answer is one digit. `1/0` traps, as division
+;; does in WebAssembly.
   (func (export "airssys:core/component-lifecycle@1.0.0#initialize")
     (param $env i32) (param i32) (param $has-data i32) (param $data i32)
     (param $size i32) (param i64) (param i64) (param i32) (param i64) (result i32)
@@ -15,8 +15,8 @@
       (call $read (i32.add (global.get $end) (i32.const 1))))))
     (call $answer (i32.const 2048) (i32.const 1)))
 
-  ;; The number that begins at a place; `end` is the place behind it, and `stop` the one
-  ;; behind the message.
+  ;; The number that begins at an address; `end` is the address after it, and `stop` the
+  ;; one after the message.
   (global $end (mut i32) (i32.const 0))
   (global $stop (mut i32) (i32.const 0))
   (func $read (param $at i32) (result i32) (local $value i32) (local $digit i32)

@@ -1,4 +1,4 @@
-"""Three components in a row: each puts its mark on a parcel and sends it to the next."""
+"""Three components in a row: each marks a parcel and sends it to the next."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 
 def guest(name: str) -> bytes:
-    """Make a component of a core module in text."""
+    """Make a component from a core module in text form."""
     texts = [(HERE / f"{part}.wat").read_text() for part in (name, "common")]
     return encode_component(bytes(wat2wasm(f"(module {''.join(texts)})")))
 

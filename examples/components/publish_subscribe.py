@@ -1,4 +1,4 @@
-"""Two components publish; each of three others hears what matches its pattern."""
+"""Two components publish; three others each receive what matches their pattern."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ TILLS = {"french": "orders.fr.*", "paid": "orders.*.paid", "all": "orders.#"}
 
 
 def guest(name: str) -> bytes:
-    """Make a component of a core module in text."""
+    """Make a component from a core module in text form."""
     texts = [(HERE / f"{part}.wat").read_text() for part in (name, "common")]
     return encode_component(bytes(wat2wasm(f"(module {''.join(texts)})")))
 
@@ -28,8 +28,8 @@ async def main(system: System) -> None:
             ("paris", b"a map"),
         ):
             await system.send(name, order)
-            heard = await anext(orders)
-            print(f"{heard.topic}: {heard.payload.decode()}")
+            received = await anext(orders)
+            print(f"{received.topic}: {received.payload.decode()}")
     for name, pattern in TILLS.items():
         count = await system.ask(name, b"")
         print(f"{name} ({pattern}): {(count or b'').decode()}")

@@ -1,5 +1,5 @@
-;; Puts its mark behind each message and sends it on. The config-data says to whom and
-;; what: `weigher: packed` appends `, packed` and sends to `local/weigher/0`.
+;; Appends a mark to each message and sends it on. The config-data has the target and
+;; the mark: `weigher: packed` appends `, packed` and sends to `local/weigher/0`.
   (import "airssys:core/host-messaging@1.0.0" "send" (func $send
     (param $namespace i32) (param i32) (param $name i32) (param i32)
     (param $instance i32) (param i32) (param $payload i32) (param i32)
@@ -10,7 +10,7 @@
     (param $env i32) (param i32) (param $has-data i32) (param $data i32)
     (param $size i32) (param i64) (param i64) (param i32) (param i64) (result i32)
     (call $keep-config (local.get $data) (local.get $size))
-    ;; The name ends where the colon is.
+    ;; The name ends at the colon.
     (loop $next
       (global.set $name-size (i32.add (global.get $name-size) (i32.const 1)))
       (br_if $next (i32.ne (i32.const 58)  ;; ':'

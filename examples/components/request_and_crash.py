@@ -1,4 +1,4 @@
-"""A component asks another one, which traps in the middle; both go on."""
+"""A component asks another one, which traps while answering; both continue."""
 
 import logging
 from pathlib import Path
@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 
 def guest(name: str) -> bytes:
-    """Make a component of a core module in text."""
+    """Make a component from a core module in text form."""
     texts = [(HERE / f"{part}.wat").read_text() for part in (name, "common")]
     return encode_component(bytes(wat2wasm(f"(module {''.join(texts)})")))
 

@@ -1,4 +1,4 @@
-"""A program whose main thread knows nothing of Trio; the system runs in another one."""
+"""A program whose main thread does not use Trio; the system runs in another thread."""
 
 import queue
 import threading

@@ -1,7 +1,7 @@
 """A system inside an asyncio program: Trio is a guest of its event loop.
 
-Both loops share one thread, so a portal, which would hold it, is no way in. Instead a
-function starts a task on Trio's side and returns an asyncio future of its answer.
+Both loops share one thread, which a portal would block. Instead, a function starts a
+task on Trio's side and returns an asyncio future for its answer.
 """
 
 import asyncio

@@ -14,7 +14,7 @@ SHOUT = Path(__file__).parents[1] / "shout.wat"
 
 
 class Clerk:
-    """A Python actor that says when it starts and stops."""
+    """A Python actor that prints when it starts and stops."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -11,7 +11,7 @@ SHOUT = Path(__file__).parents[1] / "shout.wat"
 
 async def main() -> None:
     async with trio.open_nursery() as nursery:
-        # Ready when this returns; stopped in order when the nursery is cancelled.
+        # The system is ready when this returns, and stops in order on cancellation.
         system = await nursery.start(serve, blueprint(component("shout", SHOUT)))
         print(await system.ask("shout", b"from a nursery"))
         nursery.cancel_scope.cancel()

@@ -1,4 +1,4 @@
-"""A system inside a program that is written for anyio, on its Trio backend."""
+"""A system inside an anyio program, on the Trio backend."""
 
 from pathlib import Path
 

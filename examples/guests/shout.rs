@@ -2,8 +2,8 @@
 //!
 //!     airssys build examples/guests/shout.rs
 //!
-//! The glue below the guest is what bindings would generate. It has what this guest
-//! needs of the world; `wit/` has the rest, and the canonical ABI says how it looks here.
+//! The code below the guest is what bindings would generate. It has the part of the world
+//! that this guest needs; `wit/` has the rest, and the canonical ABI defines the layout.
 
 use std::alloc::{alloc, dealloc, Layout};
 
@@ -42,7 +42,7 @@ fn log(level: i32, text: &str) {
 const RUNTIME_ERROR: u32 = 6; // of wasm-error
 const INITIALIZATION_FAILED: u32 = 0; // of component-error
 
-/// A result in memory: is it an error; is there an answer, or which error; bytes.
+/// A result in memory: an error flag; an answer flag or the error case; bytes.
 #[repr(C)]
 pub struct Answer {
     is_error: u32,
@@ -51,7 +51,7 @@ pub struct Answer {
     size: usize,
 }
 
-/// Hands bytes to the host, until the function `free_answer`.
+/// Passes bytes to the host, until it calls `free_answer`.
 fn answer(is_error: bool, tag: u32, bytes: Vec<u8>) -> *mut Answer {
     let bytes = Box::leak(bytes.into_boxed_slice());
     let (data, size) = (bytes.as_mut_ptr(), bytes.len());
@@ -63,7 +63,7 @@ unsafe fn free_answer(given: *mut Answer) {
     drop(Box::from_raw(std::slice::from_raw_parts_mut(given.data, given.size)));
 }
 
-/// Bytes that the host has put into memory taken from `cabi_realloc`; ours from then on.
+/// Bytes that the host has put into memory from `cabi_realloc`; we own them from then on.
 unsafe fn take(data: *mut u8, size: usize) -> Vec<u8> {
     if size == 0 { Vec::new() } else { Vec::from_raw_parts(data, size, size) }
 }
@@ -78,7 +78,7 @@ pub struct Message {
     content_type: (u32, *mut u8, usize),
 }
 
-/// Takes all that came with a message and gives back its payload.
+/// Takes everything that came with a message and returns its payload.
 unsafe fn take_message(at: *mut Message) -> Vec<u8> {
     let message = at.read();
     dealloc(at as *mut u8, Layout::new::<Message>());

@@ -4,8 +4,8 @@
 
 All four run the same WebAssembly code, built from `guest/word_counter.py`; only their
 configuration differs. They share the texts, which are this project's documents and the
-files given. A piece that a worker breaks on goes to a steady one, so that the totals
-must be those of a plain count, which the last lines check.
+files given. A piece that a worker fails on goes to a steady one, so the totals must
+equal those of a plain count, which the last lines check.
 """
 
 import argparse
@@ -49,12 +49,12 @@ WORKERS = {
     "trapping": {"TRAPS_ON": "trap"},
     "looping": {"LOOPS_ON": "loop"},
 }
-"""Each with its environment."""
+"""Each worker with its environment."""
 LIMITS = Limits(execution_time=0.5)
 PATIENCE = 3
-"""A worker that broke so often gets no more pieces."""
+"""A worker that failed this many times gets no more pieces."""
 VERSES = Path(__file__).with_name("verses.txt")
-"""Has a word to trap on and one to loop on in every piece."""
+"""Every piece of it has a word to trap on and one to loop on."""
 
 
 def declare(guest: Path) -> Blueprint:
@@ -86,7 +86,7 @@ def read_counts(text: bytes) -> Counter[bytes]:
 
 
 class Story:
-    """Tells what happens, as it happens."""
+    """Prints what happens, as it happens."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()
@@ -114,7 +114,7 @@ async def count_all(pieces: list[Piece], system: System) -> bytes:
     """Let each worker count every fourth piece, all four at the same time."""
     print(f"workers  {' and '.join(STEADY)} count")
     print("         trapping traps on lines with 'trap'")
-    print("         looping loops for ever on lines with 'loop', until it is cut off\n")
+    print("         looping loops forever on lines with 'loop', until it is cut off\n")
     story = Story()
     events = system.events()
     async with trio.open_nursery() as listening:
@@ -131,7 +131,7 @@ async def count_all(pieces: list[Piece], system: System) -> bytes:
 async def count_share(
     system: System, story: Story, worker: str, pieces: list[Piece]
 ) -> None:
-    """Give one worker its pieces, and those it breaks on to a steady one."""
+    """Give one worker its pieces, and give those it fails on to a steady one."""
     broke = 0
     for number, piece in enumerate(pieces):
         if broke < PATIENCE and await is_counted(system, worker, piece):
@@ -163,7 +163,7 @@ def main() -> int:
     given: list[Path] = parser.parse_args().file
     documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     pieces = read_pieces([VERSES, *documents, *given])
-    logging.getLogger("airssys").setLevel(logging.ERROR)  # `Story` tells of crashes
+    logging.getLogger("airssys").setLevel(logging.ERROR)  # `Story` prints crashes
     counted = read_counts(
         run(
             declare(build_guest()),

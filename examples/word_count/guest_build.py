@@ -9,7 +9,7 @@ from airssys.building import BuildFailed, build
 ROOT = Path(__file__).resolve().parents[2]
 GUEST = Path(__file__).parent / "guest" / "word_counter.py"
 CACHE = ROOT / ".build" / "word_count"
-"""For its owner alone: compiled code is kept here, and loading it runs it."""
+"""Only its owner may have access: compiled code is kept here, and loading it runs it."""
 
 
 def build_guest() -> Path:

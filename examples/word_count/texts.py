@@ -16,7 +16,7 @@ class Piece(NamedTuple):
 
 
 def read_pieces(files: list[Path]) -> list[Piece]:
-    """Read files, `-` being standard input; leave out what is no text.
+    """Read files, `-` being standard input; skip files that are not text.
 
     Exits with status 2 if one cannot be read.
     """

@@ -148,7 +148,7 @@ class RawInstances:
         self._stores: list[Store] = []
 
     def make(self, count: int) -> tuple[float, int]:
-        """Make so many on fresh stores; returns seconds, and how many stand."""
+        """Make this many on fresh stores; returns seconds, and how many stand."""
         stores, owner, finished = self._stores, object(), 0
         began = perf_counter()
         for _ in range(count):

@@ -55,7 +55,7 @@ def letter(priority: Priority | None = None) -> Envelope:
 
 
 class Waiting:
-    """Somebody who waits for room."""
+    """A sender that waits for room."""
 
     def admitted(self) -> None:
         """Do nothing."""
@@ -153,7 +153,7 @@ def calling_back(size: int, _: System) -> Operation:
 
 def requesting(size: int, system: System) -> Operation:
     """Make a request and cancel it, among many that are open."""
-    broker = system._broker  # noqa: SLF001  # there is no other way to so many
+    broker = system._broker  # noqa: SLF001  # there is no other way to have this many
     mailbox, other = Mailbox(_ME, 1), ComponentId("local", f"other-{size}")
     theirs = Mailbox(other, 2 * size + 10 * REPEATS)
     broker.registry.register(theirs)
@@ -246,7 +246,7 @@ def watching(size: int, _: System) -> Operation:
     watches = Watches(registry)
 
     def hear(_: object) -> None:
-        """Hear nothing: it does not end."""
+        """Do nothing: it does not end."""
 
     for _number in range(size):
         watches.add(_ME, hear)
@@ -254,7 +254,7 @@ def watching(size: int, _: System) -> Operation:
 
 
 def waiting(size: int, _: System) -> Operation:
-    """Begin to wait for somebody, and end it, while many wait for others."""
+    """Begin a wait for an actor and end it, while many wait for others."""
     graph = WaitGraph()
     names = [ComponentId("local", f"n{number}") for number in range(size + 2)]
     for number in range(size):

@@ -1,4 +1,4 @@
-"""The guest: counts the words of a text, and breaks on certain lines if told to.
+"""The guest: counts the words of a text, and breaks on certain lines if configured to.
 
 Two environment variables configure it: a line with the word TRAPS_ON ends in a trap, a
 line with the word LOOPS_ON in an endless loop. `guest_build.py` builds it.
@@ -25,7 +25,7 @@ class ComponentLifecycle(exports.ComponentLifecycle):
         pass
 
     def metadata(self):
-        about = "counts words, and breaks if told to"
+        about = "counts words, and breaks if configured to"
         return ComponentMetadata(
             "word-counter", "1.0.0", about, "airssys", "MIT", ["count"], stateful=False
         )
