@@ -23,6 +23,12 @@ def pytest_addoption(parser):
     parser.addoption(
         "--run-slow", action="store_true", help="also run tests marked slow"
     )
+    parser.addoption(
+        "--lane",
+        choices=["own", "wasmtime"],
+        default="wasmtime",
+        help="how guests are run where a test does not say it",
+    )
 
 
 def pytest_configure(config):
@@ -34,6 +40,7 @@ def pytest_configure(config):
         directory = tempfile.TemporaryDirectory(prefix="airssys-tests-")
         config.add_cleanup(directory.cleanup)
         os.environ[variable] = directory.name
+    os.environ["AIRSSYS_TEST_LANE"] = config.getoption("--lane")
     slow = config.getoption("--run-slow")
     profile = os.environ.get("AIRSSYS_HYPOTHESIS_PROFILE", "slow" if slow else "gate")
     hypothesis.settings.load_profile(profile)

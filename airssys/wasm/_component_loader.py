@@ -49,7 +49,17 @@ from .artifacts import (
 )
 from .cache import Kept
 from .host import EXPORTS, LIFECYCLE, STATE_EXPORTS, STATE_HANDOVER, full_name
-from .instances import Code, Instance, Runtime
+from .instances import EXPORT_NUMBERS, Code, CoreProgram, Instance, Runtime
+from .lane.components import skeleton
+from .lane.core import (
+    CoreCode,
+    CoreParts,
+    CoreRefused,
+    NotTakenApart,
+    compile_parts,
+    host_calls,
+    take_apart,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -103,6 +113,15 @@ class _Source:
 
 
 @final
+@attrs.frozen
+class _Apart:
+    """A component that was taken apart and compiled."""
+
+    parts: CoreParts
+    footprint: Footprint
+
+
+@final
 class Loader:
     """Loads components for one runtime (the port `ComponentLoader`)."""
 
@@ -136,8 +155,12 @@ class Loader:
                 )
                 if isinstance(found, _Source):
                     compile_it = functools.partial(self._compile, artifact, found)
-                    found = await self.compile_in_time(artifact.label, compile_it)
-                self._loaded[artifact] = self._adopt(artifact, found)
+                    ready: Kept | _Apart = await self.compile_in_time(
+                        artifact.label, compile_it
+                    )
+                else:
+                    ready = found
+                self._loaded[artifact] = self._adopt(artifact, ready)
             return self._loaded[artifact]
 
     async def compile_in_time(self, label: str, work: Callable[[], _T]) -> _T:
@@ -202,6 +225,12 @@ class Loader:
         return self._find_kept(artifact, digest) or _Source(code, digest)
 
     def _find_kept(self, artifact: Artifact, digest: str) -> Kept | None:
+        """Find what the loader makes of a component; by the setting, in one piece."""
+        if self.runtime.settings.lane == "own":
+            return None
+        return self._find_whole(artifact, digest)
+
+    def _find_whole(self, artifact: Artifact, digest: str) -> Kept | None:
         if self.cache is None:
             return None
         kept = self.cache.find(self.runtime.engine.wasmtime, digest)
@@ -211,29 +240,100 @@ class Loader:
             check_counts(kept.footprint, artifact.label, self.runtime.settings)
         return kept
 
-    def _compile(self, artifact: Artifact, source: _Source) -> Kept:
+    def _compile(self, artifact: Artifact, source: _Source) -> Kept | _Apart:
         label, settings = artifact.label, self.runtime.settings
         engine = self.runtime.engine.wasmtime
         binary = to_binary(source.code, label)
         found = count(binary, label)
         check_counts(found, label, settings)
         check_wasi(import_names(binary), label)
+        why_whole = None
+        if settings.lane == "own":
+            try:
+                return _Apart(self._take_apart(engine, binary, label), found)
+            except NotTakenApart as error:
+                why_whole = str(error)
+            kept = self._find_whole(artifact, source.digest)
+            if kept is not None:
+                return attrs.evolve(kept, why_whole=why_whole)
         compiled = compile_binary(engine, binary, label)
         check_world(engine, compiled, label)
         if self.cache is not None:
             self.cache.keep(source.digest, compiled, found, label)
-        return Kept(compiled, found)
+        return Kept(compiled, found, why_whole=why_whole)
 
-    def _adopt(self, artifact: Artifact, kept: Kept) -> Component:
+    def _take_apart(
+        self, engine: wasmtime.Engine, binary: bytes, label: str
+    ) -> CoreParts:
+        """Take a component apart and compile the parts, each once.
+
+        The skeleton is what wasmtime validates the component by. What it refuses is
+        compiled whole, so that it is refused in the same words on every lane.
+
+        Raises:
+            ComponentRefused: it does not fit the world.
+            NotTakenApart: the lane cannot run it, or it is not valid.
+        """
+        plan, linking = take_apart(binary)
+        try:
+            validated = Compiled(engine, skeleton(binary))
+        except wasmtime.WasmtimeError as error:
+            raise NotTakenApart(f"it is not valid ({first_lines(error)})") from error
+        try:
+            check_world(engine, validated, label)
+        finally:
+            validated.close()
+        try:
+            return compile_parts(engine, plan, linking)
+        except CoreRefused as error:
+            raise NotTakenApart(f"it has a module that is refused ({error})") from error
+
+    def _adopt(self, artifact: Artifact, kept: Kept | _Apart) -> Component:
         engine = self.runtime.engine
         engine.check()
+        if isinstance(kept, _Apart):
+            return self._adopt_parts(artifact, kept)
         pointer = c.component_clone(c.address_of(kept.compiled.ptr()))
         engine.ledger.components.add(pointer)
         kept.compiled.close()
         exports = self._indices(pointer, LIFECYCLE, EXPORTS)
         exports |= self._indices(pointer, STATE_HANDOVER, STATE_EXPORTS)
-        code = Code(artifact.label, pointer, exports, kept.footprint)
+        code = Code(
+            artifact.label,
+            pointer,
+            exports,
+            kept.footprint,
+            why_whole=kept.why_whole,
+        )
         return Component(self.runtime, code)
+
+    def _adopt_parts(self, artifact: Artifact, apart: _Apart) -> Component:
+        runtime, parts = self.runtime, apart.parts
+        core = CoreCode(runtime.engine, parts.plan, parts.linking, parts.modules)
+        functions = {
+            f"{full_name(each.interface)}#{each.name}": number
+            for number, each in enumerate(runtime.functions)
+        }
+        names = {
+            name: f"{full_name(interface)}#{name}"
+            for interface, members in (
+                (LIFECYCLE, EXPORTS),
+                (STATE_HANDOVER, STATE_EXPORTS),
+            )
+            for name in members
+        }
+        exports = {
+            name: number
+            for name, number in EXPORT_NUMBERS.items()
+            if names[name] in core.exports
+        }
+        program = CoreProgram(
+            core,
+            [names[name] for name in EXPORT_NUMBERS],
+            host_calls(core, functions),
+        )
+        code = Code(artifact.label, 0, exports, apart.footprint, program)
+        return Component(runtime, code)
 
     def _indices(
         self, pointer: int, interface: str, names: Iterable[str]

@@ -19,6 +19,7 @@ from ._component_loader import check_counts, compile_binary, count
 from .artifacts import Footprint, check_world, instances, read, to_binary
 from .cache import chosen_cache
 from .engine import Engine
+from .lane.core import NotTakenApart, take_apart
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +47,8 @@ class Inspection:
     imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     """By interface, the names of its functions, sorted."""
     exports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    why_whole: str | None = None
+    """Why it cannot be taken apart and run on the lane `"own"`; None if it can."""
     refusal: ComponentRefused | None = None
     """Why it would not be loaded; None if it would."""
 
@@ -106,6 +109,10 @@ def _examine(
     found["binary_size"] = len(binary)
     found["footprint"] = counted = count(binary, label)
     check_counts(counted, label, engine.settings)
+    try:
+        take_apart(binary)
+    except NotTakenApart as error:
+        found["why_whole"] = str(error)
     digest = found["digest"]
     kept = _find_kept(cache, engine, digest)
     compiled = kept or compile_binary(engine.wasmtime, binary, label)

@@ -44,6 +44,7 @@ def test_a_component_is_shown():
     assert f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" in shown
     assert "memories   1, from 65,536 bytes up to as many as memory_bytes" in shown
     assert "tables     none" in shown
+    assert "lanes      own and wasmtime" in shown
     for name in EXPORTS:
         assert name in shown
     assert "airssys:core/storage@1.0.0  (offered; needs a grant)" in shown

@@ -8,12 +8,12 @@ import threading
 from pathlib import Path
 
 import pytest
-import wasmtime
 from hypothesis import given, settings, strategies as st
 from wasmtime import wat2wasm
 
 from airssys.contracts import EngineMisused, EngineSettings, TrapReason
-from airssys.wasm.engine._engine import _configure
+from airssys.testing import ManualTicks
+from airssys.wasm.engine import Engine
 from airssys.wasm.instances._core_values import config_value, message_value
 from airssys.wasm.lane.abi import Rule, RuleBroken
 from airssys.wasm.lane.adapters import LARGE
@@ -24,6 +24,7 @@ from airssys.wasm.lane.core import (
     CoreInstance,
     GuestResource,
     HostFunctions,
+    compile_modules,
     link,
 )
 from airssys.wasm.values._types import Number, ValueUnfit
@@ -32,7 +33,7 @@ from wasm_support import HOST, TYPED_VALUES, echo_component, envelope, same
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
 LIFECYCLE = "airssys:core/component-lifecycle@1.0.0"
 FEW = settings(max_examples=max(10, settings.default.max_examples // 4))
-ENGINE = wasmtime.Engine(_configure(EngineSettings()))
+ENGINE = Engine(EngineSettings(), ManualTicks())
 
 
 class Lane:
@@ -41,12 +42,17 @@ class Lane:
     def __init__(self, text, instant=None, pausing=()):
         plan = make_plan(parse(bytes(wat2wasm(text))))
         self.host = HostFunctions(instant or {}, frozenset(pausing))
-        self.code = CoreCode(ENGINE, plan, link(plan, frozenset(pausing)))
+        linking = link(plan, frozenset(pausing))
+        modules = compile_modules(ENGINE.wasmtime, linking)
+        self.code = CoreCode(ENGINE, plan, linking, modules)
+        self.started = []
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        while self.started:
+            self.started.pop().close()
         self.code.close()
 
     def start(self):
@@ -54,6 +60,7 @@ class Lane:
         for poll in instance.start():
             while not poll():
                 pass
+        self.started.append(instance)
         return instance
 
 
@@ -61,7 +68,7 @@ def call(instance, name, *values, answer=None):
     instance.call(name, values)
     while not instance.poll():
         if instance.asked is not None:
-            instance.answer(answer(*instance.asked.values))
+            instance.answer(answer(*instance.arguments(2**30)[0]))
     return instance.result()
 
 
@@ -174,7 +181,7 @@ def polls(poll, most=5):
 
     def tick():
         while not over.wait(0.001):
-            ENGINE.increment_epoch()
+            ENGINE.ticker.tick()
 
     ticker = threading.Thread(target=tick)
     ticker.start()
@@ -312,7 +319,7 @@ def test_a_guest_that_waits_is_not_polled_through():
         instance = lane.start()
         instance.call("f", ())
         assert not instance.poll()
-        assert instance.asked.values == (5,)
+        assert instance.arguments(100)[0] == (5,)
         with pytest.raises(EngineMisused):  # it would spin for a tick
             instance.poll()
         instance.answer(9)

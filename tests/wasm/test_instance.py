@@ -20,6 +20,7 @@ from airssys.contracts import (
     TrapReason,
 )
 from airssys.wasm import _c_api
+from airssys.wasm.lane.core import _c_api as lane_c_api
 from pace import PATIENCE
 from wasm_support import (
     BOB,
@@ -247,7 +248,8 @@ async def test_large_calls_come_one_at_a_time_too(guests):
 
 
 async def test_a_guest_is_not_closed_while_a_worker_begins_a_call(guests, monkeypatch):
-    original = _c_api.func_call_async
+    api = lane_c_api if guests.runtime.settings.lane == "own" else _c_api
+    original = api.func_call_async
     is_in, may_go_on = threading.Event(), threading.Event()
 
     def begin_slowly(*arguments):
@@ -256,7 +258,7 @@ async def test_a_guest_is_not_closed_while_a_worker_begins_a_call(guests, monkey
         return original(*arguments)
 
     guest = await guests.start("echo")
-    monkeypatch.setattr(_c_api, "func_call_async", begin_slowly)
+    monkeypatch.setattr(api, "func_call_async", begin_slowly)
     payload = bytes(100_000)
     async with trio.open_nursery() as nursery:
         outcome = await begun_at_once(nursery, guest, payload)

@@ -86,6 +86,10 @@ def describe(found: Inspection) -> Iterator[str]:
             f"{counted.largest_function:,} bytes; {counted.core_instances} core modules "
             f"are instantiated"
         )
+        if found.why_whole is None:
+            yield "  lanes      own and wasmtime"
+        else:
+            yield f"  lanes      wasmtime alone: {found.why_whole}"
         yield from _ranges("memories", found.memories, "bytes", "memory_bytes")
         yield from _ranges("tables", found.tables, "elements", "table_elements")
     yield from _interfaces("exports", found.exports, lambda _: "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import os
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 import attrs
 
@@ -155,6 +155,13 @@ class EngineSettings:
     )
     """Seconds after which a component that is still being compiled is refused. Time
     spent waiting for other components to be compiled does not count."""
+    lane: Literal["own", "wasmtime"] = attrs.field(
+        default="wasmtime", validator=attrs.validators.in_(("own", "wasmtime"))
+    )
+    """How components are run. `"own"`: taken apart, as core modules between which
+    airssys moves the values; those that it cannot take apart (components inside them
+    call each other, or values that it does not know) by wasmtime's component API.
+    `"wasmtime"`: all of them by that. The limits and the failures are the same."""
     cache_bytes: int = attrs.field(default=GIB, validator=_bytes(0, 2**50))
     """Size of the artifact cache; beyond it, entries not used recently are removed."""
 

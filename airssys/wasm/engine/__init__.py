@@ -1,21 +1,31 @@
 """The engine room: fibers, stores, the ledger, epochs."""
 
+from ._callbacks import HostCall, leave_room
 from ._engine import Engine
-from ._fiber import Call, CallbackFailed, WasmtimeFailed
+from ._fiber import ENTERED, Call, CallbackFailed, Entered, WasmtimeFailed
 from ._handles import Destructor, HandleTable, HostResources, Owners, refuse_awaitable
+from ._ledger import OpenStore
+from ._ports import GuestCall, GuestStore
 from ._result_slots import MAX_PARAMS
-from ._store import Store
+from ._store import UNLIMITED_FUEL, Store
 from ._ticker import Ticker, Ticks, TicksMaker
 from ._traps import failure_of, root_cause
 
 __all__ = (
+    "ENTERED",
     "MAX_PARAMS",
+    "UNLIMITED_FUEL",
     "Call",
     "CallbackFailed",
     "Destructor",
     "Engine",
+    "Entered",
+    "GuestCall",
+    "GuestStore",
     "HandleTable",
+    "HostCall",
     "HostResources",
+    "OpenStore",
     "Owners",
     "Store",
     "Ticker",
@@ -23,6 +33,7 @@ __all__ = (
     "TicksMaker",
     "WasmtimeFailed",
     "failure_of",
+    "leave_room",
     "refuse_awaitable",
     "root_cause",
 )

@@ -26,7 +26,7 @@ import warnings
 import weakref
 from collections import deque
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Protocol, final
 
 from airssys.contracts import EngineMisused
 from airssys.wasm import _c_api as c
@@ -87,6 +87,14 @@ class OpenStore:
         self.slots.data[0] = 0
 
 
+class Closes(Protocol):
+    """What is closed when all stores are."""
+
+    def close(self) -> None:
+        """Delete it; does nothing twice."""
+        ...
+
+
 @final
 class Ledger:
     """Everything that one engine has open in C."""
@@ -101,6 +109,8 @@ class Ledger:
         self.indices: set[int] = set()
         """Export indices of the components."""
         self.linkers: set[int] = set()
+        self.cores: set[Closes] = set()
+        """Components that are run as core modules, with linkers of their own."""
         self.inside: set[int] = set()
         """Idents of the threads that are in a callback right now."""
         self.found: deque[tuple[str, OpenStore]] = deque()
@@ -157,6 +167,8 @@ class Ledger:
                 rest.callback(self.close_store, store)
 
     def _close_code(self) -> None:
+        while self.cores:
+            self.cores.pop().close()
         while self.linkers:
             c.linker_delete(self.linkers.pop())
         while self.indices:

@@ -28,7 +28,7 @@ from ._result_slots import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from airssys.wasm.values import Budget, Frame, Marshaller
 
@@ -115,6 +115,16 @@ class Store:
         The loader has seen that they are there: an index comes from the component.
         """
         self._exports = tuple(export_indices)
+
+    def lower(
+        self, _number: int, marshaller: Marshaller, values: Sequence[Any], _keep: int
+    ) -> Frame:
+        """Lay out the arguments of a call.
+
+        Raises:
+            ValueUnfit: a value does not fit its type; says which and where.
+        """
+        return marshaller.lower_params(values)
 
     @enable_ki_protection
     def call(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 import trio
 
 from airssys.contracts import EngineMisused
+from airssys.wasm.lane.abi import RuleBroken
 from airssys.wasm.values import Budget, TooMuch, weight
 
 from ._poll_placement import GOOD_POLLS, PollPlacement
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from airssys.contracts import HostServices, Limits
-    from airssys.wasm.engine import Call
+    from airssys.wasm.engine import GuestCall
     from airssys.wasm.host import HostFunction
     from airssys.wasm.values import Marshaller
 
@@ -113,7 +114,7 @@ class Driver:
         self._turns.spent += took
         return ended
 
-    async def drive(self, call: Call, deadline: float = math.inf) -> None:
+    async def drive(self, call: GuestCall, deadline: float = math.inf) -> None:
         """Drive a call that may begin now, and was not polled yet, to its end.
 
         Raises:
@@ -123,7 +124,9 @@ class Driver:
         if not await self._slice(call):
             await self._slices(call, deadline)
 
-    async def go_on(self, call: Call, began: float, deadline: float = math.inf) -> None:
+    async def go_on(
+        self, call: GuestCall, began: float, deadline: float = math.inf
+    ) -> None:
         """Drive a call whose first slice began then and was polled once.
 
         It may have finished, if only a worker may take its result.
@@ -134,7 +137,7 @@ class Driver:
         if not self._slice_here(call, began, began, finished=call.finished):
             await self._slices(call, deadline)
 
-    async def resume(self, call: Call) -> None:
+    async def resume(self, call: GuestCall) -> None:
         """Drive a call whose first slice was run, and noted, in another task.
 
         Raises:
@@ -154,7 +157,7 @@ class Driver:
         return most if marshaller.moves_resources else min(most, self._inline_bytes)
 
     async def take_result(
-        self, call: Call, marshaller: Marshaller, budget: Budget
+        self, call: GuestCall, marshaller: Marshaller, budget: Budget
     ) -> Any:
         """Read what the guest answered; a worker does if it is long."""
         try:
@@ -167,7 +170,7 @@ class Driver:
         take = partial(call.take_result, marshaller, budget)
         return await self._turns.in_worker(take)
 
-    async def _slices(self, call: Call, deadline: float) -> None:
+    async def _slices(self, call: GuestCall, deadline: float) -> None:
         """Run the slices after the first, and the waits between them."""
         while True:
             self._check_time(deadline)
@@ -178,7 +181,7 @@ class Driver:
             if await self._slice(call):
                 return
 
-    async def _slice(self, call: Call) -> bool:
+    async def _slice(self, call: GuestCall) -> bool:
         """Run one slice; True if the call finished, else it waits or is busy."""
         if not self.placement.in_worker:
             call.renew_deadline()
@@ -191,7 +194,7 @@ class Driver:
         return finished
 
     def _slice_here(
-        self, call: Call, began: float, polled: float, *, finished: bool
+        self, call: GuestCall, began: float, polled: float, *, finished: bool
     ) -> bool:
         """Go on with a slice of this thread after its first poll."""
         again = True
@@ -209,15 +212,15 @@ class Driver:
         self._turns.spent += took
         return finished
 
-    def _poll(self, call: Call) -> bool:
+    def _poll(self, call: GuestCall) -> bool:
         placement = self.placement
         return placement.poll(call) if placement.suspect else call.poll(call.owner)
 
-    def _poll_timed(self, call: Call) -> tuple[bool, float]:
+    def _poll_timed(self, call: GuestCall) -> tuple[bool, float]:
         began = now()
         return self.placement.poll(call), now() - began
 
-    def _goes_on(self, call: Call, elapsed: float, *, again: bool) -> bool:
+    def _goes_on(self, call: GuestCall, elapsed: float, *, again: bool) -> bool:
         """Whether the slice has something to go on with after a poll."""
         tick = self._turns.tick
         if call.host_call is None:
@@ -242,7 +245,7 @@ class Driver:
         self._answer(call, function, answer)
         return elapsed < tick
 
-    async def _wait_for_host(self, call: Call, deadline: float) -> None:
+    async def _wait_for_host(self, call: GuestCall, deadline: float) -> None:
         """Do what the guest waits for, within what is left of its time.
 
         A wait that ends by itself in time, such as a short sleep, is not given a
@@ -264,7 +267,7 @@ class Driver:
             await self._in_time(self._turns.begin(proven=proven), deadline)
 
     async def _answer_of_host(
-        self, call: Call, function: HostFunction, deadline: float
+        self, call: GuestCall, function: HostFunction, deadline: float
     ) -> Any:
         arguments, self._asked = self._asked, None
         if arguments is None:
@@ -322,7 +325,7 @@ class Driver:
             await turn
         self._check_time(deadline)
 
-    def _arguments(self, call: Call, function: HostFunction) -> list[Any] | None:
+    def _arguments(self, call: GuestCall, function: HostFunction) -> list[Any] | None:
         """Read the arguments of a host call; None if a worker has to: they are long."""
         marshaller = function.marshaller
         few = self._few_bytes
@@ -348,12 +351,12 @@ class Driver:
         except Exception:  # noqa: BLE001  # what is wrong with it is found by laying it out
             return False
 
-    def _answer(self, call: Call, function: HostFunction, value: Any) -> None:
+    def _answer(self, call: GuestCall, function: HostFunction, value: Any) -> None:
         try:
             if function.finish is not None:
                 value = function.finish(value)
             call.answer(call.owner, function.marshaller, value)
-        except EngineMisused:
+        except (EngineMisused, RuleBroken):
             raise
         except Exception as error:  # ValueUnfit, and what a value's own code raises
             raise HostFailed from error

@@ -61,13 +61,13 @@ if TYPE_CHECKING:
     from outcome import Outcome
 
     from airssys.wasm.artifacts import Footprint
-    from airssys.wasm.engine import Call
-    from airssys.wasm.values import Frame, Marshaller
+    from airssys.wasm.engine import GuestCall, GuestStore
+    from airssys.wasm.values import Marshaller
 
     from ._runtime import Code, Runtime
 
 
-_NUMBERS = {name: number for number, name in enumerate(EXPORTS | STATE_EXPORTS)}
+EXPORT_NUMBERS = {name: number for number, name in enumerate(EXPORTS | STATE_EXPORTS)}
 
 _AROUND_STATE: Final = 256
 """Bytes that count beside the state itself."""
@@ -96,7 +96,7 @@ def _shares(code: Code, memory_bytes: int, elements: int) -> tuple[int, int]:
     return kept[wanted]
 
 
-def share_out(store: Store, code: Code, limits: Limits) -> None:
+def share_out(store: GuestStore, code: Code, limits: Limits) -> None:
     """Give each memory and table its share of what an instance may have.
 
     Raises:
@@ -137,14 +137,16 @@ class Instance:
         self._code = code
         self._limits = limits
         self._driver = Driver(runtime, limits, services, code.habits)
-        self._store = Store(runtime.engine)
+        self._store: GuestStore = (
+            code.core.open_store() if code.core else Store(runtime.engine)
+        )
         runtime.maps.take(code.maps)
         self._inline_bytes = runtime.settings.thread_payload_bytes
         """Larger payloads are moved by a worker."""
         self._budget = Budget(limits.host_call_bytes)
         self._is_called = False
         self._spent: GuestFailed | None = None
-        self._begun: Outcome[tuple[Call | None, Any]] | None = None
+        self._begun: Outcome[tuple[GuestCall | None, Any]] | None = None
         """The first slice of a message that `handle_message` has to go on with."""
 
     @property
@@ -324,21 +326,23 @@ class Instance:
 
     def _first_slice(
         self, name: str, values: Sequence[Any], owner: object, keep: int
-    ) -> tuple[Call | None, Any]:
+    ) -> tuple[GuestCall | None, Any]:
         """Call an export and poll it once: the call, or its result if that was all.
 
         A call that has finished has a result that is read by a worker.
         """
         marshaller = self._runtime.marshallers[name]
-        frame = self._lower(name, marshaller, values)
+        frame = self._lower(name, marshaller, values, keep)
         budget = self._budget
         few = self._inline_bytes
         budget.left = keep if keep < few else few  # noqa: FURB136  # min() takes longer
         return self._store.call_and_poll(
-            _NUMBERS[name], marshaller, frame, budget, owner=owner
+            EXPORT_NUMBERS[name], marshaller, frame, budget, owner=owner
         )
 
-    async def _finish_message(self, begun: Outcome[tuple[Call | None, Any]]) -> Any:
+    async def _finish_message(
+        self, begun: Outcome[tuple[GuestCall | None, Any]]
+    ) -> Any:
         """Bring to its end what `handle_at_once` has begun."""
         name = "handle-message"
         try:
@@ -358,7 +362,7 @@ class Instance:
     ) -> Any:
         """Call an export whose polls are measured, or run by a worker."""
         marshaller = self._runtime.marshallers[name]
-        begin = partial(self._begin, name, marshaller, values, current_task())
+        begin = partial(self._begin, name, marshaller, values, current_task(), keep)
         if size > self._inline_bytes:
             self._driver.expect_large()
             call = await self._runtime.turns.in_worker(begin)
@@ -368,7 +372,7 @@ class Instance:
         return await self._outcome(call, slices, name, keep)
 
     async def _outcome(
-        self, call: Call, slices: Awaitable[None], name: str, keep: int
+        self, call: GuestCall, slices: Awaitable[None], name: str, keep: int
     ) -> Any:
         try:
             await slices
@@ -378,19 +382,26 @@ class Instance:
         finally:
             call.close()
 
-    def _lower(self, name: str, marshaller: Marshaller, values: Sequence[Any]) -> Frame:
+    def _lower(
+        self, name: str, marshaller: Marshaller, values: Sequence[Any], keep: int
+    ) -> Any:
         if self._limits.fuel is not None:
             self._store.refuel(self._limits.fuel)
         try:
-            return marshaller.lower_params(values)
+            return self._store.lower(EXPORT_NUMBERS[name], marshaller, values, keep)
         except ValueUnfit as error:
             raise GuestRejected(name, "invalid-message", str(error)) from error
 
     def _begin(
-        self, name: str, marshaller: Marshaller, values: Sequence[Any], owner: object
-    ) -> Call:
-        frame = self._lower(name, marshaller, values)
-        return self._store.call(_NUMBERS[name], marshaller, frame, owner=owner)
+        self,
+        name: str,
+        marshaller: Marshaller,
+        values: Sequence[Any],
+        owner: object,
+        keep: int,
+    ) -> GuestCall:
+        frame = self._lower(name, marshaller, values, keep)
+        return self._store.call(EXPORT_NUMBERS[name], marshaller, frame, owner=owner)
 
     def _raise_named(self, error: BaseException, name: str) -> NoReturn:
         failure = self._failure(error, name)

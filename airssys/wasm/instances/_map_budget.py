@@ -53,10 +53,15 @@ def count_maps() -> int:
         )
 
 
-def maps_of(found: Footprint) -> int:
-    """How many maps an instance takes, at most."""
+def maps_of(found: Footprint, more_memories: int = 0) -> int:
+    """How many maps an instance takes, at most, with memories of the host's in it."""
     large = found.instance_bytes // _LARGE
-    return _STACK + _MEMORY * len(found.memories) + len(found.tables) + large
+    return (
+        _STACK
+        + _MEMORY * (len(found.memories) + more_memories)
+        + len(found.tables)
+        + large
+    )
 
 
 @final

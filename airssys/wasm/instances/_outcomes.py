@@ -13,6 +13,7 @@ from airssys.contracts import (
 )
 from airssys.wasm.engine import CallbackFailed, WasmtimeFailed, failure_of
 from airssys.wasm.host import EXPORT_STATE
+from airssys.wasm.lane.abi import RuleBroken
 from airssys.wasm.values import TooMuch, ValueUnfit
 
 from ._driver import HostFailed, Late, Overdue
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from airssys.contracts import Limits
 
 
+_REASONS: Final[dict[type[BaseException], TrapReason]] = {
+    Late: TrapReason.TIME_LIMIT,
+    Overdue: TrapReason.DEADLINE,
+    RuleBroken: TrapReason.BAD_VALUE,
+}
+"""By errors whose text says all there is to say."""
 MAX_SAID: Final = 500
 """Characters of what a host function raised that go into the text of the failure."""
 
@@ -53,10 +60,8 @@ def name_failure(
         case CallbackFailed() | HostFailed():
             text = f"a host function failed: {repr_of(error.__cause__, MAX_SAID)}"
             stopped = GuestTrapped(TrapReason.HOST_ERROR, phase, text)
-        case Overdue():
-            stopped = GuestTrapped(TrapReason.DEADLINE, phase, str(error))
-        case Late():
-            stopped = GuestTrapped(TrapReason.TIME_LIMIT, phase, str(error))
+        case Late() | RuleBroken():  # an Overdue is a Late
+            stopped = GuestTrapped(_REASONS[type(error)], phase, str(error))
         case _:
             text = "the call was cancelled"
             return error, GuestTrapped(TrapReason.CANCELLED, phase, text)

@@ -19,7 +19,7 @@ import time
 from typing import TYPE_CHECKING, Final, final
 
 if TYPE_CHECKING:
-    from airssys.wasm.engine import Call
+    from airssys.wasm.engine import GuestCall
 
 GOOD_POLLS: Final = 16
 """So many in a row clear a guest of a suspicion, or bring it back from the workers."""
@@ -90,7 +90,7 @@ class PollPlacement:
         if was_here and size > _TOO_LONG:
             self._habits.note_held()
 
-    def poll(self, call: Call) -> bool:
+    def poll(self, call: GuestCall) -> bool:
         """Poll, in whichever thread, and learn from what it took of the processor."""
         began = time.thread_time()
         finished = call.poll(call.owner)

@@ -11,7 +11,7 @@ import attrs
 import trio
 
 from airssys.wasm.artifacts import Footprint
-from airssys.wasm.engine import Engine, Ticker, TicksMaker
+from airssys.wasm.engine import Engine, HostCall, Ticker, TicksMaker
 from airssys.wasm.host import (
     EXPORTS,
     STATE_EXPORTS,
@@ -19,6 +19,7 @@ from airssys.wasm.host import (
     host_functions,
     make_linker,
 )
+from airssys.wasm.lane.core import CoreCode, CoreStore
 from airssys.wasm.values import Marshaller
 
 from ._map_budget import MapBudget, kernel_limit, maps_of
@@ -27,6 +28,22 @@ from ._turns import Turns
 
 if TYPE_CHECKING:
     from airssys.contracts import EngineSettings
+
+
+@final
+@attrs.frozen(eq=False)
+class CoreProgram:
+    """A component that was taken apart."""
+
+    code: CoreCode
+    names: Sequence[str]
+    """Full names of its exports, by their numbers."""
+    calls: Mapping[int, HostCall]
+    """By canonical function, the host function that it calls."""
+
+    def open_store(self) -> CoreStore:
+        """Make a store for an instance."""
+        return CoreStore(self.code, self.names, self.calls)
 
 
 @final
@@ -41,10 +58,17 @@ class Code:
     those that hand state over."""
     footprint: Footprint
     """What an instance will create."""
+    core: CoreProgram | None = attrs.field(default=None, eq=False, repr=False)
+    """What it was taken apart into; None: it runs by wasmtime's component API."""
+    why_whole: str | None = None
+    """Why it was not taken apart, if it was to be."""
     habits: Habits = attrs.field(factory=Habits, eq=False, repr=False)
     maps: int = attrs.field(
         init=False,
-        default=attrs.Factory(lambda code: maps_of(code.footprint), takes_self=True),
+        default=attrs.Factory(
+            lambda code: maps_of(code.footprint, 1 if code.core else 0),
+            takes_self=True,
+        ),
     )
     """Memory maps that an instance takes, at most."""
     shares: dict[tuple[int, int], tuple[int, int]] = attrs.field(

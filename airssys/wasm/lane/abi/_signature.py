@@ -156,6 +156,15 @@ class ImportSignature(_Sides):
             found = self._lift(cx, *cores)
         return found
 
+    def check_place(self, cx: Context, cores: tuple[Any, ...]) -> None:
+        """See that the result may be written where the guest wants it.
+
+        Raises:
+            RuleBroken: it may not.
+        """
+        if self.is_given_place and self._result is not None:
+            cx.area(cores[-1], *layout(self._result))
+
     def lay_out_result(self, cx: Context, value: Any) -> None:
         """Write a result where `cx` has room for it.
 

@@ -1,19 +1,30 @@
 """Components on their own lane: core modules, adapters, one store for each instance."""
 
-from ._code import CoreCode, CoreRefused
+from ._calls import Asked, HostFunctions
+from ._code import CoreCode, CoreRefused, compile_modules
 from ._failures import CoreFailed
-from ._instance import Asked, CoreInstance, HostFunctions
+from ._instance import CoreInstance
 from ._linking import Linking, link
+from ._parts import CoreParts, NotTakenApart, compile_parts, take_apart
 from ._resources import GuestResource
+from ._store import CoreCall, CoreStore, host_calls
 
 __all__ = (
     "Asked",
+    "CoreCall",
     "CoreCode",
     "CoreFailed",
     "CoreInstance",
+    "CoreParts",
     "CoreRefused",
+    "CoreStore",
     "GuestResource",
     "HostFunctions",
     "Linking",
+    "NotTakenApart",
+    "compile_modules",
+    "compile_parts",
+    "host_calls",
     "link",
+    "take_apart",
 )

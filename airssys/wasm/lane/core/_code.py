@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, final
+import threading
+from collections.abc import Mapping, MutableSet
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast, final
 
+import attrs
 import wasmtime
 from trio.lowlevel import enable_ki_protection
 
 from airssys.wasm.lane.abi import Core, ExportSignature, ImportSignature
-from airssys.wasm.lane.components import LoweredFunction
-from airssys.wasm.values import Block, error_text
+from airssys.wasm.lane.components import Abi, HostFunction, LoweredFunction
+from airssys.wasm.values import Block, Borrow, Own, Tuple, error_text, mentions
 
 from . import _c_api as c
-from ._linking import SHIM, Linking, name_of
-from ._memory import CoreValues, address_of, answer_epoch, callback_address
+from ._linking import SHIM, Linking, Source, name_of
+from ._memory import CoreValues, answer_epoch, callback_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from airssys.wasm.engine import Engine
     from airssys.wasm.lane.components import Plan
+    from airssys.wasm.values import Function
 
 _TYPES = {
     "i32": wasmtime.ValType.i32,
@@ -45,71 +50,137 @@ class Running(Protocol):
         """Take the result of a call."""
         ...
 
-    def close(self) -> None:
-        """Give back everything."""
-        ...
-
 
 class CoreRefused(Exception):  # not for users: the loader says which component
     """wasmtime refused a core module; says why."""
 
 
 @final
-class CoreCode:
-    """What all instances of one component share."""
+@attrs.frozen(eq=False)
+class Exported:
+    """A function that the component exports, with all that calling it takes."""
 
-    def __init__(self, engine: wasmtime.Engine, plan: Plan, linking: Linking) -> None:
+    full: str
+    signature: ExportSignature
+    source: Source
+    """Of the core function, or of its adapter."""
+    abi: Abi
+    instance: int
+    is_direct: bool
+    has_handles: bool
+    """Whether resources are among its values."""
+    values: CoreValues
+    """Of the core function, or of its adapter."""
+
+
+@final
+@attrs.frozen(eq=False)
+class Imported:
+    """A function of the host, as one canonical function of the component calls it."""
+
+    name: str
+    signature: ImportSignature
+    abi: Abi
+    instance: int
+    is_adapted: bool
+    """Whether its result is moved to the guest by an adapter."""
+    has_handles: bool
+    """Whether resources are among its values."""
+
+
+def compile_modules(
+    engine: wasmtime.Engine, linking: Linking
+) -> tuple[wasmtime.Module, ...]:
+    """Compile the module of each step; each code once.
+
+    Raises:
+        CoreRefused: wasmtime refuses one.
+    """
+    made: dict[bytes, wasmtime.Module] = {}
+    for step in linking.steps:
+        if step.code not in made:
+            try:
+                made[step.code] = wasmtime.Module(engine, step.code)
+            except wasmtime.WasmtimeError as error:
+                raise CoreRefused(str(error)) from error
+    return tuple(made[step.code] for step in linking.steps)
+
+
+@final
+class CoreCode:
+    """What all instances of one component share; the engine's ledger closes it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        plan: Plan,
+        linking: Linking,
+        modules: Sequence[wasmtime.Module],
+    ) -> None:
+        engine.check()
         self.engine, self.plan, self.linking = engine, plan, linking
-        self.pointer = c_pointer(engine)
-        self.running: dict[int, Running] = {}
-        """The instances, by the context of their store."""
         self.imports = {
-            number: ImportSignature(one.function.type)
+            number: self._import(number, one)
             for number, one in enumerate(plan.canonical)
             if isinstance(one, LoweredFunction)
         }
-        self.exports = {
-            full: ExportSignature(entrance.lifted.type)
-            for full, entrance in linking.entrances.items()
-        }
-        self.values = {
-            full: CoreValues(one.core_parameters, one.core_results)
-            for full, one in self.exports.items()
-        }
+        """The functions of the host that it calls, by canonical function."""
+        self.exports = {full: self._export(full) for full in linking.entrances}
         self.callback_values = [CoreValues(*one.core) for one in linking.callbacks]
-        self._kept: list[Any] = []
+        self._kept: list[Any] = [modules]
+        self.modules = [c_pointer(module) for module in modules]
         self._linker = self.shim = 0
-        self.modules: list[int] = []
         epoch = c.EpochCallback(_give_way)
         self._kept.append(epoch)
         self.epoch = callback_address(epoch)
-        try:
-            self._compile()
-        except BaseException:
-            self.close()
-            raise
+        engine.ledger.cores.add(self)
+        self._link()
 
-    def _compile(self) -> None:
-        made: dict[bytes, int] = {}
+    def _import(self, number: int, one: LoweredFunction) -> Imported:
+        function = one.function
+        if not isinstance(function, HostFunction):
+            raise CoreRefused("components inside it call each other")
+        is_adapted = self.linking.callbacks[number].is_adapted
+        signature, has_handles = (
+            ImportSignature(function.type),
+            _has_handles(function.type),
+        )
+        abi, instance = one.abi, one.instance
+        return Imported(
+            function.name, signature, abi, instance, is_adapted, has_handles
+        )
+
+    def _export(self, full: str) -> Exported:
+        entrance = self.linking.entrances[full]
+        lifted = entrance.lifted
+        signature = ExportSignature(lifted.type)
+        parameters = signature.core_parameters if entrance.is_direct else ()
+        results = signature.core_results
+        if signature.result_in_memory and not entrance.is_direct:
+            results = ()
+        return Exported(
+            full,
+            signature,
+            entrance.source,
+            lifted.abi,
+            lifted.instance,
+            entrance.is_direct,
+            _has_handles(lifted.type),
+            CoreValues(parameters, results),
+        )
+
+    def _link(self) -> None:
         out = Block(8)
-        for step in self.linking.steps:
-            if step.code not in made:
-                code = step.code
-                error = c.module_new(
-                    self.pointer, address_of(code), len(code), out.base
-                )
-                if error:
-                    raise CoreRefused(error_text(error))
-                made[code] = out.words[0]
-                self.modules.append(out.words[0])
-            else:
-                self.modules.append(made[step.code])
-        self._linker = c.linker_new(self.pointer)
+        ledger = self.engine.ledger
+        # While this lane polls a store, its instance is what stands in `polling`.
+        running = cast("Mapping[int, Running]", self.engine.polling)
+        guard = _Guard(running, ledger.inside)
+        self._linker = c.linker_new(self.engine.pointer)
         for callback in self.linking.callbacks:
-            act = _canonical(self.running, callback.number)
+            act = _canonical(guard, callback.number)
             self._define(name_of(callback.number), *callback.core, act)
-        self._define("fill", ("i32", "i32", "i32"), (), _fill(self.running))
-        self._define("take", ("i32",), (), _take(self.running))
+        self._define("fill", ("i32", "i32", "i32"), (), _fill(guard))
+        self._define("take", ("i32",), (), _take(guard))
         error = c.linker_instantiate_pre(self._linker, self.modules[SHIM], out.base)
         if error:
             raise CoreRefused(error_text(error))
@@ -142,18 +213,23 @@ class CoreCode:
             raise CoreRefused(error_text(error))
 
     def close(self) -> None:
-        """Delete all of it; its instances are closed before."""
-        for instance in list(self.running.values()):
-            instance.close()
+        """Delete all of it; its stores are deleted before."""
+        self.engine.ledger.cores.discard(self)
         shim, self.shim = self.shim, 0
         if shim:
             c.instance_pre_delete(shim)
         linker, self._linker = self._linker, 0
         if linker:
             c.linker_delete(linker)
-        modules, self.modules = set(self.modules), []
-        for module in modules:
-            c.module_delete(module)
+        self.modules.clear()
+        self._kept.clear()
+
+
+def _has_handles(function: Function) -> bool:
+    wits = [wit for _, wit in function.params]
+    if function.result is not None:
+        wits.append(function.result)
+    return mentions(Tuple(tuple(wits)), (Own, Borrow))
 
 
 def c_pointer(thing: Any) -> int:
@@ -167,19 +243,30 @@ def _give_way(_context: int, _data: int | None, update: int, kind: int) -> int:
     return 0
 
 
-_FAILED = b"the host failed"
+_FAILED: Final = b"the host failed"
 
 
-def _guarded(
-    running: dict[int, Running], act: Callable[[Running, int], None]
-) -> Callable[..., int]:
+@final
+@attrs.frozen
+class _Guard:
+    """What callbacks look at first."""
+
+    running: Mapping[int, Running]
+    """The instances that are being polled, by the context of their store."""
+    inside: MutableSet[int]
+    """Idents of the threads that are in a callback."""
+
+
+def _guarded(guard: _Guard, act: Callable[[Any, int], None]) -> Callable[..., int]:
     """Make a callback of what may raise: nothing may leave a callback."""
-    context_of, trap_new = c.caller_context, c.trap_new
+    running, inside = guard.running, guard.inside
+    context_of, trap_new, get_ident = c.caller_context, c.trap_new, threading.get_ident
 
     @enable_ki_protection
     def callback(_env: int | None, caller: int, values: int, _count: int) -> int:
         instance = None
         try:
+            inside.add(get_ident())
             instance = running[context_of(caller)]
             act(instance, values)
         except BaseException as error:  # noqa: BLE001, ASYNC103  # nothing may leave a callback
@@ -187,22 +274,24 @@ def _guarded(
                 instance.failure = error
             trap: int = trap_new(_FAILED, len(_FAILED))
             return trap  # noqa: ASYNC104  # as above
+        finally:
+            inside.discard(get_ident())
         return 0
 
     return callback
 
 
-def _canonical(running: dict[int, Running], number: int) -> Callable[..., int]:
-    return _guarded(running, lambda instance, at: instance.run_canonical(number, at))
+def _canonical(guard: _Guard, number: int) -> Callable[..., int]:
+    return _guarded(guard, lambda instance, at: instance.run_canonical(number, at))
 
 
 _three = CoreValues(("i32", "i32", "i32"), ())
 _one = CoreValues(("i32",), ())
 
 
-def _fill(running: dict[int, Running]) -> Callable[..., int]:
-    return _guarded(running, lambda instance, at: instance.fill(*_three.read(at)))
+def _fill(guard: _Guard) -> Callable[..., int]:
+    return _guarded(guard, lambda instance, at: instance.fill(*_three.read(at)))
 
 
-def _take(running: dict[int, Running]) -> Callable[..., int]:
-    return _guarded(running, lambda instance, at: instance.take(*_one.read(at)))
+def _take(guard: _Guard) -> Callable[..., int]:
+    return _guarded(guard, lambda instance, at: instance.take(*_one.read(at)))

@@ -7,7 +7,8 @@ that Python does there, they call nothing of the guest, and they return.
 
 A host call has one of two forms. An *instant* function is run in the callback, on the
 guest's stack: it must be short and trusted. All others are noted by the callback, which
-has the guest pause; between two polls somebody calls `answer`, and the next poll goes on.
+has the guest pause. Between two polls somebody reads the `arguments`, for which the
+guest's memory lies still, and calls `answer`; the next poll goes on.
 
 Core WebAssembly can be entered again after a call was dropped in the middle, or trapped.
 That an instance is spent then is known here alone.
@@ -15,15 +16,12 @@ That an instance is spent then is known here alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, cast, final
 
-import attrs
-
-from airssys.contracts import EngineMisused
+from airssys.contracts import CapacityReached, EngineMisused
+from airssys.wasm.engine import UNLIMITED_FUEL, OpenStore
 from airssys.wasm.lane.abi import (
     ComponentState,
-    Context,
     Entry,
     Rule,
     RuleBroken,
@@ -39,80 +37,36 @@ from airssys.wasm.lane.adapters import (
     SCRATCH,
     Image,
 )
-from airssys.wasm.lane.components import (
-    Abi,
-    Encoding,
-    HostFunction,
-    LoweredFunction,
-    ResourceFunction,
-    ResourceVerb,
-)
-from airssys.wasm.values import Block
+from airssys.wasm.lane.components import ResourceFunction, ResourceVerb
+from airssys.wasm.values import Block, TooMuch
 
 from . import _c_api as c
+from ._calls import NO_HANDLES, Asked, GuestMemory, HostFunctions, Lowered, Ready
 from ._failures import CoreFailed, failed
 from ._linking import SHIM, Source
 from ._memory import CoreValues, LinearMemory, address_of, write_core
 from ._resources import CallHandles, HostThings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from airssys.wasm.lane.components import CoreItem
+    from airssys.wasm.lane.components import Abi, CoreItem, Encoding
 
     from ._code import CoreCode
-    from ._linking import Entrance
 
 _NOTHING: Final = CoreValues((), ())
 _REALLOC: Final = {
     BROKEN_ALIGNMENT: Rule.REALLOC_ALIGNED,
     BROKEN_BOUNDS: Rule.REALLOC_IN_BOUNDS,
 }
-
-
-@final
-@attrs.frozen
-class HostFunctions:
-    """What the host gives to a component: functions by full name."""
-
-    instant: Mapping[str, Callable[..., Any]]
-    """Run on the guest's stack; take the context of the instance, then the values."""
-    pausing: frozenset[str]
-    """Answered between two polls."""
-
-
-@final
-@attrs.frozen
-class Asked:
-    """What a guest waits for."""
-
-    number: int
-    name: str
-    values: tuple[Any, ...]
-    handles: CallHandles
-
-
-@final
-class GuestMemory(Context):
-    """Values in a memory of the guest, which cannot be asked for more of it here."""
-
-    __slots__ = ("memory",)
-
-    def __init__(
-        self, encoding: Encoding, handles: CallHandles, memory: LinearMemory | None
-    ) -> None:
-        super().__init__(encoding, handles)
-        self.memory = memory
-
-    def begin(self, handles: CallHandles, keep: int) -> None:
-        """Get ready for the values of one call."""
-        self.handles, self.left = handles, keep
-        if self.memory is not None:
-            self.view = self.memory.refresh()
-
-    def allocate(self, alignment: int, size: int) -> int:
-        """Refuse: what needs memory goes through an adapter."""
-        raise EngineMisused(f"no {size} bytes aligned to {alignment} can be had here")
+_NOT_BEGUN: Final = "the engine could not begin a call: it is out of memory"
+_MOST_ARGUMENTS: Final = 16
+_NEVER: Final = 2**62
+"""Epochs from now, that do not pass."""
+_RESULT: Final = _MOST_ARGUMENTS * c.VAL_SIZE
+"""Where in the memory of a store the result of its call is written."""
+_TRAP: Final = (_RESULT + c.VAL_SIZE + 7) // 8
+"""Which of its words is the trap that ended the call; the next one is the error."""
 
 
 @final
@@ -125,15 +79,9 @@ class CoreInstance:
         """What host functions are given first."""
         self.keep = 2**40
         """How many bytes one call, or host call, may make the host keep."""
-        plan, linking = code.plan, code.linking
-        self._store = c.store_new(code.pointer, None, None)
-        self._context = c.store_context(self._store)
-        code.running[self._context] = self
-        c.context_set_fuel(self._context, 2**63 - 1)
-        c.context_set_epoch_deadline(self._context, 1)
-        c.store_epoch_deadline_callback(self._store, code.epoch, None, None)
+        self._make_store()
         self.states: list[ComponentState] = []
-        for parent in plan.parents:
+        for parent in code.plan.parents:
             around = None if parent is None else self.states[parent]
             self.states.append(ComponentState(around))
         self.things = HostThings()
@@ -141,32 +89,60 @@ class CoreInstance:
         """Numbers of the host's things that the guest has let go."""
         self.failure: BaseException | None = None
         self.asked: Asked | None = None
-        self._instances = Block(c.INSTANCE_SIZE * len(linking.steps))
-        self._externs: dict[Source, bytes] = {}
-        self._kept_externs: list[Block] = []
-        self._functions: dict[str, tuple[Block, int]] = {}
+        self._instances = Block(c.INSTANCE_SIZE * len(code.linking.steps))
+        self._externs: dict[Source, Block] = {}
+        self._ready: dict[str, Ready] = {}
         self._memories: dict[CoreItem, LinearMemory] = {}
         self._contexts: dict[tuple[CoreItem | None, Encoding], GuestMemory] = {}
+        self._lowered: dict[int, GuestMemory] = {}
+        """By canonical function: the memory that it uses."""
         self._images: dict[Encoding, Image] = {}
-        self._slots = Block(16 * c.VAL_SIZE + c.VAL_SIZE + 16)
-        self._result_at = 16 * c.VAL_SIZE
-        self._failed_at = self._result_at + c.VAL_SIZE
-        self._future = 0
+        self._limits: tuple[int, int, int, int, int] | None = None
         self._taken: Any = None
-        self._called: str | None = None
+        self._too_much: TooMuch | None = None
+        self._called: Ready | None = None
         self._handles: CallHandles | None = None
+        self._keeps = 0
+        self._values = _NOTHING
         self.is_spent = False
+
+    def _make_store(self) -> None:
+        engine = self.code.engine
+        engine.check()
+        pointer = c.store_new(engine.pointer, None, None)
+        context = c.store_context(pointer)
+        slots = Block((_TRAP + 2) * 8)
+        self.opened = engine.ledger.stores[context] = OpenStore(pointer, context, slots)
+        self._context, self._slots = context, slots
+        c.context_set_fuel(context, UNLIMITED_FUEL)
+        c.context_set_epoch_deadline(context, 1)
+        c.store_epoch_deadline_callback(pointer, self.code.epoch, None, None)
 
     # ---------------------------------------------------- making it
 
+    def limit(
+        self, memory_bytes: int, table_elements: int, memories: int, tables: int
+    ) -> None:
+        """Bound what the guest has; the scratch memory is the host's and comes on top."""
+        self._limits = memory_bytes, table_elements, -1, tables, memories + 1
+
+    def refuel(self, fuel: int) -> None:
+        """Fill up to `fuel`, whatever was left."""
+        c.context_set_fuel(self._context, fuel)
+
     def start(self) -> Iterator[Callable[[], bool]]:
         """Make the core instances; yields what to poll until it is True, in order."""
+        # What wasmtime evaluates to instantiate a module is not on a fiber, where alone
+        # it could give way. `_begin` sets the deadline of a start function.
+        c.context_set_epoch_deadline(self._context, _NEVER)
         self._instantiate_shim()
         for number, step in enumerate(self.code.linking.steps):
             if number != SHIM:
+                c.context_set_epoch_deadline(self._context, _NEVER)
                 self._instantiate(number, step.imports)
             if step.start is not None:
-                self._begin(Source(number, step.start), _NOTHING, ())
+                function = self._function(Source(number, step.start))
+                self._begin(function, _NOTHING, ())
                 yield self.poll
 
     def _instantiate_shim(self) -> None:
@@ -178,9 +154,14 @@ class CoreInstance:
         self._check(error, out.words[0])
         self.scratch = self._open_memory(Source(SHIM, SCRATCH))
         self.scratch.refresh()[MAY_LEAVE] = 1
+        self._apply_limits()
+
+    def _apply_limits(self) -> None:
+        if self._limits is not None:
+            c.store_limiter(self.opened.pointer, *self._limits)
 
     def _instantiate(self, number: int, imports: Sequence[Source]) -> None:
-        given = b"".join(map(self._extern, imports))
+        given = b"".join([self._extern(each).data for each in imports])
         externs, out = Block(len(given) + 8), Block(8)
         externs.data[: len(given)] = given
         error = c.instance_new(
@@ -193,20 +174,18 @@ class CoreInstance:
         )
         self._check(error, out.words[0])
 
-    def _extern(self, source: Source) -> bytes:
-        found = self._externs.get(source)
-        if found is None:
-            found = self._externs[source] = bytes(self._keep(source).data)
-        return found
-
-    def _keep(self, source: Source) -> Block:
+    def _extern(self, source: Source) -> Block:
         """Look up what a core instance exports, in memory that stays where it is."""
+        extern = self._externs.get(source)
+        if extern is not None:
+            return extern
         extern, name = Block(c.EXTERN_SIZE), source.name.encode()
         place = self._instances.base + source.step * c.INSTANCE_SIZE
         if not c.instance_export_get(
             self._context, place, address_of(name), len(name), extern.base
         ):
             raise CoreFailed(None, f"a core instance does not export {source.name!r}")
+        self._externs[source] = extern
         return extern
 
     # ---------------------------------------------------- calls
@@ -217,79 +196,110 @@ class CoreInstance:
         Raises:
             ValueUnfit: a value does not fit; nothing was called.
         """
-        entrance = self.code.linking.entrances[full]
-        handles = self._handles_for(entrance.lifted.instance)
-        try:
-            self._begin_export(full, entrance, values, handles)
-        except BaseException:
-            handles.undo()
-            raise
+        self.begin(self.lower(full, values, self.keep))
 
-    def _begin_export(
-        self,
-        full: str,
-        entrance: Entrance,
-        values: Sequence[Any],
-        handles: CallHandles,
-    ) -> None:
-        code = self.code
-        signature = code.exports[full]
-        abi = entrance.lifted.abi
-        self._taken, self._called, self._handles = None, full, handles
-        if entrance.is_direct:
-            cx = self._memory_of(abi, handles)
-            cores = signature.lower_parameters(cx, values)
-            self._begin(entrance.source, code.values[full], cores)
-        else:
-            image = self._image_of(abi, handles)
-            signature.lay_out_parameters(image, values)
-            results = () if signature.result_in_memory else signature.core_results
-            self._begin(entrance.source, CoreValues((), results), ())
+    def lower(self, full: str, values: Sequence[Any], keep: int) -> Lowered:
+        """Lay out the arguments of the next call.
+
+        Args:
+            full: the export.
+            values: its arguments.
+            keep: how many bytes its result may make the host keep.
+
+        Raises:
+            ValueUnfit: a value does not fit.
+            CapacityReached: there is no memory to lay them out in.
+        """
+        self._check_idle()
+        ready = self._ready.get(full) or self._make_ready(full)
+        exported = ready.exported
+        handles = None
+        if exported.has_handles:
+            handles = self._handles_for(exported.instance)
+        cores: tuple[int | float, ...] = ()
+        try:
+            if exported.is_direct:
+                ready.memory.begin(handles, keep)
+                signature = exported.signature
+                cores = signature.lower_parameters(ready.memory, values)
+            else:
+                image = self._image_of(ready.memory, handles)
+                exported.signature.lay_out_parameters(image, values)
+        except BaseException:
+            if handles is not None:
+                handles.undo()
+            raise
+        return Lowered(ready, cores, handles, keep)
+
+    def begin(self, lowered: Lowered) -> None:
+        """Begin a call whose arguments are laid out."""
+        ready = lowered.ready
+        self._check_idle()
+        self._taken = self._too_much = None
+        self._called, self._handles = ready, lowered.handles
+        self._keeps = lowered.keep
+        self._begin(ready.function, ready.exported.values, lowered.cores)
+
+    def _check_idle(self) -> None:
+        if self.is_spent or self.opened.future or not self.opened.pointer:
+            raise EngineMisused("this instance is spent, or in the middle of a call")
 
     def _begin(
-        self, source: Source, values: CoreValues, arguments: Sequence[int | float]
+        self, function: int, values: CoreValues, arguments: Sequence[int | float]
     ) -> None:
-        if self.is_spent or self._future:
-            raise EngineMisused("this instance is spent, or in the middle of a call")
-        block, at = self._function(source)
-        values.lay_out(self._slots, 0, arguments)
+        slots = self._slots
+        values.lay_out(slots, 0, arguments)
         self._values = values
         c.context_set_epoch_deadline(self._context, 1)
-        base = self._slots.base
-        self._future = c.func_call_async(
+        base = slots.base
+        self.opened.future = c.func_call_async(
             self._context,
-            block.base + at,
+            function,
             base,
             len(values.parameters),
-            base + self._result_at,
+            base + _RESULT,
             len(values.results),
-            base + self._failed_at,
-            base + self._failed_at + 8,
+            base + _TRAP * 8,
+            base + _TRAP * 8 + 8,
         )
+        if not self.opened.future:
+            raise CapacityReached(_NOT_BEGUN)
 
-    def _function(self, source: Source) -> tuple[Block, int]:
-        key = f"{source.step}/{source.name}"
-        if key not in self._functions:
-            self._functions[key] = self._keep(source), c.EXTERN_OF
-        return self._functions[key]
+    def _function(self, source: Source) -> int:
+        address: int = self._extern(source).base + c.EXTERN_OF
+        return address
+
+    def _make_ready(self, full: str) -> Ready:
+        exported = self.code.exports[full]
+        function = self._function(exported.source)
+        made = Ready(exported, function, self._memory_of(exported.abi))
+        self._ready[full] = made
+        return made
 
     def poll(self) -> bool:
         """Run the guest until it finishes, waits, or has used up its epochs.
 
         Raises:
             CoreFailed: it was stopped.
+            RuleBroken: it broke a rule of the canonical ABI.
             EngineMisused: it waits for an answer, or is not in a call.
         """
-        if self.asked is not None or not self._future:
+        opened = self.opened
+        if self.asked is not None or not opened.future:
             raise EngineMisused("the guest waits for an answer, or is in no call")
-        finished: bool = c.future_poll(self._future)
+        polling = self.code.engine.polling
+        polling[self._context] = cast("Any", self)
+        try:
+            finished: bool = c.future_poll(opened.future)
+        finally:
+            del polling[self._context]
         if finished:
-            future, self._future = self._future, 0
+            future, opened.future = opened.future, 0
             c.future_delete_short(future)
-            words, at = self._slots.words, self._failed_at // 8
-            trap, error = words[at], words[at + 1]
+            words = self._slots.words
+            trap, error = words[_TRAP], words[_TRAP + 1]
             if trap or error:
-                words[at] = words[at + 1] = 0
+                words[_TRAP] = words[_TRAP + 1] = 0
                 self._check(error, trap)
         return finished
 
@@ -298,19 +308,23 @@ class CoreInstance:
 
         Raises:
             RuleBroken: it is not valid, or the guest kept what it had borrowed.
+            TooMuch: the host does not want to keep it.
         """
-        full, handles = self._called, self._handles
-        if full is None or handles is None or self._future:
-            raise EngineMisused("no call has finished")
+        ready, handles = self._called, self._handles
+        if ready is None or self.opened.future:
+            raise EngineMisused("no call has finished, or its result was taken")
+        if self._too_much is not None:
+            raise self._too_much
         self._called = None
-        signature = self.code.exports[full]
+        signature = ready.exported.signature
         try:
             if not signature.result_in_memory:
-                abi = self.code.linking.entrances[full].lifted.abi
-                cx = self._memory_of(abi, handles)
-                cores = self._values.result(self._slots, self._result_at)
-                self._taken = signature.lift_result(cx, cores)
-            handles.end()
+                memory = ready.memory
+                memory.begin(handles, self._keeps)
+                cores = self._values.result(self._slots, _RESULT)
+                self._taken = signature.lift_result(memory, cores)
+            if handles is not None:
+                handles.end()
         except BaseException:
             self.is_spent = True
             raise
@@ -326,7 +340,7 @@ class CoreInstance:
         found = failed(error, trap)
         if failure is not None:
             raise failure
-        rule = _REALLOC.get(self.scratch.refresh()[BROKEN])
+        rule = _REALLOC.get(self.scratch.view[BROKEN])
         if rule is not None:
             raise RuleBroken(rule, found)
         raise found
@@ -338,14 +352,12 @@ class CoreInstance:
         one = self.code.plan.canonical[number]
         values = self.code.callback_values[number]
         cores = values.read(at)
-        state = self.states[one.instance]
-        results: tuple[int | float, ...]
         if isinstance(one, ResourceFunction):
-            results = self._work_on_handle(one, state, cores[0])
-        else:
-            self._check_may_leave()
-            results = self._call_host(number, one, cores)
-        values.write(at, results)
+            state = self.states[one.instance]
+            values.write(at, self._work_on_handle(one, state, cores[0]))
+            return
+        self._check_may_leave()
+        values.write(at, self._call_host(number, cores))
 
     def _work_on_handle(
         self, one: ResourceFunction, state: ComponentState, core: int
@@ -366,51 +378,84 @@ class CoreInstance:
             raise RuleBroken(Rule.MAY_LEAVE, "in realloc or post-return")
 
     def _call_host(
-        self, number: int, one: LoweredFunction, cores: tuple[Any, ...]
+        self, number: int, cores: tuple[Any, ...]
     ) -> tuple[int | float, ...]:
-        function = one.function
-        assert isinstance(function, HostFunction)  # noqa: S101  # others are not linked
-        signature = self.code.imports[number]
-        handles = self._handles_for(one.instance)
-        cx = self._memory_of(one.abi, handles)
-        given = signature.lift_parameters(cx, cores)
-        if function.name in self.host.pausing:
-            self.asked = Asked(number, function.name, given, handles)
-            self.scratch.refresh()[ANSWERED] = 0
+        imported = self.code.imports[number]
+        handles = None
+        if imported.has_handles:
+            handles = self._handles_for(imported.instance)
+        if imported.name in self.host.pausing:
+            self.asked = Asked(number, imported, cores, handles)
+            self.scratch.view[ANSWERED] = 0
             c.context_set_epoch_deadline(self._context, 0)
             return (1,)
-        value = self.host.instant[function.name](self.context, *given)
-        if self.code.linking.callbacks[number].is_adapted:
+        memory = self._memory_for(number, imported.abi)
+        memory.begin(handles, self.keep)
+        given = imported.signature.lift_parameters(memory, cores)
+        value = self.host.instant[imported.name](self.context, *given)
+        if imported.is_adapted:
+            memory.begin(handles, self.keep)
+            imported.signature.check_place(memory, cores)
             self._lay_out_answer(number, value, handles)
             results: tuple[int | float, ...] = (0,)
         else:
-            cx.begin(handles, self.keep)
-            results = signature.lower_result(cx, value, cores)
-        handles.end()
+            memory.begin(handles, self.keep)
+            results = imported.signature.lower_result(memory, value, cores)
+        if handles is not None:
+            handles.end()
         return results
+
+    def arguments(self, keep: int) -> tuple[tuple[Any, ...], int]:
+        """Read what the guest gives to the host function that it waits for.
+
+        Without resources among them they may be read again, with more to keep.
+
+        Returns:
+            The arguments, and how many bytes are left of `keep`.
+
+        Raises:
+            RuleBroken: they are not valid.
+            TooMuch: they are more than `keep`.
+        """
+        asked = self.asked
+        if asked is None:
+            raise EngineMisused("there is no host call")
+        imported = asked.imported
+        memory = self._memory_for(asked.number, imported.abi)
+        memory.begin(asked.handles, keep)
+        values = imported.signature.lift_parameters(memory, asked.cores)
+        return values, memory.left
 
     def answer(self, value: Any) -> None:
         """Answer what the guest has `asked`; the next poll goes on.
 
         Raises:
-            ValueUnfit: the value does not fit.
+            ValueUnfit: the value does not fit; the guest still waits.
             RuleBroken: the guest still has what was lent for the call.
         """
-        asked, self.asked = self.asked, None
+        asked = self.asked
         if asked is None:
             raise EngineMisused("there is no host call to answer")
+        imported = asked.imported
+        if imported.is_adapted:
+            memory = self._memory_for(asked.number, imported.abi)
+            memory.begin(asked.handles, 0)
+            imported.signature.check_place(memory, asked.cores)
         self._lay_out_answer(asked.number, value, asked.handles)
-        asked.handles.end()
-        self.scratch.refresh()[ANSWERED] = 1
+        if asked.handles is not None:
+            asked.handles.end()
+        self.asked = None
+        self.scratch.view[ANSWERED] = 1
         c.context_set_epoch_deadline(self._context, 1)
 
-    def _lay_out_answer(self, number: int, value: Any, handles: CallHandles) -> None:
+    def _lay_out_answer(
+        self, number: int, value: Any, handles: CallHandles | None
+    ) -> None:
         """Write an answer to the scratch memory, for an adapter or the shim to take."""
-        signature = self.code.imports[number]
-        one = self.code.plan.canonical[number]
-        assert isinstance(one, LoweredFunction)  # noqa: S101  # the others call nobody
-        image = self._image_of(one.abi, handles)
-        if self.code.linking.callbacks[number].is_adapted:
+        imported = self.code.imports[number]
+        signature = imported.signature
+        image = self._image_of(self._memory_for(number, imported.abi), handles)
+        if imported.is_adapted:
             signature.lay_out_result(image, value)
             return
         cores = signature.lower_result(image, value, ())
@@ -419,17 +464,23 @@ class CoreInstance:
 
     def fill(self, place: int, pointer: int, size: int) -> None:
         """Write a large value where the guest wants it; on the guest's stack."""
-        image, cx = self._filled
-        view = cx.memory.refresh() if cx.memory is not None else cx.view
+        image, memory = self._filled
+        view = memory.view if memory.memory is None else memory.memory.refresh()
         view[place : place + size] = image.large(pointer)
 
     def take(self, place: int) -> None:
-        """Take the result of a call from the guest's memory; on the guest's stack."""
-        full, handles = self._called, self._handles
-        assert full is not None and handles is not None  # noqa: S101, PT018  # a call is running
-        abi = self.code.linking.entrances[full].lifted.abi
-        cx = self._memory_of(abi, handles)
-        self._taken = self.code.exports[full].lift_result(cx, (place,))
+        """Take the result of a call from the guest's memory; on the guest's stack.
+
+        A result that is too large is left there: the call comes to its end without it.
+        """
+        ready = self._called
+        assert ready is not None  # noqa: S101  # a call is running
+        memory = ready.memory
+        memory.begin(self._handles, self._keeps)
+        try:
+            self._taken = ready.exported.signature.lift_result(memory, (place,))
+        except TooMuch as error:
+            self._too_much = error
 
     # ---------------------------------------------------- small things
 
@@ -437,15 +488,20 @@ class CoreInstance:
         state = self.states[instance]
         return CallHandles(self, instance, state, self.code.plan.resources, self.things)
 
-    def _memory_of(self, abi: Abi, handles: CallHandles) -> GuestMemory:
-        """Get ready for values in the memory that a function uses."""
+    def _memory_for(self, number: int, abi: Abi) -> GuestMemory:
+        """Find the memory of a function that is lowered."""
+        found = self._lowered.get(number)
+        if found is None:
+            found = self._lowered[number] = self._memory_of(abi)
+        return found
+
+    def _memory_of(self, abi: Abi) -> GuestMemory:
+        """Find the memory that a function uses; `begin` with it before each use."""
         key = abi.memory, abi.encoding
-        cx = self._contexts.get(key)
-        if cx is None:
+        if key not in self._contexts:
             memory = None if abi.memory is None else self._find_memory(abi.memory)
-            cx = self._contexts[key] = GuestMemory(abi.encoding, handles, memory)
-        cx.begin(handles, self.keep)
-        return cx
+            self._contexts[key] = GuestMemory(abi.encoding, memory)
+        return self._contexts[key]
 
     def _find_memory(self, item: CoreItem) -> LinearMemory:
         """Find a memory; a start function may call the host before all are known."""
@@ -455,33 +511,43 @@ class CoreInstance:
         return self._memories[item]
 
     def _open_memory(self, source: Source) -> LinearMemory:
-        extern = self._keep(source)
-        self._kept_externs.append(extern)
-        return LinearMemory(self._context, extern.base + c.EXTERN_OF)
+        return LinearMemory(self._context, self._extern(source).base + c.EXTERN_OF)
 
-    def _image_of(self, abi: Abi, handles: CallHandles) -> Image:
-        """Begin an image for the memory that a function uses."""
-        image = self._images.get(abi.encoding)
+    def _image_of(self, memory: GuestMemory, handles: CallHandles | None) -> Image:
+        """Begin an image for a memory of the guest."""
+        image = self._images.get(memory.encoding)
         if image is None:
-            image = Image(abi.encoding, handles, self.scratch.grow_to)
-            self._images[abi.encoding] = image
-        image.handles = handles
-        image.begin(self.scratch.refresh())
-        self._filled = image, self._memory_of(abi, handles)
+            image = Image(memory.encoding, NO_HANDLES, self._grow_scratch)
+            self._images[memory.encoding] = image
+        image.handles = handles or NO_HANDLES
+        image.begin(self.scratch.view)
+        self._filled = image, memory
         return image
+
+    def _grow_scratch(self, size: int) -> memoryview:
+        """Make the scratch memory larger, which no limit of the guest is for.
+
+        Raises:
+            CapacityReached: it may not be as large as that.
+        """
+        c.store_limiter(self.opened.pointer, -1, -1, -1, -1, -1)
+        try:
+            return self.scratch.grow_to(size)
+        except MemoryError:
+            raise CapacityReached(
+                f"there are no {size} bytes of memory for the values of one call"
+            ) from None
+        finally:
+            self._apply_limits()
 
     def drop_call(self) -> None:
         """End the present call wherever it stands."""
-        future, self._future = self._future, 0
-        if future:
+        if self.opened.future:
             self.is_spent = True
-            c.future_delete(future)
+        self.code.engine.ledger.close_call(self.opened)
+        self.asked = None
 
     def close(self) -> None:
         """Give back everything; does nothing twice."""
-        self.drop_call()
-        store, self._store = self._store, 0
-        if store:
-            self.is_spent = True
-            del self.code.running[self._context]
-            c.store_delete(store)
+        self.is_spent = True
+        self.code.engine.ledger.close_store(self.opened)

@@ -1,0 +1,108 @@
+"""What those who drive guests need of a store and of a call, whatever runs in them.
+
+`Store` and `Call` run components by wasmtime's component API. `airssys.wasm.lane` runs them
+as core modules, and its stores and calls obey the same rules (`_fiber`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from airssys.wasm.values import Budget, Marshaller
+
+    from ._callbacks import HostCall
+
+
+class GuestCall(Protocol):
+    """One call of a guest, from its start until it is closed."""
+
+    answered: bool
+    finished: bool
+    owner: object
+
+    @property
+    def host_call(self) -> HostCall | None:
+        """What the guest waits for; None while it runs or after the answer."""
+        ...
+
+    def poll(self, owner: object) -> bool:
+        """Run the guest until it finishes, calls the host or has used up its epochs."""
+        ...
+
+    def take_arguments(self, marshaller: Marshaller, budget: Budget) -> list[Any]:
+        """Read the arguments of the host call."""
+        ...
+
+    def answer(self, owner: object, marshaller: Marshaller, value: Any) -> None:
+        """Give the guest the answer to its host call."""
+        ...
+
+    def renew_deadline(self) -> None:
+        """Give the guest a whole slice for going on after its host call."""
+        ...
+
+    def take_result(self, marshaller: Marshaller, budget: Budget) -> Any:
+        """Read what the guest answered, once."""
+        ...
+
+    def close(self) -> None:
+        """End the call wherever it stands; does nothing twice."""
+        ...
+
+
+class GuestStore(Protocol):
+    """One guest: its memories, and one call at a time."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the store is gone."""
+        ...
+
+    def limit(
+        self, memory_bytes: int, table_elements: int, memories: int, tables: int
+    ) -> None:
+        """Bound each memory in bytes and each table in elements, and their numbers."""
+        ...
+
+    def refuel(self, fuel: int) -> None:
+        """Fill up to `fuel`, whatever was left."""
+        ...
+
+    def instantiate(self, linker: int, component: int, *, owner: object) -> GuestCall:
+        """Begin to make an instance; the call is done when it stands."""
+        ...
+
+    def number_functions(self, export_indices: Iterable[int]) -> None:
+        """Number the exports."""
+        ...
+
+    def lower(
+        self, number: int, marshaller: Marshaller, values: Sequence[Any], keep: int
+    ) -> Any:
+        """Lay out the arguments of the next call, whose result may have `keep` bytes."""
+        ...
+
+    def call(
+        self, number: int, marshaller: Marshaller, frame: Any, *, owner: object
+    ) -> GuestCall:
+        """Begin to call a function; the frame is the call's from now on."""
+        ...
+
+    def call_and_poll(
+        self,
+        number: int,
+        marshaller: Marshaller,
+        frame: Any,
+        budget: Budget,
+        *,
+        owner: object,
+    ) -> tuple[GuestCall | None, Any]:
+        """Begin a call and poll it once; returns it, or its result if that was all."""
+        ...
+
+    def close(self) -> None:
+        """Delete the store, its call before it; does nothing twice."""
+        ...

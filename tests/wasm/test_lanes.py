@@ -1,0 +1,81 @@
+"""Which lane a component runs on, and that nobody can tell from what it does.
+
+All tests of this folder run on either lane (`--lane own`); these run on both at once.
+"""
+
+import gc
+
+import pytest
+
+from airssys.contracts import Artifact, GuestTrapped, TrapReason
+from wasm_support import GUESTS, envelope, is_spent_because, open_guests
+
+LANES = ["own", "wasmtime"]
+COMPOSED = """(component (component $a (core module $m (func (export "f")))
+    (core instance $i (instantiate $m))
+    (func (export "f") (canon lift (core func $i "f"))))
+  (component $b (import "f" (func $f)) (core func (canon lower (func $f))))
+  (instance $ai (instantiate $a))
+  (instance (instantiate $b (with "f" (func $ai "f"))))"""
+
+
+@pytest.fixture(params=LANES)
+async def lane(request):
+    async with open_guests(lane=request.param) as guests:
+        yield guests
+
+
+async def test_the_setting_says_how_a_component_is_run():
+    for lane in LANES:
+        async with open_guests(lane=lane) as guests:
+            component = await guests.component("echo")
+            assert (component.code.core is not None) == (lane == "own")
+            assert component.code.why_whole is None
+
+
+async def test_what_cannot_be_taken_apart_runs_whole_and_says_why():
+    text = (GUESTS / "echo.wat").read_text()
+    assert text.startswith(";;")
+    composed = text.replace("(component", COMPOSED, 1)
+    async with open_guests(lane="own") as guests:
+        component = await guests.loader.load(Artifact.from_text(composed))
+        assert component.code.core is None
+        assert "call each other" in component.code.why_whole
+
+
+@pytest.mark.parametrize("size", [0, 64, 16 * 1024, 100_000, 1 << 20])
+async def test_messages_of_any_size_are_answered(lane, size):
+    guest = await lane.start("echo")
+    payload = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    for _ in range(3):
+        assert await guest.handle_message(envelope(payload)) == payload
+
+
+async def test_a_spent_instance_is_not_entered_again(lane):
+    guest = await lane.start("trap-unreachable")
+    with pytest.raises(GuestTrapped) as caught:
+        await guest.handle_message(envelope())
+    assert caught.value.reason is TrapReason.UNREACHABLE
+    assert await is_spent_because(guest, caught.value)
+
+
+async def test_a_store_that_nobody_closed_is_closed_when_it_is_found(lane):
+    await lane.start("echo")
+    stores = len(lane.runtime.engine.ledger.stores)
+    with pytest.warns(ResourceWarning, match="guest store was not closed"):
+        lose(lane.started)
+    assert len(lane.runtime.engine.ledger.stores) == stores - 1
+
+
+def lose(guests):
+    guests.clear()
+    gc.collect()
+
+
+async def test_an_instance_needs_the_maps_that_are_counted_for_it(lane):
+    component = await lane.component("echo")
+    other = "own" if component.code.core is None else "wasmtime"
+    async with open_guests(lane=other) as guests:
+        there = (await guests.component("echo")).code
+    own, whole = (there, component.code) if other == "own" else (component.code, there)
+    assert own.maps == whole.maps + 3  # the memory that values are laid out in
