@@ -8,6 +8,8 @@ import trio
 
 from airssys.system import open_system
 
+from ._patience import PATIENCE, patience
+
 if TYPE_CHECKING:
     from airssys.contracts import Blueprint, Event
     from airssys.system import EventStream, SystemManager
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     EventT = TypeVar("EventT", bound=Event)
 
 _EVENTS_KEPT: Final = 100_000
+_SHOWN: Final = 30
+"""Events in the message of a test that waited for another one."""
 
 
 @final
@@ -24,7 +28,14 @@ class EventRecord:
     Events of two systems that run at once are each in order, but not among each other.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE) -> None:
+        """Make an empty record.
+
+        Args:
+            patience: seconds of the machine's time that `next` waits.
+        """
+        self.patience = patience
+        """May be changed at any time."""
         self._streams: list[EventStream] = []
         self._seen: list[Event] = []
         self._cursor = 0
@@ -47,31 +58,54 @@ class EventRecord:
     async def next(self, kind: type[EventT], **fields: object) -> EventT:
         """Wait for an event of one kind, after the one that `next` returned last.
 
-        What lies between is skipped. It waits without end: put a `trio.fail_after`
-        around it. Of several systems, it waits for the one opened last.
+        What lies between is skipped. Of several systems, it waits for the one opened
+        last. It waits for `patience` seconds of the machine's time, whatever Trio's clock
+        does: under a `MockClock`, what comes after an hour of its time is waited for. On
+        a machine that is late, and while components are compiled, it waits longer.
 
         Args:
             kind: a class of events.
             fields: what its fields must be, e.g. `child="local/greeter/0"`.
 
         Raises:
-            AssertionError: the system has ended without it, or none was opened.
+            AssertionError: it did not come in time, the system has ended without it, or
+                none was opened. The text has what came instead.
         """
-        while True:
-            seen = self.all()
-            for place in range(self._cursor, len(seen)):
-                event = seen[place]
-                if isinstance(event, kind) and _has(event, fields):
-                    self._cursor = place + 1
-                    return event
+        found = self._find(kind, fields)
+        if found is not None:
+            return found
+        if not self._streams:
+            raise AssertionError(f"{_wanted(kind, fields)} can come: no system is open")
+        why = f"in {self.patience:g} s"
+        with patience(self.patience):
             try:
-                self._seen.append(await anext(self._streams[-1]))
-            except (StopAsyncIteration, IndexError):
-                wanted = ", ".join(f"{k}={v!r}" for k, v in fields.items())
-                raise AssertionError(
-                    f"no {kind.__name__}({wanted}) came before the system ended; "
-                    f"since the last one that was waited for: {seen[self._cursor :]}"
-                ) from None
+                while found is None:
+                    self._seen.append(await anext(self._streams[-1]))
+                    found = self._find(kind, fields)
+            except StopAsyncIteration:
+                why = "before the system ended"
+        if found is None:
+            raise AssertionError(f"{_wanted(kind, fields)} came {why}{self._instead()}")
+        return found
+
+    def _find(self, kind: type[EventT], fields: dict[str, object]) -> EventT | None:
+        seen = self.all()
+        for place in range(self._cursor, len(seen)):
+            event = seen[place]
+            if isinstance(event, kind) and _has(event, fields):
+                self._cursor = place + 1
+                return event
+        return None
+
+    def _instead(self) -> str:
+        since = "since the last one that was waited for" if self._cursor else "at all"
+        came = self._seen[self._cursor :]
+        if not came:
+            return f"; nothing came {since}"
+        lines = [f"    {event}" for event in came[-_SHOWN:]]
+        if len(came) > _SHOWN:
+            lines.insert(0, f"    ({len(came) - _SHOWN} others)")
+        return "\n".join([f"; what came {since}:", *lines])
 
     def _drain(self, stream: EventStream) -> None:
         while True:
@@ -103,3 +137,8 @@ def watched_system(
 
 def _has(event: object, fields: dict[str, object]) -> bool:
     return all(getattr(event, name) == value for name, value in fields.items())
+
+
+def _wanted(kind: type[object], fields: dict[str, object]) -> str:
+    described = ", ".join(f"{name}={value!r}" for name, value in fields.items())
+    return f"no {kind.__name__}({described})"

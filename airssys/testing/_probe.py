@@ -9,6 +9,8 @@ import trio
 
 from airssys.contracts import ActorSpec, ComponentId
 
+from ._patience import PATIENCE, patience
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -52,6 +54,8 @@ class Probe:
         """
         self.answer = answer
         """May be changed at any time."""
+        self.patience = PATIENCE
+        """Seconds of the machine's time that `next` waits; may be changed too."""
         self.id = ComponentId.parse(name)
         self.spec = ActorSpec(id=self.id, behaviour=self._handle, **options)
         self._received: list[Envelope] = []
@@ -70,14 +74,27 @@ class Probe:
     async def next(self) -> Envelope:
         """Wait for the next message that `next` has not returned yet.
 
-        It is returned when the probe begins with it. There is no limit of time: put a
-        `trio.fail_after` around it.
+        It is returned when the probe begins with it. The wait is limited as that of
+        `EventRecord.next` is, by `patience`.
+
+        Raises:
+            AssertionError: no message came in time.
         """
-        while self._cursor >= len(self._received):
-            await self._arrived.wait()
+        if not self._has_next():
+            with patience(self.patience):
+                while not self._has_next():
+                    await self._arrived.wait()
+        if not self._has_next():
+            raise AssertionError(
+                f"no message came to {self.id} in {self.patience:g} s, after "
+                f"{self._cursor} that were waited for"
+            )
         await trio.lowlevel.checkpoint()
         self._cursor += 1
         return self._received[self._cursor - 1]
+
+    def _has_next(self) -> bool:
+        return self._cursor < len(self._received)
 
     async def _handle(self, context: ActorContext, envelope: Envelope) -> bytes | None:
         answer = self._told.popleft() if self._told else self.answer

@@ -63,13 +63,19 @@ def on_message(function: _Function) -> _Function:
     return function
 
 
-@final
-class Handlers(Generic[_Messages_co, _Rows_co]):
-    """The typed handlers of a class; `handlers` makes it.
+class Handle(Generic[_Messages_co, _Rows_co]):
+    """What `handle = handlers(...)` is: of the class, `Handlers`; of an instance, bound.
 
     Generic in the union of its message types, and for type checkers in the rows of a
-    table that has the answer of each.
+    table that has the answer of each. It is one base for both because mypy asks
+    `__get__` what the `handle` of an instance is, and pyright does not where it compares
+    a class with a protocol.
     """
+
+
+@final
+class Handlers(Handle[_Messages_co, _Rows_co]):
+    """The typed handlers of a class; `handlers` makes it."""
 
     def __init__(self, functions: tuple[object, ...], otherwise: object) -> None:
         self.functions, self._otherwise = functions, otherwise
@@ -91,12 +97,20 @@ class Handlers(Generic[_Messages_co, _Rows_co]):
             return self
         return BoundHandlers(instance, self.checked_routes(type(instance)))
 
+    @overload
     async def __call__(
-        self, instance: object, context: object, envelope: Envelope
-    ) -> bytes | None:
+        self, instance: object, context: object, envelope: Envelope, /
+    ) -> bytes | None: ...
+
+    @overload  # for pyright only; see `Handle`
+    async def __call__(
+        self, context: object, envelope: Envelope, /
+    ) -> bytes | None: ...
+
+    async def __call__(self, instance: object, *message: Any) -> bytes | None:
         """Handle a message, as `instance.handle(context, envelope)` does."""
         bound: BoundHandlers[Any, Any] = self.__get__(instance, type(instance))
-        return await bound(context, envelope)
+        return await bound(*message)
 
     def codecs(self) -> Codecs | None:
         """Return the codecs that it reads; None if a method takes everything else."""
@@ -127,7 +141,7 @@ class Handlers(Generic[_Messages_co, _Rows_co]):
 
 
 @final
-class BoundHandlers(Generic[_Messages_co, _Rows_co]):
+class BoundHandlers(Handle[_Messages_co, _Rows_co]):
     """The typed handlers of one instance: its `handle`."""
 
     def __init__(self, instance: object, routes: Routes) -> None:
@@ -195,7 +209,7 @@ class HasHandlers(Protocol[_Messages_co, _Rows_co]):
     """A class, or an instance of one, whose `handle` is made by `handlers`."""
 
     @property
-    def handle(self) -> BoundHandlers[_Messages_co, _Rows_co]:
+    def handle(self) -> Handle[_Messages_co, _Rows_co]:
         """Its typed handlers."""
         ...
 

@@ -1,9 +1,12 @@
 """What is built into Python guests, tried in the host with bindings that are not real."""
 
+import abc
 import importlib.util
 import sys
 import types
+from abc import abstractmethod
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from hypothesis import given, strategies as st
@@ -59,10 +62,12 @@ def guest_side():
         yield module
 
 
-def module_with(**functions):
+def module_with(bases=(), **functions):
     module = types.ModuleType("greeter")
     module.__file__ = "/1/greeter.py"
-    module.ComponentLifecycle = type("ComponentLifecycle", (), functions)
+    module.ComponentLifecycle = types.new_class(
+        "ComponentLifecycle", bases, exec_body=lambda names: names.update(functions)
+    )
     return module
 
 
@@ -98,7 +103,17 @@ def test_only_handling_messages_must_be_defined(guest_side, lacking):
         guest_side.wrap(module)
 
 
-def test_what_is_not_defined_has_a_default(guest_side, monkeypatch):
+class Bindings(Protocol):
+    """As componentize-py generates the class that the page has guests derive from."""
+
+
+for _name in ALL:
+    setattr(Bindings, _name, abstractmethod(lambda self, *_: 1 / 0))
+abc.update_abstractmethods(Bindings)
+
+
+@pytest.mark.parametrize("bases", [(), (Bindings,)], ids=["alone", "of the bindings"])
+def test_what_is_not_defined_has_a_default(guest_side, monkeypatch, bases):
     # Both change the process that they run in: a guest's, not that of the tests.
     monkeypatch.setattr(guest_side, "begin_running", lambda: None)
     monkeypatch.setattr(guest_side, "end_lines", lambda: None)
@@ -106,7 +121,8 @@ def test_what_is_not_defined_has_a_default(guest_side, monkeypatch):
     def handle_message(self, message):
         return message
 
-    made = guest_side.wrap(module_with(handle_message=handle_message))()
+    module = module_with(bases, handle_message=handle_message)
+    made = guest_side.wrap(module)()
     assert made.initialize(None) is made.handle_callback(None) is None
     assert made.handle_message(b"x") == b"x"
     assert made.shutdown() is None

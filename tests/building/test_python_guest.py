@@ -2,7 +2,7 @@
 
 import pytest
 
-from airssys.building import wit_directory, write_stubs
+from airssys.building import BuildFailed, wit_directory, write_stubs
 from airssys.contracts import (
     DeliveryFailed,
     GuestRejected,
@@ -221,3 +221,29 @@ def test_stubs_are_what_a_guest_imports(tmp_path):
             name, is_function, _ = line.strip().partition(": func(")
             if is_function:
                 assert f"def {name.replace('-', '_')}(" in services.read_text("utf-8")
+
+
+def test_stubs_are_written_again_over_what_is_there(tmp_path):
+    pytest.importorskip("componentize_py")
+    stubs = tmp_path / "stubs"
+    write_stubs(stubs)
+    first = {path: path.read_bytes() for path in stubs.rglob("*.py")}
+    types, services = (
+        stubs / "componentize_py_types.py",
+        stubs / "wit_world/__init__.py",
+    )
+    unchanged = services.stat().st_mtime_ns
+    types.write_text("out of date", "utf-8")
+    (stubs / "wit_world/mine.py").write_text("mine", "utf-8")
+    write_stubs(stubs)
+    assert {path: path.read_bytes() for path in first} == first
+    assert services.stat().st_mtime_ns == unchanged
+    assert (stubs / "wit_world/mine.py").read_text("utf-8") == "mine"
+
+
+def test_stubs_whose_place_cannot_be_written_name_it(tmp_path):
+    pytest.importorskip("componentize_py")
+    (tmp_path / "stubs").mkdir()
+    (tmp_path / "stubs/wit_world").write_text("a file", "utf-8")
+    with pytest.raises(BuildFailed, match="stubs/wit_world: File exists"):
+        write_stubs(tmp_path / "stubs")

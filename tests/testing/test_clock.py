@@ -97,7 +97,7 @@ def test_tasks_that_wait_for_all_to_be_blocked_come_first():
 async def compile_within(seconds):
     """Say whether a real component was compiled before a deadline."""
     with trio.move_on_after(seconds):
-        async with open_runtime(EngineSettings()) as loader:
+        async with open_runtime(EngineSettings(), cache_directory=None) as loader:
             await loader.load(Artifact.at(SHOUT))
         return True
     return False

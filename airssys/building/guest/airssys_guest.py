@@ -167,6 +167,12 @@ def with_defaults(found):
     if issubclass(found, Defaults):
         return found
     own = {"__doc__": found.__doc__, "__module__": found.__module__}
+    # The bindings' class, which it may derive from, has each function as an abstract one.
+    own |= {
+        name: default
+        for name, default in vars(Defaults).items()
+        if getattr(getattr(found, name, None), "__isabstractmethod__", False)
+    }
     return type(found.__name__, (found, Defaults), own)
 
 

@@ -85,20 +85,36 @@ def write_stubs(directory: Path) -> None:
     """Write the modules that a Python guest imports, for editors and type checkers.
 
     They say what can be imported; called outside of a component they do nothing. Files
-    of the same names are replaced.
+    of the same names are replaced if they differ, all others are left alone.
 
     Raises:
         BuildFailed: componentize-py is missing or failed.
     """
     _tool_version()
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        msg = f"{directory}: {error.strerror or error}"
-        raise BuildFailed(msg) from error
-    done = run_tool(_command(wit_directory(), "bindings", str(directory)), Path.cwd())
-    if done.returncode:
-        raise BuildFailed(_said(done.stderr))
+    # Not in their place at once: the tool writes over no folder that it once made.
+    with tempfile.TemporaryDirectory(prefix="airssys-stubs-") as folder:
+        made = Path(folder, "made")
+        made.mkdir()
+        done = run_tool(_command(wit_directory(), "bindings", str(made)), Path.cwd())
+        if done.returncode:
+            raise BuildFailed(_said(done.stderr))
+        try:
+            _bring_over(made, directory)
+        except OSError as error:
+            where = error.filename or directory
+            msg = f"{where}: {error.strerror or error}"
+            raise BuildFailed(msg) from error
+
+
+def _bring_over(made: Path, directory: Path) -> None:
+    """Copy what was made, and touch no file that is so already: editors watch them."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in sorted(made.rglob("*")):
+        target = directory / path.relative_to(made)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        elif not target.is_file() or target.read_bytes() != path.read_bytes():
+            target.write_bytes(path.read_bytes())
 
 
 def _tool_version() -> str:
