@@ -21,7 +21,9 @@ from pace import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
-DOCUMENTS = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+# The changelog names what was, too.
+PRESENT = [path for path in DOCUMENTS if path.name != "CHANGELOG.md"]
 LIMITS = ROOT / "docs/reference/limits-and-exit-codes.md"
 
 # The word after "python" says what may be done with a block: nothing: it is a whole
@@ -89,7 +91,7 @@ def known_names():
     return names | of_guests | {"ChildSpec", "Python"}
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+@pytest.mark.parametrize("path", PRESENT, ids=lambda p: p.name)
 def test_classes_and_constants_that_are_named_exist(path):
     prose = BLOCK.sub("", path.read_text("utf-8"))
     words = {
@@ -117,6 +119,13 @@ def test_modules_that_are_named_exist(path):
         and not (ROOT / f"tests/{module}.py").is_file()
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_files_that_are_named_exist(path):
+    text = path.read_text("utf-8")
+    named = re.findall(r"`((?:airssys|tests|docs|perf|examples|\.ci)/[\w./-]+)`", text)
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_the_design_lists_every_folder_of_each_package():

@@ -77,6 +77,32 @@ def test_the_makefile_takes_the_pythons_the_package_takes():
     )
 
 
+DOCUMENTS = ("CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md")
+
+
+def test_the_documents_of_the_project_are_here():
+    assert {p.name for p in ROOT.glob("*.md")} == set(DOCUMENTS)
+
+
+def test_the_sdist_has_the_documents():
+    sdist = PYPROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]
+    assert set(DOCUMENTS) <= set(sdist["include"])
+    # Where the build tool is installed, ask it.
+    builders = pytest.importorskip("hatchling.builders.sdist")
+    files = builders.SdistBuilder(str(ROOT)).recurse_included_files()
+    packed = {file.distribution_path for file in files}
+    assert set(DOCUMENTS) <= packed
+    assert {"airssys/__init__.py", "wit/world.wit"} <= packed
+    assert {"tests/conftest.py", "docs/index.md", "Makefile", ".ci/venv"} <= packed
+
+
+def test_the_changelog_has_this_version():
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    versions = re.findall(r"^## (\S+)", text, re.MULTILINE)
+    assert versions[0] == "Unreleased"
+    assert airssys.__version__ in versions
+
+
 @installed_only
 def test_airssys_comes_from_site_packages():
     site_packages = Path(sysconfig.get_path("purelib"))
