@@ -153,7 +153,7 @@ def told(event: Event) -> str:
         case ChildStarted(_, child, restarts):
             line = f"{child} is ready" + (f", restart {restarts}" if restarts else "")
         case ChildExited(_, child, reason, restarting=again):
-            line = f"{child} ended, {reason}" + (": starting it again" if again else "")
+            line = f"{child} ended, {reason}" + (": restarting it" if again else "")
         case SupervisorGaveUp(path, offence):
             line = f"{path} gave up on {offence.child}"
         case HealthChanged(who, status, before):

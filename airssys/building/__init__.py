@@ -1,8 +1,8 @@
 """Builds components from source: Python, C, Rust, or a core module from elsewhere.
 
-An edge: nothing that runs components needs it. `build` picks the way by the suffix of
-the source and keeps what it made, found again by content. What it makes is an ordinary
-component for the world in `wit_directory()`.
+Nothing that runs components needs this package. `build` selects the toolchain by the
+suffix of the source, and keeps what it builds in a cache, keyed by content. The result
+is an ordinary component for the world in `wit_directory()`.
 """
 
 from ._build import Built, build

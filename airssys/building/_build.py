@@ -1,4 +1,4 @@
-"""One way from any source to a component."""
+"""Builds a component from any source."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 @final
 @attrs.frozen
 class Built:
-    """A component that is there."""
+    """A component that was built."""
 
     path: Path
     is_new: bool
-    """False if it was made earlier from the same content."""
+    """False if it was built earlier from the same content."""
     does: str
-    """How it was or would have been made, e.g. `building shout.c with clang ...`."""
+    """How it was or would have been built, e.g. `building shout.c with clang ...`."""
 
 
 def build(
@@ -39,28 +39,27 @@ def build(
     fresh: bool = False,
     tell: Callable[[str], object] = lambda _: None,
 ) -> Built:
-    """Make a component of a guest's source, or find the one made from the same before.
+    """Build a component from a guest's source, or reuse an earlier build of the same.
 
     The suffix decides how: `.py` by componentize-py, `.c` by clang or zig, `.rs` by
-    rustc, `.wasm` is a core module and encoded as it is. What the source imports from
-    beside it counts as source; what it imports from elsewhere, or reads while it is
-    built, does not: use `fresh` after such a change. Nothing is run but the compiler,
-    except that a Python module is imported while it is built, in a sandbox.
-
-    This blocks, up to minutes; in a Trio program call it by `trio.to_thread.run_sync`.
+    rustc; `.wasm` is a core module, which is encoded as it is. Files that the source
+    imports from its own folder count as source. Files that it imports from elsewhere,
+    or reads while it is built, do not: use `fresh` after changing them. Only the
+    compiler is run, except that a Python module is imported in a sandbox. This blocks
+    for up to minutes; in a Trio program call it by `trio.to_thread.run_sync`.
 
     Args:
-        source: the file that has the life cycle.
-        output: where to put it, or None to leave it in the cache only.
-        cache_directory: where built components are kept; None for
+        source: The file with the life cycle functions.
+        output: Where to put the component, or None to leave it only in the cache.
+        cache_directory: Where built components are kept; None for
             `default_build_cache()`.
-        fresh: build even if it was built before.
-        tell: called with a line of text before something that takes long.
+        fresh: Build even if it was built before.
+        tell: Called with a line of text before each slow step.
 
     Raises:
-        ToolMissing: a compiler is not installed; says how to get it.
-        CoreModuleUnfit: a core module does not fit the world.
-        BuildFailed: the source is wrong, or a file cannot be read or written.
+        ToolMissing: A compiler is not installed; the text says how to install it.
+        CoreModuleUnfit: A core module does not fit the world.
+        BuildFailed: The source is wrong, or a file cannot be read or written.
     """
     source = Path(source).absolute()
     recipe = _recipe(source)
@@ -91,10 +90,10 @@ def _find_or_make(
     *,
     fresh: bool,
 ) -> tuple[Path, bool]:
-    """Find it in the cache, or make it there.
+    """Find a component in the cache, or build it there.
 
-    If there can be no cache it is made in a folder that is left with `leaving`, and
-    `unkept` is told; without that it is an error.
+    If the cache cannot be used, the component is built in a folder that `leaving`
+    removes, and `unkept` is called with the reason; without `unkept`, that is an error.
     """
     try:
         directory = (cache_directory or default_build_cache()).absolute()
@@ -102,7 +101,7 @@ def _find_or_make(
     except OSError as error:
         if unkept is None:
             raise
-        unkept(f"what is built is not kept ({_about(error)})")
+        unkept(f"the built component will not be cached ({_about(error)})")
         folder = Path(leaving.enter_context(tempfile.TemporaryDirectory()))
         return find_or_make(folder, name, make)
 
@@ -117,7 +116,7 @@ def _recipe(source: Path) -> Recipe:
     if make is None:
         known, suffix = ", ".join(_RECIPES), source.suffix
         found = f"its suffix is {suffix}" if suffix else "it has no suffix"
-        raise BuildFailed(f"{source}: {found}; what can be built ends in {known}")
+        raise BuildFailed(f"{source}: {found}; the supported suffixes are {known}")
     read_source(source)
     return make(source)
 
@@ -133,7 +132,7 @@ def _core_module_recipe(source: Path) -> Recipe:
 
 
 def _of_ours() -> dict[str, bytes]:
-    """Return what we add to any guest, and how: another airssys builds anew."""
+    """Return what we add to any guest, so that another airssys version builds anew."""
     package = Path(__file__).parent
     ours = [*package.rglob("*.py"), *package.rglob("*.h")]
     files = {f"airssys/{path.relative_to(package)}": path for path in ours}
@@ -150,9 +149,9 @@ _RECIPES: Final[dict[str, Callable[[Path], Recipe]]] = {
 
 
 def _copy(made: Path, output: Path, source: Path) -> Path:
-    """Put a copy of a component into its place, all of it or nothing."""
+    """Copy a component to its destination, completely or not at all."""
     if output.absolute() == source:
-        msg = f"{output} is the source; name another file for the component"
+        msg = f"{output} is the source; choose another file for the component"
         raise BuildFailed(msg)
     content = made.read_bytes()
     descriptor, name = tempfile.mkstemp(dir=output.absolute().parent, prefix=".making-")

@@ -1,9 +1,10 @@
-"""Built guests on disk, found again by everything they were made from.
+"""Built guests on disk, keyed by everything they were built from.
 
-The theory. A name is the digest of all that went into a build: kind of guest, tools with
-their versions, and each file by name and content. So a change makes a new name, nothing
-is ever out of date, and nothing must be compared. A file is written beside its place and
-moved there, so that readers and other builders see all of it or nothing.
+The theory. A name is the digest of everything that went into a build: the kind of
+guest, the tools with their versions, and each file by name and content. So any change
+results in a new name, entries are never out of date, and nothing must be compared. A
+file is written beside its destination and then renamed, so that readers and other
+builders see all of it or nothing.
 """
 
 from __future__ import annotations
@@ -24,28 +25,28 @@ def default_build_cache() -> Path:
     That is `$XDG_CACHE_HOME`, or `~/.cache`.
 
     Raises:
-        FileNotFoundError: there is no home directory.
+        FileNotFoundError: There is no home directory.
     """
     home = os.environ.get("XDG_CACHE_HOME", "")
     try:
         base = Path(home) if Path(home).is_absolute() else Path.home() / ".cache"
     except RuntimeError as error:
         raise FileNotFoundError(
-            "there is no home directory: set XDG_CACHE_HOME to a directory of yours"
+            "there is no home directory: set XDG_CACHE_HOME to a directory you own"
         ) from error
     return base / "airssys" / "built"
 
 
 def digest(made_with: Iterable[str], files: Mapping[str, bytes]) -> str:
-    """Name a build by the words that describe it and the files it reads, by name."""
+    """Compute the name of a build from the words that describe it and its files."""
     found = hashlib.sha256()
     words = [word.encode(errors="surrogatepass") for word in made_with]
     parts = [str(len(words)).encode(), *words]
     for name, content in sorted(files.items()):
         parts += [name.encode(errors="surrogatepass"), content]
     for part in parts:
-        # With its length before it, no part can pass for two, nor two for one; with
-        # their count before them, no word for a file.
+        # Each part has its length before it, and the words have their count, so that
+        # different inputs never give the same bytes.
         found.update(len(part).to_bytes(8, "little") + part)
     return found.hexdigest()
 
@@ -56,11 +57,11 @@ def find_or_make(
     """Return a file of this name, and whether `make` had to write it now.
 
     Args:
-        directory: made if it is not there, for its owner alone.
-        name: the file's name.
-        make: writes the path it is given; what it raises is passed on, and then
-            nothing is kept.
-        fresh: make it even if it is there.
+        directory: Created for its owner alone if it does not exist.
+        name: The file's name.
+        make: Writes the path it is given. What it raises is passed on, and nothing is
+            kept then.
+        fresh: Build it even if it exists.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     kept = directory / name

@@ -1,4 +1,4 @@
-"""What components keep: keys and values, each component's apart from all others'."""
+"""Storage for components: keys and values, separate for each component."""
 
 from ._memory_store import MemoryStore
 

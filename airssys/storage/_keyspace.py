@@ -1,8 +1,9 @@
-"""What may be kept under which key, and whether there is room for it: pure decisions.
+"""Checks keys and quotas of stored values. Pure.
 
-Room is counted in bytes, keys included, and in keys: else a component could fill the
-host with empty values. A write that leaves less in use than before is never refused, so
-that one who is over the quota, because it was lowered, finds the way back.
+A quota limits bytes, including keys, and the number of keys: otherwise a component
+could fill the host with empty values. A write that leaves less in use than before is
+never refused, so that a component above its quota, which was lowered, can get back
+below it.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 MAX_KEY_BYTES: Final = 512
 
 _ABOVE_ALL: Final = "\U0010ffff"
-"""Sorts after every character of a key: it is none that can be printed."""
+"""Sorts after every character of a key, because it is not printable."""
 
 
 @final
 @attrs.frozen
 class Quota:
-    """How much one component may keep."""
+    """How much one component may store."""
 
     max_bytes: int
     max_keys: int
@@ -33,15 +34,15 @@ class Quota:
 @final
 @attrs.frozen
 class Usage:
-    """How much one component keeps."""
+    """How much one component stores."""
 
     bytes: int = 0
-    """Of all keys, as UTF-8, and all values."""
+    """The size of all keys, as UTF-8, and all values."""
     keys: int = 0
 
 
 def key_problem(key: str) -> str | None:
-    """Say what is wrong with a key, or None if something may be kept under it."""
+    """Return what is wrong with a key, or None if it is valid."""
     if not key:
         return "it is empty"
     if not key.isprintable():
@@ -53,12 +54,12 @@ def key_problem(key: str) -> str | None:
 
 
 def size_of(key: str, value: bytes) -> int:
-    """Count the bytes that a value takes up under its key."""
+    """Return the bytes that a value takes up with its key."""
     return len(key.encode()) + len(value)
 
 
 def usage_after(usage: Usage, key: str, old: bytes | None, new: bytes | None) -> Usage:
-    """Count what is in use when a value has replaced another; None stands for no value."""
+    """Return what is in use after replacing a value; None stands for no value."""
     before = 0 if old is None else size_of(key, old)
     after = 0 if new is None else size_of(key, new)
     keys = usage.keys + (new is not None) - (old is not None)
@@ -66,7 +67,7 @@ def usage_after(usage: Usage, key: str, old: bytes | None, new: bytes | None) ->
 
 
 def quota_problem(quota: Quota, now: Usage, then: Usage) -> str | None:
-    """Say which quota a change would exceed, or None if it may be made."""
+    """Return which quota a change would exceed, or None if it is allowed."""
     if then.bytes > quota.max_bytes and then.bytes > now.bytes:
         return f"{then.bytes} bytes, more than {quota.max_bytes}"
     if then.keys > quota.max_keys and then.keys > now.keys:
@@ -75,6 +76,6 @@ def quota_problem(quota: Quota, now: Usage, then: Usage) -> str | None:
 
 
 def range_of(prefix: str, sorted_keys: Sequence[str]) -> slice:
-    """Find the keys that begin with a prefix, which lie side by side."""
+    """Find the keys that begin with a prefix, which are adjacent."""
     first = bisect_left(sorted_keys, prefix)
     return slice(first, bisect_left(sorted_keys, prefix + _ABOVE_ALL, first))

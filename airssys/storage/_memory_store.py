@@ -1,7 +1,7 @@
-"""A store in the memory of this process: it is as quick as it gets, and goes with it.
+"""A store in the memory of this process. It is fast, and ends with the process.
 
-Keys are kept sorted beside the dictionary: a listing is then a slice, however many keys
-there are, and a new key moves pointers only.
+Keys are kept sorted beside the dictionary. A listing is then a slice, however many keys
+there are, and a new key only moves pointers.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class MemoryKeyspace:
         return self._values.get(_valid(key))
 
     def set(self, key: str, value: bytes) -> None:
-        """Keep a value in place of whatever the key had."""
+        """Store a value, replacing the key's previous one."""
         old = self._values.get(_valid(key))
         then = usage_after(self._usage, key, old, value)
         if problem := quota_problem(self.quota, self._usage, then):
@@ -52,7 +52,7 @@ class MemoryKeyspace:
         self._usage = then
 
     def delete(self, key: str) -> None:
-        """Forget a key and its value."""
+        """Delete a key and its value."""
         old = self._values.pop(_valid(key), None)
         if old is None:
             raise StorageRefused("not-found", key)
@@ -68,7 +68,7 @@ class MemoryKeyspace:
         return self._sorted[range_of(prefix or "", self._sorted)]
 
     def usage(self) -> StorageUsage:
-        """Count what is in use."""
+        """Return what is in use."""
         usage = self._usage
         return StorageUsage(usage.bytes, self.quota.max_bytes, usage.keys)
 
@@ -83,7 +83,7 @@ class MemoryStore:
     def keyspace(
         self, owner: ComponentId, *, max_bytes: int, max_keys: int
     ) -> MemoryKeyspace:
-        """Return what a component keeps, with this quota from now on."""
+        """Return the keyspace of a component, with this quota from now on."""
         quota = Quota(max_bytes, max_keys)
         found = self._keyspaces.setdefault(owner, MemoryKeyspace(quota))
         found.quota = quota

@@ -1,4 +1,4 @@
-"""Composing and running: a blueprint becomes a system, and ends in order."""
+"""Builds a running system from a blueprint, and ends it in order."""
 
 from airssys.contracts import renamed
 

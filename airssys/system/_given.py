@@ -1,9 +1,9 @@
-"""What a program hands in for the system to call: its clock, its randomness, its chance.
+"""Guards what a program supplies for the system to call: clock, randomness and rng.
 
-They are called in the middle of steps that must not fail, such as the signing of a message
-that a timer sends, or the pause before a restart. So while one of them fails, by raising or by
-returning what it should not, the machine's own is used in its place, which the log says
-once. What one raises to end the program ends it, in order.
+They are called during steps that must not fail, such as sending a message for a timer,
+or the pause before a restart. If one of them fails, by raising or by returning an
+invalid value, the standard library's is used in its place and a warning is logged once.
+If it raises to end the program, the program ends in order.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger("airssys")
 _LATEST: Final = 2**63
-"""Nanoseconds since 1970 that are no time any more: in the year 2262."""
+"""Nanoseconds since 1970 above which a time is not valid: in the year 2262."""
 
 
 def steady_clock(given: WallClock, end_by: EndBy) -> WallClock:
-    """Return a clock that always tells the time."""
+    """Return a clock that always returns a valid time."""
     if given is time.time_ns:
         return given
     failures = _Failures("wall_clock", end_by)
 
     def now() -> int:
         try:
-            told = index(given())
-            if 0 <= told < _LATEST:
-                return told
-            failures.note(ValueError(f"{told} is no time"))
+            reading = index(given())
+            if 0 <= reading < _LATEST:
+                return reading
+            failures.note(ValueError(f"{reading} is not a valid time"))
         except BaseException as error:  # noqa: BLE001, ASYNC103  # handed on
             failures.note(error)
         return time.time_ns()
@@ -49,7 +49,7 @@ def steady_clock(given: WallClock, end_by: EndBy) -> WallClock:
 
 
 def steady_randomness(given: Randomness, end_by: EndBy) -> Randomness:
-    """Return what always gives as many random bytes as it is asked for."""
+    """Return a function that always returns as many random bytes as requested."""
     if given is os.urandom:
         return given
     failures = _Failures("randomness", end_by)
@@ -59,7 +59,9 @@ def steady_randomness(given: Randomness, end_by: EndBy) -> Randomness:
             data = bytes(memoryview(given(size)))
             if len(data) == size:
                 return data
-            failures.note(ValueError(f"it gave {len(data)} bytes instead of {size}"))
+            failures.note(
+                ValueError(f"it returned {len(data)} bytes instead of {size}")
+            )
         except BaseException as error:  # noqa: BLE001, ASYNC103  # handed on
             failures.note(error)
         return os.urandom(size)
@@ -67,16 +69,16 @@ def steady_randomness(given: Randomness, end_by: EndBy) -> Randomness:
     return draw
 
 
-def steady_chance(given: random.Random | None, end_by: EndBy) -> random.Random | None:
-    """Return what always draws a number from a range."""
-    if given is None or type(given) is random.Random:  # noqa: S311  # jitter is no secret
+def steady_rng(given: random.Random | None, end_by: EndBy) -> random.Random | None:
+    """Return a generator that always draws a number from the requested range."""
+    if given is None or type(given) is random.Random:  # noqa: S311  # jitter need not be secret
         return given
-    return _SteadyChance(given, _Failures("chance", end_by))
+    return _SteadyRng(given, _Failures("rng", end_by))
 
 
 @final
-class _SteadyChance(random.Random):  # noqa: S311  # as above
-    """Draws from what the program gave, as far as that can."""
+class _SteadyRng(random.Random):  # noqa: S311  # as above
+    """Draws from the program's generator, unless that fails."""
 
     def __init__(self, given: random.Random, failures: _Failures) -> None:
         super().__init__()
@@ -96,7 +98,7 @@ class _SteadyChance(random.Random):  # noqa: S311  # as above
 
 @final
 class _Failures:
-    """The failures of one thing that was handed in; the first is logged."""
+    """The failures of one supplied object; the first one is logged."""
 
     def __init__(self, what: str, end_by: EndBy) -> None:
         self._what, self._end_by = what, end_by
@@ -117,6 +119,6 @@ class _Failures:
         return fatal is not None
 
     def _log(self, error: BaseException) -> None:
-        said = one_line(f"{kind_name(error)}: {text_of(error)}")
-        text = "%s failed, the machine's own is used while it does: %s"
-        _LOG.warning(text, self._what, said)
+        reason = one_line(f"{kind_name(error)}: {text_of(error)}")
+        text = "%s failed, so the standard library's is used in its place: %s"
+        _LOG.warning(text, self._what, reason)

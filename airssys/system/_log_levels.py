@@ -1,7 +1,7 @@
-"""What a program shows of its log: one level for all, and others for some actors.
+"""The log levels a program shows: one level for all, and others for some actors.
 
 Python's logging shows warnings on stderr unless a program configures it. `run(log=...)`
-is the short way, for programs that do not configure it.
+is the shortcut for programs that do not configure it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LogLevels: TypeAlias = str | Mapping[str, str]
-"""A level, or levels by the name of an actor; `*` is for all others."""
+"""A level, or levels by the name of an actor; `*` stands for all other actors."""
 
 LOG_LEVELS: Final = {
     "trace": logging.DEBUG - 5,
@@ -35,7 +35,7 @@ _FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
 
 
 def check_log_levels(levels: LogLevels) -> None:
-    """See whether levels can be shown.
+    """Check levels.
 
     Raises:
         ValueError: one of them is not a level, or not the name of an actor.
@@ -45,12 +45,12 @@ def check_log_levels(levels: LogLevels) -> None:
 
 @contextmanager
 def shown_log(levels: LogLevels | None) -> Iterator[None]:
-    """Show the log from some levels on, for as long as a block lasts.
+    """Show the log at the given levels for as long as a block lasts.
 
-    If the program has no handler for it, it goes to stderr.
+    It goes to stderr if the program has no handler for it.
 
     Args:
-        levels: what is shown; None changes nothing.
+        levels: What to show; None changes nothing.
 
     Raises:
         ValueError: one of them is not a level, or not the name of an actor.
@@ -80,7 +80,7 @@ def shown_log(levels: LogLevels | None) -> Iterator[None]:
 
 @final
 class _LevelFilter(logging.Filter):
-    """Lets a record pass if its actor's level is low enough."""
+    """Accepts a record if its level is at least that of its actor."""
 
     def __init__(self, levels: LogLevels) -> None:
         super().__init__()

@@ -4,17 +4,17 @@ Theory. The body of `async with open_system(...)` runs in the caller's task. Eve
 else, from loading the components to the end of the tree, runs in one task of ours, the
 keeper, which nothing from outside can cancel or interrupt. However the body ends (it
 returns, raises, is cancelled from outside, is interrupted by Ctrl-C, or is cancelled by
-us because the root gave up), the same steps follow: note how, have the keeper stop the
-tree in order within `stop_timeout`, cancel what is left of it, and only then let the
-noted exception go on, as the same object. It never travels through a nursery of ours,
-which would wrap it.
+us because the root gave up), the same steps follow: remember how it ended, have the
+keeper stop the tree in order within `stop_timeout`, cancel what is left of it, and only
+then continue with the remembered exception, which is the same object. It does not pass
+through a nursery of ours, which would wrap it.
 
-Ctrl-C. Whatever this library runs is protected from KeyboardInterrupt, except for the
-code of Python actors; so one arises in the body, in a handler, or, when neither runs,
-in the main task's next checkpoint. That is why the keeper is a task of its own: the
-caller's, which may be the main task, only waits for it, and so an interrupt finds no
-half-opened nursery whatever the moment it comes at. Each way is one of the endings
-above. If it is the second one, the tree is cancelled at once.
+Ctrl-C. The code of this library is protected from KeyboardInterrupt, but the code of
+Python actors is not. So the interrupt is raised in the body, in a handler or, if
+neither runs, at the next checkpoint of the main task. That is why the keeper is a task
+of its own: the caller's task, which may be the main task, only waits for the keeper, so
+an interrupt never finds a half-opened nursery. Each case is one of the endings above. A
+second interrupt cancels the whole tree at once.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from airssys.contracts import (
 )
 from airssys.nursery import HELD_THREAD_AFTER
 
-from ._given import steady_chance, steady_clock, steady_randomness
+from ._given import steady_clock, steady_randomness, steady_rng
 from ._root import Root
 from ._system import System
 from ._wiring import (
@@ -79,33 +79,34 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
         async with open_system(blueprint) as system:
             print(await system.ask("greeter", b"world"))
 
-    The block begins when every component is loaded and every actor is ready. When it
-    is left, in whatever way, the tree stops in reverse order, within its shutdown times
-    and within `stop_timeout` and `stop_budget` as a whole; what is left then is cancelled. Only
-    then does the block's own exception or cancellation go on, unchanged.
+    The block begins when every component is loaded and every actor is ready. When the
+    block is left, in any way, the tree stops in reverse order, within its shutdown
+    times and within `stop_timeout` and `stop_budget` for the whole tree; what is left
+    then is cancelled. Only then does the block's own exception or cancellation
+    continue, unchanged.
 
     Args:
-        blueprint: what to run, or a topology: a class that makes one.
-        cache_directory: where compiled components are kept from run to run; made if it
-            is not there, for its owner alone. By default that is the user's own,
+        blueprint: What to run, or a topology: a class that makes a blueprint.
+        cache_directory: Where compiled components are kept between runs. It is created
+            for its owner alone if it does not exist. By default it is the user's own,
             `airssys.wasm.user_cache_directory()`. None: nothing is kept, and each run
-            compiles anew. If it cannot be used (a full disk, say), a warning says so
-            and nothing is kept.
-        open_loader: what opens the engine for components; with another one than this
-            library's, `cache_directory` cannot be given.
-        wall_clock: nanoseconds since 1970, for messages and guests.
-        randomness: what correlation ids are made of; it must not be guessable.
-        held_thread_after: seconds that a Python handler may hold the Trio thread
-            without being named by an event.
-        rng: where the jitter of back-offs comes from; with one of a known seed they
-            are always the same.
+            compiles again. If the directory cannot be used (a full disk, say), a
+            warning is logged and nothing is kept.
+        open_loader: Opens the engine for components. `cache_directory` can only be
+            given with this library's own loader.
+        wall_clock: Nanoseconds since 1970, for messages and guests.
+        randomness: What correlation ids are made of. It must be unguessable.
+        held_thread_after: Seconds that a Python handler may block the Trio thread
+            before an event reports it.
+        rng: Where the jitter of back-offs comes from. A generator with a fixed seed
+            makes them reproducible.
 
     Raises:
-        DefinitionError: the blueprint cannot be run.
-        PermissionError: others can reach the cache directory that was named.
-        ComponentRefused: a component cannot be loaded.
-        StartFailed: an actor did not become ready.
-        SystemGaveUp: the root supervisor ran out of restarts; the block was cancelled.
+        DefinitionError: The blueprint cannot be run.
+        PermissionError: Other users can access the cache directory that was given.
+        ComponentRefused: A component cannot be loaded.
+        StartFailed: An actor did not become ready.
+        SystemGaveUp: The root supervisor used up its restarts; the block was cancelled.
     """
     whole = as_blueprint(blueprint)
     check(whole)
@@ -129,11 +130,11 @@ class SystemManager(AbstractAsyncContextManager["System"]):
         self._blueprint, self._open_loader = blueprint, open_loader
         self._wall_clock = steady_clock(wall_clock, self._end_by)
         self._randomness = steady_randomness(randomness, self._end_by)
-        self._chance = steady_chance(rng, self._end_by)
+        self._rng = steady_rng(rng, self._end_by)
         self._held_thread_after = held_thread_after
         self._events = EventFanout(self._end_by)
         self._keeper_scope = trio.CancelScope(shield=True)
-        """Cancelled only while there is no root yet, which would be stopped in order."""
+        """Cancelled only while there is no root; later the root is stopped in order."""
         self._body_scope = trio.CancelScope()
         self._services_scope = trio.CancelScope()
         self._services_ended = trio.Event()
@@ -142,22 +143,23 @@ class SystemManager(AbstractAsyncContextManager["System"]):
         self._is_left = trio.Event()
         """The body has ended, or will not begin."""
         self._kept = trio.Event()
-        """The keeper has done all it had to do."""
+        """The keeper has finished."""
         self._root: Root | None = None
         self._system: System | None = None
         self._failure: BaseException | None = None
-        """What went wrong in the keeper: while it loaded, or a bug."""
+        """What went wrong in the keeper: an error while loading, or a bug."""
         self._error: BaseException | None = None
-        """How the block ended, if not by returning or by our cancelling it."""
+        """How the block ended, unless it returned or was cancelled by us."""
         self._interrupt: KeyboardInterrupt | None = None
-        """The last one that came while the tree stopped."""
+        """The last interrupt that came while the tree stopped."""
         self._fatal: BaseException | None = None
-        """What code of the program raised to end it, in a step that must not fail."""
+        """What code raised to end the program, in a step that must not fail."""
         self._is_ending = False
-        """Somebody in the tree, or Ctrl-C while it stopped, wished to end the program."""
+        """Code in the tree, or Ctrl-C while it stopped, has asked to end the program."""
         self._lifetime = self._live()
 
-    # The interpreter calls these from the caller's frame, where Ctrl-C may strike.
+    # The interpreter calls these in the caller's frame, where Ctrl-C may interrupt
+    # them.
     @enable_ki_protection
     async def __aenter__(self) -> System:
         return await self._lifetime.__aenter__()
@@ -172,17 +174,17 @@ class SystemManager(AbstractAsyncContextManager["System"]):
         return await self._lifetime.__aexit__(kind, error, traceback)  # noqa: ASYNC102  # it shields itself
 
     def listen(self, capacity: int = EVENTS_KEPT) -> EventStream:
-        """Listen to what happens, from before the first event; see `EventStream`."""
+        """Listen to events, starting before the first one; see `EventStream`."""
         return self._events.listen(capacity)
 
     @property
     def has_failed(self) -> bool:
-        """Whether the root gave up or did not start, or something was not loaded."""
+        """Whether the root gave up or did not start, or loading failed."""
         failed = self._root is not None and self._root.failure() is not None
         return failed or self._failure is not None or self._fatal is not None
 
     def cancel_now(self) -> None:
-        """Cancel the whole tree at once, however far its stopping has come."""
+        """Cancel the whole tree at once, even while it is stopping."""
         self._body_scope.cancel()
         if self._root is not None:
             self._root.kill()
@@ -243,11 +245,12 @@ class SystemManager(AbstractAsyncContextManager["System"]):
             held_thread_after=self._held_thread_after,
             on_fatal=self._note_escape,
             end_by=self._end_by,
-            rng=self._chance,
+            rng=self._rng,
         )
         if self._is_left.is_set():
             return
-        # From here on the keeper is not cancelled: there is something to stop in order.
+        # From here on the keeper is not cancelled, because the tree must be stopped in
+        # order.
         self._root = root = Root(parts.root, self._body_scope.cancel)
         async with trio.open_nursery() as nursery:
             await nursery.start(self._run_services, parts)
@@ -283,7 +286,7 @@ class SystemManager(AbstractAsyncContextManager["System"]):
         await self._services_ended.wait()
 
     async def _outlast(self, event: trio.Event) -> None:
-        """Wait for an event, through whatever interrupts come meanwhile."""
+        """Wait for an event, even if interrupts arrive meanwhile."""
         while not event.is_set():
             try:
                 await event.wait()
@@ -292,7 +295,7 @@ class SystemManager(AbstractAsyncContextManager["System"]):
                 self._note_escape(interrupt)
 
     def _note_escape(self, error: BaseException) -> None:
-        """Note one wish to end the program; at the second one all is cancelled."""
+        """Note a request to end the program; the second one cancels everything."""
         if isinstance(error, trio.Cancelled):
             return
         if self._is_ending or _is_exit(self._error):
@@ -300,9 +303,10 @@ class SystemManager(AbstractAsyncContextManager["System"]):
         self._is_ending = True
 
     def _end_by(self, error: BaseException) -> None:
-        """End the block and the tree, in order; then this error comes out.
+        """End the block and the tree in order, then raise this error.
 
-        Code that raises it again and again, while the tree stops, hurries nobody.
+        If code raises it repeatedly while the tree stops, the tree still stops in
+        order.
         """
         if self._fatal is None and not isinstance(error, trio.Cancelled):
             self._fatal, self._is_ending = error, True

@@ -1,7 +1,7 @@
-"""The way into a running system for threads in which Trio does not run.
+"""Access to a running system for threads in which Trio does not run.
 
-Each call goes to the Trio thread and comes back with its result or its exception, as
-`trio.from_thread` does it; the calling thread is held meanwhile.
+Each call runs in the Trio thread and returns its result or raises its exception, as
+`trio.from_thread` does. The calling thread is blocked meanwhile.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 @final
 class Portal:
-    """A system as other threads see it; made in the Trio thread.
+    """A system as other threads use it; created in the Trio thread.
 
-    It may be used by many threads at once. In the Trio thread itself it is refused: it
-    would wait for itself for ever.
+    Many threads may use it at once. The Trio thread itself may not, because it would
+    wait for itself for ever.
 
     Raises:
-        RuntimeError: used in the Trio thread.
-        trio.RunFinishedError: the Trio program has ended.
-        trio.Cancelled: the program ended while an answer was awaited.
+        RuntimeError: It was used in the Trio thread.
+        trio.RunFinishedError: The Trio program has ended.
+        trio.Cancelled: The program ended while an answer was awaited.
     """
 
     def __init__(self, system: System) -> None:
@@ -44,7 +44,7 @@ class Portal:
         payload: bytes,
         **options: Unpack[SendOptions],
     ) -> None:
-        """Deliver a message now or not at all; as `System.tell`.
+        """Deliver a message now or not at all, like `System.tell`.
 
         Its options are `content_type`, `priority`, `ttl`, `key` and `trace`; see
         `SendOptions`.
@@ -58,7 +58,7 @@ class Portal:
         payload: bytes,
         **options: Unpack[SendOptions],
     ) -> None:
-        """Deliver a message as soon as there is room; as `System.send`.
+        """Deliver a message as soon as there is room, like `System.send`.
 
         Its options are `content_type`, `priority`, `ttl`, `key` and `trace`; see
         `SendOptions`.
@@ -72,7 +72,7 @@ class Portal:
         payload: bytes,
         **options: Unpack[AskOptions],
     ) -> bytes | None:
-        """Deliver a message and wait for the answer; as `System.ask`.
+        """Deliver a message and wait for the answer, like `System.ask`.
 
         Its options are `timeout`, `content_type`, `priority`, `key`, `trace` and
         `retries`; see `AskOptions`.
@@ -81,12 +81,12 @@ class Portal:
         return trio.from_thread.run(act, trio_token=self._token)
 
     def call_soon(self, act: Callable[[], object]) -> None:
-        """Let the Trio thread call something soon, without waiting, e.g. `Event.set`.
+        """Let the Trio thread call a function soon, without waiting, e.g. `Event.set`.
 
-        An exception from it ends the Trio program.
+        An exception that the function raises ends the Trio program.
         """
         self._token.run_sync_soon(act)
 
     def tree(self) -> TreeNode:
-        """Look at all supervisors and actors as they are now."""
+        """Return a snapshot of all supervisors and actors."""
         return trio.from_thread.run_sync(self._system.tree, trio_token=self._token)

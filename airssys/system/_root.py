@@ -1,4 +1,4 @@
-"""The root of a tree: it has no supervisor, so the system itself looks after it."""
+"""The root of a tree. It has no supervisor, so the system itself takes that role."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Root:
         self._slot, self._on_end = slot, on_end
         self._is_decided = trio.Event()
         self.ended = trio.Event()
-        """The whole tree is gone."""
+        """The whole tree has ended."""
         self._child = Child(
             slot.name, slot.cell.incarnate(), slot.spec.start_timeout, self
         )
@@ -39,30 +39,31 @@ class Root:
         self._child.start(nursery)
 
     async def wait_ready(self) -> None:
-        """Wait until the whole tree is ready, ended before it was, or is not wanted."""
+        """Wait until the tree is ready, has ended before that, or is not wanted."""
         await self._is_decided.wait()
 
     def stop_waiting(self) -> None:
-        """Let `wait_ready` return, if the tree is not wanted any more."""
+        """Let `wait_ready` return if the tree is not wanted any more."""
         self._is_decided.set()
 
     def child_ready(self, child: Child) -> None:
-        """Take note that the tree is ready; called by the child."""
+        """Note that the tree is ready; called by the child."""
         self._slot.note_ready()
         self._is_decided.set()
 
     def child_ended(self, child: Child, reason: ExitReason) -> None:
-        """Take note that the tree has ended; called by the child."""
+        """Note that the tree has ended; called by the child."""
         self._slot.move(SlotStep.RETIRE)
         self._is_decided.set()
         self.ended.set()
         self._on_end()
 
     def failure(self) -> BaseException | None:
-        """Say what the system must raise because of how the tree ended.
+        """Return what the system must raise because of how the tree ended.
 
-        None if it ended because it was asked to, or with a significant child. KeyboardInterrupt and SystemExit leave
-        it in any case, and a root that was already giving up when it was asked gave up.
+        None if it ended because it was asked to, or with a significant child.
+        KeyboardInterrupt and SystemExit are returned in any case. If the root was
+        already giving up when it was asked to stop, it counts as having given up.
         """
         child = self._child
         if child.fatal is not None:
@@ -73,6 +74,6 @@ class Root:
         if error is None or child.asked or is_a(error, Stop):
             return None
         if type(error) is StartFailed:
-            with suppress(Exception):  # users may raise one too, of anything
+            with suppress(Exception):  # users may raise one too, with any fields
                 error.__cause__ = error.reason.error
         return error

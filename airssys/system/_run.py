@@ -1,4 +1,4 @@
-"""A whole program: one system, from start to exit status."""
+"""Runs one system as a whole program, from start to exit status."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ EXIT_OK: Final = 0
 EXIT_GAVE_UP: Final = 70
 """The root supervisor gave up or did not start (EX_SOFTWARE of sysexits.h)."""
 EXIT_INTERRUPTED: Final = 130
-"""SIGINT, as shells say it: 128 + 2."""
+"""SIGINT, as shells report it: 128 + 2."""
 EXIT_TERMINATED: Final = 143
 """SIGTERM: 128 + 15."""
 
@@ -63,34 +63,32 @@ def run(  # noqa: PLR0913  # keywords with defaults
 ) -> _T | None:
     """Run a blueprint as a program, under Trio, until `main` returns or a signal comes.
 
-    On SIGINT or SIGTERM `main` is cancelled and the tree stops in order; a second one,
-    of either, cancels the whole tree at once. Exit statuses: 0 (`EXIT_OK`), 70
-    (`EXIT_GAVE_UP`), 130 (`EXIT_INTERRUPTED`), 143 (`EXIT_TERMINATED`). A signal that
-    was ignored stays so, and one that a program in C which embeds Python handles stays
-    its own; in a thread that is not the main one none is served.
+    On SIGINT or SIGTERM `main` is cancelled and the tree stops in order; a second
+    signal cancels the whole tree at once. Exit statuses: 0 (`EXIT_OK`), 70
+    (`EXIT_GAVE_UP`), 130 (`EXIT_INTERRUPTED`), 143 (`EXIT_TERMINATED`). Ignored
+    signals, and those with handlers in C, stay as they are. Outside the main thread no
+    signals are handled.
 
     Args:
-        blueprint: what to run, or a topology: a class that makes one.
-        main: an async function, given the system; without it, run until a signal.
-        log: what of the log is shown: `trace`, `debug`, `info`, `warning`, `error` or
-            `off`; or a level for each of some actors, and `*` for the others, as in
-            `{"greeter": "debug", "*": "warning"}`. What guests print and log is part
-            of it. It goes to stderr unless the program has configured logging. None:
-            as logging is configured, which for Python's default means warnings.
-        cache_directory: as in `open_system`.
-        open_loader: as in `open_system`.
-        wall_clock: as in `open_system`.
-        randomness: as in `open_system`.
-        held_thread_after: as in `open_system`.
-        rng: as in `open_system`.
+        blueprint: What to run, or a topology: a class that makes a blueprint.
+        main: An async function that gets the system. None: run until a signal comes.
+        log: The log level to show, of guests too: `trace`, `debug`, `info`, `warning`,
+            `error` or `off`; or a level for each actor, as in `{"greeter": "debug",
+            "*": "warning"}`. None: logging as configured.
+        cache_directory: As in `open_system`.
+        open_loader: As in `open_system`.
+        wall_clock: As in `open_system`.
+        randomness: As in `open_system`.
+        held_thread_after: As in `open_system`.
+        rng: As in `open_system`.
 
     Returns:
         What `main` returned.
 
     Raises:
-        SystemExit: with the exit status, if it is not 0. Why goes to stderr.
+        SystemExit: With the exit status, if it is not 0. The reason goes to stderr.
         ValueError: `log` is not a level.
-        Exception: what `main` raised, and what `open_system` raises before it starts.
+        Exception: What `main` raised, and what `open_system` raises before it starts.
     """
     with shown_log(log), Signals() as signals:
         opening = open_system(
@@ -138,7 +136,7 @@ class _Program:
         self._everything = trio.CancelScope()
         self._notes = 0
         self.was_interrupted = False
-        """A signal ended it, and not a failure that came before."""
+        """Whether a signal ended it, and not a failure that came before."""
 
     @enable_ki_protection
     async def run(self, main: Callable[[System], Awaitable[_T]]) -> _T | None:

@@ -1,4 +1,4 @@
-"""A system as a task of a nursery that somebody else has opened."""
+"""Runs a system as a task in a nursery that the caller has opened."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ async def serve(
     task_status: trio.TaskStatus[System] = trio.TASK_STATUS_IGNORED,
     **settings: Any,  # noqa: ANN401  # passed on to `open_system`
 ) -> None:
-    """Run a blueprint until this task is cancelled; then the tree stops in order.
+    """Run a blueprint until this task is cancelled; then stop the tree in order.
 
         system = await nursery.start(serve, blueprint)
 
-    `nursery.start` returns the system when it is ready. To give settings as well, use
+    `nursery.start` returns the system when it is ready. To pass settings, use
     `functools.partial`.
 
     Args:
-        blueprint: what to run, or a topology.
-        task_status: Trio's; told of the system when it is ready.
-        settings: as keywords of `open_system`.
+        blueprint: What to run, or a topology.
+        task_status: Trio's; gets the system when it is ready.
+        settings: Keywords of `open_system`.
 
     Raises:
         DefinitionError, ComponentRefused, StartFailed, SystemGaveUp: as `open_system`.

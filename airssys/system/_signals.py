@@ -1,23 +1,23 @@
-"""SIGINT and SIGTERM while a program runs: the first one decides its exit status.
+"""SIGINT and SIGTERM while a program runs. The first one decides its exit status.
 
-Theory. The handlers are ours from the first line of `run` on, and Trio then installs
-none of its own. What they do depends on how far the program has come:
+Theory. Our handlers are installed from the first line of `run` on, so Trio installs
+none of its own. What they do depends on the state of the program:
 
-* Before Trio runs, nothing has to be stopped in order: `SystemExit` is raised.
-* While Trio starts and ends, nothing may be raised in the middle of it: the signal is
-  noted, and acted on as soon as that is possible.
-* While the system runs, Trio is asked to call back soon. A second SIGINT that strikes
-  code which may be interrupted (a handler that holds the thread) also raises
-  KeyboardInterrupt there.
+* Before Trio runs, nothing needs to be stopped in order: `SystemExit` is raised.
+* While Trio starts and ends, nothing may be raised inside it: the signal is noted, and
+  handled as soon as that is possible.
+* While the system runs, Trio is asked to call back soon. A second SIGINT also raises
+  KeyboardInterrupt if it interrupts code that may be interrupted (a handler that blocks
+  the thread).
 * Once `run` has decided the exit status, a further signal ends the process at once,
-  with that status. The interpreter gives up its handlers before it has ended, so from
-  its last steps on signals are ignored.
+  with that status. The interpreter removes its handlers before it has ended, so signals
+  are ignored during its last steps.
 
-If the program catches that `SystemExit` and goes on, the next signal finds the handlers
-again that were there before `run`.
+If the program catches that `SystemExit` and continues, the next signal finds the
+handlers that were installed before `run`.
 
-Two signals that come before the first is served are served in the order of their
-numbers, SIGINT first: neither the kernel nor the interpreter keeps another order.
+Two signals that arrive before the first is handled are handled in the order of their
+numbers, SIGINT first: neither the kernel nor the interpreter records another order.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
 _PATIENCE: Final = 1.0
-"""Seconds for which a program that ends waits until somebody reads why."""
+"""Seconds that a program that ends waits for its last message to be read."""
 _SERVED: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -52,41 +52,43 @@ class Ended(SystemExit):
 
 @final
 class ServeBeforeSleep(trio.abc.Instrument):
-    """Serves what the interpreter left unserved.
+    """Handles signals that the interpreter failed to handle.
 
-    CPython 3.11 may lose the note that a signal waits for its handler, if it comes
-    while another thread asks for the interpreter; it is then served with the next one.
-    So this looks whether one waits, each time before the program sleeps.
+    CPython 3.11 may lose the note that a signal waits for its handler if the signal
+    comes while another thread requests the interpreter; the signal is then handled with
+    the next one. So this checks for waiting signals each time before the program
+    sleeps.
     """
 
     def before_io_wait(self, timeout: float) -> None:
-        """Serve what waits; setting no mask at all is what looks for it."""
+        """Handle waiting signals; setting an empty mask makes the interpreter check."""
         if timeout > 0:
             signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 @final
 class Signals:
-    """Serves the signals of a program, as a context manager around all it does.
+    """Handles the signals of a program, as a context manager around all it does.
 
-    A signal that is ignored stays so, as shells want it for programs in the background.
-    One that has a handler in C, of a program that embeds Python, is left to that, since
-    it could not be put back. In a thread that is not the main one none is served.
+    A signal that is ignored stays ignored, as shells require for background programs. A
+    signal that has a handler in C, of a program that embeds Python, is left to that
+    handler, because it could not be restored. Outside the main thread no signals are
+    handled.
     """
 
     def __init__(self) -> None:
         self.first: int | None = None
-        """The one that decides how the program ends."""
+        """The signal that decides how the program ends."""
         self._count = self._noted = 0
         self._act: Callable[[int, FrameType | None], None] = self._do_nothing
         self._status = 0
         self._before: dict[int, Any] = {}
         self._program: CodeType | None = None
-        """The outermost code that runs; other than that runs while Python exits."""
+        """The outermost frame; code outside of it runs while Python exits."""
 
     @property
     def exit_status(self) -> int | None:
-        """As shells say it, 128 and the number of the first one; None without one."""
+        """128 plus the number of the first signal, like shells; None without one."""
         return None if self.first is None else 128 + self.first
 
     def __enter__(self) -> Self:
@@ -103,7 +105,7 @@ class Signals:
             self._restore()
             if error is not None or self.first is None:
                 return
-            # It came after everything else, and the former handlers saw nothing of it.
+            # It came after everything else, and the former handlers have not seen it.
             self._serve()
             self._exit(self.first, None)
         self._act = self._exit_if_ending
@@ -132,13 +134,13 @@ class Signals:
         call_notes()
 
     def end(self, status: int, why: str = "") -> NoReturn:
-        """Write why, and exit with a status that no later signal changes.
+        """Write the reason, and exit with a status that no later signal changes.
 
         Raises:
-            SystemExit: always.
+            SystemExit: Always.
         """
         self._status, self._act = status, self._exit_at_once
-        # One may be closed, broken or not there at all.
+        # The stream may be closed, broken or missing.
         with suppress(OSError, ValueError, AttributeError):
             if not would_block(sys.stderr, _PATIENCE):
                 sys.stderr.write(why)
@@ -147,12 +149,12 @@ class Signals:
         raise Ended(status)
 
     def _serve(self) -> None:
-        # Called after what the program itself registers.
+        # Called after the functions that the program itself registers.
         atexit.register(self._ignore)
         for number in _SERVED:
             handler = signal.getsignal(number)
             former = getattr(handler, "__self__", None)
-            if isinstance(former, Signals):  # it served a run that has ended
+            if isinstance(former, Signals):  # it belongs to a run that has ended
                 handler = former._before[number]  # noqa: SLF001  # of the same class
             if handler is not None and handler is not signal.SIG_IGN:
                 self._before[number] = handler
@@ -185,7 +187,7 @@ class Signals:
         os._exit(self._status)
 
     def _exit_if_ending(self, number: int, frame: FrameType | None) -> None:
-        """End the process, unless somebody has caught its end and goes on."""
+        """End the process, unless the program has caught the exit and continues."""
         if _outermost(frame) is self._program and not _is_being_ended():
             self._restore()
             signal.raise_signal(number)
@@ -200,6 +202,6 @@ def _outermost(frame: FrameType | None) -> CodeType | None:
 
 
 def _is_being_ended() -> bool:
-    """Say whether what runs, runs because the program is on its way out."""
+    """Say whether the current code runs because the program is exiting."""
     error = sys.exception()
     return error is not None and any(is_a(each, Ended) for each in contexts_of(error))

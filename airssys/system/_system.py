@@ -1,4 +1,4 @@
-"""A running system, as the program around it sees it."""
+"""A running system, as the surrounding program uses it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ OUTSIDE: Final = ComponentId("local", "outside")
 
 @final
 class System(Messenger):
-    """The actors of one blueprint while they run; `open_system` makes it.
+    """The actors of one blueprint while they run; created by `open_system`.
 
     Targets are names: a `ComponentId`, or its text, e.g. `greeter`.
     """
@@ -73,7 +73,7 @@ class System(Messenger):
         self._registry, self._quarantine = parts.registry, parts.quarantine
         self._root, self._events = parts.root, events
         self._subscriptions: dict[Subscription, None] = {}
-        """Those that have not ended."""
+        """The actors that have not ended."""
         self._has_ended = False
         self._replacer, self._watches = parts.replacer, parts.watches
 
@@ -87,30 +87,31 @@ class System(Messenger):
         patience: float = PATIENCE,
         kept_bytes: int = MESSAGE_BYTES_KEPT,
     ) -> Subscription:
-        """Listen to what is published to matching topics from now on.
+        """Listen to messages published to matching topics from now on.
 
             with system.subscribe("orders.*.paid") as paid:
                 async for message in paid:
                     print(message.topic, message.payload)
 
         Args:
-            pattern: segments joined by dots; `*` is any one of them, `#` the rest.
-            capacity: messages kept for a listener that does not keep up, 1 or more.
-            lag: what happens when there are more.
-            patience: seconds above 0 that publishers wait with `Lag.BLOCK` while the
-                listener takes nothing. Then it is named by a `ListenerStalled`, and
-                loses messages until it takes one again; `math.inf`: they wait for ever.
-            kept_bytes: bytes of payload that are kept, 1 or more; a single message
-                always finds room.
+            pattern: Segments joined by dots; `*` is any one of them, `#` the rest.
+            capacity: Messages kept for a listener that does not keep up, 1 or more.
+            lag: What happens when there are more.
+            patience: Seconds above 0 that publishers wait with `Lag.BLOCK` while the
+                listener takes nothing. After that a `ListenerStalled` reports it, and
+                it loses messages until it takes one again. `math.inf`: for ever.
+            kept_bytes: Bytes of payload that are kept, 1 or more; a single message
+                always has room.
 
         Raises:
-            BadTopic: it is no pattern.
-            ValueError: the capacity or `kept_bytes` is below 1, the patience no time, or the lag none.
+            BadTopic: The pattern is not valid.
+            ValueError: A value is below 1, not a valid time, or not a `Lag`.
         """
         if capacity < 1 or kept_bytes < 1:
-            raise ValueError("a subscription keeps 1 message or more, and 1 byte")
+            raise ValueError("capacity and kept_bytes must be 1 or more")
         if not patience > 0:
-            raise ValueError(f"the patience of a subscription is no time: {patience!r}")
+            text = f"patience must be a number of seconds above 0, not {patience!r}"
+            raise ValueError(text)
         made = Subscription(
             OUTSIDE,
             self._publishing,
@@ -131,37 +132,37 @@ class System(Messenger):
         self._subscriptions.pop(ended, None)
 
     def end_subscriptions(self) -> None:
-        """Let each subscription hand out what it kept, and then end."""
+        """Let each subscription yield what it kept, and then end."""
         self._has_ended = True
         for subscription in tuple(self._subscriptions):
             subscription.end()
 
     def find(self, name: ComponentId | str) -> ComponentId | None:
-        """Return the identity of an actor that can be reached now, None if it cannot.
+        """Return the identity of an actor, or None if it cannot be reached now.
 
         Raises:
-            InvalidMessage: the name is none.
+            InvalidMessage: The name is not valid.
         """
         wanted = as_id(name)
         return wanted if wanted in self._registry else None
 
     def mailbox(self, name: ComponentId | str) -> MailboxStatistics:
-        """Count what is in the mailbox of an actor, and what became of the rest.
+        """Return the counts of an actor's mailbox: what is in it, and what was removed.
 
-        Those of all members of a pool together, also of members that are gone.
+        For a pool, the sum over all its members, including former members.
 
         Raises:
-            TargetNotFound: nobody of that name is there.
-            InvalidMessage: the name is none.
+            TargetNotFound: There is no actor of that name.
+            InvalidMessage: The name is not valid.
         """
         return self._registry.find(as_id(name)).statistics()
 
     def pool(self, name: ComponentId | str) -> PoolStatus:
-        """Say how many members a pool has, and what they have to do.
+        """Return how many members a pool has, and their load.
 
         Raises:
-            TargetNotFound: there is no pool of that name.
-            InvalidMessage: the name is none.
+            TargetNotFound: There is no pool of that name.
+            InvalidMessage: The name is not valid.
         """
         wanted = as_id(name)
         pool = find_pool(self._root, wanted)
@@ -171,18 +172,18 @@ class System(Messenger):
 
     @enable_ki_protection
     async def resize(self, name: ComponentId | str, members: int) -> Answer:
-        """Give a pool another number of members, and wait until new ones are ready.
+        """Change the number of members of a pool, and wait until new ones are ready.
 
-        One that has a rule goes on by it from there, perhaps at once. Those that it
-        gives up get no more messages when this returns, but may still handle one.
-        Cancelling the one who waits does not take the request back.
+        A pool with a rule continues by its rule from there, perhaps at once. Members
+        that are removed get no more messages when this returns, but may still be
+        handling one. Cancelling the waiting task does not undo the request.
 
         Returns:
-            `Done`; or `Refused`: there is no such pool, it may not have so many
-            members, or one did not start.
+            `Done`; or `Refused`: there is no such pool, it may not have that many
+            members, or a member did not start.
 
         Raises:
-            InvalidMessage: the name is none.
+            InvalidMessage: The name is not valid.
         """
         wanted = as_id(name)
         pool = find_pool(self._root, wanted)
@@ -191,32 +192,32 @@ class System(Messenger):
         return await pool.resize(members).wait()
 
     def tree(self) -> TreeNode:
-        """Look at all supervisors and actors as they are now, and at who waits."""
+        """Return a snapshot of all supervisors and actors, and of which actor waits."""
         return take_snapshot(self._root, self.waits())
 
     def waits(self) -> tuple[Waiting, ...]:
-        """Look at who waits for whom now, and what for."""
+        """Return which actor waits for which now, and what for."""
         return who_waits(self._broker)
 
     @enable_ki_protection
     async def replace(self, name: ComponentId | str, artifact: Artifact) -> Answer:
-        """Put new code in the place of a component while the system runs.
+        """Replace the code of a component while the system runs.
 
-        The new instance is loaded, started and asked how it is while the old one goes
-        on. It takes over between two messages; what is queued stays queued. What is in
-        the store stays, and if both codes export `state-handover`, state is handed over.
-        Restarts run the new code, until the supervisor is restarted itself: it starts
-        what the blueprint says.
+        The new instance is loaded, started and probed while the old one continues. It
+        takes over between two messages; queued messages stay queued. Stored data stays,
+        and if both codes export `state-handover`, the state is handed over. Restarts
+        run the new code until the supervisor itself is restarted: then it starts what
+        the blueprint says.
 
-        Cancelling the one who waits does not take the request back.
+        Cancelling the waiting task does not undo the request.
 
         Returns:
-            `Done`; or `Refused`, and the old code goes on: it is no component, does not
-            run, is being replaced already, the new code was refused, failed to start or
-            is unhealthy, or the state could not be handed over.
+            `Done`; or `Refused`, and the old code continues: it is not a component, is
+            not running, is already being replaced, the new code was refused, failed to
+            start or is unhealthy, or the state could not be handed over.
 
         Raises:
-            InvalidMessage: the name is none.
+            InvalidMessage: The name is not valid.
         """
         wanted = as_id(name)
         slot = find_actor(self._root, wanted)
@@ -226,12 +227,12 @@ class System(Messenger):
 
     @enable_ki_protection
     async def watch(self, name: ComponentId | str) -> ActorEnded:
-        """Wait for the end of an actor: of the incarnation that is there, or comes next.
+        """Wait for the end of an actor's current incarnation, or of its next one.
 
-        If nobody of that name is there, that is the answer, at once.
+        If there is no actor of that name, that is reported at once.
 
         Raises:
-            InvalidMessage: the name is none.
+            InvalidMessage: The name is not valid.
         """
         ends: list[ActorEnded] = []
         is_over = trio.Event()
@@ -255,7 +256,7 @@ class System(Messenger):
     def supervisor(self, path: str) -> Administration:
         """Administer the children of a supervisor, e.g. `root/workers`.
 
-        Whether there is one is found out at each request, not here.
+        Whether it exists is checked at each request, not here.
         """
         return Administration(
             partial(find_supervisor, self._root, path), self._replacer
@@ -264,14 +265,14 @@ class System(Messenger):
     def events(
         self, capacity: int = EVENTS_KEPT, kept_bytes: int = EVENT_BYTES
     ) -> EventStream:
-        """Listen to what happens from now on; see `EventStream`.
+        """Listen to events from now on; see `EventStream`.
 
         Args:
-            capacity: how many events are kept for a listener that does not keep up.
-            kept_bytes: how many bytes of text in them are kept for it in total.
+            capacity: The number of events kept for a listener that does not keep up.
+            kept_bytes: The bytes of text in them that are kept in total.
 
         Raises:
-            ValueError: one of them is below 1.
+            ValueError: One of them is below 1.
         """
         return self._events.listen(capacity, kept_bytes)
 
@@ -281,10 +282,10 @@ class System(Messenger):
         """Listen to dead letters from now on, with their payloads.
 
         Args:
-            capacity: how many are kept for a listener that does not keep up.
-            kept_bytes: how many bytes of payload are kept for it in total.
+            capacity: The number kept for a listener that does not keep up.
+            kept_bytes: The bytes of payload that are kept in total.
 
         Raises:
-            ValueError: one of them is below 1.
+            ValueError: One of them is below 1.
         """
         return self._events.dead_letters.listen(capacity, kept_bytes)

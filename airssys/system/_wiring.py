@@ -1,4 +1,4 @@
-"""Puts the parts of one system together; the only module that sees them all."""
+"""Connects the parts of one system; the only module that knows all of them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 LoaderOpener: TypeAlias = Callable[
     [EngineSettings], AbstractAsyncContextManager[ComponentLoader]
 ]
-"""Opens what loads components, and closes it after the last component is gone."""
+"""Opens the loader for components, and closes it after the last component ended."""
 
 
 def open_wasm_loader(
@@ -67,11 +67,11 @@ def open_wasm_loader(
 ) -> AbstractAsyncContextManager[ComponentLoader]:
     """Open the engine that runs WebAssembly.
 
-    Imported here because a system of Python actors alone needs no engine.
+    Imported here because a system of only Python actors needs no engine.
 
     Args:
-        settings: how guests are run.
-        cache_directory: as in `open_system`.
+        settings: How guests are run.
+        cache_directory: As in `open_system`.
     """
     from airssys.wasm import open_runtime  # noqa: PLC0415 (see above)
 
@@ -81,17 +81,17 @@ def open_wasm_loader(
 def with_cache(
     open_loader: LoaderOpener, cache_directory: str | Path | UserCache | None
 ) -> LoaderOpener:
-    """Have the loader of this library keep compiled components in a directory.
+    """Make the loader of this library keep compiled components in a directory.
 
     Raises:
-        ValueError: it is another loader, which we cannot tell about the directory.
+        ValueError: It is another loader, which does not accept a directory.
     """
     if open_loader is not open_wasm_loader:
         if cache_directory is None or isinstance(cache_directory, UserCache):
             return open_loader
         raise ValueError(
-            "cache_directory is for the loader of this library: "
-            "give it to your open_loader instead"
+            "cache_directory needs this library's loader: "
+            "pass it to your open_loader instead"
         )
     if isinstance(cache_directory, str):
         cache_directory = Path(cache_directory)
@@ -112,7 +112,7 @@ class Wired:
     watches: Watches
     replacer: Replacer
     root: Slot
-    """The place of the root supervisor, which nobody has started yet."""
+    """The cell of the root supervisor, which has not been started yet."""
 
 
 @final
@@ -179,13 +179,13 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
 async def load_components(
     blueprint: Blueprint, open_loader: LoaderOpener
 ) -> AsyncIterator[Components]:
-    """Load every artifact of a blueprint, all at once, and keep the engine meanwhile.
+    """Load every artifact of a blueprint concurrently, and keep the engine meanwhile.
 
     Without components no engine is opened.
 
     Raises:
-        ComponentRefused: one cannot be run here; the first one, in the order of the
-            blueprint, with a note for each of the others.
+        ComponentRefused: A component cannot be run here. It is the first one in the
+            order of the blueprint, with a note for each of the others.
     """
     artifacts = [
         s.artifact for _, s in walk(blueprint.root) if isinstance(s, ComponentSpec)
@@ -215,7 +215,7 @@ async def _load_all(
             for artifact in artifacts:
                 nursery.start_soon(load, artifact)
     except BaseExceptionGroup as group:
-        # Only cancellation and Ctrl-C get here; they go on as themselves.
+        # Only cancellation and Ctrl-C get here; they continue unchanged.
         raise find_fatal(group) or group from None
     if errors:
         first, *others = (errors[a] for a in artifacts if a in errors)

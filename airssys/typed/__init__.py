@@ -1,7 +1,7 @@
-"""Messages as values: handlers for their types, and refs that know the answers.
+"""Messages as values: handlers by message type, and refs that know the answers.
 
-Needs the extra `typed` (msgpack), once the first class with typed handlers or the first
-ref is used. Importing it does not.
+The extra `typed` (msgpack) is needed when the first class with typed handlers, or the
+first ref, is used. Importing this package does not need it.
 """
 
 from ._handlers import (

@@ -1,4 +1,4 @@
-"""Typed handlers: methods of a Python actor, each for one type of message.
+"""Typed handlers: methods of a Python actor, one for each type of message.
 
     class Clerk:
         @on_message
@@ -9,10 +9,11 @@
 
         handle = handlers(order, cancel)
 
-`handle` is what every actor has: it takes an envelope. This one reads the payload, by
-its content type as JSON or MessagePack, finds the handler by the name of the type that
-the message bears under `_type`, and writes the answer in the codec of the question. The
-list is there for type checkers: from it they know what may be asked, and the answer.
+`handle` is the method that every actor has, which takes an envelope. This one reads the
+payload as JSON or MessagePack, according to its content type. It selects the handler by
+the name of the type, which the message has under `_type`, and writes the answer in the
+codec of the question. Listing the handlers tells type checkers which messages and
+answers there are.
 """
 
 from __future__ import annotations
@@ -55,31 +56,32 @@ _Rows_co = TypeVar("_Rows_co", covariant=True)
 def on_message(function: _Function) -> _Function:
     """Mark a method as the handler of messages of one type; returns it unchanged.
 
-    It is async, and takes the actor's context and a message. The annotation of the
-    message is its type: a class by attrs or `dataclasses`. That of the result is what
-    whoever asks gets. What is wrong is told, all at once, when the system opens.
+    The method is async, and takes the actor's context and a message. The annotation of
+    the message is its type: a class by attrs or `dataclasses`. The annotation of the
+    result is the type of the answer. All mistakes are reported together when the system
+    opens.
     """
     setattr(function, MARK, True)
     return function
 
 
 class Handle(Generic[_Messages_co, _Rows_co]):
-    """What `handle = handlers(...)` is: of the class, `Handlers`; of an instance, bound.
+    """The type of `handle = handlers(...)`: of a class `Handlers`, of an instance bound.
 
-    Generic in the union of its message types, and for type checkers in the rows of a
-    table that has the answer of each. It is one base for both because mypy asks
-    `__get__` what the `handle` of an instance is, and pyright does not where it compares
-    a class with a protocol.
+    Generic in the union of its message types and, for type checkers, in the rows of a
+    table with the answer to each. Both have one base because mypy calls `__get__` for the
+    `handle` of an instance, but pyright does not when it compares a class with a
+    protocol.
     """
 
 
 @final
 class Handlers(Handle[_Messages_co, _Rows_co]):
-    """The typed handlers of a class; `handlers` makes it."""
+    """The typed handlers of a class, created by `handlers`."""
 
     def __init__(self, functions: tuple[object, ...], otherwise: object) -> None:
         self.functions, self._otherwise = functions, otherwise
-        """`functions` as they were listed."""
+        """`functions` in the order in which they were listed."""
         self._routes: dict[type, Routes] = {}
 
     @overload
@@ -108,12 +110,12 @@ class Handlers(Handle[_Messages_co, _Rows_co]):
     ) -> bytes | None: ...
 
     async def __call__(self, instance: object, *message: Any) -> bytes | None:
-        """Handle a message, as `instance.handle(context, envelope)` does."""
+        """Handle a message, like `instance.handle(context, envelope)`."""
         bound: BoundHandlers[Any, Any] = self.__get__(instance, type(instance))
         return await bound(*message)
 
     def codecs(self) -> Codecs | None:
-        """Return the codecs that it reads; None if a method takes everything else."""
+        """Return the codecs that it reads; None if a method handles the others."""
         if self._otherwise is not None:
             return None
         return Codecs(takes=(MSGPACK_TYPE, JSON_TYPE))
@@ -123,15 +125,15 @@ class Handlers(Handle[_Messages_co, _Rows_co]):
         known = self._routes.get(owner)
         if known is None:
             known = read_routes(owner, self.functions, self._otherwise)
-            if not known.mistakes:  # which a definition further down may mend
+            if not known.mistakes:  # which a definition further down may resolve
                 self._routes[owner] = known
         return known
 
     def checked_routes(self, owner: type) -> Routes:
-        """Read the handlers of a class.
+        """Read the handlers of a class, and check them.
 
         Raises:
-            DefinitionError: something is wrong with them.
+            DefinitionError: There are mistakes in them.
         """
         routes = self.routes(owner)
         if routes.mistakes:
@@ -150,12 +152,12 @@ class BoundHandlers(Handle[_Messages_co, _Rows_co]):
         self._otherwise = None if name is None else getattr(instance, name)
 
     async def __call__(self, context: Any, envelope: Envelope, /) -> bytes | None:  # noqa: ANN401 (an ActorContext, which is not known here)
-        """Let the handler of its type handle a message.
+        """Pass a message to the handler of its type.
 
         Raises:
-            NotUnderstood: it is for none of them, or is not of its type.
-            NotEncodable: the answer cannot be written.
-            Exception: what the handler raised.
+            NotUnderstood: No handler is for it, or it is not of its type.
+            NotEncodable: The answer cannot be written.
+            Exception: What the handler raised.
         """
         wire = wire_of(envelope.content_type)
         if wire is None:
@@ -168,7 +170,7 @@ class BoundHandlers(Handle[_Messages_co, _Rows_co]):
         try:
             message = wire.build(plain, route.message)
         except Unreadable as unreadable:
-            problems = (f"it is no {route.tag}", *unreadable.problems)
+            problems = (f"it is not a valid {route.tag}", *unreadable.problems)
             raise self._not_understood(*problems) from unreadable
         answer = await getattr(self._instance, route.name)(context, message)
         if answer is None or route.answer is types.NoneType:
@@ -183,14 +185,14 @@ class BoundHandlers(Handle[_Messages_co, _Rows_co]):
             return answer
         kind = envelope.content_type
         if kind is None:
-            raise self._not_understood("a message that names no codec")
+            raise self._not_understood("a message without a content type")
         if wire_of(kind) is None:
             raise self._not_understood(f"a message that is {kind:.80}")
         if not isinstance(plain, dict):
-            raise self._not_understood(f"{type(plain).__name__}, no object")
+            raise self._not_understood(f"{type(plain).__name__} in place of an object")
         if TAG not in plain:
             raise self._not_understood(f"an object without {TAG}")
-        # Not what else it may be: even to show that may be too deep for Python.
+        # The rest is not shown: even showing it may nest too deeply for Python.
         tag = plain[TAG]
         shown = f"{tag!r:.80}" if isinstance(tag, str) else type(tag).__name__
         raise self._not_understood(f"{shown} as {TAG}")
@@ -221,7 +223,7 @@ def handlers_of(owner: object) -> Handlers[Any, Any] | None:
 
 
 def handler_mistakes(owner: object) -> list[Mistake]:
-    """Find all that is wrong with the typed handlers of a class; none if it has none."""
+    """Find all mistakes in the typed handlers of a class."""
     if not isinstance(owner, type):
         return []
     found, marked = handlers_of(owner), marked_methods(owner)

@@ -1,8 +1,9 @@
-"""`handlers(...)`, as type checkers see it: each handler's message and answer is kept.
+"""`handlers(...)` for type checkers, which keep each handler's message and answer.
 
 They cannot compute with types, so each number of handlers has a line of its own: the
-messages as a union, and a row for each handler with what it answers. `Ref.ask` has a
-line for each row. Beyond so many handlers all is `Any`; at run time there is no limit.
+messages as a union, and for each handler a row with its answer. `Ref.ask` has a line
+for each row. Beyond that number of handlers everything is `Any`; there is no limit at
+run time.
 """
 
 from __future__ import annotations
@@ -308,10 +309,10 @@ def handlers(
     """Make the `handle` of a class from its typed handlers.
 
     Args:
-        functions: the methods that `on_message` stands above, of this class or of its
-            bases. A subclass that overrides one need not list it again.
-        otherwise: a method that gets, as an envelope, what is for none of them: messages
-            in other codecs, of other types, published ones, timers, watches. Without it
-            they are refused, and whoever asked is told.
+        functions: The methods with `@on_message`, of this class or of its bases. A
+            subclass that overrides one need not list it again.
+        otherwise: A method that gets the envelopes that are for no handler: messages in
+            other codecs or of other types, published ones, timers, watches. Without it
+            they are refused, and their askers get an error.
     """
     return Handlers(functions, otherwise)

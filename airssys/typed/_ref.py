@@ -1,4 +1,4 @@
-"""A name with the class behind it: messages as values, answers as their handlers give."""
+"""A name together with its actor's class: messages and answers are values."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _At10: TypeAlias = Row[Any, Any, _At9[_M, _R]]
 
 
 class Post(Protocol):
-    """Whoever sends messages: a system, or the context of an actor."""
+    """A sender of messages: a system, or the context of an actor."""
 
     def tell(
         self,
@@ -80,11 +80,11 @@ class Post(Protocol):
 
 @final
 class Ref(Generic[_Actor_co]):
-    """The way to one actor for messages of the types that its class handles.
+    """A reference to one actor, for messages of the types that its class handles.
 
-    Made by `System.ref` and `ActorContext.ref`. It holds a name and no actor: whoever has
-    that name when a message is sent gets it. A message is of exactly one of the types; a
-    subclass is another type.
+    Created by `System.ref` and `ActorContext.ref`. It holds a name and not an actor:
+    the message goes to the actor that has the name when it is sent. A message must be
+    of exactly one of the types; a subclass is another type.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Ref(Generic[_Actor_co]):
             raise TypeError(f"{name:.80} has no `handle = handlers(...)`")
         wire = wire_of(CODEC_NAMES.get(codec, codec))
         if wire is None:
-            problem = f"typed messages are not written as {codec!r:.80}"
+            problem = f"typed messages cannot be written as {codec!r:.80}"
             raise InvalidMessage(problem, "Choose 'json' or 'msgpack'")
         self._post, self._timeout = post, timeout
         self.target = target
@@ -117,16 +117,16 @@ class Ref(Generic[_Actor_co]):
         message: _M,
         **options: Unpack[TypedSendOptions],
     ) -> None:
-        """Deliver a message now or not at all, as `System.tell` does.
+        """Deliver a message now or not at all, like `System.tell`.
 
         Args:
-            message: of a type that the class handles.
+            message: Of a type that the class handles.
             **options: `priority`, `ttl`, `key` and `trace`; see `TypedSendOptions`.
 
         Raises:
-            UnhandledMessage: its class has no handler for it.
-            NotEncodable: a field has a value that is not of its type.
-            MessagingError: it was not delivered.
+            UnhandledMessage: The class has no handler for it.
+            NotEncodable: A field has a value that is not of its type.
+            MessagingError: It was not delivered.
         """
         _, payload = self._write(message)
         kind = self._wire.content_type
@@ -137,14 +137,14 @@ class Ref(Generic[_Actor_co]):
         message: _M,
         **options: Unpack[TypedSendOptions],
     ) -> None:
-        """Deliver a message, waiting for room, as `System.send` does.
+        """Deliver a message, waiting for room, like `System.send`.
 
         Args:
-            message: of a type that the class handles.
-            **options: as for `tell`.
+            message: Of a type that the class handles.
+            **options: As for `tell`.
 
         Raises:
-            UnhandledMessage, NotEncodable, MessagingError: as for `tell`.
+            UnhandledMessage, NotEncodable, MessagingError: As for `tell`.
         """
         _, payload = self._write(message)
         kind = self._wire.content_type
@@ -225,19 +225,19 @@ class Ref(Generic[_Actor_co]):
         message: Any,
         **options: Unpack[TypedAskOptions],
     ) -> Any:
-        """Deliver a message and wait for what its handler returns.
+        """Deliver a message and wait for the result of its handler.
 
         Args:
-            message: of a type that the class handles.
+            message: Of a type that the class handles.
             **options: `timeout`, `priority`, `key`, `trace` and `retries`, as for
                 `System.ask`; see `TypedAskOptions`.
 
         Raises:
-            UnhandledMessage, NotEncodable: as for `tell`.
-            CalleeFailed: as for `System.ask`; its `error` is `NotUnderstood` if the
+            UnhandledMessage, NotEncodable: As for `tell`.
+            CalleeFailed: As for `System.ask`; its `error` is `NotUnderstood` if the
                 actor could not read the message.
-            BadAnswer: the answer is not of the handler's type.
-            MessagingError: it was not delivered, or not answered.
+            BadAnswer: The answer is not of the handler's type.
+            MessagingError: It was not delivered, or not answered.
         """
         route, payload = self._write(message)
         timeout = options.pop("timeout", None)

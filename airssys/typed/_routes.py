@@ -1,4 +1,4 @@
-"""What the handlers of a class handle, read from their annotations, and what is wrong."""
+"""The handlers of a class, read from their annotations, and the mistakes in them."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 MARK: Final = "__airssys_on_message__"
-"""Attribute of a function that is a handler."""
+"""Attribute that marks a function as a handler."""
 
 _FORM: Final = "write `async def name(self, context, message: Order) -> Receipt`"
 _PARAMETERS: Final = 3
 _UNREAD: Final = object()
-"""Stands for an annotation that could not be read."""
+"""Marks an annotation that could not be read."""
 
 
 @final
 @attrs.frozen(eq=False)
 class Route:
-    """One handler: the type of message it is for, and what it answers."""
+    """One handler: its message type and its answer."""
 
     name: str
-    """Of the method."""
+    """The name of the method."""
     message: type
     answer: Any
-    """Its annotation; `NoneType` if it answers nothing."""
+    """The annotation of the answer; `NoneType` if there is none."""
 
     @property
     def tag(self) -> str:
-        """What a message says in place of its type."""
+        """The name of the type, as messages contain it."""
         return self.message.__name__
 
 
@@ -53,7 +53,7 @@ class Routes:
     by_type: dict[type, Route]
     by_tag: dict[str, Route]
     otherwise: str | None
-    """The method for everything else."""
+    """The method for all other messages."""
     mistakes: tuple[Mistake, ...]
 
     @property
@@ -92,7 +92,7 @@ def read_routes(owner: type, functions: Iterable[object], otherwise: object) -> 
 
 
 def marked_methods(owner: type) -> dict[str, Callable[..., Any]]:
-    """Return the methods of a class that are handlers, of its bases too."""
+    """Return the methods of a class, and of its bases, that are handlers."""
     members = inspect.getmembers_static(owner, inspect.isfunction)
     return {name: each for name, each in members if getattr(each, MARK, False)}
 
@@ -107,7 +107,7 @@ def method_name(owner: type, function: object) -> str | None:
 
 
 def mistake_at(function: object, text: str, hint: str) -> Mistake:
-    """Tell a mistake of a function, with its place if it has one."""
+    """Make a mistake of a function, with its place if it has one."""
     code = getattr(function, "__code__", None)
     place = () if code is None else (code.co_filename, code.co_firstlineno)
     return Mistake(".behaviour", text, hint, *place)
@@ -116,7 +116,7 @@ def mistake_at(function: object, text: str, hint: str) -> Mistake:
 def _own_mistakes(function: Callable[..., Any]) -> Iterator[Mistake]:
     name = function.__qualname__
     if not getattr(function, MARK, False):
-        text = f"{name} is listed, but no handler"
+        text = f"{name} is listed, but is not a handler"
         yield mistake_at(function, text, "write @on_message above it")
     if not inspect.iscoroutinefunction(function):
         yield mistake_at(function, f"{name} is not async", _FORM)
@@ -160,18 +160,18 @@ def _annotation_mistakes(
         if found is _UNREAD:
             yield mistake_at(function, f"{name} has no type for its {what}", _FORM)
         elif isinstance(found, Exception):
-            text = f"{name} has a type for its {what} that cannot be read: {found}"
+            text = f"the type of the {what} of {name} cannot be read: {found}"
             hint = "define or import it at the top of the module, at run time too"
             yield mistake_at(function, text, hint)
     if message is _UNREAD or isinstance(message, Exception):
         return
     if not (isinstance(message, type) and _is_record(message)):
-        text = f"{name} is for {_shown(message)}, which is no message type"
-        hint = "a class by @attrs.define, @attrs.frozen or @dataclass"
+        text = f"{name} handles {_shown(message)}, which is not a message type"
+        hint = "use a class by @attrs.define, @attrs.frozen or @dataclass"
         yield mistake_at(function, text, hint)
     elif TAG in {field.name for field in _fields(message)}:
-        text = f"{message.__name__} has a field {TAG}, which names the type"
-        yield mistake_at(function, text, "call the field differently")
+        text = f"{message.__name__} has a field {TAG}, which is reserved for the type"
+        yield mistake_at(function, text, "rename the field")
 
 
 def _rivals(routes: list[tuple[Route, Callable[..., Any]]]) -> Iterator[Mistake]:
@@ -182,15 +182,15 @@ def _rivals(routes: list[tuple[Route, Callable[..., Any]]]) -> Iterator[Mistake]
         if counts[route.tag] == 1 or earlier is route:
             continue
         if earlier.message is route.message:
-            text = f"{function.__qualname__} is for {route.tag}, as is {earlier.name}"
+            text = f"{function.__qualname__} handles {route.tag}, like {earlier.name}"
             yield mistake_at(function, text, "keep one handler for each type")
         else:
-            text = f"{function.__qualname__} is for another class named {route.tag}"
+            text = f"{function.__qualname__} handles another class named {route.tag}"
             yield mistake_at(function, text, "give message types different names")
 
 
 def _no_method(owner: type, function: object) -> Mistake:
-    text = f"{_shown(function)} is no method of {owner.__qualname__}"
+    text = f"{_shown(function)} is not a method of {owner.__qualname__}"
     return mistake_at(function, text, "list methods of the class, or of its bases")
 
 

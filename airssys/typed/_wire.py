@@ -1,9 +1,10 @@
-"""Values to bytes and back, in JSON and MessagePack, by the types they are said to have.
+"""Converts values to bytes and back, in JSON and MessagePack, by their declared types.
 
-A format turns bytes into plain values and back; the shape of a type makes its values of
-them. What comes in a message may be anything, and nothing is converted: a value of
-another type than said is a problem, reported with its path. The two formats write the
-same, but for bytes and for dict keys that are numbers, which JSON cannot hold.
+A format turns bytes into plain values and back; the shape of a type turns plain values
+into values of that type. A message may contain anything, and nothing is converted: a
+value of another type than the declared one is reported with its path. The two formats
+write the same, except for bytes and for dict keys that are numbers, which JSON cannot
+hold.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TAG: Final = "_type"
-"""The key of a message under which it names its type."""
+"""The key under which a message contains the name of its type."""
 EXTRA: Final = "typed"
 
 _MOST_SHOWN: Final = 200
@@ -38,7 +39,7 @@ _SURROGATE: Final = re.compile(rb"\\u[dD]")
 
 @final
 class Unreadable(Exception):
-    """Bytes are not what they should be; says all that is wrong."""
+    """Bytes are not a valid message; has all the problems."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         self.problems = problems
@@ -60,10 +61,10 @@ class Wire:
         self._shapes, self._dump, self._load = shapes, dump, load
 
     def encode(self, value: object, kind: Kind, tag: str | None = None) -> bytes:
-        """Write a value as one of a type, with the name of its type if there is a tag.
+        """Write a value of a type, with the name of its type if there is a tag.
 
         Raises:
-            NotEncodable: the format cannot hold it.
+            NotEncodable: The format cannot hold it.
         """
         try:
             plain = self._shapes.of(kind).write(value)
@@ -76,22 +77,22 @@ class Wire:
             raise NotEncodable(name, self.content_type, problem) from error
 
     def read(self, payload: bytes) -> Plain:
-        """Take bytes apart, whatever they hold.
+        """Parse bytes, whatever they hold.
 
         Raises:
-            Unreadable: they are not of this format.
+            Unreadable: They are not of this format.
         """
         try:
             return self._load(payload)
         except Exception as error:
-            problem = _cut(f"this is no {self.content_type}: {error}")
+            problem = _cut(f"this is not valid {self.content_type}: {error}")
             raise Unreadable((problem,)) from error
 
     def build(self, plain: Plain, kind: Kind) -> Any:  # noqa: ANN401 (a `kind`)
-        """Make a value of a type of what was read.
+        """Make a value of a type from what was parsed.
 
         Raises:
-            Unreadable: it is none.
+            Unreadable: It is not of that type.
         """
         try:
             return self._shapes.of(kind).read(plain)
@@ -99,7 +100,7 @@ class Wire:
             raise Unreadable(_problems(error)) from error
 
     def problems_with(self, kind: Kind) -> tuple[str, ...]:
-        """Say why values of a type cannot be sent, each with its field; none if they can."""
+        """Return why values of a type cannot be sent, by field; empty if they can."""
         try:
             self._shapes.of(kind)
         except Unsuited as unsuited:
@@ -113,10 +114,10 @@ class Wire:
 
 
 def wire_of(content_type: str | None) -> Wire | None:
-    """Return the format that a content type names; None if it is none of ours.
+    """Return the format for a content type; None if it is not one of ours.
 
     Raises:
-        ExtraMissing: a package for it is not installed.
+        ExtraMissing: A package for it is not installed.
     """
     return None if content_type is None else _wire(content_type)
 
@@ -148,14 +149,15 @@ def _msgpack_wire() -> Wire:
 
 
 def missing_extra() -> ExtraMissing | None:
-    """Return the error for the package that is missing; None if it is there."""
+    """Return the error for a missing package; None if it is installed."""
     if importlib.util.find_spec("msgpack") is None:
         return ExtraMissing("typed messages", "msgpack", EXTRA)
     return None
 
 
 def _dump_json(plain: Plain) -> bytes:
-    # The text as it is: a lone surrogate, which no UTF-8 can hold, is refused here.
+    # The text is used as it is: a lone surrogate, which UTF-8 cannot hold, is refused
+    # here.
     text = json.dumps(plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return text.encode()
 
@@ -163,7 +165,7 @@ def _dump_json(plain: Plain) -> bytes:
 def _load_json(payload: bytes) -> Plain:
     text = payload.decode()
     plain = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
-    if _SURROGATE.search(payload):  # the one way in for those that have no partner
+    if _SURROGATE.search(payload):  # only an escape can produce a lone surrogate
         json.dumps(plain, ensure_ascii=False).encode()
     return plain
 
@@ -176,7 +178,7 @@ def _finite(text: str) -> float:
 
 
 def _refuse_constant(word: str) -> None:
-    raise ValueError(f"{word} is no number of JSON")
+    raise ValueError(f"{word} is not a JSON number")
 
 
 def _problems(error: Exception) -> tuple[str, ...]:

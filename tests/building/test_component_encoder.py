@@ -260,10 +260,10 @@ def test_exactly_what_is_missing_is_named(without):
     [
         (
             '(import "wasi_snapshot_preview1" "fd_write" (func))',
-            ["fd_write", "no WASI"],
+            ["fd_write", "cannot use WASI"],
         ),
         ('(import "env" "f" (func))', ["env#f", "host-messaging", "storage"]),
-        ('(import "env" "m" (memory 1))', ["env#m", "bring its own"]),
+        ('(import "env" "m" (memory 1))', ["env#m", "must define its own"]),
         (
             '(import "airssys:core/storage@1.0.0" "drop" (func))',
             ["storage@1.0.0#drop", "does not have"],
@@ -320,14 +320,14 @@ def test_a_large_memory_does_not_fit():
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_module_are_refused(junk):
     assume(not junk.startswith((b"\0asm\x01", b"\0asm\r")))
-    assert problems(junk) == ("it is no WebAssembly module",)
+    assert problems(junk) == ("it is not a WebAssembly module",)
     (found,) = problems(b"\0asm\x01\0\0\0" + b"\xff" + junk)
     assert found.startswith("it is not valid: ")
 
 
 def test_a_component_is_refused_as_what_it_is():
     component = encode_component(core_module())
-    assert problems(component) == ("it is a component already",)
+    assert problems(component) == ("it is already a component",)
 
 
 @given(st.data())

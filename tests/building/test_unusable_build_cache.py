@@ -19,7 +19,7 @@ def test_a_component_is_built_although_it_cannot_be_kept(tmp_path):
         tell=told.append,
     )
     assert made.path.read_bytes().startswith(b"\0asm")
-    assert sum("is not kept" in line for line in told) == 1
+    assert sum("will not be cached" in line for line in told) == 1
 
 
 def test_what_is_to_be_left_in_the_cache_only_must_be_kept(tmp_path):

@@ -33,15 +33,15 @@ def test_commands_are_listed(airssys):
     ("name", "content", "words"),
     [
         ("gone.py", None, "gone.py: No such file or directory"),
-        ("notes.txt", b"", "its suffix is .txt; what can be built ends in .py, .c,"),
+        ("notes.txt", b"", "its suffix is .txt; the supported suffixes are .py, .c,"),
         (
             "notes",
             b"",
-            "it has no suffix; what can be built ends in .py, .c, .rs, .wasm",
+            "it has no suffix; the supported suffixes are .py, .c, .rs, .wasm",
         ),
         ("class.py", b"", "'class' cannot be imported"),
         ("core.wasm", CORE_WITHOUT_ANYTHING, "does not export the function"),
-        ("core.wasm", b"junk", "it is no WebAssembly module"),
+        ("core.wasm", b"junk", "it is not a WebAssembly module"),
     ],
 )
 def test_mistakes_are_told_in_words(airssys, tmp_path, name, content, words):

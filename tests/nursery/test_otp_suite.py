@@ -1177,7 +1177,7 @@ async def test_format_log_1(autojump_clock, caplog):
         written = logged(stage.events, caplog)
     assert written == [
         "root/local/a/0 is ready",
-        "root/local/a/0 ended, crash (ValueError: told to): starting it again",
+        "root/local/a/0 ended, crash (ValueError: told to): restarting it",
         "root/local/a/0 is ready, restart 1",
         "root/local/a/0 ended, crash (ValueError: told to)",
         "root gives up: local/a/0 failed (crash (ValueError: told to))",

@@ -55,7 +55,7 @@ async def test_a_directory_for_others_is_refused(tmp_path):
 
 
 def test_another_loader_has_its_own_cache():
-    with pytest.raises(ValueError, match="give it to your open_loader"):
+    with pytest.raises(ValueError, match="pass it to your open_loader"):
         open_system(
             tree(), cache_directory="x", open_loader=functools.partial(open_wasm_loader)
         )

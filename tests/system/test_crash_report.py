@@ -105,7 +105,7 @@ async def test_a_report_has_all_of_it_and_the_innermost_call():
     text = str(second)
     first, count, specification, *trace = text.splitlines()
     assert first == "root/s/local/a/0 crashed: crash (ValueError: number 7)"
-    assert count == "  restarts before: 1; it is started again"
+    assert count == "  restarts before: 1; it will be restarted"
     assert specification.startswith("  specification: ActorSpec(id=")
     assert trace[0] == "  Traceback (most recent call last):"
     assert trace[-1] == "  ValueError: number 7"

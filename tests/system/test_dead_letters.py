@@ -92,7 +92,7 @@ def test_a_stream_keeps_so_many_and_so_many_bytes_and_counts_the_rest():
 
 @pytest.mark.parametrize("bounds", [(0, 1), (1, 0)])
 def test_a_stream_keeps_something(bounds):
-    with pytest.raises(ValueError, match="1 dead letter"):
+    with pytest.raises(ValueError, match="capacity and kept_bytes must be 1"):
         DeadLetterFanout().listen(*bounds)
 
 

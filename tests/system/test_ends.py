@@ -287,7 +287,7 @@ async def test_all_refused_components_are_named():
 
 async def test_a_wrong_blueprint_is_refused_before_anything_happens():
     loader = FakeLoader()
-    with pytest.raises(DefinitionError, match="is taken"):
+    with pytest.raises(DefinitionError, match="is already used"):
         open_system(blueprint(component("c"), component("c")), open_loader=loader)
     assert loader.loads == 0
 

@@ -31,7 +31,7 @@ LINES = {
     ChildStarted("root", "a", 2): (logging.INFO, "root/a is ready, restart 2"),
     ChildExited("root", "a", CRASH, asked=False, restarting=True): (
         logging.WARNING,
-        "root/a ended, crash (boom): starting it again",
+        "root/a ended, crash (boom): restarting it",
     ),
     ChildExited("root", "a", NORMAL, asked=True, restarting=False): (
         logging.INFO,
@@ -43,7 +43,7 @@ LINES = {
     ),
     ChildUnstopped("root", "a", 1.5): (
         logging.WARNING,
-        "root/a still runs 1.5 s after it was stopped",
+        "root/a is still running 1.5 s after it was stopped",
     ),
     SupervisorGaveUp("root", IntensityExceeded("root", "a", 4, 60.0, "crash")): (
         logging.ERROR,
@@ -51,11 +51,11 @@ LINES = {
     ),
     HandlerHeldThread(ME, "handle", 0.25): (
         logging.WARNING,
-        "local/me/0: handle held the thread for 0.25 s",
+        "local/me/0: handle blocked the Trio thread for 0.25 s",
     ),
     MessageFailed(ME, ME, ValueError("no")): (
         logging.INFO,
-        "local/me/0 refused a message of local/me/0: no",
+        "local/me/0 refused a message from local/me/0: no",
     ),
     DeadLetter(ME, ME, 3, "too late"): (
         logging.DEBUG,

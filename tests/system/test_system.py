@@ -120,7 +120,7 @@ async def test_a_listener_that_left_costs_nothing():
     fanout.emit(line("nobody"))
     assert fanout._streams == []
     assert [event async for event in stream] == []
-    with pytest.raises(ValueError, match="1 event"):
+    with pytest.raises(ValueError, match="capacity and kept_bytes must be 1"):
         fanout.listen(0)
 
 

@@ -49,7 +49,7 @@ def test_what_does_not_fit_is_left_out_counted_and_reported(pipe):
     assert first.count("\n") == written.count(True)
     assert log.write(LINE)
     again = read_all(pipe).splitlines()
-    assert again[0] == f"{missing} lines are missing here: the log was not read"
+    assert again[0] == f"{missing} lines are missing here: the log was not being read"
     assert again[1].startswith("local/me/0: xxx")
     assert log.left_out == missing
 

@@ -54,7 +54,7 @@ def test_and_no_other():
     ]
     assert others == []
     assert [m.found for m in found_in(wrong_clerks.Many) if m.file != str(FILE)] == [
-        "'a name' is no method of Many"
+        "'a name' is not a method of Many"
     ]
 
 
@@ -114,7 +114,7 @@ def test_a_function_from_elsewhere_is_no_handler():
         handle = handlers(Clerk.order, otherwise=Open.rest)
 
     assert [m.found for m in found_in(Borrowing)] == [
-        f"{name} is no method of {Borrowing.__qualname__}"
+        f"{name} is not a method of {Borrowing.__qualname__}"
         for name in ("Clerk.order", "Open.rest")
     ]
 

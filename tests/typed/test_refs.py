@@ -132,8 +132,8 @@ async def test_a_field_of_another_type_is_told_to_the_asker():
 @pytest.mark.parametrize(
     ("payload", "problem"),
     [
-        (b"{", "this is no application/json"),
-        (b"[]", "list, no object"),
+        (b"{", "this is not valid application/json"),
+        (b"[]", "list in place of an object"),
         (b"{}", "an object without _type"),
         (b'{"_type":"Nope"}', "'Nope' as _type"),
         (b'{"_type":["Order"]}', "list as _type"),

@@ -1,4 +1,4 @@
-"""Classes whose typed handlers are wrong; `# !` says what is told of the line below."""
+"""Classes whose typed handlers are wrong; `# !` gives the text for the line below."""
 
 from __future__ import annotations
 
@@ -57,19 +57,19 @@ class Many:
     @on_message
     async def no_answer(self, context: ActorContext, order: Cancel): ...
 
-    # ! that cannot be read: name 'Nothing'
+    # ! cannot be read: name 'Nothing'
     @on_message
     async def unknown(self, context: ActorContext, order: Nothing) -> Receipt: ...
 
-    # ! no message type
+    # ! is not a message type
     @on_message
     async def number(self, context: ActorContext, order: int) -> Receipt: ...
 
-    # ! no message type
+    # ! is not a message type
     @on_message
     async def anything(self, context: ActorContext, order: Any) -> Receipt: ...
 
-    # ! is for Order, as is not_async
+    # ! handles Order, like not_async
     @on_message
     async def again(self, context: ActorContext, order: Order) -> Receipt: ...
 
@@ -89,7 +89,7 @@ class Many:
     @on_message
     async def few(self, context: ActorContext) -> None: ...
 
-    # ! is listed, but no handler
+    # ! is listed, but is not a handler
     async def unmarked(self, context: ActorContext, order: Receipt) -> None: ...
 
     # ! but `handle` does not list it

@@ -1,4 +1,4 @@
-"""Components made of core modules, from the WIT text of the world."""
+"""Makes components from core modules, with the WIT text of the world."""
 
 from ._component_encoder import encode_component
 

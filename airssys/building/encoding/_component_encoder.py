@@ -1,9 +1,9 @@
 """Turns a core module into a component, in plain Python.
 
-Toolchains without support for components make core modules. One whose exports and
-imports have the names and types that the canonical ABI gives to the world's functions
-becomes a component here: its surroundings are written as text, assembled, and the module
-is put into its place, byte by byte unchanged.
+Toolchains without support for components produce core modules. A module whose exports
+and imports have the names and types that the canonical ABI gives to the world's
+functions can be turned into a component here: the component around it is written as
+text and assembled, and the module is inserted, byte by byte unchanged.
 """
 
 from __future__ import annotations
@@ -48,22 +48,22 @@ _REALLOC_TYPE: Final = CoreType(("i32",) * 4, ("i32",))
 _START_TYPE: Final = CoreType((), ())
 _OPTIONAL: Final = "state-handover"
 _NO_WASI: Final = (
-    "a component for airssys has no WASI: build for a target without it, such as "
+    "components for airssys cannot use WASI: build for a target without it, such as "
     "wasm32-unknown-unknown"
 )
 
 
 def encode_component(core: bytes) -> bytes:
-    """Make a component of a core module for the world `airssys:core/runtime-host`.
+    """Make a component from a core module, for the world `airssys:core/runtime-host`.
 
     The module exports `memory`, `cabi_realloc` and every function of the life cycle, as
-    `airssys:core/component-lifecycle@1.0.0#handle-message` and so on; it may export a
+    `airssys:core/component-lifecycle@1.0.0#handle-message` and so on. It may export a
     `cabi_post_` function for each, and `_initialize`. It imports what it uses of the
-    world, e.g. `log` from `airssys:core/host-services@1.0.0`. What its code does with
-    pointers is not checked; a mistake there is a trap when it runs.
+    world, e.g. `log` from `airssys:core/host-services@1.0.0`. How its code uses
+    pointers is not checked; a mistake there causes a trap when it runs.
 
     Raises:
-        CoreModuleUnfit: it does not fit; says everything that is wrong with it.
+        CoreModuleUnfit: The module does not fit; the text has everything that is wrong.
     """
     module = _read(core)
     world = _with_optional(read_world(wit_directory()), module)
@@ -84,7 +84,7 @@ def encode_component(core: bytes) -> bytes:
 
 
 def _with_optional(world: WitWorld, module: Module) -> WitWorld:
-    """Add the interface that a module may export beside the world, if it does."""
+    """Add the optional interface to the world if the module exports it."""
     begin = f"{world.full_name(_OPTIONAL)}#"
     if any(export.name.startswith(begin) for export in module.exports):
         return attrs.evolve(world, exports=(*world.exports, _OPTIONAL))
@@ -94,9 +94,9 @@ def _with_optional(world: WitWorld, module: Module) -> WitWorld:
 def _read(core: bytes) -> Module:
     if not core.startswith(_CORE):
         found = (
-            "a component already"
+            "already a component"
             if core.startswith(_COMPONENT)
-            else "no WebAssembly module"
+            else "not a WebAssembly module"
         )
         raise CoreModuleUnfit([f"it is {found}"])
     config = Config()
@@ -110,7 +110,7 @@ def _read(core: bytes) -> Module:
 def _imports(
     world: WitWorld, module: Module, problems: list[str]
 ) -> list[CoreFunction]:
-    """Return the imported functions; adds what is wrong to `problems`."""
+    """Return the imported functions; adds the mistakes to `problems`."""
     known = {world.full_name(interface): interface for interface in world.imports}
     found: dict[tuple[str, str], CoreFunction] = {}
     for one in module.imports:
@@ -123,14 +123,14 @@ def _imports(
         wanted = core_type(world, interface, function, is_import=True)
         if (interface, name) in found:
             problems.append(
-                f"it imports {one.module}#{name} twice, which no component may:"
+                f"it imports {one.module}#{name} twice, which a component may not do:"
                 " declare it in one place"
             )
         elif _core_type(one.type) == wanted:
             found[interface, name] = CoreFunction(interface, name, wanted)
         else:
             problems.append(
-                f"it imports {one.module}#{name} as {_told(one.type)};"
+                f"it imports {one.module}#{name} as {_shown(one.type)};"
                 f" the world has {wanted}"
             )
     return list(found.values())
@@ -143,8 +143,8 @@ def _unknown(one: ImportType, known: Mapping[str, str]) -> str:
     if one.module in known:
         return f"{what}, a function that the world does not have"
     if not isinstance(one.type, FuncType):
-        return f"{what}, which is no function: it must bring its own"
-    return f"{what}; the world has only {', '.join(known)}"
+        return f"{what}, which is not a function: the module must define its own"
+    return f"{what}; the world only has {', '.join(known)}"
 
 
 def _extras(
@@ -173,12 +173,12 @@ def _wrong_exports(
         if name not in found:
             yield f"it does not export the function {name}"
         elif _core_type(found[name]) != core:
-            yield f"it exports {name} as {_told(found[name])}; the world has {core}"
+            yield f"it exports {name} as {_shown(found[name])}; the world has {core}"
     memory = found.get(MEMORY)
     if not isinstance(memory, MemoryType):
         yield f"it does not export a memory called {MEMORY}"
     elif memory.is_64:
-        yield "its memory has 64-bit addresses; the world is for 32-bit ones"
+        yield "its memory has 64-bit addresses; the world needs 32-bit ones"
 
 
 def _core_type(extern: object) -> CoreType | None:
@@ -188,7 +188,7 @@ def _core_type(extern: object) -> CoreType | None:
     return CoreType(tuple(params), tuple(results))
 
 
-def _told(extern: object) -> str:
+def _shown(extern: object) -> str:
     found = _core_type(extern)
     return str(found) if found else f"a {type(extern).__name__.removesuffix('Type')}"
 
@@ -210,7 +210,7 @@ def _with_core_module(component: bytes, number: int, core: bytes) -> bytes:
 
 
 def _read_number(data: bytes, at: int) -> tuple[int, int]:
-    """Read an unsigned LEB128 number; returns it and where it ends."""
+    """Read an unsigned LEB128 number; returns it and the position after it."""
     value = shift = 0
     while True:
         byte = data[at]

@@ -1,13 +1,13 @@
 """The component around a core module, as WebAssembly text.
 
 A host function can only be lowered once there is a memory to pass strings in, and the
-memory belongs to the core module that imports the function. So the module is
-instantiated with a *shim*, whose functions jump through a table that is still empty; then
-the host functions are lowered with the module's memory, and a *fixup* module fills the
-table. Without imports there is neither.
+memory belongs to the core module that imports the function. So the module is first
+instantiated with a *shim*, whose functions jump through a table that is still empty;
+then the host functions are lowered with the module's memory, and a *fixup* module fills
+the table. Both are left out if there are no imports.
 
 The core module itself is a stand-in with the same imports and exports; its bytes are
-put in later, because text would have to be disassembled first.
+inserted later, because as text it would have to be disassembled first.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _Reference: TypeAlias = Callable[[str], str]
 MEMORY: Final = "memory"
 REALLOC: Final = "cabi_realloc"
 POST_RETURN: Final = "cabi_post_"
-"""Begins the name of what a core module wants called when an answer was read."""
+"""Begins the name of the function to call after the host has read an answer."""
 INITIALIZE: Final = "_initialize"
-"""Static constructors, to be run before anything else."""
+"""Static constructors, which run before anything else."""
 _OPTIONS: Final = (
     f'(memory (core memory $main "{MEMORY}")) (realloc (core func $main "{REALLOC}"))'
 )
 
 
 class CoreFunction(NamedTuple):
-    """A function of the world as a core module sees it."""
+    """A function of the world, as seen from a core module."""
 
     interface: str
     name: str
@@ -54,13 +54,13 @@ def component_text(
     exports: Sequence[CoreFunction],
     extras: frozenset[str],
 ) -> tuple[str, int]:
-    """Return the text of a component, and which core module in it is the stand-in.
+    """Return the text of a component, and the index of the stand-in core module.
 
     Args:
-        world: what the component is for.
-        imports: the host functions that the core module uses, each once.
-        exports: the functions that it has.
-        extras: names of its optional exports: post-returns and `_initialize`.
+        world: What the component is for.
+        imports: The host functions that the core module uses, each once.
+        exports: The functions that it has.
+        extras: Names of its optional exports: post-returns and `_initialize`.
     """
     used = {one.interface for one in imports}
     lines = ["(component"]
@@ -82,7 +82,7 @@ def component_text(
 
 
 def _in_order(world: WitWorld, wanted: set[str]) -> list[str]:
-    """Return interfaces and all whose types they use, the used ones first."""
+    """Return interfaces and all those whose types they use, the used ones first."""
     found: list[str] = []
 
     def visit(interface: str) -> None:
@@ -135,7 +135,7 @@ def _local(name: str) -> str:
 
 
 def _import(world: WitWorld, interface: str, functions: Sequence[str]) -> Iterator[str]:
-    """Import an interface with just these functions; its types become `$interface.t`."""
+    """Import an interface with these functions; its types become `$interface.t`."""
     found = world.interfaces[interface]
     yield f'(import "{world.full_name(interface)}" (instance ${interface}'
     for name, source in found.uses.items():

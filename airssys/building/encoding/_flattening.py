@@ -1,9 +1,10 @@
-"""How a function of the world looks to a core module.
+"""The signature of a function of the world, as a core module sees it.
 
-The canonical ABI passes numbers: a record is its fields one after the other, a variant
-the number of its case and then whatever its cases need at most. More than 16 parameters
-become one pointer to them in memory; a result of more than one number becomes a pointer,
-which a lowered function takes as its last parameter and a lifted one returns.
+The canonical ABI passes numbers: a record is its fields one after the other; a variant
+is the number of its case, followed by the numbers that its largest cases need. More
+than 16 parameters are replaced by one pointer to them in memory. A result of more than
+one number is replaced by a pointer, which a lowered function takes as its last
+parameter and a lifted function returns.
 
 The source is "Flattening" in the component model's canonical ABI.
 """
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _MOST_PARAMS: Final = 16
 _WORDS: Final = {"s64": "i64", "u64": "i64", "f32": "f32", "f64": "f64"}
-"""What is not an i32."""
+"""The core types other than i32."""
 
 
 class CoreType(NamedTuple):
@@ -56,7 +57,7 @@ def core_type(
 
 
 def flat(world: WitWorld, interface: str, wit_type: Type | None) -> tuple[str, ...]:
-    """Return the core types of one value; none for a type that carries nothing."""
+    """Return the core types of one value; none for a type without content."""
 
     def inner(part: Type | None) -> tuple[str, ...]:
         return flat(world, interface, part)
@@ -95,7 +96,7 @@ def _is_defined(world: WitWorld, interface: str, name: str) -> bool:
 
 
 def _joined(cases: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return words that can carry any of several cases."""
+    """Return core types that can hold any of several cases."""
     return tuple(_join({w for w in words if w}) for words in zip_longest(*cases))
 
 

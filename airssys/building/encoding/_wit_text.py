@@ -1,8 +1,8 @@
-"""Reads WIT text: as much of the language as the world `airssys:core` is written in.
+"""Parses WIT text, as much of the language as the world `airssys:core` uses.
 
 Types keep their names, because a component has to name the records and variants that it
-imports and exports. A package is all the files of one folder. The text is our own, so
-what is not understood is a mistake of ours and raises `ValueError`.
+imports and exports. A package consists of all the files in one folder. The text is our
+own, so an unknown construct is a mistake of ours and raises `ValueError`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OF_OTHERS: Final = {"list", "option", "tuple", "result"}
 @final
 @attrs.frozen
 class Name:
-    """A plain type, or one that its interface defines or uses."""
+    """A built-in type, or one that its interface defines or uses."""
 
     name: str
 
@@ -73,7 +73,7 @@ class Function:
 @final
 @attrs.frozen
 class Interface:
-    """What one interface says; `uses` are types of others, by name."""
+    """One interface; `uses` are types of other interfaces, by name."""
 
     uses: Mapping[str, str]
     types: Mapping[str, Type]
@@ -83,7 +83,7 @@ class Interface:
 @final
 @attrs.frozen
 class WitWorld:
-    """A package and its first world; others offer more, which is up to the guest."""
+    """A package and its first world; other worlds add optional interfaces."""
 
     package: str
     version: str
@@ -96,7 +96,7 @@ class WitWorld:
         return f"{self.package}/{interface}@{self.version}"
 
     def resolve(self, interface: str, name: str) -> tuple[str, Type]:
-        """Return what a name of an interface stands for, and where it is defined."""
+        """Return what a name in an interface stands for, and where it is defined."""
         while name in self.interfaces[interface].uses:
             interface = self.interfaces[interface].uses[name]
         return interface, self.interfaces[interface].types[name]
@@ -122,7 +122,7 @@ def read_world(folder: Path) -> WitWorld:
 
 
 class _Reader:
-    """One file, token by token."""
+    """One file, as a list of tokens."""
 
     def __init__(self, text: str) -> None:
         words = (word for word in _TOKEN.findall(text) if not word.startswith("//"))
@@ -135,7 +135,7 @@ class _Reader:
     def take(self, *expected: str) -> str:
         token = self._tokens.pop() if self._tokens else "the end"
         if expected and token not in expected:
-            msg = f"WIT: {token!r} stands where one of {expected} should"
+            msg = f"WIT: found {token!r}, expected one of {expected}"
             raise ValueError(msg)
         return token
 

@@ -1,3 +1,3 @@
-"""What is built into a Python guest; it runs in there, and never in the host."""
+"""Modules that are built into a Python guest; they run there, never in the host."""
 
 __all__ = ()

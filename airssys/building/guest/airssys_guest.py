@@ -1,13 +1,14 @@
-"""Stands between a Python guest and its host, so that nothing it raises is lost.
+"""Wraps a Python guest, so that no exception that it raises is lost.
 
-The theory. An exception that leaves a guest without a stderr is a trap, because Python
-wants to print its traceback. Hence the guest's `ComponentLifecycle` is wrapped: what it
-raises becomes the error of the function's result, or a line in the host's log where the
-function has none. The sources of the guest are loaded while the component is built, so
-that tracebacks show lines. `airssys_outside` sees to all that would be a trap besides.
+The theory. An exception that leaves a guest without a stderr causes a trap, because
+Python tries to print its traceback. Hence the guest's `ComponentLifecycle` is wrapped:
+its exceptions become the error of the function's result or, if the function has none, a
+line in the host's log. The sources of the guest are loaded while the component is
+built, so that tracebacks show lines. `airssys_outside` handles everything else that
+would be a trap.
 
-One object of the guest's class serves all calls of an instance, so that `self` keeps
-what it is given until the instance ends.
+One object of the guest's class serves all calls of an instance, so that its attributes
+stay until the instance ends.
 """
 
 import inspect
@@ -33,7 +34,7 @@ FAILURES = {
 """By function: what an exception becomes, and what may be raised with `Err`."""
 FUNCTIONS = (*FAILURES, "metadata", "health")
 STATE_FUNCTIONS = ("export_state", "import_state")
-"""What a guest may define besides; both or neither."""
+"""Functions that a guest may define in addition; both or neither."""
 for _name in STATE_FUNCTIONS:
     FAILURES[_name] = (errors.ComponentError_InvalidState, errors.ComponentError)
 
@@ -47,7 +48,7 @@ SAMPLES = (
     "if 1: from os import nosuch",
     "x =",
 )
-"""Each makes traceback import what it needs to tell of such an error."""
+"""Each makes `traceback` import what it needs to format such an error."""
 
 
 class _State:
@@ -59,8 +60,8 @@ class _State:
     """Calls a method of the one object of that class."""
 
 
-def told(error):
-    """Tell an exception with its traceback, from the guest's own code on."""
+def formatted(error):
+    """Format an exception with its traceback, starting at the guest's own code."""
     try:
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
@@ -68,10 +69,10 @@ def told(error):
         only = "".join(traceback.format_exception_only(error)).splitlines()
         first = next(line for line in only if line.strip() == line)
         lines = traceback.format_exception(type(error), error, trace)
-        # The error itself comes first, because who shows one line only shows the first.
+        # The error itself comes first, because some readers only show the first line.
         text = f"{first}\n{''.join(lines)}".strip() if trace else first
     except BaseException:  # noqa: BLE001, ASYNC103  # a __str__ may do anything
-        text = f"{type(error).__name__} (and it cannot be told)"
+        text = f"{type(error).__name__} (and it cannot be formatted)"
     return sayable(text.replace(f'File "{_State.root}/', 'File "'))
 
 
@@ -126,16 +127,16 @@ def typed(error, name):
     """Return the error of the function's result for what was raised in it."""
     make, may_be = FAILURES[name]
     if not isinstance(error, Err):
-        return make(told(error))
+        return make(formatted(error))
     value = error.value
     if not isinstance(value, typing.get_args(may_be)):
-        return make(told(error))  # the refusal of a host function, mostly
+        return make(formatted(error))  # usually the refusal of a host function
     has_text = hasattr(value, "value")
     return type(value)(sayable(str(value.value))) if has_text else value
 
 
 class Defaults:
-    """What a guest's class need not define; `handle_message` it must."""
+    """What a guest's class need not define; `handle_message` is required."""
 
     def initialize(self, config):
         pass
@@ -177,10 +178,10 @@ def with_defaults(found):
 
 
 def wrap(module):
-    """Return the class that componentize-py calls, around that of a guest's module.
+    """Return the class for componentize-py to call, which wraps the guest's class.
 
     Raises:
-        TypeError: the module has no such class, or it lacks functions.
+        TypeError: The module has no such class, or the class lacks functions.
     """
     found = getattr(module, "ComponentLifecycle", None)
     if not isinstance(found, type):
@@ -211,10 +212,10 @@ def wrap(module):
 
 
 def wrap_state():
-    """Return the class that hands over the state of what `wrap` was given.
+    """Return the class that hands over the state of the object that `wrap` made.
 
     Raises:
-        TypeError: it defines only one of the two functions, or one that is async.
+        TypeError: It defines only one of the two functions, or one is async.
     """
     lacking = [n for n in STATE_FUNCTIONS if not hasattr(_State.guest, n)]
     if lacking:
@@ -231,13 +232,13 @@ def _method(name, call):
         begin_running()
         try:
             return call(name, *arguments)
-        except BaseException as error:  # noqa: BLE001, ASYNC103  # told to the host
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # reported to the host
             if name not in FAILURES:
                 _log_and_trap(name, error)
             failure = typed(error, name)
         finally:
             end_lines()
-        # From None: the error must not keep what was raised, and all it refers to.
+        # From None: the error must not keep the exception, and all it refers to, alive.
         raise Err(failure) from None
 
     return method
@@ -245,12 +246,12 @@ def _method(name, call):
 
 def _log_and_trap(name, error):
     context = [("function", name), ("exception", sayable(type(error).__name__))]
-    host_services.log(LogLevel.ERROR, told(error), context)
+    host_services.log(LogLevel.ERROR, formatted(error), context)
     os.abort()
 
 
 def finish():
-    """Load, after the guest's module, what telling of its exceptions needs."""
+    """Load, after the guest's module, what formatting its exceptions needs."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None) or ""
         if file.startswith(f"{_State.root}/"):
@@ -262,6 +263,6 @@ def finish():
         try:
             exec(compile(sample, "sample", "exec"), {})  # noqa: S102  # our own words
         except Exception as error:  # noqa: BLE001  # traceback imports what it needs
-            told(ExceptionGroup("", [error]))
+            formatted(ExceptionGroup("", [error]))
     del linecache.cache["sample"]
     linecache.updatecache = lambda *_: []

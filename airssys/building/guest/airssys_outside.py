@@ -1,15 +1,16 @@
-"""What a Python guest lacks outside of itself, made to fail or to ask the host.
+"""Replaces what a Python guest does not have: it fails, or the host does it.
 
-The theory. A component built with `--stub-wasi` has no files, no clock, no stdout and no
-stderr: whatever touches them is a trap, which nobody can catch. So what touches them is
-replaced before the guest's own module is imported, while the component is built, files
-still can be read and there is no host. At run time, which begins with the first call,
+The theory. A component built with `--stub-wasi` has no files, no clock, no stdout and
+no stderr: using one of them causes a trap, which code cannot catch. So the functions
+that use them are replaced before the guest's own module is imported. That happens while
+the component is built, when files can still be read and there is no host. At run time,
+which begins with the first call,
 
-* files, imports, random bytes and most clocks raise exceptions that say so;
-* the time of day is the host's;
-* what is printed goes to the host's log.
+* files, imports, random bytes and most clocks raise exceptions that explain this;
+* the time of day comes from the host;
+* printed text goes to the host's log.
 
-A replaced function that is called while the component is built does what it always did.
+A replaced function that is called while the component is built works as before.
 """
 
 import builtins
@@ -26,13 +27,13 @@ from wit_world.imports import host_services
 from wit_world.imports.types import LogLevel
 
 LONGEST = 16_000
-"""Characters of a text for the host; the middle of a longer one is left out."""
+"""Characters of a text for the host; of a longer text the middle is left out."""
 
 FILE_FUNCTIONS = """
     access chdir getcwd link listdir lstat mkdir open readlink remove rename replace
     rmdir scandir stat symlink truncate unlink utime
 """
-"""Those of `os`."""
+"""Functions of `os`."""
 
 
 class _State:
@@ -46,7 +47,7 @@ def is_running():
 def begin_running():
     if not _State.is_running:
         _State.is_running = True
-        # What is frozen or built in can still be imported.
+        # Frozen and built-in modules can still be imported.
         finders = [each for each in sys.meta_path if each is not PathFinder]
         sys.meta_path[:] = [*finders, NoImports()]
 
@@ -73,7 +74,7 @@ def prepare():
 
 
 def sayable(text):
-    """Make a text that WIT can carry and the host wants to keep."""
+    """Make a text that WIT can carry and that is not too long for the host's log."""
     text = text.encode("utf-8", "backslashreplace").decode()
     if len(text) > LONGEST:
         half = LONGEST // 2
@@ -116,7 +117,7 @@ def end_lines():
 
 
 class WithoutColumns(traceback.FrameSummary):
-    """A line of a traceback that is not underlined: for that, source is parsed."""
+    """A line of a traceback without markers, which would need its source parsed."""
 
     def __init__(self, *arguments, **named):
         columns = {"end_lineno": None, "colno": None, "end_colno": None}
@@ -129,8 +130,8 @@ BUILT_IN_COMPILE, BUILT_IN_EXEC = compile, exec
 def compile_text(source, filename, mode, *arguments, **named):
     """Compile so that an error is an exception.
 
-    The parser looks for the file to quote it, in C, and that is a trap; it does not look
-    for a file whose name cannot be written.
+    The parser opens the file to quote it, in C, and that is a trap. It does not open
+    a file whose name cannot be encoded.
     """
     if not is_running() or not isinstance(filename, str):
         return BUILT_IN_COMPILE(source, filename, mode, *arguments, **named)
@@ -138,7 +139,7 @@ def compile_text(source, filename, mode, *arguments, **named):
         BUILT_IN_COMPILE(source, f"{filename}\udfff", mode, *arguments, **named)
     except SyntaxError as error:
         error.filename = filename
-        # traceback would tokenize it, with the same end
+        # traceback would tokenize it, and cause the same trap
         error._metadata = None  # noqa: SLF001  # there is no other way
         raise
     return BUILT_IN_COMPILE(source, filename, mode, *arguments, **named)
@@ -158,7 +159,7 @@ def exec_text(source, globals=None, locals=None, /, **named):  # noqa: A002  # i
 
 
 class NoImports(importlib.abc.MetaPathFinder):
-    """Refuses what was not imported when the component was built."""
+    """Refuses modules that were not imported when the component was built."""
 
     def find_spec(self, fullname, path=None, target=None):
         raise ModuleNotFoundError(
@@ -169,7 +170,7 @@ class NoImports(importlib.abc.MetaPathFinder):
 
 
 def refuse(owner, name, why):
-    """Replace a function that would be a trap at run time."""
+    """Replace a function that would cause a trap at run time."""
     at_build = getattr(owner, name, None)
     if at_build is None:
         return
@@ -183,7 +184,7 @@ def refuse(owner, name, why):
 
 
 def ask_host(name, at_run):
-    """Replace a function of `time` by what the host offers."""
+    """Replace a function of `time` with the host's."""
     at_build = getattr(time, name)
     setattr(time, name, lambda *a: at_run(*a) if is_running() else at_build(*a))
 
@@ -198,7 +199,7 @@ NOW = time.time
 
 
 class _LikeAnother(type):
-    """Classes that take for their own what is of the class they stand for."""
+    """Makes `isinstance` accept objects of the original classes."""
 
     def __instancecheck__(cls, value):
         return isinstance(value, cls.stands_for)
@@ -240,7 +241,7 @@ def seconds_now():
 
 
 def tell_time():
-    """Let what takes the present time from C take it from the host."""
+    """Replace functions that read the current time in C with the host's time."""
 
     def of_now(function):
         return lambda seconds=None, /: function(

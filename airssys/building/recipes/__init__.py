@@ -1,4 +1,4 @@
-"""What every toolchain is given, and how it fails."""
+"""The input of every toolchain, and its errors."""
 
 from ._errors import BuildFailed, CoreModuleUnfit, ToolMissing
 from ._recipe import Recipe, read_source, run_tool

@@ -1,4 +1,4 @@
-"""What can go wrong while a guest is built."""
+"""Errors while a guest is built."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class BuildFailed(AirssysError):
-    """No component was made; `str()` says whose fault it is and what to do.
+    """No component was built; the text says whose fault it is and what to do.
 
     The source is wrong, unless it is one of the subclasses.
     """
@@ -26,12 +26,12 @@ class ToolMissing(BuildFailed):
         super().__init__(tool, why, how_to_get_it)
 
     def __str__(self) -> str:
-        return f"{self.tool} {self.why}.\nTo get it: {self.how_to_get_it}"
+        return f"{self.tool} {self.why}.\nTo install it: {self.how_to_get_it}"
 
 
 @final
 class CoreModuleUnfit(BuildFailed):
-    """A core module does not fit the world; `problems` holds all that is wrong."""
+    """A core module does not fit the world; `problems` holds all the reasons."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)

@@ -1,4 +1,4 @@
-"""What one build reads, what it is made with, and how it is made."""
+"""What one build reads, the tools it uses, and how it is run."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ import attrs
 from ._errors import BuildFailed
 
 LONGEST_BUILD: Final = 600.0
-"""Seconds after which a compiler is stopped: a module may run for ever when imported."""
+"""Seconds after which a compiler is stopped; importing a module may never end."""
 
 
 @final
 @attrs.frozen
 class Recipe:
-    """A build that has not been carried out."""
+    """A build that has not been run."""
 
     does: str
     """For people, e.g. `building greeter.py with componentize-py 0.25.1`."""
     made_with: tuple[str, ...]
-    """Everything besides `files` that changes what comes out."""
+    """Everything besides `files` that affects the result."""
     files: dict[str, bytes]
-    """What is read of the author's, by name."""
+    """The author's files that are read, by name."""
     make: Callable[[Path], None]
     """Writes the component to a path.
 
     Raises:
-        BuildFailed: the source is wrong, or a tool is missing.
+        BuildFailed: The source is wrong, or a tool is missing.
     """
 
 
@@ -38,7 +38,7 @@ def read_source(source: Path) -> bytes:
     """Read a source file.
 
     Raises:
-        BuildFailed: it cannot be read.
+        BuildFailed: It cannot be read.
     """
     try:
         return source.read_bytes()
@@ -50,10 +50,10 @@ def read_source(source: Path) -> bytes:
 def run_tool(
     command: Sequence[str], directory: Path, seconds: float = LONGEST_BUILD
 ) -> subprocess.CompletedProcess[str]:
-    """Run a compiler and keep what it says; its exit status is the caller's to read.
+    """Run a compiler and capture its output; the caller checks its exit status.
 
     Raises:
-        BuildFailed: it was still running after so many seconds, or did not start.
+        BuildFailed: It was still running after that many seconds, or did not start.
     """
     try:
         return subprocess.run(  # noqa: S603  # a compiler we looked up, and paths

@@ -1,4 +1,4 @@
-"""Where the world's WIT text lies on this machine."""
+"""Locates the world's WIT text on this machine."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _PACKAGE: Final = Path(__file__).resolve().parents[2]
 def wit_directory() -> Path:
     """Return the folder with the WIT text of `airssys:core`, for guest toolchains.
 
-    It is part of the installed package, or the `wit/` of the checkout that the package
-    is used from. Nothing is written or copied.
+    It is part of the installed package, or the `wit/` folder of the checkout that the
+    package is used from. Nothing is written or copied.
 
     Raises:
-        FileNotFoundError: neither is there, so the installation is broken.
+        FileNotFoundError: Neither exists, so the installation is broken.
     """
     return _find_wit(_PACKAGE)
 
@@ -26,5 +26,5 @@ def _find_wit(package: Path) -> Path:
         if (folder / "world.wit").is_file():
             return folder
     places = " nor ".join(map(str, tried))
-    msg = f"the text of the world is neither in {places}: install airssys again"
+    msg = f"the WIT files are neither in {places}: install airssys again"
     raise FileNotFoundError(msg)

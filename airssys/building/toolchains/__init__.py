@@ -1,4 +1,4 @@
-"""Toolchains that make a component of source code."""
+"""Toolchains that build a component from source code."""
 
 from ._c_guest import c_recipe
 from ._python_guest import python_recipe, write_stubs

@@ -1,4 +1,4 @@
-"""C guests: clang or zig makes a core module, `include/airssys_guest.h` is the glue."""
+"""C guests: clang or zig compiles a core module, with `include/airssys_guest.h`."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ _FLAGS: Final = (
     "-Wl,--no-entry",
 )
 _VERSIONS: Final = range(30, 10, -1)
-"""Debian and others install clang under its number alone."""
+"""Debian and others install clang under a name with its version."""
 
 
 def c_recipe(source: Path) -> Recipe:
     """Plan the build of a C guest.
 
     Raises:
-        BuildFailed: there is no compiler, or a file cannot be read.
+        BuildFailed: There is no compiler, or a file cannot be read.
     """
     command = _compiler()
     files = {f"guest/{name}": content for name, content in _sources(source).items()}
-    said = run_tool([command[0], *command[1:-2], "--version"], source.parent).stdout
-    version = said.strip().partition("\n")[0]
+    output = run_tool([command[0], *command[1:-2], "--version"], source.parent).stdout
+    version = output.strip().partition("\n")[0]
     name = f"zig cc, {version}" if "zig" in " ".join(command) else version
     return Recipe(
         f"building {source.name} with {name}",
@@ -50,7 +50,7 @@ def c_recipe(source: Path) -> Recipe:
 
 
 def _compiler() -> list[str]:
-    """Return a compiler for wasm32, and how it is told so: the last two words."""
+    """Return a compiler with its arguments for wasm32: the last two words."""
     for name in ("clang", *(f"clang-{number}" for number in _VERSIONS)):
         if (found := shutil.which(name)) and _knows_wasm(found):
             return [found, "-target", "wasm32-unknown-unknown"]
@@ -60,7 +60,7 @@ def _compiler() -> list[str]:
         return [*start, "cc", "-target", "wasm32-freestanding"]
     raise ToolMissing(
         "clang",
-        "with the target wasm32 compiles C guests, and was not found; nor was zig",
+        "with the target wasm32 compiles C guests, and was not found; neither was zig",
         "apt-get install clang lld, or your system's packages of LLVM;"
         f" without them: {sys.executable} -m pip install ziglang (400 MB)",
     )
@@ -71,7 +71,7 @@ def _knows_wasm(clang: str) -> bool:
 
 
 def _sources(main: Path) -> dict[str, bytes]:
-    """Return a C file and what it includes with quotes from beside it, by path."""
+    """Return a C file and what it includes in quotes from its folder, by path."""
     found: dict[str, bytes] = {}
     waiting = [main]
     while waiting:
@@ -83,7 +83,8 @@ def _sources(main: Path) -> dict[str, bytes]:
             name.decode(errors="replace") for name in _QUOTED.findall(found[str(path)])
         )
         waiting += [there for name in names if (there := path.parent / name).is_file()]
-    # By their place beside the main file, so that a moved folder is the same folder.
+    # By their path relative to the main file, so that moving the folder changes
+    # nothing.
     return {path.removeprefix(str(main.parent)): text for path, text in found.items()}
 
 
@@ -98,7 +99,7 @@ def _compile(command: list[str], source: Path, output: Path) -> None:
         output.write_bytes(encode_component(core.read_bytes()))
 
 
-def _advice(said: str) -> str:
-    if "wasm-ld" in said and "exist" in said:
+def _advice(output: str) -> str:
+    if "wasm-ld" in output and "exist" in output:
         return "\nThe linker is missing: apt-get install lld"
     return ""

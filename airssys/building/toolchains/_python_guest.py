@@ -1,7 +1,7 @@
 """Python guests: componentize-py, with our module between the guest and the host.
 
-What is built is not the author's module but a small one that imports it between the two
-halves of what is in `guest/`, which says what that is good for.
+The module that is built is not the author's but a small one. It imports the author's
+module between the two halves of the modules in `guest/`, which explain why.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ._python_sources import python_sources
 WORLD: Final = "runtime-host"
 WITH_STATE: Final = "runtime-host-with-state"
 STATE_METHODS: Final = ("export_state", "import_state")
-"""A guest whose class defines one of them is built for the world that has both."""
+"""A guest whose class defines one of them is built for the world with both."""
 _GUEST_SIDE: Final = Path(__file__).parents[1] / "guest"
 _OURS: Final = ("airssys_guest.py", "airssys_outside.py")
 _RESERVED: Final = {
@@ -57,7 +57,7 @@ ComponentLifecycle = airssys_guest.wrap({module})
 """
 _STATE: Final = "StateHandover = airssys_guest.wrap_state()\n"
 _GUEST_ROOT: Final = "/1"
-"""Where componentize-py shows the second folder of its path, that of the author."""
+"""How componentize-py shows the second folder of its path, the author's."""
 _RUN_TOOL: Final = "import sys, componentize_py; sys.exit(componentize_py.script())"
 
 
@@ -84,30 +84,30 @@ def python_recipe(source: Path) -> Recipe:
 def write_stubs(directory: Path) -> None:
     """Write the modules that a Python guest imports, for editors and type checkers.
 
-    They say what can be imported; called outside of a component they do nothing. Files
-    of the same names are replaced if they differ, all others are left alone.
+    They declare what can be imported; outside of a component they do nothing. Files
+    with the same names are replaced if they differ; all others are left alone.
 
     Raises:
         BuildFailed: componentize-py is missing or failed.
     """
     _tool_version()
-    # Not in their place at once: the tool writes over no folder that it once made.
+    # In a temporary folder, because the tool does not overwrite one that it has made.
     with tempfile.TemporaryDirectory(prefix="airssys-stubs-") as folder:
         made = Path(folder, "made")
         made.mkdir()
         done = run_tool(_command(wit_directory(), "bindings", str(made)), Path.cwd())
         if done.returncode:
-            raise BuildFailed(_said(done.stderr))
+            raise BuildFailed(_relevant(done.stderr))
         try:
-            _bring_over(made, directory)
+            _copy_changed(made, directory)
         except OSError as error:
             where = error.filename or directory
             msg = f"{where}: {error.strerror or error}"
             raise BuildFailed(msg) from error
 
 
-def _bring_over(made: Path, directory: Path) -> None:
-    """Copy what was made, and touch no file that is so already: editors watch them."""
+def _copy_changed(made: Path, directory: Path) -> None:
+    """Copy new files, and leave equal ones untouched, because editors watch them."""
     directory.mkdir(parents=True, exist_ok=True)
     for path in sorted(made.rglob("*")):
         target = directory / path.relative_to(made)
@@ -142,11 +142,11 @@ def _check_name(source: Path) -> None:
 
 
 def _hands_over(source: Path) -> bool:
-    """Say whether the guest's class, in this file itself, hands state over."""
+    """Say whether the guest's class, in this file itself, hands over state."""
     try:
         tree = ast.parse(source.read_bytes())
     except (OSError, SyntaxError, ValueError):
-        return False  # componentize-py says what is wrong with it
+        return False  # componentize-py reports what is wrong with it
     classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
     return any(
         isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
@@ -158,8 +158,9 @@ def _hands_over(source: Path) -> bool:
 
 
 def _command(wit: Path, *arguments: str, world: str = WORLD) -> list[str]:
-    # By its module, not its script: a script need not lie beside the interpreter.
-    # -P keeps the guest's folder, which may be ours, out of the tool's own imports.
+    # By its module, not its script, which may be in another folder than the
+    # interpreter. -P keeps the guest's folder, which may be ours, out of the tool's own
+    # imports.
     start = [sys.executable, "-P", "-c", _RUN_TOOL, "--quiet"]
     return [*start, "--wit-path", str(wit), "--world", world, *arguments]
 
@@ -183,15 +184,15 @@ def _componentize(source: Path, wit: Path, output: Path) -> None:
         )
         done = run_tool(_command(wit, *how, "airssys_app", world=world), ours)
     if done.returncode or not output.is_file():
-        said = _said(done.stderr).replace(
+        problem = _relevant(done.stderr).replace(
             f'"{_GUEST_ROOT}/', f'"{source.parent}{os.sep}'
         )
-        msg = f"{source} could not be built:\n{said}"
+        msg = f"{source} could not be built:\n{problem}"
         raise BuildFailed(msg)
 
 
-def _said(stderr: str) -> str:
-    """Keep what the tool said of the guest, without its own way there."""
+def _relevant(stderr: str) -> str:
+    """Keep the tool's output about the guest, without the tool's own frames."""
     text = stderr.partition("\nCaused by:\n")[0].partition("\nStack backtrace:\n")[0]
     _, ours, guests = text.partition("\nAssertionError: ")
-    return (guests if ours else text).strip() or "componentize-py said nothing"
+    return (guests if ours else text).strip() or "componentize-py gave no reason"

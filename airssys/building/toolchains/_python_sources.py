@@ -1,9 +1,9 @@
-"""Which files of a folder a Python guest is made from.
+"""Finds the files in a folder that a Python guest is built from.
 
-Found by reading `import` statements, without running anything. An import by a computed
-name is not seen, nor is a data file; a package that is imported counts with all its
-modules. A module in a Python newer than ours cannot be read: then all of the folder
-counts, which is never too little.
+They are found by reading `import` statements, without running anything. Imports with
+computed names are not found, and neither are data files. An imported package counts
+with all its modules. A module for a newer Python than ours cannot be parsed; then all
+files in the folder count, which is never too few.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def python_sources(main: Path) -> dict[str, bytes]:
     """Return the sources of a guest, by their path within the folder of `main`.
 
     Raises:
-        BuildFailed: a file cannot be read.
+        BuildFailed: A file cannot be read.
     """
     folder = main.parent
     found: dict[str, bytes] = {}
@@ -46,7 +46,7 @@ def python_sources(main: Path) -> dict[str, bytes]:
 
 
 def _imported(source: bytes) -> set[str] | None:
-    """Name the first parts of all absolute imports; None if it cannot be parsed."""
+    """Return the first parts of all absolute imports; None if it cannot be parsed."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -1,4 +1,4 @@
-"""Rust guests of one file, without crates: rustc makes a core module.
+"""Rust guests of one file, without crates: rustc compiles a core module.
 
 The glue to the canonical ABI is in the file itself; `examples/guests/shout.rs` is one.
 """
@@ -61,7 +61,7 @@ def rust_recipe(source: Path) -> Recipe:
 
 
 def _sources(main: Path) -> dict[str, bytes]:
-    """Return a file and the modules it names that lie beside it, by name."""
+    """Return a file and the modules in its folder that it names, by name."""
     found: dict[str, bytes] = {}
     waiting = [main]
     while waiting:

@@ -1,7 +1,7 @@
-"""What is kept for a listener that does not keep up, bounded in number and in bytes.
+"""What is kept for a listener that does not keep up, limited in number and in bytes.
 
-A channel of Trio's is bounded in number alone, and a thousand of what is kept may be a
-gibibyte. The sum of bytes is kept, never counted anew.
+A Trio channel is only limited in number, and a thousand items may take a gibibyte. The
+sum of bytes is updated with each change, and never recomputed.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ T = TypeVar("T")
 
 @final
 class Backlog(Generic[T]):
-    """Things for one listener, the oldest first, each with its size in bytes.
+    """Items for one listener, the oldest first, each with its size in bytes.
 
     Args:
-        capacity: how many are kept.
-        most_bytes: how many bytes of them are kept.
+        capacity: The number of items that are kept.
+        most_bytes: The number of bytes that are kept.
     """
 
     def __init__(self, capacity: float, most_bytes: float) -> None:
@@ -42,24 +42,24 @@ class Backlog(Generic[T]):
         self._waiting = ParkingLot()
         """Tasks of the listener."""
         self._blocked: OrderedDict[Task, tuple[T, int]] = OrderedDict()
-        """What waits for room, in order; empty while there is room for the first."""
+        """Tasks that wait for room, in order; empty while the first would have room."""
         self.is_ended = False
-        """It takes no more."""
+        """It accepts no more items."""
 
     def __len__(self) -> int:
         return len(self._things)
 
     def add(self, thing: T, size: int) -> bool:
-        """Keep one more, at once; False if there is no room. One alone always has room."""
+        """Keep one more item, at once; False without room. One alone always has room."""
         if self._blocked or not self._has_room(size):
             return False
         self._append(thing, size)
         return True
 
     def push(self, thing: T, size: int) -> int:
-        """Keep one more instead of as many of the oldest as it takes; return how many.
+        """Keep one more item, and drop the oldest to make room; return how many.
 
-        One that is larger than all that may be kept is among them.
+        An item larger than the limit is removed too.
         """
         self._append(thing, size)
         dropped = 0
@@ -70,9 +70,9 @@ class Backlog(Generic[T]):
 
     @enable_ki_protection
     async def put(self, thing: T, size: int) -> bool:
-        """Keep one more as soon as there is room; False if it ended before.
+        """Keep one more item as soon as there is room; False if it ended before.
 
-        A checkpoint. If it is cancelled the thing is not kept.
+        This is a checkpoint. If it is cancelled, the item is not kept.
         """
         await checkpoint_if_cancelled()
         if self.is_ended or self.add(thing, size):
@@ -93,7 +93,7 @@ class Backlog(Generic[T]):
         """Remove and return the oldest.
 
         Raises:
-            IndexError: there is none.
+            IndexError: There is none.
         """
         thing, size = self._things.popleft()
         self._bytes -= size
@@ -104,8 +104,8 @@ class Backlog(Generic[T]):
         """Remove and return the oldest.
 
         Raises:
-            trio.WouldBlock: there is none yet.
-            trio.EndOfChannel: there will be none.
+            trio.WouldBlock: There is none yet.
+            trio.EndOfChannel: There will be none.
         """
         if self._things:
             return self.pop()
@@ -114,10 +114,10 @@ class Backlog(Generic[T]):
         raise trio.WouldBlock
 
     async def next(self) -> T:
-        """Remove and return the oldest, as soon as there is one; a checkpoint.
+        """Remove and return the oldest, as soon as there is one. This is a checkpoint.
 
         Raises:
-            trio.EndOfChannel: there will be none.
+            trio.EndOfChannel: There will be none.
         """
         await trio.lowlevel.checkpoint()
         while not self._things and not self.is_ended:
@@ -125,7 +125,7 @@ class Backlog(Generic[T]):
         return self.next_nowait()
 
     def end(self) -> None:
-        """Take no more; what is kept can still be had."""
+        """Accept no more items; those that are kept can still be taken."""
         self.is_ended = True
         blocked, self._blocked = self._blocked, OrderedDict()
         for task in blocked:
@@ -133,7 +133,7 @@ class Backlog(Generic[T]):
         self._waiting.unpark_all()
 
     def close(self) -> None:
-        """Take no more, and let go of what is kept."""
+        """Accept no more items, and drop those that are kept."""
         self._things.clear()
         self._bytes = 0
         self.end()

@@ -1,6 +1,6 @@
-"""All that is known of a crash, as a value and as text for people.
+"""Everything known about a crash, as a value and as text for people.
 
-An error may be as deep and as long as it likes; a report of it is bounded.
+An error may be arbitrarily deep and long; its report is limited.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airssys.contracts import Event
 
 MAX_FRAMES: Final = 20
-"""Of each traceback, the innermost ones."""
+"""Lines of each traceback, the innermost ones."""
 MAX_LINES: Final = 200
 MAX_COLUMNS: Final = 500
 
@@ -36,26 +36,26 @@ _REPORTED: Final = {ExitKind.CRASH, ExitKind.UNHEALTHY}
 @final
 @attrs.frozen
 class CrashReport:
-    """One crash: who, by what, how often before, and what follows."""
+    """One crash: the child, the error, the restarts before, and what follows."""
 
     supervisor: str
     """Path of the supervisor, e.g. `root/workers`."""
     child: str
-    """The offender, by its name among its siblings."""
+    """The child that crashed, by its name among its siblings."""
     reason: ExitReason
     was_ready: bool
-    """It crashed while it ran, not while it started."""
+    """Whether it crashed while it ran, not while it started."""
     restarting: bool
-    """Its supervisor is about to start it again."""
+    """Whether its supervisor is about to restart it."""
     restarts: int
-    """How often it had been ready again until then."""
+    """How often it had become ready again until then."""
     spec: ChildSpec | None = attrs.field(eq=False, repr=False)
     traceback: tuple[str, ...] = attrs.field(eq=False, repr=False)
     """Lines, the innermost call last; empty if there is no error."""
 
     @classmethod
     def of(cls, event: Event) -> CrashReport | None:
-        """Report on a child that has ended or did not start; None if it did not crash."""
+        """Report on a child that ended or did not start; None if it did not crash."""
         if not isinstance(event, (ChildExited, ChildStartFailed)):
             return None
         if event.reason.kind not in _REPORTED:
@@ -73,7 +73,7 @@ class CrashReport:
 
     def __str__(self) -> str:
         what = "crashed" if self.was_ready else "crashed while it started"
-        then = "it is started again" if self.restarting else "it is not started again"
+        then = "it will be restarted" if self.restarting else "it will not be restarted"
         head = [
             one_line(f"{self.supervisor}/{self.child} {what}: {self.reason}"),
             f"  restarts before: {self.restarts}; {then}",
@@ -94,7 +94,7 @@ def _lines(error: BaseException | None) -> list[str]:
 
 
 def _shortened(text: str) -> list[str]:
-    """Return the lines of a text, or the first and the last of them."""
+    """Return the lines of a text, or only the first and the last of them."""
     text = text.removesuffix("\n")
     count = text.count("\n") + 1
     if count <= MAX_LINES:

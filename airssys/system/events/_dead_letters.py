@@ -1,7 +1,7 @@
-"""Dead letters with their payloads, for those who want to look at them or send them again.
+"""Dead letters with their payloads, for code that inspects or resends them.
 
-What is kept for a listener is bounded in number and in bytes, for one payload may be as
-large as a thousand others. Without a listener nothing is kept.
+What is kept for a listener is limited in number and in bytes, because one payload may
+be as large as a thousand others. Without a listener nothing is kept.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ DEAD_LETTER_BYTES: Final = 16 * MIB
 
 @final
 class DeadLetterStream(AsyncIterator[DeadLetter]):
-    """The dead letters from now on, for one listener; made by `System.dead_letters`.
+    """The dead letters from now on, for one listener; created by `System.dead_letters`.
 
-    Iterating waits for the next one and ends with the system. When the listener does not
-    keep up, the oldest are dropped and counted. Leaving its `with` block ends it.
+    Iterating waits for the next one and ends with the system. When the listener does
+    not keep up, the oldest are dropped and counted. Leaving its `with` block ends it.
     """
 
     def __init__(self, capacity: int, kept_bytes: int) -> None:
@@ -34,10 +34,10 @@ class DeadLetterStream(AsyncIterator[DeadLetter]):
         self.total = 0
         """Dead letters since this listener began."""
         self.dropped = 0
-        """Those among them that it missed because it did not keep up."""
+        """Those that were dropped because the listener did not keep up."""
 
     def offer(self, letter: DeadLetter) -> bool:
-        """Add a dead letter, at once; False if nobody listens any more."""
+        """Add a dead letter, at once; False if the listener has left."""
         if self._letters.is_ended:
             return False
         self.total += 1
@@ -45,19 +45,19 @@ class DeadLetterStream(AsyncIterator[DeadLetter]):
         return True
 
     def end(self) -> None:
-        """Let the listener have what is left, and then end."""
+        """Let the listener take what is left, and then end."""
         self._letters.end()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._letters.close()
 
     def next_nowait(self) -> DeadLetter:
         """Return the next dead letter.
 
         Raises:
-            trio.WouldBlock: there is none yet.
-            trio.EndOfChannel: there will be none.
+            trio.WouldBlock: There is none yet.
+            trio.EndOfChannel: There will be none.
         """
         return self._letters.next_nowait()
 
@@ -83,7 +83,7 @@ class DeadLetterFanout:
         self._is_closed = False
 
     def offer(self, letter: DeadLetter) -> None:
-        """Give a dead letter to each listener."""
+        """Pass a dead letter to each listener."""
         if self._streams:
             self._streams = [s for s in self._streams if s.offer(letter)]
 
@@ -91,10 +91,10 @@ class DeadLetterFanout:
         """Open one more stream.
 
         Raises:
-            ValueError: it may keep nothing.
+            ValueError: `capacity` or `kept_bytes` is below 1.
         """
         if capacity < 1 or kept_bytes < 1:
-            raise ValueError("a stream keeps 1 dead letter and 1 byte or more")
+            raise ValueError("capacity and kept_bytes must be 1 or more")
         stream = DeadLetterStream(capacity, kept_bytes)
         if self._is_closed:
             stream.end()
@@ -103,7 +103,7 @@ class DeadLetterFanout:
         return stream
 
     def close(self) -> None:
-        """End all streams: the system is no more."""
+        """End all streams, because the system has ended."""
         self._is_closed = True
         streams, self._streams = self._streams, []
         for stream in streams:

@@ -1,9 +1,9 @@
-"""A copy of an error that is bounded, and plain: for whoever puts all of it into text.
+"""A copy of an error that is limited and plain, for code that formats all of it.
 
-Python's `traceback` follows causes, contexts and groups as far as they go, and asks each
-error for its truth, its notes and its text. An error may have a hundred thousand causes,
-and any class. So what is shown is a copy: the same names, texts, notes and tracebacks, of a
-bounded number of errors, all of classes of ours.
+Python's `traceback` follows all causes, contexts and groups, and asks each error for
+its truth value, its notes and its text. An error may have a hundred thousand causes,
+and any class. So a copy is shown: the same names, texts, notes and tracebacks, of a
+limited number of errors, in classes of ours.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 MAX_ERRORS: Final = 50
-"""Copied, of all that an error consists of."""
+"""The number of errors that are copied, including causes, contexts and members."""
 MAX_GROUP: Final = 5
-"""How deep, and how many side by side, the members of groups are copied."""
+"""The depth of groups, and the members of each group, that are copied."""
 _MAX_NOTES: Final = 5
 
-# Read past whatever a class has put in their place.
+# Bypass what a class has put in their place.
 _fields: Final = vars(BaseException)
 _members_of: Final[Any] = vars(BaseExceptionGroup)["exceptions"].__get__
 _qualname_of: Final[Any] = vars(type)["__qualname__"].__get__
@@ -38,7 +38,7 @@ class _Shown(Exception):
         return self.text
 
 
-class _ShownGroup(BaseExceptionGroup):  # noqa: ASYNC126  # nobody splits it
+class _ShownGroup(BaseExceptionGroup):  # noqa: ASYNC126  # it is never split
     text: str
 
     def __str__(self) -> str:
@@ -46,20 +46,20 @@ class _ShownGroup(BaseExceptionGroup):  # noqa: ASYNC126  # nobody splits it
 
 
 def plain_copy(error: BaseException) -> BaseException:
-    """Copy an error, with what it was raised from and what it is a group of."""
+    """Copy an error, with what it was raised from and the members of its group."""
     return _Copier().copy(error, 0) or _Shown()
 
 
 @final
 class _Copier:
-    """Makes one copy of all that an error consists of."""
+    """Copies one error and all that it consists of."""
 
     def __init__(self) -> None:
         self._left = MAX_ERRORS
         self._seen: set[int] = set()
 
     def copy(self, error: BaseException | None, depth: int) -> BaseException | None:
-        """Copy an error below so many groups; None if it was copied, or is too much."""
+        """Copy an error; None if it was copied already, or exceeds a limit."""
         if error is None or self._left == 0 or id(error) in self._seen:
             return None
         self._left -= 1
@@ -106,7 +106,7 @@ def _traceback_of(error: BaseException) -> TracebackType | None:
 
 
 def _notes_of(error: BaseException) -> list[str]:
-    """Return the first notes of an error; its class may have made anything of them."""
+    """Return the first notes of an error; its class may return anything for them."""
     try:
         notes: object = error.__notes__
         if isinstance(notes, (list, tuple)):

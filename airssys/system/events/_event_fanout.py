@@ -1,9 +1,9 @@
-"""One event to all that listen; no listener can hold up or hurt the system.
+"""Passes each event to all listeners; no listener can delay or harm the system.
 
-Events are emitted in the middle of steps that must not fail, a child's end above all. So
-what the program's own log handlers and filters raise stays here: the line is counted as
-unlogged, and everybody else hears of the event. What they raise to end the program ends
-it, in order.
+Events are emitted during steps that must not fail, above all when a child ends. So what
+the program's own log handlers and filters raise is caught here: the line is counted as
+unlogged, and all listeners still get the event. If they raise to end the program, it
+ends in order.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 EVENTS_KEPT: Final = 1000
 """Events that a stream keeps for a listener that does not keep up."""
 EVENT_BYTES: Final = 16 * MIB
-"""Bytes that their texts may take: what guests logged, errors, reasons."""
+"""Bytes of their texts that it keeps: what guests logged, errors, reasons."""
 
 
 @final
 class EventStream(AsyncIterator[Event]):
-    """The events from now on, for one listener; made by `System.events`.
+    """The events from now on, for one listener; created by `System.events`.
 
     Iterating waits for the next event and ends with the system. When the listener does
     not keep up, the oldest events are dropped and counted. Leaving its `with` block
@@ -42,29 +42,29 @@ class EventStream(AsyncIterator[Event]):
     def __init__(self, capacity: int, kept_bytes: int = EVENT_BYTES) -> None:
         self._events: Backlog[Event] = Backlog(capacity, kept_bytes)
         self.dropped = 0
-        """Events that this listener missed because it did not keep up."""
+        """Events that were dropped because the listener did not keep up."""
 
     def offer(self, event: Event) -> bool:
-        """Add an event, at once; False if nobody listens any more."""
+        """Add an event, at once; False if the listener has left."""
         if self._events.is_ended:
             return False
         self.dropped += self._events.push(event, text_bytes(event))
         return True
 
     def end(self) -> None:
-        """Let the listener have what is left, and then end."""
+        """Let the listener take what is left, and then end."""
         self._events.end()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._events.close()
 
     def next_nowait(self) -> Event:
         """Return the next event.
 
         Raises:
-            trio.WouldBlock: there is none yet.
-            trio.EndOfChannel: there will be none.
+            trio.WouldBlock: There is none yet.
+            trio.EndOfChannel: There will be none.
         """
         return self._events.next_nowait()
 
@@ -86,7 +86,7 @@ class EventFanout:
     """All listeners of one system.
 
     Args:
-        end_by: ends the program in order, by what a log handler raised.
+        end_by: Ends the program in order, with what a log handler raised.
     """
 
     def __init__(self, end_by: Callable[[BaseException], None] | None = None) -> None:
@@ -94,14 +94,14 @@ class EventFanout:
         self._end_by = end_by
         self._log = EventLog()
         self.unlogged = 0
-        """Events that are missing in the log: a handler or filter failed, or nobody read
-        the stream that one writes to."""
+        """Events missing in the log because a handler or filter failed, or because the
+        stream that a handler writes to was not read."""
         self._is_closed = False
         self.dead_letters = DeadLetterFanout()
-        """Those who want dead letters whole."""
+        """The listeners that get dead letters with their payloads."""
 
     def emit(self, event: Event) -> None:
-        """Log an event and give it to each listener; an `EventSink`."""
+        """Log an event and pass it to each listener; an `EventSink`."""
         try:
             is_logged = self._log.write(event)
             self.unlogged += not is_logged
@@ -131,13 +131,13 @@ class EventFanout:
     def listen(
         self, capacity: int = EVENTS_KEPT, kept_bytes: int = EVENT_BYTES
     ) -> EventStream:
-        """Open one more stream; it keeps this many events and bytes, 1 or more.
+        """Open one more stream, which keeps this many events and bytes, 1 or more.
 
         Raises:
-            ValueError: it may keep nothing.
+            ValueError: `capacity` or `kept_bytes` is below 1.
         """
         if capacity < 1 or kept_bytes < 1:
-            raise ValueError("a stream keeps 1 event and 1 byte or more")
+            raise ValueError("capacity and kept_bytes must be 1 or more")
         stream = EventStream(capacity, kept_bytes)
         if self._is_closed:
             stream.end()
@@ -146,7 +146,7 @@ class EventFanout:
         return stream
 
     def close(self) -> None:
-        """End all streams: the system is no more."""
+        """End all streams, because the system has ended."""
         self._is_closed = True
         self._report_unlogged()
         self.dead_letters.close()

@@ -1,16 +1,16 @@
-"""What happens, as lines of Python's own logging, for those who do not listen.
+"""Writes events to Python's own logging, for programs that do not listen to them.
 
-A crash that nobody is told of is the hardest to find. So what went wrong is a warning
-of the logger `airssys`, which Python shows on stderr unless the program says otherwise;
-what components log goes to `airssys.guest`, at their level: `trace` is 5, below Python's
-`DEBUG`, and the others are called the same there.
+A crash that is not reported is hard to find. So failures are logged as warnings of the
+logger `airssys`, which Python shows on stderr unless the program configures logging.
+What components log goes to `airssys.guest`, at their level: `trace` is 5, below
+Python's `DEBUG`, and the others have the same names.
 
 A record has fields for programs that read logs, as attributes (logging's `extra`):
 
 * `event`: the class of the event, e.g. `ChildExited`;
-* `actor`: whom it is about, e.g. `local/greeter/0`, or the path of a supervisor;
-* `reason`: how it ended, e.g. `crash`; None if it did not;
-* `restarts`: how often it had been started again; None if that is not known;
+* `actor`: the actor it is about, e.g. `local/greeter/0`, or the path of a supervisor;
+* `reason`: how it ended, e.g. `crash`; None if it did not end;
+* `restarts`: how often it had been restarted; None if that is not known;
 * `incarnation`: which incarnation it was, 1 for the first; None like `restarts`;
 * `trace`: the `traceparent` of the message it was about, or None.
 
@@ -61,26 +61,26 @@ _LEVELS: Final = {
     LogLevel.ERROR: logging.ERROR,
 }
 MAX_GUEST_LINE: Final = 4000
-"""Characters of what a guest logs that go into the log; events have all of it."""
+"""Characters of a guest's log line that go into the log; events have all of it."""
 _WENT_WRONG: Final = {ExitKind.CRASH, ExitKind.KILLED, ExitKind.UNHEALTHY}
 
 
 @final
 class EventLog:
-    """Writes events to the log, as long as that holds nobody up.
+    """Writes events to the log, as long as that does not block.
 
-    If nobody reads what stderr, or another stream of a handler, is connected to, lines
-    are left out and counted, and the count is the first line that is written again.
+    If stderr, or another stream of a handler, is not being read, lines are left out and
+    counted. The next line that can be written reports the count.
     """
 
     def __init__(self) -> None:
         self.left_out = 0
-        """Lines, in all."""
+        """Lines left out in total."""
         self._unreported = 0
         self._tracebacks = Tracebacks()
 
     def write(self, event: Event) -> bool:
-        """Write one event; returns False if that would have had to wait."""
+        """Write one event; returns False if that would have blocked."""
         if isinstance(event, Logged):
             logger, level = _GUEST, _LEVELS[event.level]
         else:
@@ -109,10 +109,12 @@ class EventLog:
         return self._tracebacks.of(error, MAX_BYTES - len(line.encode()))
 
     def report(self) -> None:
-        """Write how many lines were left out since the last time, if it can be written."""
+        """Write how many lines were left out since then, if that does not block."""
         if self._unreported and not log_would_block(_HOST, logging.WARNING):
             count, self._unreported = self._unreported, 0
-            _HOST.warning("%d lines are missing here: the log was not read", count)
+            _HOST.warning(
+                "%d lines are missing here: the log was not being read", count
+            )
 
 
 def _write(
@@ -122,7 +124,7 @@ def _write(
     fields: dict[str, Any],
     traceback: str = "",
 ) -> None:
-    """Have a record handled; our own frames are not its place, so it has none."""
+    """Pass on a record. It has no source location, which would be in this library."""
     record = logger.makeRecord(
         logger.name, level, "", 0, "%s", (line,), None, extra=fields
     )
@@ -132,7 +134,7 @@ def _write(
 
 
 def fields_of(event: Event) -> dict[str, Any]:
-    """Return the fields of a record about an event; the head of this file lists them."""
+    """Return the fields of a record, as listed at the top of this file."""
     fields: dict[str, Any] = {
         "event": type(event).__name__,
         "actor": _actor_of(event),
@@ -177,12 +179,12 @@ def _crash_of(event: Event) -> BaseException | None:
 
 
 def log_event(event: Event) -> None:
-    """Write one event to the log, unless that would wait; an `EventSink`."""
+    """Write one event to the log, unless that would block; an `EventSink`."""
     EventLog().write(event)
 
 
 def _guest_line(event: Logged) -> str:
-    """Put what a guest logged into one line; of a long context, its beginning."""
+    """Format a guest's log line; of a long context, only the beginning."""
     line = event.message[: MAX_GUEST_LINE + 1]
     for key, value in event.context:
         if len(line) > MAX_GUEST_LINE:
@@ -216,31 +218,30 @@ def _line(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one match ove
             again = f", restart {restarts}" if restarts else ""
             return f"{supervisor}/{child} is ready{again}"
         case ChildExited(supervisor, child, reason):
-            next_step = ": starting it again" if event.restarting else ""
+            next_step = ": restarting it" if event.restarting else ""
             return f"{supervisor}/{child} ended, {reason}{next_step}"
         case ChildStartFailed(supervisor, child, reason):
             return f"{supervisor}/{child} did not start, {reason}"
         case ChildUnstopped(supervisor, child, waited):
-            return (
-                f"{supervisor}/{child} still runs {waited:.1f} s after it was stopped"
-            )
+            after = f"{waited:.1f} s after it was stopped"
+            return f"{supervisor}/{child} is still running {after}"
         case SupervisorGaveUp(supervisor, offence):
             return f"{supervisor} gives up: {offence.child} failed ({offence.reason})"
         case HandlerHeldThread(actor, handler, seconds):
-            return f"{actor}: {handler} held the thread for {seconds:.2f} s"
+            return f"{actor}: {handler} blocked the Trio thread for {seconds:.2f} s"
         case HookFailed(actor, hook, error):
             return f"{actor}: its hook {hook} failed, {describe(error)}"
         case HealthChanged(actor, status, before):
             return f"{actor} is {status.value}, was {before.value}"
         case MessageFailed(actor, sender, error):
-            return f"{actor} refused a message of {sender}: {text_of(error)}"
+            return f"{actor} refused a message from {sender}: {text_of(error)}"
         case DeadLetter(target, sender, size, why):
             return f"dead letter from {sender} to {target}, {size} bytes: {why}"
         case ListenerStalled(listener, topic, waited):
             return (
                 f"the subscription to {listener} took nothing for {waited:g} s while a "
-                f"message of {topic} waited: publishers wait for it no longer. Read it, "
-                "close it, or choose another lag"
+                f"message of {topic} waited: publishers no longer wait for it. "
+                "Read from it, close it, or choose another lag"
             )
         case _:
             return str(event)

@@ -1,8 +1,8 @@
-"""The traceback of a crash as it goes into a log: the user's own lines, and not many.
+"""The traceback of a crash for the log: only the user's own lines, and not too many.
 
-A handler is called from deep inside this library. Those frames tell the reader nothing,
-so they are left out. What is left is bounded, and each line is escaped: an error may be
-of any class, and its text may hold anything.
+A handler is called from deep inside this library. Those frames do not help the reader,
+so they are left out. The rest is limited, and each line is escaped, because an error
+may be of any class and its text may contain anything.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 MAX_FRAMES: Final = 20
-"""Of each error, the innermost ones."""
+"""Lines of each error, the innermost ones."""
 MAX_COLUMNS: Final = 300
 AGAIN_AFTER: Final = 60.0
-"""Seconds after which the same traceback is written once more."""
+"""Seconds after which the same traceback is written again."""
 _MOST_KNOWN: Final = 256
 _OURS: Final = str(Path(__file__).parents[2]) + "/"
 _traceback_of: Final[Any] = vars(BaseException)["__traceback__"].__get__
@@ -34,11 +34,11 @@ _traceback_of: Final[Any] = vars(BaseException)["__traceback__"].__get__
 def short_traceback(error: BaseException, most_bytes: int) -> str:
     """Return the traceback of an error, without this library's frames.
 
-    Reads the source files that it shows, once each.
+    It reads the source files that it shows, once each.
 
     Args:
-        error: the error.
-        most_bytes: in UTF-8; if there are more, the outermost lines are left out.
+        error: The error.
+        most_bytes: In UTF-8; if there are more, the outermost lines are left out.
 
     Returns:
         Lines, the innermost call last; empty if there is no frame of the user's.
@@ -66,7 +66,7 @@ def _innermost(error: BaseException) -> tuple[str, int] | None:
 
 
 def _trim(shown: traceback.TracebackException) -> None:
-    """Leave out our frames, of an error and of all that it consists of."""
+    """Leave out our frames, in an error and all that it consists of."""
     waiting: list[traceback.TracebackException | None] = [shown]
     while waiting:
         each = waiting.pop()
@@ -78,7 +78,7 @@ def _trim(shown: traceback.TracebackException) -> None:
 
 
 def _fitting(lines: list[str], most_bytes: int) -> str:
-    """Join lines; of too many, the first and the last ones."""
+    """Join lines; if there are too many, only the first and the last ones."""
     text = "\n".join(lines)
     if len(text.encode(errors="replace")) <= most_bytes:
         return text
@@ -95,12 +95,12 @@ def _fitting(lines: list[str], most_bytes: int) -> str:
 
 @final
 class Tracebacks:
-    """Knows which tracebacks were written: an actor that crashes in a loop has one."""
+    """Remembers the written tracebacks: an actor that crashes in a loop repeats one."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._known: OrderedDict[object, float] = OrderedDict()
-        """When each was written, by the class of the error and the place it came from."""
+        """When each was written, by the class of the error and its place."""
 
     def of(self, error: BaseException, most_bytes: int) -> str:
         """Return a traceback; empty if it was written within the last minute."""

@@ -1,8 +1,8 @@
-"""What is published, for plain Trio code: an async iterator with a lag policy.
+"""Published messages for plain Trio code: an async iterator with a lag policy.
 
-A publisher waits for a listener whose policy is BLOCK, but not for one that was
-forgotten: one that takes nothing for its whole patience is named by an event, and not
-waited for until it takes something again.
+A publisher waits for a listener whose policy is BLOCK, but not for ever: a listener
+that takes nothing for its whole patience is reported by an event, and publishers do not
+wait for it until it takes a message again.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ PATIENCE: Final = 30.0
 
 @final
 class Subscription(AsyncIterator[Envelope]):
-    """Published messages from now on, for one listener; made by `System.subscribe`.
+    """Published messages from now on, for one listener; created by `System.subscribe`.
 
     Iterating waits for the next one; `topic`, `sender` and `payload` are set. It ends
-    when it was closed, when it did not keep up and its lag policy is DISCONNECT, and
-    with the system; what it kept before is still handed out. Leaving its `with` block
-    closes it.
+    when it is closed, when the listener does not keep up and the lag policy is
+    DISCONNECT, and with the system; messages that were kept before are still returned.
+    Leaving its `with` block closes it.
     """
 
     def __init__(  # noqa: PLR0913  # what a subscription consists of
@@ -59,16 +59,16 @@ class Subscription(AsyncIterator[Envelope]):
         """Messages that its listener has taken."""
         self._kept: Backlog[Envelope] = Backlog(capacity, kept_bytes)
         self.dropped = 0
-        """Messages that it lost because it did not keep up."""
+        """Messages that were lost because the listener did not keep up."""
         self.is_closed = False
-        """It takes no more messages."""
+        """Whether it accepts no more messages."""
         self.disconnected = False
-        """It did not keep up, and gets no more."""
+        """Whether the listener did not keep up, and gets no more."""
         self.is_stalled = False
-        """Publishers have waited for it in vain, and do not until it takes something."""
+        """Whether publishers do not wait until the listener takes a message."""
 
     def offer(self, envelope: Envelope, _: object) -> Delivery | None:
-        """Keep a message now, as the lag policy says."""
+        """Keep a message now, according to the lag policy."""
         kept = self._kept
         if not kept.is_ended and not kept.add(envelope, len(envelope.payload)):
             if self._lag is Lag.BLOCK and not self.is_stalled:
@@ -80,7 +80,7 @@ class Subscription(AsyncIterator[Envelope]):
     async def _deliver(self, envelope: Envelope) -> None:
         """Keep a message as soon as there is room, unless it is closed before.
 
-        Or unless the listener takes nothing for its whole patience.
+        Also gives up if the listener takes nothing for its whole patience.
         """
         taken = -1
         while taken != self._taken and not self.is_stalled:
@@ -92,20 +92,20 @@ class Subscription(AsyncIterator[Envelope]):
         if not self.is_stalled:
             self.is_stalled = True
             patterns = ", ".join(self._publishing.subscriptions.patterns_of(self))
-            listener = f"{patterns} made at {self._made_at}"
+            listener = f"{patterns} created at {self._made_at}"
             self._events(
                 ListenerStalled(listener, envelope.topic or "", self._patience)
             )
 
     def end(self) -> None:
-        """Take no more; hand out what was kept, and then end."""
+        """Accept no more messages; return those that were kept, and then end."""
         self.is_closed = True
         self._publishing.subscriptions.remove_all(self)
         self._kept.end()
         self._on_end(self)
 
     def close(self) -> None:
-        """End at once, and let go of what was kept."""
+        """End at once, and drop what was kept."""
         self.end()
         self._kept.close()
 
@@ -113,8 +113,8 @@ class Subscription(AsyncIterator[Envelope]):
         """Return the next message.
 
         Raises:
-            trio.WouldBlock: there is none yet.
-            trio.EndOfChannel: there will be none.
+            trio.WouldBlock: There is none yet.
+            trio.EndOfChannel: There will be none.
         """
         envelope = self._kept.next_nowait()
         self._note_taken()

@@ -1,4 +1,4 @@
-"""How many bytes the texts of an event take: what in it may be as long as others like."""
+"""How many bytes the texts of an event take, which may be of any length."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from airssys.contracts import Event
 
 _arguments = BaseException.args.__get__  # type: ignore[attr-defined]  # a C descriptor
-"""Of an error, whatever its class has made of the name `args`."""
+"""Read `args` of an error, whatever its class defines under that name."""
 
 
 def text_bytes(event: Event) -> int:
-    """Count the bytes of an event that are more than its number accounts for."""
+    """Count the bytes of an event beyond the fixed size of each event."""
     match event:
         case Logged(message=message, context=context):
             return _size(message) + sum(_size(k) + _size(v) for k, v in context)
@@ -40,7 +40,7 @@ def text_bytes(event: Event) -> int:
 
 
 def _error_bytes(error: BaseException) -> int:
-    """Count what an error says, its causes left out: nothing of it is called."""
+    """Count an error's text without its causes; calls none of its code."""
     return sum(map(_size, _arguments(error)))
 
 

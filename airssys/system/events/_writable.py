@@ -1,4 +1,4 @@
-"""Whether a stream takes a line now, or would hold whoever writes to it."""
+"""Whether writing a line to a stream would block."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_BYTES: Final = 3000
-"""Of a line: a pipe that has room has room for 4096, with what formatters add."""
+"""Bytes of a line. A pipe that is writable takes 4096, with what formatters add."""
 
 
 def would_block(stream: Any, timeout: float = 0.0) -> bool:  # noqa: ANN401  # a user's
-    """Say whether a line written to a stream would wait for who reads it.
+    """Say whether writing a line to a stream would block until it is read.
 
     Args:
-        stream: anything; if it is not a file of the operating system, no.
-        timeout: seconds to wait until it would not.
+        stream: Anything; False if it is not a file of the operating system.
+        timeout: Seconds to wait until it would not.
     """
     try:
         poll = select.poll()
@@ -31,7 +31,7 @@ def would_block(stream: Any, timeout: float = 0.0) -> bool:  # noqa: ANN401  # a
 def log_would_block(logger: logging.Logger, level: int) -> bool:
     """Say whether one of the streams that a logger writes to would block.
 
-    What handlers that are no `StreamHandler` do is not known beforehand.
+    Handlers that are not a `StreamHandler` are assumed not to block.
     """
     return any(
         would_block(handler.stream)
@@ -41,7 +41,7 @@ def log_would_block(logger: logging.Logger, level: int) -> bool:
 
 
 def fitting(line: str) -> str:
-    """Shorten a line to what fits."""
+    """Shorten a line so that it fits."""
     content = line.encode(errors="replace")
     if len(content) <= MAX_BYTES:
         return line
@@ -49,7 +49,7 @@ def fitting(line: str) -> str:
 
 
 def _handlers(logger: logging.Logger) -> Iterator[logging.Handler]:
-    """Yield the handlers that a record of a logger reaches, as `logging` finds them."""
+    """Yield the handlers that get a record of a logger, as `logging` finds them."""
     found = False
     here: logging.Logger | None = logger
     while here is not None:

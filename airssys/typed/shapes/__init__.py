@@ -1,4 +1,4 @@
-"""How the types of messages look on the wire."""
+"""How the types of messages are encoded."""
 
 from ._shape import Kind, Plain, Unfit, Unsuited, described
 from ._shapes import Shapes

@@ -1,4 +1,4 @@
-"""Shapes of lists, sets, tuples and dicts, put together of the shapes of their items."""
+"""Shapes of lists, sets, tuples and dicts, made from the shapes of their items."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _each(
     for index, value in enumerate(values):
         try:
             done.append(do(value))
-        except Exception as error:  # noqa: BLE001 (all that is wrong is told)
+        except Exception as error:  # noqa: BLE001 (each problem is reported)
             wrong = (wrong or Unfit()).add(f"[{index}]", error)
     if wrong:
         raise wrong
@@ -77,7 +77,7 @@ def _each_place(values: Any, dos: list[Callable[[Any], Any]]) -> list[Any]:  # n
     for index, (do, value) in enumerate(zip(dos, values, strict=True)):
         try:
             done.append(do(value))
-        except Exception as error:  # noqa: BLE001 (all that is wrong is told)
+        except Exception as error:  # noqa: BLE001 (each problem is reported)
             wrong = (wrong or Unfit()).add(f"[{index}]", error)
     if wrong:
         raise wrong
@@ -85,12 +85,12 @@ def _each_place(values: Any, dos: list[Callable[[Any], Any]]) -> list[Any]:  # n
 
 
 def as_key(of_key: Shape) -> Shape:
-    """Return the shape of whole numbers as keys of JSON, which are text."""
+    """Return the shape of whole numbers as JSON keys, which are text."""
 
     def read(plain: Plain) -> Any:  # noqa: ANN401 (what `of_key` reads)
         number = int(plain)
         if str(number) != plain:
-            raise Unfit("the key is no whole number")
+            raise Unfit("the key is not a whole number")
         return of_key.read(number)
 
     def write(value: Any) -> Plain:  # noqa: ANN401 (what `of_key` writes)
@@ -127,7 +127,7 @@ def _pairs(
     for key, value in values.items():
         try:
             done[do_key(key)] = do(value)
-        except Exception as error:  # noqa: BLE001 (all that is wrong is told)
+        except Exception as error:  # noqa: BLE001 (each problem is reported)
             wrong = (wrong or Unfit()).add(_step(key), error)
     if wrong:
         raise wrong

@@ -1,4 +1,4 @@
-"""What the fields of a class are: names, types with nothing left open, defaults."""
+"""The fields of a class: names, types with all variables filled in, defaults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 UNTYPED: Final = object()
-"""Stands for the type of a field that has none."""
+"""Marks a field without a type."""
 
 
 @attrs.frozen(eq=False)
@@ -25,7 +25,7 @@ class Field:
 
     name: str
     argument: str
-    """What `__init__` calls it."""
+    """Its name in `__init__`."""
     kind: Kind
     is_required: bool
 
@@ -38,10 +38,10 @@ def is_record(kind: Kind) -> bool:
 
 
 def fields_of(kind: Kind) -> list[Field]:
-    """Return the fields that `__init__` takes of a class, which may have type arguments.
+    """Return the fields that `__init__` of a class takes; it may have type arguments.
 
     Raises:
-        Unsuited: a value of it cannot be made of its fields.
+        Unsuited: A value cannot be made from its fields.
     """
     origin = origin_of(kind)
     known = _Types(kind)
@@ -51,7 +51,7 @@ def fields_of(kind: Kind) -> list[Field]:
         arguments = dict.fromkeys(field.argument for field in fields)
         inspect.signature(origin).bind(**arguments)
     except (TypeError, ValueError) as error:
-        text = f"{shown(origin)} cannot be made of its fields: {error}"
+        text = f"{shown(origin)} cannot be made from its fields: {error}"
         raise refused(text) from None
     return fields
 
@@ -101,7 +101,7 @@ class _Types:
         return filled(self.written[name], self._arguments.get(owner, {}))
 
     def _fill(self, kind: Kind) -> None:
-        """Note the type arguments of a class and, given those, of its bases."""
+        """Note the type arguments of a class and, with those, of its bases."""
         origin = origin_of(kind)
         parameters = getattr(origin, "__parameters__", ())
         arguments = dict(zip(parameters, get_args(kind), strict=False))
@@ -128,9 +128,9 @@ def filled(kind: Kind, arguments: dict[Any, Kind]) -> Kind:
 
 
 def _written(origin: type[Any]) -> dict[str, Kind]:
-    """Return the annotations of a class, with names instead of types looked up.
+    """Return the annotations of a class, with names resolved to types.
 
-    In a function a class is not among the names, but it may name itself.
+    A class that is defined in a function is not among the names, but may name itself.
     """
     try:
         try:
@@ -141,7 +141,7 @@ def _written(origin: type[Any]) -> dict[str, Kind]:
     except Exception as error:  # noqa: BLE001 (an annotation may be any code)
         text = f"the types of {shown(origin)} cannot be read: {described(error)}"
         raise refused(text) from None
-    if attrs.has(origin):  # which may have been given by attrs.field(type=...)
+    if attrs.has(origin):  # the type may have been given by attrs.field(type=...)
         others = {each.name: each.type for each in attrs.fields(origin)}
         found = {n: t for n, t in others.items() if t is not None} | found
     return found

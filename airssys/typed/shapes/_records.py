@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 _MISSING: Final = object()
 _Row: TypeAlias = "tuple[str, str, frozenset[type], Shape]"
-"""A field: its name, that of the argument, what needs no reading, and its shape."""
+"""A field: its name, its argument's name, the types that need no reading, its shape."""
 
 
 def fill_typed_dict(
     shape: Shape, fields: dict[str, Shape], required: frozenset[str]
 ) -> None:
-    """Let the shape of a TypedDict read and write; its keys are its fields."""
+    """Complete the shape of a TypedDict, whose keys are its fields."""
     rows = tuple((name, name, each.exact, each) for name, each in fields.items())
     shape.read = _reader(rows, required, dict)
 
@@ -42,7 +42,7 @@ def fill_typed_dict(
 def fill_record(
     shape: Shape, kind: type, fields: list[Field], shapes: dict[str, Shape]
 ) -> None:
-    """Let the shape of a message class read and write."""
+    """Complete the shape of a message class."""
     rows = tuple(
         (f.name, f.argument, shapes[f.name].exact, shapes[f.name]) for f in fields
     )
@@ -50,7 +50,7 @@ def fill_record(
     shape.read = _reader(rows, required, kind)
 
     def write(value: Any) -> Plain:  # noqa: ANN401 (should be a `kind`)
-        # Not a subclass: it would arrive without what it has more.
+        # Not a subclass: its additional fields would be lost.
         if type(value) is not kind:
             raise expected(shape.name, value)
         plain, name = {}, ""
@@ -80,7 +80,7 @@ def _reader(
             elif each is not _MISSING:
                 try:
                     arguments[argument] = of_field.read(each)
-                except Exception as error:  # noqa: BLE001 (all that is wrong is told)
+                except Exception as error:  # noqa: BLE001 (each problem is reported)
                     wrong = (wrong or Unfit()).add(f".{name}", error)
         if wrong:
             raise wrong

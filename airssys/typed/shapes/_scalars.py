@@ -1,7 +1,7 @@
-"""Shapes of what has no parts: numbers, text, dates, enums, literals and their subclasses.
+"""Shapes without parts: numbers, text, dates, enums, literals and their subclasses.
 
-A value is read from exactly one type of the wire and nothing else: `"2"` is no int, and
-neither is `true`, which Python takes for one.
+A value is read from exactly one type on the wire and nothing else: `"2"` is not an int,
+and neither is `true`, which Python treats as one.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from ._shape import Format, Kind, Plain
 
 _PARTS: Final[tuple[type, ...]] = (str, int, float, bytes)
-"""What may have subclasses."""
+"""Types that may have subclasses."""
 _DURATION: Final = re.compile(
     r"(-?)P(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,14})(?:\.(\d{1,6}))?S)?)?",
     re.ASCII,
 )
 _LEAST_INT, _MOST_INT = -(2**63), 2**64 - 1
-"""What MessagePack can hold."""
+"""The integers that MessagePack can hold."""
 
 
 def make_scalars(form: Format) -> dict[Kind, Shape]:
-    """Return the shapes of all types that have no parts and are not the user's."""
+    """Return the shapes of all built-in types without parts."""
     shapes = [_exactly(bool), _exactly(int), _exactly(str), _exactly(type(None))]
     shapes.append(_float())
     shapes.append(_base85() if form == "json" else _exactly(bytes))
@@ -50,17 +50,17 @@ def make_scalars(form: Format) -> dict[Kind, Shape]:
 
 
 def is_enum(kind: Kind) -> bool:
-    """Say whether it is a class of enums."""
+    """Say whether it is an enum class."""
     return isinstance(kind, enum.EnumMeta)
 
 
 def is_subclass_of_scalar(kind: Kind) -> bool:
-    """Say whether it is the user's kind of number, text or bytes."""
+    """Say whether it is a user's subclass of a number, text or bytes."""
     return isinstance(kind, type) and issubclass(kind, _PARTS)
 
 
 def enum_shape(kind: type[enum.Enum]) -> Shape:
-    """Return the shape of enums: their values go over the wire."""
+    """Return the shape of an enum, whose values are sent."""
     name, members = shown(kind), tuple(kind.__members__.values())
     for member in members:
         _check_constant(name, member.value)
@@ -76,7 +76,7 @@ def enum_shape(kind: type[enum.Enum]) -> Shape:
         key = (type(plain), plain)
         found = by_plain[key] if key in by_plain else missing(plain)
         if not isinstance(found, kind):
-            raise Unfit(f"{brief(plain)} is no {name}")
+            raise Unfit(f"{brief(plain)} is not a valid {name}")
         return found
 
     def write(value: Any) -> Plain:  # noqa: ANN401 (should be a `kind`)
@@ -96,14 +96,14 @@ def _missing_in(kind: type[enum.Enum]) -> Callable[[Plain], Any]:
 
     def combined(plain: Plain) -> Any:  # noqa: ANN401 (a `kind`, or something else)
         found = kind(plain)
-        # Some classes drop bits that they do not know, and turn numbers below zero.
+        # Some classes drop bits that they do not know, and change numbers below zero.
         return found if getattr(found, "value", None) == plain else None
 
     return combined
 
 
 def literal_shape(kind: Kind) -> Shape:
-    """Return the shape of one of some constants."""
+    """Return the shape of a literal: one of several constants."""
     name, constants = shown(kind), get_args(kind)
     by_plain: dict[tuple[type, Plain], Any] = {}
     for constant in constants:
@@ -133,13 +133,13 @@ def literal_shape(kind: Kind) -> Shape:
 
 
 def subclass_shape(kind: type, base: Shape) -> Shape:
-    """Return the shape of a user's kind of number, text or bytes."""
+    """Return the shape of a user's subclass of a number, text or bytes."""
     name = shown(kind)
     try:
         inspect.signature(kind).bind(None)
     except TypeError:
-        raise refused(f"{name} cannot be made of one value") from None
-    except ValueError:  # as its base is, which Python cannot tell
+        raise refused(f"{name} cannot be made from one value") from None
+    except ValueError:  # its base has no signature, which Python does not know
         pass
 
     def read(plain: Plain) -> Any:  # noqa: ANN401 (a `kind`)
@@ -157,12 +157,12 @@ def subclass_shape(kind: type, base: Shape) -> Shape:
 
 
 def base_of(kind: type) -> type:
-    """Return what a user's kind of number, text or bytes is a subclass of."""
+    """Return the base class of a user's number, text or bytes."""
     return next(each for each in _PARTS if issubclass(kind, each))
 
 
 def _check_constant(name: str, value: object) -> None:
-    """See that a value of an enum or literal arrives as what it is, in each format."""
+    """Check that a value of an enum or literal arrives unchanged in each format."""
     match value:
         case bool():
             fits = True
@@ -187,7 +187,7 @@ def _exactly(kind: type) -> Shape:
             raise expected(name, plain)
         return plain
 
-    def write(value: Any) -> Plain:  # noqa: ANN401 (what is no `kind` is refused where it is read)
+    def write(value: Any) -> Plain:  # noqa: ANN401 (other values are refused where they are read)
         if type(value) is kind or not isinstance(value, kind):
             return value
         return _bare(value)
@@ -197,7 +197,7 @@ def _exactly(kind: type) -> Shape:
 
 
 def _bare(value: Any) -> Plain:  # noqa: ANN401 (of a subclass of a scalar)
-    """Return a value without the subclass that it is of."""
+    """Return a value as its base class."""
     match value:
         case str():
             return str.__str__(value)
@@ -234,7 +234,7 @@ def _as_text(
         try:
             return read_text(plain)
         except (ValueError, ArithmeticError) as error:
-            raise Unfit(f"{brief(plain)} is no {name}") from error
+            raise Unfit(f"{brief(plain)} is not a valid {name}") from error
 
     def write(value: Any) -> Plain:  # noqa: ANN401 (should be a `kind`)
         if not isinstance(value, kind):
@@ -249,13 +249,13 @@ def _decimal(text: str) -> Decimal:
 
 
 def _written_date(value: dt.date) -> str:
-    if isinstance(value, dt.datetime):  # which Python takes for a date
+    if isinstance(value, dt.datetime):  # Python treats it as a date
         raise expected("date", value)
     return dt.date.isoformat(value)
 
 
 def _written_duration(value: dt.timedelta) -> str:
-    """Write as ISO 8601 has it, which is exact and no number in who knows which unit."""
+    """Write in ISO 8601, which is exact and needs no unit."""
     sign, value = ("-", -value) if value < dt.timedelta(0) else ("", value)
     return f"{sign}P{value.days}DT{value.seconds}.{value.microseconds:06}S"
 

@@ -1,4 +1,4 @@
-"""What a type is on the wire, and what is said when a value or a type does not fit."""
+"""How a type is encoded, and the errors when a value or a type does not fit."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _MOST_PROBLEMS: Final = 10
 
 @final
 class Unfit(Exception):
-    """A value is not of its type. Has what is wrong, with paths, and the rest as a number.
+    """A value is not of its type. Has the problems with paths, and a count of the rest.
 
-    The number bounds what a message of a million mistakes can hold.
+    The count limits the size of the errors for a message with a million mistakes.
     """
 
     def __init__(self, *texts: str) -> None:
@@ -31,7 +31,7 @@ class Unfit(Exception):
         super().__init__(*texts)
 
     def add(self, step: str, error: Exception) -> Unfit:
-        """Take in what is wrong one step further in; returns itself."""
+        """Add the problems of an inner value; returns itself."""
         if not isinstance(error, Unfit):
             error = Unfit(described(error))
         free = _MOST_PROBLEMS - len(self.problems)
@@ -43,11 +43,11 @@ class Unfit(Exception):
 
 @final
 class Unsuited(Exception):
-    """Values of a type cannot be sent. Has all that is wrong, each with its field."""
+    """Values of a type cannot be sent. Has all the problems, with their fields."""
 
     def __init__(self, *problems: tuple[str | None, str]) -> None:
         self.problems = problems
-        """The field as `Order.item`, None outside of any, and what is wrong with it."""
+        """The field, e.g. `Order.item`, or None outside of any; and the problem."""
         super().__init__(*problems)
 
 
@@ -58,26 +58,26 @@ class Shape:
 
     name: str
     plains: frozenset[type]
-    """The types of what they are written as."""
+    """The types on the wire."""
     types: tuple[type, ...]
-    """The types that they have themselves."""
+    """The types of the values themselves."""
     read: Callable[[Plain], Any]
-    """Makes a value of what came; raises anything if it is none."""
+    """Makes a value from what was received; raises any exception if it does not fit."""
     write: Callable[[Any], Plain]
     is_plain: bool = False
-    """What is written is the value itself."""
+    """The value is written unchanged."""
     exact: frozenset[type] = frozenset()
-    """Values of these types, and no subclass, need be neither read nor written."""
+    """Values of exactly these types need neither reading nor writing."""
     also: frozenset[type] = frozenset()
-    """What can be read besides, where nothing else claims it."""
+    """Other wire types that can be read, if no other member claims them."""
     required: frozenset[str] | None = None
-    """Of a message class: the fields without a default."""
+    """For a message class: the fields without a default."""
     names: frozenset[str] = frozenset()
-    """Of a message class: all fields."""
+    """For a message class: all fields."""
     tags: dict[str, frozenset[tuple[type, Plain]]] = attrs.Factory(dict)
-    """Of a message class: its literal fields, and what they are on the wire."""
+    """For a message class: its literal fields, and their values on the wire."""
     members: tuple[Shape, ...] = ()
-    """Of a union."""
+    """For a union."""
 
 
 def described(error: Exception) -> str:
@@ -86,7 +86,7 @@ def described(error: Exception) -> str:
 
 
 def brief(plain: Plain) -> str:
-    """Return the beginning of a plain value, without making a text of the rest."""
+    """Return the beginning of a plain value, without converting the rest to text."""
     return repr(plain[:40]) if type(plain) is str else f"{plain!r:.40}"
 
 
@@ -97,7 +97,7 @@ def origin_of(kind: Kind) -> Any:  # noqa: ANN401 (a class, or what `typing` has
 
 
 def shown(kind: Kind) -> str:
-    """Return a type as its users write it, not too long."""
+    """Return a type as its users write it, shortened."""
     name = getattr(kind, "__qualname__", None)
     try:
         text = name if isinstance(kind, type) and name else repr(kind)

@@ -1,7 +1,7 @@
-"""Shapes of whole types: what has parts is put together of the shapes of its parts.
+"""Shapes of whole types, made from the shapes of their parts.
 
-A type is looked at once, when a class is declared. What cannot come back as an equal
-value of the same type, in each of the formats, is refused then, with its field.
+A type is checked once, when a class is declared. A type whose values would not arrive
+as equal values of the same type, in each format, is refused then, with its field.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _WRAPPERS: Final = tuple(
     for name in ("Annotated", "Final", "Required", "NotRequired", "ReadOnly")
     if hasattr(typing, name)
 )
-"""What says something about a field, and nothing about its values."""
+"""Qualifiers of a field that do not affect its values."""
 _NO_TYPE: Final = "has no type; annotate it"
 _DICT: Final = frozenset((dict,))
 _LIST: Final = frozenset((list,))
@@ -76,11 +76,11 @@ class Shapes:
         """Return the shape of a type.
 
         Raises:
-            Unsuited: its values cannot be sent.
+            Unsuited: Its values cannot be sent.
         """
         shape = self._known.get(kind)
         if shape is None:
-            # Half a recursive class must not stay, if something else in it is refused.
+            # An incomplete recursive class must not be kept if a part of it is refused.
             maker = _Maker(self._form, self._scalars, dict(self._records))
             shape = self._known[kind] = maker.make(kind)
             self._records = maker.records
@@ -101,7 +101,7 @@ class _Maker:
         """Return the shape of a type.
 
         Raises:
-            Unsuited: its values cannot be sent.
+            Unsuited: Its values cannot be sent.
         """
         alias = getattr(kind, "__value__", None)
         if alias is not None and type(kind).__name__ == "TypeAliasType":
@@ -192,7 +192,7 @@ class _Maker:
         required = {
             name
             for name, hint in hints.items()
-            # As text, Python does not see it as it makes the class.
+            # As text, because Python does not see it while it makes the class.
             if name in origin.__required_keys__ and origin_of(hint) is not NotRequired
         }
         fill_typed_dict(shape, shapes, frozenset(required))
@@ -201,7 +201,7 @@ class _Maker:
     def make_record(self, kind: Kind, _: _Parts) -> Shape:
         origin = origin_of(kind)
         shape = Shape(shown(kind), _DICT, (origin,), _unmade, _unmade)
-        self.records[kind] = shape  # before its fields, which may be of it
+        self.records[kind] = shape  # before its fields, which may refer to it
         fields = fields_of(kind)
         shape.required = frozenset(f.name for f in fields if f.is_required)
         shape.names = frozenset(field.name for field in fields)
@@ -230,7 +230,7 @@ class _Maker:
 
 
 def _constants(kind: Kind) -> set[tuple[type, Plain]] | None:
-    """Return what the values of a literal are on the wire; None if it is none."""
+    """Return the wire values of a literal; None if it is not one."""
     while origin_of(kind) in _WRAPPERS:
         kind = get_args(kind)[0]
     if origin_of(kind) is not Literal:
@@ -261,15 +261,15 @@ _FORMS: Final[tuple[tuple[Callable[[Kind], bool], _Make], ...]] = (
     (lambda o: o is dict, _Maker.make_dict),
     (is_subclass_of_scalar, _Maker.make_subclass),
 )
-"""Which types there are, and who makes their shapes; the first that fits does."""
+"""The kinds of types, and what makes their shapes; the first match is used."""
 
 
 def _hint(kind: Kind, origin: Kind) -> str:
     if isinstance(kind, TypeVar):
-        return "it is open: give the class its type, as in Box[int]"
+        return "it is generic: give the class its type, as in Box[int]"
     module = getattr(origin, "__module__", "")
     if module in {"collections.abc", "collections"}:
-        return "say which it is: list, tuple, set, frozenset or dict"
+        return "be specific: list, tuple, set, frozenset or dict"
     return ""
 
 
@@ -278,7 +278,7 @@ def _unmade(_: Any) -> Any:  # noqa: ANN401 (stands for what is made next)
 
 
 def _checked(plain: Plain) -> Plain:
-    """See that a value of any type is as JSON has it, so that it arrives as it is."""
+    """Check that a value for `object` is JSON data, so that it arrives unchanged."""
     kind = type(plain)
     if kind is list:
         for each in plain:

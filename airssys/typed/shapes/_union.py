@@ -1,4 +1,4 @@
-"""Shapes of unions: which member a value on the wire is of, is seen by what it is."""
+"""Shapes of unions: the member is recognised by the value on the wire."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def union_shape(name: str, members: list[Shape]) -> Shape:
     """Return the shape of a union.
 
     Raises:
-        Unsuited: two members cannot be told apart when they arrive.
+        Unsuited: two members cannot be distinguished when they arrive.
     """
     members = [each for member in members for each in member.members or (member,)]
     members = list({id(each): each for each in members}.values())
@@ -63,14 +63,14 @@ def _writer(name: str, members: list[Shape]) -> Callable[[Any], Plain]:
 
 
 def _readers(name: str, members: list[Shape]) -> dict[type, list[Shape]]:
-    """Return which members may be meant by each type of the wire."""
+    """Return which members each wire type may stand for."""
     readers: dict[type, list[Shape]] = {}
     for member in members:
         for plain in member.plains:
             rivals = readers.setdefault(plain, [])
             for rival in rivals:
                 if not _are_distinct(member, rival):
-                    text = f"{rival.name} and {member.name} look alike on the wire"
+                    text = f"{rival.name} and {member.name} have the same wire form"
                     raise refused(f"{name}: {text}")
             rivals.append(member)
     for member in members:
@@ -80,9 +80,9 @@ def _readers(name: str, members: list[Shape]) -> dict[type, list[Shape]]:
 
 
 def _are_distinct(one: Shape, other: Shape) -> bool:
-    """Say whether what is written of one is never read as the other."""
+    """Say whether values of one member are never read as the other."""
     if one.is_plain and other.is_plain:
-        return True  # the value itself, whosoever it is
+        return True  # the value is the same for both
     if one.required is None or other.required is None:
         return False
     if one.names != other.names:
@@ -92,11 +92,11 @@ def _are_distinct(one: Shape, other: Shape) -> bool:
 
 
 def _chosen(name: str, candidates: list[Shape], plain: Plain) -> Shape:
-    """Return the message class that an object is of.
+    """Return the message class that an object belongs to.
 
-    Its literal fields must fit, and no field may be missing. If there are more such
-    classes, that which knows most of what is there, and if there are still more, that
-    which has the least besides: what we have written has exactly the fields of one.
+    Its literal fields must match, and no field may be missing. If several classes
+    match, the one that knows most of the fields is used; and among those, the one with
+    the fewest other fields: what we have written has exactly the fields of one class.
     """
     keys = plain.keys()
     fitting = [each for each in candidates if _may_be(each, plain)]
@@ -126,7 +126,7 @@ def _is_one_of(plain: Plain, choices: frozenset[tuple[type, Plain]]) -> bool:
 
 
 def _first(candidates: list[Shape], action: str, value: Any) -> Any:  # noqa: ANN401 (any value)
-    """Return what the first can do that can."""
+    """Return the result of the first function that succeeds."""
     *others, last = candidates
     for each in others:
         try:
