@@ -248,7 +248,7 @@ def _line(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one match ove
 
 
 def log_notice(text: str) -> None:
-    """Write a line that is no event, unless that would wait or a handler fails."""
+    """Write a line that is not an event, unless that would block or a handler fails."""
     with suppress(Exception):
         if not log_would_block(_HOST, logging.WARNING):
             _HOST.warning("%s", fitting(one_line(text)))
