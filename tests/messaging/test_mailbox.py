@@ -15,6 +15,7 @@ from airssys.contracts import (
 )
 from airssys.messaging import Mailbox, MailboxStatistics
 from airssys.messaging.mailboxes._blocked_senders import wait_for_room
+from mailbox_support import put
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ async def test_a_closed_mailbox_neither_takes_nor_gives(make_mailbox, letters):
     with pytest.raises(TargetNotFound):
         mailbox.put_nowait(letters[0])
     with pytest.raises(TargetNotFound):
-        await mailbox.put(letters[0])
+        await put(mailbox, letters[0])
     with pytest.raises(trio.ClosedResourceError):
         mailbox.take_nowait()
     with pytest.raises(trio.ClosedResourceError):
@@ -231,7 +232,7 @@ async def test_closing_ends_a_parked_taker(make_mailbox, letters, woken):
 async def test_put_with_room_delivers_at_once_and_checks_in(make_mailbox, letters):
     mailbox = make_mailbox()
     with trio.testing.assert_checkpoints():
-        await mailbox.put(letters[0])
+        await put(mailbox, letters[0])
     assert drain(mailbox) == letters[:1]
 
 
@@ -239,7 +240,7 @@ async def test_a_cancelled_put_delivers_nothing(make_mailbox, letters):
     mailbox = make_mailbox()
     with trio.CancelScope() as scope:
         scope.cancel()
-        await mailbox.put(letters[0])
+        await put(mailbox, letters[0])
     assert scope.cancelled_caught
     assert mailbox.statistics().queued == 0
 
@@ -250,7 +251,7 @@ async def test_blocked_senders_get_the_room_in_order_and_nobody_overtakes(
     mailbox = make_mailbox(1)
     mailbox.put_nowait(letters[0])
     for letter in letters[1:4]:
-        nursery.start_soon(mailbox.put, letter)
+        nursery.start_soon(put, mailbox, letter)
         await wait_all_tasks_blocked()
     assert mailbox.statistics().blocked_senders == 3
     taken = []
@@ -271,7 +272,7 @@ async def test_a_sender_cancelled_while_blocked_delivers_nothing(
     mailbox.put_nowait(letters[0])
     with trio.CancelScope() as scope:
         nursery.start_soon(cancel_when_blocked, scope)
-        await mailbox.put(letters[1])
+        await put(mailbox, letters[1])
     assert scope.cancelled_caught
     assert mailbox.statistics().blocked_senders == 0
     assert drain(mailbox) == letters[:1]
@@ -285,7 +286,7 @@ async def test_a_sender_whose_message_was_let_in_cannot_be_cancelled_any_more(
 
     async def sender(scope):
         with scope:
-            await mailbox.put(letters[1])
+            await put(mailbox, letters[1])
             done.append(letters[1])
 
     nursery.start_soon(sender, scope := trio.CancelScope())
@@ -304,7 +305,7 @@ async def test_closing_refuses_blocked_senders(make_mailbox, letters):
 
     async def sender(letter):
         with pytest.raises(TargetNotFound) as refused:
-            await mailbox.put(letter)
+            await put(mailbox, letter)
         assert refused.value.target == mailbox.owner
 
     async with trio.open_nursery() as nursery:
@@ -332,7 +333,7 @@ async def test_who_is_refused_after_waiting_makes_room_for_the_next(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(unlucky)
         await wait_all_tasks_blocked()
-        nursery.start_soon(mailbox.put, letters[2])
+        nursery.start_soon(put, mailbox, letters[2])
         await wait_all_tasks_blocked()
         assert drain(mailbox) == [letters[0], letters[2]]
 
@@ -374,9 +375,9 @@ async def test_cancelled_while_checking_in_what_was_done_stays_done(
     """Trio runs tasks in random order, so that several attempts meet both orders."""
     mailbox, done = make_mailbox(), []
 
-    async def put(scope):
+    async def send(scope):
         with scope:
-            await mailbox.put(letters[1])
+            await put(mailbox, letters[1])
             done.append("put")
 
     async def take(scope):
@@ -387,7 +388,7 @@ async def test_cancelled_while_checking_in_what_was_done_stays_done(
     mailbox.put_nowait(letters[0])
     async with trio.open_nursery() as nursery:
         scopes = [trio.CancelScope(), trio.CancelScope()]
-        nursery.start_soon(put, scopes[0])
+        nursery.start_soon(send, scopes[0])
         nursery.start_soon(take, scopes[1])
         await trio.lowlevel.checkpoint()
         for scope in scopes:

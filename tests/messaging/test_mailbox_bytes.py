@@ -18,6 +18,7 @@ from airssys.contracts import (
     rules_of,
 )
 from airssys.messaging import Mailbox
+from mailbox_support import put
 
 BOB, ALICE = ComponentId("test", "bob"), ComponentId("test", "alice")
 
@@ -70,12 +71,12 @@ async def test_a_sender_waits_for_bytes_and_nobody_overtakes(autojump_clock):
     box.put_nowait(message(900))
     box.put_nowait(message(50))
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(box.put, message(800))
+        nursery.start_soon(put, box, message(800))
         await trio.testing.wait_all_tasks_blocked()
         assert box.blocked_senders == (ALICE,)
         with pytest.raises(MailboxFull):
             box.put_nowait(message(1))
-        nursery.start_soon(box.put, message(1))
+        nursery.start_soon(put, box, message(1))
         await trio.testing.wait_all_tasks_blocked()
         sizes = []
         for _ in range(4):
@@ -93,12 +94,12 @@ async def test_who_waits_behind_one_that_gave_up_comes_in_with_the_next_take(
 
     async def give_up():
         with scope:
-            await box.put(message(900))
+            await put(box, message(900))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(give_up)
         await trio.testing.wait_all_tasks_blocked()
-        nursery.start_soon(box.put, message(20))
+        nursery.start_soon(put, box, message(20))
         await trio.testing.wait_all_tasks_blocked()
         scope.cancel()
         await trio.testing.wait_all_tasks_blocked()
@@ -122,7 +123,7 @@ def test_the_stash_has_the_same_bound():
     for _ in range(3):
         box.put_nowait(message(600))
         box.take_nowait()
-        if box._stashed_bytes:
+        if box._stash.weight:
             break
         box.stash()
     with pytest.raises(StashFull, match="1000 bytes"):
@@ -177,5 +178,5 @@ def test_the_sum_is_what_is_queued_and_never_beyond_the_bound(steps, policy):
         if step == "unstash":
             bound = 3000  # that needs no room
         assert box._queued_bytes == sum(queued) <= max([bound, *queued])
-        stashed = heavy(box, box._stash)
-        assert box._stashed_bytes == sum(stashed) <= max([1000, *stashed])
+        stashed = heavy(box, box._stash.messages)
+        assert box._stash.weight == sum(stashed) <= max([1000, *stashed])

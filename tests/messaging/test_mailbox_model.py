@@ -12,6 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from airssys.contracts import ComponentId, Envelope, MailboxFull, TargetNotFound
 from airssys.messaging import Mailbox
+from mailbox_support import put
 
 OWNER, SENDER = ComponentId.parse("owner"), ComponentId.parse("sender")
 STEPS = st.lists(
@@ -70,7 +71,7 @@ class Driver:
             self.blocked.append(letter.payload)
         with scope:
             try:
-                await self.mailbox.put(letter)
+                await put(self.mailbox, letter)
             except TargetNotFound:
                 self.outcomes[letter.payload] = "refused"
             else:

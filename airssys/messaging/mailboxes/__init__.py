@@ -10,12 +10,10 @@ from ._blocked_senders import (
     stay,
     wait_for_room,
 )
-from ._contents import AtOnce
 from ._droppable_queue import DroppableQueue
-from ._mailbox import Mailbox
+from ._mailbox import AtOnce, Mailbox
 from ._overflow import OverflowAction, droppable
 from ._statistics import Ending, MailboxStatistics
-from ._transfer import let_in, put_first, put_in, take_first_blocked, take_out
 from ._waits import Wait, WaitGraph
 
 __all__ = (
@@ -32,13 +30,8 @@ __all__ = (
     "Wait",
     "WaitGraph",
     "droppable",
-    "let_in",
     "nothing",
-    "put_first",
-    "put_in",
     "refusal",
     "stay",
-    "take_first_blocked",
-    "take_out",
     "wait_for_room",
 )

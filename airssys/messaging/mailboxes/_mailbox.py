@@ -1,50 +1,72 @@
-"""One actor's queue of messages, with back-pressure, and the slot of the one in hand.
+"""One actor's queue of messages, with back-pressure, and the message being handled.
 
 Four rules govern this file:
 
-* A message is in one place only: with a blocked sender, in the queue, or in hand. Each
-  step from one place to the next happens between two checkpoints, so that no
-  cancellation falls into it.
-* Room that becomes free belongs to the sender that has been blocked longest. Hence
-  nobody overtakes a blocked sender. There is one only while something is queued: room is
-  counted in messages and, of large ones, in bytes, and an empty queue has room for any.
-* A message that finds no room ends, or waits, as the policy of its priority says.
-  Priority chooses between policies; it never changes the order of what is queued.
-* Waking a task tells it only that something changed or ended; the message itself never
-  travels with the wake-up. A taker that dies on the way to its message loses nothing.
+* A message is in one place only: with a blocked sender, in the queue, or in `in_hand`.
+  It moves from one place to the next between two checkpoints, so that no cancellation
+  can fall in between.
+* Room that becomes free belongs to the sender that has been blocked longest. Hence no
+  message overtakes that of a blocked sender. Senders are blocked only while something is
+  queued: room is counted in messages and, for large ones, in bytes, and an empty queue
+  has room for any message.
+* If a message finds no room, the policy of its priority decides whether it ends or
+  waits. Priority chooses between policies. It never changes the order of the queue.
+* Waking a task only tells it that something changed or ended. The message itself does
+  not travel with the wake-up, so if the task that takes is cancelled before it runs, no
+  message is lost.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from copy import copy
-from typing import Final, NoReturn, final
+from itertools import chain
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, final
 
 import attrs
 import trio
 from outcome import Error
 from trio.lowlevel import (
     Abort,
+    Task,
     cancel_shielded_checkpoint,
     checkpoint_if_cancelled,
     current_task,
     enable_ki_protection,
     reschedule,
+    wait_task_rescheduled,
 )
 
 from airssys.contracts import (
+    DEFAULT_MAILBOX_BYTES,
+    DEFAULT_MESSAGE_BYTES,
     Callback,
+    Codecs,
+    ComponentId,
     Envelope,
     MailboxFull,
     MessagingError,
+    OverflowRules,
     TargetNotFound,
     Unanswered,
 )
 
-from ._blocked_senders import refusal, wait_for_room
-from ._contents import AtOnce, MailboxContents
-from ._overflow import OverflowAction, decide, push_out
-from ._statistics import Ending
+from ._blocked_messages import Blocked, BlockedMessages
+from ._blocked_senders import BlockedSender, Parking, Recheck, refusal
+from ._callback_queue import CallbackQueue
+from ._droppable_queue import Queue
+from ._overflow import OverflowAction, check_capacity, decide, push_out, queue_for
+from ._stash import Stash
+from ._statistics import Ending, MailboxStatistics, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CROWD: Final = 16
+"""With this many messages queued, guests that send to the actor have to pause."""
+
+AtOnce: TypeAlias = "Callable[[Envelope, Task], bytes | Unanswered | None]"
+"""Begins to handle a message without waiting, on behalf of the task that takes."""
 
 # To read a member off its class takes longer than the rest of `hand_over`.
 _BEGUN: Final = Unanswered.BEGUN
@@ -54,16 +76,132 @@ _NOT_BEGUN: Final = Unanswered.NOT_BEGUN
 # Without NO_OP, attrs would look for a validator at every assignment to any field.
 @final
 @attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
-class Mailbox(MailboxContents):
+class Mailbox:
     """The messages for one name, first in, first out; survives restarts of its actor.
 
     At most one message is outside the queue: the one `in_hand`, which was taken and not
-    yet released. It stays there when its taker crashes, so that somebody can still say
-    what became of it. Only the actor of that name takes, one task at a time.
+    yet released. It stays there if the task that took it crashes, so that its end can
+    still be reported. Only the actor of that name takes messages, one task at a time.
 
     Raises:
-        ValueError: the capacity is no whole number above 0.
+        ValueError: the capacity is not a whole number above 0.
     """
+
+    owner: ComponentId
+    capacity: int = attrs.field(validator=check_capacity)
+    """Messages that may be queued. As many may be set aside."""
+    rules: OverflowRules = attrs.field(factory=OverflowRules)
+    message_bytes: int = DEFAULT_MESSAGE_BYTES
+    """The largest payload that a broker delivers here, in bytes."""
+    codecs: Codecs | None = None
+    """The codecs that a broker delivers here; None for any."""
+    most_bytes: int = DEFAULT_MAILBOX_BYTES
+    """Bytes of payload that may be queued. As many may be set aside; see `_share`."""
+    unexamined_bytes: int = attrs.field(init=False, repr=False)
+    """Larger payloads are examined by the broker; -1: all are."""
+    in_hand: Envelope | None = attrs.field(init=False, default=None)
+    """Taken and not yet released."""
+    at_once: AtOnce | None = attrs.field(init=False, repr=False, default=None)
+    """How its actor, while parked in `take`, handles a message without being woken."""
+    _queue: Queue = attrs.field(kw_only=True, repr=False)
+    _queued_bytes: int = attrs.field(init=False, default=0)
+    """Of the larger payloads in the queue. Invariant: at most `most_bytes`, unless
+    messages were added without asking for room."""
+    _share: int = attrs.field(init=False, repr=False, default=0)
+    """Payloads up to this size are not counted: a queue full of them takes a quarter of
+    `most_bytes`. So most messages cost a comparison instead of a sum."""
+    _blocked: BlockedMessages = attrs.field(
+        init=False, repr=False, factory=BlockedMessages
+    )
+    """Invariant at every checkpoint: empty unless the queue has no room, or had none for
+    a sender that has left since. The next take lets others in."""
+    _callbacks: CallbackQueue = attrs.field(
+        init=False, repr=False, factory=CallbackQueue
+    )
+    _stash: Stash = attrs.field(init=False, repr=False, factory=Stash)
+    _taker: Task | None = attrs.field(init=False, repr=False, default=None)
+    """The task that is parked in `take`."""
+    _park: Parking = attrs.field(
+        kw_only=True, repr=False, default=wait_task_rescheduled
+    )
+    """How that task waits. A member of a pool passes this and the queue, to be notified."""
+    _closed: bool = attrs.field(init=False, default=False)
+    _high_water: int = attrs.field(init=False, default=0)
+    _handled: int = attrs.field(init=False, default=0)
+    _tally: Tally = attrs.field(init=False, repr=False, factory=Tally)
+
+    @unexamined_bytes.default
+    def _set_unexamined_bytes(self) -> int:
+        return self.message_bytes if self.codecs is None else -1
+
+    @_queue.default
+    def _make_queue(self) -> Queue:
+        return queue_for(self.rules)
+
+    def __attrs_post_init__(self) -> None:
+        self._share = self.most_bytes // (4 * self.capacity)
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether fewer messages wait than `CROWD`, and than half of the room."""
+        queued = len(self._queue)
+        return (
+            queued < CROWD
+            and 2 * queued < self.capacity - 2
+            # So there is room for one more, however large.
+            and not self._queued_bytes
+        )
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a message must wait; also while others wait for the room there is."""
+        return (
+            len(self._queue) >= self.capacity
+            or self._queued_bytes >= self.most_bytes
+            or bool(self._blocked.waiting)
+        )
+
+    @property
+    def is_full_of_bytes(self) -> bool:
+        """Whether there is room for messages, but not for their bytes."""
+        return (
+            self._queued_bytes >= self.most_bytes and len(self._queue) < self.capacity
+        )
+
+    @property
+    def newest(self) -> Envelope | None:
+        """The message that arrived last and waits, in the queue or for room in it."""
+        queue, blocked = self._queue, self._blocked.newest()
+        if blocked is not None or not queue:
+            return blocked
+        return queue[-1] if isinstance(queue, deque) else queue.newest()
+
+    @property
+    def blocked_senders(self) -> tuple[ComponentId, ...]:
+        """The senders that wait for room, the one that has waited longest first."""
+        return self._blocked.senders()
+
+    def contents(self) -> tuple[Envelope, ...]:
+        """Return the message being handled, the callbacks, the stash, and the queue."""
+        in_hand = () if self.in_hand is None else (self.in_hand,)
+        return (*in_hand, *self._callbacks.waiting, *self._stash.messages, *self._queue)
+
+    def has_waiting(self, some: dict[int, Envelope]) -> bool:
+        """Return whether one of some envelopes, by `id`, can be taken; fast if it is next."""
+        return any(id(e) in some for e in chain(self._queue, self._callbacks.waiting))
+
+    def statistics(self) -> MailboxStatistics:
+        """Count what is here now."""
+        return self._tally.statistics(
+            handled=self._handled,
+            high_water=self._high_water,
+            queued=len(self._queue),
+            callbacks=len(self._callbacks.waiting),
+            stashed=len(self._stash.messages),
+            in_hand=int(self.in_hand is not None),
+            capacity=self.capacity,
+            blocked_senders=len(self._blocked.waiting or ()),
+        )
 
     @enable_ki_protection
     def put_nowait(self, envelope: Envelope) -> None:
@@ -87,14 +225,14 @@ class Mailbox(MailboxContents):
             self._tally.count(Ending.REFUSED)
             raise TargetNotFound(self.owner)
         queued = len(self._queue)
-        if queued >= self.capacity or self._blocked:
+        if queued >= self.capacity or self._blocked.waiting:
             return False
         size = len(envelope.payload)
         if size > self._share:
             if self._queued_bytes and self._queued_bytes + size > self.most_bytes:
                 return False
             self._queued_bytes += size
-        # As in `_enqueue`: a call of it would be paid for by every message.
+        # As in `put_in`: a call of it would be paid for by every message.
         self._queue.append(envelope)
         if queued >= self._high_water:
             self._high_water = queued + 1
@@ -102,12 +240,29 @@ class Mailbox(MailboxContents):
             self._wake_taker()
         return True
 
+    def put_in(self, envelope: Envelope) -> None:
+        """Add a message at the end of the queue, full or not; the mailbox must be open."""
+        self._queue.append(envelope)
+        self._queued_bytes += self._weight(envelope)
+        if len(self._queue) > self._high_water:  # noqa: PLR1730  # max() takes longer
+            self._high_water = len(self._queue)
+        if self._taker is not None:
+            self._wake_taker()
+
+    def put_first(self, envelopes: list[Envelope]) -> None:
+        """Add messages at the head of the queue, in their order, full or not.
+
+        Their bytes are not counted, and a task that waits in `take` is not woken.
+        """
+        self._queue.extendleft(reversed(envelopes))
+        self._high_water = max(self._high_water, len(self._queue))
+
     @enable_ki_protection
     def overflow(self, envelope: Envelope, *, may_wait: bool) -> OverflowAction:
-        """Settle what becomes of a message that found no room, by the policy for it.
+        """Apply the policy of its priority to a message that found no room.
 
-        Queues it or counts its ending. Lets nobody wait, and makes no dead letter: for
-        `OverflowAction.WAIT` and `OverflowAction.DEAD_LETTER` the caller does that.
+        Queues the message or counts its ending. For `OverflowAction.WAIT` and
+        `OverflowAction.DEAD_LETTER` the caller does the rest.
 
         Raises:
             MailboxFull: it was refused.
@@ -118,7 +273,7 @@ class Mailbox(MailboxContents):
         action = decide(policy, may_wait=may_wait, is_ask=is_ask)
         if action is OverflowAction.DROP_OLDEST:
             while not self._may_come_in(envelope) and self._push_out():
-                self._admit_blocked()
+                self.let_in()
             if self.offer(envelope):
                 return OverflowAction.QUEUE
             action = OverflowAction.REFUSE if is_ask else OverflowAction.DROP
@@ -130,52 +285,69 @@ class Mailbox(MailboxContents):
             self._tally.count(Ending.GIVEN_UP)
         return action
 
+    def count_refused(self) -> None:
+        """Count a message that would have waited here, had it not been refused."""
+        self._tally.count(Ending.REFUSED)
+
     @enable_ki_protection
     def put_callback(self, callback: Callback) -> bool:
         """Add a callback, full or not; False, and given up, if the mailbox was closed.
 
-        No policy applies to callbacks. They are in an order of their own and taken in turns
-        with messages, so that neither keeps the other waiting.
+        No policy applies to callbacks. They have an order of their own and are taken
+        alternately with messages, so that neither keeps the other waiting.
         """
         if self._closed:
             self._tally.count(Ending.GIVEN_UP)
             return False
-        if not self._callbacks:
-            self._callbacks = deque()
-        self._callbacks.append(callback)
+        self._callbacks.add(callback)
         self._wake_taker()
         return True
 
     @enable_ki_protection
     def remove_callbacks(self, ids: set[str | None]) -> tuple[Callback, ...]:
         """Remove those of these ids that were not taken yet, as given up, in order."""
-        kept: deque[Callback] = deque()
-        removed: list[Callback] = []
-        for callback in self._callbacks:
-            (removed if callback.correlation_id in ids else kept).append(callback)
-        self._callbacks = kept
+        removed = self._callbacks.remove(ids)
         self._tally.count(Ending.GIVEN_UP, len(removed))
-        return tuple(removed)
+        return removed
 
-    @enable_ki_protection
-    async def put(self, envelope: Envelope) -> None:
-        """Add a message at the end of the queue, as soon as there is room.
+    def block(
+        self, sender: BlockedSender, envelope: Envelope, recheck: Recheck | None = None
+    ) -> None:
+        """Let a message wait for room; only while `is_full`.
 
-        A checkpoint. If it is cancelled the message was not delivered.
-
-        Raises:
-            TargetNotFound: the mailbox was closed, before or meanwhile.
+        Does not wait itself: the sender parks its own task. When there is room,
+        `recheck` is called in the middle of the taker's step; it must not send or take.
         """
-        await checkpoint_if_cancelled()
-        if not self._may_come_in(envelope):
-            await wait_for_room(self, envelope)
-        else:
-            self.put_nowait(envelope)
-            await cancel_shielded_checkpoint()
+        self._blocked.add(sender, envelope, recheck)
+
+    def unblock(self, sender: BlockedSender) -> bool:
+        """Let a message wait no longer; False if it did not wait here any more."""
+        is_removed = self._blocked.remove(sender)
+        if is_removed:
+            self._tally.count(Ending.WITHDRAWN)
+        return is_removed
+
+    def let_in(self) -> None:
+        """Add the messages that wait for room to the queue, as far as there is some now."""
+        while (first := self._blocked.first()) is not None:
+            sender, envelope, recheck = first
+            if not self._has_room(envelope):
+                return
+            # The sender stays blocked during its recheck: messages that the recheck
+            # causes find the mailbox full, and it may close the mailbox.
+            error = refusal(envelope, recheck)
+            if not self._blocked.remove(sender):
+                continue
+            if error is None:
+                self.put_in(envelope)
+                sender.admitted()
+            else:
+                self._tally.count(Ending.REFUSED)
+                sender.refused(error)
 
     @enable_ki_protection
     def take_nowait(self) -> Envelope:
-        """Take the oldest message into the hand.
+        """Take the oldest message.
 
         Raises:
             trio.WouldBlock: there is none.
@@ -189,18 +361,20 @@ class Mailbox(MailboxContents):
 
     @enable_ki_protection
     def take_if_any(self) -> Envelope | None:
-        """Take the oldest message into the hand; None if there is none.
+        """Take the oldest message; None if there is none.
 
         Raises:
             trio.BusyResourceError: the last message was not released yet.
             trio.ClosedResourceError: the mailbox was closed.
         """
         if self.in_hand is not None:
-            raise trio.BusyResourceError("release the message in hand first")
-        if self._callbacks:
-            self._owes_message = not (self._owes_message and self._queue)
-            if self._owes_message:
-                self.in_hand = callback = self._callbacks.popleft()
+            raise trio.BusyResourceError(
+                "release the last message before taking another"
+            )
+        if self._callbacks.waiting:
+            callback = self._callbacks.take(has_messages=bool(self._queue))
+            if callback is not None:
+                self.in_hand = callback
                 return callback
         if not self._queue:
             if self._closed:
@@ -209,16 +383,55 @@ class Mailbox(MailboxContents):
         envelope = self.in_hand = self._queue.popleft()
         if self._queued_bytes:
             self._queued_bytes -= self._weight(envelope)
-        if self._blocked:
-            self._admit_blocked()
+        if self._blocked.waiting:
+            self.let_in()
         return envelope
+
+    @enable_ki_protection
+    async def take(self, at_once: AtOnce | None = None) -> Envelope:
+        """Take the oldest message, as soon as there is one.
+
+        A checkpoint. If it is cancelled no message was taken.
+
+        Args:
+            at_once: handles messages that arrive while none is queued, see `hand_over`;
+                a message that it has only begun is returned from here.
+
+        Raises:
+            trio.BusyResourceError: another task takes, or the last message was not
+                released yet.
+            trio.ClosedResourceError: the mailbox was closed, before or meanwhile.
+            trio.WouldBlock: the wait was interrupted.
+        """
+        in_hand = self.in_hand
+        if self._taker is not None or in_hand is not None:
+            await checkpoint_if_cancelled()
+            raise trio.BusyResourceError("one message and one taker at a time")
+        if self._queue or self._callbacks.waiting or self._closed:
+            await checkpoint_if_cancelled()
+            envelope = self.take_nowait()
+            await cancel_shielded_checkpoint()
+            return envelope
+        while not (self._queue or self._callbacks.waiting or self._closed):
+            self._taker, self.at_once = current_task(), at_once
+            await self._park(self._abort_take)
+            if self.in_hand is not None:
+                return self.in_hand
+        return self.take_nowait()
+
+    @enable_ki_protection
+    def interrupt(self) -> None:
+        """End the wait of the task in `take`, which gets `trio.WouldBlock`."""
+        taker, self._taker = self._taker, None
+        if taker is not None:
+            reschedule(taker, Error(trio.WouldBlock()))
 
     @enable_ki_protection
     def hand_over(self, envelope: Envelope) -> bytes | Unanswered | None:
         """Let the owner handle a message in the caller's step, if it is idle and can.
 
-        Nothing waits here then, so nobody is overtaken. What was begun is in hand, and
-        the owner's task, woken, brings it to its end.
+        Nothing is queued then, so no message is overtaken. If the message was only begun,
+        it is `in_hand`, and the owner's task is woken to finish it.
 
         Returns:
             The answer; or `Unanswered`, with `NOT_BEGUN`: nothing has happened.
@@ -237,57 +450,18 @@ class Mailbox(MailboxContents):
         return answer
 
     @enable_ki_protection
-    async def take(self, at_once: AtOnce | None = None) -> Envelope:
-        """Take the oldest message into the hand, as soon as there is one.
-
-        A checkpoint. If it is cancelled no message was taken.
-
-        Args:
-            at_once: handles messages that come while there is none, see `hand_over`;
-                what it has begun is returned from here.
-
-        Raises:
-            trio.BusyResourceError: another task takes, or the last message was not
-                released yet.
-            trio.ClosedResourceError: the mailbox was closed, before or meanwhile.
-            trio.WouldBlock: the wait was interrupted.
-        """
-        in_hand = self.in_hand
-        if self._taker is not None or in_hand is not None:
-            await checkpoint_if_cancelled()
-            raise trio.BusyResourceError("one message and one taker at a time")
-        if self._queue or self._callbacks or self._closed:
-            await checkpoint_if_cancelled()
-            envelope = self.take_nowait()
-            await cancel_shielded_checkpoint()
-            return envelope
-        while not (self._queue or self._callbacks or self._closed):
-            self._taker, self.at_once = current_task(), at_once
-            await self._park(self._abort_take)
-            if self.in_hand is not None:
-                return self.in_hand
-        return self.take_nowait()
-
-    @enable_ki_protection
-    def interrupt(self) -> None:
-        """Let who waits in `take` wait no longer: it gets `trio.WouldBlock`."""
-        taker, self._taker = self._taker, None
-        if taker is not None:
-            reschedule(taker, Error(trio.WouldBlock()))
-
-    @enable_ki_protection
     def finish(self) -> None:
-        """Empty the hand: its message was handled, if there was one."""
+        """Count the message that was taken, if there is one, as handled."""
         if self.in_hand is not None:
             self.in_hand = None
             self._handled += 1
 
     @enable_ki_protection
     def release(self, ending: Ending | None = None) -> Envelope | None:
-        """Empty the hand: its message has been dealt with. Return it, if there was one.
+        """Let go of the message that was taken. Return it, if there was one.
 
         Args:
-            ending: how the message ended, None: it was handled.
+            ending: how the message ended; None if it was handled.
         """
         envelope, self.in_hand = self.in_hand, None
         if envelope is not None:
@@ -298,29 +472,107 @@ class Mailbox(MailboxContents):
         return envelope
 
     @enable_ki_protection
-    def close(self, why: MessagingError | None = None) -> tuple[Envelope, ...]:
-        """Close for good and hand out what is left, as given up.
+    def check_stash(self) -> None:
+        """Make sure that one more message may be set aside.
 
-        Blocked senders get such an error as `why`, or `TargetNotFound`; their messages
-        are not among those handed out. Closing again returns nothing.
+        Raises:
+            StashFull: it may not.
+        """
+        weight = None if self.in_hand is None else self._weight(self.in_hand)
+        self._stash.check(self.owner, self.capacity, self.most_bytes, weight)
+
+    @enable_ki_protection
+    def stash(self) -> None:
+        """Set the message being handled aside, if there is one, to be taken again later.
+
+        Raises:
+            StashFull: there are too many already; it stays `in_hand`.
+        """
+        self.check_stash()
+        if self.in_hand is not None:
+            self._stash.add(self.in_hand, self._weight(self.in_hand))
+            self.in_hand = None
+
+    @enable_ki_protection
+    def unstash_all(self) -> None:
+        """Put all that was set aside back at the head of the queue, in order.
+
+        There is always room for these messages. Others find the mailbox full meanwhile.
+        """
+        messages, weight = self._stash.empty()
+        if messages:
+            self.put_first(messages)
+            self._queued_bytes += weight
+            if self._taker is not None:
+                self._wake_taker()
+
+    def take_out(
+        self, wanted: Callable[[Envelope], bool]
+    ) -> tuple[list[Envelope], list[Blocked]]:
+        """Remove messages that wait in the queue or for room, each in its order.
+
+        For a pool that gives them to another member. The message being handled and the
+        stash stay. Room that becomes free stays free until `let_in`. `wanted` may call the
+        program's own code, and that may send messages, so it is called for all messages
+        before any is removed.
+        """
+        queue = self._queue
+        chosen = {id(each): each for each in tuple(queue) if wanted(each)}
+        waiting = [each for each in self._blocked.all() if wanted(each[1])]
+        taken = [each for each in queue if id(each) in chosen]
+        if taken:
+            kept = [each for each in queue if id(each) not in chosen]
+            queue.clear()
+            queue.extend(kept)
+            self._queued_bytes = sum(map(self._weight, kept))
+        blocked = [each for each in waiting if self._blocked.remove(each[0])]
+        self._tally.count(Ending.MOVED, len(taken) + len(blocked))
+        return taken, blocked
+
+    def take_first_blocked(self, wanted: Callable[[Envelope], bool]) -> Blocked | None:
+        """Remove the wanted message that has waited for room longest; None if none waits."""
+        first = self._blocked.first_wanted(wanted)
+        if first is not None:
+            self._blocked.remove(first[0])
+            self._tally.count(Ending.MOVED)
+        return first
+
+    @enable_ki_protection
+    def close(self, why: MessagingError | None = None) -> tuple[Envelope, ...]:
+        """Close for good. Return the messages that are left, which count as given up.
+
+        Blocked senders get a copy of `why`, or `TargetNotFound`; their messages are not
+        among those returned. Closing again returns nothing.
         """
         error = why or TargetNotFound(self.owner)
         left, self.in_hand = self.contents(), None
-        self._callbacks = ()
+        self._callbacks.clear()
         self._closed = True
         self._queue.clear()
-        self._stash.clear()
-        self._queued_bytes = self._stashed_bytes = 0
+        self._stash.empty()
+        self._queued_bytes = 0
         self._tally.count(Ending.GIVEN_UP, len(left))
-        blocked, self._blocked = self._blocked, {}
+        blocked = self._blocked.clear()
         self._tally.count(Ending.REFUSED, len(blocked))
         for sender in blocked:
             sender.refused(copy(error))
         self._wake_taker()
         return left
 
+    def _weight(self, envelope: Envelope) -> int:
+        """Return how many bytes of a message count."""
+        size = len(envelope.payload)
+        return size if size > self._share else 0
+
+    def _has_room(self, envelope: Envelope) -> bool:
+        """Return whether the queue has room, even if others wait for it."""
+        return len(self._queue) < self.capacity and (
+            not self._queued_bytes
+            or self._queued_bytes + self._weight(envelope) <= self.most_bytes
+        )
+
     def _may_come_in(self, envelope: Envelope) -> bool:
-        return not self._blocked and self._has_room(envelope)
+        return not self._blocked.waiting and self._has_room(envelope)
 
     def _refuse(self) -> NoReturn:
         self._tally.count(Ending.REFUSED)
@@ -328,29 +580,8 @@ class Mailbox(MailboxContents):
         most = None if is_count else self.most_bytes
         raise MailboxFull(self.owner, self.capacity, most)
 
-    def _abort_take(self, _: object) -> Abort:
-        self._taker = None
-        return Abort.SUCCEEDED
-
-    def _admit_blocked(self) -> None:
-        while self._blocked:
-            sender, (envelope, recheck) = next(iter(self._blocked.items()))
-            if not self._has_room(envelope):
-                return
-            # The sender stays blocked while it is asked about: what a recheck sets off
-            # finds the mailbox full, and may close it.
-            error = refusal(envelope, recheck)
-            if self._blocked.pop(sender, None) is None:
-                continue
-            if error is None:
-                self._enqueue(envelope)
-                sender.admitted()
-            else:
-                self._tally.count(Ending.REFUSED)
-                sender.refused(error)
-
     def _push_out(self) -> bool:
-        """Drop the oldest message that may be dropped for another; False if none may."""
+        """Drop the oldest message that may be dropped; False if there is none."""
         dropped = push_out(self.owner, self._queue)
         if dropped is None:
             return False
@@ -358,3 +589,12 @@ class Mailbox(MailboxContents):
             self._queued_bytes -= self._weight(dropped)
         self._tally.count(Ending.DROPPED)
         return True
+
+    def _wake_taker(self) -> None:
+        taker, self._taker = self._taker, None
+        if taker is not None:
+            reschedule(taker)
+
+    def _abort_take(self, _: object) -> Abort:
+        self._taker = None
+        return Abort.SUCCEEDED

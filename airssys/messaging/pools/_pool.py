@@ -42,14 +42,9 @@ from airssys.messaging.mailboxes import (
     Mailbox,
     MailboxStatistics,
     ParkedTask,
-    let_in,
     nothing,
-    put_first,
-    put_in,
     refusal,
     stay as nothing_of,
-    take_first_blocked,
-    take_out,
 )
 from airssys.messaging.requests import PendingAsk
 
@@ -339,7 +334,7 @@ class Pool:
     # ------------------------------------------------------------------- moving
 
     def _move(self, source: Member, wanted: Callable[[Envelope], bool]) -> None:
-        queued, blocked = take_out(source.mailbox, wanted)
+        queued, blocked = source.mailbox.take_out(wanted)
         for envelope in queued:
             self._pass_on(envelope)
         touched = {source.mailbox: None}
@@ -354,14 +349,14 @@ class Pool:
             else:
                 member.mailbox.block(sender, _addressed(envelope, member), recheck)
         for mailbox in touched:
-            let_in(mailbox)
+            mailbox.let_in()
 
     def _take_back(self, member: Member) -> None:
         """Let what a member has not begun wait in the lobby, before all that is there.
 
         Who waited for room there has it here: those that come later must not overtake.
         """
-        queued, blocked = take_out(member.mailbox, _is_ours)
+        queued, blocked = member.mailbox.take_out(_is_ours)
         lobby = self._lobby
         for sender, envelope, recheck in blocked:
             error = refusal(envelope, recheck)
@@ -374,14 +369,14 @@ class Pool:
         for envelope in queued:
             if isinstance(envelope.reply, PendingAsk):
                 envelope.reply.turn_to(lobby.id)  # which waits for nobody
-        put_first(lobby.mailbox, [_addressed(each, lobby) for each in queued])
+        lobby.mailbox.put_first([_addressed(each, lobby) for each in queued])
 
     def _relieve(self, member: Member) -> None:
         """Let one who waits for room elsewhere have that of this member."""
         waiting = None
         while waiting is None and self._crowded:
             other = next(iter(self._crowded))
-            waiting = take_first_blocked(other.mailbox, _is_ours)
+            waiting = other.mailbox.take_first_blocked(_is_ours)
             if waiting is None:
                 del self._crowded[other]
         if waiting is None:
@@ -393,7 +388,7 @@ class Pool:
             other.mailbox.block(sender, envelope, recheck)
             return
         member.mailbox.block(sender, _addressed(envelope, member), recheck)
-        let_in(member.mailbox)
+        member.mailbox.let_in()
 
     def _heir(self, envelope: Envelope) -> Member:
         """Return who is to handle what another one has not begun."""
@@ -411,7 +406,7 @@ class Pool:
                 reply.fail(error)
                 self.count_refused()
                 return
-        put_in(member.mailbox, _addressed(envelope, member))
+        member.mailbox.put_in(_addressed(envelope, member))
 
 
 Recipient: TypeAlias = Mailbox | Pool
