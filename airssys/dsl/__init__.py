@@ -1,6 +1,8 @@
 """The functions and decorators that declare a topology."""
 
-from ._compile import compile_topology, missing_artifacts
+from airssys.contracts import missing_artifacts
+
+from ._compile import compile_topology
 from ._declarations import ComponentDeclaration, DynamicDeclaration, PoolDeclaration
 from ._decorators import (
     ActorDecorator,

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Final, TypeAlias, final, get_args
 
 import attrs
@@ -22,10 +21,9 @@ from airssys.contracts import (
     Blueprint,
     ChildSpec,
     ComponentId,
-    ComponentSpec,
     Mistake,
     Origin,
-    walk,
+    missing_artifacts,
 )
 
 from ._declarations import (
@@ -61,48 +59,17 @@ def compile_topology(declared: type[object]) -> Blueprint:
         raise TypeError(f"{declared.__qualname__} has lost the record of @topology")
     if declaration.kind is not Kind.TOPOLOGY:  # two decorators, which is noted
         return read_blueprint((), {}, declaration.origin)
-    children, mistakes = _Collector().collect(declared, declaration.origin)
-    blueprint = read_blueprint(
-        children, declaration.options, declaration.origin, mistakes
-    )
+    name = declared.__qualname__.rpartition("<locals>.")[2]
+    origin = attrs.evolve(declaration.origin, name=name)
+    children, mistakes = _Collector().collect(declared, origin)
+    blueprint = read_blueprint(children, declaration.options, origin, mistakes)
     missing = [
         attrs.evolve(m, path=m.path.removeprefix("$"))
         for m in missing_artifacts(blueprint)
     ]
-    origin = blueprint.origin or declaration.origin
+    origin = blueprint.origin or origin
     origin = attrs.evolve(origin, mistakes=(*origin.mistakes, *missing))
     return attrs.evolve(blueprint, origin=origin)
-
-
-def missing_artifacts(blueprint: Blueprint) -> list[Mistake]:
-    """Find the files that a blueprint names and that cannot be read.
-
-    A file that is named in several places is a mistake in each of them, but only one
-    mistake for all the actors of one place.
-    """
-    found: dict[object, Mistake | None] = {}
-    for path, spec in walk(blueprint.root):
-        if not isinstance(spec, ComponentSpec):
-            continue
-        file = getattr(spec.artifact, "source", None)
-        if not isinstance(file, Path) or (file, spec.origin) in found:
-            continue
-        found[file, spec.origin] = None
-        if problem := _file_problem(file):
-            hint = "a relative path starts at the file that it is written in"
-            place = (spec.origin.file, spec.origin.line) if spec.origin else ()
-            mistake = Mistake(f"{path}.artifact", problem, hint, *place)
-            found[file, spec.origin] = mistake
-    return [mistake for mistake in found.values() if mistake is not None]
-
-
-def _file_problem(file: Path) -> str | None:
-    try:
-        if file.is_file():
-            return None
-        return f"{file} is a folder" if file.is_dir() else f"there is no {file}"
-    except OSError as error:
-        return f"{file!s:.200} cannot be read: {error.strerror}"
 
 
 @final

@@ -5,7 +5,14 @@ from airssys.contracts import renamed
 from ._log_levels import LogLevels, check_log_levels
 from ._open_system import SystemManager, open_system
 from ._portal import Portal
-from ._run import EXIT_GAVE_UP, EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, run
+from ._run import (
+    EXIT_GAVE_UP,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_REFUSED,
+    EXIT_TERMINATED,
+    run,
+)
 from ._serve import serve
 from ._system import OUTSIDE, System
 from ._wiring import LoaderOpener, open_wasm_loader
@@ -26,6 +33,7 @@ __all__ = (
     "EXIT_GAVE_UP",
     "EXIT_INTERRUPTED",
     "EXIT_OK",
+    "EXIT_REFUSED",
     "EXIT_TERMINATED",
     "OUTSIDE",
     "CrashReport",

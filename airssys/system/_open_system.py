@@ -35,6 +35,7 @@ from airssys.contracts import (
     WallClock,
     as_blueprint,
     check,
+    check_all,
     is_a,
     keyword_renamed,
     leaves_of,
@@ -109,7 +110,10 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
         SystemGaveUp: The root supervisor used up its restarts; the block was cancelled.
     """
     whole = as_blueprint(blueprint)
-    check(whole)
+    if open_loader is open_wasm_loader:
+        check_all(whole)
+    else:  # whose files are where it looks for them
+        check(whole)
     opener = with_cache(open_loader, cache_directory)
     return SystemManager(whole, opener, wall_clock, randomness, held_thread_after, rng)
 

@@ -12,6 +12,8 @@ from trio.lowlevel import disable_ki_protection, enable_ki_protection
 from airssys.contracts import (
     USER_CACHE,
     Blueprint,
+    ComponentRefused,
+    DefinitionError,
     InternalError,
     Randomness,
     StartFailed,
@@ -20,6 +22,8 @@ from airssys.contracts import (
     WallClock,
     is_wholly,
     keyword_renamed,
+    lines_of_mistakes,
+    one_line,
     text_of,
 )
 from airssys.nursery import HELD_THREAD_AFTER
@@ -38,6 +42,8 @@ if TYPE_CHECKING:
 
 EXIT_OK: Final = 0
 """The main function returned."""
+EXIT_REFUSED: Final = 1
+"""The definition has mistakes, or a component cannot be loaded."""
 EXIT_GAVE_UP: Final = 70
 """The root supervisor gave up or did not start (EX_SOFTWARE of sysexits.h)."""
 EXIT_INTERRUPTED: Final = 130
@@ -64,7 +70,8 @@ def run(  # noqa: PLR0913  # keywords with defaults
     """Run a blueprint as a program, under Trio, until `main` returns or a signal comes.
 
     On SIGINT or SIGTERM `main` is cancelled and the tree stops in order; a second
-    signal cancels the whole tree at once. Exit statuses: 0 (`EXIT_OK`), 70
+    signal cancels the whole tree at once. Exit statuses: 0 (`EXIT_OK`), 1
+    (`EXIT_REFUSED`: the definition has mistakes, or a component cannot be loaded), 70
     (`EXIT_GAVE_UP`), 130 (`EXIT_INTERRUPTED`), 143 (`EXIT_TERMINATED`). Ignored
     signals, and those with handlers in C, stay as they are. Outside the main thread no
     signals are handled.
@@ -88,18 +95,22 @@ def run(  # noqa: PLR0913  # keywords with defaults
     Raises:
         SystemExit: With the exit status, if it is not 0. The reason goes to stderr.
         ValueError: `log` is not a level.
-        Exception: What `main` raised, and what `open_system` raises before it starts.
+        Exception: What `main` raised.
     """
     with shown_log(log), Signals() as signals:
-        opening = open_system(
-            blueprint,
-            cache_directory=cache_directory,
-            open_loader=open_loader,
-            wall_clock=wall_clock,
-            randomness=randomness,
-            held_thread_after=held_thread_after,
-            rng=rng,
-        )
+        try:
+            opening = open_system(
+                blueprint,
+                cache_directory=cache_directory,
+                open_loader=open_loader,
+                wall_clock=wall_clock,
+                randomness=randomness,
+                held_thread_after=held_thread_after,
+                rng=rng,
+            )
+        except DefinitionError as error:
+            lines = lines_of_mistakes(error.mistakes)
+            signals.end(EXIT_REFUSED, "".join(f"{line}\n" for line in lines))
         program = _Program(opening, signals)
         signals.hold()
         return _run(program, main or _run_until_signal)
@@ -113,6 +124,9 @@ def _run(program: _Program, main: Callable[[System], Awaitable[_T]]) -> _T | Non
     except (SystemGaveUp, StartFailed) as error:
         if not program.was_interrupted:
             signals.end(EXIT_GAVE_UP, f"{text_of(error)}\n")
+    except ComponentRefused as error:
+        lines = [text_of(error), *getattr(error, "__notes__", ())]
+        signals.end(EXIT_REFUSED, "".join(f"{one_line(line)}\n" for line in lines))
     except BaseException as error:  # noqa: ASYNC103  # outside Trio
         if not is_wholly(error, KeyboardInterrupt):
             raise

@@ -16,6 +16,7 @@ from airssys.contracts import (
     Artifact,
     Blueprint,
     ComponentLoader,
+    ComponentRefused,
     ComponentSpec,
     EngineSettings,
     Event,
@@ -187,19 +188,22 @@ async def load_components(
         ComponentRefused: A component cannot be run here. It is the first one in the
             order of the blueprint, with a note for each of the others.
     """
-    artifacts = [
-        s.artifact for _, s in walk(blueprint.root) if isinstance(s, ComponentSpec)
-    ]
+    artifacts: dict[Artifact, str] = {}
+    for _, spec in walk(blueprint.root):
+        if isinstance(spec, ComponentSpec):
+            origin = spec.origin
+            where = f"{origin.file}:{origin.line}" if origin else ""
+            artifacts.setdefault(spec.artifact, where)
     if not artifacts:
         yield Components({}, None)
         return
     async with open_loader(blueprint.engine) as loader:
-        loaded = await _load_all(loader, list(dict.fromkeys(artifacts)))
+        loaded = await _load_all(loader, artifacts)
         yield Components(loaded, loader)
 
 
 async def _load_all(
-    loader: ComponentLoader, artifacts: list[Artifact]
+    loader: ComponentLoader, artifacts: Mapping[Artifact, str]
 ) -> Mapping[Artifact, LoadedComponent]:
     loaded: dict[Artifact, LoadedComponent] = {}
     errors: dict[Artifact, Exception] = {}
@@ -208,6 +212,8 @@ async def _load_all(
         try:
             loaded[artifact] = await loader.load(artifact)
         except Exception as error:  # noqa: BLE001 (raised below, in order)
+            if isinstance(error, ComponentRefused):
+                error.where = artifacts[artifact]
             errors[artifact] = error
 
     try:

@@ -67,7 +67,7 @@ def test_check_prints_all_mistakes_in_the_order_of_lines(airssys, write):
     assert count == "4 mistakes"
     places = [line.removeprefix(f"{path}:").partition(": ")[0] for line in lines]
     assert places == ["4", "7", "9", "11"]
-    assert "$.root.children[1].mailbox (write a whole number of 1 or more)" in lines[0]
+    assert "[App.greeter.mailbox] (write a whole number of 1 or more)" in lines[0]
     assert f"there is no {path.with_name('gone.wasm')}" in lines[2]
 
 

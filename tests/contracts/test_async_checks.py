@@ -7,7 +7,15 @@ from unittest.mock import AsyncMock
 import pytest
 import trio
 
-from airssys import DefinitionError, actor, blueprint, run, supervisor, task, topology
+from airssys import (
+    DefinitionError,
+    actor,
+    blueprint,
+    open_system,
+    supervisor,
+    task,
+    topology,
+)
 from airssys.contracts import (
     ActorSpec,
     ComponentId,
@@ -126,5 +134,5 @@ def test_by_hand_and_as_a_topology_it_is_the_same_mistake():
         a = actor("a", sync)
 
     with pytest.raises(DefinitionError) as caught:
-        run(App)
+        open_system(App)
     assert str(caught.value).count("sync is not an async function") == 2

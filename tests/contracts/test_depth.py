@@ -2,7 +2,7 @@
 
 import pytest
 
-from airssys import DefinitionError, run, supervisor, topology
+from airssys import DefinitionError, open_system, supervisor, topology
 from airssys.contracts import (
     MAX_DEPTH,
     BadTopic,
@@ -44,7 +44,7 @@ def test_supervisors_without_end_are_refused():
     assert mistake.path == "$.root" + ".children[0]" * MAX_DEPTH
     assert sum(1 for _ in walk(deep.root)) == MAX_DEPTH + 1
     with pytest.raises(DefinitionError, match=TOO_DEEP):
-        run(deep)
+        open_system(deep)
 
 
 def test_templates_without_end_are_no_actors():
@@ -63,7 +63,7 @@ def test_classes_inside_each_other_without_end_are_refused():
     for _ in range(DEEP):
         body = supervisor(type("Nested", (), {} if body is None else {"a": body}))
     with pytest.raises(DefinitionError, match="is inside 100 others"):
-        run(topology(type("App", (), {"a": body})))
+        open_system(topology(type("App", (), {"a": body})))
 
 
 @pytest.mark.parametrize("length", [2, 19, 20, 21, DEEP])

@@ -97,4 +97,5 @@ def test_all_mistakes_are_reported_at_once():
         ".children[3].id",
     ]
     assert "'no/good'" in str(caught.value)
-    assert "$.root.children[0].restart" in str(caught.value)
+    assert "[root.children[0].restart]" in str(caught.value)
+    assert "[root.same.start_timeout]" in str(caught.value)

@@ -119,7 +119,7 @@ def test_a_name_that_is_taken_says_where():
     second = actor("a", handle)
     (mistake,) = find_mistakes(blueprint(first, second))
     assert mistake.line == second.origin.line
-    assert f"$.root.children[0] ({__file__}:{first.origin.line})" in mistake.found
+    assert f" root.a ({__file__}:{first.origin.line})" in mistake.found
 
 
 def test_the_line_is_that_of_the_class_and_the_assignment_that_counts():

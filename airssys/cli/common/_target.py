@@ -24,9 +24,9 @@ from airssys.contracts import (
     Blueprint,
     Mistake,
     as_blueprint,
-    find_mistakes,
+    find_all_mistakes,
+    lines_of_mistakes,
 )
-from airssys.dsl import missing_artifacts
 from airssys.system import EXIT_INTERRUPTED
 
 from ._say import escaped, say, say_lines
@@ -82,9 +82,7 @@ def as_checked(declared: Declared) -> Blueprint:
         SystemExit: there are mistakes, which were printed on stderr.
     """
     blueprint = as_blueprint(declared)
-    mistakes = find_mistakes(blueprint)
-    if isinstance(declared, Blueprint):  # a topology checks its files itself
-        mistakes += missing_artifacts(declared)
+    mistakes = find_all_mistakes(blueprint)
     if mistakes:
         report(mistakes)
         sys.exit(EXIT_MISTAKES)
@@ -93,10 +91,8 @@ def as_checked(declared: Declared) -> Blueprint:
 
 def report(mistakes: list[Mistake]) -> None:
     """Print mistakes on stderr, sorted by file and line, and their number."""
-    for mistake in sorted(mistakes, key=lambda m: (m.file or "", m.line or 0)):
-        say(str(mistake), err=True)
-    count = len(mistakes)
-    say(f"{count} mistake{'s' * (count != 1)}", err=True)
+    for line in lines_of_mistakes(mistakes):
+        say(line, err=True)
 
 
 class _NotFound(Exception):

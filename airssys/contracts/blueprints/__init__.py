@@ -13,6 +13,7 @@ from ._blueprint import (
     stop_time,
     walk,
 )
+from ._missing_files import check_all, find_all_mistakes, missing_artifacts
 from ._topology import BLUEPRINT_METHOD, as_blueprint
 
 __all__ = (
@@ -23,10 +24,13 @@ __all__ = (
     "Blueprint",
     "as_blueprint",
     "check",
+    "check_all",
     "check_child_specs",
+    "find_all_mistakes",
     "find_child_mistakes",
     "find_mistakes",
     "find_spec_mistakes",
+    "missing_artifacts",
     "stop_time",
     "walk",
 )

@@ -27,6 +27,7 @@ from ._messages import (
     SystemGaveUp,
     TargetNotFound,
     Unhealthy,
+    lines_of_mistakes,
 )
 from ._messaging_errors import (
     BadTopic,
@@ -94,4 +95,5 @@ __all__ = (
     "Unhealthy",
     "UnknownPrefix",
     "Unwanted",
+    "lines_of_mistakes",
 )

@@ -25,7 +25,7 @@ from airssys.contracts.values import identity_of_child
 from ._base import AirssysError, Fault, fault_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from airssys.contracts.values import ComponentId, HealthStatus
 
@@ -46,11 +46,21 @@ class Mistake:
     file: str | None = None
     """The file that declares it, if that is known; then `line` is known too."""
     line: int | None = None
+    place: str | None = attrs.field(default=None, eq=False)
+    """The path by the names that were declared, e.g. `App.workers.shout.limits`."""
 
     def __str__(self) -> str:
-        place = "" if self.file is None else f"{self.file}:{self.line}: "
+        there = "" if self.file is None else f"{self.file}:{self.line}: "
+        where = f" @ {self.path}" if self.place is None else f" [{self.place}]"
         hint = f" ({self.hint})" if self.hint else ""
-        return one_line(f"{place}{self.found} @ {self.path}{hint}")
+        return one_line(f"{there}{self.found}{where}{hint}")
+
+
+def lines_of_mistakes(mistakes: Iterable[Mistake]) -> list[str]:
+    """Return a line for each mistake, sorted by file and line, and their number."""
+    found = sorted(mistakes, key=lambda m: (m.file or "", m.line or 0))
+    count = len(found)
+    return [*map(str, found), f"{count} mistake{'s' * (count != 1)}"]
 
 
 class DefinitionError(AirssysError):
@@ -76,10 +86,13 @@ class ComponentRefused(AirssysError):
 
     def __init__(self, artifact: str, problem: str, advice: str) -> None:
         self.artifact, self.problem, self.advice = artifact, problem, advice
+        self.where = ""
+        """The declaration that names it, e.g. `app.py:7`; empty if that is not known."""
         super().__init__(artifact, problem, advice)
 
     def __str__(self) -> str:
-        return self._with_advice(f"{self.artifact}: {self.problem}")
+        where = f"{self.where}: " if self.where else ""
+        return self._with_advice(f"{where}{self.artifact}: {self.problem}")
 
 
 class EngineMisused(AirssysError):

@@ -8,16 +8,18 @@ mistake.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import attrs
 
 from airssys.contracts.errors import Mistake
-from airssys.contracts.texts import kind_name, one_line, text_of
+from airssys.contracts.texts import kind_name, one_line, plain_text, text_of
+from airssys.contracts.values import ComponentId, is_kind, is_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+_LONGEST_NAME: Final = 128
 _PATH: Final = re.compile(r"\$\.root(?:\.\w+(?:\[\d+\])?)*")
 
 
@@ -32,6 +34,8 @@ class Origin:
     mistakes: tuple[Mistake, ...] = ()
     """Mistakes found while reading. Their paths begin below what was declared, e.g.
     `.mailbx`; mistakes without a file are at this place."""
+    name: str = ""
+    """What was declared there, if it has a name of its own there: a topology's class."""
 
 
 def guarded(look: Callable[[], list[Mistake]], path: str) -> list[Mistake]:
@@ -56,30 +60,61 @@ def place_mistakes(
         tree: The paths of everything in the tree, each with its value.
     """
     origins: dict[str, Origin] = {}
+    names: dict[str, str] = {}
     found: list[Mistake] = []
     for path, each in tree:
+        names[path] = _name(path, each, names)
         own = getattr(each, "origin", None)
         if isinstance(own, Origin):
             origins[path] = own
             found += [attrs.evolve(m, path=path + m.path) for m in own.mistakes]
     told: dict[object, Mistake] = {}
     for mistake in (*found, *mistakes):
-        placed, below = _place(mistake, origins)
+        placed, below = _place(mistake, origins, names)
         file, line = placed.file, placed.line
         key = placed if file is None else (file, line, below, mistake.found)
         told.setdefault(key, placed)
     return list(told.values())
 
 
-def _place(mistake: Mistake, origins: dict[str, Origin]) -> tuple[Mistake, str]:
+def _name(path: str, each: object, names: dict[str, str]) -> str:
+    """Name what stands at a path by what was declared, from the top down."""
+    above, _dot, step = path.rpartition(".")
+    if above == "$" or not above:
+        origin = getattr(each, "origin", None)
+        declared = origin.name if isinstance(origin, Origin) else ""
+        return declared or _own_name(each) or "blueprint"
+    own = "" if step in {"template", "member"} else _own_name(each)
+    return f"{names.get(above, above)}.{own or step}"
+
+
+def _own_name(each: object) -> str:
+    """Return the name of a child; empty if what it has is not a name."""
+    identity: Any = getattr(each, "id", None)
+    if is_kind(identity, ComponentId):
+        alone = ComponentId("local", identity.name)
+        return identity.name if identity == alone else str(identity)
+    name: Any = getattr(each, "name", None)
+    if not is_text(name):
+        return ""
+    text = plain_text(name)
+    return text if len(text) <= _LONGEST_NAME else ""
+
+
+def _place(
+    mistake: Mistake, origins: dict[str, Origin], names: dict[str, str]
+) -> tuple[Mistake, str]:
     """Place one mistake; also returns its path below the declaration."""
     path = next((p for p in _upwards(mistake.path) if p in origins), None)
     if path is None:
         return mistake, mistake.path
+    known = next(p for p in _upwards(mistake.path) if p in names)
 
     def with_place(other: re.Match[str]) -> str:
         there = origins.get(other[0])
-        return other[0] + (f" ({there.file}:{there.line})" if there else "")
+        if there is None:
+            return other[0]
+        return f"{names.get(other[0], other[0])} ({there.file}:{there.line})"
 
     origin = origins[path]
     return (
@@ -88,6 +123,7 @@ def _place(mistake: Mistake, origins: dict[str, Origin]) -> tuple[Mistake, str]:
             found=_PATH.sub(with_place, mistake.found),
             file=mistake.file or origin.file,
             line=mistake.line or origin.line,
+            place=names[known] + mistake.path.removeprefix(known),
         ),
         mistake.path.removeprefix(path),
     )

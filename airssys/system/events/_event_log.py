@@ -40,6 +40,7 @@ from airssys.contracts import (
     LogLevel,
     MessageFailed,
     SupervisorGaveUp,
+    find_fatal,
     one_line,
     text_of,
 )
@@ -166,16 +167,17 @@ def _actor_of(event: Event) -> str | None:
 
 
 def _crash_of(event: Event) -> BaseException | None:
-    """Return the error of an end that needs an explanation."""
+    """Return the error of an end that needs an explanation; Ctrl-C does not."""
     match event:
         case ChildExited(reason=reason) if reason.kind in _WENT_WRONG:
-            return reason.error
+            error = reason.error
         case ChildStartFailed(reason=reason):
-            return reason.error
-        case HookFailed(error=error) | MessageFailed(error=error):
-            return error
+            error = reason.error
+        case HookFailed(error=failure) | MessageFailed(error=failure):
+            error = failure
         case _:
             return None
+    return None if find_fatal(error) else error
 
 
 def log_event(event: Event) -> None:

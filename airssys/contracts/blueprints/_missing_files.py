@@ -1,0 +1,68 @@
+"""Finds the files that a blueprint names and that are not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airssys.contracts.errors import DefinitionError, Mistake
+from airssys.contracts.specs import ComponentSpec, guarded, place_mistakes
+from airssys.contracts.values import is_kind
+
+from ._blueprint import Blueprint, find_mistakes, walk
+
+
+def missing_artifacts(blueprint: Blueprint) -> list[Mistake]:
+    """Find the files that a blueprint names and that cannot be read.
+
+    A file that is named in several places is a mistake in each of them, but only one
+    mistake for all the actors of one place.
+    """
+    found: dict[object, Mistake | None] = {}
+    for path, spec in walk(blueprint.root):
+        if not isinstance(spec, ComponentSpec):
+            continue
+        file = getattr(spec.artifact, "source", None)
+        if not isinstance(file, Path) or (file, spec.origin) in found:
+            continue
+        found[file, spec.origin] = None
+        if problem := _file_problem(file):
+            hint = "a relative path starts at the file that it is written in"
+            place = (spec.origin.file, spec.origin.line) if spec.origin else ()
+            mistake = Mistake(f"{path}.artifact", problem, hint, *place)
+            found[file, spec.origin] = mistake
+    return [mistake for mistake in found.values() if mistake is not None]
+
+
+def _file_problem(file: Path) -> str | None:
+    try:
+        if file.is_file():
+            return None
+        return f"{file} is a folder" if file.is_dir() else f"there is no {file}"
+    except OSError as error:
+        return f"{file!s:.200} cannot be read: {error.strerror}"
+
+
+def find_all_mistakes(blueprint: Blueprint) -> list[Mistake]:
+    """Look at a whole blueprint, and for the files that it names; raises nothing."""
+    mistakes = find_mistakes(blueprint)
+    # A topology has looked for its files when it was compiled.
+    known = {(m.file, m.line, m.found) for m in mistakes}
+
+    def look() -> list[Mistake]:
+        if not is_kind(blueprint, Blueprint):
+            return []
+        places = [("$", blueprint), *walk(blueprint.root)]
+        return place_mistakes(missing_artifacts(blueprint), places)
+
+    missing = guarded(look, "$")
+    return mistakes + [m for m in missing if (m.file, m.line, m.found) not in known]
+
+
+def check_all(blueprint: Blueprint) -> None:
+    """Refuse a blueprint that cannot be run, or that names a file that is not there.
+
+    Raises:
+        DefinitionError: with every mistake, each with its path and a hint.
+    """
+    if mistakes := find_all_mistakes(blueprint):
+        raise DefinitionError(mistakes)
