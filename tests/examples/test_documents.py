@@ -2,6 +2,7 @@
 
 import ast
 import enum
+import importlib
 import inspect
 import math
 import os
@@ -151,6 +152,33 @@ def test_the_design_names_seven_modules_to_begin_with():
     assert all((ROOT / f"airssys/{name}.py").is_file() for name in numbered)
 
 
+def names_with_their_pages():
+    """Each name that the reference describes: the package it is of, and its page."""
+    for page in sorted((ROOT / "docs/reference").glob("*.md")):
+        package = None
+        for line in page.read_text("utf-8").splitlines():
+            if found := re.match(r"\.\. currentmodule:: (\S+)", line):
+                package = found[1]
+            elif found := re.match(r"\.\. auto\w+:: (\w+)$", line):
+                yield package, found[1], page.name
+
+
+def test_each_public_name_is_on_exactly_one_page_of_the_reference():
+    pages = {}
+    for package, name, page in names_with_their_pages():
+        if package == "airssys":
+            pages.setdefault(name, []).append(page)
+    nowhere = sorted(set(airssys.__all__) - set(pages))
+    assert nowhere == [], "add each of them to the page of its concept"
+    assert {n: found for n, found in pages.items() if len(found) != 1} == {}
+    assert sorted(set(pages) - set(airssys.__all__)) == []
+
+
+def test_what_the_reference_describes_is_public():
+    for package, name, _ in names_with_their_pages():
+        assert name in importlib.import_module(package).__all__
+
+
 def rows(text):
     """Rows of Markdown tables whose first cell is code, by that code."""
     found = re.findall(r"^\| `(\w+)` \|(.*)\|$", text, re.MULTILINE)
@@ -172,6 +200,8 @@ def test_the_tables_have_each_limit_with_its_default(settings):
             assert default == "none"
         elif isinstance(field.default, attrs.Factory):
             assert not default[0].isdigit()
+        elif isinstance(field.default, str):
+            assert default == f'`"{field.default}"`'
         else:
             assert math.isclose(number(default), field.default)
 
