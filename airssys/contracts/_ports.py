@@ -27,16 +27,13 @@ EventSink: TypeAlias = "Callable[[Event], None]"
 """Takes an event at once. It must not block, and must not raise into the caller."""
 
 
-class HostServices(Protocol):
-    """What one actor may do, in that actor's name (WIT: the host interfaces).
+class Messages(Protocol):
+    """What one actor sends to others and asks of them. The sender is always that actor.
 
-    The sender is always the actor that the services were made for. A call that is not
-    allowed, or whose message cannot be delivered, raises a `MessagingError`; storage
-    calls raise `StorageRefused`. Anything else raised here is a host error and costs
-    the guest its instance.
+    A call that is not allowed, or whose message cannot be delivered, raises a
+    `MessagingError`.
     """
 
-    def self_id(self) -> ComponentId: ...
     async def send(self, target: ComponentId, payload: bytes) -> None: ...
 
     def send_at_once(self, target: ComponentId, payload: bytes) -> bool:
@@ -57,24 +54,27 @@ class HostServices(Protocol):
         """Deliver a message to each target. `targets` is read once, before sending."""
         ...
 
+
+class Topics(Protocol):
+    """What one actor publishes, and what it is subscribed to; refused as `Messages` are."""
+
     async def publish(self, topic: str, payload: bytes) -> None: ...
     def subscribe(self, pattern: str) -> None: ...
     def unsubscribe(self, pattern: str) -> None: ...
 
-    def log(
-        self, level: LogLevel, message: str, context: Sequence[tuple[str, str]]
-    ) -> None: ...
+
+class Clock(Protocol):
+    """The time of day, and waiting."""
+
     def current_time(self) -> Timestamp: ...
     async def sleep(self, seconds: float) -> None: ...
+
+
+class Directory(Protocol):
+    """Who can be reached now."""
+
     def list_components(self) -> Sequence[ComponentId]: ...
     def component_info(self, target: ComponentId) -> ComponentInfo | None: ...
-
-    def storage_get(self, key: str) -> bytes | None: ...
-    def storage_set(self, key: str, value: bytes) -> None: ...
-    def storage_delete(self, key: str) -> None: ...
-    def storage_exists(self, key: str) -> bool: ...
-    def storage_keys(self, prefix: str | None) -> Sequence[str]: ...
-    def storage_usage(self) -> tuple[int, int, int]: ...
 
 
 class Keyspace(Protocol):
@@ -107,6 +107,31 @@ class Store(Protocol):
             max_keys: The number of keys it may have from now on.
         """
         ...
+
+
+class HostServices(Protocol):
+    """What one actor may do, in that actor's name: one part for each idea.
+
+    A `MessagingError` or `StorageRefused` that a part raises is an answer for the guest.
+    Anything else raised here is a host error and costs the guest its instance.
+    """
+
+    @property
+    def self_id(self) -> ComponentId: ...
+    @property
+    def messages(self) -> Messages: ...
+    @property
+    def topics(self) -> Topics: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def directory(self) -> Directory: ...
+    @property
+    def storage(self) -> Keyspace: ...
+
+    def log(
+        self, level: LogLevel, message: str, context: Sequence[tuple[str, str]]
+    ) -> None: ...
 
 
 class Unanswered(Enum):

@@ -54,6 +54,14 @@ def message(payload: bytes) -> Envelope:
 
 @final
 @attrs.frozen
+class _Sleep:
+    """Services that can do nothing but sleep."""
+
+    clock: Sleepers
+
+
+@final
+@attrs.frozen
 class Shop:
     """A loader, one component that it has loaded, and sleep: all that guests want here."""
 
@@ -68,7 +76,7 @@ class Shop:
 
     async def guest(self, limits: Limits | None = None) -> Guest:
         """Make and initialize one more instance."""
-        services = cast("HostServices", self.sleepers)
+        services = cast("HostServices", _Sleep(self.sleepers))
         made = await self.component.instantiate(limits or Limits(), services)
         await made.initialize(ComponentConfig())
         return made

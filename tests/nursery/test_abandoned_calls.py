@@ -376,11 +376,13 @@ async def test_a_request_that_is_given_up_costs_nobody_a_restart(
     async with running(*children, loader=loader, restarts=0) as (system, watch):
         await system.ask("c", b"count")
         services = fake.guests[1].services
-        target = fake.guests[0].services.self_id()
-        name = services.request(target, b"sleep:3", 1.0 if "time" in way else 60.0)
+        target = fake.guests[0].services.self_id
+        name = services.messages.request(
+            target, b"sleep:3", 1.0 if "time" in way else 60.0
+        )
         await trio.sleep(0.5)
         if way == "cancelled":
-            services.cancel_request(name)
+            services.messages.cancel_request(name)
         elif way == "its actor ends":
             await system.supervisor("root").terminate_child("local/asker/0")
         await trio.sleep(5)

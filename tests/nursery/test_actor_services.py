@@ -3,20 +3,27 @@
 import pytest
 
 from airssys.contracts import (
+    Clock,
     Codecs,
     ComponentId,
     ComponentInfo,
+    Directory,
     HostServices,
+    Keyspace,
     Limits,
     Logged,
     LogLevel,
+    Messages,
     MessageTooShort,
     NotGranted,
     StorageRefused,
     Timestamp,
+    Topics,
     UnknownPrefix,
 )
 from airssys.nursery import ActorServices
+from airssys.nursery.shared._system_services import ActorDirectory, SystemClock
+from airssys.storage import MemoryStore
 
 ME = ComponentId.parse("me")
 LIMITS = Limits(storage_bytes=700, storage_keys=8)
@@ -25,13 +32,15 @@ LIMITS = Limits(storage_bytes=700, storage_keys=8)
 class Shared:
     """As much of them as the calls below need."""
 
-    broker = None
+    broker = publishing = None
 
     def __init__(self):
         self.lines, self.infos, self.quotas = [], {}, []
         self.events = self.lines.append
         self.kept = Recorder()
         self.store = self
+        self.clock = SystemClock(self.wall_clock, None)
+        self.directory = ActorDirectory(None, self.infos)
 
     def keyspace(self, owner, *, max_bytes, max_keys):
         self.quotas.append((owner, max_bytes, max_keys))
@@ -62,16 +71,33 @@ def calls_of(port):
     return {name for name in vars(port) if not name.startswith("_")}
 
 
-def test_every_host_call_is_there_and_no_more():
+PARTS = {
+    "messages": Messages,
+    "topics": Topics,
+    "clock": Clock,
+    "directory": Directory,
+    "storage": Keyspace,
+}
+
+
+def public(thing):
+    return {name for name in dir(thing) if not name.startswith("_")}
+
+
+def test_every_host_call_is_there_and_no_more(services, shared):
+    shared.kept = MemoryStore().keyspace(ME, max_bytes=1, max_keys=1)
     own = {"note_taken", "close"}
-    assert calls_of(ActorServices) - own == calls_of(HostServices)
+    assert public(services) - own == calls_of(HostServices)
+    assert calls_of(HostServices) - PARTS.keys() == {"self_id", "log"}
+    for part, port in PARTS.items():
+        assert public(getattr(services, part)) - own == calls_of(port), part
 
 
 def test_an_incarnation_that_has_ended_begins_nothing(services):
     services.close()
     for begin in (
-        lambda: services.subscribe("topic"),
-        lambda: services.request(ME, b"", 1.0),
+        lambda: services.topics.subscribe("topic"),
+        lambda: services.messages.request(ME, b"", 1.0),
     ):
         with pytest.raises(NotGranted, match="has ended"):
             begin()
@@ -79,12 +105,12 @@ def test_an_incarnation_that_has_ended_begins_nothing(services):
 
 def test_storage_is_the_keyspace_of_the_component(services, shared):
     assert shared.quotas == []
-    assert services.storage_get("k") == ("get", "k")
-    assert services.storage_exists("k") == ("exists", "k")
-    assert services.storage_keys("p") == ("keys", "p")
+    assert services.storage.get("k") == ("get", "k")
+    assert services.storage.exists("k") == ("exists", "k")
+    assert services.storage.keys("p") == ("keys", "p")
     assert shared.quotas == [(ME, 700, 8)]
 
-    class Refusing:
+    class Refusing(Recorder):
         def set(self, key, value):
             raise StorageRefused("quota-exceeded", f"{key} {value!r}")
 
@@ -94,8 +120,8 @@ def test_storage_is_the_keyspace_of_the_component(services, shared):
     shared.kept = Refusing()
     refusing = ActorServices(ME, shared, LIMITS, None)
     with pytest.raises(StorageRefused, match=r"k b'v'"):
-        refusing.storage_set("k", b"v")
-    assert refusing.storage_usage() == (1, 2, 3)
+        refusing.storage.set("k", b"v")
+    assert refusing.storage.usage() == [1, 2, 3]
 
 
 def test_a_line_is_an_event_with_its_source_and_context(services, shared):
@@ -113,13 +139,13 @@ def test_a_line_below_the_level_costs_no_event(shared, minimum):
 
 
 def test_the_clock_is_the_one_that_was_given(services):
-    assert services.current_time() == Timestamp(1_700_000_000, 5)
+    assert services.clock.current_time() == Timestamp(1_700_000_000, 5)
 
 
 def test_what_an_actor_told_of_itself_is_told(services, shared):
-    assert services.component_info(ME) is None
+    assert services.directory.component_info(ME) is None
     shared.infos[ME] = info = ComponentInfo(ME, "me", "1.0", "healthy")
-    assert services.component_info(ME) is info
+    assert services.directory.component_info(ME) is info
 
 
 @pytest.mark.parametrize(
@@ -129,16 +155,15 @@ async def test_a_component_of_prefixes_sends_nothing_without_one(
     shared, payload, error
 ):
     """Refused before there is a broker to ask, which there is not."""
-    shared.publishing = None
     codecs = Codecs(prefixed=True)
     services = ActorServices(ME, shared, LIMITS, None, codecs=codecs)
     for send in (
-        lambda: services.send(ME, payload),
-        lambda: services.ask(ME, payload, 1),
-        lambda: services.broadcast([ME], payload),
-        lambda: services.publish("topic", payload),
+        lambda: services.messages.send(ME, payload),
+        lambda: services.messages.ask(ME, payload, 1),
+        lambda: services.messages.broadcast([ME], payload),
+        lambda: services.topics.publish("topic", payload),
     ):
         with pytest.raises(error):
             await send()
     with pytest.raises(error):
-        services.request(ME, payload, 1)
+        services.messages.request(ME, payload, 1)

@@ -172,12 +172,12 @@ async def test_what_actors_tell_of_themselves(loader):
     async with running(*children, loader=loader):
         services = guests_of(loader)[0].services
         c, p = ComponentId.parse("c"), ComponentId.parse("p")
-        assert services.self_id() == c
-        assert services.list_components() == (c, p)
-        info = services.component_info(c)
+        assert services.self_id == c
+        assert services.directory.list_components() == (c, p)
+        info = services.directory.component_info(c)
         assert (info.name, info.version, info.health) == ("fake", "1.2.3", "unknown")
-        assert services.component_info(p).name == "p"
-        assert services.component_info(ComponentId.parse("nobody")) is None
+        assert services.directory.component_info(p).name == "p"
+        assert services.directory.component_info(ComponentId.parse("nobody")) is None
 
 
 async def test_equal_components_are_asked_once_what_they_are(loader):
@@ -185,13 +185,11 @@ async def test_equal_components_are_asked_once_what_they_are(loader):
     async with running(*equal, component("d", data=b"y"), loader=loader):
         guests = guests_of(loader)
         asked = [
-            guest.services.self_id().name
-            for guest in guests
-            if "metadata" in guest.calls
+            guest.services.self_id.name for guest in guests if "metadata" in guest.calls
         ]
         assert asked == ["a", "d"]
         for name in "abcd":
-            info = guests[0].services.component_info(ComponentId.parse(name))
+            info = guests[0].services.directory.component_info(ComponentId.parse(name))
             assert (info.id.name, info.name, info.version) == (name, "fake", "1.2.3")
 
 
@@ -208,4 +206,4 @@ def test_what_was_told_last_is_remembered_of_so_many(monkeypatch):
 async def test_time_is_the_wall_clock_of_the_system(loader):
     options = {"loader": loader, "wall_clock": lambda: 1_700_000_000_000_000_042}
     async with running(component("c"), **options):
-        assert guests_of(loader)[0].services.current_time() == (1_700_000_000, 42)
+        assert guests_of(loader)[0].services.clock.current_time() == (1_700_000_000, 42)

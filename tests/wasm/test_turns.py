@@ -73,6 +73,7 @@ class EpochsPass:
 
     def __init__(self, engine):
         self.engine = engine
+        self.clock = self
 
     async def sleep(self, seconds):
         for _ in range(3):

@@ -20,6 +20,7 @@ from airssys.contracts import (
 from airssys.messaging import Broker, Publishing, Quarantine, Registry, Sleepers
 
 from ._metadata_cache import MetadataCache
+from ._system_services import ActorDirectory, SystemClock
 from ._timers import Timers
 from ._watches import Watches
 
@@ -65,9 +66,21 @@ class Shared:
     held_thread_after: float = HELD_THREAD_AFTER
     infos: dict[ComponentId, ComponentInfo] = attrs.field(factory=dict)
     """What actors tell of themselves; an actor is here once it was ready."""
+    clock: SystemClock = attrs.field(init=False)
+    """The time that guests are given."""
+    directory: ActorDirectory = attrs.field(init=False)
+    """Who guests are told of."""
     metadata_cache: MetadataCache = attrs.field(factory=MetadataCache)
     """What components told, by their code and configuration."""
 
     @watches.default
     def _make_watches(self) -> Watches:
         return Watches(self.registry)
+
+    @clock.default
+    def _make_clock(self) -> SystemClock:
+        return SystemClock(self.wall_clock, self.sleepers)
+
+    @directory.default
+    def _make_directory(self) -> ActorDirectory:
+        return ActorDirectory(self.registry, self.infos)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, TypeAlias, cast, final
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, cast, final
 
 import trio
 
@@ -59,8 +59,11 @@ Question: TypeAlias = Callable[[LoadedComponent], Awaitable[None]]
 class _ExamServices:
     """The least that a guest needs: a name, sleep, a log that is not read."""
 
-    def self_id(self) -> ComponentId:
-        return _ME
+    self_id = _ME
+
+    @property
+    def clock(self) -> Self:
+        return self
 
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(seconds)

@@ -71,71 +71,71 @@ Question: TypeAlias = Callable[[Stand], Awaitable[None]]
 
 async def _it_knows_its_name_and_its_neighbours(stand: Stand) -> None:  # noqa: ASYNC124  # a question is awaited
     services = stand.services
-    same(services.self_id(), _ME)
-    listed = list(services.list_components())
+    same(services.self_id, _ME)
+    listed = list(services.directory.list_components())
     holds({_ME, _ECHO, _SILENT} <= set(listed))
     same(listed, sorted(listed, key=str))
-    is_a(services.component_info(_ECHO), ComponentInfo)
-    same(services.component_info(_NOBODY), None)
+    is_a(services.directory.component_info(_ECHO), ComponentInfo)
+    same(services.directory.component_info(_NOBODY), None)
 
 
 async def _a_question_is_answered(stand: Stand) -> None:
-    same(await stand.services.ask(_ECHO, b"hello", _LONG), b"hello")
-    same(await stand.services.ask(_ECHO, b"", _LONG), b"")
+    same(await stand.services.messages.ask(_ECHO, b"hello", _LONG), b"hello")
+    same(await stand.services.messages.ask(_ECHO, b"", _LONG), b"")
 
 
 async def _a_question_to_one_who_is_silent_times_out(stand: Stand) -> None:
     with trio.fail_after(_LONG), raising(AskTimedOut, target=_SILENT):
-        await stand.services.ask(_SILENT, b"hello", _SHORT)
+        await stand.services.messages.ask(_SILENT, b"hello", _SHORT)
 
 
 async def _what_is_for_nobody_is_refused(stand: Stand) -> None:
     services = stand.services
     with raising(TargetNotFound, target=_NOBODY):
-        await services.send(_NOBODY, b"hello")
+        await services.messages.send(_NOBODY, b"hello")
     with raising(TargetNotFound, target=_NOBODY):
-        await services.ask(_NOBODY, b"hello", _LONG)
+        await services.messages.ask(_NOBODY, b"hello", _LONG)
     with raising(TargetNotFound, target=_NOBODY):
-        services.request(_NOBODY, b"hello", _LONG)
-    await services.send(_ECHO, b"hello")
+        services.messages.request(_NOBODY, b"hello", _LONG)
+    await services.messages.send(_ECHO, b"hello")
     same(len(stand.received), 0)
 
 
 async def _a_request_is_answered_by_a_callback(stand: Stand) -> None:
-    first = stand.services.request(_ECHO, b"one", _LONG)
+    first = stand.services.messages.request(_ECHO, b"one", _LONG)
     callback = await stand.next_received(1)
     is_a(callback, Callback)
     same((callback.sender, callback.payload), (_ECHO, b"one"))
     same((callback.correlation_id, callback.content_type), (first, None))
-    second = stand.services.request(_ECHO, b"two", _LONG)
+    second = stand.services.messages.request(_ECHO, b"two", _LONG)
     holds(first != second)
     same((await stand.next_received(2)).correlation_id, second)
 
 
 async def _a_request_without_an_answer_has_a_callback_too(stand: Stand) -> None:
-    late = stand.services.request(_SILENT, b"hello", _SHORT)
+    late = stand.services.messages.request(_SILENT, b"hello", _SHORT)
     callback = await stand.next_received(1)
     same((callback.correlation_id, callback.content_type), (late, ERROR_TYPE))
     same(callback.payload.split(b"\n")[0].decode(), AskTimedOut.case)
 
 
 async def _a_request_can_be_cancelled_once(stand: Stand) -> None:
-    id = stand.services.request(_SILENT, b"hello", _LONG)  # noqa: A001  # as in the port
-    stand.services.cancel_request(id)
+    id = stand.services.messages.request(_SILENT, b"hello", _LONG)  # noqa: A001  # as in the port
+    stand.services.messages.cancel_request(id)
     with raising(InvalidMessage):
-        stand.services.cancel_request(id)
+        stand.services.messages.cancel_request(id)
     callback = await stand.next_received(1)
     same((callback.correlation_id, callback.content_type), (id, ERROR_TYPE))
     same(callback.payload.split(b"\n")[0], b"cancelled")
     with raising(InvalidMessage):
-        stand.services.cancel_request("never made")
+        stand.services.messages.cancel_request("never made")
 
 
 async def _a_broadcast_says_whom_it_did_not_reach(stand: Stand) -> None:
-    await stand.services.broadcast([_ECHO, _ECHO], b"hello")
-    await stand.services.broadcast([], b"hello")
+    await stand.services.messages.broadcast([_ECHO, _ECHO], b"hello")
+    await stand.services.messages.broadcast([], b"hello")
     try:
-        await stand.services.broadcast([_NOBODY, _ECHO], b"hello")
+        await stand.services.messages.broadcast([_NOBODY, _ECHO], b"hello")
     except BroadcastFailed as error:
         same(list(error.failures), [_NOBODY])
         is_a(error.failures[_NOBODY], TargetNotFound)
@@ -145,17 +145,17 @@ async def _a_broadcast_says_whom_it_did_not_reach(stand: Stand) -> None:
 
 async def _what_is_published_comes_to_subscribers(stand: Stand) -> None:
     services = stand.services
-    await services.publish("weather.rain", b"not yet")
-    services.subscribe("weather.*")
-    services.subscribe("#")
-    await services.publish("weather.rain", b"now")
+    await services.topics.publish("weather.rain", b"not yet")
+    services.topics.subscribe("weather.*")
+    services.topics.subscribe("#")
+    await services.topics.publish("weather.rain", b"now")
     message = await stand.next_received(1)
     same((message.topic, message.payload), ("weather.rain", b"now"))
     same(message.sender, _ME)
-    services.unsubscribe("#")
-    await services.publish("news", b"nobody's")
-    services.unsubscribe("weather.*")
-    await services.publish("weather.rain", b"no more")
+    services.topics.unsubscribe("#")
+    await services.topics.publish("news", b"nobody's")
+    services.topics.unsubscribe("weather.*")
+    await services.topics.publish("weather.rain", b"no more")
     await trio.sleep(_SHORT)
     same(len(stand.received), 1)
 
@@ -164,20 +164,20 @@ async def _a_bad_topic_is_refused(stand: Stand) -> None:
     services = stand.services
     for bad in ("", "a..b", "a b", "a.*"):
         with raising(BadTopic):
-            await services.publish(bad, b"")
+            await services.topics.publish(bad, b"")
     for bad in ("", "#.a", "a*"):
         with raising(BadTopic):
-            services.subscribe(bad)
+            services.topics.subscribe(bad)
     with raising(BadTopic):
-        services.unsubscribe("never.subscribed")
+        services.topics.unsubscribe("never.subscribed")
 
 
 async def _time_and_the_log(stand: Stand) -> None:
     services = stand.services
-    is_a(services.current_time(), Timestamp)
-    holds(0 <= services.current_time().nanoseconds < _NANOSECONDS)
+    is_a(services.clock.current_time(), Timestamp)
+    holds(0 <= services.clock.current_time().nanoseconds < _NANOSECONDS)
     began = trio.current_time()
-    await services.sleep(_SHORT)
+    await services.clock.sleep(_SHORT)
     holds(trio.current_time() - began > _SHORT / 2)
     for level in LogLevel:
         same(services.log(level, "line", [("colour", "red")]), None)  # type: ignore[func-returns-value]  # that it is
@@ -185,26 +185,26 @@ async def _time_and_the_log(stand: Stand) -> None:
 
 async def _a_sleep_can_be_cancelled(stand: Stand) -> None:
     with trio.fail_after(_LONG), trio.move_on_after(_SHORT) as scope:
-        await stand.services.sleep(1000.0)
+        await stand.services.clock.sleep(1000.0)
     holds(scope.cancelled_caught)
 
 
 async def _storage_is_the_actors_own(stand: Stand) -> None:  # noqa: ASYNC124  # as above
     services = stand.services
-    services.storage_set("colour", b"red")
-    same(services.storage_get("colour"), b"red")
-    holds(services.storage_exists("colour"))
-    same(list(services.storage_keys("co")), ["colour"])
-    used, quota, keys = services.storage_usage()
+    services.storage.set("colour", b"red")
+    same(services.storage.get("colour"), b"red")
+    holds(services.storage.exists("colour"))
+    same(list(services.storage.keys("co")), ["colour"])
+    used, quota, keys = services.storage.usage()
     same((used, keys), (9, 1))
     holds(quota >= used)
-    services.storage_delete("colour")
-    same(services.storage_get("colour"), None)
-    same(list(services.storage_keys(None)), [])
+    services.storage.delete("colour")
+    same(services.storage.get("colour"), None)
+    same(list(services.storage.keys(None)), [])
     with raising(StorageRefused, case="not-found"):
-        services.storage_delete("colour")
+        services.storage.delete("colour")
     with raising(StorageRefused, case="invalid-key"):
-        services.storage_set("", b"")
+        services.storage.set("", b"")
 
 
 SERVICES_QUESTIONS: Final[tuple[Question, ...]] = (

@@ -150,13 +150,13 @@ class FakeGuest:
         _fail_as_told(name, phase)
         match name:
             case "hang" | "sleep":
-                await self.services.sleep(float(argument or "inf"))
+                await self.services.clock.sleep(float(argument or "inf"))
             case "log":
                 self.services.log(LogLevel.INFO, argument, [("a", "b")])
             case "ask" | "insist":
                 return await self._ask(argument, phase, insists=name == "insist")
             case "send":
-                await self.services.send(ComponentId.parse(argument), b"sent")
+                await self.services.messages.send(ComponentId.parse(argument), b"sent")
             case "count":
                 self.count += 1
                 return str(self.count).encode()
@@ -170,7 +170,7 @@ class FakeGuest:
         name, _, payload = order.partition(" ")
         target, question = ComponentId.parse(name), payload.encode() or b"asked"
         try:
-            return await self.services.ask(target, question, 5.0)
+            return await self.services.messages.ask(target, question, 5.0)
         except MessagingError as error:
             if insists:
                 text = f"no answer: {error.case}"

@@ -45,7 +45,7 @@ _MAX_KEYS: Final = 1000
 
 @final
 class FakeServices:
-    """The services of one actor (implements `HostServices`).
+    """The services of one actor (implements `HostServices`, and every part of it).
 
         async with FakeServices(neighbours={"echo": echo}) as services:
             guest = await component.instantiate(Limits(), services)
@@ -104,9 +104,37 @@ class FakeServices:
             self._nursery.cancel_scope.cancel()
         return await self._block.__aexit__(kind, error, traceback)  # noqa: ASYNC102  # what ends is cancelled
 
+    # ----------------------------------------------- the parts of `HostServices`
+
+    @property
     def self_id(self) -> ComponentId:
-        """Return the actor's own name."""
+        """The actor's own name."""
         return self.name
+
+    @property
+    def messages(self) -> Self:
+        """The fake itself, as `Messages`."""
+        return self
+
+    @property
+    def topics(self) -> Self:
+        """The fake itself, as `Topics`."""
+        return self
+
+    @property
+    def clock(self) -> Self:
+        """The fake itself, as `Clock`."""
+        return self
+
+    @property
+    def directory(self) -> Self:
+        """The fake itself, as `Directory`."""
+        return self
+
+    @property
+    def storage(self) -> Keyspace:
+        """The actor's `keyspace`."""
+        return self.keyspace
 
     # ------------------------------------------------------------------ messages
 
@@ -230,30 +258,3 @@ class FakeServices:
         if target != self.name and target not in self.neighbours:
             return None
         return ComponentInfo(target, target.name, "", "unknown")
-
-    # ----------------------------------------------------------------- storage
-
-    def storage_get(self, key: str) -> bytes | None:
-        """Return the value of a key, None if it has none."""
-        return self.keyspace.get(key)
-
-    def storage_set(self, key: str, value: bytes) -> None:
-        """Keep a value under a key."""
-        self.keyspace.set(key, value)
-
-    def storage_delete(self, key: str) -> None:
-        """Forget a key and its value."""
-        self.keyspace.delete(key)
-
-    def storage_exists(self, key: str) -> bool:
-        """Say whether a key has a value."""
-        return self.keyspace.exists(key)
-
-    def storage_keys(self, prefix: str | None) -> Sequence[str]:
-        """Return the keys that begin with a prefix, or all of them, sorted."""
-        return self.keyspace.keys(prefix)
-
-    def storage_usage(self) -> tuple[int, int, int]:
-        """Count what is in use."""
-        used, quota, keys = self.keyspace.usage()
-        return used, quota, keys

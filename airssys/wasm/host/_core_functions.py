@@ -172,7 +172,9 @@ def _storage(act: Callable[..., Any]) -> Implementation:
 
 def _send_at_once(services: HostServices, target: Any, payload: bytes) -> Any:
     try:
-        return Ok(None) if services.send_at_once(_id(target), payload) else None
+        return (
+            Ok(None) if services.messages.send_at_once(_id(target), payload) else None
+        )
     except MessagingError as error:
         return _messaging_case(error)
 
@@ -180,16 +182,16 @@ def _send_at_once(services: HostServices, target: Any, payload: bytes) -> Any:
 async def _ask(
     services: HostServices, target: Any, payload: bytes, timeout_ms: int
 ) -> bytes:
-    return await services.ask(_id(target), payload, _seconds(timeout_ms))
+    return await services.messages.ask(_id(target), payload, _seconds(timeout_ms))
 
 
 async def _sleep(services: HostServices, milliseconds: int) -> None:
-    await services.sleep(_seconds(milliseconds))
+    await services.clock.sleep(_seconds(milliseconds))
 
 
 async def _broadcast(services: HostServices, targets: Any, payload: bytes) -> None:
     # Reading a name takes microseconds, and there may be thousands of them.
-    await services.broadcast(map(_id, targets), payload)
+    await services.messages.broadcast(map(_id, targets), payload)
 
 
 def _log(services: HostServices, level: str, message: str, context: Any) -> None:
@@ -198,7 +200,7 @@ def _log(services: HostServices, level: str, message: str, context: Any) -> None
 
 def _component_info(services: HostServices, target: tuple[str, str, str]) -> Ok | Err:
     try:
-        info = services.component_info(_id(target))
+        info = services.directory.component_info(_id(target))
     except _BadId:
         info = None
     if info is None:
@@ -222,29 +224,39 @@ _LONGEST: Final[dict[tuple[str, str], Callable[..., float]]] = {
 """Waits whose end is known when they begin."""
 
 _TABLE: Final[dict[tuple[str, str], Implementation]] = {
-    ("host-messaging", "send"): _waiting(lambda s, to, data: s.send(_id(to), data)),
+    ("host-messaging", "send"): _waiting(
+        lambda s, to, data: s.messages.send(_id(to), data)
+    ),
     ("host-messaging", "request"): _messaging(
-        lambda s, to, data, ms: s.request(_id(to), data, _seconds(ms))
+        lambda s, to, data, ms: s.messages.request(_id(to), data, _seconds(ms))
     ),
     ("host-messaging", "cancel-request"): _messaging(
-        lambda s, request: s.cancel_request(request)
+        lambda s, request: s.messages.cancel_request(request)
     ),
     ("host-messaging", "broadcast"): _waiting(_broadcast),
-    ("host-messaging", "self-id"): lambda s: _plain(s.self_id()),
+    ("host-messaging", "self-id"): lambda s: _plain(s.self_id),
     ("host-messaging", "ask"): _waiting(_ask),
-    ("host-messaging", "publish"): _waiting(lambda s, topic, d: s.publish(topic, d)),
-    ("host-messaging", "subscribe"): _messaging(lambda s, what: s.subscribe(what)),
-    ("host-messaging", "unsubscribe"): _messaging(lambda s, what: s.unsubscribe(what)),
+    ("host-messaging", "publish"): _waiting(
+        lambda s, topic, d: s.topics.publish(topic, d)
+    ),
+    ("host-messaging", "subscribe"): _messaging(
+        lambda s, what: s.topics.subscribe(what)
+    ),
+    ("host-messaging", "unsubscribe"): _messaging(
+        lambda s, what: s.topics.unsubscribe(what)
+    ),
     ("host-services", "log"): _log,
-    ("host-services", "current-time"): lambda s: tuple(s.current_time()),
-    ("host-services", "current-time-millis"): lambda s: _milliseconds(s.current_time()),
+    ("host-services", "current-time"): lambda s: tuple(s.clock.current_time()),
+    ("host-services", "current-time-millis"): lambda s: _milliseconds(
+        s.clock.current_time()
+    ),
     ("host-services", "sleep-millis"): _sleep,
-    ("host-services", "list-components"): lambda s: s.list_components(),
+    ("host-services", "list-components"): lambda s: s.directory.list_components(),
     ("host-services", "get-component-metadata"): _component_info,
-    ("storage", "get"): _storage(lambda s, key: s.storage_get(key)),
-    ("storage", "set"): _storage(lambda s, key, value: s.storage_set(key, value)),
-    ("storage", "delete"): _storage(lambda s, key: s.storage_delete(key)),
-    ("storage", "exists"): _storage(lambda s, key: s.storage_exists(key)),
-    ("storage", "list-keys"): _storage(lambda s, prefix: s.storage_keys(prefix)),
-    ("storage", "usage"): _storage(lambda s: s.storage_usage()),
+    ("storage", "get"): _storage(lambda s, key: s.storage.get(key)),
+    ("storage", "set"): _storage(lambda s, key, value: s.storage.set(key, value)),
+    ("storage", "delete"): _storage(lambda s, key: s.storage.delete(key)),
+    ("storage", "exists"): _storage(lambda s, key: s.storage.exists(key)),
+    ("storage", "list-keys"): _storage(lambda s, prefix: s.storage.keys(prefix)),
+    ("storage", "usage"): _storage(lambda s: tuple(s.storage.usage())),
 }

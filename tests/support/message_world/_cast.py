@@ -134,31 +134,46 @@ class WatchedServices:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._services, name)
 
+    @property
+    def messages(self) -> Any:
+        return WatchedMessages(self._services, self._books, self._maker)
+
+
+@final
+class WatchedMessages:
+    """What a guest sends and asks, written into the books; else as it is."""
+
+    def __init__(self, services: HostServices, books: Books, maker: object) -> None:
+        self._services, self._books, self._maker = services, books, maker
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._services.messages, name)
+
     async def send(self, target: ComponentId, payload: bytes) -> None:
         with self._books.refusals((payload, target.name), swallow=False):
-            await self._services.send(target, payload)
+            await self._services.messages.send(target, payload)
 
     def send_at_once(self, target: ComponentId, payload: bytes) -> bool:
         with self._books.refusals((payload, target.name), swallow=False):
-            return self._services.send_at_once(target, payload)
+            return self._services.messages.send_at_once(target, payload)
 
     async def ask(self, target: ComponentId, payload: bytes, timeout: float) -> bytes:
         key = payload, target.name
         with self._books.refusals(key, swallow=False):
-            answer = await self._services.ask(target, payload, timeout)
+            answer = await self._services.messages.ask(target, payload, timeout)
             self._books.answered[key] += 1
             return answer
 
     def request(self, target: ComponentId, payload: bytes, timeout: float) -> str:
         with self._books.refusals((payload, target.name), swallow=False):
-            name = self._services.request(target, payload, timeout)
+            name = self._services.messages.request(target, payload, timeout)
         self._books.requests[name] = self._maker
         return name
 
     async def broadcast(self, targets: Sequence[ComponentId], payload: bytes) -> None:
         self._books.untold.add(payload)
         try:
-            await self._services.broadcast(targets, payload)
+            await self._services.messages.broadcast(targets, payload)
             self._books.untold.discard(payload)
         except BroadcastFailed as error:
             self._books.note_broadcast(payload, error.failures)

@@ -42,6 +42,20 @@ class ScriptedServices:
         """The arguments of all calls of one service."""
         return [arguments for service, *arguments in self.calls if service == name]
 
+    @property
+    def self_id(self) -> Any:
+        return self._note("self_id")
+
+    @property
+    def messages(self) -> Any:
+        return self
+
+    topics = clock = directory = messages
+
+    @property
+    def storage(self) -> Any:
+        return _Storage(self)
+
     async def broadcast(self, targets: Iterable[Any], payload: bytes) -> Any:
         await trio.lowlevel.checkpoint()
         return self._note("broadcast", list(targets), payload)
@@ -72,3 +86,13 @@ class ScriptedServices:
         if isinstance(answer, BaseException):
             raise answer
         return answer
+
+
+class _Storage:
+    """Notes what is asked of the keyspace as `storage_get` and the like."""
+
+    def __init__(self, services: ScriptedServices) -> None:
+        self._services = services
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._services, f"storage_{name}")

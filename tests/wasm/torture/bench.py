@@ -83,6 +83,13 @@ class Services:
         self.asked = asked or (lambda: None)
         """Called in each host function, in the middle of the guest's call."""
 
+    @property
+    def messages(self):
+        return self
+
+    topics = clock = directory = messages
+
+    @property
     def self_id(self):
         self.asked()
         return ComponentId.parse("me")
