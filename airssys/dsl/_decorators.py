@@ -123,8 +123,9 @@ def component(
             After a name, a declared class makes another actor like it.
         options: Those of `actor`; also `data` and `env`, the configuration passed to
             `initialize`; `limits`, what the guest may use: `Limits`, or a dict of plain
-            values; `sends`, the codec of what it sends, e.g. `json`. `start_timeout`
-            does not include loading. `ComponentOptions` lists all of them.
+            values; `host`, functions that it may import; `sends`, the codec of what it
+            sends, e.g. `json`. `start_timeout` does not include loading.
+            `ComponentOptions` lists all of them.
 
     Raises:
         TypeError: the code is missing, or there is more than a name and code.

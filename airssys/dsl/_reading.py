@@ -44,6 +44,7 @@ from airssys.contracts import (
     Strategy,
     SupervisorSpec,
     TaskSpec,
+    is_a,
 )
 
 from ._behaviours import (
@@ -101,9 +102,13 @@ def read_component(
         data=_read_data(chosen.pop("data", None), mistakes),
         limits=read_limits(chosen.pop("limits", None), mistakes),
     )
+    artifact = read_artifact(code, origin)
+    host = chosen.pop("host", None)
+    if host is not None and is_a(artifact, Artifact):
+        artifact = _read_host(artifact, host)
     return ComponentSpec(
         id=_read_name(name),
-        artifact=read_artifact(code, origin),
+        artifact=artifact,
         config=config,
         codecs=pop_codecs(chosen),
         origin=_noted(origin, mistakes),
@@ -277,6 +282,12 @@ def read_artifact(code: object, origin: Origin) -> Artifact:
             return Artifact.from_bytes(code)
         case _:
             return cast("Artifact", code)
+
+
+def _read_host(artifact: Artifact, host: object) -> Artifact:
+    """Read what a component may import; what it is not is left for the blueprint's check."""
+    given = tuple(host) if isinstance(host, (list, tuple)) else host
+    return attrs.evolve(artifact, host=cast("Any", given))
 
 
 def take_over(

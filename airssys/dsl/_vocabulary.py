@@ -25,6 +25,7 @@ from airssys.contracts import (
     Lag,
     Limits,
     LogLevel,
+    NamedInterface,
     OnAbandoned,
     Overflow,
     OverflowRules,
@@ -209,6 +210,9 @@ class ComponentOptions(_AnyActorOptions, total=False):
     on_abandoned: OnAbandonedWord
     """What happens to a call when its asker stops waiting: it continues, or it is
     dropped and the instance replaced, which does not count as a restart."""
+    host: Sequence[NamedInterface]
+    """What it may import in addition to `airssys:core`: each a `HostInterface` of
+    `airssys.wasm`."""
     sends: CodecWord | None
     """The codec of all that it sends; by default the first one that it accepts."""
 

@@ -10,10 +10,22 @@ from ._inspection import Inspection, inspect
 from ._open_runtime import open_runtime
 from .cache import CacheEntry, clear_cache, list_cache, user_cache_directory
 from .engine import Ticks, TicksMaker
-from .host import EXPORTS, IMPORTS, TYPE_ONLY, Host, SameAs, full_name
+from .host import (
+    CORE_INTERFACES,
+    EXPORTS,
+    IMPORTS,
+    TYPE_ONLY,
+    FunctionKind,
+    Host,
+    HostFunction,
+    HostInterface,
+    SameAs,
+    full_name,
+)
 from .values import Case, Err, Ok, Some, ValueUnfit
 
 __all__ = (
+    "CORE_INTERFACES",
     "EXPORTS",
     "IMPORTS",
     "TYPE_ONLY",
@@ -22,7 +34,10 @@ __all__ = (
     "CacheEntry",
     "Case",
     "Err",
+    "FunctionKind",
     "Host",
+    "HostFunction",
+    "HostInterface",
     "Inspection",
     "Loader",
     "Ok",

@@ -10,7 +10,7 @@ import functools
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, cast, final
+from typing import TYPE_CHECKING, Any, NoReturn, final
 
 import attrs
 from trio.lowlevel import current_task
@@ -29,14 +29,14 @@ from ._component_loader import check_counts, compile_binary, count
 from .artifacts import Footprint, read, to_binary
 from .cache import Kept
 from .engine import MAX_PARAMS, HostResources, Store
-from .host import AnyWorld, Host, HostFunction, link, read_world
+from .host import AnyWorld, Host, HostInterface, HostTable, bind, read_world
 from .instances import (
     Code,
     Driver,
-    HostFailed,
     Runtime,
     name_failure,
     now,
+    open_contexts,
     prepare_making,
     share_out,
     unnamed,
@@ -50,14 +50,22 @@ if TYPE_CHECKING:
     from .values import Frame
 
 
-async def load_any(loader: Loader, artifact: Artifact, host: Host) -> AnyComponent:
+async def load_any(
+    loader: Loader, artifact: Artifact, host: Sequence[HostInterface] | Host = ()
+) -> AnyComponent:
     """Read, compile and link a component of any world.
+
+    Args:
+        loader: of an open runtime.
+        artifact: the component.
+        host: what it may import.
 
     Raises:
         ComponentRefused: it cannot be run here, or `host` lacks what it imports.
     """
     runtime = loader.runtime
-    work = functools.partial(_prepare, loader, artifact, host)
+    given = host.interfaces if isinstance(host, Host) else tuple(host)
+    work = functools.partial(_prepare, loader, artifact, given)
     ready = await loader.compile_in_time(artifact.label, work)
     engine, world = runtime.engine, ready.world
     engine.check()
@@ -65,22 +73,11 @@ async def load_any(loader: Loader, artifact: Artifact, host: Host) -> AnyCompone
     engine.ledger.components.add(pointer)
     ready.compiled.close()
     exports = {name: _export_index(runtime, pointer, name) for name in world.exports}
-    resources = host.resources_for(world)
-    imports = [name.rpartition("#") for name in world.imports]
-    linker = link(
-        engine,
-        [(interface, name, n) for n, (interface, _, name) in enumerate(imports)],
-        [
-            (*name.rpartition("#")[::2], resources.number_of(first))
-            for name, first in world.resources.items()
-        ],
-    )
     return AnyComponent(
-        runtime.with_host(ready.functions, linker),
+        runtime.with_table(ready.table),
         Code(artifact.label, pointer, exports, ready.footprint),
         world,
         ready.marshallers,
-        resources,
     )
 
 
@@ -92,21 +89,23 @@ class _Prepared:
     compiled: Compiled
     footprint: Footprint
     world: AnyWorld
-    functions: Sequence[HostFunction]
+    table: HostTable
     marshallers: Mapping[str, Marshaller]
 
 
-def _prepare(loader: Loader, artifact: Artifact, host: Host) -> _Prepared:
+def _prepare(
+    loader: Loader, artifact: Artifact, host: Sequence[HostInterface]
+) -> _Prepared:
     """Do all that takes long: large types take as long as large code."""
     label, engine = artifact.label, loader.runtime.engine.wasmtime
     kept = _find_or_compile(loader, artifact)
     world = read_world(engine, kept.compiled, label)
-    host.check(world, label)
+    table = bind(world.imported, host, label)
     return _Prepared(
         kept.compiled,
         kept.footprint,
         world,
-        host.functions_for(world),
+        table,
         {name: Marshaller(each) for name, each in world.exports.items()},
     )
 
@@ -151,17 +150,28 @@ class AnyComponent:
     code: Code
     world: AnyWorld = attrs.field(repr=False)
     marshallers: Mapping[str, Marshaller] = attrs.field(repr=False)
-    resources: HostResources = attrs.field(repr=False)
 
-    async def instantiate(self, limits: Limits | None = None) -> AnyInstance:
+    @property
+    def resources(self) -> HostResources:
+        """The host's resources that it imports."""
+        return self.runtime.table.resources
+
+    async def instantiate(
+        self, limits: Limits | None = None, services: HostServices | None = None
+    ) -> AnyInstance:
         """Make a fresh instance.
+
+        Args:
+            limits: what it may use.
+            services: what interfaces make their contexts from; `CORE_INTERFACES` need
+                it.
 
         Raises:
             GuestTrapped: its start function trapped, or it needs more than `limits`.
             CapacityReached: the kernel has no more memory maps.
         """
         self.runtime.maps.check(self.code.maps)
-        instance = AnyInstance(self, limits or Limits())
+        instance = AnyInstance(self, limits or Limits(), services)
         try:
             await instance.start()
         except BaseException:
@@ -174,10 +184,12 @@ class AnyComponent:
 class AnyInstance:
     """A running component of any world. Made by `AnyComponent.instantiate`."""
 
-    def __init__(self, component: AnyComponent, limits: Limits) -> None:
+    def __init__(
+        self, component: AnyComponent, limits: Limits, services: HostServices | None
+    ) -> None:
         runtime, world = component.runtime, component.world
         self._component = component
-        self._limits = limits
+        self._limits, self._services = limits, services
         functions = [*world.imports.values(), *world.exports.values()]
         params = max((len(each.params) for each in functions), default=0)
         self._store = Store(
@@ -188,10 +200,9 @@ class AnyInstance:
         runtime.maps.take(component.code.maps)
         self.handles = self._store.give_resources(component.resources)
         """The host's resources that it holds."""
-        # It is handed on to the host's functions, and those of `Host` take the table.
-        services = cast("HostServices", self.handles)
-        habits = component.code.habits
-        self._driver = Driver(runtime, limits, services, habits)
+        self._contexts = runtime.table.contexts()
+        contexts, habits = self._contexts.objects, component.code.habits
+        self._driver = Driver(runtime, limits, contexts, habits, self.handles)
         self._numbers = {name: number for number, name in enumerate(world.exports)}
         self._is_called = False
         self._spent: GuestFailed | None = None
@@ -204,6 +215,10 @@ class AnyInstance:
     async def start(self) -> None:
         """Make the instance itself; its start functions run here."""
         runtime, code = self._component.runtime, self._component.code
+        try:
+            open_contexts(self._contexts, self._services, self._limits)
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
+            self._raise_named(error, "instantiate")
         share_out(self._store, code, self._limits)
         prepare_making(self._driver, code.footprint)
         if self._limits.fuel is not None:
@@ -212,7 +227,7 @@ class AnyInstance:
         call = self._store.instantiate(linker, pointer, owner=current_task())
         try:
             await self._driver.drive(call, math.inf)
-            self._drop_noted()
+            self._driver.drop_noted()
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, "instantiate")
         finally:
@@ -243,7 +258,7 @@ class AnyInstance:
                 self._store.refuel(self._limits.fuel)
             frame = marshaller.lower_params(values, self.handles)
             result = await self._run(number, marshaller, frame, deadline)
-            self._drop_noted()
+            self._driver.drop_noted()
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, name)
         finally:
@@ -297,12 +312,7 @@ class AnyInstance:
             finally:  # a destructor may wish to end the program
                 component = self._component
                 component.runtime.maps.give_back(component.code.maps)
-
-    def _drop_noted(self) -> None:
-        try:
-            self.handles.drop_noted()
-        except Exception as error:
-            raise HostFailed from error
+                self._contexts.close()
 
     def _raise_named(self, error: BaseException, name: str) -> NoReturn:
         # As in `_instance`: spent before its name is looked for, which may fail.

@@ -29,6 +29,7 @@ from airssys.contracts import (
     Guest,
     HostServices,
     Limits,
+    repr_of,
 )
 
 from . import _c_api as c
@@ -48,7 +49,19 @@ from .artifacts import (
     to_binary,
 )
 from .cache import Kept
-from .host import EXPORTS, LIFECYCLE, STATE_EXPORTS, STATE_HANDOVER, full_name
+from .host import (
+    CORE_INTERFACES,
+    EXPORTS,
+    LIFECYCLE,
+    STATE_EXPORTS,
+    STATE_HANDOVER,
+    HostInterface,
+    HostTable,
+    bind,
+    check_distinct,
+    full_name,
+    read_imports,
+)
 from .instances import EXPORT_NUMBERS, Code, CoreProgram, Instance, Runtime
 from .lane.components import skeleton
 from .lane.core import (
@@ -122,6 +135,18 @@ class _Apart:
 
 
 @final
+@attrs.frozen
+class _Ready:
+    """What a worker thread has made; nothing of it must be undone."""
+
+    kept: Kept | _Apart
+    further: HostTable | None
+    """What the host gives it beside our world."""
+    why_whole: str | None = None
+    """Why it was not taken apart, if that was tried."""
+
+
+@final
 class Loader:
     """Loads components for one runtime (the port `ComponentLoader`)."""
 
@@ -155,7 +180,7 @@ class Loader:
                 )
                 if isinstance(found, _Source):
                     compile_it = functools.partial(self._compile, artifact, found)
-                    ready: Kept | _Apart = await self.compile_in_time(
+                    ready: _Ready = await self.compile_in_time(
                         artifact.label, compile_it
                     )
                 else:
@@ -204,7 +229,7 @@ class Loader:
     # Both are run in worker threads. They do all that takes long, and nothing that must
     # be undone if nobody waits for it any more.
 
-    def _find(self, artifact: Artifact) -> Kept | _Source:
+    def _find(self, artifact: Artifact) -> _Ready | _Source:
         """Read an artifact, or find it in the cache; large files even without reading."""
         most = self.runtime.settings.component_bytes
         cache = self.cache
@@ -216,55 +241,70 @@ class Loader:
             with opened(path, artifact.label, most) as reading:
                 before = reading.status()
                 recognised = cache.recognise(path, before)
-                kept = recognised and self._find_kept(artifact, recognised)
-                if kept:
-                    return kept
+                ready = recognised and self._find_kept(artifact, recognised)
+                if ready:
+                    return ready
                 code = reading.read()
                 digest = hashlib.sha256(code).hexdigest()
                 cache.remember(path, before, reading.status(), digest)
         return self._find_kept(artifact, digest) or _Source(code, digest)
 
-    def _find_kept(self, artifact: Artifact, digest: str) -> Kept | None:
+    def _find_kept(self, artifact: Artifact, digest: str) -> _Ready | None:
         """Find what the loader makes of a component; by the setting, in one piece."""
         if self.runtime.settings.lane == "own":
             return None
         return self._find_whole(artifact, digest)
 
-    def _find_whole(self, artifact: Artifact, digest: str) -> Kept | None:
+    def _find_whole(self, artifact: Artifact, digest: str) -> _Ready | None:
         if self.cache is None:
             return None
-        kept = self.cache.find(self.runtime.engine.wasmtime, digest)
-        if kept is not None:
-            # That it fits the world is known: nothing else is kept, and the world is
-            # part of its key. The limits may be other ones now.
-            check_counts(kept.footprint, artifact.label, self.runtime.settings)
-        return kept
+        found = _with_host(digest, artifact)
+        kept = self.cache.find(self.runtime.engine.wasmtime, found)
+        if kept is None:
+            return None
+        # That it fits the world is known: nothing else is kept, and the world is part
+        # of its key, as is what else the host gives. The limits may be other ones now.
+        check_counts(kept.footprint, artifact.label, self.runtime.settings)
+        return _Ready(kept, self._further(artifact, kept.compiled))
 
-    def _compile(self, artifact: Artifact, source: _Source) -> Kept | _Apart:
+    def _further(self, artifact: Artifact, compiled: Compiled) -> HostTable | None:
+        """Bind what a component imports beside our world; None if it is given nothing."""
+        given = given_to(artifact)
+        if not given:
+            return None
+        engine, label = self.runtime.engine.wasmtime, artifact.label
+        imported = read_imports(engine, compiled, label, CORE_INTERFACES)
+        return bind(imported, given, label)
+
+    def _compile(self, artifact: Artifact, source: _Source) -> _Ready:
         label, settings = artifact.label, self.runtime.settings
         engine = self.runtime.engine.wasmtime
         binary = to_binary(source.code, label)
         found = count(binary, label)
         check_counts(found, label, settings)
-        check_wasi(import_names(binary), label)
+        given = given_to(artifact)
+        names = import_names(binary)
+        check_wasi([n for n in names if not any(i.gives(n) for i in given)], label)
         why_whole = None
         if settings.lane == "own":
             try:
-                return _Apart(self._take_apart(engine, binary, label), found)
+                return self._take_apart(artifact, binary, found)
             except NotTakenApart as error:
                 why_whole = str(error)
-            kept = self._find_whole(artifact, source.digest)
-            if kept is not None:
-                return attrs.evolve(kept, why_whole=why_whole)
+            whole = self._find_whole(artifact, source.digest)
+            if whole is not None:
+                return attrs.evolve(whole, why_whole=why_whole)
         compiled = compile_binary(engine, binary, label)
-        check_world(engine, compiled, label)
+        check_world(engine, compiled, label, given)
+        further = self._further(artifact, compiled)
         if self.cache is not None:
-            self.cache.keep(source.digest, compiled, found, label)
-        return Kept(compiled, found, why_whole=why_whole)
+            digest = _with_host(source.digest, artifact)
+            self.cache.keep(digest, compiled, found, label)
+        return _Ready(Kept(compiled, found), further, why_whole)
 
     def _take_apart(
-        self, engine: wasmtime.Engine, binary: bytes, label: str
-    ) -> CoreParts:
+        self, artifact: Artifact, binary: bytes, found: Footprint
+    ) -> _Ready:
         """Take a component apart and compile the parts, each once.
 
         The skeleton is what wasmtime validates the component by. What it refuses is
@@ -274,25 +314,30 @@ class Loader:
             ComponentRefused: it does not fit the world.
             NotTakenApart: the lane cannot run it, or it is not valid.
         """
+        engine, label = self.runtime.engine.wasmtime, artifact.label
         plan, linking = take_apart(binary)
         try:
             validated = Compiled(engine, skeleton(binary))
         except wasmtime.WasmtimeError as error:
             raise NotTakenApart(f"it is not valid ({first_lines(error)})") from error
         try:
-            check_world(engine, validated, label)
+            check_world(engine, validated, label, given_to(artifact))
+            further = self._further(artifact, validated)
         finally:
             validated.close()
+        if further is not None and further.resource_names:
+            raise NotTakenApart("the host gives it resources")
         try:
-            return compile_parts(engine, plan, linking)
+            parts = compile_parts(engine, plan, linking)
         except CoreRefused as error:
             raise NotTakenApart(f"it has a module that is refused ({error})") from error
+        return _Ready(_Apart(parts, found), further)
 
-    def _adopt(self, artifact: Artifact, kept: Kept | _Apart) -> Component:
-        engine = self.runtime.engine
+    def _adopt(self, artifact: Artifact, ready: _Ready) -> Component:
+        engine, kept, runtime = self.runtime.engine, ready.kept, self.runtime
         engine.check()
         if isinstance(kept, _Apart):
-            return self._adopt_parts(artifact, kept)
+            return self._adopt_parts(artifact, kept, ready.further)
         pointer = c.component_clone(c.address_of(kept.compiled.ptr()))
         engine.ledger.components.add(pointer)
         kept.compiled.close()
@@ -303,17 +348,23 @@ class Loader:
             pointer,
             exports,
             kept.footprint,
-            why_whole=kept.why_whole,
+            why_whole=ready.why_whole,
         )
-        return Component(self.runtime, code)
+        if ready.further is not None:
+            runtime = runtime.with_table(runtime.table.joined(ready.further))
+        return Component(runtime, code)
 
-    def _adopt_parts(self, artifact: Artifact, apart: _Apart) -> Component:
+    def _adopt_parts(
+        self, artifact: Artifact, apart: _Apart, further: HostTable | None
+    ) -> Component:
         runtime, parts = self.runtime, apart.parts
+        table = runtime.table
+        if further is not None:
+            table = table.joined(further)
+            runtime = runtime.with_table(table, link=False)
         core = CoreCode(runtime.engine, parts.plan, parts.linking, parts.modules)
-        functions = {
-            f"{full_name(each.interface)}#{each.name}": number
-            for number, each in enumerate(runtime.functions)
-        }
+        imported = [each.name for each in core.imports.values()]
+        functions = {name: table.number_of(name) for name in imported}
         names = {
             name: f"{full_name(interface)}#{name}"
             for interface, members in (
@@ -402,6 +453,34 @@ class _Slot:
 
     def release_on_behalf_of(self, borrower: object) -> None:
         self._limiter.release_on_behalf_of(borrower)
+
+
+def given_to(artifact: Artifact) -> tuple[HostInterface, ...]:
+    """What the host gives a component beside our world.
+
+    Raises:
+        ComponentRefused: it is nothing that can be given, or gives one thing twice.
+    """
+    given = []
+    for each in artifact.host:
+        if not isinstance(each, HostInterface):
+            raise ComponentRefused(
+                artifact.label,
+                f"its host gives it {repr_of(each, 80)}, which is not a HostInterface",
+                "Write host=[HostInterface(...)], from airssys.wasm",
+            )
+        given.append(each)
+    check_distinct((*CORE_INTERFACES, *given), artifact.label)
+    return tuple(given)
+
+
+def _with_host(digest: str, artifact: Artifact) -> str:
+    """Mark what is kept with what it was checked against, beside our world."""
+    given = given_to(artifact)
+    if not given:
+        return digest
+    text = " ".join((digest, *(each.signature for each in given)))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def count(binary: bytes, label: str) -> Footprint:

@@ -267,6 +267,7 @@ def test_the_vocabulary_is_in_step_with_what_it_describes():
     own = {"names", "restarts", "period", "data", "env", "limits"}
     own |= {"strategy", "auto_shutdown"}  # of a topology: those of its root
     own |= {"prefixed", "sends"}  # parts of `codecs`
+    own |= {"host"}  # a part of `artifact`
     for options, spec in (
         (ActorOptions, ActorSpec),
         (DeclaredActorOptions, ActorSpec),

@@ -7,7 +7,6 @@ import pytest
 from airssys.contracts import Artifact, ComponentRefused
 from airssys.wasm._any_instance import load_any
 from airssys.wasm.artifacts._advice import OTHERWISE, ROWS, advice_for
-from airssys.wasm.host._any_world import Host
 
 MAJOR = int(importlib.metadata.version("wasmtime").partition(".")[0])
 
@@ -113,7 +112,7 @@ async def test_the_advice_fits(guests, part, name):
         return
     artifact = Artifact.from_text(CASES[part][name], label="odd")
     with pytest.raises(ComponentRefused) as caught:
-        await load_any(guests.loader, artifact, Host())
+        await load_any(guests.loader, artifact, ())
     assert part in caught.value.advice, caught.value.problem
     others = [each for each in CASES if each != part and each in caught.value.advice]
     assert others == []

@@ -19,7 +19,7 @@ from airssys.contracts import (
     TrapReason,
 )
 from airssys.wasm._any_instance import load_any
-from airssys.wasm.host._any_world import Host, SameAs
+from airssys.wasm.host import SameAs, interfaces_of
 from airssys.wasm.values._types import (
     BYTES,
     CHAR,
@@ -79,7 +79,7 @@ async def open_mirror(guests, *wits, answer=lambda value: value, encoding="utf8"
         seen.append(value)
         return answer(value)
 
-    host = Host({f"{HOST}#echo-{number}": echo for number in range(len(wits))})
+    host = interfaces_of({f"{HOST}#echo-{number}": echo for number in range(len(wits))})
     artifact = Artifact.from_text(echo_component(*wits, encoding=encoding))
     component = await load_any(guests.loader, artifact, host)
     assert [each.result for each in component.world.exports.values()] == list(wits)
@@ -386,7 +386,7 @@ async def add_later(one, other):
 
 
 async def start_adder(guests, logged, limits=None, add=add_later):
-    host = Host({"log": logged.append, "acme:shop/till#wait": add})
+    host = interfaces_of({"log": logged.append, "acme:shop/till#wait": add})
     component = await load_any(guests.loader, Artifact.from_text(ADDER), host)
     instance = await component.instantiate(limits)
     guests.started.append(instance)
@@ -479,7 +479,7 @@ async def spin_to_the_end(adder):
 async def test_a_failing_start_leaves_nothing_open(guests):
     wat = """(component (core module $m (func $f unreachable) (start $f))
       (core instance (instantiate $m)))"""
-    component = await load_any(guests.loader, Artifact.from_text(wat), Host())
+    component = await load_any(guests.loader, Artifact.from_text(wat), ())
     with pytest.raises(GuestTrapped) as caught:
         await component.instantiate()
     assert caught.value.phase == "instantiate"
@@ -491,7 +491,7 @@ async def test_a_failing_start_leaves_nothing_open(guests):
 
 async def refusal(guests, wat, **host):
     with pytest.raises(ComponentRefused) as caught:
-        await load_any(guests.loader, Artifact.from_text(wat), Host(**host))
+        await load_any(guests.loader, Artifact.from_text(wat), interfaces_of(**host))
     return str(caught.value)
 
 
@@ -539,13 +539,13 @@ async def test_what_cannot_be_spoken_to_is_refused_at_load(guests, wat, text):
 async def test_types_that_no_function_mentions_do_no_harm(guests):
     wat = """(component (type $u u8) (import "t" (type (eq $u)))
       (import "i" (instance (type $u u8) (export "t" (type (eq $u))))))"""
-    component = await load_any(guests.loader, Artifact.from_text(wat), Host())
+    component = await load_any(guests.loader, Artifact.from_text(wat), ())
     assert component.world.exports == {}
     (await component.instantiate()).close()
 
 
 async def test_the_world_of_a_component_can_be_read(guests):
-    host = Host({"log": print, "acme:shop/till#wait": add_later})
+    host = interfaces_of({"log": print, "acme:shop/till#wait": add_later})
     component = await load_any(guests.loader, Artifact.from_text(ADDER), host)
     two = (("a", Number.U32), ("b", Number.U32))
     assert component.world.exports["acme:shop/sums#add"] == Function(two, Number.U32)
@@ -554,7 +554,7 @@ async def test_the_world_of_a_component_can_be_read(guests):
 
 
 async def test_no_instance_is_made_when_there_are_no_maps(guests, monkeypatch):
-    component = await load_any(guests.loader, Artifact.from_text("(component)"), Host())
+    component = await load_any(guests.loader, Artifact.from_text("(component)"), ())
 
     def check(_maps):
         raise CapacityReached("no maps")
@@ -591,7 +591,7 @@ WAITING = {
 
 @pytest.mark.parametrize("kind", WAITING)
 async def test_a_host_function_of_any_kind_may_wait(guests, kind):
-    host = Host({f"{HOST}#echo-0": WAITING[kind]})
+    host = interfaces_of({f"{HOST}#echo-0": WAITING[kind]})
     artifact = Artifact.from_text(echo_component(Number.U32))
     instance = await (await load_any(guests.loader, artifact, host)).instantiate()
     guests.started.append(instance)
@@ -605,7 +605,7 @@ async def test_one_that_is_not_seen_to_wait_is_told(guests, wit):
     def echo(value):
         return waiting(value)
 
-    host = Host({f"{HOST}#echo-0": echo})
+    host = interfaces_of({f"{HOST}#echo-0": echo})
     artifact = Artifact.from_text(echo_component(wit))
     instance = await (await load_any(guests.loader, artifact, host)).instantiate()
     guests.started.append(instance)
@@ -645,7 +645,7 @@ def shop(drawer_is, /, **resources):
     made = "$d" if drawer_is == "(sub resource)" else "$t"
     artifact = Artifact.from_text(SHOP.format(drawer=drawer_is, made=made))
     named = {f"acme:shop/till#{name}": meant for name, meant in resources.items()}
-    return artifact, Host(functions, named), opened
+    return artifact, interfaces_of(functions, named), opened
 
 
 async def test_one_resource_cannot_be_taken_for_another(guests):
@@ -688,4 +688,4 @@ async def test_two_that_are_two_stay_two(guests):
 @pytest.mark.parametrize("wrong", ["nobody", "a", "b"])
 def test_the_same_as_what_is_no_resource_is_refused(wrong):
     with pytest.raises(ValueError, match="no resource of its own"):
-        Host(resources={"a": SameAs(wrong), "b": SameAs("a"), "c": None})
+        interfaces_of(resources={"a": SameAs(wrong), "b": SameAs("a"), "c": None})

@@ -16,7 +16,6 @@ from airssys.contracts import (
 )
 from airssys.wasm._any_instance import load_any
 from airssys.wasm.artifacts._footprint import footprint
-from airssys.wasm.host._any_world import Host
 from wasm_support import process_memory
 
 MIB = 1 << 20
@@ -86,7 +85,7 @@ async def test_what_takes_long_to_make_is_refused_before_it_is_compiled(
     monkeypatch.setattr("airssys.wasm._any_instance.compile_binary", None)
     artifact = Artifact.from_bytes(HUGE[kind](), label=kind)
     with pytest.raises(ComponentRefused, match=r"steps, for its globals") as caught:
-        await load_any(guests.loader, artifact, Host())
+        await load_any(guests.loader, artifact, ())
     assert "Instantiate its core modules fewer times" in caught.value.advice
 
 
@@ -103,7 +102,7 @@ async def test_what_is_kept_beside_memories_counts_as_memory(guests, kind):
     code = LARGE[kind]()
     counted = footprint(code).instance_bytes
     artifact = Artifact.from_bytes(code, label=kind)
-    made = await load_any(guests.loader, artifact, Host())
+    made = await load_any(guests.loader, artifact, ())
     with pytest.raises(GuestTrapped, match=r"\(memory_bytes\)") as caught:
         await made.instantiate(Limits(memory_bytes=MIB))
     assert caught.value.reason is TrapReason.MEMORY_LIMIT
@@ -120,9 +119,7 @@ async def test_it_leaves_less_for_the_memories(guests):
         MODULE + section(5, b"\x01\0\x10") + section(6, leb(90_000) + GLOBAL * 90_000)
     )
     code = component(module, 1)
-    made = await load_any(
-        guests.loader, Artifact.from_bytes(code, label="both"), Host()
-    )
+    made = await load_any(guests.loader, Artifact.from_bytes(code, label="both"), ())
     with pytest.raises(GuestTrapped) as caught:
         await made.instantiate(Limits(memory_bytes=5 * MIB // 2))
     assert caught.value.reason is TrapReason.MEMORY_LIMIT
@@ -135,7 +132,7 @@ async def test_it_leaves_less_for_the_memories(guests):
     ids=["globals", "segments", "data"],
 )
 async def test_a_worker_makes_what_takes_long(guests, monkeypatch, code):
-    made = await load_any(guests.loader, Artifact.from_bytes(code, label="x"), Host())
+    made = await load_any(guests.loader, Artifact.from_bytes(code, label="x"), ())
     threads = []
     in_worker = guests.runtime.turns.in_worker
 

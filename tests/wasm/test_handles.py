@@ -11,7 +11,7 @@ from airssys.wasm import _c_api as c
 from airssys.wasm._any_instance import load_any
 from airssys.wasm.engine._handles import HostResources
 from airssys.wasm.engine._store import Store
-from airssys.wasm.host._any_world import Host, SameAs
+from airssys.wasm.host import SameAs, interfaces_of
 from airssys.wasm.values._marshaller import Marshaller
 from airssys.wasm.values._memory import MEMORY
 from airssys.wasm.values._types import (
@@ -47,14 +47,13 @@ class Things:
 
     def __init__(self):
         self.events = []
-        self.host = Host(
-            {
-                "test:things/host#make": self.make,
-                "test:things/host#look": self.look,
-                "test:things/host#take": lambda thing: self.note("took", thing),
-            },
-            {THING: lambda thing: self.note("dropped", thing)},
-        )
+        self.functions = {
+            "test:things/host#make": self.make,
+            "test:things/host#look": self.look,
+            "test:things/host#take": lambda thing: self.note("took", thing),
+        }
+        dropped = {THING: lambda thing: self.note("dropped", thing)}
+        self.host = interfaces_of(self.functions, dropped)
         self.made = Thing(99)
 
     def note(self, what, thing):
@@ -258,7 +257,7 @@ async def fragile(guests):
         raise OSError(f"thing {thing.number} is stuck")
 
     things = Things()
-    host = Host(things.host.functions, {THING: destroy})
+    host = interfaces_of(things.functions, {THING: destroy})
     artifact = Artifact.at(WAT)
     component = await load_any(guests.loader, artifact, host)
     instance = await component.instantiate()
@@ -279,7 +278,7 @@ async def test_a_destructor_that_would_wait_is_an_error_of_the_host(guests, thin
     async def destroy(thing):
         things.note("never", thing)
 
-    host = Host(things.host.functions, {THING: destroy})
+    host = interfaces_of(things.functions, {THING: destroy})
     component = await load_any(guests.loader, Artifact.at(WAT), host)
     guest = await component.instantiate()
     guests.started.append(guest)
@@ -314,7 +313,7 @@ NESTED = [
 @pytest.mark.parametrize("number", range(len(NESTED)))
 async def test_resources_inside_of_other_values_come_back(guests, number):
     wit, value = NESTED[number]
-    host = Host({f"{HOST}#echo-0": lambda it: it}, {f"{HOST}#thing": None})
+    host = interfaces_of({f"{HOST}#echo-0": lambda it: it}, {f"{HOST}#thing": None})
     artifact = Artifact.from_text(echo_component(wit))
     component = await load_any(guests.loader, artifact, host)
     instance = await component.instantiate()
@@ -327,7 +326,9 @@ async def test_resources_inside_of_other_values_come_back(guests, number):
 async def test_a_failing_value_takes_back_what_it_has_given(guests):
     wit = List(Tuple((Own(f"{HOST}#thing"), Number.U8)))
     dropped = []
-    host = Host({f"{HOST}#echo-0": lambda it: it}, {f"{HOST}#thing": dropped.append})
+    host = interfaces_of(
+        {f"{HOST}#echo-0": lambda it: it}, {f"{HOST}#thing": dropped.append}
+    )
     artifact = Artifact.from_text(echo_component(wit))
     component = await load_any(guests.loader, artifact, host)
     instance = await component.instantiate()
@@ -364,7 +365,7 @@ async def test_two_kinds_of_resources_are_told_apart(guests):
       (func (export "g") (param "b" (own $b)) (result bool)
         (canon lift (core func $i "g"))))"""
     events = []
-    host = Host(
+    host = interfaces_of(
         {"is-a": lambda it: it == "A"},
         {
             "a": lambda it: events.append(("a", it)),

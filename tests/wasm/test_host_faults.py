@@ -10,7 +10,7 @@ import pytest
 
 from airssys.contracts import Artifact, GuestSpent, GuestTrapped, TrapReason
 from airssys.wasm._any_instance import load_any
-from airssys.wasm.host._any_world import Host
+from airssys.wasm.host import interfaces_of
 from airssys.wasm.values._types import STRING, List, Number
 from wasm_support import HOST, ScriptedServices, echo_component, envelope
 
@@ -79,7 +79,7 @@ async def test_an_error_that_cannot_be_shown(guests, fault):
 
 async def echo(guests, wit, answer):
     artifact = Artifact.from_text(echo_component(wit))
-    host = Host({f"{HOST}#echo-0": answer})
+    host = interfaces_of({f"{HOST}#echo-0": answer})
     component = await load_any(guests.loader, artifact, host)
     instance = await component.instantiate()
     guests.started.append(instance)
@@ -139,7 +139,7 @@ async def test_destructors_when_an_instance_is_closed(guests, monkeypatch, fault
     )
     artifact = Artifact.at(Path(__file__).parent / "things.wat")
     component = await load_any(
-        guests.loader, artifact, Host(functions, {THING: destroy})
+        guests.loader, artifact, interfaces_of(functions, {THING: destroy})
     )
     given_back = []
     monkeypatch.setattr(

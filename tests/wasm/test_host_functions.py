@@ -40,7 +40,7 @@ from airssys.contracts import (
     UnknownPrefix,
 )
 from airssys.wasm import EXPORTS, IMPORTS, full_name
-from airssys.wasm.host._core_functions import _TABLE, host_functions
+from airssys.wasm.host import CORE_INTERFACES, FunctionKind, bind_all
 from airssys.wasm.host._core_world import LIFECYCLE, TYPE_ONLY
 from wasm_support import (
     BOB,
@@ -99,9 +99,12 @@ def test_interfaces_without_functions_are_known(world):
 
 def test_every_import_has_a_host_function_and_the_other_way_round():
     wanted = [(name, each) for name, found in IMPORTS.items() for each in found]
-    made = [(each.interface, each.name) for each in host_functions()]
-    assert made == wanted
-    assert set(_TABLE) == set(wanted)
+    table = bind_all(CORE_INTERFACES)
+    made = [(each.interface, each.name) for each in table.functions]
+    assert made == [(full_name(interface), name) for interface, name in wanted]
+    for interface, name in wanted:
+        (given,) = [i for i in CORE_INTERFACES if i.gives(full_name(interface))]
+        assert given.functions[name].type == IMPORTS[interface][name]
 
 
 def test_full_names_are_those_of_the_package():
@@ -109,8 +112,15 @@ def test_full_names_are_those_of_the_package():
 
 
 def test_the_functions_that_wait_are_those_that_the_world_says_may():
-    waiting = {each.name for each in host_functions() if each.waits}
+    functions = bind_all(CORE_INTERFACES).functions
+    waiting = {each.name for each in functions if each.waits}
     assert waiting == {"send", "ask", "broadcast", "publish", "sleep-millis"}
+
+
+def test_only_what_looks_something_up_is_instant():
+    functions = bind_all(CORE_INTERFACES).functions
+    instant = {each.name for each in functions if each.kind is FunctionKind.INSTANT}
+    assert instant == {"self-id", "current-time", "current-time-millis"}
 
 
 # -- every function, driven

@@ -9,7 +9,7 @@ import pytest
 from airssys.contracts import Artifact, GuestTrapped, TrapReason
 from airssys.wasm._any_instance import load_any
 from airssys.wasm.engine._traps import failure_of
-from airssys.wasm.host._any_world import Host
+from airssys.wasm.host import interfaces_of
 
 BOTH = """(component
   (component $server
@@ -116,7 +116,7 @@ DEGENERATE = """(component
 
 
 async def call_run(guests, wat, *values):
-    host = Host({"host": lambda: None})
+    host = interfaces_of({"host": lambda: None})
     component = await load_any(guests.loader, Artifact.from_text(wat), host)
     instance = await component.instantiate()
     guests.started.append(instance)

@@ -4,7 +4,7 @@ import pytest
 
 from airssys.contracts import Artifact, GuestTrapped, TrapReason
 from airssys.wasm._any_instance import load_any
-from airssys.wasm.host._any_world import Host
+from airssys.wasm.host import interfaces_of
 
 PAGE = 65536
 LAST = 2**32 - 1
@@ -114,7 +114,7 @@ def run_text(guests):
         def put(value):
             passed[0].append(value)
 
-        host = Host({"host#put": put})
+        host = interfaces_of({"host#put": put})
         artifact = Artifact.from_text(wat)
         component = await load_any(guests.loader, artifact, host)
         instances.append(await component.instantiate())

@@ -9,7 +9,6 @@ import trio.testing
 
 from airssys.contracts import Artifact, CapacityReached
 from airssys.wasm._any_instance import load_any
-from airssys.wasm.host._any_world import Host
 from airssys.wasm.instances import _map_budget
 from airssys.wasm.instances._map_budget import MapBudget, count_maps, kernel_limit
 from wasm_support import envelope, open_guests
@@ -169,7 +168,7 @@ async def test_a_refusal_makes_no_guest_and_costs_no_guest(guests):
 )
 async def test_an_instance_takes_no_more_maps_than_are_counted(guests, content):
     wat = f"(component (core module $m {content}) (core instance (instantiate $m)))"
-    component = await load_any(guests.loader, Artifact.from_text(wat), Host())
+    component = await load_any(guests.loader, Artifact.from_text(wat), ())
     guests.started.append(await component.instantiate())
     before, many = count_maps(), 10
     for _ in range(many):
@@ -183,7 +182,7 @@ async def test_an_instance_of_many_memories_is_refused_in_time(guests):
         + " (core instance (instantiate $m))" * 3
         + ")"
     )
-    component = await load_any(guests.loader, Artifact.from_text(wat), Host())
+    component = await load_any(guests.loader, Artifact.from_text(wat), ())
     maps = guests.runtime.maps
     maps.fit, maps._limit, maps._counted_at = 600, 1, math.inf
     with pytest.raises(CapacityReached, match=r"takes up to 903"):

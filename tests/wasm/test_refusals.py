@@ -9,9 +9,10 @@ import pytest
 
 import airssys.wasm
 from airssys.contracts import Artifact, ComponentRefused
-from airssys.wasm import _component_loader
+from airssys.wasm import HostFunction, HostInterface, SameAs, _component_loader
+from airssys.wasm.values import function
 from pace import PATIENCE
-from wasm_support import GUESTS, open_guests
+from wasm_support import GUESTS, open_guests, shop_guest
 
 PACKAGE = Path(airssys.wasm.__file__).parent
 SOURCES = [  # components of any world have tests of their own
@@ -31,6 +32,18 @@ ODD_IMPORT = ECHO.replace(
     ' (export "get" (type (sub resource)))))\n',
     1,
 )
+
+
+TILL = "acme:shop/till@1.2.0"
+
+
+def price(_context, item):
+    return item
+
+
+def shop(*host, resource=""):
+    """A guest that imports `price`, and what it is given."""
+    return Artifact.from_text(shop_guest(TILL, resource=resource)).given(host)
 
 
 def fixture(name):
@@ -93,6 +106,42 @@ REFUSALS = {
         fixture("unknown-function"),
         "it imports airssys:core/host-services@1.0.0#reboot, which nobody provides",
         "Import only what the world airssys:core/runtime-host@1.0.0 has",
+    ),
+    "nothing to be given": (
+        Artifact.from_text(ECHO).given([int]),
+        "its host gives it <class 'int'>, which is not a HostInterface",
+        "Write host=[HostInterface(...)], from airssys.wasm",
+    ),
+    "not among what it is given": (
+        shop(HostInterface(TILL, {"pay": price})),
+        "it imports acme:shop/till@1.2.0#price, which nobody provides",
+        "Give the host these functions and resources",
+    ),
+    "other types than it is given": (
+        shop(HostInterface(TILL, {"price": HostFunction(price, type=function())})),
+        "it imports acme:shop/till@1.2.0#price with other types than the host gives it",
+        "Build it for the WIT text that the host's interface was written for",
+    ),
+    "one thing given twice": (
+        shop(HostInterface(TILL), HostInterface("acme:shop/till@1.2.9")),
+        "the host gives acme:shop/till@1.2.9 and acme:shop/till@1.2.0, which are for",
+        "Give one interface for each major and minor version",
+    ),
+    "two resources taken for one": (
+        shop(
+            HostInterface(TILL, {"price": price}, resources={"a": None, "b": None}),
+            resource='(export "a" (type $a (sub resource)))(export "b" (type (eq $a)))',
+        ),
+        "it takes for one resource what are two: acme:shop/till@1.2.0#b and acme:shop",
+        "Build it for the world that the host provides, or say SameAs there",
+    ),
+    "the same as nothing": (
+        shop(
+            HostInterface(TILL, {"price": price}, resources={"a": SameAs("x:y/z#b")}),
+            resource='(export "a" (type (sub resource)))',
+        ),
+        "a resource is to be the same as x:y/z#b, which is no resource of its own",
+        "Name one in SameAs that has a destructor or None",
     ),
     "wrong import": (
         Artifact.from_text(ODD_IMPORT),

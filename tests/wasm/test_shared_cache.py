@@ -8,7 +8,6 @@ import trio
 
 from airssys.contracts import USER_CACHE, Artifact, EngineSettings
 from airssys.wasm import (
-    Host,
     _any_instance,
     _component_loader,
     _inspection,
@@ -56,7 +55,7 @@ async def load_by_loader(**options):
 
 async def load_by_any(**options):
     async with open_runtime(EngineSettings(), **options) as loader:
-        component = await load_any(loader, ADDER, Host())
+        component = await load_any(loader, ADDER)
         instance = await component.instantiate()
         try:
             assert await instance.call("one") == 1

@@ -32,6 +32,8 @@ def component_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
         text = f"{shown(spec.artifact.source)} is no code"
         hint = "a Path, bytes, or WAT text as str"
         yield Mistake(f"{path}.artifact.source", text, hint)
+    else:
+        yield from _host_mistakes(spec.artifact.host, f"{path}.host")
     if not is_kind(spec.log_level, LogLevel):
         text = f"{shown(spec.log_level)} is not a valid log level"
         hint = "write 'trace', 'debug', 'info', 'warn' or 'error' as a LogLevel"
@@ -45,6 +47,17 @@ def component_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
         yield Mistake(f"{path}.config", text, "write ComponentConfig(...)")
     else:
         yield from _config_mistakes(spec.config, f"{path}.config")
+
+
+def _host_mistakes(host: object, path: str) -> Iterator[Mistake]:
+    hint = "write [HostInterface(...), ...], from airssys.wasm"
+    if not isinstance(host, tuple):
+        yield Mistake(path, f"{shown(host)} is not a list of interfaces", hint)
+        return
+    for index, each in enumerate(host):
+        if not is_text(getattr(each, "name", None)) or isinstance(each, type):
+            text = f"{shown(each)} is not a valid interface"
+            yield Mistake(f"{path}[{index}]", text, hint)
 
 
 def _config_mistakes(config: ComponentConfig, path: str) -> Iterator[Mistake]:

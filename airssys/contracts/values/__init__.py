@@ -1,6 +1,6 @@
 """Small frozen values that everything else is made of."""
 
-from ._artifact import Artifact, Resource
+from ._artifact import Artifact, NamedInterface, Resource
 from ._checking import (
     is_callable,
     is_count,
@@ -127,6 +127,7 @@ __all__ = (
     "Limits",
     "LogLevel",
     "MessageOptions",
+    "NamedInterface",
     "OnAbandoned",
     "OnError",
     "Overflow",

@@ -6,9 +6,12 @@ from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, Protocol, final
 
 import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @final
@@ -30,6 +33,13 @@ class Resource:
         return files(self.package).joinpath(*self.parts)
 
 
+class NamedInterface(Protocol):
+    """Functions that the host gives to guests; what else it is, its engine knows."""
+
+    @property
+    def name(self) -> str: ...
+
+
 @final
 @attrs.frozen
 class Artifact:
@@ -43,6 +53,9 @@ class Artifact:
     a str is WAT text, never a path."""
     label: str
     """The name that errors use for it."""
+    host: tuple[NamedInterface, ...] = attrs.field(default=(), repr=False)
+    """What it may import in addition to `airssys:core`: each an
+    `airssys.wasm.HostInterface`."""
 
     @classmethod
     def at(cls, path: str | Path) -> Artifact:
@@ -67,6 +80,10 @@ class Artifact:
             return cls(Resource(where, parts), f"{where}:{'/'.join(parts)}")
         found = where.joinpath(*parts) if parts else where
         return cls(found, str(found) if isinstance(found, Path) else found.name)
+
+    def given(self, host: Iterable[NamedInterface]) -> Artifact:
+        """This component, with what it may import beside `airssys:core`."""
+        return attrs.evolve(self, host=tuple(host))
 
     @classmethod
     def from_bytes(cls, code: bytes, label: str = "component bytes") -> Artifact:

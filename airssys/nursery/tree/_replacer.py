@@ -102,6 +102,8 @@ class Replacer:
         """
         if not isinstance(slot.spec, ComponentSpec):
             return Refused(Refusal.NO_COMPONENT, slot.name)
+        if not artifact.host:
+            artifact = artifact.given(slot.spec.artifact.host)
         spec = attrs.evolve(slot.spec, artifact=artifact)
         if mistakes := tuple(find_spec_mistakes(spec)):
             return Refused(Refusal.INVALID_SPEC, slot.name, mistakes=mistakes)

@@ -13,13 +13,13 @@ from wasmtime.component import Component as Compiled, FuncType
 
 from airssys.contracts import ComponentRefused
 from airssys.wasm.host import (
+    CORE_INTERFACES,
     EXPORTS,
-    IMPORTS,
     LIFECYCLE,
     STATE_EXPORTS,
     STATE_HANDOVER,
-    TYPE_ONLY,
     full_name,
+    nobody_provides,
 )
 
 from ._signatures import fits
@@ -29,10 +29,15 @@ if TYPE_CHECKING:
 
     import wasmtime
 
+    from airssys.wasm.host import HostInterface
     from airssys.wasm.values import Function
 
 _MOST: Final = 20
 _WASI: Final = re.compile(r"wasi:[\w./@+-]+")
+_OTHERS: Final = (
+    "Import only what the world airssys:core/runtime-host@1.0.0 has, or give it the rest "
+    "by host=[HostInterface(...)]"
+)
 _WASI_ADVICE: Final = (
     "WASI is not offered: build without it (componentize-py: --stub-wasi; "
     "componentize-qjs: --stub-wasi; C and Rust: a freestanding wasm32 target)"
@@ -45,14 +50,26 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST]) + more
 
 
-def check_world(engine: wasmtime.Engine, compiled: Compiled, label: str) -> None:
+def check_world(
+    engine: wasmtime.Engine,
+    compiled: Compiled,
+    label: str,
+    host: Sequence[HostInterface] = (),
+) -> None:
     """See that a component imports only what we have and exports what we call.
+
+    What further interfaces of the host give is left to `bind`.
 
     Raises:
         ComponentRefused: naming what is wrong and the way out.
     """
     kind = compiled.type
-    _check_imports(instances(kind.imports(engine), engine), label)
+    imports = {
+        name: item
+        for name, item in kind.imports(engine).items()
+        if not any(each.gives(name) for each in host)
+    }
+    _check_imports(instances(imports, engine), label, host)
     exported = instances(kind.exports(engine), engine)
     wanted = full_name(LIFECYCLE)
     if wanted not in exported:
@@ -97,11 +114,17 @@ def _check_functions(
 
 
 def _check_imports(
-    imported: Mapping[str, Mapping[str, FuncType | None]], label: str
+    imported: Mapping[str, Mapping[str, FuncType | None]],
+    label: str,
+    host: Sequence[HostInterface],
 ) -> None:
     check_wasi(imported, label)
-    known = {full_name(name): functions for name, functions in IMPORTS.items()}
-    known |= {full_name(name): {} for name in TYPE_ONLY}
+    known = {
+        name: {n: f.type for n, f in core.functions.items() if f.type is not None}
+        for name in imported
+        for core in CORE_INTERFACES
+        if core.gives(name)
+    }
     unknown = sorted(set(imported) - set(known))
     both = sorted(set(imported) & set(known))
     for interface in both:
@@ -113,8 +136,8 @@ def _check_imports(
     if unknown:
         raise ComponentRefused(
             label,
-            f"it imports {_listed(unknown)}, which nobody provides",
-            "Import only what the world airssys:core/runtime-host@1.0.0 has",
+            nobody_provides((*CORE_INTERFACES, *host), unknown, _listed(unknown)),
+            _OTHERS,
         )
     for interface in both:
         _check_signatures(imported[interface], known[interface], interface, label)

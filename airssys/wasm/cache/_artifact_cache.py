@@ -83,8 +83,6 @@ class Kept:
 
     compiled: Compiled
     footprint: Footprint
-    why_whole: str | None = None
-    """Why it was not taken apart, if it was to be."""
 
 
 @final

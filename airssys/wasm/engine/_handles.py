@@ -74,11 +74,26 @@ class HostResources:
     """By the name of the resource; None where nothing needs to be done."""
     kinds: Mapping[str, str] = attrs.field(factory=dict)
     """Names that stand for a resource of another name, which is the host's own."""
-    owners: Owners = attrs.field(factory=Owners, eq=False, repr=False)
+    owners: Mapping[str, Owners] = attrs.field(eq=False, repr=False)
+    """Who counts the owners of a resource, by the host's own name of it."""
+
+    @owners.default
+    def _count_anew(self) -> Mapping[str, Owners]:
+        return {self.kind_of(name): Owners() for name in self.destructors}
 
     def kind_of(self, resource: str) -> str:
         """The host's own name of a resource."""
         return self.kinds.get(resource, resource)
+
+    def note_owner(self, resource: str, thing: object) -> None:
+        """Take note that a guest owns an object, once more."""
+        kind = self.kind_of(resource)
+        self.owners[kind].add(kind, thing)
+
+    def note_owner_gone(self, resource: str, thing: object) -> bool:
+        """Take note that a guest owns an object no more; whether no other does."""
+        kind = self.kind_of(resource)
+        return self.owners[kind].remove(kind, thing)
 
     def number_of(self, resource: str) -> int:
         """The number by which wasmtime tells this kind of resource from others."""
@@ -138,7 +153,7 @@ class HandleTable:
         box = self._out.words[0]
         self._made.append((box, number, owned))
         if owned:
-            self._resources.owners.add(self._resources.kind_of(resource), thing)
+            self._resources.note_owner(resource, thing)
         return box
 
     def lift(self, resource: str, address: int, *, owned: bool) -> object:
@@ -227,7 +242,7 @@ class HandleTable:
 
     def _is_last(self, name: str, thing: object) -> bool:
         """Take note that a guest owns an object no more; whether no other does."""
-        return self._resources.owners.remove(self._resources.kind_of(name), thing)
+        return self._resources.note_owner_gone(name, thing)
 
     def _take_back(self, box: int, number: int) -> None:
         """Remove a handle that the host has made for itself, or for nobody.

@@ -1,7 +1,15 @@
-"""What guests import: the world, and how it is linked."""
+"""What guests import: interfaces that the host gives, the world, and how it is linked."""
 
-from ._any_world import AnyWorld, Host, SameAs, read_world
-from ._core_functions import HostFunction, forget_names, host_functions
+from ._any_world import (
+    AnyWorld,
+    Host,
+    ImportedTypes,
+    interfaces_of,
+    read_imports,
+    read_world,
+)
+from ._contexts import Contexts
+from ._core_functions import CORE_INTERFACES, forget_names
 from ._core_world import (
     EXPORT_STATE,
     EXPORTS,
@@ -12,9 +20,24 @@ from ._core_world import (
     TYPE_ONLY,
     full_name,
 )
-from ._linker import link, make_linker
+from ._host_interface import (
+    FunctionKind,
+    HostFunction,
+    HostInterface,
+    SameAs,
+)
+from ._host_table import (
+    BoundFunction,
+    HostTable,
+    bind,
+    bind_all,
+    check_distinct,
+    nobody_provides,
+)
+from ._linker import make_linker
 
 __all__ = (
+    "CORE_INTERFACES",
     "EXPORTS",
     "EXPORT_STATE",
     "IMPORTS",
@@ -23,13 +46,23 @@ __all__ = (
     "STATE_HANDOVER",
     "TYPE_ONLY",
     "AnyWorld",
+    "BoundFunction",
+    "Contexts",
+    "FunctionKind",
     "Host",
     "HostFunction",
+    "HostInterface",
+    "HostTable",
+    "ImportedTypes",
     "SameAs",
+    "bind",
+    "bind_all",
+    "check_distinct",
     "forget_names",
     "full_name",
-    "host_functions",
-    "link",
+    "interfaces_of",
     "make_linker",
+    "nobody_provides",
+    "read_imports",
     "read_world",
 )

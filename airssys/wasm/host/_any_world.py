@@ -1,36 +1,40 @@
-"""Components of any world: what they import and export, and who gives it to them.
+"""Components of any world: what they import and export.
 
-Actors live in one world, `_world`. This is for everybody else: the types are read from
-the component itself, and the host's side is a table of Python functions and resources.
-Names are `interface#function`, or the function's name alone where it stands in none.
+Actors live in one world, `_core_world`. For everybody else the types are read from the
+component itself, and the host's side is a list of `HostInterface`s. Names are
+`interface#function`, or the function's name alone where it stands in none.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 
 import attrs
 from wasmtime import component as their
 
 from airssys.contracts import ComponentRefused
-from airssys.wasm.engine import (
-    Destructor,
-    HandleTable,
-    HostResources,
-    Owners,
-    refuse_awaitable,
-)
-from airssys.wasm.values import Function, Marshaller, Unspeakable, read_function
+from airssys.wasm.engine import Destructor
+from airssys.wasm.values import Function, Unspeakable, read_function
 
-from ._core_functions import HostFunction
+from ._host_interface import HostFunction, HostInterface, SameAs, is_async
 
 if TYPE_CHECKING:
     import wasmtime
 
 _ADVICE: Final = "Build it for a world whose values can be moved"
+
+
+@final
+@attrs.frozen
+class ImportedTypes:
+    """What one component imports, by name."""
+
+    functions: Mapping[str, Function]
+    resources: Mapping[str, str]
+    """The host's resources by the names they are imported under. A resource that is
+    imported twice has two names; the value is the first of them."""
 
 
 @final
@@ -41,124 +45,108 @@ class AnyWorld:
     imports: Mapping[str, Function]
     exports: Mapping[str, Function]
     resources: Mapping[str, str]
-    """The host's resources by the names they are imported under. A resource that is
-    imported twice has two names; the value is the first of them."""
+    """As in `ImportedTypes`."""
 
-
-@final
-@attrs.frozen
-class SameAs:
-    """Another name of a resource: `SameAs("acme:shop/till#drawer")`."""
-
-    resource: str
+    @property
+    def imported(self) -> ImportedTypes:
+        """What it imports."""
+        return ImportedTypes(self.imports, self.resources)
 
 
 @final
 @attrs.frozen
 class Host:
-    """What the host gives to components of any world.
+    """What `HostInterface` was before; it goes with the next version.
 
     Raises:
         ValueError: a `SameAs` names what is no resource of its own here.
     """
 
     functions: Mapping[str, Callable[..., Any]] = attrs.field(factory=dict)
-    """By name; those that are async, or objects with an async `__call__`, may wait."""
+    """By full name; they get no context."""
     resources: Mapping[str, Destructor | SameAs | None] = attrs.field(factory=dict)
-    """Destructors by the name of the resource, such as `acme:shop/till#drawer`. Two
-    names are two resources, unless one is `SameAs` the other. An object that was given
-    away several times has its destructor called once, when the last guest lets it go.
+    """By full name."""
+    interfaces: tuple[HostInterface, ...] = attrs.field(
+        init=False, eq=False, repr=False
+    )
+    """The same, as it is said now."""
+
+    @interfaces.default
+    def _make_interfaces(self) -> tuple[HostInterface, ...]:
+        text = "Host is a list of HostInterface now; it goes with the next version"
+        warnings.warn(text, DeprecationWarning, stacklevel=3)
+        return interfaces_of(self.functions, self.resources)
+
+
+def interfaces_of(
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+    resources: Mapping[str, Destructor | SameAs | None] | None = None,
+) -> tuple[HostInterface, ...]:
+    """Make interfaces of functions, which get no context, and resources by full name.
+
+    Raises:
+        ValueError: a `SameAs` names what is no resource of its own here.
     """
-    _owners: Owners = attrs.field(factory=Owners, init=False, eq=False, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        for name, meant in self.resources.items():
-            if isinstance(meant, SameAs) and (
-                meant.resource not in self.resources
-                or isinstance(self.resources[meant.resource], SameAs)
-            ):
-                raise ValueError(
-                    f"the resource {name} is to be the same as {meant.resource}, which "
-                    "is no resource of its own: name one that has a destructor or None"
-                )
-
-    def check(self, world: AnyWorld, label: str) -> None:
-        """See that nothing is missing.
-
-        Raises:
-            ComponentRefused: naming all that is.
-        """
-        missing = [name for name in world.imports if name not in self.functions]
-        missing += [name for name in world.resources if name not in self.resources]
-        if missing:
-            raise ComponentRefused(
-                label,
-                f"it imports {', '.join(missing)}, which nobody provides",
-                "Give the host these functions and resources",
+    functions, resources = functions or {}, resources or {}
+    for name, meant in resources.items():
+        if isinstance(meant, SameAs) and (
+            meant.resource not in resources
+            or isinstance(resources[meant.resource], SameAs)
+        ):
+            raise ValueError(
+                f"the resource {name} is to be the same as {meant.resource}, which "
+                "is no resource of its own: name one that has a destructor or None"
             )
-        unlike = [
-            f"{name} and {first}"
-            for name, first in world.resources.items()
-            if self._kind_of(name) != self._kind_of(first)
-        ]
-        if unlike:
-            raise ComponentRefused(
-                label,
-                f"it takes for one resource what are two: {', '.join(unlike)}",
-                "Build it for the world that the host provides, or say SameAs there",
-            )
-
-    def _kind_of(self, name: str) -> str:
-        meant = self.resources[name]
-        return meant.resource if isinstance(meant, SameAs) else name
-
-    def functions_for(self, world: AnyWorld) -> tuple[HostFunction, ...]:
-        """Make the table of a component's imports; its order is their number."""
-        return tuple(
-            _host_function(name, signature, self.functions[name])
-            for name, signature in world.imports.items()
+    names = [name.rpartition("#")[0] for name in (*functions, *resources)]
+    return tuple(
+        HostInterface(
+            name,
+            {own: _without_context(act) for own, act in _inside(name, functions)},
+            resources=dict(_inside(name, resources)),
         )
-
-    def resources_for(self, world: AnyWorld) -> HostResources:
-        """Number the resources that a component imports."""
-        kinds = {name: self._kind_of(name) for name in world.resources.values()}
-        destructors = {
-            name: None if isinstance(found, SameAs) else found
-            for name, kind in kinds.items()
-            for found in (self.resources[kind],)
-        }
-        return HostResources(destructors, kinds, self._owners)
+        for name in dict.fromkeys(names)
+    )
 
 
-def _is_async(act: Callable[..., Any]) -> bool:
-    """Whether calling it gives a coroutine: also for an object that is called."""
-    while isinstance(act, functools.partial):
-        act = act.func
-    called = getattr(type(act), "__call__", None)  # noqa: B004  # its kind is asked for
-    return inspect.iscoroutinefunction(act) or inspect.iscoroutinefunction(called)
+def _inside(interface: str, named: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    parted = [(full.rpartition("#"), value) for full, value in named.items()]
+    return [(name, value) for (where, _, name), value in parted if where == interface]
 
 
-def _host_function(
-    name: str, signature: Function, act: Callable[..., Any]
-) -> HostFunction:
-    waits, whose = _is_async(act), f"the host function {name}"
+def _without_context(act: Callable[..., Any]) -> HostFunction:
+    if is_async(act):
 
-    def answer(handles: HandleTable, *arguments: Any) -> Any:
-        handles.drop_noted()
-        result = act(*arguments)
-        refuse_awaitable(
-            result, whose, "write it with `async def`, so that it may wait"
-        )
-        return result
+        async def later(_context: object, *arguments: Any) -> Any:
+            return await act(*arguments)
 
-    async def answer_later(handles: HandleTable, *arguments: Any) -> Any:
-        handles.drop_noted()
-        return await act(*arguments)
+        return HostFunction(later)
 
-    interface, _, own_name = name.rpartition("#")
-    implementation = answer_later if waits else answer
-    marshaller = Marshaller(signature)
-    return HostFunction(interface, own_name, marshaller, implementation, waits)
+    def now(_context: object, *arguments: Any) -> Any:
+        return act(*arguments)
+
+    return HostFunction(now)
+
+
+def read_imports(
+    engine: wasmtime.Engine,
+    compiled: their.Component,
+    label: str,
+    besides: Sequence[HostInterface] = (),
+) -> ImportedTypes:
+    """Read what a component imports, besides what some interfaces give.
+
+    Raises:
+        ComponentRefused: naming all that cannot be spoken to.
+    """
+    side = _Side(engine)
+    items = compiled.type.imports(engine)
+    others = {n: i for n, i in items.items() if not any(b.gives(n) for b in besides)}
+    side.read("", others)
+    wrong = _others(side)
+    functions = side.functions_read(side.known(), "import", wrong)
+    if wrong:
+        raise ComponentRefused(label, "; ".join(wrong), _ADVICE)
+    return ImportedTypes(functions, side.first_names())
 
 
 def read_world(
@@ -173,24 +161,16 @@ def read_world(
     imported, exported = _Side(engine), _Side(engine)
     imported.read("", kind.imports(engine))
     exported.read("", kind.exports(engine))
-    wrong = [f"its import {name} is {what}" for name, what in imported.others.items()]
-    first = {
-        name: next(other for other, same in imported.resources.items() if same == each)
-        for name, each in imported.resources.items()
-    }
-    known = {name: imported.resources[name] for name in first.values()}
-    functions = []
-    for side, word in ((imported, "import"), (exported, "export")):
-        read = {}
-        for name, stated in side.functions.items():
-            try:
-                read[name] = read_function(stated, known)
-            except Unspeakable as error:
-                wrong.append(f"its {word} {name} has {error}")
-        functions.append(read)
+    wrong, known = _others(imported), imported.known()
+    imports = imported.functions_read(known, "import", wrong)
+    exports = exported.functions_read(known, "export", wrong)
     if wrong:
         raise ComponentRefused(label, "; ".join(wrong), _ADVICE)
-    return AnyWorld(functions[0], functions[1], first)
+    return AnyWorld(imports, exports, imported.first_names())
+
+
+def _others(imported: _Side) -> list[str]:
+    return [f"its import {name} is {what}" for name, what in imported.others.items()]
 
 
 @final
@@ -202,6 +182,29 @@ class _Side:
         self.functions: dict[str, their.FuncType] = {}
         self.resources: dict[str, their.ResourceType] = {}
         self.others: dict[str, str] = {}
+
+    def first_names(self) -> dict[str, str]:
+        """By the name of a resource: the first name of the same one."""
+        return {
+            name: next(other for other, same in self.resources.items() if same == each)
+            for name, each in self.resources.items()
+        }
+
+    def known(self) -> dict[str, their.ResourceType]:
+        """Each resource under the first of its names."""
+        return {n: self.resources[n] for n in self.first_names().values()}
+
+    def functions_read(
+        self, known: Mapping[str, their.ResourceType], word: str, wrong: list[str]
+    ) -> dict[str, Function]:
+        """Read the signatures; what cannot be read is added to what is wrong."""
+        read = {}
+        for name, stated in self.functions.items():
+            try:
+                read[name] = read_function(stated, known)
+            except Unspeakable as error:
+                wrong.append(f"its {word} {name} has {error}")
+        return read
 
     def read(self, interface: str, items: Mapping[str, Any]) -> None:
         for name, item in items.items():

@@ -1,18 +1,13 @@
-"""What a guest may call: each import, forwarded to the actor's `HostServices`.
+"""What an actor's guest may call: the interfaces of `airssys:core`.
 
-Values change form here and nothing is decided. A function that need not wait is answered
-within the guest's slice; one that has to returns an awaitable, and the guest is
-suspended until it is done. Refusals that the WIT has a case for become that case;
-every other exception is a host error and costs the guest its instance.
+Values change form here and nothing is decided: each function is forwarded to the actor's
+`HostServices`, which are its context.
 """
 
 from __future__ import annotations
 
-import inspect
-import math
-from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import Any, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -26,53 +21,15 @@ from airssys.contracts import (
     TargetNotFound,
     Timestamp,
 )
-from airssys.wasm.values import Case, Err, Marshaller, Ok
+from airssys.wasm.values import Case, Err, Ok
 
-from ._core_world import IMPORTS
+from ._core_world import IMPORTS, TYPE_ONLY, full_name
+from ._host_interface import FunctionKind, HostFunction, HostInterface
 
-Implementation: TypeAlias = Callable[..., Any]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
-
-def _for_ever(*_arguments: object) -> float:
-    return math.inf
-
-
-@final
-@attrs.frozen
-class HostFunction:
-    """One import: where it stands, how its values move, what it does."""
-
-    interface: str
-    name: str
-    marshaller: Marshaller = attrs.field(eq=False, repr=False)
-    implementation: Implementation = attrs.field(eq=False, repr=False)
-    """Takes `HostServices` and the arguments; returns the answer, or an awaitable of
-    it if the function may wait."""
-    waits: bool
-    at_once: Implementation | None = attrs.field(eq=False, repr=False, default=None)
-    """Tries first, if the function may wait; returns None if it has to."""
-    longest: Callable[..., float] = attrs.field(eq=False, repr=False, default=_for_ever)
-    """Takes the arguments; so many seconds after its beginning it ends by itself."""
-    finish: Callable[[Any], Any] | None = attrs.field(
-        eq=False, repr=False, default=None
-    )
-    """Makes of the answer what is laid out; takes long where the answer is long."""
-
-
-def host_functions() -> tuple[HostFunction, ...]:
-    """Make the table of all imports; its order is their number in the linker."""
-    table = []
-    for interface, functions in IMPORTS.items():
-        for name, signature in functions.items():
-            where = interface, name
-            act, values = _TABLE[where], Marshaller(signature)
-            waits = inspect.iscoroutinefunction(act)
-            at_once, longest = _AT_ONCE.get(where), _LONGEST.get(where, _for_ever)
-            finish = _FINISH.get(where)
-            table.append(
-                HostFunction(*where, values, act, waits, at_once, longest, finish)
-            )
-    return tuple(table)
+    from ._host_interface import Implementation
 
 
 def _id(value: tuple[str, str, str]) -> ComponentId:
@@ -102,18 +59,24 @@ class _BadId(MessagingError):
         super().__init__(value)
 
 
-def _messaging_case(error: MessagingError) -> Err:
+def _messaging_case(error: MessagingError) -> Case:
     match error:
         case _BadId():
-            return Err(Case("target-not-found", error.value))
+            return Case("target-not-found", error.value)
         case TargetNotFound():
-            return Err(Case(error.case, _plain(error.target)))
+            return Case(error.case, _plain(error.target))
         case AskTimedOut():
-            return Err(Case(error.case, error.correlation_id))
+            return Case(error.case, error.correlation_id)
         case MessagingError(case="queue-full"):
-            return Err(Case(error.case))
+            return Case(error.case)
         case _:
-            return Err(Case(error.case, _sayable(str(error))))
+            return Case(error.case, _sayable(str(error)))
+
+
+def _storage_case(error: StorageRefused) -> Case:
+    if error.case == "quota-exceeded":
+        return Case(error.case)
+    return Case(error.case, _sayable(error.detail or ""))
 
 
 def _sayable(text: str) -> str:
@@ -133,50 +96,16 @@ def _milliseconds(time: Timestamp) -> int:
     return time.seconds * 1000 + time.nanoseconds // 1_000_000
 
 
-def _messaging(act: Callable[..., Any]) -> Implementation:
-    """Let refusals of a call that does not wait become the WIT's cases."""
-
-    def answer(services: HostServices, *arguments: Any) -> Ok | Err:
-        try:
-            return Ok(act(services, *arguments))
-        except MessagingError as error:
-            return _messaging_case(error)
-
-    return answer
+def _send_at_once(services: HostServices, target: Any, payload: bytes) -> Ok | None:
+    return Ok() if services.messages.send_at_once(_id(target), payload) else None
 
 
-def _waiting(act: Callable[..., Awaitable[Any]]) -> Implementation:
-    """The same for a call that may wait."""
-
-    async def answer(services: HostServices, *arguments: Any) -> Ok | Err:
-        try:
-            return Ok(await act(services, *arguments))
-        except MessagingError as error:
-            return _messaging_case(error)
-
-    return answer
+async def _send(services: HostServices, target: Any, payload: bytes) -> None:
+    await services.messages.send(_id(target), payload)
 
 
-def _storage(act: Callable[..., Any]) -> Implementation:
-    def answer(services: HostServices, *arguments: Any) -> Ok | Err:
-        try:
-            return Ok(act(services, *arguments))
-        except StorageRefused as error:
-            detail = None
-            if error.case != "quota-exceeded":
-                detail = _sayable(error.detail or "")
-            return Err(Case(error.case, detail))
-
-    return answer
-
-
-def _send_at_once(services: HostServices, target: Any, payload: bytes) -> Any:
-    try:
-        return (
-            Ok(None) if services.messages.send_at_once(_id(target), payload) else None
-        )
-    except MessagingError as error:
-        return _messaging_case(error)
+async def _publish(services: HostServices, topic: str, payload: bytes) -> None:
+    await services.topics.publish(topic, payload)
 
 
 async def _ask(
@@ -209,54 +138,73 @@ def _component_info(services: HostServices, target: tuple[str, str, str]) -> Ok 
     return Ok((_plain(info.id), info.name, info.version, info.health))
 
 
-_AT_ONCE: Final[dict[tuple[str, str], Implementation]] = {
-    ("host-messaging", "send"): _send_at_once,
-}
+def _core(
+    interface: str,
+    given: Mapping[str, Implementation | HostFunction],
+    errors: Mapping[type[Exception], Callable[[Any], Any]] | None = None,
+) -> HostInterface:
+    """Make an interface of our world; its types are those of the table, in its order."""
+    functions = {}
+    for name, signature in IMPORTS[interface].items():
+        function = given[name]
+        if not isinstance(function, HostFunction):
+            function = HostFunction(function)
+        functions[name] = attrs.evolve(function, type=signature)
+    return HostInterface(full_name(interface), functions, errors=errors or {})
 
-_FINISH: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
-    ("host-services", "list-components"): lambda ids: list(map(_plain, ids)),
-}
 
-_LONGEST: Final[dict[tuple[str, str], Callable[..., float]]] = {
-    ("host-services", "sleep-millis"): _seconds,
-    ("host-messaging", "ask"): lambda _target, _payload, ms: _seconds(ms),
-}
-"""Waits whose end is known when they begin."""
+def _instant(act: Implementation) -> HostFunction:
+    return HostFunction(act, kind=FunctionKind.INSTANT)
 
-_TABLE: Final[dict[tuple[str, str], Implementation]] = {
-    ("host-messaging", "send"): _waiting(
-        lambda s, to, data: s.messages.send(_id(to), data)
+
+CORE_INTERFACES: Final = (
+    _core(
+        "host-messaging",
+        {
+            "send": HostFunction(_send, at_once=_send_at_once),
+            "request": lambda s, to, data, ms: s.messages.request(
+                _id(to), data, _seconds(ms)
+            ),
+            "cancel-request": lambda s, request: s.messages.cancel_request(request),
+            "broadcast": _broadcast,
+            "self-id": _instant(lambda s: _plain(s.self_id)),
+            "ask": HostFunction(
+                _ask, longest=lambda _target, _payload, ms: _seconds(ms)
+            ),
+            "publish": _publish,
+            "subscribe": lambda s, pattern: s.topics.subscribe(pattern),
+            "unsubscribe": lambda s, pattern: s.topics.unsubscribe(pattern),
+        },
+        {MessagingError: _messaging_case},
     ),
-    ("host-messaging", "request"): _messaging(
-        lambda s, to, data, ms: s.messages.request(_id(to), data, _seconds(ms))
+    _core(
+        "host-services",
+        {
+            "log": _log,
+            "current-time": _instant(lambda s: tuple(s.clock.current_time())),
+            "current-time-millis": _instant(
+                lambda s: _milliseconds(s.clock.current_time())
+            ),
+            "sleep-millis": HostFunction(_sleep, longest=_seconds),
+            "list-components": HostFunction(
+                lambda s: s.directory.list_components(),
+                finish=lambda ids: list(map(_plain, ids)),
+            ),
+            "get-component-metadata": _component_info,
+        },
     ),
-    ("host-messaging", "cancel-request"): _messaging(
-        lambda s, request: s.messages.cancel_request(request)
+    _core(
+        "storage",
+        {
+            "get": lambda s, key: s.storage.get(key),
+            "set": lambda s, key, value: s.storage.set(key, value),
+            "delete": lambda s, key: s.storage.delete(key),
+            "exists": lambda s, key: s.storage.exists(key),
+            "list-keys": lambda s, prefix: s.storage.keys(prefix),
+            "usage": lambda s: tuple(s.storage.usage()),
+        },
+        {StorageRefused: _storage_case},
     ),
-    ("host-messaging", "broadcast"): _waiting(_broadcast),
-    ("host-messaging", "self-id"): lambda s: _plain(s.self_id),
-    ("host-messaging", "ask"): _waiting(_ask),
-    ("host-messaging", "publish"): _waiting(
-        lambda s, topic, d: s.topics.publish(topic, d)
-    ),
-    ("host-messaging", "subscribe"): _messaging(
-        lambda s, what: s.topics.subscribe(what)
-    ),
-    ("host-messaging", "unsubscribe"): _messaging(
-        lambda s, what: s.topics.unsubscribe(what)
-    ),
-    ("host-services", "log"): _log,
-    ("host-services", "current-time"): lambda s: tuple(s.clock.current_time()),
-    ("host-services", "current-time-millis"): lambda s: _milliseconds(
-        s.clock.current_time()
-    ),
-    ("host-services", "sleep-millis"): _sleep,
-    ("host-services", "list-components"): lambda s: s.directory.list_components(),
-    ("host-services", "get-component-metadata"): _component_info,
-    ("storage", "get"): _storage(lambda s, key: s.storage.get(key)),
-    ("storage", "set"): _storage(lambda s, key, value: s.storage.set(key, value)),
-    ("storage", "delete"): _storage(lambda s, key: s.storage.delete(key)),
-    ("storage", "exists"): _storage(lambda s, key: s.storage.exists(key)),
-    ("storage", "list-keys"): _storage(lambda s, prefix: s.storage.keys(prefix)),
-    ("storage", "usage"): _storage(lambda s: tuple(s.storage.usage())),
-}
+    *(HostInterface(full_name(name)) for name in TYPE_ONLY),
+)
+"""What every actor's component may import; a context is the `HostServices` of the actor."""

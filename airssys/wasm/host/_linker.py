@@ -1,4 +1,4 @@
-"""Tells wasmtime about the host functions, once for all components of an engine."""
+"""Tells wasmtime about the host functions of a table."""
 
 from __future__ import annotations
 
@@ -8,27 +8,31 @@ from typing import TYPE_CHECKING
 from airssys.wasm import _c_api as c
 from airssys.wasm.values import Block, error_text
 
-from ._core_world import full_name
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from airssys.wasm.engine import Engine
 
-    from ._core_functions import HostFunction
+    from ._host_table import HostTable
 
 
-def make_linker(engine: Engine, functions: Sequence[HostFunction]) -> int:
-    """Make a linker that defines every host function under its number.
+def make_linker(engine: Engine, table: HostTable) -> int:
+    """Make a linker that defines every function and resource of a table.
 
     The linker belongs to the engine's ledger. A component may import any part of it.
     """
-    numbered = enumerate(functions)
-    table = [(full_name(each.interface), each.name, n) for n, each in numbered]
-    return link(engine, table, ())
+    names = enumerate(table.functions)
+    return _link(
+        engine,
+        [(each.interface, each.name, number) for number, each in names],
+        [
+            (*name.rpartition("#")[::2], table.resources.number_of(first))
+            for name, first in table.resource_names.items()
+        ],
+    )
 
 
-def link(
+def _link(
     engine: Engine,
     functions: Iterable[tuple[str, str, int]],
     resources: Iterable[tuple[str, str, int]],

@@ -1,7 +1,13 @@
 """Running instances: calls, turns, limits."""
 
-from ._driver import Driver, HostFailed
-from ._instance import EXPORT_NUMBERS, Instance, prepare_making, share_out
+from ._driver import Driver
+from ._instance import (
+    EXPORT_NUMBERS,
+    Instance,
+    open_contexts,
+    prepare_making,
+    share_out,
+)
 from ._outcomes import name_failure, unnamed
 from ._runtime import Code, CoreProgram, Runtime
 from ._turns import Turns, now
@@ -11,12 +17,12 @@ __all__ = (
     "Code",
     "CoreProgram",
     "Driver",
-    "HostFailed",
     "Instance",
     "Runtime",
     "Turns",
     "name_failure",
     "now",
+    "open_contexts",
     "prepare_making",
     "share_out",
     "unnamed",

@@ -22,11 +22,11 @@ from ._poll_placement import GOOD_POLLS, PollPlacement
 from ._turns import now
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from airssys.contracts import HostServices, Limits
-    from airssys.wasm.engine import GuestCall
-    from airssys.wasm.host import HostFunction
+    from airssys.contracts import Limits
+    from airssys.wasm.engine import GuestCall, HandleTable
+    from airssys.wasm.host import BoundFunction
     from airssys.wasm.values import Marshaller
 
     from ._poll_placement import Habits
@@ -59,13 +59,14 @@ class Driver:
         self,
         runtime: Runtime,
         limits: Limits,
-        services: HostServices,
+        contexts: Sequence[object],
         habits: Habits | None = None,
+        handles: HandleTable | None = None,
     ) -> None:
-        self._runtime = runtime
+        self._functions = runtime.table.functions
         self._turns = runtime.turns
         self._limits = limits
-        self._services = services
+        self._contexts, self._handles = contexts, handles
         self.placement = PollPlacement(runtime.turns.tick, habits)
         self._proven = False
         """Its last message was handled within its first slice (`_turns`)."""
@@ -225,7 +226,7 @@ class Driver:
         tick = self._turns.tick
         if call.host_call is None:
             return again and elapsed < tick * _LEFTOVER
-        function = self._runtime.functions[call.host_call.function]
+        function = self._functions[call.host_call.function]
         act = function.at_once if function.waits else function.implementation
         if act is None:
             return False
@@ -233,7 +234,9 @@ class Driver:
         if arguments is None:
             return False
         try:
-            answer = act(self._services, *arguments)
+            if self._handles is not None:
+                self._handles.drop_noted()
+            answer = act(self._contexts[function.context], *arguments)
         except Exception as error:
             raise HostFailed from error
         if answer is None and function.waits:
@@ -252,7 +255,7 @@ class Driver:
         cancel scope: it would cost as much as the sleep.
         """
         assert call.host_call is not None  # noqa: S101  # the caller has looked
-        function = self._runtime.functions[call.host_call.function]
+        function = self._functions[call.host_call.function]
         if self._long_answer is None:
             answer = await self._answer_of_host(call, function, deadline)
         else:
@@ -267,7 +270,7 @@ class Driver:
             await self._in_time(self._turns.begin(proven=proven), deadline)
 
     async def _answer_of_host(
-        self, call: GuestCall, function: HostFunction, deadline: float
+        self, call: GuestCall, function: BoundFunction, deadline: float
     ) -> Any:
         arguments, self._asked = self._asked, None
         if arguments is None:
@@ -280,7 +283,8 @@ class Driver:
             self.placement.note_size(most - budget.left, was_here=was_here)
         began = trio.current_time()
         end = min(deadline, began + self._limits.execution_time - self._used)
-        if began + function.longest(*arguments) < end:
+        longest = function.longest
+        if longest is not None and began + longest(*arguments) < end:
             answer = await self._ask_host(function, arguments)
         else:
             with trio.CancelScope(deadline=end) as scope:
@@ -289,6 +293,18 @@ class Driver:
                 self._check_time(deadline, over=True)
         self._used += trio.current_time() - began
         return answer
+
+    def drop_noted(self) -> None:
+        """Call the destructors of the resources that the guest has let go.
+
+        Raises:
+            HostFailed: one of them raised.
+        """
+        if self._handles is not None:
+            try:
+                self._handles.drop_noted()
+            except Exception as error:
+                raise HostFailed from error
 
     async def _in_worker(self, work: Callable[[], T]) -> T:
         """Have a worker do what a host call takes; that counts, waiting for one not."""
@@ -325,7 +341,7 @@ class Driver:
             await turn
         self._check_time(deadline)
 
-    def _arguments(self, call: GuestCall, function: HostFunction) -> list[Any] | None:
+    def _arguments(self, call: GuestCall, function: BoundFunction) -> list[Any] | None:
         """Read the arguments of a host call; None if a worker has to: they are long."""
         marshaller = function.marshaller
         few = self._few_bytes
@@ -338,9 +354,12 @@ class Driver:
                 raise
             return None
 
-    async def _ask_host(self, function: HostFunction, arguments: list[Any]) -> Any:
+    async def _ask_host(self, function: BoundFunction, arguments: list[Any]) -> Any:
         try:
-            answer = function.implementation(self._services, *arguments)
+            if self._handles is not None:
+                self._handles.drop_noted()
+            context = self._contexts[function.context]
+            answer = function.implementation(context, *arguments)
             return await answer if function.waits else answer
         except Exception as error:
             raise HostFailed from error
@@ -351,7 +370,7 @@ class Driver:
         except Exception:  # noqa: BLE001  # what is wrong with it is found by laying it out
             return False
 
-    def _answer(self, call: GuestCall, function: HostFunction, value: Any) -> None:
+    def _answer(self, call: GuestCall, function: BoundFunction, value: Any) -> None:
         try:
             if function.finish is not None:
                 value = function.finish(value)

@@ -46,12 +46,12 @@ from airssys.contracts import (
     Unwanted,
 )
 from airssys.wasm.artifacts import fair_cap
-from airssys.wasm.engine import Store
+from airssys.wasm.engine import MAX_PARAMS, Store
 from airssys.wasm.host import EXPORT_STATE, EXPORTS, STATE_EXPORTS
 from airssys.wasm.values import Budget, Err, Ok, ValueUnfit
 
 from ._core_values import config_value, message_value, metadata_of
-from ._driver import Driver
+from ._driver import Driver, HostFailed
 from ._outcomes import name_failure, too_much_state, unnamed
 from ._turns import now
 
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 
     from airssys.wasm.artifacts import Footprint
     from airssys.wasm.engine import GuestCall, GuestStore
+    from airssys.wasm.host import Contexts
     from airssys.wasm.values import Marshaller
 
     from ._runtime import Code, Runtime
@@ -120,6 +121,20 @@ def prepare_making(driver: Driver, found: Footprint) -> None:
         driver.expect_large()
 
 
+def open_contexts(
+    contexts: Contexts, services: HostServices | None, limits: Limits
+) -> None:
+    """Make what the host functions of an instance get first.
+
+    Raises:
+        HostFailed: one could not be made.
+    """
+    try:
+        contexts.open(services, limits)
+    except Exception as error:
+        raise HostFailed from error
+
+
 def _carried(result: Any, name: str) -> Any:
     if type(result) is Err:
         raise GuestRejected(name, *result.value)
@@ -136,11 +151,21 @@ class Instance:
         self._runtime = runtime
         self._code = code
         self._limits = limits
-        self._driver = Driver(runtime, limits, services, code.habits)
-        self._store: GuestStore = (
-            code.core.open_store() if code.core else Store(runtime.engine)
-        )
+        self._services = services
+        table = runtime.table
+        self._contexts, handles = table.contexts(), None
+        self._store: GuestStore
+        if code.core:
+            self._store = code.core.open_store()
+        else:
+            params = max(table.most_params, MAX_PARAMS)
+            self._store = whole = Store(runtime.engine, params=params)
+            if table.resource_names:
+                handles = whole.give_resources(table.resources)
         runtime.maps.take(code.maps)
+        self._holds_resources = handles is not None
+        contexts, habits = self._contexts.objects, code.habits
+        self._driver = Driver(runtime, limits, contexts, habits, handles)
         self._inline_bytes = runtime.settings.thread_payload_bytes
         """Larger payloads are moved by a worker."""
         self._budget = Budget(limits.host_call_bytes)
@@ -161,6 +186,10 @@ class Instance:
             GuestTrapped: it trapped, or needs more than its limits.
             CapacityReached: the kernel has no more memory maps.
         """
+        try:
+            open_contexts(self._contexts, self._services, self._limits)
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
+            self._raise_named(error, "instantiate")
         share_out(self._store, self._code, self._limits)
         prepare_making(self._driver, self._code.footprint)
         if self._limits.fuel is not None:
@@ -169,6 +198,7 @@ class Instance:
         call = self._store.instantiate(linker, pointer, owner=current_task())
         try:
             await self._driver.drive(call)
+            self._driver.drop_noted()
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, "instantiate")
         finally:
@@ -212,6 +242,8 @@ class Instance:
             values = (message_value(envelope),)
             keep = self._limits.host_call_bytes
             call, result = self._first_slice("handle-message", values, owner, keep)
+            if self._holds_resources and call is None:
+                driver.drop_noted()
         except BaseException as error:  # noqa: BLE001, ASYNC103  # `handle_message` raises it
             self._begun = Error(error)
             return Unanswered.BEGUN  # noqa: ASYNC104  # as said above
@@ -265,8 +297,11 @@ class Instance:
         if self._spent is None:
             self._spent = GuestSpent("it was closed")
         if not self._store.closed:
-            self._store.close()
-            self._runtime.maps.give_back(self._code.maps)
+            try:
+                self._store.close()
+            finally:  # a destructor may wish to end the program
+                self._runtime.maps.give_back(self._code.maps)
+                self._contexts.close()
 
     async def _run(
         self,
@@ -303,6 +338,8 @@ class Instance:
                 else:
                     slices = driver.go_on(call, began)
                     result = await self._outcome(call, slices, name, keep)
+            if self._holds_resources:
+                driver.drop_noted()
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, name)
         finally:
@@ -351,6 +388,8 @@ class Instance:
                 slices = self._driver.resume(call)
                 keep = self._limits.host_call_bytes
                 result = await self._outcome(call, slices, name, keep)
+            if self._holds_resources:
+                self._driver.drop_noted()
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, name)
         finally:

@@ -13,10 +13,11 @@ import trio
 from airssys.wasm.artifacts import Footprint
 from airssys.wasm.engine import Engine, HostCall, Ticker, TicksMaker
 from airssys.wasm.host import (
+    CORE_INTERFACES,
     EXPORTS,
     STATE_EXPORTS,
-    HostFunction,
-    host_functions,
+    HostTable,
+    bind_all,
     make_linker,
 )
 from airssys.wasm.lane.core import CoreCode, CoreStore
@@ -86,10 +87,11 @@ class Runtime:
     ) -> None:
         self.settings = settings
         self.engine = Engine(settings, make_ticks)
-        self.functions: Sequence[HostFunction] = host_functions()
+        self.table = bind_all(CORE_INTERFACES)
+        """What guests may call; for most of them, that is all."""
         exports = EXPORTS | STATE_EXPORTS
         self.marshallers = {name: Marshaller(each) for name, each in exports.items()}
-        self.linker = make_linker(self.engine, self.functions)
+        self.linker = make_linker(self.engine, self.table)
         self.turns = Turns(settings.tick, settings.worker_threads)
         self.maps = MapBudget(kernel_limit())
         threads = max(1, (os.cpu_count() or 2) - 1)
@@ -98,8 +100,15 @@ class Runtime:
         self.readers = trio.CapacityLimiter(threads)
         """How many are read or found in the cache at once, whoever compiles meanwhile."""
 
-    def with_host(self, functions: Sequence[HostFunction], linker: int) -> Runtime:
-        """Give this same runtime with other host functions."""
+    def with_table(self, table: HostTable, *, link: bool = True) -> Runtime:
+        """Give this same runtime with other host functions.
+
+        Args:
+            table: of one component.
+            link: whether that is run in one piece, by a linker.
+        """
         other = copy.copy(self)
-        other.functions, other.linker = functions, linker
+        other.table = table
+        if link:
+            other.linker = make_linker(self.engine, table)
         return other

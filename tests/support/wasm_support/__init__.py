@@ -13,6 +13,7 @@ from ._guests import (
     process_memory,
 )
 from ._services import BOB, ScriptedServices
+from ._shop import shop_guest
 from ._values import SIMPLE, TEXTS, TYPED_VALUES, same, types, values_of
 from ._wit_text import checkout_wit, read_wit, wit_folder
 
@@ -37,6 +38,7 @@ __all__ = (
     "process_memory",
     "read_wit",
     "same",
+    "shop_guest",
     "stray_component",
     "types",
     "values_of",

@@ -210,7 +210,7 @@ class Bench:
             assert not call.poll(self.owner), "the guest finished before"
 
     def host_marshaller(self, call):
-        return self.runtime.functions[call.host_call.function].marshaller
+        return self.runtime.table.functions[call.host_call.function].marshaller
 
     def take_arguments(self, call):
         return call.take_arguments(self.host_marshaller(call), Budget(MOST))

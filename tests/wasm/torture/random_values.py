@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from airssys.contracts import Artifact, GuestTrapped, TrapReason
 from airssys.wasm._any_instance import load_any
-from airssys.wasm.host._any_world import Host
+from airssys.wasm.host import interfaces_of
 from airssys.wasm.values._types import Case, Err, Ok, Some, ValueUnfit
 from wasm_support import (
     HOST,
@@ -99,7 +99,7 @@ def values_of_the_host(trial):
 
     async def main():
         async with open_guests() as guests:
-            host = Host({f"{HOST}#echo-0": lambda x: x})
+            host = interfaces_of({f"{HOST}#echo-0": lambda x: x})
             artifact = Artifact.from_text(echo_component(wit))
             component = await load_any(guests.loader, artifact, host)
             guest = await component.instantiate()
@@ -130,7 +130,7 @@ def values_of_a_guest(wit, words):
     async def main():
         async with open_guests() as guests:
             passed = []
-            host = Host({f"{HOST}#put": passed.append})
+            host = interfaces_of({f"{HOST}#put": passed.append})
             artifact = Artifact.from_text(stray_component(wit, words))
             component = await load_any(guests.loader, artifact, host)
             for name in ("get", "put"):
@@ -143,7 +143,7 @@ def values_of_a_guest(wit, words):
                     echo = await load_any(
                         guests.loader,
                         Artifact.from_text(echo_component(wit)),
-                        Host({f"{HOST}#echo-0": lambda x: x}),
+                        interfaces_of({f"{HOST}#echo-0": lambda x: x}),
                     )
                     other = await echo.instantiate()
                     value = passed[-1] if name == "put" else found

@@ -1,0 +1,68 @@
+"""What the host functions of one instance get first: made with it, closed with it."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, final
+
+from airssys.contracts import find_fatal, repr_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airssys.contracts import HostServices, Limits
+
+    from ._host_interface import HostInterface
+
+_LOG: Final = logging.getLogger("airssys")
+
+
+@final
+class Contexts:
+    """One context for each interface, in their order; empty until it is opened."""
+
+    __slots__ = ("_interfaces", "_is_closed", "objects")
+
+    def __init__(self, interfaces: Sequence[HostInterface]) -> None:
+        self._interfaces = interfaces
+        self._is_closed = False
+        self.objects: list[object] = []
+        """The contexts; the same list for good."""
+
+    def open(self, services: HostServices | None, limits: Limits) -> None:
+        """Make all contexts.
+
+        Raises:
+            BaseException: what a maker raised; those before it are to be closed.
+        """
+        for interface in self._interfaces:
+            make = interface.make_context
+            self.objects.append(services if make is None else make(services, limits))
+
+    def close(self) -> None:
+        """Close what was made, the last one first; does nothing twice.
+
+        Raises:
+            BaseException: what closing one raised to end the program, after all were
+                closed. Anything else is logged.
+        """
+        fatal: BaseException | None = None
+        made = list(zip(self._interfaces, self.objects, strict=False))
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for interface, context in reversed(made):
+            if interface.close_context is None or interface.make_context is None:
+                continue
+            try:
+                interface.close_context(context)
+            except BaseException as error:  # noqa: BLE001, ASYNC103  # the others must be closed too
+                fatal = fatal or find_fatal(error)
+                with suppress(Exception):  # the program's own handlers may fail
+                    text = repr_of(error)
+                    _LOG.warning(
+                        "closing a context of %s failed: %s", interface.name, text
+                    )
+        if fatal is not None:
+            raise fatal
