@@ -48,7 +48,7 @@ from .artifacts import (
     read,
     to_binary,
 )
-from .cache import Kept
+from .cache import Kept, KeptParts
 from .host import (
     CORE_INTERFACES,
     EXPORTS,
@@ -127,19 +127,10 @@ class _Source:
 
 @final
 @attrs.frozen
-class _Apart:
-    """A component that was taken apart and compiled."""
-
-    parts: CoreParts
-    footprint: Footprint
-
-
-@final
-@attrs.frozen
 class _Ready:
     """What a worker thread has made; nothing of it must be undone."""
 
-    kept: Kept | _Apart
+    kept: Kept | KeptParts
     further: HostTable | None
     """What the host gives it beside our world."""
     why_whole: str | None = None
@@ -251,9 +242,22 @@ class Loader:
 
     def _find_kept(self, artifact: Artifact, digest: str) -> _Ready | None:
         """Find what the loader makes of a component; by the setting, in one piece."""
-        if self.runtime.settings.lane == "own":
+        if self.runtime.settings.lane != "own":
+            return self._find_whole(artifact, digest)
+        if self.cache is None:
             return None
-        return self._find_whole(artifact, digest)
+        engine = self.runtime.engine.wasmtime
+        kept = self.cache.find_parts(engine, _with_host(digest, artifact))
+        if kept is None:
+            return None
+        check_counts(kept.footprint, artifact.label, self.runtime.settings)
+        if not given_to(artifact):
+            return _Ready(kept, None)
+        whole = Compiled(engine, kept.parts.skeleton)
+        try:
+            return _Ready(kept, self._further(artifact, whole))
+        finally:
+            whole.close()
 
     def _find_whole(self, artifact: Artifact, digest: str) -> _Ready | None:
         if self.cache is None:
@@ -288,23 +292,35 @@ class Loader:
         why_whole = None
         if settings.lane == "own":
             try:
-                return self._take_apart(artifact, binary, found)
+                ready, parts = self._take_apart(artifact, binary, found)
             except NotTakenApart as error:
                 why_whole = str(error)
+            else:
+                self._keep(artifact, source, parts, found)
+                return ready
             whole = self._find_whole(artifact, source.digest)
             if whole is not None:
                 return attrs.evolve(whole, why_whole=why_whole)
         compiled = compile_binary(engine, binary, label)
         check_world(engine, compiled, label, given)
         further = self._further(artifact, compiled)
+        self._keep(artifact, source, compiled, found)
+        return _Ready(Kept(compiled, found), further, why_whole)
+
+    def _keep(
+        self,
+        artifact: Artifact,
+        source: _Source,
+        compiled: Compiled | CoreParts,
+        found: Footprint,
+    ) -> None:
         if self.cache is not None:
             digest = _with_host(source.digest, artifact)
-            self.cache.keep(digest, compiled, found, label)
-        return _Ready(Kept(compiled, found), further, why_whole)
+            self.cache.keep(digest, compiled, found, artifact.label)
 
     def _take_apart(
         self, artifact: Artifact, binary: bytes, found: Footprint
-    ) -> _Ready:
+    ) -> tuple[_Ready, CoreParts]:
         """Take a component apart and compile the parts, each once.
 
         The skeleton is what wasmtime validates the component by. What it refuses is
@@ -316,8 +332,9 @@ class Loader:
         """
         engine, label = self.runtime.engine.wasmtime, artifact.label
         plan, linking = take_apart(binary)
+        bones = skeleton(binary)
         try:
-            validated = Compiled(engine, skeleton(binary))
+            validated = Compiled(engine, bones)
         except wasmtime.WasmtimeError as error:
             raise NotTakenApart(f"it is not valid ({first_lines(error)})") from error
         try:
@@ -328,15 +345,15 @@ class Loader:
         if further is not None and further.resource_names:
             raise NotTakenApart("the host gives it resources")
         try:
-            parts = compile_parts(engine, plan, linking)
+            parts = compile_parts(engine, plan, linking, bones)
         except CoreRefused as error:
             raise NotTakenApart(f"it has a module that is refused ({error})") from error
-        return _Ready(_Apart(parts, found), further)
+        return _Ready(KeptParts(parts, found), further), parts
 
     def _adopt(self, artifact: Artifact, ready: _Ready) -> Component:
         engine, kept, runtime = self.runtime.engine, ready.kept, self.runtime
         engine.check()
-        if isinstance(kept, _Apart):
+        if isinstance(kept, KeptParts):
             return self._adopt_parts(artifact, kept, ready.further)
         pointer = c.component_clone(c.address_of(kept.compiled.ptr()))
         engine.ledger.components.add(pointer)
@@ -355,7 +372,7 @@ class Loader:
         return Component(runtime, code)
 
     def _adopt_parts(
-        self, artifact: Artifact, apart: _Apart, further: HostTable | None
+        self, artifact: Artifact, apart: KeptParts, further: HostTable | None
     ) -> Component:
         runtime, parts = self.runtime, apart.parts
         table = runtime.table

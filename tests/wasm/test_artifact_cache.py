@@ -34,13 +34,17 @@ DIGEST = "d" * 64
 def compilations(monkeypatch):
     """The threads of all compilations."""
     threads = []
-    original = _component_loader.compile_binary
 
-    def compile_noted(*arguments):
-        threads.append(threading.current_thread())
-        return original(*arguments)
+    def noting(original):
+        def compile_noted(*arguments):
+            threads.append(threading.current_thread())
+            return original(*arguments)
 
-    monkeypatch.setattr(_component_loader, "compile_binary", compile_noted)
+        return compile_noted
+
+    for name in ("compile_binary", "compile_parts"):  # of either lane
+        original = getattr(_component_loader, name)
+        monkeypatch.setattr(_component_loader, name, noting(original))
     return threads
 
 
@@ -132,7 +136,8 @@ async def test_what_wasmtime_does_not_take_is_compiled_anew(
         raise wasmtime.WasmtimeError("compiled for another processor")
 
     with monkeypatch.context() as patch:
-        patch.setattr(_artifact_cache.Compiled, "deserialize", refuse)
+        for form in (_artifact_cache.Compiled, wasmtime.Module):  # of either lane
+            patch.setattr(form, "deserialize", refuse)
         await load_echo(folder)
     await load_echo(folder)
     assert len(compilations) == 2

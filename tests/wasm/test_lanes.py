@@ -6,8 +6,13 @@ All tests of this folder run on either lane (`--lane own`); these run on both at
 import gc
 
 import pytest
+from wasmtime import wat2wasm
 
-from airssys.contracts import Artifact, GuestTrapped, TrapReason
+from airssys.contracts import Artifact, EngineSettings, GuestTrapped, TrapReason
+from airssys.wasm import _component_loader
+from airssys.wasm.engine import Engine
+from airssys.wasm.lane.components import skeleton
+from airssys.wasm.lane.core import CoreParts, compile_parts, take_apart
 from wasm_support import GUESTS, envelope, is_spent_because, open_guests
 
 LANES = ["own", "wasmtime"]
@@ -79,3 +84,48 @@ async def test_an_instance_needs_the_maps_that_are_counted_for_it(lane):
         there = (await guests.component("echo")).code
     own, whole = (there, component.code) if other == "own" else (component.code, there)
     assert own.maps == whole.maps + 3  # the memory that values are laid out in
+
+
+@pytest.mark.parametrize("name", ["echo", "sleep", "trap-unreachable-start"])
+def test_parts_that_were_written_down_are_the_same_when_they_are_read(name):
+    engine = Engine(EngineSettings())
+    try:
+        code = bytes(wat2wasm((GUESTS / f"{name}.wat").read_text()))
+        plan, linking = take_apart(code)
+        parts = compile_parts(engine.wasmtime, plan, linking, skeleton(code))
+        read = CoreParts.deserialize(engine.wasmtime, parts.serialize())
+        assert read.plan == parts.plan
+        assert read.linking == parts.linking
+        assert len(read.modules) == len(parts.modules)
+        assert read.serialize() == parts.serialize()
+    finally:
+        engine.close()
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}\n", b'{"skeleton": 1}\n', b"x"])
+def test_parts_of_another_version_are_refused(damage):
+    engine = Engine(EngineSettings())
+    try:
+        with pytest.raises(ValueError):  # noqa: PT011  # JSON's own is one
+            CoreParts.deserialize(engine.wasmtime, damage)
+    finally:
+        engine.close()
+
+
+async def test_the_second_start_reads_what_the_first_has_compiled(
+    tmp_path, monkeypatch
+):
+    for is_first in (True, False):
+        if not is_first:
+            monkeypatch.setattr(_component_loader, "compile_parts", None)
+        async with open_guests(tmp_path / "cache", lane="own") as guests:
+            guest = await guests.start("echo")
+            assert guest._code.core is not None
+            assert await guest.handle_message(envelope(b"x")) == b"x"
+
+
+async def test_a_lane_finds_nothing_of_the_other_one(tmp_path):
+    for lane in (*LANES, *LANES):
+        async with open_guests(tmp_path / "cache", lane=lane) as guests:
+            component = await guests.component("echo")
+            assert (component.code.core is not None) == (lane == "own")

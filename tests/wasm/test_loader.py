@@ -286,20 +286,28 @@ async def test_the_types_of_the_world_are_taken(guests, name):
 # -- once, and off the Trio thread
 
 
+COMPILERS = ["compile_binary", "compile_parts"]
+"""Of either lane."""
+
+
 @pytest.fixture
 def compilations(monkeypatch):
     """Notes the thread of each compilation; `let_go` holds them up while it is clear."""
     threads = []
-    original = _component_loader.compile_binary
 
-    def compile_noted(*arguments):
-        threads.append(threading.current_thread())
-        assert threads_may_go_on.wait(PATIENCE)
-        return original(*arguments)
+    def noting(original):
+        def compile_noted(*arguments):
+            threads.append(threading.current_thread())
+            assert threads_may_go_on.wait(PATIENCE)
+            return original(*arguments)
+
+        return compile_noted
 
     threads_may_go_on = threading.Event()
     threads_may_go_on.set()
-    monkeypatch.setattr(_component_loader, "compile_binary", compile_noted)
+    for name in COMPILERS:
+        original = getattr(_component_loader, name)
+        monkeypatch.setattr(_component_loader, name, noting(original))
     threads_may_go_on.threads = threads
     return threads_may_go_on
 
@@ -492,7 +500,8 @@ def no_compiler(monkeypatch):
     def compile_binary(*_):
         pytest.fail("it was compiled")
 
-    monkeypatch.setattr(_component_loader, "compile_binary", compile_binary)
+    for name in COMPILERS:
+        monkeypatch.setattr(_component_loader, name, compile_binary)
 
 
 async def test_a_component_with_wasi_is_refused_before_it_is_compiled(

@@ -1,6 +1,6 @@
 """Compiled components, kept from run to run."""
 
-from ._artifact_cache import ArtifactCache, Kept, chosen_cache
+from ._artifact_cache import ArtifactCache, Kept, KeptParts, chosen_cache
 from ._listing import CacheEntry, clear_cache, list_cache
 from ._secret import user_cache_directory
 
@@ -8,6 +8,7 @@ __all__ = (
     "ArtifactCache",
     "CacheEntry",
     "Kept",
+    "KeptParts",
     "chosen_cache",
     "clear_cache",
     "list_cache",

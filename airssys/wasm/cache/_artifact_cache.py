@@ -33,7 +33,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, final
 
 import attrs
 import wasmtime
@@ -42,6 +42,7 @@ from wasmtime.component import Component as Compiled
 from airssys.contracts import UserCache, one_line
 from airssys.wasm.artifacts import Footprint
 from airssys.wasm.host import EXPORTS, IMPORTS, STATE_EXPORTS
+from airssys.wasm.lane.core import CoreParts
 
 from ._entries import code_name, record_name, seen_name, surplus
 from ._private_directory import NotPrivate, PrivateDirectory
@@ -83,6 +84,19 @@ class Kept:
 
     compiled: Compiled
     footprint: Footprint
+
+
+@final
+@attrs.frozen
+class KeptParts:
+    """A component as it was kept in parts."""
+
+    parts: CoreParts
+    footprint: Footprint
+
+
+_APART: Final = " apart"
+_Form = TypeVar("_Form", Compiled, CoreParts)
 
 
 @final
@@ -129,21 +143,32 @@ class ArtifactCache:
         Returns:
             None if it is not here, or not as we have written it.
         """
-        key = self._key(digest, any_world=any_world)
+        key = self._key(digest, " any world" if any_world else "")
+        found = self._find(engine, digest, key, Compiled)
+        return None if found is None else Kept(*found)
+
+    def find_parts(self, engine: wasmtime.Engine, digest: str) -> KeptParts | None:
+        """Load what the component of that digest was taken apart into, as `find`."""
+        found = self._find(engine, digest, self._key(digest, _APART), CoreParts)
+        return None if found is None else KeptParts(*found)
+
+    def _find(
+        self, engine: wasmtime.Engine, digest: str, key: str, form: type[_Form]
+    ) -> tuple[_Form, Footprint] | None:
         try:
             record = Record.read(self._files, self._secret, record_name(key))
-            compiled = self._load(engine, key, record)
+            compiled = self._load(engine, key, record, form)
         except (OSError, ValueError, wasmtime.WasmtimeError) as error:
             if not isinstance(error, FileNotFoundError):
                 _log.info("%s is compiled anew: %s", digest, one_line(str(error)))
             return None
         self._files.touch(record_name(key))
-        return Kept(compiled, record.footprint)
+        return compiled, record.footprint
 
     def keep(  # what a record holds
         self,
         digest: str,
-        compiled: Compiled,
+        compiled: Compiled | CoreParts,
         footprint: Footprint,
         label: str,
         *,
@@ -155,7 +180,8 @@ class ArtifactCache:
 
         What cannot be written is not kept: a full disk is no reason to fail.
         """
-        key = self._key(digest, any_world=any_world)
+        form = _APART if isinstance(compiled, CoreParts) else ""
+        key = self._key(digest, " any world" if any_world else form)
         code = compiled.serialize()
         if len(code) > self._most_bytes:
             return
@@ -211,15 +237,17 @@ class ArtifactCache:
                 seen = Seen(identity, digest)
                 seen.write(self._files, self._secret, self._seen_name(path))
 
-    def _key(self, digest: str, *, any_world: bool = False) -> str:
-        text = f"{self._made_with} {digest}{' any world' if any_world else ''}"
+    def _key(self, digest: str, form: str = "") -> str:
+        text = f"{self._made_with} {digest}{form}"
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _seen_name(self, path: Path) -> str:
         where = os.fsencode(path.absolute())
         return seen_name(self._secret.mark("path", "", where).hex())
 
-    def _load(self, engine: wasmtime.Engine, key: str, record: Record) -> Compiled:
+    def _load(
+        self, engine: wasmtime.Engine, key: str, record: Record, form: type[_Form]
+    ) -> _Form:
         """Check code and load it.
 
         Raises:
@@ -232,13 +260,13 @@ class ArtifactCache:
             code = self._files.read(name, most=record.size)
             if not self._secret.is_ours(bytes.fromhex(record.mark), "code", key, code):
                 raise ValueError(f"{name} is not what was written")
-            return Compiled.deserialize(engine, code)
+            return form.deserialize(engine, code)
         with self._files.opened(name) as (fd, found):
             if record.identity != identity_of(found):
                 renewed = self._checked(key, record, fd)
                 if renewed.identity is not None:
                     renewed.write(self._files, self._secret, record_name(key))
-            return Compiled.deserialize_file(engine, f"/proc/self/fd/{fd}")
+            return form.deserialize_file(engine, f"/proc/self/fd/{fd}")
 
     def _recognisable(self, key: str, record: Record) -> Record:
         """Wait until code that was written is at rest, and check it."""

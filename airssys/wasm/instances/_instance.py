@@ -78,6 +78,8 @@ _FREE: Final = 1 << 20
 """Bytes beside memories and tables that no limit counts: ordinary guests have less."""
 _MOST_SHARES: Final = 16
 """Limits for which the shares of one component are remembered."""
+_CHEAPER: Final = 32
+"""So many bytes are copied from memory to memory while wasmtime makes a value of one."""
 _STEPS_HERE: Final = 30_000
 """An instance whose making takes more steps is made by a worker: it takes 3 ms or more."""
 
@@ -168,6 +170,8 @@ class Instance:
         self._driver = Driver(runtime, limits, contexts, habits, handles)
         self._inline_bytes = runtime.settings.thread_payload_bytes
         """Larger payloads are moved by a worker."""
+        if code.core:
+            self._inline_bytes *= _CHEAPER
         self._budget = Budget(limits.host_call_bytes)
         self._is_called = False
         self._spent: GuestFailed | None = None

@@ -32,6 +32,11 @@ class _Sides:
         self._wits = tuple(wit for _, wit in function.params)
         self._row = Tuple(self._wits)
         self._result = function.result
+        # To look these up takes longer than to use them: they are kept by type.
+        self._row_layout = layout(self._row)
+        self._store_row = storer(self._row)
+        self._result_layout = (0, 1) if self._result is None else layout(self._result)
+        self._store_result = None if self._result is None else storer(self._result)
         cores = flat_all(self._wits)
         self.parameters_in_memory = len(cores) > MOST_PARAMETERS
         results = () if self._result is None else flat(self._result)
@@ -43,7 +48,7 @@ class _Sides:
 
     def _lower_row(self, cx: Context, values: Sequence[Any], at: int) -> None:
         try:
-            storer(self._row)(cx, at, tuple(values))
+            self._store_row(cx, at, tuple(values))
         except REFUSALS as error:
             self._explain_parameters(values, error)
 
@@ -100,7 +105,7 @@ class ExportSignature(_Sides):
         Raises:
             ValueUnfit: one does not fit its type.
         """
-        size, alignment = layout(self._row)
+        size, alignment = self._row_layout
         at = cx.allocate(alignment, size)
         self._lower_row(cx, values, at)
         return at
@@ -113,7 +118,7 @@ class ExportSignature(_Sides):
             TooMuch: the host does not want to keep it.
         """
         if self._load is not None and self._result is not None:
-            at = cx.area(cores[0], *layout(self._result))
+            at = cx.area(cores[0], *self._result_layout)
             return self._load(cx, at)
         if self._lift is None:
             return None
@@ -136,7 +141,7 @@ class ImportSignature(_Sides):
         self._load = loader(self._row) if self.parameters_in_memory else None
         self._lower = self._store = None
         if self._result is not None and self.is_given_place:
-            self._store = storer(self._result)
+            self._store = self._store_result
         elif self._result is not None:
             self._lower = flat_lowerer((self._result,))
 
@@ -150,7 +155,7 @@ class ImportSignature(_Sides):
         if self.is_given_place:
             cores = cores[:-1]
         if self._load is not None:
-            at = cx.area(cores[0], *layout(self._row))
+            at = cx.area(cores[0], *self._row_layout)
             found: tuple[Any, ...] = self._load(cx, at)
         elif self._lift is not None:
             found = self._lift(cx, *cores)
@@ -163,7 +168,7 @@ class ImportSignature(_Sides):
             RuleBroken: it may not.
         """
         if self.is_given_place and self._result is not None:
-            cx.area(cores[-1], *layout(self._result))
+            cx.area(cores[-1], *self._result_layout)
 
     def lay_out_result(self, cx: Context, value: Any) -> None:
         """Write a result where `cx` has room for it.
@@ -171,11 +176,11 @@ class ImportSignature(_Sides):
         Raises:
             ValueUnfit: it does not fit its type.
         """
-        if self._result is not None:
-            size, alignment = layout(self._result)
+        if self._store_result is not None:
+            size, alignment = self._result_layout
             at = cx.allocate(alignment, size)
             try:
-                storer(self._result)(cx, at, value)
+                self._store_result(cx, at, value)
             except REFUSALS as error:
                 self._explain_result(value, error)
 
@@ -192,7 +197,7 @@ class ImportSignature(_Sides):
             return ()
         try:
             if self._store is not None:
-                at = cx.area(cores[-1], *layout(self._result))
+                at = cx.area(cores[-1], *self._result_layout)
                 self._store(cx, at, value)
             elif self._lower is not None:
                 return self._lower(cx, value)

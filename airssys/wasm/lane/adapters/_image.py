@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, final
 
 from airssys.wasm.lane.abi import Context, align, check_length
+from airssys.wasm.lane.components import Encoding
 
 from ._movers import IMAGE
 
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airssys.wasm.lane.abi import Handles
-    from airssys.wasm.lane.components import Encoding
 
 LARGE: Final = 16 * 1024
 """Bytes from which on a string or list is not copied into the image."""
@@ -49,6 +49,30 @@ class Image(Context):
         if self._top > len(self.view):
             self.view = self._grow(self._top)
         return at
+
+    def put_string(self, text: str) -> tuple[int, int]:
+        """Write a string, most often straight behind the value before it."""
+        if self.encoding is not Encoding.UTF8:
+            return super().put_string(text)
+        data = text.encode()
+        return self._append(data, len(data))
+
+    def put_bytes(self, data: bytes | bytearray | memoryview) -> tuple[int, int]:
+        """Write a list of bytes."""
+        return self._append(data, len(memoryview(data)))
+
+    def _append(
+        self, data: bytes | bytearray | memoryview, size: int
+    ) -> tuple[int, int]:
+        """Write bytes that need not be aligned; what is large is only noted."""
+        if size >= LARGE:
+            return self._put(memoryview(data), 1), size
+        at = self._top
+        self._top = end = at + size
+        if end > len(self.view):
+            self.view = self._grow(end)
+        self.view[at:end] = data
+        return at, size
 
     def _put(self, data: memoryview, alignment: int) -> int:
         if len(data) < LARGE:

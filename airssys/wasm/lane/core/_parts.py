@@ -1,8 +1,15 @@
-"""A component taken apart and compiled, before an engine's ledger has any of it."""
+"""A component taken apart and compiled, before an engine's ledger has any of it.
+
+It can be written down and read again. What is written is the component's skeleton, from
+which everything is planned anew (40 ms for a Python guest of 19 MB, most of it reading),
+and the compiled modules. The skeleton lacks start functions, so their names are added.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import final
 
 import attrs
@@ -22,11 +29,75 @@ class NotTakenApart(Exception):  # not for users: the loader goes another way
 @final
 @attrs.frozen(eq=False)
 class CoreParts:
-    """What a component is run from."""
+    """What a component is run from; the code of its modules is in compiled form only."""
 
     plan: Plan
     linking: Linking
     modules: Sequence[wasmtime.Module]
+    """Of each step; those of the same code are one."""
+    skeleton: bytes = attrs.field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        plan: Plan,
+        linking: Linking,
+        modules: Sequence[wasmtime.Module],
+        skeleton: bytes,
+    ) -> CoreParts:
+        """Put parts together, without code that is compiled already."""
+        steps = tuple(attrs.evolve(step, code=b"") for step in linking.steps)
+        return cls(
+            attrs.evolve(plan, modules=()),
+            attrs.evolve(linking, steps=steps),
+            modules,
+            skeleton,
+        )
+
+    def serialize(self) -> bytes:
+        """Write it down: a line that says what follows, then that."""
+        unique = list(dict.fromkeys(self.modules))
+        written = [bytes(module.serialize()) for module in unique]
+        head = {
+            "skeleton": len(self.skeleton),
+            "starts": [step.start for step in self.linking.steps],
+            "modules": [len(code) for code in written],
+            "steps": [unique.index(module) for module in self.modules],
+        }
+        return b"".join([json.dumps(head).encode(), b"\n", self.skeleton, *written])
+
+    @classmethod
+    def deserialize(cls, engine: wasmtime.Engine, written: bytes) -> CoreParts:
+        """Read what `serialize` has written, by nobody else: compiled code is run.
+
+        Raises:
+            ValueError: it was written by another version.
+            WasmtimeError: wasmtime does not take it, for instance on another processor.
+        """
+        line, _, rest = written.partition(b"\n")
+        try:
+            head = json.loads(line)
+            size, starts, steps = head["skeleton"], head["starts"], head["steps"]
+            skeleton, at, unique = rest[:size], size, []
+            for size in head["modules"]:
+                code = rest[at : at + size]
+                unique.append(wasmtime.Module.deserialize(engine, code))
+                at += size
+            plan, linking = take_apart(skeleton)
+            modules = [unique[index] for index in steps]
+            started = tuple(
+                attrs.evolve(step, start=start)
+                for step, start in zip(linking.steps, starts, strict=True)
+            )
+        except (KeyError, IndexError, TypeError, NotTakenApart) as error:
+            raise ValueError("these parts are of another version") from error
+        linking = attrs.evolve(linking, steps=started)
+        return cls.of(plan, linking, modules, skeleton)
+
+    @classmethod
+    def deserialize_file(cls, engine: wasmtime.Engine, path: str) -> CoreParts:
+        """Read what was written to a file; errors as for `deserialize`."""
+        return cls.deserialize(engine, Path(path).read_bytes())
 
 
 def take_apart(code: bytes) -> tuple[Plan, Linking]:
@@ -44,10 +115,12 @@ def take_apart(code: bytes) -> tuple[Plan, Linking]:
         raise NotTakenApart(f"it cannot be read ({error})") from error
 
 
-def compile_parts(engine: wasmtime.Engine, plan: Plan, linking: Linking) -> CoreParts:
+def compile_parts(
+    engine: wasmtime.Engine, plan: Plan, linking: Linking, skeleton: bytes
+) -> CoreParts:
     """Compile what a component was taken apart into; takes as long as compiling it.
 
     Raises:
         CoreRefused: wasmtime refuses one of its modules.
     """
-    return CoreParts(plan, linking, compile_modules(engine, linking))
+    return CoreParts.of(plan, linking, compile_modules(engine, linking), skeleton)

@@ -114,9 +114,13 @@ class CoreStore:
             ValueUnfit: a value does not fit its type; says which and where.
             CapacityReached: there is no memory for it.
         """
-        with self.entered():
+        if not self._lock.acquire(False):  # noqa: FBT003  # as in `call_and_poll`
+            raise EngineMisused(ENTERED)
+        try:
             self._check_idle()
             return self.instance.lower(self._names[number], values, keep)
+        finally:
+            self._lock.release()
 
     @enable_ki_protection
     def call(
