@@ -13,18 +13,15 @@ from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import (
     BrutalKill,
-    ChildExited,
     ChildStarted,
-    ChildStartFailed,
     ChildUnstopped,
     EventSink,
-    ExitKind,
     ExitReason,
     Refusal,
     Refused,
     Shutdown,
 )
-from airssys.nursery.restarts import answer_to_start, problem_of_end, problem_of_stop
+from airssys.nursery.restarts import Cause, End, answer_to_start, event_of
 
 from ._child import GRACE, Child, still_alive, stop_all
 from ._inbox import Ended, Inbox, Notice, Ready, Requested, RetryDue
@@ -32,7 +29,7 @@ from ._reply import Reply
 from ._slot_states import SlotState, SlotStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ._requests import Request
     from ._slots import Slot, Start
@@ -45,8 +42,13 @@ class ChildRunner:
     nursery: trio.Nursery
     """Where they run; there is none before `begin_to_serve`."""
 
-    def __init__(self, path: str, events: EventSink) -> None:
-        self.path, self.emit = path, events
+    def __init__(
+        self,
+        path: str,
+        events: EventSink,
+        on_end: Callable[[Child, ExitReason], None],
+    ) -> None:
+        self.path, self.emit, self._on_end = path, events, on_end
         self.inbox = Inbox()
         self._slot_of: dict[Child, Slot] = {}
         self.is_serving = False
@@ -87,12 +89,6 @@ class ChildRunner:
         """Return a child's place; None once its end was dealt with."""
         return self._slot_of.get(child)
 
-    def dismiss(self, child: Child) -> None:
-        """Note that the end of a child has been dealt with."""
-        slot = self._slot_of.pop(child, None)
-        if slot is not None and slot.child is child:
-            slot.child = None
-
     def start(self, slot: Slot, why: Start) -> None:
         """Start a child in its place."""
         slot.start, slot.retry = why, None
@@ -104,11 +100,19 @@ class ChildRunner:
         child.start(self.nursery)
 
     def stop(self, slot: Slot) -> None:
-        """Stop a child, within its shutdown time; its end comes as a notice."""
-        if slot.child is not None and slot.state is not SlotState.STOPPING:
+        """Stop a child, within its shutdown time; its end comes as a notice.
+
+        The end of a child that has already ended by itself is served now.
+        """
+        child = slot.child
+        if child is None:
+            return
+        if child.reason is not None:
             slot.move(SlotStep.STOP)
-            together = {slot.child: slot}
-            self.nursery.start_soon(self._stop, together, slot.spec.shutdown)
+            self._on_end(child, child.reason)
+        elif slot.state is not SlotState.STOPPING:
+            slot.move(SlotStep.STOP)
+            self.nursery.start_soon(self._stop, {child: slot}, slot.spec.shutdown)
 
     @enable_ki_protection
     async def _stop(self, children: dict[Child, Slot], shutdown: Shutdown) -> None:
@@ -166,8 +170,9 @@ class ChildRunner:
             for child in await still_alive(left, GRACE):
                 self.emit(ChildUnstopped(self.path, left[child].name, GRACE))
             for child in reversed(left):
-                reason, is_judged = await child.wait_ended(), self.stops_its_children
-                self.report_stop(left[child], child, reason, is_judged=is_judged)
+                reason, stops = await child.wait_ended(), self.stops_its_children
+                cause = Cause.STOPPED if stops else Cause.SUPERVISOR_KILLED
+                self.report_end(left[child], child, reason, cause)
         escapees = (child.fatal for child in left if child.fatal is not None)
         if (fatal := next(escapees, None)) is not None:
             raise fatal
@@ -188,53 +193,39 @@ class ChildRunner:
         self.emit(ChildStarted(self.path, slot.name, slot.restarts))
 
     def report_end(
-        self, slot: Slot, child: Child, reason: ExitReason, *, restarting: bool
+        self,
+        slot: Slot,
+        child: Child,
+        reason: ExitReason,
+        cause: Cause,
+        *,
+        restarting: bool = False,
     ) -> None:
-        """Tell of a child that ended by itself."""
-        if not child.is_ready and reason.kind is not ExitKind.IGNORED:
-            self._report_failed_start(slot, reason, restarting=restarting)
-            return
-        exited = ChildExited(
+        """Report the end of a child. Every end of every child is reported here, once.
+
+        The request for its start is answered if this end is the answer.
+
+        Args:
+            slot: the slot of the child, which has no child afterwards.
+            child: the incarnation that ended.
+            reason: how it ended.
+            cause: why its end is reported.
+            restarting: it is going to be started again.
+        """
+        self._slot_of.pop(child, None)
+        if slot.child is child:
+            slot.child = None
+        end = End(
             self.path,
             slot.name,
+            slot.spec,
             reason,
+            cause,
+            restarts=slot.restarts,
+            was_ready=child.is_ready,
             asked=child.asked,
             restarting=restarting,
-            problem=problem_of_end(slot.spec.restart, reason),
-            spec=slot.spec,
-            restarts=slot.restarts,
         )
-        self.emit(exited)
-
-    def report_stop(
-        self, slot: Slot, child: Child, reason: ExitReason, *, is_judged: bool = True
-    ) -> None:
-        """Tell of a child that was stopped, or had ended when its turn came.
-
-        Whether that is a problem is not judged by a supervisor that was killed itself.
-        """
-        if not child.is_ready and not child.asked:
+        if end.cut_its_start_short:
             slot.answer_start(answer_to_start(slot.name, reason))
-            if reason.kind is not ExitKind.IGNORED:
-                self._report_failed_start(slot, reason, restarting=False)
-                return
-        exited = ChildExited(
-            self.path,
-            slot.name,
-            reason,
-            asked=child.asked,
-            restarting=False,
-            problem=problem_of_stop(slot.spec, reason) if is_judged else None,
-            spec=slot.spec,
-            restarts=slot.restarts,
-        )
-        self.emit(exited)
-
-    def _report_failed_start(
-        self, slot: Slot, reason: ExitReason, *, restarting: bool
-    ) -> None:
-        spec, restarts = slot.spec, slot.restarts
-        failed = ChildStartFailed(
-            self.path, slot.name, reason, restarting, spec=spec, restarts=restarts
-        )
-        self.emit(failed)
+        self.emit(event_of(end))

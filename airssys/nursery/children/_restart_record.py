@@ -32,7 +32,8 @@ class RestartRecord:
 
     def change(self, intensity: Intensity) -> None:
         """Allow more or fewer from now on; what was counted stays."""
-        self.window = attrs.evolve(self.window, intensity=intensity)
+        if intensity is not self.window.intensity:
+            self.window = attrs.evolve(self.window, intensity=intensity)
 
     def note_end(self, slot: Slot, now: float) -> None:
         """Forget a child's failures if it has run well for long enough."""

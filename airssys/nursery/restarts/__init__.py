@@ -1,6 +1,7 @@
 """Restart decisions as pure functions: who, how often, how soon."""
 
 from ._backoff import failures_before, pause_before_restart
+from ._ends import Cause, End, event_of
 from ._exit_reason import (
     CutOff,
     GaveUp,
@@ -17,6 +18,7 @@ from ._exit_reason import (
 from ._intensity import RestartWindow
 from ._plan import (
     RETRY_PAUSE,
+    Attempt,
     Verdict,
     directive_for,
     ends_supervisor,
@@ -25,7 +27,7 @@ from ._plan import (
     sharing,
 )
 from ._pool_rule import grown, shrunk
-from ._reports import answer_to_start, problem_of_end, problem_of_stop
+from ._reports import answer_to_start
 from ._round import Act, Aim, Round
 from ._spec_change import (
     ChangeableSpec,
@@ -45,8 +47,11 @@ __all__ = (
     "RETRY_PAUSE",
     "Act",
     "Aim",
+    "Attempt",
+    "Cause",
     "ChangeableSpec",
     "CutOff",
+    "End",
     "GaveUp",
     "Ignore",
     "Record",
@@ -59,6 +64,7 @@ __all__ = (
     "describe",
     "directive_for",
     "ends_supervisor",
+    "event_of",
     "exit_kind",
     "exit_reason",
     "failure_to_start",
@@ -74,8 +80,6 @@ __all__ = (
     "offences_behind",
     "pause_before_restart",
     "plan_attempt",
-    "problem_of_end",
-    "problem_of_stop",
     "remade_from",
     "says_the_same",
     "sharing",

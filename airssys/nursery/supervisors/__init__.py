@@ -1,6 +1,5 @@
 """Supervisors: they start, stop and restart children."""
 
-from ._dynamic_supervisor import DynamicSupervisor
 from ._supervisor import Supervisor
 
-__all__ = ("DynamicSupervisor", "Supervisor")
+__all__ = ("Supervisor",)

@@ -1,15 +1,19 @@
-"""The children of one supervisor in their places, and the round under way.
+"""Children in a declared order, and the round in progress.
 
-What is done to children is done here: placed, started, stopped, their places settled
-when they are gone, those answered who waited for it. Why is not known here. That is for
-the supervisor, which hears the crew's notices, and for the desk, which hears requests.
+This is one of the two policies of a supervisor, see `_policy`. Here children are given
+slots, started and stopped; when they are gone their slots are settled, and the requests
+that wait for that are answered. Why they start or stop is not known here: the supervisor
+decides that from notices, and `_request_handler` from requests.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
+
+import trio
 
 from airssys.contracts import (
+    AutoShutdown,
     ChildSpec,
     Mistake,
     Refusal,
@@ -20,9 +24,17 @@ from airssys.contracts import (
     child_name,
     find_child_mistakes,
     is_a,
-    is_fatal,
 )
-from airssys.nursery.children import Roster, Slot, SlotState, SlotStep, Start
+from airssys.nursery.children import (
+    REORDERING,
+    Ended,
+    Requested,
+    RetryDue,
+    Roster,
+    Slot,
+    SlotState,
+    Start,
+)
 from airssys.nursery.restarts import (
     Act,
     Aim,
@@ -31,24 +43,34 @@ from airssys.nursery.restarts import (
     in_place_of,
     merged,
     sharing,
-    why_children_end,
     with_child,
 )
 
 if TYPE_CHECKING:
-    from airssys.contracts import ExitReason
-    from airssys.nursery.children import Child, ChildRunner, SupervisorPlace
+    from airssys.nursery.children import (
+        ChildRunner,
+        Notice,
+        SupervisorPlace,
+    )
+    from airssys.nursery.restarts import Attempt
+
+    from ._policy import Closing
 
 
 @final
 class OrderedChildren:
     """The places of one supervisor's children."""
 
+    stops_together: Final = False
+
     def __init__(
-        self, spec: SupervisorSpec, runner: ChildRunner, place: SupervisorPlace
+        self,
+        spec: SupervisorSpec,
+        runner: ChildRunner,
+        place: SupervisorPlace,
+        closing: Closing,
     ) -> None:
-        self.spec = spec
-        """What it goes by now."""
+        self.spec, self._closing = spec, closing
         given = place.given
         self._given = given if isinstance(given, SupervisorSpec) else spec
         self.runner, self._make_seat, self._record = (
@@ -61,11 +83,23 @@ class OrderedChildren:
         """The one under way."""
         self.is_open = False
         """All children have been started once."""
-        self.is_ending = False
         self.is_over = False
-        """It was ending, and all children are gone."""
-        self.outcome: BaseException | None = None
-        """What its supervisor is to raise, once it is over."""
+        """The supervisor was about to end, and all children are gone."""
+
+    @property
+    def strategy(self) -> Strategy:
+        """Which children share a restart."""
+        return self.spec.strategy
+
+    @property
+    def auto_shutdown(self) -> AutoShutdown:
+        """Which significant children end the supervisor by their end."""
+        return self.spec.auto_shutdown
+
+    @property
+    def is_ending(self) -> bool:
+        """The supervisor is about to end: no child is started any more."""
+        return self._closing.has_begun
 
     @property
     def is_grouping(self) -> bool:
@@ -86,18 +120,13 @@ class OrderedChildren:
         """Start all children, in order."""
         self.round = Round(Aim.OPENING, to_start=self.roster)
 
-    def end(self, outcome: BaseException | None) -> None:
-        """Stop all children for good; what must leave the tree outweighs the rest."""
-        if self.is_ending:
-            if is_fatal(outcome) and not is_fatal(self.outcome):
-                self.outcome = outcome
-            return
-        self.is_ending, self.outcome = True, outcome
+    def stop_all(self, _: Slot | None) -> None:
+        """Stop all children, one at a time, the newest first."""
         self.round = Round(Aim.CLOSING, to_stop=reversed(self.roster))
 
-    def settle_all(self) -> None:
-        """Leave all places for good; whoever still waits for an answer gets it."""
-        self.is_ending = True
+    def close(self) -> None:
+        """Leave all slots; every request that waits for one is answered."""
+        self._closing.begin(None)
         for slot in self.roster:
             self.settle(slot)
 
@@ -135,6 +164,57 @@ class OrderedChildren:
                     why = slot.start if now.aim is Aim.ADMISSION else Start.AGAIN
                     self.start(slot, Start.FIRST if now.aim is Aim.OPENING else why)
 
+    def must_wait(self, notice: Notice) -> bool:
+        """Return whether a notice is served only after the round in progress."""
+        if self.round is None or self.is_ending or not self.is_grouping:
+            return False
+        match notice:
+            case Ended(child):
+                slot = self.runner.slot_of(child)
+                if slot is None or child.fatal is not None:
+                    return False
+                is_expected = slot is self.round.current
+                return not is_expected and slot.state is not SlotState.STOPPING
+            case RetryDue():
+                return True
+            case Requested(request):
+                return isinstance(request, REORDERING)
+            case _:
+                return False
+
+    def restart(self, slot: Slot, attempt: Attempt[Slot]) -> None:
+        """Restart a child, in a round if it shares the restart."""
+        if not self.is_grouping:
+            self.start(slot, Start.AGAIN)
+            return
+        for member in attempt.start:
+            if not member.is_occupied:
+                member.be_down()
+        start = attempt.start
+        self.round = Round(Aim.RESTART, attempt.stop, start, returning=start)
+
+    def break_off(self) -> None:
+        """End the round of a restart that failed; what it left down stays down."""
+        if self.is_grouping:
+            self.round = None
+
+    def clear_for(self, slot: Slot, pause: float) -> float:
+        """Stop those that share a restart that is due later; return the whole pause.
+
+        It is the longest of the pauses of these children.
+        """
+        if not self.is_grouping:
+            return pause
+        group = sharing(self.spec.strategy, self.roster, slot)
+        now = trio.current_time()
+        for member in group:
+            if member is not slot and member.retry is not None:
+                pause = max(pause, member.retry_at - now)
+                member.be_down()
+        stop = (member for member in reversed(group) if member.is_occupied)
+        self.round = Round(Aim.CLEARING, to_stop=stop, returning=group)
+        return pause
+
     def pass_on(self, slot: Slot) -> None:
         """Let the round go on if it was this child's turn."""
         if self.round is not None and self.round.current is slot:
@@ -168,14 +248,14 @@ class OrderedChildren:
             self.round.drop(slot)
             is_starting = slot.state in {SlotState.STARTING, SlotState.RESTARTING}
             if self.round.current is slot and is_starting:
-                self._break_off(self.round)
+                self._leave_down(self.round)
         if not slot.is_occupied:
             self._release_group(slot)
             self.settle(slot)
         elif not self.is_ending:  # otherwise its turn comes
             self.stop(slot)
 
-    def _break_off(self, now: Round[Slot]) -> None:
+    def _leave_down(self, now: Round[Slot]) -> None:
         """Leave those down that a restart has not come to yet."""
         if now.aim is Aim.RESTART:
             for member in now.still_to_start():
@@ -198,26 +278,14 @@ class OrderedChildren:
         self.runner.start(slot, why)
 
     def stop(self, slot: Slot) -> None:
-        """Set a child's stop going; one that has ended by itself is reported now."""
-        child = slot.child
-        if child is None:
+        """Begin to stop a child; the end of one that has already ended is served now."""
+        if slot.child is None:
             self.settle(slot)
-        elif child.reason is None:
-            self.runner.stop(slot)
         else:
-            self.note_stopped(slot, child, child.reason)
-
-    def note_stopped(self, slot: Slot, child: Child, reason: ExitReason) -> None:
-        """Take note that a child is gone whose turn to stop had come."""
-        slot.move(SlotStep.STOP)  # it may have ended by itself before its turn
-        self.runner.dismiss(child)
-        self.runner.report_stop(slot, child, reason)
-        self.settle(slot)
-        if child.fatal is not None:
-            self.end(child.fatal)
+            self.runner.stop(slot)
 
     def settle(self, slot: Slot) -> None:
-        """Settle a place without a child, and answer those who waited for that."""
+        """Settle the slot of a child that is gone, and answer those that wait for it."""
         if slot.spec.restart is RestartType.TEMPORARY and not self.is_ending:
             self.forget(slot)
         elif self.round is not None and slot in self.round.returning:
@@ -230,7 +298,7 @@ class OrderedChildren:
 
     def _why_gone(self, slot: Slot) -> str:
         if self.is_ending:
-            return why_children_end(self.runner.path, self.outcome)
+            return self._closing.why()
         if slot.stop_replies:
             return "it was stopped"
         gave_up = slot.last_end is not None and is_a(slot.last_end.error, GaveUp)

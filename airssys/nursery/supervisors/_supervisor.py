@@ -32,11 +32,12 @@ supervisor that gives up takes the mailboxes of its children with it.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, assert_never, final
+from typing import TYPE_CHECKING, Protocol, assert_never, final
 
 import trio
 
 from airssys.contracts import (
+    DynamicSupervisorSpec,
     ExitKind,
     ExitReason,
     Started,
@@ -44,7 +45,6 @@ from airssys.contracts import (
     SupervisorSpec,
 )
 from airssys.nursery.children import (
-    REORDERING,
     ChildRunner,
     Ended,
     Notice,
@@ -61,19 +61,18 @@ from airssys.nursery.children import (
 )
 from airssys.nursery.restarts import (
     RETRY_PAUSE,
-    Aim,
-    Round,
+    Cause,
     Stop,
     Verdict,
-    answer_to_start,
     ends_supervisor,
     failure_to_start,
     judge_end,
     plan_attempt,
-    sharing,
 )
 
+from ._dynamic_children import DynamicChildren
 from ._ordered_children import OrderedChildren
+from ._policy import ChildPolicy, Closing
 from ._request_handler import RequestHandler
 
 if TYPE_CHECKING:
@@ -83,52 +82,81 @@ if TYPE_CHECKING:
     from airssys.nursery.children import Child, Reply, Roster, SupervisorPlace
 
 
+class Controller(Protocol):
+    """Decides, beside a supervisor, which children there should be."""
+
+    async def work(self) -> None:
+        """Ask for children to be started and stopped; cancelled at the end."""
+        ...
+
+    def close(self) -> None:
+        """Take note that the supervisor ends; perhaps more than once."""
+        ...
+
+
 @final
 class Supervisor:
-    """One incarnation of a supervisor: an occupation, with children of its own."""
+    """One incarnation of a supervisor, with children of its own.
 
-    def __init__(self, spec: SupervisorSpec, place: SupervisorPlace) -> None:
+    Args:
+        spec: what it supervises; its class says by which policy.
+        place: what it is given by its place in the tree.
+        controller: decides which children there are, beside it; None if none does.
+    """
+
+    def __init__(
+        self,
+        spec: SupervisorSpec | DynamicSupervisorSpec,
+        place: SupervisorPlace,
+        controller: Controller | None = None,
+    ) -> None:
         path = self.path = place.path
         """Its own name after those of all above it, e.g. `root/workers`."""
-        self._emit = place.events
-        self._runner = ChildRunner(path, place.events)
-        self._children = OrderedChildren(spec, self._runner, place)
-        self._requests_handler = RequestHandler(self._children)
+        self._emit, self._controller = place.events, controller
+        self._runner = ChildRunner(path, place.events, self._note_end)
+        self._closing = Closing(path)
+        runner, closing = self._runner, self._closing
+        self._children, self._serve_request = _policy_for(spec, runner, place, closing)
         self._account = RestartRecord(path, spec.intensity, place.rng)
         self._deferred: deque[Notice] = deque()
-        """Put off until the round under way is over. Empty when there is none."""
+        """Put off until the round in progress is over. Empty when there is none."""
 
     @property
     def roster(self) -> Roster:
-        """The children's places, in start order; a temporary child takes its with it."""
+        """The slots of its children; a temporary child takes its slot with it."""
         return self._children.roster
 
     @property
-    def spec(self) -> SupervisorSpec:
-        """What it goes by now."""
+    def spec(self) -> SupervisorSpec | DynamicSupervisorSpec:
+        """Its specification, as it is now."""
         return self._children.spec
 
     @property
     def is_up(self) -> bool:
         """Whether its children were all started, and it is not about to end."""
-        children = self._children
-        return self._runner.is_serving and children.is_open and not children.is_ending
+        is_closing = self._closing.has_begun
+        return self._runner.is_serving and self._children.is_open and not is_closing
 
     def take_place(self, spec: ChildSpec) -> None:
-        """Take note of how its supervisor starts, stops and restarts it from now on."""
+        """Take over how it is itself started, stopped and restarted from now on."""
         self._children.take_place(spec)
 
     def note_below(self, before: ChildSpec, changed: ChildSpec) -> None:
-        """Take note that a supervisor among its children goes by another one now."""
+        """Put on record that a supervisor among its children has another one now."""
         self._children.note_below(before, changed)
 
     def stop_soon(self) -> bool:
-        """Ask it to stop its children in order and to end."""
+        """Ask it to stop its children and to end."""
         self._runner.inbox.post(StopAsked())
         return True
 
+    def end(self, outcome: BaseException) -> None:
+        """Stop all children and end with this error."""
+        self._end(outcome)
+        self._runner.inbox.post(StopAsked())
+
     def hear_of_kill(self) -> None:
-        """Hear that a supervisor above was killed; to be cancelled comes next."""
+        """Note that a supervisor above was killed; this one is cancelled next."""
         self._runner.stops_its_children = True
 
     async def wait_until_all_heard(self) -> None:
@@ -147,7 +175,7 @@ class Supervisor:
             Stop: a significant child ended.
             StartFailed: a child did not start.
             Exception: an error of a child that asks for it.
-            BaseException: what must leave the tree.
+            BaseException: an error that must leave the tree.
         """
         children, inbox = self._children, self._runner.inbox
         async with trio.open_nursery() as nursery:
@@ -160,52 +188,43 @@ class Supervisor:
                 )
                 if children.is_open:
                     ready()
+                    if self._controller is not None:
+                        nursery.start_soon(self._controller.work)
                 await inbox.serve(self._take, lambda: children.is_over)
             finally:
                 self._runner.is_serving = False
-                await self._runner.kill_all(children.roster)  # noqa: ASYNC102  # shields itself
-                self._close()
+                self._close_controller()
+                together = children.stops_together
+                await self._runner.kill_all(children.roster, together=together)  # noqa: ASYNC102  # shields itself
+                children.close()
+                self._runner.refuse_unserved(self._deferred)
                 # What is left in the nursery are pauses before another try.
                 nursery.cancel_scope.cancel()
-        if children.outcome is not None:
-            raise children.outcome
+        if self._closing.outcome is not None:
+            raise self._closing.outcome
 
-    def _close(self) -> None:
-        """Leave all places, and answer whatever was not answered."""
-        self._children.settle_all()
-        self._runner.refuse_unserved(self._deferred)
+    def _close_controller(self) -> None:
+        if self._controller is not None:
+            self._controller.close()
+
+    def _end(self, outcome: BaseException | None, cause: Slot | None = None) -> None:
+        """Stop all children for good, perhaps because of one that has ended."""
+        if self._closing.begin(outcome):
+            self._close_controller()
+            self._children.stop_all(cause)
 
     # ------------------------------------------------- notices, one after the other
 
     def _take(self, notice: Notice) -> None:
         """Serve a notice, and those put off that can be served after it."""
-        if self._must_wait(notice):
+        if self._children.must_wait(notice):
             self._deferred.append(notice)
             return
         self._serve(notice)
         self._children.go_on()
-        while self._deferred and not self._must_wait(self._deferred[0]):
+        while self._deferred and not self._children.must_wait(self._deferred[0]):
             self._serve(self._deferred.popleft())
             self._children.go_on()
-
-    def _must_wait(self, notice: Notice) -> bool:
-        """Say whether a notice has to wait for the round under way."""
-        children = self._children
-        if children.round is None or children.is_ending or not children.is_grouping:
-            return False
-        match notice:
-            case Ended(child):
-                slot = self._runner.slot_of(child)
-                if slot is None or child.fatal is not None:
-                    return False
-                is_expected = slot is children.round.current
-                return not is_expected and slot.state is not SlotState.STOPPING
-            case RetryDue():
-                return True
-            case Requested(request):
-                return isinstance(request, REORDERING)
-            case _:
-                return False
 
     def _serve(self, notice: Notice) -> None:
         match notice:
@@ -214,13 +233,13 @@ class Supervisor:
             case Ended(child, reason):
                 self._note_end(child, reason)
             case RetryDue(slot):
-                if slot.retry is notice and not self._children.is_ending:
+                if slot.retry is notice and not self._closing.has_begun:
                     self._attempt(slot)
             case Requested(request, reply):
-                self._requests_handler.serve(request, reply)
+                self._serve_request(request, reply)
                 self._account.change(self._children.spec.intensity)
             case StopAsked():
-                self._children.end(None)
+                self._end(None)
             case _:
                 assert_never(notice)
 
@@ -233,20 +252,35 @@ class Supervisor:
             slot.answer_start(Started(slot.name))
             self._children.pass_on(slot)
 
+    # ------------------------------------------------------- the end of a child
+
     def _note_end(self, child: Child, reason: ExitReason) -> None:
+        """Serve the end of a child: every end that is not one of a killed supervisor.
+
+        | the child                            | reported as | then                  |
+        |--------------------------------------|-------------|-----------------------|
+        | was served before                    |             |                       |
+        | was being stopped, or its turn came  | stopped     | its slot is settled   |
+        | ended while the supervisor closes    |             | its turn comes        |
+        | raised KeyboardInterrupt, SystemExit | own         | the supervisor ends   |
+        | was ready                            | own         | see `_note_own_end`   |
+        | was not ready                        | own         | `_note_failed_start`  |
+        """
         slot = self._runner.slot_of(child)
         if slot is None:
             return
         if slot.state is SlotState.STOPPING:
-            self._children.note_stopped(slot, child, reason)
+            self._runner.report_end(slot, child, reason, Cause.STOPPED)
+            self._children.settle(slot)
+            if child.fatal is not None:
+                self._end(child.fatal)
             return
-        if self._children.is_ending:
-            return  # its turn to be stopped comes
-        self._runner.dismiss(child)
+        if self._closing.has_begun:
+            return
         slot.answer_stops()  # those who had it killed
         if child.fatal is not None:
-            self._runner.report_end(slot, child, reason, restarting=False)
-            self._children.end(child.fatal)
+            self._runner.report_end(slot, child, reason, Cause.OWN)
+            self._end(child.fatal, slot)
         elif child.is_ready:
             self._note_own_end(slot, child, reason)
         else:
@@ -261,7 +295,7 @@ class Supervisor:
         if verdict is Verdict.RESTART:
             pause = self._account.pause_before(slot)
             returns = self._account.allows(now + pause)
-        self._runner.report_end(slot, child, reason, restarting=returns)
+        self._runner.report_end(slot, child, reason, Cause.OWN, restarting=returns)
         match verdict:
             case Verdict.RESTART:
                 slot.move(SlotStep.WAIT)
@@ -275,38 +309,35 @@ class Supervisor:
                 self._children.settle(slot)
                 self._consider_shutdown(slot)
             case Verdict.ESCALATE:
-                self._children.end(reason.error)
+                self._end(reason.error, slot)
             case _:
                 assert_never(verdict)
 
     def _consider_shutdown(self, slot: Slot) -> None:
         others = (s.is_active for s in self.roster if s.spec.significant)
         significant = slot.spec.significant
-        mode = self._children.spec.auto_shutdown
+        mode = self._children.auto_shutdown
         if ends_supervisor(mode, significant=significant, others_active=others):
-            self._children.end(Stop(f"{slot.name}, which is significant, has ended"))
+            self._end(Stop(f"{slot.name}, which is significant, has ended"))
 
     def _note_failed_start(self, slot: Slot, child: Child, reason: ExitReason) -> None:
+        """Decide what follows the end of a child that was never ready."""
         children = self._children
         is_ignored = reason.kind is ExitKind.IGNORED
         returns = slot.start is Start.AGAIN and not is_ignored
-        self._runner.report_end(slot, child, reason, restarting=returns)
-        slot.answer_start(answer_to_start(slot.name, reason))
-        if is_ignored and slot.start is not Start.BY_HAND:  # then its place stays
+        self._runner.report_end(slot, child, reason, Cause.OWN, restarting=returns)
+        if is_ignored and slot.start is not Start.BY_HAND:  # then its slot stays
             children.settle(slot)
             return
         match slot.start:
             case Start.FIRST:
-                children.end(failure_to_start(self.path, slot.name, reason))
+                self._end(failure_to_start(self.path, slot.name, reason))
             case Start.ADDED:
                 children.forget(slot)
             case Start.BY_HAND:
                 slot.retire("it failed to start")
             case Start.AGAIN:
-                if children.is_grouping:
-                    children.round = (
-                        None  # the rest of it stays down until the next try
-                    )
+                children.break_off()
                 self._try_again(slot, reason)
             case _:
                 assert_never(slot.start)
@@ -324,47 +355,38 @@ class Supervisor:
         slot.move(SlotStep.WAIT)
         pause = self._account.pause_before(slot)
         if pause and not self._account.allows(trio.current_time() + pause):
-            self._attempt(slot)  # nobody waits only to give up after it
+            self._attempt(slot)  # it would only give up after the pause
         else:
             self._wait(slot, pause)
 
     def _wait(self, slot: Slot, pause: float) -> None:
-        if pause and self._children.is_grouping:
-            pause = self._clear_for(slot, pause)
-        self._runner.retry(slot, pause)
-
-    def _clear_for(self, slot: Slot, pause: float) -> float:
-        """Stop those that share a restart which is due later; return the whole pause.
-
-        It is the longest of those that anybody among them was waiting out.
-        """
-        group = sharing(self._children.spec.strategy, self.roster, slot)
-        now = trio.current_time()
-        for member in group:
-            if member is not slot and member.retry is not None:
-                pause = max(pause, member.retry_at - now)
-                member.be_down()
-        stop = (member for member in reversed(group) if member.is_occupied)
-        self._children.round = Round(Aim.CLEARING, to_stop=stop, returning=group)
-        return pause
+        whole = self._children.clear_for(slot, pause) if pause else pause
+        self._runner.retry(slot, whole)
 
     def _attempt(self, slot: Slot) -> None:
         """Count a restart, and make it or give up."""
-        children = self._children
         if slot.state is not SlotState.REFUSED:
             self._account.count(trio.current_time())
-        window = self._account.window
-        attempt = plan_attempt(children.spec.strategy, self.roster, slot, window)
+        strategy, window = self._children.strategy, self._account.window
+        attempt = plan_attempt(strategy, self.roster, slot, window)
         if attempt.gives_up:
             gave_up = self._account.give_up(slot)
             offence = gave_up.chain[-1]
             self._emit(SupervisorGaveUp(self.path, offence, spec=slot.spec))
-            children.end(gave_up)
-        elif children.is_grouping:
-            for member in attempt.start:
-                if not member.is_occupied:
-                    member.be_down()
-            start = attempt.start
-            children.round = Round(Aim.RESTART, attempt.stop, start, returning=start)
+            self._end(gave_up, slot)
         else:
-            children.start(slot, Start.AGAIN)
+            self._children.restart(slot, attempt)
+
+
+def _policy_for(
+    spec: SupervisorSpec | DynamicSupervisorSpec,
+    runner: ChildRunner,
+    place: SupervisorPlace,
+    closing: Closing,
+) -> tuple[ChildPolicy, Callable[[Request, Reply], None]]:
+    """Return the policy for the children, and what serves requests."""
+    if isinstance(spec, SupervisorSpec):
+        ordered = OrderedChildren(spec, runner, place, closing)
+        return ordered, RequestHandler(ordered).serve
+    children = DynamicChildren(spec, runner, place, closing)
+    return children, children.serve

@@ -32,7 +32,7 @@ from airssys.contracts import (
 )
 from airssys.nursery.children import KillChild, Reply, StartFromTemplate, TerminateChild
 from airssys.nursery.restarts import RETRY_PAUSE, Stop, failure_to_start, grown, shrunk
-from airssys.nursery.supervisors import DynamicSupervisor
+from airssys.nursery.supervisors import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ class PoolSupervisor:
             name=spec.name, template=spec.template, intensity=spec.intensity
         )
         inner = attrs.evolve(place, make_seat=address.make_seat)
-        self._inner = DynamicSupervisor(members, inner, self)
+        self._inner = Supervisor(members, inner, self)
         self._ready: Callable[[], None] = _nothing
         self._is_ready = False
         self._wanted = spec.first_size

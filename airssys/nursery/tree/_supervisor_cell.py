@@ -18,11 +18,11 @@ from airssys.contracts import (
 )
 from airssys.nursery.children import GivenNames, SupervisorPlace, TaskCell
 from airssys.nursery.restarts import given_below, says_the_same, with_child, with_inside
-from airssys.nursery.supervisors import DynamicSupervisor, Supervisor
+from airssys.nursery.supervisors import Supervisor
 
 from ._pool_supervisor import PoolSupervisor
 
-AnySupervisor: TypeAlias = Supervisor | DynamicSupervisor | PoolSupervisor
+AnySupervisor: TypeAlias = Supervisor | PoolSupervisor
 AnySupervisorSpec: TypeAlias = SupervisorSpec | DynamicSupervisorSpec | PoolSpec
 
 if TYPE_CHECKING:
@@ -91,12 +91,10 @@ class SupervisorCell:
             given=self._given,
             record=self._record,
         )
-        if isinstance(spec, SupervisorSpec):
-            self.present = Supervisor(spec, place)
-        elif isinstance(spec, DynamicSupervisorSpec):
-            self.present = DynamicSupervisor(spec, place)
-        else:
+        if isinstance(spec, PoolSpec):
             self.present = PoolSupervisor(spec, place, self._address_of(spec))
+        else:
+            self.present = Supervisor(spec, place)
         return self.present
 
     def release(self, why: str = "", /) -> None:
@@ -125,7 +123,7 @@ class SupervisorCell:
             if not says_the_same(spec, self._spec):
                 self._given = spec
             self._spec = spec
-            if isinstance(self.present, Supervisor | DynamicSupervisor):
+            if isinstance(self.present, Supervisor):
                 self.present.take_place(spec)
 
     def _record(self, spec: ChangeableSpec, given: ChangeableSpec) -> None:

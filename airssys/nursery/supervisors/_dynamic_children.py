@@ -1,0 +1,224 @@
+"""Children that come and go while their supervisor runs.
+
+This is one of the two policies of a supervisor, see `_policy`. It is OTP's
+simple_one_for_one and Elixir's DynamicSupervisor in one: children are made from a
+template and arguments, or each from a specification of its own. They have no order: each
+is restarted on its own, nothing is kept of a child that is gone, and all are stopped at
+the same time, each kind of shutdown time under one timer. There are no rounds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, assert_never, final
+
+from airssys.contracts import (
+    Answer,
+    AutoShutdown,
+    ChildSpec,
+    Done,
+    DynamicSupervisorSpec,
+    Refusal,
+    Refused,
+    Strategy,
+    find_spec_mistakes,
+)
+from airssys.nursery.children import (
+    ChangeSpecs,
+    DeleteChild,
+    KillChild,
+    RestartChild,
+    Roster,
+    Slot,
+    Start,
+    StartChild,
+    StartFromTemplate,
+    TerminateChild,
+)
+from airssys.nursery.restarts import in_place_of, remade_from
+
+from ._dynamic_start import ChildAdmission
+from ._request_handler import kill_in
+
+if TYPE_CHECKING:
+    from airssys.nursery.children import (
+        ChildRunner,
+        Notice,
+        Reply,
+        Request,
+        SupervisorPlace,
+    )
+    from airssys.nursery.restarts import Attempt
+
+    from ._policy import Closing
+
+
+@final
+class DynamicChildren:
+    """The children of a dynamic supervisor or of a pool."""
+
+    strategy: Final = Strategy.ONE_FOR_ONE
+    auto_shutdown: Final = AutoShutdown.NEVER
+    stops_together: Final = True
+
+    def __init__(
+        self,
+        spec: DynamicSupervisorSpec,
+        runner: ChildRunner,
+        place: SupervisorPlace,
+        closing: Closing,
+    ) -> None:
+        self._path, self._runner, self._closing = place.path, runner, closing
+        self._make_seat, self._names, self._record = (
+            place.make_seat,
+            place.names,
+            place.record,
+        )
+        self._admissions = ChildAdmission(spec, place.names, place.path.count("/"))
+        self.roster = Roster()
+        """The children there are, in the order in which they came."""
+        self.is_open = True
+        """Always: no child is declared."""
+
+    @property
+    def spec(self) -> DynamicSupervisorSpec:
+        """The specification of the supervisor, as it is now."""
+        return self._admissions.spec
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the supervisor was about to end, and all children are gone."""
+        return self._closing.has_begun and len(self.roster) == 0
+
+    def open(self) -> None:
+        """Do nothing: children are started by request."""
+
+    def go_on(self) -> None:
+        """Do nothing: there are no rounds."""
+
+    def must_wait(self, _: Notice) -> bool:
+        """Return that no notice has to wait."""
+        return False
+
+    def pass_on(self, slot: Slot) -> None:
+        """Do nothing: no child waits for its turn."""
+
+    def break_off(self) -> None:
+        """Do nothing: no child shares the restart of another one."""
+
+    def clear_for(self, _: Slot, pause: float) -> float:
+        """Return the pause: no child shares the restart of another one."""
+        return pause
+
+    def restart(self, slot: Slot, _: Attempt[Slot]) -> None:
+        """Restart a child."""
+        self._runner.start(slot, Start.AGAIN)
+
+    def stop_all(self, cause: Slot | None) -> None:
+        """Stop all children at the same time."""
+        if cause is not None:
+            self._forget(cause, "")
+        for slot in tuple(self.roster):
+            if slot.child is None:
+                self.forget(slot)
+            elif slot.child.reason is not None:
+                self._runner.stop(slot)
+        self._runner.stop_together(self.roster)
+
+    def close(self) -> None:
+        """Remove all slots; every request that waits for one is answered."""
+        for slot in tuple(self.roster):
+            self.forget(slot)
+
+    def settle(self, slot: Slot) -> None:
+        """Remove the slot of a child that is gone: nothing is kept of it."""
+        self.forget(slot)
+
+    def forget(self, slot: Slot) -> None:
+        """Remove the slot of a child that is gone, and answer those that wait for it."""
+        # The name of a child that went by itself is not remembered: it may never come
+        # again, and there may be many.
+        self._forget(slot, self._closing.why() if self._closing.has_begun else "")
+
+    def _forget(self, slot: Slot, why: str) -> None:
+        slot.retire(why)
+        self.roster.remove(slot)
+        self._names.note_gone(slot.name)
+        slot.answer_start(Refused(Refusal.CUT_OFF, slot.name))
+        slot.answer_stops()
+
+    def take_place(self, spec: ChildSpec) -> None:
+        """Take over how the supervisor is itself started, stopped and restarted."""
+        if isinstance(spec, DynamicSupervisorSpec):
+            self._admissions.spec = in_place_of(spec, self.spec)
+
+    def note_below(self, before: ChildSpec, changed: ChildSpec) -> None:
+        """Do nothing: supervisors among the children are not in the specification."""
+
+    # ------------------------------------------------------------------- requests
+
+    def serve(self, request: Request, reply: Reply) -> None:
+        """Do what is asked for, or refuse it; the reply may be given later."""
+        match request:
+            case StartChild() | StartFromTemplate():
+                self._start(request, reply)
+            case TerminateChild(name):
+                self._terminate(name, reply)
+            case KillChild(name):
+                self._kill(name, reply)
+            case RestartChild(name) | DeleteChild(name):
+                reply.give(Refused(Refusal.DYNAMIC, name))
+            case ChangeSpecs(spec):
+                reply.give(self._change(spec))
+            case _:
+                assert_never(request)
+
+    def _start(self, request: StartChild | StartFromTemplate, reply: Reply) -> None:
+        if self._closing.has_begun:
+            reply.give(Refused(Refusal.NOT_RUNNING))
+            return
+        spec = self._admissions.judge(request, self.roster)
+        if isinstance(spec, Refused):
+            reply.give(spec)
+            return
+        slot = Slot(spec, self._make_seat(spec))
+        slot.start_reply = reply
+        self.roster.add(slot)
+        if isinstance(request, StartFromTemplate):
+            self._names.note_present(slot.name)
+        self._runner.start(slot, Start.ADDED)
+
+    def _terminate(self, name: str, reply: Reply) -> None:
+        slot = self.roster.find(name)
+        if slot is None:
+            reply.give(self._answer_for_absent(name))
+            return
+        slot.stop_replies += (reply,)
+        if slot.child is None:
+            self.forget(slot)
+        else:
+            self._runner.stop(slot)
+
+    def _kill(self, name: str, reply: Reply) -> None:
+        slot = self.roster.find(name)
+        if slot is None:
+            reply.give(self._answer_for_absent(name))
+        else:
+            kill_in(slot, reply)
+
+    def _answer_for_absent(self, name: str) -> Answer:
+        """One that was made from a template and is gone is as good as stopped."""
+        is_over = self._names.is_over(name)
+        return Done(name) if is_over else Refused(Refusal.NOT_FOUND, name)
+
+    def _change(self, spec: ChildSpec) -> Answer:
+        if not isinstance(spec, DynamicSupervisorSpec):
+            return Refused(Refusal.INVALID_SPEC, self._path)
+        if mistakes := tuple(find_spec_mistakes(spec)):
+            return Refused(Refusal.INVALID_SPEC, mistakes=mistakes)
+        self._admissions.spec = changed = in_place_of(self.spec, spec)
+        self._record(changed, spec)
+        template = spec.template
+        for slot in self.roster:
+            if template is not None and self._names.is_present(slot.name):
+                slot.change_spec(remade_from(template, slot.spec))
+        return Done()
