@@ -40,7 +40,8 @@ def pytest_configure(config):
         directory = tempfile.TemporaryDirectory(prefix="airssys-tests-")
         config.add_cleanup(directory.cleanup)
         os.environ[variable] = directory.name
-    os.environ["AIRSSYS_TEST_LANE"] = config.getoption("--lane")
+    defaults = airssys.EngineSettings.__init__.__kwdefaults__
+    defaults["lane"] = config.getoption("--lane")
     slow = config.getoption("--run-slow")
     profile = os.environ.get("AIRSSYS_HYPOTHESIS_PROFILE", "slow" if slow else "gate")
     hypothesis.settings.load_profile(profile)

@@ -83,10 +83,13 @@ class Shop:
 
 
 @asynccontextmanager
-async def open_shop(name: str) -> AsyncIterator[Shop]:
+async def open_shop(
+    name: str, settings: EngineSettings | None = None
+) -> AsyncIterator[Shop]:
     """Open a runtime with one component, compiled; guests are closed with it."""
     sleepers = Sleepers()
-    async with trio.open_nursery() as nursery, open_runtime(EngineSettings()) as loader:
+    engine = settings or EngineSettings()
+    async with trio.open_nursery() as nursery, open_runtime(engine) as loader:
         await nursery.start(sleepers.serve)
         component = await loader.load(Artifact.at(guest_file(name)))
         yield Shop(loader, component, sleepers)

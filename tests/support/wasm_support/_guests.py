@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,7 +99,6 @@ async def open_guests(
     **settings: Any,
 ) -> AsyncIterator[Guests]:
     """Open a runtime; afterwards nothing may be left open in C."""
-    settings.setdefault("lane", os.environ.get("AIRSSYS_TEST_LANE", "wasmtime"))
     async with open_runtime(
         EngineSettings(**settings),
         cache_directory=cache_directory,

@@ -1,8 +1,9 @@
 """Components on their own lane: core modules, adapters, one store for each instance."""
 
-from ._calls import Asked, HostFunctions
+from ._calls import Asked
 from ._code import CoreCode, CoreRefused, compile_modules
 from ._failures import CoreFailed
+from ._host_functions import HostFunctions
 from ._instance import CoreInstance
 from ._linking import Linking, link
 from ._parts import CoreParts, NotTakenApart, compile_parts, take_apart

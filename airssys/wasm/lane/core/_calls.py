@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast, final
 
 import attrs
@@ -18,17 +17,6 @@ if TYPE_CHECKING:
     from airssys.wasm.lane.components import Encoding
 
     from ._memory import LinearMemory
-
-
-@final
-@attrs.frozen
-class HostFunctions:
-    """What the host gives to a component: functions by full name."""
-
-    instant: Mapping[str, Callable[..., Any]]
-    """Run on the guest's stack; take the context of the instance, then the values."""
-    pausing: frozenset[str]
-    """Answered between two polls."""
 
 
 @final

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, MutableSet
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast, final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast, final
 
 import attrs
 import wasmtime
@@ -15,8 +15,9 @@ from airssys.wasm.lane.components import Abi, HostFunction, LoweredFunction
 from airssys.wasm.values import Block, Borrow, Own, Tuple, error_text, mentions
 
 from . import _c_api as c
+from ._host_functions import HostFunctions
 from ._linking import SHIM, Linking, Source, name_of
-from ._memory import CoreValues, answer_epoch, callback_address
+from ._memory import CoreValues, address_of, answer_epoch, callback_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,6 +50,11 @@ class Running(Protocol):
     def take(self, place: int) -> None:
         """Take the result of a call."""
         ...
+
+
+LookUp: TypeAlias = tuple[int, int, int, int]
+"""Of an import: where among the core instances that one is which exports it, the address
+and size of its name, and where among the imports it is wanted."""
 
 
 class CoreRefused(Exception):  # not for users: the loader says which component
@@ -119,6 +125,7 @@ class CoreCode:
     ) -> None:
         engine.check()
         self.engine, self.plan, self.linking = engine, plan, linking
+        self._kept: list[Any] = []
         self.imports = {
             number: self._import(number, one)
             for number, one in enumerate(plan.canonical)
@@ -127,14 +134,28 @@ class CoreCode:
         """The functions of the host that it calls, by canonical function."""
         self.exports = {full: self._export(full) for full in linking.entrances}
         self.callback_values = [CoreValues(*one.core) for one in linking.callbacks]
-        self._kept: list[Any] = [modules]
+        self._kept.append(modules)
         self.modules = [c_pointer(module) for module in modules]
+        self.all_pause = HostFunctions({}, frozenset(plan.imports))
+        self.import_bytes = 0
+        """How much memory the imports of all steps take, of one instance."""
+        self.imports_of = [self._look_ups(step.imports) for step in linking.steps]
         self._linker = self.shim = 0
         epoch = c.EpochCallback(_give_way)
         self._kept.append(epoch)
         self.epoch = callback_address(epoch)
         engine.ledger.cores.add(self)
         self._link()
+
+    def _look_ups(self, sources: Sequence[Source]) -> list[LookUp]:
+        found = []
+        for source in sources:
+            name = source.name.encode()
+            self._kept.append(name)
+            of = source.step * c.INSTANCE_SIZE
+            found.append((of, address_of(name), len(name), self.import_bytes))
+            self.import_bytes += c.EXTERN_SIZE
+        return found
 
     def _import(self, number: int, one: LoweredFunction) -> Imported:
         function = one.function

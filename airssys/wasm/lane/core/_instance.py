@@ -41,7 +41,7 @@ from airssys.wasm.lane.components import ResourceFunction, ResourceVerb
 from airssys.wasm.values import Block, TooMuch
 
 from . import _c_api as c
-from ._calls import NO_HANDLES, Asked, GuestMemory, HostFunctions, Lowered, Ready
+from ._calls import NO_HANDLES, Asked, GuestMemory, Lowered, Ready
 from ._failures import CoreFailed, failed
 from ._linking import SHIM, Source
 from ._memory import CoreValues, LinearMemory, address_of, write_core
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from airssys.wasm.lane.components import Abi, CoreItem, Encoding
 
     from ._code import CoreCode
+    from ._host_functions import HostFunctions
 
 _NOTHING: Final = CoreValues((), ())
 _REALLOC: Final = {
@@ -90,6 +91,7 @@ class CoreInstance:
         self.failure: BaseException | None = None
         self.asked: Asked | None = None
         self._instances = Block(c.INSTANCE_SIZE * len(code.linking.steps))
+        self._imports = Block(code.import_bytes + 8)
         self._externs: dict[Source, Block] = {}
         self._ready: dict[str, Ready] = {}
         self._memories: dict[CoreItem, LinearMemory] = {}
@@ -139,7 +141,7 @@ class CoreInstance:
         for number, step in enumerate(self.code.linking.steps):
             if number != SHIM:
                 c.context_set_epoch_deadline(self._context, _NEVER)
-                self._instantiate(number, step.imports)
+                self._instantiate(number)
             if step.start is not None:
                 function = self._function(Source(number, step.start))
                 self._begin(function, _NOTHING, ())
@@ -160,19 +162,24 @@ class CoreInstance:
         if self._limits is not None:
             c.store_limiter(self.opened.pointer, *self._limits)
 
-    def _instantiate(self, number: int, imports: Sequence[Source]) -> None:
-        given = b"".join([self._extern(each).data for each in imports])
-        externs, out = Block(len(given) + 8), Block(8)
-        externs.data[: len(given)] = given
+    def _instantiate(self, number: int) -> None:
+        look_up, context = c.instance_export_get, self._context
+        instances, imports = self._instances.base, self._imports.base
+        wanted = self.code.imports_of[number]
+        for of, name, size, at in wanted:
+            if not look_up(context, instances + of, name, size, imports + at):
+                raise CoreFailed(None, "a core instance lacks what another one imports")
+        words = self._slots.words
         error = c.instance_new(
-            self._context,
+            context,
             self.code.modules[number],
-            externs.base,
-            len(imports),
-            self._instances.base + number * c.INSTANCE_SIZE,
-            out.base,
+            imports + (wanted[0][3] if wanted else 0),
+            len(wanted),
+            instances + number * c.INSTANCE_SIZE,
+            self._slots.base + _TRAP * 8,
         )
-        self._check(error, out.words[0])
+        trap, words[_TRAP] = words[_TRAP], 0
+        self._check(error, trap)
 
     def _extern(self, source: Source) -> Block:
         """Look up what a core instance exports, in memory that stays where it is."""

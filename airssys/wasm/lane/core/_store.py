@@ -25,7 +25,6 @@ from airssys.wasm.engine import (
 from airssys.wasm.lane.abi import RuleBroken
 
 from . import _c_api as c
-from ._calls import HostFunctions, Lowered
 from ._failures import CoreFailed
 from ._instance import CoreInstance
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from airssys.wasm.values import Budget
 
+    from ._calls import Lowered
     from ._code import CoreCode
 
 
@@ -64,8 +64,7 @@ class CoreStore:
             calls: by canonical function, the host function that it calls.
         """
         self.engine = code.engine
-        pausing = frozenset(code.plan.imports)
-        self.instance = CoreInstance(code, HostFunctions({}, pausing), None)
+        self.instance = CoreInstance(code, code.all_pause, None)
         self._names, self._calls = names, calls
         self._open = self.instance.opened
         self._lock = self._open.lock
