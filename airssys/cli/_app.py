@@ -5,6 +5,7 @@ Each command only imports what it needs, and listing the commands imports none o
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from typing import Final
 
@@ -40,6 +41,19 @@ class _Commands(click.Group):
         )
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; of one that there is not, name the nearest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = difflib.get_close_matches(args[0], _COMMANDS, 1) if args else []
+            if not close:
+                raise
+            text = f"{error.message.rstrip('.')}: did you mean {close[0]}?"
+            raise click.UsageError(text, ctx) from error
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter

@@ -3,7 +3,12 @@
 from airssys.contracts import missing_artifacts
 
 from ._compile import compile_topology
-from ._declarations import ComponentDeclaration, DynamicDeclaration, PoolDeclaration
+from ._declarations import (
+    ComponentDeclaration,
+    DynamicDeclaration,
+    PoolDeclaration,
+    declaration_of,
+)
 from ._decorators import (
     ActorDecorator,
     ClassDecorator,
@@ -71,6 +76,7 @@ __all__ = (
     "blueprint",
     "compile_topology",
     "component",
+    "declaration_of",
     "dynamic_supervisor",
     "missing_artifacts",
     "pool",

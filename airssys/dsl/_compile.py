@@ -33,6 +33,7 @@ from ._declarations import (
     Kind,
     declaration_of,
     shown,
+    waiting_kind,
 )
 from ._pool_members import read_declared_pool
 from ._reading import (
@@ -267,6 +268,13 @@ def _misplaced(declaration: Declaration, value: object) -> tuple[str, str] | Non
 
 def _no_child(value: object, path: str) -> Mistake:
     """Return why a value in a body is not a child, and what to do."""
+    if waiting := waiting_kind(value):
+        word = waiting.value
+        text = f"{word}(...) is waiting for its class or function"
+        hint = f"write @{word}(...) above one, or {word}(...) with its code"
+        if waiting is Kind.SUPERVISOR:
+            hint = "write @supervisor(...) above a class"
+        return Mistake(path, text, hint)
     if inspect.isclass(value) or inspect.isroutine(value):
         text = f"{_name_of(value)} is not declared"
         return Mistake(path, text, "decorate it with @component, @actor or @supervisor")

@@ -11,11 +11,14 @@ import enum
 import inspect
 import sys
 from collections.abc import Mapping
-from typing import Final, TypeVar, final
+from typing import TYPE_CHECKING, Final, TypeVar, final
 
 import attrs
 
 from airssys.contracts import Mistake, Origin
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 _MARK: Final = "__airssys__"
 
@@ -126,6 +129,21 @@ def declaration_of(value: object) -> Declaration | None:
     return found if isinstance(found, Declaration) else None
 
 
+_WAITING: Final = "__airssys_waiting__"
+
+
+def waiting(decorate: _T, kind: Kind) -> _T:
+    """Note on a decorator which word made it, for whoever finds it in a body."""
+    setattr(decorate, _WAITING, kind)
+    return decorate
+
+
+def waiting_kind(value: object) -> Kind | None:
+    """Return the word that made a decorator; None if the value is not one of ours."""
+    found = getattr(value, _WAITING, None) if inspect.isfunction(value) else None
+    return found if isinstance(found, Kind) else None
+
+
 def is_code(value: object) -> bool:
     """Say whether a value is a class or a function."""
     return inspect.isclass(value) or inspect.isroutine(value)
@@ -133,11 +151,22 @@ def is_code(value: object) -> bool:
 
 def here() -> Origin:
     """Return the place of the code that called into this package."""
+    frame = _calling_frame()
+    return Origin(frame.f_code.co_filename, frame.f_lineno)
+
+
+def calling_module() -> str | None:
+    """Return the name of the module that called into this package."""
+    name: str | None = _calling_frame().f_globals.get("__name__")
+    return name
+
+
+def _calling_frame() -> FrameType:
     frame = sys._getframe(1)  # noqa: SLF001  # a tenth of what `inspect` takes for it
     package = __name__.rpartition(".")[0]
     while frame.f_back and frame.f_globals.get("__package__") == package:
         frame = frame.f_back
-    return Origin(frame.f_code.co_filename, frame.f_lineno)
+    return frame
 
 
 def shown(value: object) -> str:

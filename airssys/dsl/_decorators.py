@@ -26,12 +26,16 @@ from typing import (
     overload,
 )
 
+import attrs
+
 from airssys.contracts import (
     BLUEPRINT_METHOD,
     ActorSpec,
+    Artifact,
     Blueprint,
     ChildSpec,
     ComponentSpec,
+    Mistake,
     Origin,
     SupervisorSpec,
 )
@@ -41,10 +45,12 @@ from ._declarations import (
     ComponentDeclaration,
     Declaration,
     Kind,
+    calling_module,
     declaration_of,
     declare,
     here,
     is_code,
+    waiting,
 )
 from ._reading import (
     Options,
@@ -132,6 +138,14 @@ def component(
     """
     origin = here()
     match given:
+        case (code,) if is_code(code) and _is_from_here(code):
+            text = "@component needs the code of the component"
+            hint = 'write @component("path/to/file.wasm")'
+            mistake = Mistake("", text, hint)
+            origin = attrs.evolve(origin, mistakes=(mistake,))
+            nothing = Artifact.from_bytes(b"", "no component")
+            declare(code, Declaration(Kind.COMPONENT, options, origin, nothing))
+            return cast("ComponentDeclaration", code)
         case (code,):
             return ComponentDeclaration(
                 Declaration(Kind.COMPONENT, options, origin, code)
@@ -300,6 +314,11 @@ def blueprint(*children: ChildSpec, **options: Unpack[TopologyOptions]) -> Bluep
     return read_blueprint(children, cast("Options", options), here())
 
 
+def _is_from_here(code: object) -> bool:
+    """Say whether code is of the module that calls into this package."""
+    return getattr(code, "__module__", "") == calling_module()
+
+
 def _decorator(kind: Kind, options: Options, origin: Origin) -> Callable[[Any], Any]:
     declaration = Declaration(kind, options, origin)
 
@@ -309,4 +328,4 @@ def _decorator(kind: Kind, options: Options, origin: Origin) -> Callable[[Any], 
             setattr(target, BLUEPRINT_METHOD, classmethod(compile_topology))
         return target
 
-    return decorate
+    return waiting(decorate, kind)

@@ -14,6 +14,7 @@ from ._declarations import (
     declare,
     here,
     is_code,
+    waiting,
 )
 from ._pool_members import read_built_pool
 from ._vocabulary import Behaviour, DeclaredPoolOptions, Handler, Name, PoolOptions
@@ -106,4 +107,4 @@ def _decorator(declaration: Declaration) -> Callable[[object], object]:
     def decorate(target: object) -> object:
         return declare(target, declaration)
 
-    return decorate
+    return waiting(decorate, Kind.POOL)

@@ -30,6 +30,7 @@ from trio.lowlevel import enable_ki_protection
 from airssys.contracts import (
     USER_CACHE,
     Blueprint,
+    EngineMisused,
     Randomness,
     UserCache,
     WallClock,
@@ -166,6 +167,7 @@ class SystemManager(AbstractAsyncContextManager["System"]):
     # them.
     @enable_ki_protection
     async def __aenter__(self) -> System:
+        _check_trio()
         return await self._lifetime.__aenter__()
 
     @enable_ki_protection
@@ -327,6 +329,21 @@ class SystemManager(AbstractAsyncContextManager["System"]):
                 failure.__context__ = self._error
         if failure is not None:
             raise failure
+
+
+def _check_trio() -> None:
+    """See that this is Trio, before anything fails for want of it.
+
+    Raises:
+        EngineMisused: another event loop runs this task.
+    """
+    try:
+        trio.lowlevel.current_task()
+    except (RuntimeError, AttributeError):
+        problem = "airssys runs in Trio, and this task does not"
+        error = EngineMisused(problem)
+        error.advice = 'Use trio.run, or with anyio anyio.run(..., backend="trio")'
+        raise error from None
 
 
 def _is_exit(error: BaseException | None) -> bool:

@@ -185,7 +185,7 @@ async def main(system):
 
 run(blueprint(actor("plain", plain, codecs="json")), main)
 try:
-    run(blueprint(actor("clerk", Clerk)), main)
+    open_system(blueprint(actor("clerk", Clerk)))
 except DefinitionError as error:
     for mistake in error.mistakes:
         print(mistake.found, "|", mistake.hint)

@@ -91,7 +91,7 @@ def binary_in(folder):
 @pytest.mark.parametrize(
     ("name", "problem", "advice"),
     [
-        ("core-module", "core module, not a component", "wasm-tools component new"),
+        ("core-module", "core module, not a component", "airssys build core.wasm"),
         ("malformed", "neither WebAssembly nor WAT text", ".wasm component"),
         ("empty", "must export airssys:core/component-lifecycle@1.0.0", "world"),
         ("wrong-version", "airssys:core/component-lifecycle@2.0.0", "1.0.0"),

@@ -75,7 +75,7 @@ REFUSALS = {
     "core module": (
         fixture("core-module"),
         "this is a core module, not a component",
-        "Wrap it: wasm-tools component new, or build with componentize-py",
+        "Make a component of it: airssys build core.wasm",
     ),
     "malformed": (
         Artifact.from_bytes(b"\0asm\x0d\0\x01\0\x07\x7f"),

@@ -27,6 +27,8 @@ from airssys.contracts import (
     Blueprint,
     ComponentSpec,
     Mistake,
+    PoolSize,
+    PoolSpec,
     SupervisorSpec,
     UserCache,
     walk,
@@ -87,10 +89,32 @@ async def _load_all(blueprint: Blueprint, open_loader: LoaderOpener) -> list[Mis
 
 
 def _count(blueprint: Blueprint) -> str:
-    """Describe the contents, e.g. `3 actors, 2 of them components, 1 supervisor`."""
-    specs = [spec for _, spec in walk(blueprint.root)]
-    components = sum(isinstance(spec, ComponentSpec) for spec in specs)
-    actors = components + sum(isinstance(spec, ActorSpec) for spec in specs)
-    supervisors = sum(isinstance(spec, SupervisorSpec) for spec in specs)
-    counted = {"actor": actors, "component": components, "supervisor": supervisors}
-    return ", ".join(f"{n} {word}{'s' * (n != 1)}" for word, n in counted.items())
+    """Describe the contents, e.g. `3 actors, 2 components, 1 supervisor`.
+
+    A pool counts as many actors as it starts with.
+    """
+    visited = list(walk(blueprint.root))
+    members = {
+        f"{path}.member": _members(spec)
+        for path, spec in visited
+        if isinstance(spec, PoolSpec)
+    }
+    counted = {"actor": 0, "component": 0, "supervisor": 0}
+    for path, spec in visited:
+        many = members.get(path, 1)
+        counted["actor"] += many * isinstance(spec, (ActorSpec, ComponentSpec))
+        counted["component"] += many * isinstance(spec, ComponentSpec)
+        counted["supervisor"] += isinstance(spec, SupervisorSpec)
+    texts = [_plural(many, word) for word, many in counted.items()]
+    if members:
+        total = _plural(sum(members.values()), "member")
+        texts.append(f"{_plural(len(members), 'pool')} of {total}")
+    return ", ".join(texts)
+
+
+def _members(spec: PoolSpec) -> int:
+    return spec.size.minimum if isinstance(spec.size, PoolSize) else spec.size
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}{'s' * (count != 1)}"

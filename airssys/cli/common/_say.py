@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from typing import Final
 
 import click
 
 from airssys.contracts import one_line
 
+EXIT_OUTPUT: Final = 74
+"""What was to be printed could not be (EX_IOERR of sysexits.h)."""
 _MOST: Final = 100_000
 """Characters of a line. Lists of functions may be long."""
 
@@ -19,12 +23,34 @@ def say(line: str, *, err: bool = False) -> None:
         line: The text.
         err: Print to stderr, not stdout.
     """
-    click.echo(one_line(line, _MOST), err=err)
+    _echo(one_line(line, _MOST), err=err)
 
 
 def say_lines(text: str) -> None:
     """Print several lines of text on stderr, each as `say` does."""
-    click.echo(escaped(text), err=True)
+    _echo(escaped(text), err=True)
+
+
+def _echo(text: str, *, err: bool) -> None:
+    """Print, or end the program with a line about what cannot be written to.
+
+    Raises:
+        SystemExit: it could not be printed.
+    """
+    try:
+        click.echo(text, err=err)
+    except BrokenPipeError:  # nobody reads any more, which click knows what to do about
+        raise
+    except OSError as error:
+        with suppress(OSError):
+            stream = "stderr" if err else "stdout"
+            click.echo(
+                f"airssys: {stream} cannot be written: {error.strerror}", err=True
+            )
+        # What is left in the buffer would fail once more when the program ends.
+        with suppress(OSError):
+            (sys.stderr if err else sys.stdout).close()
+        sys.exit(EXIT_OUTPUT)
 
 
 def escaped(text: str) -> str:

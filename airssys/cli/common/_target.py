@@ -21,12 +21,18 @@ import click
 
 from airssys.contracts import (
     BLUEPRINT_METHOD,
+    ActorSpec,
+    AirssysError,
     Blueprint,
+    ComponentSpec,
     Mistake,
+    SupervisorSpec,
     as_blueprint,
+    child_name,
     find_all_mistakes,
     lines_of_mistakes,
 )
+from airssys.dsl import declaration_of
 from airssys.system import EXIT_INTERRUPTED
 
 from ._say import escaped, say, say_lines
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType, TracebackType
 
+_PACKAGE: Final = Path(__file__).parents[2]
 EXIT_MISTAKES: Final = 1
 """The definition is wrong, a component was refused, or the module raised an error."""
 
@@ -64,7 +71,8 @@ def _find(_: click.Context, __: click.Parameter, value: str) -> Declared:
         raise click.BadParameter(escaped(text)) from error
     if not _is_declared(found):
         shown = getattr(found, "__qualname__", None) or f"{found!r:.80}"
-        text = f"{shown} is neither a topology nor a blueprint; {_offer(module)}"
+        text = f"{shown} is neither a topology nor a blueprint"
+        text = f"{text}{_what(found)}; {_offer(module)}"
         raise click.BadParameter(escaped(text))
     return found
 
@@ -115,6 +123,9 @@ def _import(place: str) -> ModuleType:
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     except Exception as error:  # noqa: BLE001  # whatever the user's module raises
+        if line := _refused_value(error):
+            say(line, err=True)
+            sys.exit(EXIT_MISTAKES)
         own = _own_frames(error.__traceback__)
         say_lines("".join(traceback.format_exception(None, error, own)))
         say(f"{place} could not be imported", err=True)
@@ -147,6 +158,24 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
+def _refused_value(error: Exception) -> str | None:
+    """Say in one line which value airssys has refused; None if it was no such error."""
+    if not isinstance(error, (TypeError, ValueError, AirssysError)):
+        return None
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = f"{_PACKAGE}/"
+    if not frames or not frames[-1].filename.startswith(ours):
+        return None
+    own = [
+        frame
+        for frame in frames
+        if not frame.filename.startswith((ours, "<")) and frame.lineno is not None
+    ]
+    if not own:
+        return None
+    return f"{own[-1].filename}:{own[-1].lineno}: {error}"
+
+
 def _own_frames(trace: TracebackType | None) -> TracebackType | None:
     """Leave out the frames that come before the user's own."""
     while trace is not None:
@@ -161,6 +190,16 @@ def _is_declared(value: object) -> TypeGuard[Declared]:
     if isinstance(value, Blueprint):
         return True
     return inspect.isclass(value) and hasattr(value, BLUEPRINT_METHOD)
+
+
+def _what(value: object) -> str:
+    """Say what was named, for whoever took it for a system; empty if we do not know."""
+    declared = declaration_of(value)
+    if declared is not None:
+        return f", but was declared with @{declared.kind.value}"
+    if isinstance(value, (ActorSpec, ComponentSpec, SupervisorSpec)):
+        return f", but the specification of a child, {child_name(value)}"
+    return ""
 
 
 def _offer(module: ModuleType) -> str:

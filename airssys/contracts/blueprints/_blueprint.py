@@ -32,6 +32,7 @@ from airssys.contracts.values import (
     Intensity,
     RestartType,
     Strategy,
+    choices,
     is_callable,
     is_count,
     is_kind,
@@ -327,13 +328,16 @@ def _own_mistakes(spec: ChildSpec, path: str) -> Iterator[Mistake]:
 def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
     yield from _name_mistakes(spec, path)
     if not is_kind(spec.strategy, Strategy):
-        text = f"{shown(spec.strategy)} is no Strategy"
-        yield Mistake(f"{path}.strategy", text, "write Strategy.ONE_FOR_ONE")
+        text = f"{shown(spec.strategy)} is not a valid strategy"
+        hint = choices(Strategy, spec.strategy)
+        yield Mistake(f"{path}.strategy", text, hint)
     yield from intensity_mistakes(spec.intensity, f"{path}.intensity")
     rule = spec.auto_shutdown
     if not is_kind(rule, AutoShutdown):
-        text = f"{shown(rule)} is not an AutoShutdown"
-        yield Mistake(f"{path}.auto_shutdown", text, "write AutoShutdown.NEVER")
+        text = f"{shown(rule)} is not a valid auto_shutdown"
+        yield Mistake(
+            f"{path}.auto_shutdown", text, choices(AutoShutdown, spec.auto_shutdown)
+        )
     if not is_kind(spec.children, tuple):
         text = f"{shown(spec.children)} is not a tuple"
         yield Mistake(f"{path}.children", text, "write (child, ...)")

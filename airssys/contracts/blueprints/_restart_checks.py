@@ -14,6 +14,7 @@ from airssys.contracts.values import (
     Intensity,
     Poison,
     RestartType,
+    choices,
     is_count,
     is_time,
     shown,
@@ -30,7 +31,9 @@ def backoff_mistakes(backoff: object, path: str) -> Iterator[Mistake]:
         yield Mistake(path, f"{shown(backoff)} is not a Backoff", "e.g. NO_BACKOFF")
         return
     if not _is(backoff.growth, Growth):
-        yield Mistake(f"{path}.growth", f"{shown(backoff.growth)}", "use a Growth")
+        text = f"{shown(backoff.growth)} is not a valid growth"
+        hint = choices(Growth, backoff.growth)
+        yield Mistake(f"{path}.growth", text, hint)
     if not _is(backoff.jitter, bool):
         yield Mistake(f"{path}.jitter", f"{shown(backoff.jitter)}", "True or False")
     lowest = {"first": 0.0, "factor": 1.0, "cap": 0.0, "reset_after": 0.0}

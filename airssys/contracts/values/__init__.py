@@ -2,6 +2,7 @@
 
 from ._artifact import Artifact, NamedInterface, Resource
 from ._checking import (
+    choices,
     is_callable,
     is_count,
     is_kind,
@@ -148,6 +149,7 @@ __all__ = (
     "TypedSendOptions",
     "UserCache",
     "Waiting",
+    "choices",
     "codec_of",
     "identity_of_child",
     "is_callable",

@@ -5,11 +5,15 @@ Nothing here raises: a value may be of any type, and its `repr` may fail.
 
 from __future__ import annotations
 
+import difflib
 import math
 import reprlib
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from airssys.contracts.texts import is_a, kind_name, one_line, plain_text
+
+if TYPE_CHECKING:
+    import enum
 
 _MOST_SHOWN: Final = 80
 """Characters of a value that are put into a message."""
@@ -68,3 +72,22 @@ def is_text(value: object) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def choices(kind: type[enum.Enum], found: object) -> str:
+    """List the words of an enum for a hint, what is most like `found` first."""
+    words = [str(each.value) for each in kind]
+    if is_text(found):
+        wanted = _in_order(plain_text(cast("str", found))[:50])
+
+        def likeness(word: str) -> float:
+            return difflib.SequenceMatcher(None, _in_order(word), wanted).ratio()
+
+        words.sort(key=likeness, reverse=True)
+    *others, last = [f"'{each}'" for each in words]
+    return f"write {', '.join(others)} or {last}"
+
+
+def _in_order(word: str) -> str:
+    """Sort the parts of a word: `all-for-one` is most like `one_for_all`."""
+    return " ".join(sorted(word.lower().replace("-", "_").split("_")))

@@ -85,6 +85,9 @@ class TraceContext:
     tracestate: str = attrs.field(default="", validator=_check_state)
     """What tracers add for their own use, as `key=value,...`; often empty."""
 
+    def __str__(self) -> str:
+        return self.traceparent
+
     @property
     def trace_id(self) -> str:
         """The trace: 32 hexadecimal digits."""

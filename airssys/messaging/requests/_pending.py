@@ -273,8 +273,7 @@ class PendingRequests:
         if self._asks.is_served:
             return trio.current_time() + timeout
         raise DeliveryFailed(
-            "nobody serves the deadlines of asks: the system is not running "
-            "(start Broker.run first, or ask with timeout=math.inf)"
+            "the system has ended, or has not begun: nobody serves the deadlines of asks"
         )
 
     def watch(self, pending: Pending, deadline: float) -> None:

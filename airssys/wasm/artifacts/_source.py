@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, BinaryIO, Final, final
 
 import wasmtime
 
-from airssys.contracts import Artifact, ComponentRefused, Resource
+from airssys.contracts import Artifact, ComponentRefused, Resource, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.resources.abc import Traversable
 
+_MOST_COLUMNS: Final = 200
+"""Of a line of WAT text that is quoted."""
 _KINDS: Final = (
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -161,18 +163,30 @@ def to_binary(code: bytes, label: str) -> bytes:
         if not code.startswith(b"\0asm"):
             code = bytes(wasmtime.wat2wasm(code.decode()))
     except (UnicodeDecodeError, wasmtime.WasmtimeError) as error:
-        raise ComponentRefused(
+        refused = ComponentRefused(
             label,
-            f"neither WebAssembly nor WAT text: {first_lines(error)}",
+            f"neither WebAssembly nor WAT text: {first_lines(error).split(' --> ')[0]}",
             "Hand in a .wasm component or its .wat text",
-        ) from error
+        )
+        for line in _quoted(error):
+            refused.add_note(line)
+        raise refused from error
     if code[4:8] == b"\1\0\0\0":
         raise ComponentRefused(
             label,
             "this is a core module, not a component",
-            "Wrap it: wasm-tools component new, or build with componentize-py",
+            "Make a component of it: airssys build core.wasm",
         )
     return code
+
+
+def _quoted(error: Exception) -> list[str]:
+    """Return the line of WAT text that an error quotes, with its place and its caret."""
+    _, arrow, quote = str(error).partition("-->")
+    lines = [
+        one_line(line, _MOST_COLUMNS) for line in quote.strip("\n").split("\n")[:5]
+    ]
+    return [f"  at{lines[0]}", *(f"  {line}" for line in lines[1:])] if arrow else []
 
 
 def first_lines(error: Exception) -> str:
