@@ -1,9 +1,10 @@
 """Memory of idle Python actors, against bare tasks parked on memory channels.
 
-Each is measured in a process of its own: bytes that belong to no file, before that many
-were made and when all of them wait, divided by their number. The blueprint is there
-before; mailbox, name, place in the tree and all that supervises are the actor's. A bare
-task waits in `async for` over a channel of its own, as large as a mailbox.
+Each kind is measured in its own process: the bytes that belong to no file, before the
+actors or tasks were made and when all of them wait, divided by their number. The blueprint
+exists before; the mailbox, the name, the place in the tree and everything that supervises
+count towards the actor. A bare task waits in `async for` over its own channel, which is as
+large as a mailbox.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Declaring and checking a topology of 10,000 actors, in seconds of the processor.
 
-It is waited for at every start, so what is wanted is a time. Shown beside it is the same
-for a tenth of the actors, since checking is to grow in proportion.
+A program waits for this at every start, so the bound is a time. The same for a tenth of
+the actors is shown beside it, since checking must grow in proportion.
 """
 
 from __future__ import annotations

@@ -3,12 +3,12 @@
 Compared in one run, with 64 bytes of payload, each over bursts of messages and in turn:
 
 * echo call: `Instance.handle_message()` of an echo, nothing around it;
-* send: in one call a component calls `send` that often, and another one, an echo, handles
-  each message: from telling it to to the last that the other has handled;
-* ask: in one call a component calls `ask` that often, which suspends it each time until
-  the other has answered: from telling it to to its end;
+* send: in one call a component calls `send` many times, and another one, an echo, handles
+  each message: from the request to do so until the last message is handled;
+* ask: in one call a component calls `ask` many times, which suspends it each time until
+  the other has answered: from the request to do so until the end of the call;
 * tell, then send; tell, then ask: a burst of messages from outside, at each of which the
-  component sends or asks once: two calls of guests a message, and two mailboxes.
+  component sends or asks once: two calls of guests for each message, and two mailboxes.
 """
 
 from __future__ import annotations

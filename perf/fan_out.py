@@ -2,11 +2,11 @@
 
 Compared in one run, in turn, each from the first message to the handling of the last:
 
-* bursts: that many messages published one after the other to actors with a mailbox of
-  1,024, and sent to as many channels of 1,024, each with its loop;
-* wake-ups: one message published to actors that are idle, and to plain subscriptions
-  that are; against as many parked tasks that are rescheduled by hand and park again, and
-  against as many idle loops on channels, which also hand each task its message.
+* bursts: a number of messages published one after the other to actors with a mailbox of
+  1,024, and sent to as many channels of 1,024, each with its own loop;
+* wake-ups: one message published to idle actors, and to idle plain subscriptions, against
+  as many parked tasks that are rescheduled by hand and park again, and against as many
+  idle loops on channels, which also pass the message to each task.
 """
 
 from __future__ import annotations

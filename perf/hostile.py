@@ -1,8 +1,8 @@
-"""What an honest actor notices of guests that make the host hold its thread.
+"""Latency of an honest actor beside guests that make the host do long work.
 
-In each scene a crowd of guests makes one kind of host call for ever, each as large as it
-may be: long lists of names, megabytes, lines full of control characters, listings of
-thousands. Beside them a Trio task beats every 10 ms, and two others ask a guest and a
+In each scene a crowd of guests repeats one kind of host call forever, each call as large
+as permitted: long lists of names, megabytes, lines full of control characters, listings
+of thousands. Beside them a Trio task beats every 10 ms, and two others ask a guest and a
 Python actor. 99 of 100 asks must be answered within ten ticks (50 ms).
 """
 

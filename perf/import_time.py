@@ -1,8 +1,8 @@
 """Import of airssys, and of the command, above that of Trio and wasmtime alone.
 
-Each import is made in a fresh process, one after the other in turn, and timed inside of
-it; the processes before the first measurement leave compiled bytecode behind. A system
-that runs components imports wasmtime, so `airssys, airssys.wasm` is measured too.
+Each import is made in a fresh process, in turn, and timed inside it. Earlier processes
+leave compiled bytecode behind. A system that runs components imports wasmtime, so
+`airssys, airssys.wasm` is measured too.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Looking a name up in the registry, and who is subscribed to a topic, as they grow.
+"""Looking up a name in the registry, and the subscribers of a topic, as they grow.
 
 Each number is the time of one lookup among this many entries. Ten of them are looked up in
-turn, however many there are; topics as publishing does it, which remembers what it
-found, and again each time after a change, when nothing is remembered.
+turn. Topics are looked up as publishing does it, which remembers what it found, and again
+after a change each time, when nothing is remembered.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """What happens at the kernel's limit on memory maps: a refusal, and nothing else.
 
-Three scenes, each in a process of its own, which must end well:
+Three scenes, each in its own process, all of which must pass:
 
 * idle: instances until the first is refused, and until none fits any more;
 * suspended: the same with guests that are in the middle of a long host sleep;
-* supervised: an actor crashes in a full process. Its restart is refused and not
-  counted, another actor answers meanwhile, and when there is room it comes back.
+* supervised: an actor crashes in a full process. Its restart is refused and not counted,
+  another actor keeps answering, and the first one is restarted when there is room.
 """
 
 from __future__ import annotations

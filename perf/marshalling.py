@@ -1,14 +1,15 @@
 """Values there and back: our marshalling against C calls with memory made by hand.
 
-A guest gives back what it is given. Compared in one run, for each type:
+A guest returns what it is given. Compared in one run, for each type:
 
-* raw: the call through the C API by plain ctypes, its arguments laid out before and its
-  result deleted without being read;
+* raw: the call through the C API by plain ctypes, with its arguments laid out before, and
+  its result deleted without being read;
 * marshalled: the same call with the arguments laid out from Python values, and the
   result read into Python values.
 
-Both are processor time of this thread, in the fastest of many rounds: what the machine
-does besides makes them slower only. `--detail` also shows what laying out and reading take.
+Both are processor time of this thread, in the fastest of many rounds, because other work
+of the machine only makes them slower. `--detail` also shows the time of laying out and
+reading.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Ten times the messages that can be handled, for a minute: what is of use all the same.
+"""Ten times the messages that can be handled, for a minute: how many answers are in time.
 
-In each scene the capacity of an actor, or of a pool, is measured first: one ask after the
-other, always one on the way. Then it is asked ten times as often by askers that wait for a
-second. Goodput is what is answered in time; at least 80 % of the capacity must be. No actor
-may be restarted, and memory must not grow after the first quarter.
+In each scene the capacity of an actor, or of a pool, is measured first, with one ask after
+the other. Then it is asked ten times as often by askers that wait for a second. Goodput is
+the number of answers in time; it must be at least 80 % of the capacity. No actor may be
+restarted, and memory must not grow after the first quarter.
 """
 
 from __future__ import annotations

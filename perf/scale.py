@@ -1,6 +1,6 @@
 """One operation on a mailbox, registry, subscription or timer, among few and among many.
 
-Each is to take the same time, or to grow as log n: never in proportion to what is there.
+Each must take the same time, or grow as log n: never in proportion to the number of others.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """What it costs to leave `signals_based_traps` off.
 
-Our engine has it off, so that an embedding program may call `faulthandler.enable()`;
-every load and store is then checked in code instead of by the processor. Compared in
-one run, on two engines that differ in nothing else and count fuel and epochs as ours
-does: a guest that only computes (`spin`) and one that does little but load and store
-(`churn.wat`). There is no bound: the price is known and paid.
+Our engine has it off, so that an embedding program may call `faulthandler.enable()`. Every
+load and store is then checked in code instead of by the processor. Compared in one run,
+on two engines that differ in nothing else and count fuel and epochs as ours does: a guest
+that only computes (`spin`) and one that mostly loads and stores (`churn.wat`). There is no
+bound: the cost is known and accepted.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
 """Millions of messages through pipelines that crash: all accounted for, memory flat.
 
 10 million messages go through three Python actors, 400,000 through three components, each
-from one to the next. At one message in a hundred an actor crashes: at the first, the
-second or the third, in turn. It is restarted without a pause and without a limit.
+from one to the next. One message in a hundred crashes an actor: the first, the second or
+the third, in turn. It is restarted without a pause and without a limit.
 
-Whenever a burst has gone through, nothing is on its way, and each message must have ended
-in one way: handled by the last actor, refused to its sender, or a dead letter. At a
-hundred such moments the memory that belongs to no file is read. The line through the
-last half of them may rise by less than a byte for each message.
+After each burst no message is on its way, and each message must have ended in one way:
+handled by the last actor, refused to its sender, or a dead letter. The memory that belongs
+to no file is read a hundred times at such moments. A line fitted through the last half of
+the readings may rise by less than a byte for each message.
 
-Each pipeline runs in a process of its own. `make test-slow` runs this.
+Each pipeline runs in its own process. `make test-slow` runs this.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Spawn to ready of a component actor, and crash to next answer.
 
-Compared in one run, the component compiled and the linker warm each time:
+Compared in one run, with the component compiled and the linker warm each time:
 
 * fiber instantiation: a store and an instance in it, polled to its end; functions are
   not looked up, nothing is initialized;
-* spawn to ready: a system with that many actors of that component under one supervisor,
+* spawn to ready: a system with a number of actors of that component under one supervisor,
   from entering `open_system` to its body, divided by their number;
-* crash to next answer: from telling an actor what makes it trap to the answer of an
-  ask sent right behind, which a fresh instance gives. The warning about each crash is
-  not logged: it is not read here, and writing it takes as long as the terminal likes.
+* crash to next answer: from the `tell` that makes an actor trap to the answer of an ask
+  sent right after it, which a fresh instance gives. The warning about each crash is not
+  logged: it is not read here, and writing it takes as long as the terminal likes.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 Compared in one run, each but the largest as the least of some rounds:
 
-* plan: what to stop and to start when one of 1,000 siblings under one_for_all crashed,
+* plan: what to stop and to start when one of 1,000 siblings under one_for_all has crashed,
   against ten times the same for 100;
 * start and stop: a system of 100,000 Python actors, opened and left, against a hundred
   times one of 1,000;
 * terminate: 10,000 children of a dynamic supervisor, each by a request, and as many by
   stopping it; against ten times 1,000 (OTP's cases of simple_one_for_one);
-* crash loop: a child crashes whenever it is ready and is restarted without a pause. The
+* crash loop: a child crashes each time it is ready and is restarted without a pause. The
   slowest answer to `which_children`, from a task that waits its turn to ask, and the
   slowest to a request that the supervisor itself serves.
 """

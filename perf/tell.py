@@ -1,7 +1,7 @@
 """Telling one Python actor, against the plain loop over a memory channel.
 
-Compared in one run, in bursts of that many messages, each burst from its first message to
-the handling of its last:
+Compared in one run, in bursts of messages, each burst from its first message to the handling
+of its last:
 
 * channel: `async for` over a bounded memory channel, fed by `await send()`;
 * tell: `System.tell`, through registry, gates and mailbox, to the actor's handler.

@@ -1,13 +1,12 @@
-"""How late others are while guests loop for ever, flood the host, or move megabytes.
+"""How late other tasks are while guests loop forever, flood the host, or move megabytes.
 
-In each scene a system runs an echo guest and a crowd that never stops. Meanwhile a
-Trio task beats every 10 ms and another asks the echo. Both are compared with the same
-two tasks in a system without a crowd, in the same run, and with what the design
-promises: a beat is late by at most two ticks and 5 ms, the echo answers within ten
-ticks. A scene has two phases: the moment when the crowd gets its messages, when none
-has looped yet, and later.
+In each scene a system runs an echo guest and a crowd that never stops. Meanwhile a Trio
+task beats every 10 ms and another asks the echo. Both are compared with the same two tasks
+in a system without a crowd, in the same run, and with what the design promises: a beat is
+late by at most two ticks and 5 ms, and the echo answers within ten ticks. A scene has two
+phases: the moment when the crowd gets its messages and no guest has looped yet, and later.
 
-Last: a looping call alone ends within its `execution_time` and two ticks.
+At the end, a looping call alone must end within its `execution_time` and two ticks.
 """
 
 from __future__ import annotations
