@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 import attrs
 
 from airssys.contracts import Artifact
-from airssys.wasm import Case, Host, load_any
+from airssys.wasm import Case, load_any
 
 if TYPE_CHECKING:
     from airssys.wasm import AnyInstance, Loader
@@ -114,4 +114,4 @@ def mirror_text() -> str:
 async def open_mirror(loader: Loader) -> AnyInstance:
     """Instantiate the component of `mirror_text`."""
     artifact = Artifact.from_text(mirror_text())
-    return await (await load_any(loader, artifact, Host())).instantiate()
+    return await (await load_any(loader, artifact)).instantiate()
