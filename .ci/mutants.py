@@ -56,7 +56,7 @@ SUPERVISION: Final = (
 TESTS: Final = {
     "airssys.messaging": (),
     "airssys.nursery": SUPERVISION,
-    "airssys.storage": ("tests/storage/test_memory_store.py",),
+    "airssys.storage": ("tests/storage/test_memory_storage.py",),
 }
 """For the modules of a package, after the tests of the module itself."""
 

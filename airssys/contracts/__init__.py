@@ -12,7 +12,7 @@ from ._ports import (
     LoadedComponent,
     Messages,
     Randomness,
-    Store,
+    Storage,
     Topics,
     Unanswered,
     WallClock,
@@ -401,9 +401,9 @@ __all__ = (
     "StartFailed",
     "Started",
     "StashFull",
+    "Storage",
     "StorageRefused",
     "StorageUsage",
-    "Store",
     "Strategy",
     "SupervisorGaveUp",
     "SupervisorSpec",
@@ -467,5 +467,10 @@ __all__ = (
 )
 
 __getattr__ = renamed(
-    __name__, {"Offence": "IntensityExceeded", "find_escapee": "find_fatal"}
+    __name__,
+    {
+        "Offence": "IntensityExceeded",
+        "Store": "Storage",
+        "find_escapee": "find_fatal",
+    },
 )

@@ -93,7 +93,7 @@ class Keyspace(Protocol):
     def usage(self) -> StorageUsage: ...
 
 
-class Store(Protocol):
+class Storage(Protocol):
     """Where components keep data that outlives their incarnations."""
 
     def keyspace(

@@ -1,5 +1,9 @@
 """Storage for components: keys and values, separate for each component."""
 
-from ._memory_store import MemoryStore
+from airssys.contracts import renamed
 
-__all__ = ("MemoryStore",)
+from ._memory_storage import MemoryStorage
+
+__all__ = ("MemoryStorage",)
+
+__getattr__ = renamed(__name__, {"MemoryStore": "MemoryStorage"})

@@ -46,7 +46,7 @@ from airssys.nursery import (
     cell_maker,
     pool_opener,
 )
-from airssys.storage import MemoryStore
+from airssys.storage import MemoryStorage
 
 from .events import log_notice
 
@@ -149,7 +149,7 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         wall_clock=wall_clock,
         components=dict(components.loaded),
         loader=components.loader,
-        store=MemoryStore(),
+        storage=MemoryStorage(),
         held_thread_after=held_thread_after,
         on_fatal=on_fatal,
         end_by=end_by,

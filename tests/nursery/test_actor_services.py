@@ -23,7 +23,7 @@ from airssys.contracts import (
 )
 from airssys.nursery import ActorServices
 from airssys.nursery.shared._system_services import ActorDirectory, SystemClock
-from airssys.storage import MemoryStore
+from airssys.storage import MemoryStorage
 
 ME = ComponentId.parse("me")
 LIMITS = Limits(storage_bytes=700, storage_keys=8)
@@ -38,7 +38,7 @@ class Shared:
         self.lines, self.infos, self.quotas = [], {}, []
         self.events = self.lines.append
         self.kept = Recorder()
-        self.store = self
+        self.storage = self
         self.clock = SystemClock(self.wall_clock, None)
         self.directory = ActorDirectory(None, self.infos)
 
@@ -85,7 +85,7 @@ def public(thing):
 
 
 def test_every_host_call_is_there_and_no_more(services, shared):
-    shared.kept = MemoryStore().keyspace(ME, max_bytes=1, max_keys=1)
+    shared.kept = MemoryStorage().keyspace(ME, max_bytes=1, max_keys=1)
     own = {"note_taken", "close"}
     assert public(services) - own == calls_of(HostServices)
     assert calls_of(HostServices) - PARTS.keys() == {"self_id", "log"}

@@ -11,17 +11,17 @@ import trio
 from airssys import open_system
 from airssys.contracts import Artifact, EngineSettings, StorageRefused
 from airssys.dsl import actor, blueprint
-from airssys.storage import MemoryStore
+from airssys.storage import MemoryStorage
 from airssys.system.events._event_fanout import EventFanout
 from airssys.testing import (
     LOADER_QUESTIONS,
     SERVICES_QUESTIONS,
-    STORE_QUESTIONS,
+    STORAGE_QUESTIONS,
     EventList,
     FakeKeyspace,
     FakeLoader,
     FakeServices,
-    FakeStore,
+    FakeStorage,
     HandWallClock,
     ManualTicks,
     SeededRandomness,
@@ -30,7 +30,7 @@ from airssys.testing import (
     examine_loaders,
     examine_randomness,
     examine_services,
-    examine_stores,
+    examine_storages,
     examine_ticks,
     examine_wall_clock,
 )
@@ -100,22 +100,22 @@ async def test_the_exam_of_services_finds_what_is_wrong(autojump_clock):
 # --------------------------------------------------------------------- stores
 
 
-@pytest.mark.parametrize("question", STORE_QUESTIONS)
-@pytest.mark.parametrize("make", [MemoryStore, FakeStore])
+@pytest.mark.parametrize("question", STORAGE_QUESTIONS)
+@pytest.mark.parametrize("make", [MemoryStorage, FakeStorage])
 def test_stores(make, question):
     question(make())
 
 
 def test_the_exam_of_stores_finds_what_is_wrong(monkeypatch):
-    examine_stores(FakeStore)
+    examine_storages(FakeStorage)
     monkeypatch.setattr(FakeKeyspace, "exists", lambda self, key: True)
     with pytest.raises(AssertionError) as caught:
-        examine_stores(FakeStore)
+        examine_storages(FakeStorage)
     assert caught.value.__notes__ == ["what_is_kept_is_found_again"]
 
 
 def test_a_broken_store_fails_at_every_call():
-    store = FakeStore()
+    store = FakeStorage()
     keyspace = store.keyspace("me", max_bytes=10, max_keys=1)
     store.is_broken = True
     acts = [

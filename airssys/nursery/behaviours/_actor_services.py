@@ -38,7 +38,7 @@ class ActorServices:
         self.messages = ActorMessages(sender, shared, mailbox, limits)
         self.topics = ActorTopics(sender, shared.publishing)
         self.clock, self.directory = shared.clock, shared.directory
-        self._emit, self._store, self._limits = shared.events, shared.store, limits
+        self._emit, self._storage, self._limits = shared.events, shared.storage, limits
         self._levels_wanted = log_level.and_above
         self._keyspace: Keyspace | None = None
         """Most actors never use it, and it costs as much as a tenth of a message."""
@@ -66,7 +66,7 @@ class ActorServices:
         """What the component keeps."""
         if self._keyspace is None:
             limits = self._limits
-            keyspace = self._store.keyspace(
+            keyspace = self._storage.keyspace(
                 self.self_id,
                 max_bytes=limits.storage_bytes,
                 max_keys=limits.storage_keys,

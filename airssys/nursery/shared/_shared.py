@@ -14,7 +14,7 @@ from airssys.contracts import (
     ComponentLoader,
     EventSink,
     LoadedComponent,
-    Store,
+    Storage,
     WallClock,
 )
 from airssys.messaging import Broker, Publishing, Quarantine, Registry, Sleepers
@@ -39,7 +39,7 @@ class Shared:
     wall_clock: WallClock
     components: dict[Artifact, LoadedComponent]
     """Every artifact of the blueprint, loaded, and what was loaded since."""
-    store: Store
+    storage: Storage
     """Where components keep what outlives their incarnations."""
     publishing: Publishing = attrs.field(
         default=attrs.Factory(lambda self: Publishing(self.broker), takes_self=True)

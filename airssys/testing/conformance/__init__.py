@@ -9,20 +9,20 @@ from ._small_ports import (
     examine_ticks,
     examine_wall_clock,
 )
-from ._stores import STORE_QUESTIONS, examine_stores
+from ._storages import STORAGE_QUESTIONS, examine_storages
 
 __all__ = (
     "GUEST_QUESTIONS",
     "LOADER_QUESTIONS",
     "SERVICES_QUESTIONS",
-    "STORE_QUESTIONS",
+    "STORAGE_QUESTIONS",
     "Stand",
     "examine_event_sink",
     "examine_guests",
     "examine_loaders",
     "examine_randomness",
     "examine_services",
-    "examine_stores",
+    "examine_storages",
     "examine_ticks",
     "examine_wall_clock",
 )

@@ -3,7 +3,7 @@
 from ._guest import FakeComponent, FakeGuest, FakeLoader
 from ._services import FakeServices
 from ._small import EventList, HandWallClock, SeededRandomness
-from ._store import FakeKeyspace, FakeStore
+from ._storage import FakeKeyspace, FakeStorage
 
 __all__ = (
     "EventList",
@@ -12,7 +12,7 @@ __all__ = (
     "FakeKeyspace",
     "FakeLoader",
     "FakeServices",
-    "FakeStore",
+    "FakeStorage",
     "HandWallClock",
     "SeededRandomness",
 )

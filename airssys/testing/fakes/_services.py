@@ -28,7 +28,7 @@ from airssys.contracts import (
 from airssys.messaging import Subscriptions
 
 from ._small import HandWallClock
-from ._store import FakeStore
+from ._storage import FakeStorage
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -68,14 +68,14 @@ class FakeServices:
             name: the actor's.
             neighbours: who else there is, by name.
             wall_clock: None: one that stands still, see `HandWallClock`.
-            keyspace: what it keeps things in; None: one of a `FakeStore`.
+            keyspace: what it keeps things in; None: one of a `FakeStorage`.
         """
         self.name = ComponentId.parse(name)
         self.neighbours = {
             ComponentId.parse(each): does for each, does in (neighbours or {}).items()
         }
         self.wall_clock = wall_clock or HandWallClock()
-        self.keyspace = keyspace or FakeStore().keyspace(
+        self.keyspace = keyspace or FakeStorage().keyspace(
             self.name, max_bytes=_MAX_BYTES, max_keys=_MAX_KEYS
         )
         self.received: list[Envelope] = []

@@ -54,7 +54,7 @@ from ._layouts import (
 )
 from ._lifting import slots_of
 
-Store: TypeAlias = Callable[[Context, int, Any], None]
+Storer: TypeAlias = Callable[[Context, int, Any], None]
 """Writes a value at an address, whose place was checked."""
 LowerFlat: TypeAlias = Callable[..., tuple[int | float, ...]]
 """Context and values of several types to core values; i32 and i64 are unsigned."""
@@ -157,11 +157,11 @@ _NAMES: Final[dict[str, Any]] = {
 
 
 @functools.lru_cache(maxsize=4096)
-def storer(wit: WitType) -> Store:
+def storer(wit: WitType) -> Storer:
     """Make the function that writes a value of this type to memory."""
     code = _Lowering("def store(cx, at, v):", _NAMES)
     code.store(wit, "at", 0, "v")
-    store: Store = code.compile("store")
+    store: Storer = code.compile("store")
     return store
 
 

@@ -1,4 +1,4 @@
-"""A store for tests: what it keeps lies open, and it fails when it is told to."""
+"""A storage for tests: what it keeps lies open, and it fails when it is told to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONGEST_KEY: Final = 512
 class FakeKeyspace:
     """The keys and values of one component (implements `Keyspace`)."""
 
-    store: FakeStore
+    storage: FakeStorage
     max_bytes: int
     max_keys: int
     values: dict[str, bytes] = attrs.Factory(dict)
@@ -56,24 +56,24 @@ class FakeKeyspace:
 
     def keys(self, prefix: str | None) -> Sequence[str]:
         """Return the keys that begin with a prefix, or all of them, sorted."""
-        self.store.fail_if_told()
+        self.storage.fail_if_told()
         return sorted(key for key in self.values if key.startswith(prefix or ""))
 
     def usage(self) -> StorageUsage:
         """Count what is in use."""
-        self.store.fail_if_told()
+        self.storage.fail_if_told()
         return StorageUsage(_size(self.values), self.max_bytes, len(self.values))
 
     def _check(self, key: str) -> None:
-        self.store.fail_if_told()
+        self.storage.fail_if_told()
         is_printable = bool(key) and key.isprintable()
         if not is_printable or len(key.encode()) > _LONGEST_KEY:
             raise StorageRefused("invalid-key", f"{key!r:.80}")
 
 
 @final
-class FakeStore:
-    """Keeps everything in plain dictionaries (implements `Store`)."""
+class FakeStorage:
+    """Keeps everything in plain dictionaries (implements `Storage`)."""
 
     def __init__(self) -> None:
         self.is_broken = False

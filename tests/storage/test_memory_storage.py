@@ -5,7 +5,7 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from airssys.contracts import ComponentId, StorageRefused
-from airssys.storage import MemoryStore
+from airssys.storage import MemoryStorage
 from pace import growth
 
 from .store_exam import QUESTIONS
@@ -18,7 +18,7 @@ values = st.binary(max_size=12)
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda each: each.__name__)
 def test_it_passes_the_exam(question):
-    question(MemoryStore())
+    question(MemoryStorage())
 
 
 class AgainstADict(RuleBasedStateMachine):
@@ -27,7 +27,7 @@ class AgainstADict(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.kept = {}
-        store = MemoryStore()
+        store = MemoryStorage()
         self.keyspace = store.keyspace(ME, max_bytes=MAX_BYTES, max_keys=MAX_KEYS)
 
     def outcome(self, act, *arguments):
@@ -80,7 +80,7 @@ TestAgainstADict.settings = settings(max_examples=40, stateful_step_count=25)
 
 def test_many_keys_hold_nobody_up():
     def changes_among(count):
-        keyspace = MemoryStore().keyspace(ME, max_bytes=10**8, max_keys=10**5)
+        keyspace = MemoryStorage().keyspace(ME, max_bytes=10**8, max_keys=10**5)
         for number in range(0, count, 2):
             keyspace.set(f"{number:06}", b"")
 

@@ -74,8 +74,8 @@ class MemoryKeyspace:
 
 
 @final
-class MemoryStore:
-    """The keyspaces of one system, in memory (implements `Store`)."""
+class MemoryStorage:
+    """The keyspaces of one system, in memory (implements `Storage`)."""
 
     def __init__(self) -> None:
         self._keyspaces: dict[ComponentId, MemoryKeyspace] = {}
