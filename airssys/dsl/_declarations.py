@@ -133,7 +133,7 @@ _WAITING: Final = "__airssys_waiting__"
 
 
 def waiting(decorate: _T, kind: Kind) -> _T:
-    """Note on a decorator which word made it, for whoever finds it in a body."""
+    """Record on a decorator which word made it, for the code that finds it in a body."""
     setattr(decorate, _WAITING, kind)
     return decorate
 

@@ -332,7 +332,7 @@ class SystemManager(AbstractAsyncContextManager["System"]):
 
 
 def _check_trio() -> None:
-    """See that this is Trio, before anything fails for want of it.
+    """Check that Trio runs this task, before anything fails without it.
 
     Raises:
         EngineMisused: another event loop runs this task.

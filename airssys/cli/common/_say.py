@@ -39,7 +39,7 @@ def _echo(text: str, *, err: bool) -> None:
     """
     try:
         click.echo(text, err=err)
-    except BrokenPipeError:  # nobody reads any more, which click knows what to do about
+    except BrokenPipeError:  # the reader has gone, which click handles
         raise
     except OSError as error:
         with suppress(OSError):

@@ -159,7 +159,7 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _refused_value(error: Exception) -> str | None:
-    """Say in one line which value airssys has refused; None if it was no such error."""
+    """Say in one line which value airssys has refused; None for other errors."""
     if not isinstance(error, (TypeError, ValueError, AirssysError)):
         return None
     frames = traceback.extract_tb(error.__traceback__)
@@ -193,7 +193,7 @@ def _is_declared(value: object) -> TypeGuard[Declared]:
 
 
 def _what(value: object) -> str:
-    """Say what was named, for whoever took it for a system; empty if we do not know."""
+    """Describe a value that is not a system; empty if its kind is not known."""
     declared = declaration_of(value)
     if declared is not None:
         return f", but was declared with @{declared.kind.value}"
