@@ -78,7 +78,6 @@ EXCEPTIONS: dict[tuple[str, str], str] = {}
 NOT_YET_CLEAN = {
     "airssys/contracts",
     "airssys/messaging",
-    "airssys/nursery",
     "airssys/testing",
     "airssys/wasm",
 }

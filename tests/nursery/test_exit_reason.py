@@ -194,5 +194,5 @@ def test_of_an_error_that_cannot_be_judged_its_class_is_told():
     error = Unsayable()
     reason = unjudged(error)
     assert (reason.kind, reason.error) == (ExitKind.CRASH, error)
-    assert reason.detail == "Unsayable, which cannot be looked at"
-    assert unjudged(None).detail == "nothing, which cannot be looked at"
+    assert reason.detail == "Unsayable, which cannot be described"
+    assert unjudged(None).detail == "nothing, which cannot be described"

@@ -69,8 +69,8 @@ async def serving():
 
 async def test_what_a_child_brings_is_served_in_its_step_while_the_server_is_parked():
     async with serving() as server:
-        server.inbox.bring(notice(1))
-        server.inbox.bring(notice(2))
+        server.inbox.serve_or_post(notice(1))
+        server.inbox.serve_or_post(notice(2))
         assert server.served == [(1, False), (2, False)]
 
 
@@ -84,12 +84,12 @@ async def test_what_is_posted_is_served_by_the_server():
 
 async def test_the_order_is_that_in_which_they_came():
     async with serving() as server:
-        server.inbox.bring(notice(1))
+        server.inbox.serve_or_post(notice(1))
         server.inbox.post(notice(2))
-        server.inbox.bring(notice(3))
+        server.inbox.serve_or_post(notice(3))
         server.inbox.post(notice(4))
         await settle()
-        server.inbox.bring(notice(5))
+        server.inbox.serve_or_post(notice(5))
         assert server.served == [
             (1, False),
             (2, True),
@@ -99,8 +99,8 @@ async def test_the_order_is_that_in_which_they_came():
         ]
 
 
-@pytest.mark.parametrize("way", ["bring", "post"])
-@pytest.mark.parametrize("first", ["bring", "post"])
+@pytest.mark.parametrize("way", ["serve_or_post", "post"])
+@pytest.mark.parametrize("first", ["serve_or_post", "post"])
 async def test_what_serving_leads_to_is_served_after_it(first, way):
     log = []
 
@@ -116,7 +116,7 @@ async def test_what_serving_leads_to_is_served_after_it(first, way):
         getattr(server.inbox, first)(notice(1))
         await settle()
         assert log == ["begin 1", "end 1", "begin 2", "end 2"]
-        server.inbox.bring(notice(3))
+        server.inbox.serve_or_post(notice(3))
         assert server.served[1:] == [(2, True), (3, False)]
 
 
@@ -125,7 +125,7 @@ async def test_the_server_goes_on_once_it_is_done_in_the_step_of_another():
         server = Server()
         nursery.start_soon(server.run)
         await settle()
-        server.inbox.bring(StopAsked())
+        server.inbox.serve_or_post(StopAsked())
     assert server.served == [(StopAsked, True)]
 
 
@@ -148,12 +148,12 @@ async def test_what_serving_raises_is_raised_in_the_server(posts):
             raise ValueError("broken")
 
         server.act = fail
-        server.inbox.bring(notice(1))
+        server.inbox.serve_or_post(notice(1))
         await settle()
         assert str(server.error) == "broken"
 
 
-@pytest.mark.parametrize("way", ["bring", "post"])
+@pytest.mark.parametrize("way", ["serve_or_post", "post"])
 async def test_a_killed_server_serves_nothing_more(way):
     async with serving() as server:
         server.scope.cancel()
@@ -166,10 +166,10 @@ async def test_a_killed_server_serves_nothing_more(way):
 async def test_a_server_that_is_killed_while_another_task_serves_for_it():
     async with serving() as server:
         server.act = lambda _: server.scope.cancel()
-        server.inbox.bring(notice(1))
+        server.inbox.serve_or_post(notice(1))
         await settle()
         assert server.scope.cancelled_caught
-        server.inbox.bring(notice(2))
+        server.inbox.serve_or_post(notice(2))
         assert server.served == [(1, False)]
 
 
@@ -182,7 +182,7 @@ async def test_an_error_while_the_server_is_killed_is_not_lost():
 
         server.act = fail
         with pytest.raises(ValueError, match="broken"):
-            server.inbox.bring(notice(1))
+            server.inbox.serve_or_post(notice(1))
 
 
 # ------------------------------------------------------------------ of supervisors

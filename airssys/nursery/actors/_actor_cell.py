@@ -1,4 +1,4 @@
-"""The place of one actor: makes its incarnations, each with a fresh behaviour."""
+"""The cell of one actor: makes its incarnations, each with a fresh behaviour."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @final
 class ActorCell:
-    """The place of one actor."""
+    """The cell of one actor."""
 
     def __init__(
         self,
@@ -26,14 +26,14 @@ class ActorCell:
         shared: Shared,
         pool: Pool | None = None,
     ) -> None:
-        self._spec, self._surroundings = spec, shared
+        self._spec, self._shared = spec, shared
         self.present: Actor | None = None
         """The present incarnation, or the last one."""
         self.address = Address(spec, shared, pool)
 
     def incarnate(self) -> Actor:
         """Make a fresh incarnation."""
-        spec, shared = self._spec, self._surroundings
+        spec, shared = self._spec, self._shared
         if isinstance(spec, ComponentSpec):
             guest = ComponentBehaviour(spec, shared, self.address.mailbox)
             self.present = Actor(self.address, guest, spec)
@@ -54,7 +54,7 @@ class ActorCell:
 
 
 def cell_maker(shared: Shared) -> CellMaker:
-    """Return what makes the seats of all actors of one system."""
+    """Return what makes the cells of all actors of one system."""
 
     def make_seat(spec: ActorSpec | ComponentSpec) -> ActorCell:
         return ActorCell(spec, shared)

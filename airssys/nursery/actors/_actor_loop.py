@@ -1,22 +1,24 @@
 """One incarnation of an actor: take a message, handle it, answer, one at a time.
 
 The loop belongs to the actor, what it does with a message to its behaviour: a guest or
-Python code, behind one interface. A message ends in one of these ways here:
+Python code, behind one interface. A message ends in one of these ways:
 
-* handled: the asker, if there is one, gets the answer;
-* refused by the actor (`GuestRejected`, `NotUnderstood` by typed handlers, or an error
-  that it resumes from) or by the machine (`CapacityReached`): the asker gets
-  `CalleeFailed`, observers `MessageFailed`, and the actor lives on;
-* cut off when nobody waits for it any more, if the behaviour is one that is cut off: the
-  same; an instance that does not survive it is replaced, and nobody counts that. Others
-  go on, and their answer is a dead letter;
-* nobody waited for it any more before it was begun, or it would be answered too late while
-  others would not (`_overload`): a dead letter, not handled;
-* set aside by the actor (`ActorContext.stash`): it is not over, and comes again;
-* handled at once: an ask of an idle actor whose first slice is all it takes is handled in
-  the step of its asker, and this task sleeps on;
-* the actor crashed with it in hand: what its `poison` says, by default a dead letter;
-* the actor was killed with it in hand: a dead letter.
+| the message                                    | ends as                | where                  |
+|------------------------------------------------|------------------------|------------------------|
+| was handled                                    | answer, if one is due  | `_serve_within`        |
+| was handled, too late for its caller           | answer is a dead letter| `_serve_within`        |
+| was refused, by an error that the actor resumes| refusal, MessageFailed | `lives_on`             |
+| is too late when its turn comes                | dead letter            | `_is_too_late`         |
+| would be answered too late, others would not   | dead letter            | `_is_passed_over`      |
+| was cut off: its caller does not wait any more | refusal, MessageFailed | `_serve_in_scope`      |
+| crashed the actor                              | as `poison` says       | `_live`                |
+| was being handled when the actor was killed    | dead letter            | `run`                  |
+| was set aside (`ActorContext.stash`)           | comes again            | the behaviour          |
+| was handled in the step of its caller          | answer                 | `_handle_at_once`      |
+
+An error that the actor resumes from is `GuestRejected`, `NotUnderstood`, `CapacityReached`
+or one that `on_error` names. Only a behaviour that is cut off (`is_cut_off`) has messages
+cut off. An instance that does not survive that is replaced, and it is not counted.
 
 What is still queued stays in the mailbox, which outlives this incarnation.
 
@@ -71,7 +73,7 @@ SECONDS_PER_TURN: Final = 0.001
 
 @final
 class Actor:
-    """One incarnation of an actor: an occupation."""
+    """One incarnation of an actor."""
 
     def __init__(
         self,
@@ -84,15 +86,15 @@ class Actor:
         self._scope: trio.CancelScope | None = None
         """Around preparing for the next incarnation, or replacing a spent instance."""
         self._goodbye: trio.CancelScope | None = None
-        """Around the last thing it does; its time is its own if nobody asked it to end."""
+        """Around the last thing it does; limited by its shutdown time unless a stop was requested."""
         self._is_started = False
         self._is_stopping = False
         self._prober: Prober | None = None
-        """None before it is ready, and if nobody wants to know how it is."""
+        """None before it is ready, and if it is not probed."""
         self._successor: Successor | None = None
-        """Takes over after the call in hand."""
+        """Takes over after the present call."""
         self._begun: Envelope | None = None
-        """Begun in the step of its asker, and to be gone on with."""
+        """Begun in the step of its caller, and continued here."""
         self._is_handing_over = self._is_renewing = False
         self._owed: dict[int, Envelope] | None = None
         """What it still handles before it ends, by `id`; None: it does not end."""
@@ -100,7 +102,7 @@ class Actor:
         """There is one while it has fallen behind."""
 
     def stop_soon(self) -> bool:
-        """Ask it to end after the message in hand; one that still starts is cut off.
+        """Ask it to end after the present message; one that still starts is cut off.
 
         One that drains first handles what its mailbox holds now, but nothing that comes
         later; what it has set aside only if it takes it back.
@@ -132,7 +134,7 @@ class Actor:
         return self._successor is not None
 
     async def hand_over(self, successor: Successor) -> Behaviour | None:
-        """Let another behaviour take over after the call in hand; only while it runs.
+        """Let another behaviour take over after the present call; only while it runs.
 
         Returns:
             The old behaviour, for the caller to stop and to close; None if this
@@ -232,7 +234,7 @@ class Actor:
             settle_message(self._address, self._spec.poison, error)
             if self._is_started and not self._is_stopping:
                 # One that is cancelled here was killed, whatever it had raised before.
-                await self._prepare_restart(error)  # noqa: ASYNC120  # as said above
+                await self._prepare_restart(error)  # noqa: ASYNC120  # see the line above
             raise
 
     async def _prepare_restart(self, error: Exception) -> None:
@@ -269,7 +271,7 @@ class Actor:
         shutdown = self._spec.shutdown
         if isinstance(shutdown, BrutalKill):
             return
-        # A supervisor that asked keeps this time itself; nobody else would.
+        # A supervisor that asked keeps this time itself.
         seconds = math.inf if self._is_stopping else shutdown
         with trio.move_on_after(seconds) as self._goodbye:
             await self._behaviour.stop()
@@ -292,7 +294,7 @@ class Actor:
         return self._behaviour.watched(self._serve_within(None))
 
     async def _serve_in_scope(self) -> None:
-        """Serve it, and cut messages off that nobody waits for any more.
+        """Serve it, and cut messages off that no caller waits for any more.
 
         One scope serves many messages, because opening one costs as much as half an
         ask; it is replaced after it cut one off.
@@ -306,7 +308,7 @@ class Actor:
                 await self._renew()
 
     async def _renew(self) -> None:
-        """Replace what was spent because it was cut off: nobody has failed.
+        """Replace what was spent because it was cut off: that is not a failure.
 
         Raises:
             Exception: what replaces it did not start; that is a failure.
@@ -321,7 +323,7 @@ class Actor:
     async def _serve_within(self, scope: trio.CancelScope | None) -> None:  # noqa: C901, PLR0912  # every message would pay for a call
         mailbox, clock = self._mailbox, time.perf_counter
         messages, turn_ends = 0, clock() + SECONDS_PER_TURN
-        # A message does not pay for `_goes_on` before somebody asks for a stop.
+        # A message does not pay for `_goes_on` before a stop is requested.
         while not self._behaviour.wants_to_end and (
             self._owed is None or self._goes_on
         ):
@@ -377,7 +379,7 @@ class Actor:
         return True
 
     def _is_too_late(self, envelope: Envelope) -> bool:
-        """Give the message in hand up, if it is too late; not one that was begun."""
+        """Give the present message up, if it is too late; not one that was begun."""
         begun, self._begun = self._begun, None
         if begun is envelope:
             return False
@@ -428,7 +430,7 @@ class Actor:
             return Unanswered.NOT_BEGUN
         try:
             answer = handle(envelope, owner)
-        except Exception:  # noqa: BLE001  # a guest of somebody else: this task will meet it again
+        except Exception:  # noqa: BLE001  # a guest of another actor: this task will meet it again
             return Unanswered.NOT_BEGUN
         except BaseException as error:  # noqa: BLE001, ASYNC103  # its asker must not raise it
             self._address.shared.end_by(error)

@@ -71,20 +71,20 @@ class Address:
         self._is_open = False
 
     def arrive(self) -> None:
-        """Let the actor, while it starts, send messages to itself and to nobody else.
+        """Let the actor, while it starts, send messages to itself, but to no other actor.
 
         Raises:
-            NameTaken: somebody else has the name.
+            NameTaken: another actor has the name.
         """
         self.check_free()
         if not self._is_open:
             self.shared.registry.note_arriving(self.mailbox)
 
     def check_free(self) -> None:
-        """Make sure that nobody else has the name.
+        """Make sure that no other actor has the name.
 
         Raises:
-            NameTaken: somebody has.
+            NameTaken: another actor has it.
         """
         if not self._is_open and self.id in self.shared.registry:
             raise NameTaken(self.id)
@@ -93,7 +93,7 @@ class Address:
         """Make the mailbox reachable; it stays so across restarts.
 
         Raises:
-            NameTaken: somebody has the name.
+            NameTaken: another actor has the name.
         """
         if self._is_open:
             return
@@ -112,10 +112,11 @@ class Address:
         """Give up the name and close the mailbox; what is left in it are dead letters.
 
         What a member of a pool had from the pool is left to the other members, or to the
-        pool. Whoever waits for what was not begun hears that the actor is unavailable.
+        pool. A caller that waits for a message that was not begun is notified that the
+        actor is unavailable.
 
         Args:
-            why: what those hear who ask for the name from now on; empty: nothing.
+            why: the answer to requests for the name from now on; empty: no reason.
         """
         if not self._is_open:
             self._close_unopened()
@@ -135,7 +136,7 @@ class Address:
             self._pool.forget(self._member)
 
     def _close_unopened(self) -> None:
-        """Close the mailbox of one that never was ready: it may have told itself."""
+        """Close the mailbox of one that never was ready: it may have sent to itself."""
         registry = self.shared.registry
         was_arriving = registry.is_arriving(self.id)
         registry.note_arrived(self.mailbox)

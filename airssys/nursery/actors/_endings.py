@@ -1,6 +1,6 @@
-"""How the message in an actor's hand ends, other than by being handled.
+"""How the message that an actor handles ends, other than by an answer.
 
-Whoever waits for its answer is told, observers get an event, and the mailbox counts it.
+The caller that waits for its answer is notified, observers get an event, and the mailbox counts it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def settle_message(address: Address, poison: Poison, error: Exception) -> None:
 
 
 def give_up_if_late(address: Address, envelope: Envelope) -> bool:
-    """Make a dead letter of the message in hand if nobody has use for it any more."""
+    """Make a dead letter of the present message if its answer has no use any more."""
     deadline, expires_at = envelope.deadline, envelope.expires_at
     reply = envelope.reply
     now = trio.current_time()
@@ -63,7 +63,7 @@ def give_up_if_late(address: Address, envelope: Envelope) -> bool:
 
 
 def lives_on(address: Address, on_error: OnError, error: Exception) -> bool:
-    """End the message in hand for this error, unless its actor is to crash by it."""
+    """End the present message for this error, unless its actor is to crash by it."""
     if is_a(error, Unwanted):
         envelope = address.mailbox.in_hand
         return envelope is None or give_up_if_late(address, envelope)
@@ -90,7 +90,7 @@ def refuse_message(address: Address, error: Exception) -> None:
 
 
 def pass_over(address: Address) -> None:
-    """Make a dead letter of the message in hand, which would be answered too late.
+    """Make a dead letter of the present message, which would be answered too late.
 
     Its asker is left to its own timeout, which is near.
     """
@@ -107,10 +107,10 @@ def cut_message_off(address: Address) -> None:
 
 
 def give_up_in_hand(address: Address, error: BaseException) -> None:
-    """Make a dead letter of what is still in hand when its actor has ended by an error.
+    """Make a dead letter of the present message when its actor has ended by an error.
 
     Raises:
-        BaseException: what the error raised when it was put into words, and that is no
+        BaseException: what the error raised when it was put into words, if it is not an
             Exception. The message has ended nevertheless.
     """
     if address.mailbox.in_hand is None:

@@ -1,14 +1,14 @@
 """What an actor does that has fallen behind: it handles what it can still answer in time.
 
 An actor that is sent more than it can handle, in the order in which it comes, ends up with
-messages in hand whose deadline is about to pass: whatever waited longer is not begun any
+messages whose deadline is about to pass: whatever waited longer is not begun any
 more, and whatever waited less comes later. Each answer is then a little too late, and none
 is of use. So an actor that has fallen behind passes over what it would answer too late,
 as long as something waits that it could answer in time. That costs next to nothing, and
 what it handles then is of use. The order of what it handles stays what it was.
 
 How long an answer takes is estimated as TCP estimates round trips (RFC 6298): the mean, and
-four times the mean deviation on top. An actor has fallen behind when somebody has stopped
+four times the mean deviation on top. An actor has fallen behind when a caller has stopped
 waiting for it; when nothing waits any more it has caught up. So one that keeps up neither
 measures nor passes over anything.
 """
@@ -31,14 +31,14 @@ class Overload:
 
     def __init__(self) -> None:
         self._began: float | None = None
-        """Trio time at which the message in hand was begun."""
+        """Trio time at which the present message was begun."""
         self._mean, self._deviation = math.nan, math.nan
 
     def passes_over(self, envelope: Envelope, newest: Envelope, now: float) -> bool:
         """Say whether a message is to be passed over; otherwise it is begun now.
 
         Args:
-            envelope: the message in hand.
+            envelope: the present message.
             newest: the one that came last and waits.
             now: Trio time.
         """
@@ -48,10 +48,10 @@ class Overload:
         return False
 
     def _enough(self, most: float) -> float:
-        """Return seconds within which an answer is very likely, if there may be so many.
+        """Return seconds within which an answer is very likely, if there may be that many.
 
         If there are fewer, but more than the mean, what is near to the most has the best
-        chance. Not to know, or to have no chance at all, is no reason to pass over.
+        chance. Not to know, or to have no chance at all, is not a reason to pass over.
         """
         likely = _MARGIN * self._mean
         if not likely <= most:
@@ -59,7 +59,7 @@ class Overload:
         return min(likely + 4 * self._deviation, most / _MARGIN)
 
     def note_end(self, now: float) -> None:
-        """Take note that the message in hand, if one was begun, is over."""
+        """Take note that the present message, if one was begun, is over."""
         if self._began is None:
             return
         seconds, self._began = now - self._began, None

@@ -1,4 +1,4 @@
-"""What becomes of the message that an actor crashed over.
+"""What happens to the message that an actor crashed over.
 
 A message that crashes an actor may well crash the next incarnation too. So it comes again
 at most once, and only if that was declared; a mark on the message itself says that it
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def choose(poison: Poison, envelope: Envelope, error: Exception) -> Poison:
-    """Say what becomes of a message in hand when this ended its actor. Pure."""
+    """Decide what happens to the present message when this ended its actor. Pure."""
     if poison is Poison.DROP:
         return poison
     is_crash = exit_kind(error, ready=True) is ExitKind.CRASH
@@ -35,7 +35,7 @@ def choose(poison: Poison, envelope: Envelope, error: Exception) -> Poison:
 def settle(
     address: Address, poison: Poison, error: Exception
 ) -> tuple[str, DeadReason] | None:
-    """Put the message in hand back, or keep it apart, if it is to be.
+    """Put the present message back, or keep it apart, if it is to be.
 
     Returns:
         Why it is to be given up, for people and as one word; None if it comes again,
@@ -44,21 +44,21 @@ def settle(
     envelope = address.mailbox.in_hand
     if envelope is None:
         return None
-    said = describe(error)
-    why = f"its actor ended: {said}"
+    text = describe(error)
+    why = f"its actor ended: {text}"
     match choose(poison, envelope, error):
         case Poison.RETRY:
             put_back(address.mailbox)
             return None
         case Poison.QUARANTINE:
-            address.shared.quarantine.add(envelope, said)
+            address.shared.quarantine.add(envelope, text)
             return f"{why}; it is in quarantine", DeadReason.QUARANTINED
         case _:
             return why, DeadReason.CRASHED
 
 
 def put_back(mailbox: Mailbox) -> None:
-    """Let the message in hand come again, before all others."""
+    """Let the present message come again, before all others."""
     if mailbox.in_hand is not None:
         mailbox.in_hand = Retried(*mailbox.in_hand)
         # What was set aside goes first, so that there is room for this one.

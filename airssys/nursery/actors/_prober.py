@@ -1,7 +1,7 @@
 """Asks one incarnation of an actor, now and then, how it is.
 
 A probe is a call into the actor's code, made by the actor's own task between two
-messages: it overtakes what is queued, and waits for the message in hand. So it says
+messages: it overtakes what is queued, and waits for the present message. So it says
 nothing of an actor that is stuck in a message; that is what deadlines are for.
 """
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class ActorContext(Messenger):
     """What a Python actor is given: its own name, and the ways to reach others.
 
-    Whatever belongs to the message in hand, its deadline, its trace and who waits for
+    Whatever belongs to the present message, its deadline, its trace and the caller that waits for
     it, belongs to the task that handles it and to the tasks in its nurseries. A task
     beside it, e.g. in a nursery of the program, may use the context too: what it asks
     has its own time, and the actor does not wait because of it.
@@ -54,11 +54,11 @@ class ActorContext(Messenger):
         self._own_timers: dict[Timer, None] = {}
         self._own_watches: dict[ComponentId, Watch] = {}
         self.wants_to_stash = False
-        """`stash` was called with the message in hand."""
+        """`stash` was called for the present message."""
         self.wants_to_stop = False
         """`stop` was called."""
         self._stop_asked: trio.Event | None = None
-        """None before anybody wants to know; few actors do, and there are many."""
+        """None before it is read; few actors read it, and there are many."""
         self._heard_stop = False
 
     @property
@@ -80,7 +80,7 @@ class ActorContext(Messenger):
             self._stop_asked.set()
 
     def stash(self) -> None:
-        """Set the message in hand aside, to be handled again later.
+        """Set the present message aside, to be handled again later.
 
         It is set aside when the handler returns, whose answer is then ignored; if the
         handler raises, it is not. As many messages may be set aside as may queue.
@@ -118,7 +118,7 @@ class ActorContext(Messenger):
                 other subscriptions of the actor. At first it is lost (DROP_NEWEST).
 
         Raises:
-            BadTopic: it is no pattern.
+            BadTopic: it is not a valid pattern.
             ValueError: `lag` is DROP_OLDEST, which would lose what others sent.
         """
         self._subscriber.subscribe(pattern, lag)
@@ -139,8 +139,8 @@ class ActorContext(Messenger):
         It carries the present trace on.
 
         Raises:
-            ValueError: the seconds are no finite number from 0.
-            InvalidMessage: the payload is no bytes.
+            ValueError: the seconds are not a finite number from 0.
+            InvalidMessage: the payload is not bytes.
         """
         return self._start_timer(seconds, payload, repeat=False)
 
@@ -148,13 +148,13 @@ class ActorContext(Messenger):
     def send_every(self, seconds: float, payload: bytes) -> Timer:
         """Send a message to this actor itself again and again, until it ends.
 
-        The first one comes after so many seconds; less than a millisecond is taken as
+        The first one comes after that many seconds; less than a millisecond is taken as
         one from the second on. Beats that were missed are left out, and so are those
         that come while the last message waits for room.
 
         Raises:
-            ValueError: the seconds are no finite number above 0.
-            InvalidMessage: the payload is no bytes.
+            ValueError: the seconds are not a finite number above 0.
+            InvalidMessage: the payload is not bytes.
         """
         return self._start_timer(seconds, payload, repeat=True)
 
@@ -163,12 +163,12 @@ class ActorContext(Messenger):
         """Get a message when an actor has ended, once; at once if it is not there.
 
         The message is from that actor and of the content type `ENDED`; its payload is
-        the kind of the end, e.g. `crash`, or `absent` if nobody of that name is there.
-        Whoever starts again is to be watched again. Watching twice is watching once.
+        the kind of the end, e.g. `crash`, or `absent` if no actor of that name is there.
+        An actor that starts again has to be watched again. Watching twice is watching once.
         It ends with this incarnation.
 
         Raises:
-            InvalidMessage: the target is no name.
+            InvalidMessage: the target is not a valid name.
         """
         wanted = as_id(target)
         self._check_open()
@@ -182,7 +182,7 @@ class ActorContext(Messenger):
         """Watch no more; a message that is queued already stays.
 
         Raises:
-            InvalidMessage: the target is no name.
+            InvalidMessage: the target is not a valid name.
         """
         watch = self._own_watches.pop(as_id(target), None)
         if watch is not None:
@@ -190,7 +190,7 @@ class ActorContext(Messenger):
 
     @property
     def trace(self) -> TraceContext | None:
-        """The trace of the message in hand. It goes on in whatever the actor sends.
+        """The trace of the present message. It goes on in what the actor sends.
 
         A tracer may set another one, with a span of its own, until the next message.
         """
@@ -265,7 +265,7 @@ class ActorContext(Messenger):
             raise EngineMisused(f"{self.self_id}: this incarnation has ended")
 
     def stop(self) -> None:
-        """End this actor after the message in hand.
+        """End this actor after the present message.
 
         Its supervisor sees a shutdown: a permanent actor is started again, a transient
         one is not.

@@ -186,7 +186,7 @@ class ActorTopics:
             self._subscriber.close()
 
     async def publish(self, topic: str, payload: bytes) -> None:
-        """Send a payload to whoever is subscribed to a topic."""
+        """Send a payload to all subscribers of a topic."""
         sender = self._sender
         sender.content_type(payload)  # refuses one without a prefix that needs one
         await self._publishing.publish(sender.id, topic, payload, sender.trace)

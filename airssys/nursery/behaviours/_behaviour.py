@@ -23,9 +23,9 @@ class Behaviour(Protocol):
     """What one incarnation of an actor does; made afresh for each."""
 
     wants_to_end: bool
-    """The actor wishes to end, after the message in hand."""
+    """The actor wishes to end, after the present message."""
     is_cut_off: bool
-    """What it handles is cut off when nobody waits for it any more. Otherwise it goes on,
+    """What it handles is cut off when no caller waits for it any more. Otherwise it goes on,
     and needs no scope."""
 
     async def start(self) -> None:
@@ -43,10 +43,10 @@ class Behaviour(Protocol):
 
         A behaviour that is cut off gives the deadline of the envelope to `scope` before
         it suspends; the loop takes it away again. Then no scope means that there is
-        neither a deadline nor anybody who waits for the answer.
+        neither a deadline nor a caller that waits for the answer.
 
         Raises:
-            Unwanted: nobody waited for it any more, and it was not begun.
+            Unwanted: no caller waited for it any more, and it was not begun.
         """
         ...
 
@@ -69,7 +69,7 @@ class Behaviour(Protocol):
         ...
 
     def hear_stop(self) -> None:
-        """Hear that it is asked to stop, perhaps in the middle of a message."""
+        """Note that it is asked to stop, perhaps in the middle of a message."""
         ...
 
     @property
@@ -78,14 +78,14 @@ class Behaviour(Protocol):
         ...
 
     async def before_restart(self, reason: ExitReason, /) -> None:
-        """Hear that it failed and that another incarnation is to follow.
+        """Note that it failed and that another incarnation is to follow.
 
         Keeps its own time, and raises no Exception.
         """
         ...
 
     async def stop(self) -> None:
-        """Say goodbye: called when it ends on purpose, without a message in hand."""
+        """Say goodbye: called when it ends on purpose, between two messages."""
         ...
 
     def close(self) -> None:
@@ -105,7 +105,7 @@ class Successor:
 
     behaviour: Behaviour
     info: ComponentInfo
-    """What it tells of itself; its health is what was found out."""
+    """Its metadata; its health is what was found out."""
     commit: Callable[[], None]
     """Called in the step in which it takes over."""
     inherit: Inheritance | None = None

@@ -4,7 +4,7 @@ When an asker stops waiting, the call goes on; that is the asker's affair. A com
 was declared with `on_abandoned="cancel"` is cut off instead. Its instance is then spent,
 and the actor makes another one (`renewed`) without crashing. An instance that was cut off
 cannot be asked for its state. So one that hands state over is asked for it before each
-message that somebody waits for, and the next one goes on from there, as if the message
+message that a caller waits for, and the next one goes on from there, as if the message
 had not come.
 """
 
@@ -52,11 +52,11 @@ class ComponentBehaviour:
     wants_to_end = False
 
     def __init__(self, spec: ComponentSpec, shared: Shared, mailbox: Mailbox) -> None:
-        self._spec, self._surroundings = spec, shared
+        self._spec, self._shared = spec, shared
         self._mailbox = mailbox
         self.is_cut_off = spec.on_abandoned is OnAbandoned.CANCEL
         self._kept: bytes | None = None
-        """Its state before the message in hand, if that may be cut off."""
+        """Its state before the present message, if that may be cut off."""
         self._services = ActorServices(
             spec.id,
             shared,
@@ -70,7 +70,7 @@ class ComponentBehaviour:
         """Whether its code hands state over, and takes it; known once it was started."""
 
     async def start(self) -> None:
-        """Instantiate, `initialize`, and note what the guest tells of itself.
+        """Instantiate, `initialize`, and note the metadata of the guest.
 
         It is not asked for its `metadata` if another instance of the same code, with
         the same configuration, was.
@@ -80,7 +80,7 @@ class ComponentBehaviour:
             GuestFailed: it trapped, or `initialize` answered with an error.
             CapacityReached: the kernel has no more memory maps.
         """
-        spec, shared = self._spec, self._surroundings
+        spec, shared = self._spec, self._shared
         loaded = shared.components.get(spec.artifact)
         if loaded is None:
             problem = "it was not loaded when the system opened"
@@ -97,7 +97,7 @@ class ComponentBehaviour:
     async def introduce(self) -> ComponentInfo:
         """Ask the guest, once started, what it is; its health is not known yet."""
         told = await self._present().metadata()
-        self._surroundings.metadata_cache.note(self._spec, told)
+        self._shared.metadata_cache.note(self._spec, told)
         return self._info(told)
 
     def _info(self, told: ComponentMetadata) -> ComponentInfo:
@@ -116,7 +116,7 @@ class ComponentBehaviour:
         Raises:
             GuestTrapped: it was stopped.
             GuestRejected: it answered with an error of its own.
-            Unwanted: nobody waited for the answer any more, and it was not begun.
+            Unwanted: no caller waited for the answer any more, and it was not begun.
         """
         if isinstance(envelope, Callback):
             self._services.note_taken(envelope)
@@ -172,7 +172,7 @@ class ComponentBehaviour:
                     raise
                 self._kept = None
                 failed = HookFailed(self._spec.id, "import-state", error)
-                self._surroundings.events(failed)
+                self._shared.events(failed)
 
     async def _successor(self, state: bytes | None) -> ComponentBehaviour:
         """Start another instance, with a state if there is one.
@@ -182,7 +182,7 @@ class ComponentBehaviour:
             Exception: it did not start, or did not take the state.
         """
         seconds = self._spec.start_timeout
-        fresh = ComponentBehaviour(self._spec, self._surroundings, self._mailbox)
+        fresh = ComponentBehaviour(self._spec, self._shared, self._mailbox)
         try:
             with trio.move_on_after(seconds) as starting:
                 await fresh.start()
@@ -228,7 +228,7 @@ class ComponentBehaviour:
         await self._present().import_state(state)
 
     def hear_stop(self) -> None:
-        """Do nothing: a guest hears it by its `shutdown`, between two messages."""
+        """Do nothing: a guest is notified by its `shutdown`, between two messages."""
 
     hears_of_restarts = False
 

@@ -1,6 +1,6 @@
-"""Who holds the Trio thread: the time between two checkpoints of one task, measured.
+"""Which actor holds the Trio thread: the time between two checkpoints of one task.
 
-Python cannot be interrupted, so code that does not yield keeps everybody waiting. A
+Python cannot be interrupted, so code that does not yield keeps all others waiting. A
 watched task is stepped by hand, as an `await` would, by one generator around all it does:
 what it waits does not count, only what it held the thread for. Watching costs something
 at each checkpoint, and nothing at a message that is handled without one.

@@ -37,11 +37,11 @@ def as_id(target: object) -> ComponentId:
     """Read a name, a `ComponentId` or its text.
 
     Raises:
-        InvalidMessage: it is no name; also a ValueError.
+        InvalidMessage: it is not a valid name; also a ValueError.
     """
     if type(target) is ComponentId:
         return target
-    is_plain = type(target) is str  # most are, and are not looked at any closer
+    is_plain = type(target) is str  # most are, and are not checked further
     if not is_plain and not is_a(target, str):
         kind = kind_name(target)
         advice = "Give a ComponentId, or its text"
@@ -49,7 +49,7 @@ def as_id(target: object) -> ComponentId:
     try:
         return _parse(target if is_plain else plain_text(cast("str", target)))
     except ValueError as error:
-        raise InvalidMessage(f"the target is no name: {error}") from None
+        raise InvalidMessage(f"the target is not a valid name: {error}") from None
 
 
 # Programs use few names, and reading one costs as much as waking a task.
@@ -141,7 +141,7 @@ def as_expiry(ttl: float | None) -> float | None:
     """Turn seconds to live into Trio time; None if there is no end to them.
 
     Raises:
-        InvalidMessage: it is no number of seconds, 0 or more.
+        InvalidMessage: it is not a number of seconds, 0 or more.
     """
     seconds = math.inf if ttl is None else _as_seconds(ttl, "ttl")
     return None if seconds == math.inf else trio.current_time() + seconds
@@ -151,7 +151,7 @@ def as_timeout(timeout: float) -> float:
     """Take how long to wait; `math.inf`: as long as it takes.
 
     Raises:
-        InvalidMessage: it is no number of seconds, 0 or more.
+        InvalidMessage: it is not a number of seconds, 0 or more.
     """
     if type(timeout) is float and timeout >= 0:
         return timeout
@@ -162,7 +162,7 @@ def _as_seconds(value: float, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
         advice = "Give seconds, 0 or more"
         kind = type(value).__name__
-        problem = f"the {name} ({kind}) is no number of seconds"
+        problem = f"the {name} ({kind}) is not a number of seconds"
         raise InvalidMessage(problem, advice)
     try:
         return float(value)
@@ -189,12 +189,12 @@ def as_retries(retries: int) -> int:
     """Take how often to ask again.
 
     Raises:
-        InvalidMessage: it is no number from 0.
+        InvalidMessage: it is not a whole number from 0.
     """
     if type(retries) is int and retries >= 0:
         return retries
     kind = type(retries).__name__
-    problem = f"the retries ({kind}) are no number from 0"
+    problem = f"the retries ({kind}) are not a whole number from 0"
     raise InvalidMessage(problem, "Give a whole number, 0 or more")
 
 

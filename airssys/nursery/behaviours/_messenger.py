@@ -43,14 +43,14 @@ if TYPE_CHECKING:
 _Typed = TypeVar("_Typed", bound=HasHandlers[Any, Any])
 
 ASK_TIMEOUT: Final = 5.0
-"""Seconds that an ask waits unless told otherwise, as in OTP's gen_server."""
+"""Seconds that an ask waits unless a timeout is given, as in OTP's gen_server."""
 
 
 class Messenger:
     """Sends messages to actors; targets are names: a `ComponentId`, or its text."""
 
     trace_in_hand: TraceContext | None = None
-    """`trace`, for whoever handles a message; plain, because it is looked at often."""
+    """`trace`, for the code that handles a message; plain, because it is read often."""
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ class Messenger:
                 `timeout`: seconds for delivery and answer together; 5 by default. An
                 actor never waits beyond the deadline of the message that it handles.
                 `content_type`: the codec of the payload.
-                `priority`: as for `send`. A message that would be dropped for want of
+                `priority`: as for `send`. A message that would be dropped because there is no
                 room is refused.
                 `key`, `trace`: as for `tell`.
                 `retries`: how often to ask again, within the timeout, if the target
@@ -205,7 +205,7 @@ class Messenger:
             codec: `msgpack` or `json`, or their content types.
 
         Raises:
-            InvalidMessage: the target is no name, or the codec another one.
+            InvalidMessage: the target is not a valid name, or the codec another one.
             DefinitionError: something is wrong with the handlers.
             ExtraMissing: the extra `typed` is not installed.
             TypeError: the class has no typed handlers.
@@ -227,7 +227,7 @@ class Messenger:
             For each target None, or why it did not get it.
 
         Raises:
-            InvalidMessage: a target is no name, or the payload no bytes; nobody has it.
+            InvalidMessage: a target is not a valid name, or the payload is not bytes; no actor gets it.
         """
         # As they are now, and read one by one, for they may be many.
         ids = map(as_id, tuple(targets))
@@ -250,13 +250,13 @@ class Messenger:
         *,
         trace: TraceContext | str | None = None,
     ) -> None:
-        """Send a payload to whoever is subscribed to a topic; also if nobody is.
+        """Send a payload to all subscribers of a topic, if there are any.
 
         Waits only for subscribers that want to be waited for.
 
         Raises:
-            BadTopic: it is no topic: segments joined by dots.
-            InvalidMessage: the payload is no bytes.
+            BadTopic: it is not a valid topic: segments joined by dots.
+            InvalidMessage: the payload is not bytes.
         """
         data = as_payload(payload)
         given, is_held_up = self._given(trace), self.is_handling()
@@ -297,7 +297,7 @@ class Messenger:
     def _checked(
         self, call: str, allowed: frozenset[str], options: Mapping[str, object]
     ) -> CheckedOptions:
-        """Check options; the trace of the message in hand goes on if none is given."""
+        """Check options; the trace of the present message goes on if none is given."""
         checked = check_options(call, allowed, options) if options else CheckedOptions()
         if self.trace_in_hand is not None and "trace" not in checked:
             checked["trace"] = self._carried_on()

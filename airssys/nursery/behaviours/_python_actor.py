@@ -10,9 +10,9 @@
         async def stopped(self, context): ...        # optional, when it ends on purpose
         async def health(self, context): ...         # a HealthStatus; if it is probed
 
-What `handle` returns answers the asker. An exception is a crash: the message in hand
+What `handle` returns answers the asker. An exception is a crash: the present message
 becomes a dead letter and the supervisor decides. At the deadline of its envelope, or when
-its asker stops waiting, `handle` is cancelled, and the actor lives on with the next
+its asker stops waiting, `handle` is cancelled, and the actor goes on with the next
 message.
 
 Each hook has a time and is cut off then: `started` has that of the start, `stopped` that
@@ -21,10 +21,10 @@ time is infinite. `before_restart` is called when the actor failed and its resta
 what its error asks for, says that another incarnation is to follow: on the instance that
 failed, with an `ExitReason`, when its message has been dealt with. The supervisor may
 still give up, and it waits no longer than that. One that is stopped for a restart of its
-siblings hears `stopped`, as always when it is asked to end.
+siblings is called at `stopped`, as always when it is asked to end.
 
 Python cannot be interrupted: a handler ends at its next unshielded checkpoint, and one
-that keeps the thread keeps it from everybody. Such a handler is named by an event.
+that keeps the thread keeps it from all others. Such a handler is named by an event.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class PythonBehaviour:
     """A coroutine cannot go on in another task than it began in."""
 
     def __init__(self, spec: ActorSpec, shared: Shared, mailbox: Mailbox) -> None:
-        self._spec, self._surroundings = spec, shared
+        self._spec, self._shared = spec, shared
         self._mailbox = mailbox
         self._subscriber = ActorSubscriber(spec.id, shared.publishing)
         self._context = ActorContext(spec.id, shared, self._subscriber, mailbox)
@@ -107,7 +107,7 @@ class PythonBehaviour:
         self._context.begin()
         await self._call_hook("started")
         info = ComponentInfo(self._spec.id, self._spec.id.name, "", "unknown")
-        self._surroundings.infos[self._spec.id] = info
+        self._shared.infos[self._spec.id] = info
 
     def watched(self, serving: Coroutine[Any, Any, None]) -> Awaitable[None]:
         """Note who holds the thread while the mailbox is served."""
@@ -170,7 +170,7 @@ class PythonBehaviour:
         raise TypeError(f"health returned {kind_name(told)}; return a HealthStatus")
 
     def hear_stop(self) -> None:
-        """Let the code hear that it is asked to stop."""
+        """Notify the code that it is asked to stop."""
         self._context.hear_stop()
 
     @property
@@ -193,7 +193,7 @@ class PythonBehaviour:
         """
         if self._spec.shutdown == math.inf:
             await self._call_in_time("stopped")
-        else:  # which the one who calls keeps
+        else:  # which the supervisor keeps
             await self._call_hook("stopped")
 
     def close(self) -> None:
@@ -217,7 +217,7 @@ class PythonBehaviour:
             self._report_failed(name, error)
 
     def _report_failed(self, hook: str, error: Exception) -> None:
-        self._surroundings.events(HookFailed(self._spec.id, hook, error))
+        self._shared.events(HookFailed(self._spec.id, hook, error))
 
     async def _call_hook(self, name: str, *arguments: object) -> object:
         self._context.trace_in_hand = None
@@ -225,7 +225,7 @@ class PythonBehaviour:
         if hook is None:
             return None
         report = partial(self._report_held, name)
-        watch = HeldThreadWatch(self._surroundings.held_thread_after, report)
+        watch = HeldThreadWatch(self._shared.held_thread_after, report)
         try:
             return await watch.run(_unprotected(hook, self._context, *arguments))
         finally:
@@ -235,7 +235,7 @@ class PythonBehaviour:
         name = getattr(self._spec.behaviour, "__qualname__", "?")
         held = f"{name}.{method}" if inspect.isclass(self._spec.behaviour) else name
         event = HandlerHeldThread(self._spec.id, held, seconds)
-        self._surroundings.events(event)
+        self._shared.events(event)
 
 
 def _plain_answer(answer: object) -> bytes:

@@ -1,4 +1,4 @@
-"""Children of a supervisor: their places, how they are run, what they report."""
+"""Children of a supervisor: their slots, how they are run, what they report."""
 
 from ._child import GRACE, Child, Incarnation
 from ._child_runner import ChildRunner

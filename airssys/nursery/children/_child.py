@@ -1,11 +1,11 @@
 """One running child: its start handshake, its shielded scope, its end.
 
-A child is one incarnation: a task that runs an occupation once. Who decides when it
-starts and stops is its supervisor (policy); this module is how that reaches the task.
+A child is one incarnation: a task that runs it once. Its supervisor decides when it starts
+and stops (policy); this module is how that decision reaches the task.
 
-The note of its end must not fail: a child whose end nobody hears of is waited for for
-ever. What it raised may be of any class, so the judging of it is guarded as a whole, and
-judging is all that stands before the note.
+The report of its end must not fail: otherwise its supervisor would wait forever. What the
+child raised may be of any class, so judging it is guarded as a whole, and nothing else
+happens before the report.
 
 Its scope is shielded: a cancellation from outside never reaches it, only `kill` does.
 Otherwise Trio would stop siblings in random order. That we asked, and that we killed,
@@ -50,26 +50,26 @@ class Incarnation(Protocol):
 
         Raises:
             Stop: it ends on purpose.
-            CapacityReached: it could not start for want of capacity.
+            CapacityReached: there was no capacity to start it.
             BaseException: it crashed, or the program is to end.
         """
         ...
 
     def stop_soon(self) -> bool:
-        """Ask it to finish what it has in hand and to return; at any time, at once.
+        """Ask it to finish what it is doing and to return; may be called at any time.
 
         Returns:
-            Whether it will; otherwise it is to be cancelled, and that is no kill.
+            Whether it will return; otherwise it is cancelled, which does not count as a kill.
         """
         ...
 
 
 @runtime_checkable
 class Commander(Protocol):
-    """An occupation that has children of its own."""
+    """An incarnation that has children of its own."""
 
     def hear_of_kill(self) -> None:
-        """Hear that a supervisor above was killed; to be cancelled comes next.
+        """Note that a supervisor above was killed; this one is cancelled next.
 
         OTP's would stop its children, with all the time that they may take. It has none,
         so they are cancelled, but by a supervisor that stops them.
@@ -82,7 +82,7 @@ class Commander(Protocol):
 
 
 class Supervision(Protocol):
-    """Whom a child reports to."""
+    """What a child reports to."""
 
     def child_ready(self, child: Child) -> None: ...
     def child_ended(self, child: Child, reason: ExitReason) -> None: ...
@@ -94,13 +94,13 @@ class Child:
     """One incarnation of a child; started once."""
 
     name: str
-    _occupation: Incarnation
+    _incarnation: Incarnation
     _start_timeout: float
     """Seconds to become ready in, from now on."""
     _supervision: Supervision
     _scope: trio.CancelScope = attrs.field(init=False)
     _ended: trio.Event | None = attrs.field(init=False, default=None)
-    """For those who wait for its end; None before anybody does."""
+    """Set when it ends; None until a task waits for that."""
     is_ready: bool = attrs.field(init=False, default=False)
     asked: bool = attrs.field(init=False, default=False)
     """We asked it to stop or killed it, before it had ended."""
@@ -122,10 +122,10 @@ class Child:
         nursery.start_soon(self._live, name=f"airssys {self.name}")
 
     def ask_to_stop(self) -> None:
-        """Ask it to finish what it has in hand and to end; asking twice is asking once."""
+        """Ask it to finish what it is doing and to end; asking again does nothing."""
         if self.reason is None and not self.asked:
             self.asked = True
-            if not self._occupation.stop_soon():
+            if not self._incarnation.stop_soon():
                 self._is_cut_off = True
                 self._scope.cancel()
 
@@ -149,7 +149,7 @@ class Child:
         Args:
             is_kill: its own supervisor was killed; otherwise that one stops it.
         """
-        below = self._occupation if isinstance(self._occupation, Commander) else None
+        below = self._incarnation if isinstance(self._incarnation, Commander) else None
         if self.reason is None and below is not None:
             below.hear_of_kill()
         if self.reason is None and not is_kill:
@@ -185,7 +185,7 @@ class Child:
         error: BaseException | None = None
         try:
             with self._scope:
-                await self._occupation.run(self._note_ready)
+                await self._incarnation.run(self._note_ready)
         except BaseException as raised:  # noqa: BLE001, ASYNC103  # its supervisor decides
             error = raised
         self._note_end(error)
@@ -242,7 +242,7 @@ async def stop_all(
 
 
 async def still_alive(children: Iterable[Child], grace: float) -> list[Child]:
-    """Wait until all have ended, at most so many seconds; return those that have not."""
+    """Wait until all have ended, at most `grace` seconds; return those that have not."""
     waited_for = [child for child in children if child.reason is None]
     with trio.move_on_after(grace):
         for child in waited_for:

@@ -1,7 +1,7 @@
 """The children of one supervisor as running tasks: started, stopped, reported.
 
-A crew decides nothing. What happens to its children comes back as notices, in the order
-in which it happened; who supervises serves them one after the other.
+A child runner decides nothing. What happens to the children comes back as notices, in the
+order in which it happened; the supervisor serves them one after the other.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @final
 class ChildRunner:
-    """The running children of one supervisor, and what is heard of them."""
+    """The running children of one supervisor, and the notices about them."""
 
     nursery: trio.Nursery
     """Where they run; there is none before `begin_to_serve`."""
@@ -72,25 +72,25 @@ class ChildRunner:
         return reply
 
     def refuse_unserved(self, put_off: Iterable[Notice] = ()) -> None:
-        """Refuse the requests that nobody has served, and those put off."""
+        """Refuse the requests that were not served, and those put off."""
         for notice in (*put_off, *self.inbox.unread()):
             if isinstance(notice, Requested):
                 notice.reply.give(Refused(Refusal.NOT_RUNNING))
 
     def child_ready(self, child: Child) -> None:
         """Take note that a child is ready; called by the child."""
-        self.inbox.bring(Ready(child))
+        self.inbox.serve_or_post(Ready(child))
 
     def child_ended(self, child: Child, reason: ExitReason) -> None:
         """Take note that a child has ended; called by the child."""
-        self.inbox.bring(Ended(child, reason))
+        self.inbox.serve_or_post(Ended(child, reason))
 
     def slot_of(self, child: Child) -> Slot | None:
-        """Return a child's place; None once its end was dealt with."""
+        """Return the slot of a child; None once its end was served."""
         return self._slot_of.get(child)
 
     def start(self, slot: Slot, why: Start) -> None:
-        """Start a child in its place."""
+        """Start a child in its slot."""
         slot.start, slot.retry = why, None
         slot.move(SlotStep.START_AGAIN if slot.was_ready else SlotStep.START)
         path = f"{self.path}/{slot.name}"
@@ -153,9 +153,9 @@ class ChildRunner:
     async def kill_all(self, slots: Iterable[Slot], *, together: bool = False) -> None:
         """End all that are left, because this supervisor was killed; wait for all.
 
-        The newest ends first, unless they end together. Nobody is waited for before the
-        next one's turn if that would take time. All are waited for in the end, however
-        long it takes.
+        The newest ends first, unless they end together. A child that takes time to
+        end does not delay the next one. In the end all are waited for, however long it
+        takes.
 
         Raises:
             BaseException: what one of them raised that must leave the tree.
@@ -173,8 +173,8 @@ class ChildRunner:
                 reason, stops = await child.wait_ended(), self.stops_its_children
                 cause = Cause.STOPPED if stops else Cause.SUPERVISOR_KILLED
                 self.report_end(left[child], child, reason, cause)
-        escapees = (child.fatal for child in left if child.fatal is not None)
-        if (fatal := next(escapees, None)) is not None:
+        fatals = (child.fatal for child in left if child.fatal is not None)
+        if (fatal := next(fatals, None)) is not None:
             raise fatal
 
     async def _fell_together(self, slot_of: Mapping[Child, Slot]) -> None:
@@ -189,7 +189,7 @@ class ChildRunner:
         await child.fall(is_kill=is_brutal or not self.stops_its_children)
 
     def report_start(self, slot: Slot) -> None:
-        """Tell that a child is ready."""
+        """Report that a child is ready."""
         self.emit(ChildStarted(self.path, slot.name, slot.restarts))
 
     def report_end(

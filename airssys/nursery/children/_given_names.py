@@ -1,8 +1,8 @@
 """The names that were given to children made from templates, in one system.
 
 A name is never given twice while the system lives, whatever is restarted, removed or
-added again meanwhile: what somebody kept reaches that child or nobody. Of names that
-are over one number is kept for each stem, so this does not grow with the children.
+added again meanwhile: a name that was kept reaches that child or no child. For
+names that are no longer used, one number is kept for each stem, so this does not grow with the children.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a supervisor hears, and in whose step it is served.
+"""The notices to a supervisor, and in which task's step each is served.
 
 Theory. Notices are served one after the other, in the order in which they came, by the
 supervisor's task. To wake that task costs a pass of the scheduler, twice for each child
@@ -6,7 +6,7 @@ that starts and twice for each that crashes. So what a child has to say of itsel
 served in the child's own step if nothing is lost by it: its supervisor is parked, no
 notice is before it, and none is being served. It is served in the supervisor's context,
 so that what it starts inherits nothing of the child; and what that raises is raised in
-the supervisor. Nobody can tell the difference but by a clock.
+the supervisor. The only difference is the time it takes.
 
 What others ask for is left to the supervisor's task: they are not protected from
 Ctrl-C as children are, and a restart that is due has to come behind what has happened
@@ -69,7 +69,7 @@ class StopAsked:
 @final
 @attrs.frozen
 class Requested:
-    """Somebody asks the supervisor for something."""
+    """A request to the supervisor."""
 
     request: Request
     reply: Reply
@@ -96,7 +96,7 @@ class Inbox:
         if not self._is_serving_at_once:
             self._wake()
 
-    def bring(self, notice: Notice) -> None:
+    def serve_or_post(self, notice: Notice) -> None:
         """Serve a notice at once if that may be, else add it; called by a child.
 
         The caller is protected from KeyboardInterrupt.
@@ -111,7 +111,9 @@ class Inbox:
             if self._unread or self._is_done():
                 self._wake()
         except BaseException as error:  # noqa: ASYNC103  # its supervisor raises it
-            if self._parked is None:  # killed meanwhile: nobody would hear of it
+            if (
+                self._parked is None
+            ):  # killed meanwhile: no supervisor is left to raise it
                 raise
             self._wake(Error(error))
         finally:
@@ -132,7 +134,7 @@ class Inbox:
                 take(self._unread.popleft())
 
     def unread(self) -> Iterator[Notice]:
-        """Take those that nobody has served."""
+        """Take those that were not served."""
         while self._unread:
             yield self._unread.popleft()
 

@@ -13,7 +13,7 @@ from airssys.contracts import Answer
 @final
 @attrs.define(eq=False)
 class Reply:
-    """One answer, for whoever waits for it."""
+    """One answer, for the task that waits for it."""
 
     answer: Answer | None = attrs.field(init=False, default=None)
     _given: trio.Event = attrs.field(init=False, factory=trio.Event)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @final
 class Roster:
-    """Places by name; iterating gives them in start order."""
+    """Slots by name; iterating gives them in start order."""
 
     def __init__(self, slots: Iterable[Slot] = ()) -> None:
         self._slots = {slot.name: slot for slot in slots}
@@ -34,19 +34,19 @@ class Roster:
         return self._slots.get(slot.name) is slot
 
     def find(self, name: str) -> Slot | None:
-        """Return the place of that name."""
+        """Return the slot of that name."""
         return self._slots.get(name)
 
     def add(self, slot: Slot) -> None:
-        """Add a place; it starts last and stops first."""
+        """Add a slot; its child starts last and stops first."""
         self._slots[slot.name] = slot
 
     def remove(self, slot: Slot) -> None:
-        """Forget a place."""
+        """Forget a slot."""
         self._slots.pop(slot.name, None)
 
     def reorder(self, names: Iterable[str]) -> None:
-        """Put the places into another order; all of them must be named."""
+        """Put the slots into another order; all of them must be named."""
         self._slots = {name: self._slots[name] for name in names}
 
     def which(self) -> tuple[ChildInfo, ...]:

@@ -1,4 +1,4 @@
-"""The places of a supervisor's children, and what outlives each child in its place."""
+"""The slots of a supervisor's children, and the cell that outlives each child."""
 
 from __future__ import annotations
 
@@ -42,32 +42,32 @@ class Cell(Protocol):
     """What outlives the incarnations of one child: for an actor, name and mailbox."""
 
     def incarnate(self) -> Incarnation:
-        """Make a fresh occupation."""
+        """Make a fresh incarnation."""
         ...
 
     def release(self, why: str = "", /) -> None:
-        """Give up name and mailbox: nobody will follow. Doing it again does nothing.
+        """Give up name and mailbox: no incarnation follows. Doing it again does nothing.
 
-        Who asks for the name afterwards is told `why`, a clause such as `root/web gave
-        up`; without one the name is not remembered.
+        A request for the name afterwards is answered by `why`, a clause such as
+        `root/web gave up`; without one the name is not remembered.
         """
         ...
 
     def change_spec(self, spec: ChildSpec, /) -> None:
-        """Make the next occupation by another specification, of the same kind."""
+        """Make the next incarnation by another specification, of the same kind."""
         ...
 
 
 CellMaker: TypeAlias = Callable[[ActorSpec | ComponentSpec], Cell]
-"""Makes the seats of actors."""
-ChildSeatMaker: TypeAlias = Callable[[ChildSpec], Cell]
-"""Makes the seat of any child, supervisors included."""
+"""Makes the cells of actors."""
+ChildCellMaker: TypeAlias = Callable[[ChildSpec], Cell]
+"""Makes the cell of any child, supervisors included."""
 
 
 @final
 @attrs.define(eq=False)
 class Slot:
-    """One place among the children of a supervisor; only its supervisor changes it."""
+    """One child among the children of a supervisor; only its supervisor changes it."""
 
     spec: ChildSpec
     cell: Cell
@@ -93,11 +93,11 @@ class Slot:
     last_end: ExitReason | None = None
     """How the last incarnation ended, while a restart is due."""
     start_reply: Reply | None = None
-    """To whom this start is to be reported."""
+    """Answered when this start has succeeded or failed."""
     stop_replies: tuple[Reply, ...] = ()
-    """Those who wait for its end."""
+    """Answered when it has ended."""
     is_vacant: bool = False
-    """Its seat was vacated; the next start makes a new one."""
+    """Its cell was released; the next start makes a new one."""
 
     def __attrs_post_init__(self) -> None:
         self.name = child_name(self.spec)
@@ -134,15 +134,15 @@ class Slot:
         self.move(SlotStep.READY)
 
     def be_down(self) -> None:
-        """Leave the place empty for a while, with its name and mailbox."""
+        """Leave the slot empty for a while, with its name and mailbox."""
         self.child = self.retry = None
         self.move(SlotStep.LIE_DOWN)
 
     def retire(self, why: str = "it was stopped") -> None:
-        """Leave the place empty for good, or until somebody asks for a new start.
+        """Leave the slot empty for good, or until a new start is requested.
 
         Args:
-            why: as for `Cell.vacate`.
+            why: as for `Cell.release`.
         """
         self.child = self.retry = None
         self.move(SlotStep.RETIRE)
@@ -161,13 +161,13 @@ class Slot:
             self.change_spec(without_arguments(self.spec))
 
     def answer_start(self, answer: Answer) -> None:
-        """Answer who asked for the start, if anybody did."""
+        """Answer the request for the start, if there was one."""
         if self.start_reply is not None:
             self.start_reply.give(answer)
             self.start_reply = None
 
     def answer_stops(self) -> None:
-        """Answer all who wait for its end."""
+        """Answer all requests that wait for its end."""
         replies, self.stop_replies = self.stop_replies, ()
         for reply in replies:
             reply.give(Done(self.name))

@@ -11,7 +11,7 @@ from airssys.contracts import ChildSpec, EventSink
 from airssys.nursery.restarts import Record, nothing_to_record
 
 from ._given_names import GivenNames
-from ._slots import ChildSeatMaker
+from ._slots import ChildCellMaker
 
 
 @final
@@ -21,8 +21,8 @@ class SupervisorPlace:
 
     path: str
     """Its own name after those of all above it, e.g. `root/workers`."""
-    make_seat: ChildSeatMaker
-    """Makes the seats of its children."""
+    make_seat: ChildCellMaker
+    """Makes the cells of its children."""
     events: EventSink
     rng: random.Random
     """Where jitter comes from."""

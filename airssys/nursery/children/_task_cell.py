@@ -1,7 +1,7 @@
 """A child that is any async function: no name for messages, no mailbox.
 
 A plain function is ready at once, and to ask it to stop is to cancel it. One that takes
-a `TaskContext` says itself when it is ready, hears that it is asked to stop, and is
+a `TaskContext` reports itself when it is ready, is notified when it is asked to stop, and is
 cancelled when its shutdown time is over.
 """
 
@@ -64,7 +64,7 @@ class ListeningTask:
         self._stop_asked = trio.Event()
 
     def stop_soon(self) -> bool:
-        """Let it hear that it is to stop."""
+        """Notify it that it is to stop."""
         self._stop_asked.set()
         return True
 
@@ -75,7 +75,7 @@ class ListeningTask:
 
 @final
 class TaskCell:
-    """The place of a task; there is nothing in it that outlives a run."""
+    """The cell of a task; nothing in it outlives a run."""
 
     def __init__(self, spec: TaskSpec) -> None:
         self._spec = spec
@@ -85,7 +85,7 @@ class TaskCell:
         return (ListeningTask if self._spec.context else PlainTask)(self._spec)
 
     def release(self, _: str = "", /) -> None:
-        """Do nothing: nobody can reach a task."""
+        """Do nothing: a task has no name."""
 
     def change_spec(self, spec: ChildSpec) -> None:
         """Make the next run by another specification."""

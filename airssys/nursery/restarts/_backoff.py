@@ -1,6 +1,6 @@
 """How long a child that failed waits before it is started again. Pure.
 
-Each child has a count of its own failures in a row, whoever else shares its restarts.
+Each child has a count of its own failures in a row, whatever other children share its restarts.
 The pause belongs to the child that failed; those that share its restart are stopped at
 once and wait with it. Nothing else waits: not administration, not stopping.
 """

@@ -14,7 +14,7 @@
 | raised KeyboardInterrupt, SystemExit, or another BaseException | leaves the tree |
 
 An error keeps its reason even when the stop had been asked for (OTP rules 42, 43).
-Exception groups are looked into at every depth: one that must leave the tree leaves
+Exception groups are searched at every depth: one that must leave the tree leaves
 it, and a group of one is its member.
 """
 
@@ -85,7 +85,7 @@ def failure_to_start(supervisor: str, child: str, reason: ExitReason) -> StartFa
 
 
 def offences_behind(reason: ExitReason) -> tuple[IntensityExceeded, ...]:
-    """Return the offences that led to this end, the first one first."""
+    """Return each exceeded intensity that led to this end, the first one first."""
     error, seen = reason.error, set[int]()
     while type(error) is StartFailed and id(error) not in seen:
         seen.add(id(error))
@@ -121,7 +121,7 @@ def exit_reason(
 def unjudged(error: BaseException | None) -> ExitReason:
     """Say that an actor crashed by an error of which no more can be found out."""
     name = "nothing" if error is None else kind_name(error)
-    return ExitReason(ExitKind.CRASH, error, f"{name}, which cannot be looked at")
+    return ExitReason(ExitKind.CRASH, error, f"{name}, which cannot be described")
 
 
 def exit_kind(error: BaseException, *, ready: bool) -> ExitKind:

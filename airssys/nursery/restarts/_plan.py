@@ -10,7 +10,7 @@ Three questions, each with a function of its own:
   another, which counts again (32).
 * `ends_supervisor`: has a significant child taken its supervisor with it (49-52)?
 
-Ours, not OTP's: a start refused for want of capacity is nobody's failure. It is tried
+Ours, not OTP's: a start that was refused because there is no capacity is not a failure. It is tried
 again after a pause and does not count, so that a machine that is full for a while
 costs neither the tree nor the thread.
 """
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 RETRY_PAUSE: Final = 1.0
-"""Seconds until a start that was refused for want of capacity is tried again."""
+"""Seconds until a start that was refused, because there is no capacity, is tried again."""
 
 
 class Verdict(enum.Enum):
-    """What becomes of a child that ended by itself."""
+    """What follows when a child ended by itself."""
 
     RESTART = "start it again"
     KEEP_STOPPED = "keep its place, without a child"
@@ -62,11 +62,11 @@ RESTARTS: Final = {
 """By restart type and whether the child ended normally or by shutdown."""
 
 EXPECTED: Final = (ExitKind.NORMAL, ExitKind.SHUTDOWN)
-"""The ends that are no failure."""
+"""The ends that are not failures."""
 
 
 def directive_for(on_error: OnError, error: BaseException | None) -> Directive | None:
-    """Find what an error asks for; None if nothing was said about it.
+    """Find what an error asks for; None if `on_error` does not name it.
 
     An error is of a type as `except` sees it. Of a group every member must fit.
     """
@@ -81,7 +81,7 @@ def directive_for(on_error: OnError, error: BaseException | None) -> Directive |
 def judge_end(
     restart: RestartType, reason: ExitReason, on_error: OnError = ()
 ) -> Verdict:
-    """Decide what becomes of a child that was running and was not asked to end."""
+    """Decide what follows when a child ended that was running and was not asked to end."""
     directive = None
     if reason.kind in (ExitKind.CRASH, ExitKind.UNHEALTHY):
         directive = directive_for(on_error, reason.error)
@@ -93,7 +93,7 @@ def judge_end(
         case Directive.STOP:
             is_temporary = restart is RestartType.TEMPORARY
             return Verdict.FORGET if is_temporary else Verdict.KEEP_STOPPED
-        case _:  # nothing was said, or RESUME for an end that cannot be taken back
+        case _:  # no directive, or RESUME for an end that cannot be taken back
             return RESTARTS[restart, reason.kind in EXPECTED]
 
 
@@ -126,7 +126,7 @@ class Attempt(Generic[_M]):
 
     window: RestartWindow
     """The restarts counted with this one; if they exceed the intensity, the supervisor
-    gives up, and nobody stops or starts for this attempt."""
+    gives up, and no child stops or starts for this attempt."""
     stop: tuple[_M, ...] = ()
     start: tuple[_M, ...] = ()
 
@@ -181,7 +181,7 @@ def ends_supervisor(
         mode: the supervisor's rule.
         significant: whether that child is significant.
         others_active: for each other significant child, whether it runs or is being
-            restarted; looked at only if it matters.
+            restarted; read only if it matters.
     """
     match mode:
         case AutoShutdown.NEVER:

@@ -1,4 +1,4 @@
-"""What is told of an end: to observers OTP's error reports, to askers refusals. Pure."""
+"""What is reported of an end: OTP's error reports, and answers to requests. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def problem_of_end(restart: RestartType, reason: ExitReason) -> Problem | None:
-    """Judge the end of a child that nobody had asked to end."""
+    """Judge the end of a child that was not asked to end."""
     if reason.kind is ExitKind.IGNORED:
         return None
     is_expected = restart is not RestartType.PERMANENT and reason.kind in EXPECTED
@@ -39,13 +39,13 @@ def problem_of_stop(spec: ChildSpec, reason: ExitReason) -> Problem | None:
 
 
 def answer_to_start(child: str, reason: ExitReason) -> Ignored | Refused:
-    """Answer whoever asked for the start of a child that ended before it was ready."""
+    """Answer the request for the start of a child that ended before it was ready."""
     is_ignored = reason.kind is ExitKind.IGNORED
     return Ignored(child) if is_ignored else refused_start(child, reason)
 
 
 def refused_start(child: str, reason: ExitReason) -> Refused:
-    """Say to whoever asked for a start why there is none."""
+    """Answer the request for a start that failed: why it did."""
     is_taken = type(reason.error) is NameTaken
     why = Refusal.NAME_TAKEN if is_taken else Refusal.START_FAILED
     return Refused(why, child, reason)

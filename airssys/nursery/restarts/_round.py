@@ -53,7 +53,7 @@ class Round(Generic[_S]):
         """The one that stops or starts now."""
 
     def next(self) -> tuple[Act, _S] | None:
-        """Go on to the next child; None when nobody is left."""
+        """Go on to the next child; None when none is left."""
         if self._to_stop:
             act, queue = Act.STOP, self._to_stop
         elif self._to_start:

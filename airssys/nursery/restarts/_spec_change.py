@@ -1,4 +1,4 @@
-"""What becomes of the children, and of what is below, when specifications change. Pure.
+"""How a change of specifications is merged with those of the children below. Pure.
 
 Three specifications of one supervisor meet in a change: the one that was *given* last,
 the *present* one, which is that and what was changed below it since, and the one that
@@ -60,7 +60,7 @@ def in_place_of(place: _S, content: _S) -> _S:
 
 
 def with_inside(place: ChildSpec, content: ChildSpec) -> ChildSpec:
-    """Do as `in_place_of`; what is no supervisor of the same kind stays as it is."""
+    """Do as `in_place_of`; a specification of another kind stays as it is."""
     match place, content:
         case SupervisorSpec(), SupervisorSpec():
             return in_place_of(place, content)

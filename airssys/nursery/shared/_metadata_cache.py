@@ -1,7 +1,7 @@
-"""What components told of themselves, so that equal ones are not asked again.
+"""The metadata of components, so that equal ones are not asked again.
 
 A guest's `metadata` must not depend on messages (WIT: `component-lifecycle`). So what an
-instance of some code tells under some configuration holds for every other one, and
+instance of some code returns under some configuration holds for every other one, and
 asking them all would make a tenth of what it costs to start an actor.
 """
 
@@ -23,17 +23,17 @@ KEPT: Final = 1000
 
 @final
 class MetadataCache:
-    """What the components of one system told of themselves."""
+    """The metadata of the components of one system."""
 
     def __init__(self) -> None:
-        self._told: dict[tuple[Artifact, ComponentConfig], ComponentMetadata] = {}
+        self._kept: dict[tuple[Artifact, ComponentConfig], ComponentMetadata] = {}
 
     def find(self, spec: ComponentSpec) -> ComponentMetadata | None:
-        """Return what another instance told; None if none was asked."""
-        return self._told.get((spec.artifact, spec.config))
+        """Return the metadata of another instance; None if none was asked."""
+        return self._kept.get((spec.artifact, spec.config))
 
-    def note(self, spec: ComponentSpec, told: ComponentMetadata) -> None:
-        """Take note of what an instance told."""
-        if len(self._told) >= KEPT:
-            del self._told[next(iter(self._told))]
-        self._told[spec.artifact, spec.config] = told
+    def note(self, spec: ComponentSpec, metadata: ComponentMetadata) -> None:
+        """Take note of the metadata of an instance."""
+        if len(self._kept) >= KEPT:
+            del self._kept[next(iter(self._kept))]
+        self._kept[spec.artifact, spec.config] = metadata

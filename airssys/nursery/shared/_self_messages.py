@@ -1,4 +1,4 @@
-"""Messages that an actor gets without anybody sending them, and so without waiting.
+"""Messages that an actor gets without a sender, and so without a task that waits.
 
 They join the same queue as all others. When it is full they wait there for room like
 any blocked sender, at the cost of no task.

@@ -44,7 +44,7 @@ class Shared:
     publishing: Publishing = attrs.field(
         default=attrs.Factory(lambda self: Publishing(self.broker), takes_self=True)
     )
-    """Topics, and who is subscribed to them."""
+    """Topics, and their subscribers."""
     quarantine: Quarantine = attrs.field(
         default=attrs.Factory(lambda self: Quarantine(self.broker), takes_self=True)
     )
@@ -56,22 +56,22 @@ class Shared:
     timers: Timers = attrs.field(factory=Timers)
     """Messages that Python actors send to themselves later."""
     watches: Watches = attrs.field(init=False)
-    """Those who want to know when an actor ends."""
+    """Requests to be notified when an actor ends."""
     on_fatal: Callable[[BaseException], None] = lambda _: None
-    """Told at once what an actor raised that must leave the tree; its supervisors hear
-    of it only when they come to stopping that actor."""
+    """Called at once with an error of an actor that must leave the tree; its supervisors are
+    notified only when they come to stopping that actor."""
     end_by: Callable[[BaseException], None] = lambda _: None
     """Ends the whole system in order, by what code of the program raised to end it in a
     step that must not fail. It comes out when the tree has stopped."""
     held_thread_after: float = HELD_THREAD_AFTER
     infos: dict[ComponentId, ComponentInfo] = attrs.field(factory=dict)
-    """What actors tell of themselves; an actor is here once it was ready."""
+    """The metadata and health of actors; an actor is here once it was ready."""
     clock: SystemClock = attrs.field(init=False)
     """The time that guests are given."""
     directory: ActorDirectory = attrs.field(init=False)
-    """Who guests are told of."""
+    """The actors that guests can find."""
     metadata_cache: MetadataCache = attrs.field(factory=MetadataCache)
-    """What components told, by their code and configuration."""
+    """The metadata of components, by their code and configuration."""
 
     @watches.default
     def _make_watches(self) -> Watches:

@@ -18,7 +18,7 @@ from airssys.messaging import Alarm
 from ._self_messages import SelfMessage
 
 _LONGEST: Final = 1e12
-"""Seconds: some thirty thousand years. Times further off cannot be told apart."""
+"""Seconds: some thirty thousand years. Times further off cannot be distinguished."""
 SHORTEST_PERIOD: Final = 0.001
 """Seconds. A timer that repeats sooner would keep the service of all timers busy."""
 
@@ -97,7 +97,7 @@ class Timers:
         """Start a timer; one that repeats does so every `SHORTEST_PERIOD` at most.
 
         Raises:
-            ValueError: the seconds are no finite number, below 0, or 0 for one that
+            ValueError: the seconds are not a finite number, below 0, or 0 for one that
                 repeats.
         """
         is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)

@@ -1,8 +1,8 @@
-"""Who wants to know when an actor ended.
+"""Watches: notifications of the end of an actor.
 
-A watch is for one end: that of the incarnation that is there, or comes next. What ends
-is learnt from the events of supervisors, which tell of each incarnation's end once, and
-from the address of an actor, which is closed when nobody will follow.
+A watch is for one end: that of the incarnation that is there, or comes next. An end
+is noticed by the events of supervisors, which report the end of each incarnation once, and
+by the address of an actor, which is closed when no incarnation follows.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger("airssys")
 ENDED: Final = RESERVED_TYPES + "ended"
-"""The content type of the message by which an actor hears of the end of another."""
+"""The content type of the message that notifies an actor of the end of another."""
 
 
 @final
 @attrs.define(eq=False)
 class Watch:
-    """One who wants to know, once."""
+    """One request for a notification."""
 
     target: ComponentId
     on_end: Callable[[ActorEnded], None]
     is_pending: bool = True
-    """It was not told yet, and is not given up."""
+    """It was not notified yet, and is not given up."""
 
 
 @final
@@ -54,7 +54,7 @@ class Watches:
         return sum(map(len, self._by_target.values()))
 
     def add(self, target: ComponentId, on_end: Callable[[ActorEnded], None]) -> Watch:
-        """Watch an actor; of one that is not there, the end is told of at once.
+        """Watch an actor; the end of one that is not there is reported at once.
 
         One that starts for the first time is there.
         """
@@ -82,23 +82,23 @@ class Watches:
             case ChildExited() | ChildStartFailed(restarting=False):
                 if (actor := event.actor) is not None:
                     end = ActorEnded(actor, event.reason, restarting=event.restarting)
-                    self._tell(end)
+                    self._notify(end)
             case _:
                 pass
 
     def note_gone(self, target: ComponentId) -> None:
-        """Tell those who are left that nobody of that name will follow."""
-        self._tell(ActorEnded(target, None, restarting=False))
+        """Notify the watches that are left that no actor of that name follows."""
+        self._notify(ActorEnded(target, None, restarting=False))
 
-    def _tell(self, end: ActorEnded) -> None:
+    def _notify(self, end: ActorEnded) -> None:
         for watch in self._by_target.pop(end.actor, {}):
             watch.is_pending = False
             try:
                 watch.on_end(end)
-            except Exception:  # noqa: BLE001  # others are to hear of it, and a supervisor waits
+            except Exception:  # noqa: BLE001  # other watches have to be notified, and a supervisor waits
                 _log_failure(watch)
 
 
 def _log_failure(watch: Watch) -> None:
     with suppress(Exception):  # a handler or filter of the program's may fail as well
-        _LOG.exception("one that watches %s was not told of its end", watch.target)
+        _LOG.exception("a watch of %s was not notified of its end", watch.target)

@@ -1,4 +1,4 @@
-"""Who may join the children of a dynamic supervisor. Pure."""
+"""Which children may be added to a dynamic supervisor. Pure."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class OrderedChildren:
         return self.runner.path.count("/")
 
     def mistakes_of(self, spec: ChildSpec) -> tuple[Mistake, ...]:
-        """Look at what is to be one more child."""
+        """Check the specification of one more child."""
         rule, above = self.spec.auto_shutdown, self.depth + 1
         return tuple(find_child_mistakes(spec, rule, above=above))
 

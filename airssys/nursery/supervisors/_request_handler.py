@@ -3,7 +3,7 @@
 Every request is answered, and at once unless a child has to become ready or to end
 first. Which states refuse what is a table. The order of effects is OTP's: a request is
 served after the notices that came before it, and under a group strategy one that starts
-children is served after the round under way. Terminating waits for nobody: it cuts a
+children is served after the round under way. Terminating does not wait: it cuts a
 start off and cancels a restart that is due.
 """
 

@@ -1,7 +1,7 @@
 """Carries restart plans out: one supervisor, one round after the other.
 
 Theory. A supervisor is one task that serves notices: a child is ready, a child has
-ended, a restart is due, somebody asks for something, it is to stop. It decides by pure
+ended, a restart is due, a request has come, it is to stop. It decides by pure
 code, starts or stops, and waits for none of it: what it set going comes back as a
 notice. So it can be asked for something, or to stop, at any moment.
 
@@ -9,23 +9,23 @@ notice. So it can be asked for something, or to stop, at any moment.
   order, then some start, one at a time in order. Opening, closing and the restarts of
   one_for_all and rest_for_one are rounds, and there is one round at a time. Closing
   replaces whatever round there was.
-* Under one_for_one a child's restart concerns nobody else and is no round. Under the
+* Under one_for_one a child is restarted on its own, without a round. Under the
   other strategies whatever starts children is put off until the round under way is
   over, in the order in which it came, as if rounds took no time (OTP's order).
 * A restart that fails is due again behind the notices that have come meanwhile (32), or
   after a pause. A pause is waited out by the child that failed and by those that share
-  its restart, which are stopped at once; nobody else notices.
+  its restart, which are stopped at once; other children are not affected.
 * A child that ends while its siblings stop is reported when its turn comes, and is not
   restarted on its own (34, 42).
 * Giving up, an escalated error, the end of a significant child, being asked to stop and
   what must leave the tree (KeyboardInterrupt, SystemExit) differ only in how `run` ends.
-* Being cancelled is being killed: all children are cancelled, the newest first, without
+* A cancelled supervisor counts as killed: all children are cancelled, the newest first, without
   waiting for one that takes time to end, and then waited for. No grandchild can leak, as
-  rule 46 warns of: a nursery ends after its tasks. What is told of each is what OTP
-  tells: a killed supervisor reports nothing, those below it stop their own children.
+  rule 46 warns of: a nursery ends after its tasks. What is reported of each is what
+  OTP reports: a killed supervisor reports nothing, those below it stop their own children.
 
-What outlives a child is its seat: its name and its mailbox, so that queued messages
-survive a restart. A seat is vacated when nobody will follow, unless by request. A
+What outlives a child is its cell: its name and its mailbox, so that queued messages
+survive a restart. A cell is released when no incarnation follows, unless by request. A
 supervisor that gives up takes the mailboxes of its children with it.
 """
 
@@ -277,7 +277,7 @@ class Supervisor:
             return
         if self._closing.has_begun:
             return
-        slot.answer_stops()  # those who had it killed
+        slot.answer_stops()  # the requests to kill it
         if child.fatal is not None:
             self._runner.report_end(slot, child, reason, Cause.OWN)
             self._end(child.fatal, slot)

@@ -44,15 +44,15 @@ _NOT_RUNNING: Final = Refused(Refusal.NOT_RUNNING)
 
 @final
 class Administration:
-    """The children of one supervisor, for whoever administers them.
+    """The children of one supervisor, for code that administers them.
 
-    It stands for the place of the supervisor in the tree, whichever incarnation is
+    It stands for the supervisor at one path of the tree, whichever incarnation is
     there. Children are named as `which_children` names them: an actor by its whole
     identity, e.g. `local/worker/0`, a supervisor by its name.
 
     Every request is answered, by a value and not by an error: `Refused` says why
-    nothing was done, also when the supervisor does not run. To cancel the one who
-    waits does not take the request back.
+    nothing was done, also when the supervisor does not run. Cancelling the
+    wait does not take the request back.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Administration:
 
         Returns:
             `Done`; or `Refused` if there is no such child. A child that shields itself
-            from being cancelled keeps whoever asks waiting.
+            from being cancelled keeps the caller waiting.
         """
         return await self._ask(KillChild(str(child)))
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @final
 class PoolAddress:
-    """A pool's name, its topics, and the seats of its members.
+    """A pool's name, its topics, and the cells of its members.
 
     Reachable from the pool's first being ready until it is closed for good; while the pool
     is being started again, messages wait as they do in an actor's mailbox.
@@ -51,7 +51,7 @@ class PoolAddress:
         self._is_registered = False
 
     def make_seat(self, spec: ChildSpec) -> Cell:
-        """Make the seat of a member."""
+        """Make the cell of a member."""
         if not isinstance(spec, (ActorSpec, ComponentSpec)):
             raise InternalError("a member of a pool is an actor")
         return ActorCell(spec, self._around, self.pool)
@@ -60,7 +60,7 @@ class PoolAddress:
         """Make the pool reachable, and let its members have what waits.
 
         Raises:
-            NameTaken: somebody has the name.
+            NameTaken: another actor has the name.
         """
         spec, shared = self.spec, self._around
         self.pool.resume()
@@ -85,7 +85,7 @@ class PoolAddress:
         """Give up the name for good; what waits are dead letters.
 
         Args:
-            why: what those hear who ask for the name from now on; empty: nothing.
+            why: the answer to requests for the name from now on; empty: no reason.
         """
         id, shared = self.spec.id, self._around  # noqa: A001  # as in the contracts
         self.pool.is_open = False

@@ -1,12 +1,12 @@
 """Keeps a pool at its size: a supervisor of members that come and go by a rule.
 
 The members are the children of a dynamic supervisor, which restarts them. Beside it one
-task starts members and retires them: as many as the rule says (`_pool_rule`), somebody
-asked for, or are missing. It looks when the pool is overloaded, when it is asked to,
+task starts members and retires them: as many as the rule says (`_pool_rule`), as were
+requested, or as are missing. It checks when the pool is overloaded, when it is asked to,
 when a member is gone for good, and as long as it could shrink every `patience` seconds.
 
 A member is retired in one step: it gets no more messages, and those that it has not
-begun go to the others. Then it is asked to stop, which nobody waits for.
+begun go to the others. Then it is asked to stop, without waiting for its end.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 @final
 class PoolSupervisor:
-    """One incarnation of a pool: an occupation."""
+    """One incarnation of a pool."""
 
     def __init__(
         self, spec: PoolSpec, place: SupervisorPlace, address: PoolAddress
@@ -63,7 +63,7 @@ class PoolSupervisor:
         self._retired: set[str] = set()
         """Names of members that were asked to stop."""
         self._replies: list[Reply] = []
-        """To those who wait for another size."""
+        """Answered when the pool has the size that was asked for."""
         self._woken = trio.Event()
         self._look_at = math.inf
         """Trio time of the next look back at how great the load was."""
@@ -88,7 +88,7 @@ class PoolSupervisor:
         return self._inner.stop_soon()
 
     def hear_of_kill(self) -> None:
-        """Hear that a supervisor above was killed; to be cancelled comes next."""
+        """Note that a supervisor above was killed; this one is cancelled next."""
         self._inner.hear_of_kill()
 
     async def wait_until_all_heard(self) -> None:
@@ -131,7 +131,7 @@ class PoolSupervisor:
         Raises:
             GaveUp: it ran out of restarts.
             StartFailed: one of its first members did not start.
-            NameTaken: somebody has its name.
+            NameTaken: another actor has its name.
         """
         self._ready = ready
         await self._inner.run(_nothing)
@@ -142,7 +142,7 @@ class PoolSupervisor:
         self._address.suspend()
         self._answer(Refused(Refusal.NOT_RUNNING))
 
-    # ------------------------------------------------------------------ its office
+    # ------------------------------------------------------------------ its controller
 
     @enable_ki_protection
     async def work(self) -> None:

@@ -4,7 +4,7 @@ The new instance is loaded, started and asked how it is beside the old one, whic
 meanwhile. Only when all that went well does it take over, between two messages: the
 mailbox, the name and the keys in the store are those of the place and stay. If both can,
 the state of the old one is handed over in that step. Whatever fails before leaves
-everything as it was. The old instance is told to shut down after the
+everything as it was. The old instance is asked to shut down after the
 new one took over, so both may be there at the same time for a while.
 """
 
@@ -83,7 +83,7 @@ class Replacer:
             answer = await self._answer(slot, artifact)
         except trio.Cancelled:
             raise
-        except BaseException as error:  # noqa: ASYNC103  # handed on, or told
+        except BaseException as error:  # noqa: ASYNC103  # raised again, or reported
             fatal = find_fatal(error)
             if fatal is not None and is_a(fatal, trio.Cancelled):
                 raise
@@ -211,7 +211,7 @@ async def _prepare(behaviour: ComponentBehaviour, spec: ComponentSpec) -> Compon
 
 
 async def _dismiss(old: Behaviour, spec: ComponentSpec) -> None:
-    """Let the old instance say goodbye; what it raises helps nobody any more."""
+    """Let the old instance say goodbye; what it raises is ignored."""
     try:
         if not isinstance(spec.shutdown, BrutalKill):
             with trio.move_on_after(spec.shutdown):

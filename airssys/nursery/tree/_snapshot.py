@@ -45,12 +45,12 @@ class TreeNode:
     children: tuple[TreeNode, ...] = ()
     """In start order."""
     blocked: tuple[str, ...] = attrs.field(default=(), kw_only=True)
-    """Who waits for room in its mailbox, in this order."""
+    """The actors that wait for room in its mailbox, in this order."""
     health: HealthStatus | None = None
-    """What its last probe told; of a supervisor the worst of its children's. None if
-    nobody is probed. From best to worst: healthy, unknown, degraded, unhealthy."""
+    """The result of its last probe; of a supervisor the worst of its children's. None if
+    none is probed. From best to worst: healthy, unknown, degraded, unhealthy."""
     waits_for: tuple[Waiting, ...] = attrs.field(default=(), kw_only=True)
-    """Whom it waits for itself, and what for."""
+    """The actors that it waits for itself, and what for."""
 
     def walk(self) -> Iterator[TreeNode]:
         """Visit this node and all below it, parents first."""
@@ -64,11 +64,11 @@ class TreeNode:
 
 
 def take_snapshot(slot: Slot, waits: Iterable[Waiting] = ()) -> TreeNode:
-    """Look at one place in the tree and at all below it.
+    """Describe one slot of the tree and all below it.
 
     Args:
-        slot: the place.
-        waits: who waits for whom at this moment.
+        slot: the slot.
+        waits: which actors wait for which at this moment.
     """
     by_waiter: dict[ComponentId, list[Waiting]] = {}
     for wait in waits:
@@ -113,7 +113,7 @@ def _look(slot: Slot, waits: Mapping[ComponentId, Sequence[Waiting]]) -> TreeNod
 
 
 def _health(slot: Slot, cell: ActorCell) -> HealthStatus | None:
-    """Say what an actor that is probed told; nothing is known of one that is down."""
+    """Return the health of an actor that is probed; unknown if the actor is down."""
     if getattr(slot.spec, "health", None) is None:
         return None
     info = cell.address.shared.infos.get(cell.address.id)

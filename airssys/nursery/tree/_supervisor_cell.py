@@ -1,4 +1,4 @@
-"""The place of a supervisor; each incarnation starts with fresh children."""
+"""The cell of a supervisor; each incarnation starts with fresh children."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 
 @final
 class SupervisorCell:
-    """The place of a supervisor, and of all that is below it.
+    """The cell of a supervisor, and of all that is below it.
 
     Args:
         spec: what to run there.
         path: its own name after those of all above it.
-        make_seat: makes the seats of actors.
-        events: told what happens.
-        chance: where jitter comes from.
+        make_seat: makes the cells of actors.
+        events: is given every event.
+        rng: where jitter comes from.
         open_pool: makes the addresses of pools; None: there are none.
     """
 
@@ -58,7 +58,7 @@ class SupervisorCell:
     ) -> None:
         self._spec, self._path, self._open_pool = spec, path, open_pool
         self._make_seat, self._events = make_seat, events
-        self._chance = rng or random.Random()  # noqa: S311  # jitter is no secret
+        self._chance = rng or random.Random()  # noqa: S311  # jitter needs no secret
         self.names = GivenNames()
         """Given to children made from templates; of the whole tree."""
         self._above: SupervisorCell | None = None
@@ -100,7 +100,7 @@ class SupervisorCell:
     def release(self, why: str = "", /) -> None:
         """Give up the name of a pool.
 
-        A supervisor that ended has vacated the seats of its children itself.
+        A supervisor that ended has released the cells of its children itself.
         """
         pool, self._pool = self._pool, None
         if pool is not None:
@@ -109,7 +109,7 @@ class SupervisorCell:
     def _address_of(self, spec: PoolSpec) -> PoolAddress:
         """Return the address of the pool; what waits there is lost if it is another one."""
         if self._open_pool is None:
-            raise InternalError("nobody makes the addresses of pools here")
+            raise InternalError("a pool cannot run here: `open_pool` was not given")
         if self._pool is not None and self._pool.spec is not spec:
             self._pool.close("it was declared anew")
             self._pool = None
