@@ -102,11 +102,12 @@ class Replacer:
         """
         if not isinstance(slot.spec, ComponentSpec):
             return Refused(Refusal.NO_COMPONENT, slot.name)
-        if not artifact.host:
-            artifact = artifact.given(slot.spec.artifact.host)
         spec = attrs.evolve(slot.spec, artifact=artifact)
         if mistakes := tuple(find_spec_mistakes(spec)):
             return Refused(Refusal.INVALID_SPEC, slot.name, mistakes=mistakes)
+        if not artifact.host:
+            given = artifact.given(slot.spec.artifact.host)
+            spec = attrs.evolve(spec, artifact=given)
         if _present(slot) is None or not isinstance(slot.cell, ActorCell):
             return Refused(Refusal.DOWN, slot.name)
         return await self._replace_by(spec, slot, slot.cell.address.mailbox)
