@@ -48,6 +48,7 @@ from airssys.nursery import (
 )
 from airssys.storage import MemoryStorage
 
+from ._late_loader import late_loader
 from .events import log_notice
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ async def load_components(
 ) -> AsyncIterator[Components]:
     """Load every artifact of a blueprint concurrently, and keep the engine meanwhile.
 
-    Without components no engine is opened.
+    Without components no engine is opened until one is added.
 
     Raises:
         ComponentRefused: A component cannot be run here. It is the first one in the
@@ -195,7 +196,9 @@ async def load_components(
             where = f"{origin.file}:{origin.line}" if origin else ""
             artifacts.setdefault(spec.artifact, where)
     if not artifacts:
-        yield Components({}, None)
+        opener = functools.partial(open_loader, blueprint.engine)
+        async with late_loader(opener) as late:
+            yield Components({}, late)
         return
     async with open_loader(blueprint.engine) as loader:
         loaded = await _load_all(loader, artifacts)

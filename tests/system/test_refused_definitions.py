@@ -65,7 +65,9 @@ def test_a_missing_file_is_found_before_anything_is_opened(declare):
 def test_a_component_that_cannot_be_loaded_is_one_line(capsys):
     broken = component("broken", GUESTS / "malformed.wat")
     again = component("wasi", GUESTS / "wasi-import.wat")
-    first, second = ended(capsys, as_blueprint(broken, again))
+    first, *quote, second = ended(capsys, as_blueprint(broken, again))
+    assert quote[-1].strip(" |") == "^"
+    assert all(line.startswith("  ") for line in quote)
     assert first.startswith(f"{__file__}:{broken.origin.line}: ")
     assert "malformed.wat" in first
     assert "wasi-import.wat" in second

@@ -30,7 +30,7 @@ from airssys.nursery.children import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from airssys.contracts import Artifact
     from airssys.nursery.restarts import Template
@@ -65,14 +65,15 @@ class Administration:
     async def start_child(self, spec: ChildSpec) -> Answer:
         """Add a child, which starts last and stops first, and wait until it is ready.
 
+        Components that the blueprint does not name are loaded first, in a worker thread.
         A child that does not become ready leaves nothing behind. Children added like
         this are gone when their supervisor is restarted.
 
         Returns:
             `Started`, `Ignored`; or `Refused` for a name that is known or taken, a
-            wrong specification, a failed start.
+            wrong specification, a failed start, a component that cannot be loaded.
         """
-        return await self._ask(StartChild(spec))
+        return await self._load_and_ask(StartChild(spec), [spec])
 
     async def start_from_template(self, *arguments: object) -> Answer:
         """Add a child to a dynamic supervisor, made from its template.
@@ -139,9 +140,10 @@ class Administration:
         its next start. New children are not started.
 
         Returns:
-            `Done`; or `Refused` with all mistakes, and everything is as it was.
+            `Done`; or `Refused` with all mistakes or because a component cannot be
+            loaded, and everything is as it was.
         """
-        return await self._ask(ChangeSpecs(spec))
+        return await self._load_and_ask(ChangeSpecs(spec), [spec])
 
     async def replace_child(
         self, child: str | ComponentId, artifact: Artifact
@@ -207,6 +209,18 @@ class Administration:
         return _NOBODY if supervisor is None else supervisor.roster
 
     @enable_ki_protection
+    async def _load_and_ask(
+        self, request: Request, specs: Iterable[ChildSpec]
+    ) -> Answer:
+        """Load what the request needs and was not loaded yet, then make it."""
+        if self._find() is None:
+            return _NOT_RUNNING
+        if self._replacer is not None:
+            for spec in specs:
+                if refused := await self._replacer.load_for(spec):
+                    return refused
+        return await self._ask(request)
+
     async def _ask(self, request: Request) -> Answer:
         supervisor = self._find()
         if supervisor is None:

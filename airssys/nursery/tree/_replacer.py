@@ -18,9 +18,11 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import (
+    ActorSpec,
     Answer,
     Artifact,
     BrutalKill,
+    ChildSpec,
     ComponentRefused,
     ComponentSpec,
     Done,
@@ -29,10 +31,13 @@ from airssys.contracts import (
     InternalError,
     Refusal,
     Refused,
+    TaskSpec,
     Unhealthy,
+    child_name,
     find_fatal,
     find_spec_mistakes,
     is_a,
+    walk,
 )
 from airssys.nursery.actors import ActorCell
 from airssys.nursery.behaviours import ComponentBehaviour, Successor, hand_state_over
@@ -141,6 +146,25 @@ class Replacer:
             return Refused(Refusal.DOWN, slot.name)
         await _dismiss(old, spec)
         return Done(slot.name)
+
+    async def load_for(self, spec: ChildSpec) -> Refused | None:
+        """Load the components of a child to be started; says why one cannot be.
+
+        Nothing is loaded for a specification that is wrong: whoever starts it says so.
+        """
+        if isinstance(spec, ComponentSpec) and spec.artifact in self._around.components:
+            return None
+        if isinstance(spec, (ActorSpec, TaskSpec)) or find_spec_mistakes(spec):
+            return None
+        for _, each in walk(spec):
+            if isinstance(each, ComponentSpec):
+                try:
+                    await self._load(each.artifact)
+                except Exception as error:  # noqa: BLE001  # whatever a loader raises
+                    name = child_name(spec)
+                    reason = exit_reason(error, asked=False, killed=False, ready=False)
+                    return Refused(Refusal.START_FAILED, name, reason)
+        return None
 
     async def _load(self, artifact: Artifact) -> None:
         shared = self._around
