@@ -30,6 +30,7 @@ from ._events import (
     SupervisorGaveUp,
 )
 from ._lifecycle import MOVES, LifeState, LifeStep, follow, next_state, step_of
+from ._waiting import Waiting
 
 __all__ = (
     "MOVES",
@@ -60,6 +61,7 @@ __all__ = (
     "Refused",
     "Started",
     "SupervisorGaveUp",
+    "Waiting",
     "follow",
     "next_state",
     "step_of",

@@ -81,7 +81,6 @@ from ._restart import (
     Strategy,
 )
 from ._trace import TraceContext
-from ._waiting import Waiting
 
 __all__ = (
     "BRUTAL_KILL",
@@ -148,7 +147,6 @@ __all__ = (
     "TypedAskOptions",
     "TypedSendOptions",
     "UserCache",
-    "Waiting",
     "choices",
     "codec_of",
     "identity_of_child",

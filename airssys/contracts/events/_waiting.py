@@ -6,7 +6,7 @@ from typing import final
 
 import attrs
 
-from ._identity import ComponentId
+from airssys.contracts.values import ComponentId
 
 
 @final
