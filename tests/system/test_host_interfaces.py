@@ -93,9 +93,12 @@ async def test_new_code_is_given_what_the_old_one_had_unless_it_says_otherwise()
 @pytest.mark.parametrize(
     ("host", "text"),
     [
-        ("till", r"'till' is not a list of interfaces @ .*children\[0\]\.host "),
-        ([DOUBLE, "till"], r"'till' is not a valid interface @ .*\.host\[1\] "),
-        ([HostInterface], r"is not a valid interface @ .*\.host\[0\] "),
+        ("till", r"'till' is not a list of interfaces \[root\.shop\.host\]"),
+        (
+            [DOUBLE, "till"],
+            r"'till' is not a valid interface \[root\.shop\.host\[1\]\]",
+        ),
+        ([HostInterface], r"is not a valid interface \[root\.shop\.host\[0\]\]"),
     ],
 )
 async def test_what_is_no_interface_is_a_mistake(host, text):

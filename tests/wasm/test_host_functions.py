@@ -250,16 +250,19 @@ REFUSALS = [
     (RequestCancelled(BOB, "c-9"), "delivery-failed:the request to test/bob/0"),
     (DeliveryFailed("a\ud800b"), "delivery-failed:a\\ud800b"),
     (MessageTooLarge(BOB, 9, 7), "invalid-message:9 bytes are too many for"),
-    (MessageExpired(BOB), "delivery-failed:the message to test/bob/0 outlived"),
-    (StashFull(BOB, 3), "delivery-failed:test/bob/0 has 3 messages in its stash"),
-    (CodecNotTaken(BOB, "a/b", ["c/d"], "c/d"), "invalid-message:test/bob/0 takes c/d"),
+    (MessageExpired(BOB), "delivery-failed:the ttl of the message to"),
+    (StashFull(BOB, 3), "delivery-failed:test/bob/0 already has 3 messages"),
+    (
+        CodecNotTaken(BOB, "a/b", ["c/d"], "c/d"),
+        "invalid-message:test/bob/0 accepts c/d",
+    ),
     (MessageTooShort(BOB, 1), "invalid-message:payloads of test/bob/0 begin with"),
     (UnknownPrefix(BOB, 80), "invalid-message:payloads of test/bob/0 begin with"),
     (PrefixContradicted(BOB, "a/b", "borsh"), "invalid-message:the message is a/b"),
     (NotUnderstood("Bob", ["Order"], ["a"]), "invalid-message:Bob handles Order"),
     (UnhandledMessage(BOB, "Order", ["Look"]), "invalid-message:test/bob/0 handles"),
     (NotEncodable("Order", "a/b", "odd"), "invalid-message:this Order cannot be"),
-    (BadAnswer(BOB, "str", ["int"]), "delivery-failed:test/bob/0 answered with"),
+    (BadAnswer(BOB, "str", ["int"]), "delivery-failed:the answer of test/bob/0 is not"),
 ]
 MESSAGING = ["send", "request", "broadcast", "ask", "publish", "subscribe"]
 MESSAGING += ["unsubscribe", "cancel-request"]
