@@ -32,6 +32,7 @@ RANGES = {
     (EngineSettings, "compile_time"): (0.001, 86_400, float),
     (EngineSettings, "cache_bytes"): (0, 2**50, int),
 }
+CHOICES = {(EngineSettings, "lane"): ("wasmtime", "own")}
 fields = pytest.mark.parametrize(("place", "bounds"), RANGES.items())
 BEYOND = [math.nan, math.inf, -math.inf, -1, 10**400, -(10**400), 10**5000, True]
 BEYOND += ["64", None, [], b"1", 1j, object()]
@@ -49,7 +50,17 @@ def make(place, value):
 
 def test_each_field_has_its_range_here():
     found = {(k, f.name) for k in (Limits, EngineSettings) for f in attrs.fields(k)}
-    assert found == set(RANGES)
+    assert found == set(RANGES) | set(CHOICES)
+
+
+@pytest.mark.parametrize(("place", "choices"), CHOICES.items())
+def test_a_choice_is_one_of_its_words(place, choices):
+    kind, name = place
+    for choice in choices:
+        assert getattr(kind(**{name: choice}), name) == choice
+    for value in ("", "other", choices[0].upper(), None, 1, [choices[0]]):
+        with pytest.raises(ValueError, match=name):
+            kind(**{name: value})
 
 
 @fields

@@ -150,7 +150,7 @@ class Replacer:
     async def load_for(self, spec: ChildSpec) -> Refused | None:
         """Load the components of a child to be started; says why one cannot be.
 
-        Nothing is loaded for a specification that is wrong: whoever starts it says so.
+        Nothing is loaded for a wrong specification: the start itself refuses it.
         """
         if isinstance(spec, ComponentSpec) and spec.artifact in self._around.components:
             return None
