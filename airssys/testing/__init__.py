@@ -1,6 +1,6 @@
-"""For tests: a clock, fakes, probes, faults at every point, and a model of supervision.
+"""For tests: a clock, fakes, probes, fault injection, and a model of supervision.
 
-`pytest_airssys` makes fixtures of the first three.
+`pytest_airssys` provides fixtures for the first three.
 """
 
 from airssys.contracts import renamed

@@ -1,9 +1,9 @@
 """A clock for tests that jumps over waiting, but never over work in a thread.
 
 Theory. Trio's `MockClock` jumps to the next deadline as soon as every task is blocked.
-A task that waits for a worker thread is blocked too, so a compiler that needs 0.3 s
-would meet a deadline of 10 s. How many tasks wait for threads changes only in a step
-of a task; so after each step the clock is told whether it may jump.
+A task that waits for a worker thread is blocked too, so a compiler that takes 0.3 s
+would exceed a deadline of 10 s. The number of tasks that wait for threads only changes
+in a step of a task. So after each step the clock is enabled or disabled accordingly.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ class _ThreadWatch(trio.abc.Instrument):
 
 
 def steady_clock() -> MockClock:
-    """Make a clock that jumps to the next deadline when nothing else is left to do.
+    """Make a clock that jumps to the next deadline when there is nothing else to do.
 
-    Nothing is: every task is blocked, and none of them waits for
-    `trio.to_thread.run_sync`. While one does, time stands still. Give it to
+    That is the case when every task is blocked and no task waits for
+    `trio.to_thread.run_sync`; while one does, time stands still. Pass the clock to
     `trio.run(main, clock=steady_clock())`, for one run.
 
-    A thread that itself waits for Trio's time to pass (by `trio.from_thread` or a
-    `Portal`) would wait for ever: in such a test call `clock.jump` from a task. Threads
-    that Trio did not start are not seen.
+    A thread that itself waits for Trio's time to pass (with `trio.from_thread` or a
+    `Portal`) would wait for ever: in such a test, call `clock.jump` from a task.
+    Threads that Trio did not start are not noticed.
     """
     clock = MockClock(autojump_threshold=0)
     watch = _ThreadWatch(clock)
@@ -49,5 +49,5 @@ def steady_clock() -> MockClock:
         begin()
         trio.lowlevel.add_instrument(watch)
 
-    clock.start_clock = start_clock  # type: ignore[method-assign]  # Trio lets nobody derive from it
+    clock.start_clock = start_clock  # type: ignore[method-assign]  # Trio makes it final
     return clock

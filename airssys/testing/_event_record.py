@@ -1,4 +1,4 @@
-"""What happened in the systems of a test, as a list, and the next thing that happens."""
+"""A test's list of the events in its systems, and how to wait for the next one."""
 
 from __future__ import annotations
 
@@ -23,53 +23,55 @@ _SHOWN: Final = 30
 
 @final
 class EventRecord:
-    """All events of the systems that are watched, in the order in which they came.
+    """All events of the recorded systems, in the order in which they came.
 
-    Events of two systems that run at once are each in order, but not among each other.
+    If two systems run at once, each one's events are in order, but not relative to the
+    other's.
     """
 
     def __init__(self, patience: float = PATIENCE) -> None:
         """Make an empty record.
 
         Args:
-            patience: seconds of the machine's time that `next` waits.
+            patience: Seconds of the machine's time that `next` waits.
         """
         self.patience = patience
         """May be changed at any time."""
         self._streams: list[EventStream] = []
         self._seen: list[Event] = []
         self._cursor = 0
-        """Where `next` goes on looking."""
+        """Where `next` continues to search."""
 
     def watch(self, stream: EventStream) -> None:
-        """Record what a stream has, too."""
+        """Record the events of a stream too."""
         self._streams.append(stream)
 
     def all(self) -> list[Event]:
-        """Return what has happened until now."""
+        """Return the events so far."""
         for stream in self._streams:
             self._drain(stream)
         return list(self._seen)
 
     def of(self, kind: type[EventT]) -> list[EventT]:
-        """Return the events of one kind until now."""
+        """Return the events of one kind so far."""
         return [event for event in self.all() if isinstance(event, kind)]
 
     async def next(self, kind: type[EventT], **fields: object) -> EventT:
         """Wait for an event of one kind, after the one that `next` returned last.
 
-        What lies between is skipped. Of several systems, it waits for the one opened
-        last. It waits for `patience` seconds of the machine's time, whatever Trio's clock
-        does: under a `MockClock`, what comes after an hour of its time is waited for. On
-        a machine that is late, and while components are compiled, it waits longer.
+        Events of other kinds are skipped. With several systems, it waits for the one that
+        was opened last. It waits for `patience` seconds of the machine's time, not of
+        Trio's: under a `MockClock` it also finds an event that comes after an hour of
+        mocked time. It waits longer on an overloaded machine, and while components are
+        compiled.
 
         Args:
-            kind: a class of events.
-            fields: what its fields must be, e.g. `child="local/greeter/0"`.
+            kind: A class of events.
+            fields: What its fields must be, e.g. `child="local/greeter/0"`.
 
         Raises:
-            AssertionError: it did not come in time, the system has ended without it, or
-                none was opened. The text has what came instead.
+            AssertionError: The event did not come in time, the system ended without it,
+                or no system was opened. The text has the events that came instead.
         """
         found = self._find(kind, fields)
         if found is not None:
@@ -120,15 +122,15 @@ def watched_system(
     record: EventRecord,
     **options: Any,  # noqa: ANN401  # each as open_system has it
 ) -> SystemManager:
-    """Open a system as `open_system` does, recording its events from the first one on.
+    """Open a system like `open_system`, and record its events from the first one on.
 
     Args:
-        tree: a blueprint, or a topology.
-        record: where its events go.
-        options: those of `open_system`.
+        tree: A blueprint, or a topology.
+        record: Where its events go.
+        options: Those of `open_system`.
 
     Raises:
-        DefinitionError: the blueprint cannot be run.
+        DefinitionError: The blueprint cannot be run.
     """
     opening = open_system(tree, **options)
     record.watch(opening.listen(_EVENTS_KEPT))

@@ -1,11 +1,11 @@
-"""Faults at every point of a scenario, one after the other.
+"""Injects faults at every point of a scenario, one after the other.
 
-Theory. Between two checkpoints nothing can intervene, so a scenario of n steps has n
-places where a cancellation can strike. Each run of the scenario is struck at one place,
-the next run at the next one, until a run ends before its fault is due: then every place
-was tried. Trio orders tasks by chance, so the places of two runs may differ a little;
-for a scenario whose tasks are all its own this changes the order of the places, not
-which there are.
+Theory. Nothing can happen between two checkpoints, so a scenario of n steps has n
+places where it can be cancelled. Each run of the scenario is cancelled at one place,
+the next run at the next place, until a run ends before its fault is due: then every
+place was tried. Trio orders tasks randomly, so the places of two runs may differ
+slightly. For a scenario that starts all its tasks itself, this changes the order of the
+places, but not which there are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import trio
 from trio.lowlevel import Abort
 
 Scenario: TypeAlias = Callable[[], Coroutine[Any, Any, object]]
-"""Sets up, acts and cleans up, all in itself: it is run many times."""
+"""Sets up, acts and cleans up, because it is run many times."""
 
 _MOST_PLACES: Final = 100_000
 
@@ -43,20 +43,20 @@ class _Striker(trio.abc.Instrument):
 async def cancel_at_every_step(
     scenario: Scenario, check: Callable[[], object] | None = None
 ) -> int:
-    """Run a scenario again and again, cancelled after the 1st, 2nd, ... step.
+    """Run a scenario repeatedly, cancelled after the 1st, 2nd, ... step.
 
-    A step is what any task of the run does between two checkpoints, so that a
-    cancellation comes at every moment that there is, whichever task is at work.
+    A step is what any task of the run does between two checkpoints. So the cancellation
+    comes at every possible moment, whichever task is running.
 
     Args:
-        scenario: what to run; it should clean up however it ends.
-        check: called after each run; raises if something was left behind.
+        scenario: What to run; it should clean up however it ends.
+        check: Called after each run; raises if something was left behind.
 
     Returns:
-        How many runs were cancelled.
+        The number of runs that were cancelled.
 
     Raises:
-        Exception: the scenario's or the check's own, with a note that says where the
+        Exception: The scenario's or the check's own, with a note that says where the
             run was cancelled.
     """
 
@@ -78,23 +78,23 @@ async def raise_at_every_checkpoint(
     fault: Callable[[], BaseException] = KeyboardInterrupt,
     check: Callable[[], object] | None = None,
 ) -> int:
-    """Run a scenario again and again; its 1st, 2nd, ... wait raises.
+    """Run a scenario repeatedly; its 1st, 2nd, ... wait raises.
 
-    Waits are those of the task that runs the scenario, and raise as Ctrl-C would in the
-    main task: what it waited for is given up first. A checkpoint that does not wait
-    (`trio.lowlevel.checkpoint`) and a wait that cannot be cancelled raise nothing.
+    Only waits of the task that runs the scenario raise, in the way Ctrl-C does in the
+    main task: the wait is cancelled first. A checkpoint that does not wait
+    (`trio.lowlevel.checkpoint`) and a wait that cannot be cancelled do not raise.
 
     Args:
-        scenario: what to run; it should clean up however it ends.
-        fault: makes what is raised.
-        check: called after each run; raises if something was left behind.
+        scenario: What to run; it should clean up however it ends.
+        fault: Makes the exception to raise.
+        check: Called after each run; raises if something was left behind.
 
     Returns:
-        How many runs had their fault.
+        The number of runs that had their fault.
 
     Raises:
-        Exception: anything else than the fault that came out of the scenario, or the
-            check's own, with a note that says where the run was struck.
+        Exception: Any exception of the scenario other than the fault, or the check's
+            own, with a note that says where the fault was raised.
     """
 
     async def strike(place: int) -> bool:
@@ -144,7 +144,7 @@ class _WaitBreaker:
         self.has_struck = False
 
     def breaks(self, trap: object) -> BaseException | None:
-        """Return what this wait raises at once; None: it goes on as a wait."""
+        """Return what this wait raises at once; None: it waits as usual."""
         abort = getattr(trap, "abort_func", None)
         if abort is None or self.has_struck:
             return None

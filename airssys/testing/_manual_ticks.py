@@ -1,9 +1,9 @@
-"""Ticks made by a test, so that a guest is interrupted where the test wants it to be.
+"""Ticks that a test makes, so that it decides when a guest is interrupted.
 
-Two more things decide when a slice ends, and both go by real time: it ends in a host
-call when `EngineSettings.tick` seconds are over, and it goes on after a tick that came
-in its first tenth. A long `tick` keeps the first one away; the second one means that a
-slice ends at one of the ticks, not always at the first.
+Two other rules decide when a slice ends, and both depend on real time: a slice ends in
+a host call after `EngineSettings.tick` seconds, and it continues after a tick that came
+in its first tenth. A long `tick` prevents the first case. Because of the second one, a
+slice ends at one of the ticks, but not always at the first.
 """
 
 from __future__ import annotations
@@ -21,39 +21,39 @@ class ManualTicks:
         ticks = ManualTicks()
         async with open_runtime(settings, make_ticks=ticks) as loader: ...
 
-    A guest that is being run holds the thread that runs it: tick from a host service
-    that it calls, or from another thread. A guest that loops without either never
-    ends. How long it may compute is real time all the same. For one runtime.
+    A running guest blocks the thread that runs it. So tick from a host service that it
+    calls, or from another thread. A guest that loops without either never ends. The
+    limit on its execution time still uses real time. An object is for one runtime.
     """
 
     def __init__(self) -> None:
         self.count = 0
-        """How many ticks there were."""
+        """The number of ticks so far."""
         self.touched = False
-        """A guest was run since this was last set to False."""
+        """Whether a guest was run since this was last set to False."""
         self.parked = False
         self.is_closed = False
-        """The runtime is closed: no tick does anything any more."""
+        """Whether the runtime is closed; then ticks have no effect."""
         self._tick: Callable[[], None] | None = None
 
     def __call__(
         self, period: float, tick: Callable[[], None], running: Sized
     ) -> ManualTicks:
-        """Become the ticks of a runtime, which calls this when it opens.
+        """Attach to a runtime, which calls this when it opens.
 
         Raises:
-            RuntimeError: they are those of another one.
+            RuntimeError: They belong to another runtime.
         """
         if self._tick is not None:
-            raise RuntimeError("these ticks are for one runtime: make others")
+            raise RuntimeError("these ticks belong to another runtime: create new ones")
         self._tick = tick
         return self
 
     def tick(self, times: int = 1) -> None:
-        """Let so many ticks pass at once; any thread may call it.
+        """Tick that many times at once; any thread may call this.
 
         Raises:
-            RuntimeError: no runtime is open with them.
+            RuntimeError: No runtime is open with them.
         """
         if self._tick is None or self.is_closed:
             raise RuntimeError("no runtime is open with these ticks")
@@ -62,12 +62,12 @@ class ManualTicks:
             self._tick()
 
     def touch(self) -> None:
-        """Nothing is parked, and nobody needs to be woken."""
+        """Do nothing: there is no thread to wake."""
 
     def close(self) -> None:
-        """Tick no more; called by the runtime."""
+        """Stop ticking; called by the runtime."""
         self.is_closed = True
 
     def abandon(self) -> None:
-        """Tick no more; called by the runtime."""
+        """Stop ticking; called by the runtime."""
         self.is_closed = True

@@ -1,10 +1,10 @@
-"""A limit for how long a test waits, in the machine's time and not in Trio's.
+"""Limits how long a test waits, in the machine's time and not in Trio's.
 
-Theory. A test under a `MockClock` may rightly wait for something that comes after an
-hour of Trio's time, and waits for ever if that time stands still; so a deadline of Trio
-fits neither. What a reader of the test minds is the machine's time. A thread counts it,
-which Trio's clocks do not see. It counts in short steps, none of them for more than it
-should have taken: on a machine that has no time for us, we wait longer.
+Theory. A test under a `MockClock` may wait for something that comes after an hour of
+Trio's time, and it waits for ever if that time stands still. So a deadline on Trio's clock
+is not useful; the person who runs the test cares about the machine's time. A thread counts
+that time, which does not affect Trio's clocks. It counts in short steps, each with its
+nominal length, so that the limit is longer on an overloaded machine.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ PATIENCE: Final = 5.0
 """Seconds."""
 _STEP: Final = 0.05
 _THREADS_TIMES: Final = 20
-"""How many times as long we wait while threads that Trio started are at work: a
-component may be compiled, for which the test can do nothing."""
+"""The limit is this many times as long while threads that Trio started are running,
+because compiling a component is not the test's fault."""
 
 
 @contextmanager
 def patience(seconds: float) -> Iterator[trio.CancelScope]:
-    """Cancel what is inside after so many seconds of the machine's time.
+    """Cancel the block after that many seconds of the machine's time.
 
-    As with `trio.move_on_after`, nothing is raised; ask `cancelled_caught`.
+    Like `trio.move_on_after`, it raises nothing; check `cancelled_caught`.
     """
     scope = trio.CancelScope()
     token = trio.lowlevel.current_trio_token()
@@ -59,12 +59,14 @@ def patience(seconds: float) -> Iterator[trio.CancelScope]:
         is_over.set()
 
 
-def _count(seconds: float, is_over: threading.Event, tell: Callable[[], None]) -> None:
+def _count(
+    seconds: float, is_over: threading.Event, report: Callable[[], None]
+) -> None:
     while True:
         for _ in range(max(1, round(seconds / _STEP))):
             if is_over.wait(_STEP):
                 return
         try:
-            tell()
+            report()
         except trio.RunFinishedError:
             return

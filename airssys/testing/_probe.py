@@ -1,4 +1,4 @@
-"""An actor that a test looks through: it records what it gets and answers as told."""
+"""An actor for tests: it records what it gets and answers as instructed."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ Answer: TypeAlias = (
     "bytes | BaseException | Callable[[ActorContext, Envelope], Awaitable[bytes | None]]"
     " | None"
 )
-"""What a probe does with a message: answer bytes, or nothing with None; raise an
-exception, which is a crash; or await a function, as any Python actor would."""
+"""What a probe does with a message: answer bytes, or None without a result; raise an
+exception, which is a crash; or await a function, like any Python actor."""
 
 
 @final
 class Probe:
-    """Stands for an actor in a test; `probe.spec` goes into the blueprint.
+    """Replaces an actor in a test; put `probe.spec` into the blueprint.
 
         probe = Probe("backend", answer=b"ok")
         async with airssys_system(blueprint(probe.spec, front)) as system:
             system.tell("front", b"go")
             assert (await probe.next()).payload == b"forwarded"
 
-    What it has received stays with it when its actor is restarted. It is for one
-    system at a time.
+    It keeps the messages it received when its actor is restarted. It can only be used
+    in one system at a time.
     """
 
     def __init__(
@@ -45,12 +45,13 @@ class Probe:
         answer: Answer = None,
         **options: Any,  # noqa: ANN401  # each as ActorSpec has it
     ) -> None:
-        """Make a probe; it is started by the system.
+        """Make a probe, which the system starts.
 
         Args:
-            name: the actor's name.
-            answer: what it does with every message for which nothing else was told.
-            options: further fields of `ActorSpec`, e.g. `restart`.
+            name: The actor's name.
+            answer: What it does with every message, unless `will_answer` gave another
+                instruction.
+            options: Other fields of `ActorSpec`, e.g. `restart`.
         """
         self.answer = answer
         """May be changed at any time."""
@@ -59,26 +60,26 @@ class Probe:
         self.id = ComponentId.parse(name)
         self.spec = ActorSpec(id=self.id, behaviour=self._handle, **options)
         self._received: list[Envelope] = []
-        self._told: deque[Answer] = deque()
+        self._answers: deque[Answer] = deque()
         self._cursor = 0
         self._arrived = trio.Event()
 
     def will_answer(self, *answers: Answer) -> None:
-        """Tell it what to do with the next messages, one after the other."""
-        self._told.extend(answers)
+        """Set what it does with the next messages, one after the other."""
+        self._answers.extend(answers)
 
     def received(self) -> list[Envelope]:
-        """Return every message that it was given until now, the first one first."""
+        """Return all messages that it has received so far, the first one first."""
         return list(self._received)
 
     async def next(self) -> Envelope:
         """Wait for the next message that `next` has not returned yet.
 
-        It is returned when the probe begins with it. The wait is limited as that of
-        `EventRecord.next` is, by `patience`.
+        It is returned when the probe begins with it. The wait is limited by
+        `patience`, like that of `EventRecord.next`.
 
         Raises:
-            AssertionError: no message came in time.
+            AssertionError: No message came in time.
         """
         if not self._has_next():
             with patience(self.patience):
@@ -97,7 +98,7 @@ class Probe:
         return self._cursor < len(self._received)
 
     async def _handle(self, context: ActorContext, envelope: Envelope) -> bytes | None:
-        answer = self._told.popleft() if self._told else self.answer
+        answer = self._answers.popleft() if self._answers else self.answer
         self._received.append(envelope)
         arrived, self._arrived = self._arrived, trio.Event()
         arrived.set()

@@ -65,7 +65,7 @@ def test_ticks_belong_to_one_open_runtime():
     ticks(0.005, lambda: None, ())
     ticks.tick(3)
     assert ticks.count == 3
-    with pytest.raises(RuntimeError, match="one runtime"):
+    with pytest.raises(RuntimeError, match="belong to another runtime"):
         ticks(0.005, lambda: None, ())
     ticks.close()
     with pytest.raises(RuntimeError, match="no runtime"):

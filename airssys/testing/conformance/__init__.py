@@ -1,4 +1,4 @@
-"""Conformance checks that each implementation of a port passes."""
+"""Conformance checks that every implementation of a port must pass."""
 
 from ._guests import GUEST_QUESTIONS, examine_guests
 from ._loaders import LOADER_QUESTIONS, examine_loaders

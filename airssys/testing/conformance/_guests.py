@@ -1,19 +1,19 @@
-"""What any guest must do, whether WebAssembly stands behind it or a fake.
+"""What every guest must do, whether it is WebAssembly or a fake.
 
     async def test_it():
         await examine_guests(load)
 
 `load` is an async function without arguments that returns a `LoadedComponent`, which
-behaves as the payload of a message says:
+does what the payload of a message says:
 
     count        answers how often it was asked, as decimal digits
     trap         traps
     reject       answers with a typed error
-    hang         never answers, awaiting a host sleep
+    hang         never answers, and awaits a host sleep
     other bytes  are echoed
 
-and which traps or rejects in `initialize` when the config data says `trap` or `reject`.
-If it hands state over, that is its count.
+It traps or rejects in `initialize` when the config data is `trap` or `reject`. If it
+hands over state, the state is the count.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ _SENDER: Final = ComponentId.parse("examiner")
 _SOON, _LONG = 0.05, 10.0
 
 Question: TypeAlias = Callable[[LoadedComponent], Awaitable[None]]
-"""One thing that a guest must do; raises `AssertionError` if it does not."""
+"""A requirement for a guest; raises `AssertionError` if it is not met."""
 
 
 @final
 class _ExamServices:
-    """The least that a guest needs: a name, sleep, a log that is not read."""
+    """The minimum that a guest needs: a name, sleep, a log that is not read."""
 
     self_id = _ME
 
@@ -250,17 +250,17 @@ GUEST_QUESTIONS: Final[tuple[Question, ...]] = (
     _hands_its_state_over_and_keeps_it,
     _state_that_is_too_large_is_refused_and_it_lives_on,
 )
-"""To parametrize a test with; each takes a `LoadedComponent`."""
+"""For parametrizing a test; each takes a `LoadedComponent`."""
 
 
 async def examine_guests(load: Callable[[], Awaitable[LoadedComponent]]) -> None:
-    """Put every question to a component of its own.
+    """Check every requirement, each with a component of its own.
 
     Args:
-        load: makes a component that behaves as the module `_guest_exam` says: `count`,
-            `trap`, `reject`, `hang`, and an echo.
+        load: Makes a component that behaves as this module describes: `count`, `trap`,
+            `reject`, `hang`, and an echo.
 
     Raises:
-        AssertionError: a guest does not do what it must; a note names the question.
+        AssertionError: A requirement is not met; a note names it.
     """
     await put_async(GUEST_QUESTIONS, load)

@@ -1,4 +1,4 @@
-"""What any loader of components must do.
+"""What every loader of components must do.
 
 async def test_it():
 await examine_loaders(open_loader, good=Artifact.at("echo.wasm"), bad=...)
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airssys.contracts import HostServices
 
 Question: TypeAlias = Callable[[ComponentLoader, Artifact, Artifact], Awaitable[None]]
-"""One thing that a loader must do with a good artifact and a bad one."""
+"""A requirement for a loader, with a valid artifact and an invalid one."""
 
 
 async def _what_is_loaded_makes_instances(
@@ -85,7 +85,7 @@ LOADER_QUESTIONS: Final[tuple[Question, ...]] = (
     _what_cannot_be_run_is_refused_and_the_rest_goes_on,
     _a_cancelled_load_leaves_the_loader_as_it_was,
 )
-"""To parametrize a test with; each takes a fresh loader and two artifacts."""
+"""For parametrizing a test; each takes a fresh loader and two artifacts."""
 
 
 async def examine_loaders(
@@ -94,15 +94,15 @@ async def examine_loaders(
     good: Artifact,
     bad: Artifact,
 ) -> None:
-    """Put every question to a loader of its own.
+    """Check every requirement, each with a loader of its own.
 
     Args:
-        open_loader: opens a loader.
-        good: something that it can load.
-        bad: something that cannot be run.
+        open_loader: Opens a loader.
+        good: An artifact that it can load.
+        bad: An artifact that cannot be run.
 
     Raises:
-        AssertionError: a loader does not do what it must; a note names the question.
+        AssertionError: A requirement is not met; a note names it.
     """
     for question in LOADER_QUESTIONS:
         try:

@@ -1,4 +1,4 @@
-"""How an exam puts its questions, and what it says when an answer is wrong."""
+"""How conformance checks are run, and what they report."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ T = TypeVar("T")
 def same(found: object, wanted: object) -> None:
     """Fail unless two values are equal."""
     if found != wanted:
-        raise AssertionError(f"it should be {wanted!r}, and is {found!r}")
+        raise AssertionError(f"it should be {wanted!r}, but is {found!r}")
 
 
 def holds(condition: object) -> None:
     """Fail unless something is true."""
     if not condition:
-        raise AssertionError(f"it should be true, and is {condition!r}")
+        raise AssertionError(f"it should be true, but is {condition!r}")
 
 
 def is_a(value: object, kind: type[object]) -> None:
     """Fail unless a value is of a type."""
     if not isinstance(value, kind):
-        raise AssertionError(f"it should be a {kind.__name__}, and is {value!r}")  # noqa: TRY004  # an exam fails so
+        raise AssertionError(f"it should be a {kind.__name__}, and is {value!r}")  # noqa: TRY004  # a failed check
 
 
 @contextmanager
@@ -38,11 +38,11 @@ def raising(kind: type[BaseException], **fields: object) -> Iterator[None]:
         for name, value in fields.items():
             same(getattr(error, name), value)
         return
-    raise AssertionError(f"it should raise {kind.__name__}, and raises nothing")
+    raise AssertionError(f"it should raise {kind.__name__}, but raises nothing")
 
 
 def put(questions: Iterable[Callable[[T], object]], make: Callable[[], T]) -> None:
-    """Put each question to an examinee of its own; a note names the one that fails."""
+    """Run each check on an object of its own; a note names the one that fails."""
     for question in questions:
         try:
             question(make())
@@ -55,7 +55,7 @@ async def put_async(
     questions: Iterable[Callable[[T], Awaitable[None]]],
     make: Callable[[], Awaitable[T]],
 ) -> None:
-    """Put each question to an examinee of its own; a note names the one that fails."""
+    """Run each check on an object of its own; a note names the one that fails."""
     for question in questions:
         try:
             await question(await make())
@@ -65,5 +65,5 @@ async def put_async(
 
 
 def name_of(question: object) -> str:
-    """Name a question, for people."""
+    """Return the name of a check, for people."""
     return getattr(question, "__name__", "").strip("_")

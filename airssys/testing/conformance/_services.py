@@ -1,12 +1,12 @@
-"""What the services of any actor must do, whether a system stands behind them or a fake.
+"""What every actor's services must do, whether a system or a fake provides them.
 
     async def test_it():
         await examine_services(open_stand)
 
 `open_stand` is a function without arguments that returns an async context manager,
-which yields a `Stand`: the services of an actor called `examinee`, and what has come for
-that actor. It has two neighbours: `echo`, who answers with what it gets, and `silent`,
-who never answers.
+which yields a `Stand`: the services of an actor with the name `examinee`, and the
+messages for that actor. It has two neighbours: `echo`, which answers with what it gets,
+and `silent`, which never answers.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ _NANOSECONDS: Final = 1_000_000_000
 @final
 @attrs.frozen
 class Stand:
-    """The services under examination, and what can be seen of what they do."""
+    """The services that are checked, and the observable results."""
 
     services: HostServices
     received: Sequence[Envelope]
-    """Messages of topics and callbacks that came for the actor; it grows."""
+    """Published messages and callbacks for the actor; the list grows."""
 
     async def next_received(self, count: int) -> Envelope:
-        """Wait until so many have come; return the last of these."""
+        """Wait until there are that many; return the last one."""
         with trio.fail_after(_LONG):
             while len(self.received) < count:  # noqa: ASYNC110  # a list has no event
                 await trio.sleep(_SHORT / 10)
@@ -66,7 +66,7 @@ class Stand:
 
 
 Question: TypeAlias = Callable[[Stand], Awaitable[None]]
-"""One thing that services must do; raises `AssertionError` if they do not."""
+"""A requirement for services; raises `AssertionError` if it is not met."""
 
 
 async def _it_knows_its_name_and_its_neighbours(stand: Stand) -> None:  # noqa: ASYNC124  # a question is awaited
@@ -140,7 +140,7 @@ async def _a_broadcast_says_whom_it_did_not_reach(stand: Stand) -> None:
         same(list(error.failures), [_NOBODY])
         is_a(error.failures[_NOBODY], TargetNotFound)
     else:
-        raise AssertionError("it should raise BroadcastFailed, and raises nothing")
+        raise AssertionError("it should raise BroadcastFailed, but raises nothing")
 
 
 async def _what_is_published_comes_to_subscribers(stand: Stand) -> None:
@@ -222,19 +222,19 @@ SERVICES_QUESTIONS: Final[tuple[Question, ...]] = (
     _a_sleep_can_be_cancelled,
     _storage_is_the_actors_own,
 )
-"""To parametrize a test with; each takes a fresh `Stand`."""
+"""For parametrizing a test; each takes a fresh `Stand`."""
 
 
 async def examine_services(
     open_stand: Callable[[], AbstractAsyncContextManager[Stand]],
 ) -> None:
-    """Put every question to services of its own.
+    """Check every requirement, each with services of its own.
 
     Args:
-        open_stand: opens services among neighbours, as this module says.
+        open_stand: Opens services with neighbours, as this module describes.
 
     Raises:
-        AssertionError: services do not do what they must; a note names the question.
+        AssertionError: A requirement is not met; a note names it.
     """
     for question in SERVICES_QUESTIONS:
         failure: AssertionError | None = None

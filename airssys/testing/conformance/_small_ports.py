@@ -1,4 +1,4 @@
-"""What wall clocks, randomness, sinks of events and ticks must do."""
+"""What every wall clock, randomness, event sink and ticker must do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PERIOD: Final = 0.0005
 
 
 def examine_wall_clock(clock: WallClock) -> None:
-    """Check that a wall clock tells whole nanoseconds since 1970, at any time.
+    """Check that a wall clock returns whole nanoseconds since 1970, at any time.
 
     Raises:
         AssertionError: it does not.
@@ -32,7 +32,7 @@ def examine_wall_clock(clock: WallClock) -> None:
 
 
 def examine_randomness(randomness: Randomness) -> None:
-    """Check that randomness gives as many bytes as are asked for, and never the same.
+    """Check that randomness returns as many bytes as requested, and never the same.
 
     Raises:
         AssertionError: it does not.
@@ -45,11 +45,11 @@ def examine_randomness(randomness: Randomness) -> None:
 
 
 def examine_event_sink(sink: EventSink, seen: Callable[[], list[Event]]) -> None:
-    """Check that a sink takes events at once, and in their order.
+    """Check that a sink accepts events at once, and keeps their order.
 
     Args:
-        sink: what is examined.
-        seen: returns what has come out at its other end.
+        sink: The sink to check.
+        seen: Returns the events that have come out of it.
 
     Raises:
         AssertionError: it does not.
@@ -66,12 +66,12 @@ def examine_event_sink(sink: EventSink, seen: Callable[[], list[Event]]) -> None
 def examine_ticks(
     make: TicksMaker, let_some_pass: Callable[[Ticks, Callable[[], int]], None]
 ) -> None:
-    """Check that ticks pass while something runs, and none after they are closed.
+    """Check that ticks happen while something runs, and none after closing.
 
     Args:
-        make: makes the ticks.
-        let_some_pass: is given them, and how many there were; it returns when there
-            were more. By hand that is to make them, else to wait.
+        make: Makes the ticks.
+        let_some_pass: Gets the ticks and their count; returns when there were more.
+            Manual ticks are made here; for others it waits.
 
     Raises:
         AssertionError: they do not.

@@ -1,4 +1,4 @@
-"""What any storage must do, whatever it keeps things in.
+"""What every storage must do, however it stores things.
 
 def test_it():
     examine_storages(MyStorage)
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airssys.contracts import Keyspace
 
 Question: TypeAlias = Callable[[Storage], None]
-"""One thing that a fresh storage must do; raises `AssertionError` if it does not."""
+"""A requirement for a fresh storage; raises `AssertionError` if it is not met."""
 
 _ALICE, _BOB = ComponentId.parse("alice"), ComponentId.parse("bob")
 _BAD_KEYS: Final = [
@@ -197,16 +197,16 @@ STORAGE_QUESTIONS: Final[tuple[Question, ...]] = (
     _what_is_kept_outlives_who_asked_for_it,
     _a_value_is_kept_as_it_was,
 )
-"""To parametrize a test with; each takes a fresh storage."""
+"""For parametrizing a test; each takes a fresh storage."""
 
 
 def examine_storages(make: Callable[[], Storage]) -> None:
-    """Put every question to a storage of its own.
+    """Check every requirement, each with a storage of its own.
 
     Args:
-        make: makes an empty storage.
+        make: Makes an empty storage.
 
     Raises:
-        AssertionError: a storage does not do what it must; a note names the question.
+        AssertionError: A requirement is not met; a note names it.
     """
     put(STORAGE_QUESTIONS, make)

@@ -1,12 +1,12 @@
-"""A component without WebAssembly: behaves by the rules of the ports, on command.
+"""A component without WebAssembly, which follows the ports' rules and takes commands.
 
-What a message does is its payload: `trap`, `reject`, `fill` (no more maps), `hang`,
-`sleep:<seconds>`, `ask:<name>`, `send:<name>`, `log:<text>`, `count`, `nothing`; anything
-else is echoed. `ask:<name> <payload>` asks that, and `insist:<name> <payload>` does too and
-traps if there is no answer.
-`initialize` takes the same words from `config.data`, and `shutdown` those that end in
-`-shutdown` there, e.g. `hang-shutdown`. What `export-state` and `import-state` do is
-said by the component.
+The payload of a message is a command: `trap`, `reject`, `fill` (no more maps), `hang`,
+`sleep:<seconds>`, `ask:<name>`, `send:<name>`, `log:<text>`, `count`, `nothing`; any
+other payload is echoed. `ask:<name> <payload>` asks with that payload, and
+`insist:<name> <payload>` does too, but traps if there is no answer. `initialize`
+accepts the same commands from `config.data`, and `shutdown` those that end in
+`-shutdown` there, e.g. `hang-shutdown`. The component has the commands for
+`export-state` and `import-state`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from airssys.contracts import EngineSettings
 
 _METADATA = ComponentMetadata(
-    "fake", "1.2.3", "does as told", "airssys", "MIT", (), stateful=True
+    "fake", "1.2.3", "does as instructed", "airssys", "MIT", (), stateful=True
 )
 
 
@@ -58,12 +58,12 @@ class FakeGuest:
     """Why it cannot be called any more."""
     is_closed: bool = False
     count: int = 0
-    """How often it was told `count`."""
+    """How often it got `count`."""
     config: ComponentConfig = attrs.Factory(ComponentConfig)
     calls: list[str] = attrs.Factory(list)
     """The functions that were called, e.g. `handle-message`."""
     received: list[Envelope] = attrs.Factory(list)
-    """The messages and callbacks that it was given."""
+    """The messages and callbacks that it got."""
 
     async def initialize(self, config: ComponentConfig) -> None:
         """Do what the config data says."""
@@ -85,12 +85,12 @@ class FakeGuest:
         await self._call("handle-callback", envelope.payload)
 
     async def metadata(self) -> ComponentMetadata:
-        """Tell what it is."""
+        """Return its description."""
         await self._call("metadata", b"")
         return _METADATA
 
     async def health(self) -> HealthStatus:
-        """Say what the component's `healths` say next, or do as that word says."""
+        """Return the next of the component's `healths`, or run it as a command."""
         words = self.component.healths
         word = words.pop(0) if len(words) > 1 else words[0]
         is_status = word in [status.value for status in HealthStatus]
@@ -105,11 +105,11 @@ class FakeGuest:
 
     @property
     def hands_over(self) -> bool:
-        """Whether the component says so."""
+        """Whether the component has state."""
         return self.component.hands_over
 
     async def export_state(self) -> bytes:
-        """Hand over the count, after doing what the component's `exporting` says."""
+        """Return the count, after running the component's command `exporting`."""
         await self._call("export-state", self.component.exporting.encode())
         state = str(self.count).encode()
         if len(state) > self.limits.state_bytes:
@@ -117,12 +117,12 @@ class FakeGuest:
         return state
 
     async def import_state(self, state: bytes) -> None:
-        """Go on counting there, after doing what the component's `importing` says."""
+        """Continue counting from there, after running the component's `importing`."""
         await self._call("import-state", self.component.importing.encode())
         self.count = int(state)
 
     def close(self) -> None:
-        """Be spent; does nothing twice."""
+        """Become spent; calling it again does nothing."""
         if not self.is_closed:
             self.is_closed = True
             self.component.open_guests -= 1
@@ -181,9 +181,9 @@ class FakeGuest:
 def _fail_as_told(word: str, phase: str) -> None:
     match word:
         case "trap":
-            raise GuestTrapped(TrapReason.UNREACHABLE, phase, "told to")
+            raise GuestTrapped(TrapReason.UNREACHABLE, phase, "as instructed")
         case "reject":
-            raise GuestRejected(phase, "invalid-message", "told to")
+            raise GuestRejected(phase, "invalid-message", "as instructed")
         case "fill":
             raise CapacityReached("no more memory maps")
         case _:
@@ -196,28 +196,28 @@ class FakeComponent:
     """Makes fake guests (implements `LoadedComponent`)."""
 
     refusals: int = 0
-    """So many of the next instances are refused for want of memory maps."""
+    """The next instances that are refused because there are no more memory maps."""
     traps: int = 0
-    """So many of the next instances trap in their start function."""
+    """The next instances that trap in their start function."""
     open_guests: int = 0
     """Instances that are not closed."""
     guests: list[FakeGuest] = attrs.Factory(list)
     """All instances, the first one first."""
     healths: list[str] = attrs.Factory(lambda: ["healthy"])
-    """What probes are told, one after the other; the last one stays."""
+    """The answers to probes, one after the other; the last one stays."""
     hands_over: bool = False
     """Whether its state, the count, can be handed over."""
     exporting: str = ""
-    """What `export-state` does besides, as a message would say it."""
+    """The command that `export-state` runs first."""
     importing: str = ""
-    """What `import-state` does besides."""
+    """The command that `import-state` runs first."""
 
     async def instantiate(self, limits: Limits, services: HostServices) -> FakeGuest:
         """Make a guest, unless this one is to be refused.
 
         Raises:
-            CapacityReached: `refusals` are left.
-            GuestTrapped: `traps` are left.
+            CapacityReached: There are `refusals` left.
+            GuestTrapped: There are `traps` left.
         """
         await trio.lowlevel.checkpoint()
         if self.refusals > 0:
@@ -225,7 +225,7 @@ class FakeComponent:
             raise CapacityReached("no more memory maps")
         if self.traps > 0:
             self.traps -= 1
-            raise GuestTrapped(TrapReason.UNREACHABLE, "instantiate", "told to")
+            raise GuestTrapped(TrapReason.UNREACHABLE, "instantiate", "as instructed")
         self.open_guests += 1
         guest = FakeGuest(self, services, limits)
         self.guests.append(guest)
@@ -235,39 +235,41 @@ class FakeComponent:
 @final
 @attrs.define(eq=False)
 class FakeLoader(AbstractAsyncContextManager["FakeLoader"]):
-    """Loads any artifact as a `FakeComponent`, the same one for the same artifact.
+    """Loads any artifact as a `FakeComponent`; equal artifacts give the same one.
 
-    Give it to a system instead of the engine: `open_system(tree, open_loader=loader)`.
+    Use it in place of the engine: `open_system(tree, open_loader=loader)`.
     """
 
     seconds: float = 0
-    """How long loading takes."""
+    """Seconds that loading takes."""
     error: Exception | None = None
     """What loading raises."""
     refused: set[Artifact] = attrs.Factory(set)
-    """What cannot be run."""
+    """Artifacts that cannot be run."""
     components: dict[Artifact, FakeComponent] = attrs.Factory(dict)
     loads: int = 0
-    """How often something was loaded."""
+    """How often an artifact was loaded."""
     is_open: bool = False
     """Whether a system uses it."""
 
     async def load(self, artifact: Artifact) -> FakeComponent:
-        """Take `seconds`; then raise `error` if there is one, or return a component.
+        """Wait `seconds`; then raise `error` if there is one, or return a component.
 
         Raises:
-            ComponentRefused: it is one of `refused`.
+            ComponentRefused: The artifact is one of `refused`.
         """
         self.loads += 1
         await trio.sleep(self.seconds)
         if self.error is not None:
             raise self.error
         if artifact in self.refused:
-            raise ComponentRefused(artifact.label, "told to refuse it", "load another")
+            raise ComponentRefused(
+                artifact.label, "refused as instructed", "load another"
+            )
         return self.components.setdefault(artifact, FakeComponent())
 
     def __call__(self, settings: EngineSettings) -> FakeLoader:
-        """Be the loader, whatever the settings (a `LoaderOpener`)."""
+        """Return itself, whatever the settings (a `LoaderOpener`)."""
         return self
 
     async def __aenter__(self) -> Self:

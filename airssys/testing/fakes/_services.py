@@ -1,4 +1,4 @@
-"""What an actor may do, without a system: for tests of guests by themselves."""
+"""The services of an actor without a system, for tests of guests by themselves."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from airssys.contracts import Keyspace
 
 Neighbour: TypeAlias = Callable[[bytes], Awaitable[bytes | None]]
-"""Answers a message, as an actor of that name would."""
+"""Answers a message, like an actor of that name."""
 
 _NANOSECONDS: Final = 1_000_000_000
 _MAX_BYTES: Final = 1_000_000
@@ -50,8 +50,9 @@ class FakeServices:
         async with FakeServices(neighbours={"echo": echo}) as services:
             guest = await component.instantiate(Limits(), services)
 
-    What is for the actor itself, published messages and callbacks, is put into
-    `received`, and nobody hands it over. Requests need the block; all else does without.
+    Messages for the actor itself, published ones and callbacks, are put into
+    `received`, and are not handled. Requests need the block; everything else works
+    without it.
     """
 
     def __init__(
@@ -62,13 +63,13 @@ class FakeServices:
         wall_clock: WallClock | None = None,
         keyspace: Keyspace | None = None,
     ) -> None:
-        """Be the services of an actor.
+        """Make the services of an actor.
 
         Args:
-            name: the actor's.
-            neighbours: who else there is, by name.
+            name: The actor's name.
+            neighbours: The other actors, by name.
             wall_clock: None: one that stands still, see `HandWallClock`.
-            keyspace: what it keeps things in; None: one of a `FakeStorage`.
+            keyspace: Where it stores things; None: one of a `FakeStorage`.
         """
         self.name = ComponentId.parse(name)
         self.neighbours = {
@@ -79,9 +80,9 @@ class FakeServices:
             self.name, max_bytes=_MAX_BYTES, max_keys=_MAX_KEYS
         )
         self.received: list[Envelope] = []
-        """Messages of topics, and callbacks."""
+        """Published messages, and callbacks."""
         self.sent: list[tuple[ComponentId, bytes]] = []
-        """What was sent, asked, requested: to whom, and what."""
+        """What was sent, asked or requested: the target, and the payload."""
         self.lines: list[tuple[LogLevel, str, tuple[tuple[str, str], ...]]] = []
         """What was logged."""
         self._topics: Subscriptions[ComponentId] = Subscriptions()
@@ -144,7 +145,7 @@ class FakeServices:
         await self._neighbour(target, payload)(payload)
 
     def send_at_once(self, target: ComponentId, payload: bytes) -> bool:
-        """Leave it to `send`: a neighbour may wait while it handles a message."""
+        """Return False: a neighbour may wait while it handles a message."""
         return False
 
     async def ask(self, target: ComponentId, payload: bytes, timeout: float) -> bytes:
@@ -156,7 +157,7 @@ class FakeServices:
         raise AskTimedOut(target, "ask", timeout)
 
     def request(self, target: ComponentId, payload: bytes, timeout: float) -> str:
-        """Ask a neighbour in the background; how it ends is `received`."""
+        """Ask a neighbour in the background; the outcome goes to `received`."""
         neighbour = self._neighbour(target, payload)
         if self._nursery is None:
             raise RuntimeError("requests need the block: async with FakeServices(...)")
@@ -193,7 +194,7 @@ class FakeServices:
         self.received.append(envelope)
 
     def cancel_request(self, request_id: str) -> None:
-        """Give up on a request; its callback says so."""
+        """Cancel a request; its callback reports that."""
         scope = self._open.get(request_id)
         if scope is None or scope.cancel_called:
             raise InvalidMessage(f"no request {request_id!r:.80} waits for an answer")
@@ -219,11 +220,11 @@ class FakeServices:
             self.received.append(Envelope(subscriber, self.name, payload, kind))
 
     def subscribe(self, pattern: str) -> None:
-        """Get what is published to matching topics."""
+        """Subscribe to matching topics."""
         self._topics.add(pattern, self.name)
 
     def unsubscribe(self, pattern: str) -> None:
-        """End the subscription of exactly this pattern."""
+        """End the subscription to exactly this pattern."""
         if not self._topics.remove(pattern, self.name):
             raise BadTopic(f"{self.name} is not subscribed to {pattern!r:.80}")
 
@@ -238,7 +239,7 @@ class FakeServices:
     def log(
         self, level: LogLevel, message: str, context: Sequence[tuple[str, str]]
     ) -> None:
-        """Note a line."""
+        """Record a line."""
         self.lines.append((level, message, tuple(context)))
 
     def current_time(self) -> Timestamp:
@@ -254,7 +255,7 @@ class FakeServices:
         return sorted({self.name, *self.neighbours}, key=str)
 
     def component_info(self, target: ComponentId) -> ComponentInfo | None:
-        """Return as much as can be known of a neighbour."""
+        """Return as much as is known of a neighbour."""
         if target != self.name and target not in self.neighbours:
             return None
         return ComponentInfo(target, target.name, "", "unknown")

@@ -1,4 +1,4 @@
-"""Fakes of the small ports: the wall clock, randomness, where events go."""
+"""Fakes of the small ports: the wall clock, randomness, the event sink."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class HandWallClock:
     """A wall clock that stands still until a test moves it (a `WallClock`)."""
 
     def __init__(self, seconds: float = 1_700_000_000.0) -> None:
-        """Set the clock to so many seconds after 1970."""
+        """Set the clock to that many seconds after 1970."""
         self.nanoseconds = round(seconds * _NANOSECONDS)
 
     def __call__(self) -> int:
@@ -24,19 +24,19 @@ class HandWallClock:
         return self.nanoseconds
 
     def move(self, seconds: float) -> None:
-        """Let so many seconds pass; negative ones too, as when a clock is set back."""
+        """Advance by that many seconds; negative ones set the clock back."""
         self.nanoseconds += round(seconds * _NANOSECONDS)
 
 
 @final
 class SeededRandomness:
-    """Random bytes that are the same in every run (a `Randomness`), so for tests only."""
+    """Random bytes that are the same in every run (a `Randomness`); only for tests."""
 
     def __init__(self, seed: int = 0) -> None:
         self._chance = random.Random(seed)  # noqa: S311  # so that tests repeat
 
     def __call__(self, size: int) -> bytes:
-        """Return the next so many bytes."""
+        """Return that many further bytes."""
         return self._chance.randbytes(size)
 
 
@@ -45,5 +45,5 @@ class EventList(list["Event"]):
     """Keeps events in the order in which they came (an `EventSink`)."""
 
     def __call__(self, event: Event) -> None:
-        """Take an event."""
+        """Record an event."""
         self.append(event)

@@ -1,4 +1,4 @@
-"""A storage for tests: what it keeps lies open, and it fails when it is told to."""
+"""A storage for tests: its contents are accessible, and it can be made to fail."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FakeKeyspace:
     max_bytes: int
     max_keys: int
     values: dict[str, bytes] = attrs.Factory(dict)
-    """What is kept; a test may look and change it."""
+    """The contents; a test may read and change them."""
 
     def get(self, key: str) -> bytes | None:
         """Return the value of a key, None if it has none."""
@@ -33,7 +33,7 @@ class FakeKeyspace:
         return self.values.get(key)
 
     def set(self, key: str, value: bytes) -> None:
-        """Keep a value, unless that takes more than the quota and more than before."""
+        """Store a value, unless that exceeds the quota and uses more than before."""
         self._check(key)
         before, then = self.values, self.values | {key: bytes(value)}
         if _size(then) > max(self.max_bytes, _size(before)):
@@ -43,7 +43,7 @@ class FakeKeyspace:
         self.values = then
 
     def delete(self, key: str) -> None:
-        """Forget a key and its value."""
+        """Delete a key and its value."""
         self._check(key)
         if key not in self.values:
             raise StorageRefused("not-found", key)
@@ -56,16 +56,16 @@ class FakeKeyspace:
 
     def keys(self, prefix: str | None) -> Sequence[str]:
         """Return the keys that begin with a prefix, or all of them, sorted."""
-        self.storage.fail_if_told()
+        self.storage.fail_if_broken()
         return sorted(key for key in self.values if key.startswith(prefix or ""))
 
     def usage(self) -> StorageUsage:
-        """Count what is in use."""
-        self.storage.fail_if_told()
+        """Return what is in use."""
+        self.storage.fail_if_broken()
         return StorageUsage(_size(self.values), self.max_bytes, len(self.values))
 
     def _check(self, key: str) -> None:
-        self.storage.fail_if_told()
+        self.storage.fail_if_broken()
         is_printable = bool(key) and key.isprintable()
         if not is_printable or len(key.encode()) > _LONGEST_KEY:
             raise StorageRefused("invalid-key", f"{key!r:.80}")
@@ -77,27 +77,27 @@ class FakeStorage:
 
     def __init__(self) -> None:
         self.is_broken = False
-        """While it is, every call of a keyspace fails with `io-error`."""
+        """While this is true, every call of a keyspace fails with `io-error`."""
         self.keyspaces: dict[ComponentId, FakeKeyspace] = {}
-        """By the component whose it is."""
+        """The keyspaces, by component."""
 
     def keyspace(
         self, owner: ComponentId, *, max_bytes: int, max_keys: int
     ) -> FakeKeyspace:
-        """Return what a component keeps, with this quota from now on."""
+        """Return a component's keyspace, with this quota from now on."""
         fresh = FakeKeyspace(self, max_bytes, max_keys)
         found = self.keyspaces.setdefault(owner, fresh)
         found.max_bytes, found.max_keys = max_bytes, max_keys
         return found
 
-    def fail_if_told(self) -> None:
-        """Fail if it is broken.
+    def fail_if_broken(self) -> None:
+        """Raise if the store is broken.
 
         Raises:
-            StorageRefused: it is.
+            StorageRefused: It is broken.
         """
         if self.is_broken:
-            raise StorageRefused("io-error", "told to")
+            raise StorageRefused("io-error", "as instructed")
 
 
 def _size(values: dict[str, bytes]) -> int:

@@ -1,4 +1,4 @@
-"""The model of supervision, and what compares real supervisors with it."""
+"""A model of supervision, and the comparison of real supervisors with it."""
 
 from ._child import ModelChild
 from ._clock_and_habits import (

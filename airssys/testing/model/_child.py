@@ -1,6 +1,6 @@
-"""One child's place in a model of supervision, and the rules about one child alone.
+"""One child in a model of supervision, and the rules that only concern one child.
 
-Rule numbers are those of OTP's behaviour as the tests name them.
+Rule numbers are those of OTP's behaviour, as the tests name them.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 class ModelBelow(Protocol):
-    """What a model of a supervisor is to the one above it."""
+    """What a model of a supervisor is for the one above it."""
 
     children: list[ModelChild]
     ended: End | None
-    """It has ended by itself."""
+    """Whether it has ended by itself."""
 
     def open(self) -> bool: ...
     def close(self) -> None: ...
@@ -45,18 +45,18 @@ class ModelBelow(Protocol):
 @final
 @attrs.define(eq=False)
 class ModelChild:
-    """One child's place."""
+    """The cell of one child."""
 
     spec: ChildSpec
     name: str = attrs.field(init=False)
     is_alive: bool = False
     below: ModelBelow | None = None
-    """The supervisor that lives here, if it is one."""
+    """The supervisor that runs here, if it is one."""
     end: End | None = None
-    """It ended, and its supervisor has not dealt with that yet."""
+    """It ended, and its supervisor has not handled that yet."""
     is_restarting: bool = False
     due: float | None = None
-    """When the pause before its restart is over."""
+    """When the pause before its restart ends."""
     was_ready: bool = False
     restarts: int = 0
     failures: int = 0
@@ -67,18 +67,18 @@ class ModelChild:
 
     @property
     def is_temporary(self) -> bool:
-        """It is not restarted with others, and nothing is kept of it."""
+        """Whether it is not restarted with others, and forgotten when it ends."""
         return self.spec.restart is RestartType.TEMPORARY
 
     @property
     def presence(self) -> str:
-        """What `which_children` says of it."""
+        """Its state in `which_children`."""
         if self.is_alive:
             return "running"
         return "restarting" if self.is_restarting else "none"
 
     def rest(self) -> None:
-        """Be neither running nor about to."""
+        """Set it to neither running nor restarting."""
         self.is_alive = self.is_restarting = False
         self.due = self.end = self.below = None
 
@@ -86,13 +86,13 @@ class ModelChild:
 class Sequel(enum.Enum):
     """What follows an end."""
 
-    RESTART = "it is started again"
+    RESTART = "it is restarted"
     NOTHING = "it stays as it is, or is forgotten"
     ESCALATION = "its supervisor fails with the same error"
 
 
 def sequel(spec: ChildSpec, end: End) -> Sequel:
-    """Say what follows an end; `on_error` goes before rules 20-22."""
+    """Return what follows an end; `on_error` comes before rules 20-22."""
     error = end.error if end.kind == CRASH else None
     for kind, directive in spec.on_error if error else ():
         if error is not None and issubclass(error, kind):
@@ -107,7 +107,7 @@ def sequel(spec: ChildSpec, end: End) -> Sequel:
 
 
 def is_expected(end: End) -> bool:
-    """Say whether an end is no failure."""
+    """Say whether an end is not a failure."""
     return end.kind in {NORMAL, SHUTDOWN}
 
 
@@ -122,7 +122,7 @@ def is_proper(spec: ChildSpec, end: End) -> bool:
 
 
 def pause_after(backoff: Backoff, failures: int, rng: random.Random) -> float:
-    """Return the seconds to wait after a failure that so many came before."""
+    """Return the seconds to wait after that many earlier failures."""
     pause = min(backoff.cap, backoff.first * _growth(backoff, failures))
     return rng.uniform(0.0, pause) if backoff.jitter else pause
 

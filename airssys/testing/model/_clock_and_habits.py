@@ -1,4 +1,4 @@
-"""What a model of supervision runs in: time, what children do, what has happened."""
+"""The environment of a model: time, the behaviour of children, recorded events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NORMAL, SHUTDOWN, CRASH, KILLED = "normal", "shutdown", "crash", "killed"
 FAILS: Final = "fails"
 IGNORES: Final = "ignores"
 HANGS: Final = "hangs"
-"""A start that is cut off when its time is over, which is a failure too."""
+"""A start that is cancelled when its time is over, which is a failure too."""
 
 
 @final
@@ -30,26 +30,26 @@ class End:
     is_plain: bool = False
     """It is OTP's `shutdown`, not `{shutdown, _}`."""
     error: type[Exception] | None = None
-    """Of a crash: what was raised, for `on_error`."""
+    """For a crash: what was raised, for `on_error`."""
 
 
 @final
 @attrs.frozen
 class Habit:
-    """What a child does whenever it is started and stopped."""
+    """How a child behaves whenever it is started and stopped."""
 
     start_seconds: float = 0.0
     stop_seconds: float = 0.0
-    """From being asked to the end."""
+    """Seconds from being asked to stop to its end."""
     stops_badly: bool = False
-    """It crashes when it is asked to stop."""
+    """Whether it crashes when it is asked to stop."""
 
 
 @final
 class SteadyChance(random.Random):  # noqa: S311  # tests repeat
-    """Chance that goes by what it is asked, not by how often.
+    """Random numbers that depend on the range, not on the number of calls.
 
-    Two who ask for the same are given the same, in whatever order they ask.
+    Equal requests get equal numbers, in whatever order they come.
     """
 
     def __init__(self, seed: int) -> None:
@@ -65,12 +65,12 @@ class SteadyChance(random.Random):  # noqa: S311  # tests repeat
 @final
 @attrs.define(eq=False)
 class Script:
-    """Time, what children do when they are started and stopped, and what happened."""
+    """Time, how children behave when they are started and stopped, and the events."""
 
     now: float = 0.0
-    """Seconds; goes on while children start and stop."""
+    """Seconds; advances while children start and stop."""
     outcomes: dict[str, deque[str]] = attrs.Factory(dict)
-    """What the next starts of a child come to; afterwards they succeed."""
+    """The outcomes of the next starts of a child; later ones succeed."""
     habits: dict[str, Habit] = attrs.Factory(dict)
     """By the child's name; `local/worker` is for all that are made from a template."""
     rng: random.Random = attrs.Factory(lambda: SteadyChance(0))
@@ -79,34 +79,34 @@ class Script:
     numbers: dict[str, int] = attrs.Factory(dict)
     """The last number that was given to a child made from a template of that name."""
     inits: dict[str, object] = attrs.Factory(dict)
-    """What a supervisor reads when it starts (OTP's `init`), by its path; only of those
-    whose specification was changed."""
+    """The specification a supervisor reads when it starts (OTP's `init`), by path; only
+    for those whose specification was changed."""
 
     def outcome(self, name: str) -> str | None:
-        """Say what this start of a child comes to; None: it succeeds."""
+        """Return the outcome of this start of a child; None: it succeeds."""
         left = self.outcomes.get(name)
         return left.popleft() if left else None
 
     def next_name(self, stem: str) -> str:
-        """Name one more child made from a template."""
+        """Return the name of one more child made from a template."""
         self.numbers[stem] = self.numbers.get(stem, 0) + 1
         return f"{stem}/{self.numbers[stem]}"
 
     def was_given(self, name: str) -> bool:
-        """Say whether a child made from a template was called like this, at any time."""
+        """Say whether a child made from a template ever had this name."""
         stem, _, number = name.rpartition("/")
         return number.isdecimal() and 1 <= int(number) <= self.numbers.get(stem, 0)
 
     def habit(self, name: str) -> Habit:
-        """Say what a child does when it is started and stopped."""
+        """Return how a child behaves when it is started and stopped."""
         of_all = self.habits.get(name.rpartition("/")[0], Habit())
         return self.habits.get(name, of_all)
 
     def expect(self, name: str, outcome: str, times: int = 1) -> None:
-        """Say what so many of the next starts of a child come to."""
+        """Set the outcome of that many of the next starts of a child."""
         self.outcomes.setdefault(name, deque()).extend([outcome] * times)
 
     @classmethod
     def of(cls, habits: Mapping[str, Habit], seed: int) -> Script:
-        """Make a world of its own, with these habits."""
+        """Make a separate environment with the same habits."""
         return cls(habits=dict(habits), rng=SteadyChance(seed))

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @final
 class ModelDynamicSupervisor(ModelSupervisor):
-    """Children that come and go: each is on its own, and nothing is kept of one.
+    """Children that are added and removed: each on its own, and forgotten when it ends.
 
-    Of templates it knows those of Python actors.
+    It only supports templates that are Python actors.
     """
 
     template: ActorSpec | None = None
@@ -53,7 +53,7 @@ class ModelDynamicSupervisor(ModelSupervisor):
         self.children.clear()
 
     def start_child(self, spec: ChildSpec) -> str:
-        """Add a child by a specification of its own; not if there is a template."""
+        """Add a child by a specification of its own; refused if there is a template."""
         if self._is_full():
             return "MAX_CHILDREN"
         return "INVALID_SPEC" if self.template else super().start_child(spec)
@@ -69,13 +69,13 @@ class ModelDynamicSupervisor(ModelSupervisor):
         return super().start_child(attrs.evolve(self.template, id=own, arguments=both))
 
     def terminate_child(self, name: str) -> str:
-        """Stop a child; one that is gone, and was made here, is as good as stopped."""
+        """Stop a child; a former child of this supervisor counts as stopped."""
         if self.find(name) is None and self.world.was_given(name):
             return "Done"
         return super().terminate_child(name)
 
     def kill_child(self, name: str) -> str:
-        """Kill a child; one that is gone, and was made here, is as good as killed."""
+        """Kill a child; a former child of this supervisor counts as killed."""
         if self.find(name) is None and self.world.was_given(name):
             return "Done"
         return super().kill_child(name)
@@ -89,7 +89,7 @@ class ModelDynamicSupervisor(ModelSupervisor):
         return "DYNAMIC"
 
     def change_specs(self, spec: AnySupervisorSpec) -> str:
-        """Take over flags and template; those made from it go by it (56)."""
+        """Replace flags and template; its children use the new one (56)."""
         if not isinstance(spec, DynamicSupervisorSpec) or find_spec_mistakes(spec):
             return "INVALID_SPEC"
         self.world.inits[self.path] = spec
@@ -115,7 +115,7 @@ def _id_of(name: str) -> ComponentId:
 
 
 def model_of(spec: AnySupervisorSpec, path: str, world: Script) -> ModelSupervisor:
-    """Make the model of a supervisor, and of all below it."""
+    """Make the model of a supervisor, and of everything below it."""
     kind = ModelSupervisor
     if isinstance(spec, DynamicSupervisorSpec):
         kind = ModelDynamicSupervisor

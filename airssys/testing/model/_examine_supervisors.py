@@ -1,4 +1,4 @@
-"""The real supervisors against the model of supervision, script after script."""
+"""Compares the real supervisors with the model of supervision, script after script."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ import random
 def examine_supervisors(
     *, examples: int = 200, steps: int = 12, seed: int | None = None
 ) -> None:
-    """Play random scripts to supervisors and to the model; they must tell the same.
+    """Run random scripts on supervisors and on the model, and compare the results.
 
     Trees have all strategies, restart types, significance, dynamic supervisors, pauses,
-    slow children, two levels below the root; scripts have ends, failing starts, requests
-    and changes of specifications. It needs hypothesis, and is quick: time is mocked.
+    slow children, and two levels below the root. Scripts have ends, failing starts,
+    requests and changes of specifications. This needs hypothesis, and is fast because
+    time is mocked.
 
     Args:
-        examples: how many scripts.
-        steps: how many steps one has at most.
-        seed: repeats a run; None: chance decides.
+        examples: The number of scripts.
+        steps: The largest number of steps in one script.
+        seed: Repeats a run; None: random.
 
     Raises:
-        AssertionError: they do not agree; notes have the seed, and the shortest
+        AssertionError: They do not agree; notes have the seed, and the shortest
             script that shows it.
     """
     from ._state_machine import run_machine  # noqa: PLC0415  # hypothesis is heavy
@@ -31,5 +32,5 @@ def examine_supervisors(
         run_machine(examples, steps, seed)
     except BaseException as error:
         again = f"examples={examples}, steps={steps}, seed={seed}"
-        error.add_note(f"repeat it by: examine_supervisors({again})")
+        error.add_note(f"to repeat: examine_supervisors({again})")
         raise

@@ -1,10 +1,10 @@
-"""One script, played to a real supervisor and to the model of one.
+"""Runs one script on a real supervisor and on its model.
 
-After each step both must have told the same story, have the same tree, and have taken
-the same time. Stories are those of single supervisors, or of single children where
-children are on their own: nothing is said about which of two supervisors is quicker.
-Siblings that end at the same time do so in an order that the seeded scheduler chooses;
-the model is told that order.
+After each step both must have reported the same events, have the same tree, and have
+taken the same time. Events are compared for each supervisor, or for each child where
+children are independent: the order between two supervisors does not matter. Siblings
+that end at the same time do so in an order that the seeded scheduler chooses; the model
+gets that order.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ ENDS: Final[dict[str, tuple[End, type[Exception] | None]]] = {
 """How a child can end by itself, and what it raises to do so."""
 
 ALONE: Final = "dynamic"
-"""How the names of dynamic supervisors begin, in trees that are played."""
+"""The start of the names of dynamic supervisors, in trees that are run."""
 
 _CLOSE: Final = 1e-6
 _BUSY_FOR: Final = 60
-"""Requests, each of which takes a supervisor a pass of the scheduler."""
+"""Requests, each of which takes a supervisor one pass of the scheduler."""
 _LONGEST: Final = 100_000.0
 _BETWEEN_STEPS: Final = 0.0013
 _BETWEEN_ENDS: Final = 0.00007
@@ -78,7 +78,7 @@ class Lockstep:
     # -------------------------------------------------------------------- steps
 
     async def wait(self, seconds: float) -> None:
-        """Let time pass; restarts that are due meanwhile are made."""
+        """Let time pass; restarts that become due are made."""
         until = trio.current_time() + seconds
         while self.model.ended is None:
             due = self.model.next_due()
@@ -104,12 +104,12 @@ class Lockstep:
             await self.wait(_BETWEEN_ENDS)
 
     def expect(self, name: str, outcome: str, times: int) -> None:
-        """Let the next starts of a worker fail, hang, or come to nothing."""
+        """Let the next starts of a worker fail, hang, or be ignored."""
         for world in (self.world, self.scripted_children.world):
             world.expect(name, outcome, times)
 
     async def ask(self, path: str, operation: str, *arguments: object) -> None:
-        """Ask for something, as `Administration` does; the answers must be the same."""
+        """Make a request, like `Administration`; the answers must be the same."""
         model, real = self._modelled(path), self._real(path)
         _same("does the supervisor run", real is None, model is None)
         if model is None or real is None:
@@ -117,14 +117,16 @@ class Lockstep:
         administration = Administration(lambda: real)
         answer = await getattr(administration, operation)(*arguments)
         await trio.testing.wait_all_tasks_blocked()
-        told = answer.why.name if isinstance(answer, Refused) else type(answer).__name__
-        _same(f"answer to {operation}", told, getattr(model, operation)(*arguments))
+        given = (
+            answer.why.name if isinstance(answer, Refused) else type(answer).__name__
+        )
+        _same(f"answer to {operation}", given, getattr(model, operation)(*arguments))
         await self.settle()
 
     async def close_over(self, path: str, names: Sequence[str], how: str) -> None:
-        """Stop a supervisor, and let children of it end before it has heard of that.
+        """Stop a supervisor, and let children of it end before it is notified of that.
 
-        It is kept busy meanwhile, so that both wait to be heard.
+        It is kept busy meanwhile, so that both notifications wait.
         """
         above, _, own_name = path.rpartition("/")
         parent, model = self._modelled(above) if above else None, self._modelled(path)
@@ -143,7 +145,7 @@ class Lockstep:
             end, error = ENDS[how]
             for name in living:
                 self.scripted_children.alive[name].end(
-                    None if error is None else error("told to")
+                    None if error is None else error("as instructed")
                 )
         await trio.testing.wait_all_tasks_blocked()
         for name in living:
@@ -155,7 +157,7 @@ class Lockstep:
     # -------------------------------------------------------------- comparison
 
     async def settle(self) -> None:
-        """Let both come to rest."""
+        """Let both become idle."""
         await trio.testing.wait_all_tasks_blocked()
         self.model.run()
         if self.world.now > trio.current_time():
@@ -163,15 +165,15 @@ class Lockstep:
             await trio.testing.wait_all_tasks_blocked()
 
     def compare(self) -> None:
-        """Check that both have come to the same.
+        """Check that both have reached the same state.
 
         Raises:
-            AssertionError: they have not.
+            AssertionError: They have not.
         """
-        self.compare_stories()
+        self.compare_grouped()
         if abs(self.world.now - trio.current_time()) > _CLOSE:
             _same("time", trio.current_time(), self.world.now)
-        _same("children that live twice", self.scripted_children.doubles, [])
+        _same("children with two incarnations", self.scripted_children.doubles, [])
         reason, ended = self.scripted_children.root.reason, self.model.ended
         _same("end", reason and reason.kind.value, ended and ended.kind)
         if ended is None:
@@ -180,10 +182,10 @@ class Lockstep:
         else:
             _same("children left", list(self.scripted_children.alive), [])
 
-    def compare_stories(self) -> None:
-        """Check that both have told the same so far."""
-        real = _stories(map(_line_of, self.scripted_children.events))
-        _same("story", real, _stories(self.world.trace))
+    def compare_grouped(self) -> None:
+        """Check that both have reported the same events so far."""
+        real = _grouped(map(_line_of, self.scripted_children.events))
+        _same("events", real, _grouped(self.world.trace))
 
     # --------------------------------------------------------------------- parts
 
@@ -218,7 +220,7 @@ class Lockstep:
         self.scripted_children.ended.clear()
         for name in living:
             self.scripted_children.alive[name].end(
-                None if error is None else error("told to")
+                None if error is None else error("as instructed")
             )
         await trio.testing.wait_all_tasks_blocked()
         for name in dict.fromkeys(self.scripted_children.ended):
@@ -234,16 +236,16 @@ async def play(
     script: Sequence[Step],
     seed: int,
 ) -> None:
-    """Play a script to both, and compare them after each step.
+    """Run a script on both, and compare them after each step.
 
     Args:
-        spec: of the root.
-        habits: what children do when they are started and stopped.
-        script: the steps; a step whose supervisor does not run does nothing.
-        seed: of jitter.
+        spec: The specification of the root.
+        habits: How children behave when they are started and stopped.
+        script: The steps; a step whose supervisor does not run does nothing.
+        seed: For jitter.
 
     Raises:
-        AssertionError: they do not agree.
+        AssertionError: They do not agree.
     """
     lockstep = Lockstep(spec, Script.of(habits, seed), Script.of(habits, seed))
     async with trio.open_nursery() as nursery:
@@ -270,7 +272,7 @@ async def _play(lockstep: Lockstep, script: Sequence[Step]) -> None:
     if lockstep.model.ended is None:
         await lockstep.scripted_children.root.stop(math.inf)
         lockstep.model.close()
-        lockstep.compare_stories()
+        lockstep.compare_grouped()
 
 
 def _same(what: str, real: object, model: object) -> None:
@@ -285,27 +287,27 @@ def _line_of(event: Event) -> Line:
         case ChildStartFailed(supervisor, child, reason, restarting):
             return (supervisor, "failed", child, reason.kind.value, restarting)
         case ChildExited(supervisor, child, reason, asked, restarting, problem):
-            told = problem and problem.value
+            found = problem and problem.value
             kind = reason.kind.value
-            return (supervisor, "exited", child, kind, asked, restarting, told)
+            return (supervisor, "exited", child, kind, asked, restarting, found)
         case SupervisorGaveUp(supervisor, offence):
             return (supervisor, "gave up", offence.child, offence.restarts)
         case _:
-            raise AssertionError(f"nobody expects {event}")
+            raise AssertionError(f"unexpected event {event}")
 
 
-def _stories(lines: Iterable[Line]) -> dict[object, list[Line]]:
-    """Sort lines by who tells them; children of dynamic supervisors tell their own."""
-    told: dict[object, list[Line]] = {}
+def _grouped(lines: Iterable[Line]) -> dict[object, list[Line]]:
+    """Group lines by supervisor, or by child of a dynamic supervisor."""
+    groups: dict[object, list[Line]] = {}
     for supervisor, *line in lines:
         is_alone = str(supervisor).rpartition("/")[2].startswith(ALONE)
-        teller = (supervisor, line[1]) if is_alone else supervisor
-        told.setdefault(teller, []).append(tuple(line))
-    return told
+        source = (supervisor, line[1]) if is_alone else supervisor
+        groups.setdefault(source, []).append(tuple(line))
+    return groups
 
 
 def _branch(slot: Slot) -> tuple[str, object]:
-    """Show who runs, of a real child."""
+    """Return the state of a real child."""
     presence = slot.info().presence
     if isinstance(slot.cell, SupervisorCell) and presence is Presence.RUNNING:
         present = slot.cell.present
@@ -314,7 +316,7 @@ def _branch(slot: Slot) -> tuple[str, object]:
 
 
 def _model_branch(child: ModelChild) -> tuple[str, object]:
-    """Show who runs, of a child in the model."""
+    """Return the state of a child in the model."""
     if child.below is not None and child.is_alive:
         return child.name, [_model_branch(c) for c in child.below.children]
     return child.name, child.presence

@@ -1,4 +1,4 @@
-"""Children that do as a test says, and the real supervisors that look after them."""
+"""Children that a test controls, and the real supervisors that supervise them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _START_ERRORS: Final = {FAILS: ValueError, IGNORES: Ignore}
 @final
 @attrs.define(eq=False)
 class ScriptedChild:
-    """One incarnation: starts, lives until it is told how to end, stops."""
+    """One incarnation: starts, runs until the test ends it, stops."""
 
     name: str
     _troupe: ScriptedChildren
@@ -101,25 +101,26 @@ class _PuppetSeat:
 
 @final
 class ScriptedChildren:
-    """A real supervisor whose workers are puppets, and all that happens to it."""
+    """A real supervisor with scripted workers, and the events it reports."""
 
     def __init__(
         self, spec: SupervisorSpec | DynamicSupervisorSpec, world: Script
     ) -> None:
-        """Take the place of a root; `start` fills it.
+        """Make the environment of a root; `start` fills it.
 
         Args:
-            spec: of the root. Workers are written as actors; what they do is ignored.
-            world: how its children start and stop; its time and trace are not touched.
+            spec: The specification of the root. Workers are actors; their code is not
+                used.
+            world: How its children start and stop; its time and trace are not changed.
         """
         self.world = world
         self.events: list[Event] = []
         self.alive: dict[str, ScriptedChild] = {}
         """By the names of the children."""
         self.ended: list[str] = []
-        """Whose end came, in that order."""
+        """The children that ended, in that order."""
         self.doubles: list[str] = []
-        """Those that were started while they still lived."""
+        """Those that were started while they were still running."""
         self._is_ready = trio.Event()
         make = self._make_seat
         cell = SupervisorCell(spec, spec.name, make, self.events.append, world.rng)
@@ -127,7 +128,7 @@ class ScriptedChildren:
         self.root = Child(spec.name, self.supervisor, math.inf, self)
 
     async def start(self, nursery: trio.Nursery) -> None:
-        """Start the root, and wait until all children are there, or it has ended."""
+        """Start the root, and wait until all children are running, or it has ended."""
         self.root.start(nursery)
         await self._is_ready.wait()
 
@@ -141,5 +142,5 @@ class ScriptedChildren:
 
     def _make_seat(self, spec: ChildSpec) -> Cell:
         if not isinstance(spec, ActorSpec):
-            raise TypeError(f"only actors are played by puppets, not {spec!r:.80}")
+            raise TypeError(f"only actors can be scripted, not {spec!r:.80}")
         return _PuppetSeat(spec, self)

@@ -1,4 +1,4 @@
-"""A hypothesis state machine that draws a tree and a script, and plays it as a duel."""
+"""A hypothesis state machine that draws a tree and a script for a lockstep run."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _MADE = range(1, 5)
 
 
 class SupervisionMachine(RuleBasedStateMachine):
-    """Draws a tree and a script; plays it to a supervisor and the model at the end."""
+    """Draws a tree and a script; at the end runs it on a supervisor and the model."""
 
     spec: SupervisorSpec
     habits: dict[str, Habit]
@@ -113,7 +113,7 @@ class SupervisionMachine(RuleBasedStateMachine):
         times=st.integers(1, 3),
     )
     def starts_will_fail(self, data: st.DataObject, outcome: str, times: int) -> None:
-        """The next starts of a child fail, or come to nothing."""
+        """The next starts of a child fail, or are ignored."""
         name = data.draw(st.sampled_from(self.workers))[1]
         if outcome == HANGS and not self.is_slow:
             outcome = FAILS
@@ -127,7 +127,7 @@ class SupervisionMachine(RuleBasedStateMachine):
     @precondition(_has_workers)
     @rule(data=st.data(), how=_HOW)
     def close_over(self, data: st.DataObject, how: str) -> None:
-        """A supervisor is stopped, and children end that it has not heard of yet."""
+        """A supervisor is stopped, and children end before it is notified of that."""
         path = data.draw(st.sampled_from(self.workers))[0]
         names = [name for where, name in self.workers if where == path]
         some = data.draw(st.sets(st.sampled_from(names), min_size=1))
@@ -135,7 +135,7 @@ class SupervisionMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), operation=st.sampled_from(_OPERATIONS))
     def administer(self, data: st.DataObject, operation: str) -> None:
-        """Something is asked for that concerns a child."""
+        """A request is made that concerns a child."""
         path = data.draw(st.sampled_from(sorted(self.supervisors)))
         below = [name for where, name in self.workers if where == path]
         inner = [p.rpartition("/")[2] for p in self.supervisors if p != "root"]
@@ -167,13 +167,13 @@ class SupervisionMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def change(self, data: st.DataObject) -> None:
-        """A supervisor takes over other specifications."""
+        """A supervisor gets other specifications."""
         path = data.draw(st.sampled_from(sorted(self.supervisors)))
         spec = data.draw(changes(self.supervisors[path]))
         self.script.append(("ask", path, "change_specs", spec))
 
     def teardown(self) -> None:
-        """Play what was drawn."""
+        """Run what was drawn."""
         if hasattr(self, "script"):
             clock = trio.testing.MockClock(autojump_threshold=0)
             with steady_scheduling(self.seed):
@@ -183,7 +183,7 @@ class SupervisionMachine(RuleBasedStateMachine):
 
 
 def run_machine(examples: int, steps: int, seed: int) -> None:
-    """Draw and play so many scripts; the same seed gives the same."""
+    """Draw and run that many scripts; the same seed gives the same scripts."""
     machine = seeded(seed)(type("Supervision", (SupervisionMachine,), {}))
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
     run_state_machine_as_test(

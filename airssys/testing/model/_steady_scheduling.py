@@ -1,4 +1,4 @@
-"""Trio's scheduling without surprises: the same seed gives the same order of tasks."""
+"""Deterministic scheduling for Trio: the same seed gives the same order of tasks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def steady_scheduling(seed: int) -> Iterator[None]:
-    """Let each `trio.run` within order its tasks by the seed, not by chance."""
+    """Let each `trio.run` in the block order its tasks by the seed."""
     run: Any = _run
     before, state = run._ALLOW_DETERMINISTIC_SCHEDULING, run._r.getstate()  # noqa: SLF001  # as above
     run._ALLOW_DETERMINISTIC_SCHEDULING = True  # noqa: SLF001  # as above

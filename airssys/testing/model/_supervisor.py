@@ -1,11 +1,11 @@
-"""OTP's supervisor as plain Python: what supervision should do, without doing it.
+"""OTP's supervisor in plain Python: what supervision should do, computed only.
 
-The model handles one message to the end before it takes the next, as OTP does: starting
-and stopping are function calls, and the time that they take is added to the world's. A
-real supervisor must tell the same story of each supervisor, event by event, and take as
-long. Rule numbers are those of OTP's behaviour as the tests name them.
+The model handles one message completely before it takes the next, like OTP: starting
+and stopping are function calls, and the time that they take is added to the clock. A
+real supervisor must report the same events for each supervisor, in the same order, and
+take the same time. Rule numbers are those of OTP's behaviour, as the tests name them.
 
-What goes beyond OTP is here too: a pause before a restart, in which those that share
+The additions to OTP are here too: a pause before a restart, in which those that share
 the restart are down, and what an end means for it.
 """
 
@@ -58,14 +58,14 @@ class ModelSupervisor:
         self.path, self.world, self._make = path, world, make
         self.children = self._places_of(spec)
         self.given = spec
-        """What its children were last specified as from outside."""
+        """The last specifications of its children that were set from outside."""
         self.intensity, self.strategy = spec.intensity, Strategy.ONE_FOR_ONE
         self.auto_shutdown = AutoShutdown.NEVER
         self._adopt(spec)
         self.stamps: list[float] = []
         self.mailbox: deque[tuple[Callable[[ModelChild], None], ModelChild]] = deque()
         self.ended: End | None = None
-        """It has ended by itself."""
+        """Whether it has ended by itself."""
 
     @staticmethod
     def _places_of(spec: AnySupervisorSpec) -> list[ModelChild]:
@@ -80,7 +80,7 @@ class ModelSupervisor:
     # ---------------------------------------------------------------- from outside
 
     def open(self) -> bool:
-        """Start all children; if one fails, stop the others and say False (12, 13)."""
+        """Start all children; if one fails, stop the others, return False (12, 13)."""
         for child in tuple(self.children):
             outcome = self._start(child)
             if outcome in _FAILURES:
@@ -100,12 +100,12 @@ class ModelSupervisor:
         return next((child for child in self.children if child.name == name), None)
 
     def child_ends(self, child: ModelChild, end: End) -> None:
-        """A child ends by itself; it is dealt with in its turn."""
+        """Let a child end by itself; this is handled in its turn."""
         child.end = end
         self.mailbox.append((self._serve_end, child))
 
     def run(self) -> None:
-        """Deal with everything there is, here and below."""
+        """Handle everything that is waiting, here and below."""
         while True:
             for child in tuple(self.children):
                 if child.below is not None and child.is_alive and child.end is None:
@@ -118,7 +118,7 @@ class ModelSupervisor:
             serve(child)
 
     def next_due(self) -> float | None:
-        """Return when the next pause is over, here or below."""
+        """Return when the next pause ends, here or below."""
         dues = [child.due for child in self.children if child.due is not None]
         for child in self.children:
             if child.below is not None and child.is_alive:
@@ -127,7 +127,7 @@ class ModelSupervisor:
         return min(dues, default=None)
 
     def serve_due(self) -> None:
-        """Make the restarts whose pause is over now, here and below."""
+        """Make the restarts whose pause ends now, here and below."""
         for child in tuple(self.children):
             if child.due is not None and child.due <= self.world.now:
                 self._serve_retry(child)
@@ -137,7 +137,7 @@ class ModelSupervisor:
     # -------------------------------------------------------------------- requests
 
     def start_child(self, spec: ChildSpec) -> str:
-        """Add a child (16, 17); return what is answered."""
+        """Add a child (16, 17); return the answer."""
         if find_child_mistakes(spec, self.auto_shutdown):
             return "INVALID_SPEC"
         known = self.find(child_name(spec))
@@ -164,7 +164,7 @@ class ModelSupervisor:
         return "Done"
 
     def kill_child(self, name: str) -> str:
-        """Kill a child; its end is dealt with like others."""
+        """Kill a child; its end is handled like others."""
         child = self.find(name)
         if child is None:
             return "NOT_FOUND"
@@ -175,7 +175,7 @@ class ModelSupervisor:
         return "Done"
 
     def be_killed(self, *, stops: bool = False) -> None:
-        """End all below at once, the newest first; nobody reports what that means.
+        """End everything below at once, the newest first; its meaning is not reported.
 
         Further below (`stops`) it is as if each supervisor stopped its children, which
         take no time.
@@ -207,7 +207,7 @@ class ModelSupervisor:
         return "Done"
 
     def change_specs(self, spec: AnySupervisorSpec) -> str:
-        """Take over flags and specifications (56); nothing starts or stops."""
+        """Replace flags and specifications (56); nothing starts or stops."""
         if not isinstance(spec, SupervisorSpec) or find_spec_mistakes(spec):
             return "INVALID_SPEC"
         self.world.inits[self.path] = spec
@@ -221,7 +221,7 @@ class ModelSupervisor:
         return "Done"
 
     def _restate(self, spec: AnySupervisorSpec) -> None:
-        """Let one below start anew by what is said of it now, if that is new."""
+        """Let a supervisor below start again with its specification, if that is new."""
         given = self.given.children if isinstance(self.given, SupervisorSpec) else ()
         before = next((c for c in given if child_name(c) == spec.name), None)
         if before is None or _inside(before) != _inside(spec):
@@ -237,7 +237,7 @@ class ModelSupervisor:
     # ------------------------------------------------------------- single children
 
     def _forgets(self, child: ModelChild) -> bool:
-        """Say whether nothing is kept of a child that is gone."""
+        """Say whether a child that has ended is forgotten."""
         return child.is_temporary
 
     def _settle(self, child: ModelChild) -> None:
@@ -308,7 +308,7 @@ class ModelSupervisor:
     # ------------------------------------------------------------ ends and restarts
 
     def _serve_end(self, child: ModelChild) -> None:
-        """Rules 20-22, after what the error asks for."""
+        """Rules 20-22, after the directive for the error."""
         if child.end is None or child not in self.children:
             return
         end = child.end

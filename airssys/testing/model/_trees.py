@@ -1,8 +1,8 @@
-"""Trees of supervisors as hypothesis draws them, all that a specification can say.
+"""Trees of supervisors that hypothesis draws, with everything a specification allows.
 
-A tree is either quick, and then its children have pauses before their restarts; or it
-is slow: starting and stopping take time, may even run out of it, and there are no
-pauses. Both at once would need a model of what is done at the same time.
+A tree is either fast, and then its children have pauses before their restarts; or it is
+slow: starting and stopping take time, and may even time out, and there are no pauses.
+Both together would need a model of what happens at the same time.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ WISHES: Final = st.sampled_from(
 SHUTDOWNS: Final[st.SearchStrategy[Shutdown]] = st.sampled_from(
     [5.0, 5.0, 0.0, BRUTAL_KILL]
 )
-# No sum of these is a period or a shutdown time, so that nothing happens just then.
+# No sum of these is a period or a shutdown time, so that nothing happens exactly then.
 START_SECONDS: Final = st.sampled_from([0.0, 0.0, 0.23, 3.1])
 STOP_SECONDS: Final = st.sampled_from([0.0, 0.0, 0.23, 3.1, 7.1])
 START_TIMEOUT: Final = 4.1
@@ -185,7 +185,7 @@ def is_slow(spec: SupervisorSpec) -> bool:
 
 @st.composite
 def habits(draw: st.DrawFn, /, spec: SupervisorSpec) -> dict[str, Habit]:
-    """Draw what the workers of a tree do when they are started and stopped."""
+    """Draw how the workers of a tree behave when they are started and stopped."""
     takes_time = is_slow(spec)
     return {
         name.rpartition("/")[0]: Habit(
@@ -203,9 +203,9 @@ def names_of_workers(spec: SupervisorSpec) -> list[str]:
 
 
 def all_below(spec: ChildSpec, path: str = "root") -> Iterator[tuple[str, ChildSpec]]:
-    """Visit a supervisor and all below it, each with the path of its own supervisor.
+    """Visit a supervisor and everything below it, each with its own supervisor's path.
 
-    A supervisor's own path is what it stands with.
+    A supervisor's own path is the one it is yielded with.
     """
     if isinstance(spec, SUPERVISOR_SPECS):
         yield path, spec
@@ -221,7 +221,7 @@ def all_below(spec: ChildSpec, path: str = "root") -> Iterator[tuple[str, ChildS
 def changes(
     draw: st.DrawFn, /, spec: SupervisorSpec | DynamicSupervisorSpec
 ) -> SupervisorSpec | DynamicSupervisorSpec:
-    """Draw other flags and specifications for a supervisor; they may be wrong."""
+    """Draw other flags and specifications for a supervisor; they may be invalid."""
     if isinstance(spec, DynamicSupervisorSpec):
         restart, template = draw(st.sampled_from(RestartType)), spec.template
         changed = template and attrs.evolve(template, restart=restart)
