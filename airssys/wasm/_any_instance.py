@@ -1,7 +1,7 @@
-"""One instance of a component of any world: call what it exports, by name.
+"""One instance of a component of any world: call its exports by name.
 
-The rules are those of `_instance`; what differs is that values are given and returned
-as they are, and that the host's resources may be among them.
+The rules are those of `_instance`. The differences are that values are passed
+unchanged, and that the host's resources may be among them.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ async def load_any(
     """Read, compile and link a component of any world.
 
     Args:
-        loader: of an open runtime.
-        artifact: the component.
-        host: what it may import.
+        loader: That of an open runtime.
+        artifact: The component.
+        host: What it may import.
 
     Raises:
-        ComponentRefused: it cannot be run here, or `host` lacks what it imports.
+        ComponentRefused: It cannot be run here, or `host` lacks one of its imports.
     """
     runtime = loader.runtime
     given = host.interfaces if isinstance(host, Host) else tuple(host)
@@ -84,7 +84,7 @@ async def load_any(
 @final
 @attrs.frozen
 class _Prepared:
-    """What a worker thread has made; nothing of it must be undone."""
+    """The result of a worker thread; none of it must be undone."""
 
     compiled: Compiled
     footprint: Footprint
@@ -96,7 +96,7 @@ class _Prepared:
 def _prepare(
     loader: Loader, artifact: Artifact, host: Sequence[HostInterface]
 ) -> _Prepared:
-    """Do all that takes long: large types take as long as large code."""
+    """Do everything that is slow: large types take as long as large code."""
     label, engine = artifact.label, loader.runtime.engine.wasmtime
     kept = _find_or_compile(loader, artifact)
     world = read_world(engine, kept.compiled, label)
@@ -129,7 +129,7 @@ def _find_or_compile(loader: Loader, artifact: Artifact) -> Kept:
 
 
 def _export_index(runtime: Runtime, pointer: int, full: str) -> int:
-    """Look a function up; the index of its interface is the ledger's too."""
+    """Look a function up; the ledger owns the index of its interface too."""
     index: int = 0
     interface, _, name = full.rpartition("#")
     for each in filter(None, (interface, name)):
@@ -144,7 +144,7 @@ def _export_index(runtime: Runtime, pointer: int, full: str) -> int:
 @final
 @attrs.frozen
 class AnyComponent:
-    """A component of any world that can be run."""
+    """A component of any world, ready to run."""
 
     runtime: Runtime = attrs.field(repr=False)
     code: Code
@@ -162,13 +162,13 @@ class AnyComponent:
         """Make a fresh instance.
 
         Args:
-            limits: what it may use.
-            services: what interfaces make their contexts from; `CORE_INTERFACES` need
-                it.
+            limits: What it may use.
+            services: What interfaces make their contexts from; required by
+                `CORE_INTERFACES`.
 
         Raises:
-            GuestTrapped: its start function trapped, or it needs more than `limits`.
-            CapacityReached: the kernel has no more memory maps.
+            GuestTrapped: Its start function trapped, or it needs more than `limits`.
+            CapacityReached: The kernel has no more memory maps.
         """
         self.runtime.maps.check(self.code.maps)
         instance = AnyInstance(self, limits or Limits(), services)
@@ -182,7 +182,7 @@ class AnyComponent:
 
 @final
 class AnyInstance:
-    """A running component of any world. Made by `AnyComponent.instantiate`."""
+    """A running component of any world. Created by `AnyComponent.instantiate`."""
 
     def __init__(
         self, component: AnyComponent, limits: Limits, services: HostServices | None
@@ -209,7 +209,7 @@ class AnyInstance:
 
     @property
     def spent(self) -> GuestFailed | None:
-        """Why this instance cannot be called any more, or None while it can."""
+        """Why this instance cannot be called any more, or None if it can."""
         return self._spent
 
     async def start(self) -> None:
@@ -237,14 +237,14 @@ class AnyInstance:
     async def call(self, name: str, *values: Any, deadline: float = math.inf) -> Any:
         """Call an export with one value for each parameter; returns its result.
 
-        A `result` is returned as `Ok` or `Err`. How types look in Python is said in
-        `_wit_types`. `deadline` is a time on Trio's clock.
+        A `result` is returned as `Ok` or `Err`. `_wit_types` lists the
+        Python types of values. `deadline` is a time on Trio's clock.
 
         Raises:
-            KeyError: it exports no such function.
-            ValueUnfit: a value does not fit its type; nothing was called.
-            GuestTrapped: it did not come to its end; the instance is spent.
-            GuestSpent: it was spent before.
+            KeyError: It has no such export.
+            ValueUnfit: A value does not fit its type; nothing was called.
+            GuestTrapped: The call was stopped; the instance is spent.
+            GuestSpent: It was spent before.
         """
         number = self._numbers[name]
         marshaller = self._component.marshallers[name]
@@ -300,22 +300,22 @@ class AnyInstance:
             call.close()
 
     def close(self) -> None:
-        """Give back everything at once, a running call included.
+        """Release all resources at once, even during a call.
 
-        What it still holds of the host's resources is dropped.
+        The host's resources that it still holds are dropped.
         """
         if self._spent is None:
             self._spent = GuestSpent("it was closed")
         if not self._store.closed:
             try:
                 self._store.close()
-            finally:  # a destructor may wish to end the program
+            finally:  # a destructor may raise to end the program
                 component = self._component
                 component.runtime.maps.give_back(component.code.maps)
                 self._contexts.close()
 
     def _raise_named(self, error: BaseException, name: str) -> NoReturn:
-        # As in `_instance`: spent before its name is looked for, which may fail.
+        # As in `_instance`: it is spent before the cause is determined, which may fail.
         before, self._spent = self._spent, unnamed(name)
         failure, why = name_failure(error, name, self._limits)
         self._spent = why or before

@@ -1,9 +1,9 @@
 """The part of wasmtime's C API that is used here, each function with plain integers.
 
 wasmtime-py declares these functions too, with ctypes pointer classes. Passing plain
-addresses halves the cost of a call, and lets the callbacks get by without making a
-single pointer object. Nothing here has a rule of its own: who may call what, when and
-in which order is the business of `_fiber`.
+addresses halves the cost of a call, and lets callbacks work without creating pointer
+objects. This module has no rules of its own: `_fiber` decides which function may be
+called when, and in which order.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _bind(name: str) -> Any:
 def _bind_short(name: str) -> Any:
     """Bind a function that only sets or reads a field.
 
-    It keeps the interpreter lock: giving it away and taking it back would cost more
+    It keeps the interpreter lock, because releasing and acquiring it would cost more
     than the function.
     """
     return PYFUNCTYPE(*PROTOTYPES[name])((name, _ffi.dll))
@@ -89,7 +89,7 @@ def _bind_short(name: str) -> Any:
 byte_vec_delete = _bind("wasm_byte_vec_delete")
 future_delete = _bind("wasmtime_call_future_delete")
 future_delete_short = _bind_short("wasmtime_call_future_delete")
-"""For a future that has finished: nothing of the guest is left in it."""
+"""For a future that has finished, which holds nothing of the guest."""
 future_poll = _bind("wasmtime_call_future_poll")
 component_clone = _bind("wasmtime_component_clone")
 component_delete = _bind("wasmtime_component_delete")
@@ -143,7 +143,7 @@ HostCallback = CFUNCTYPE(None, _P, _P, _P, _P, _N, _P, _N, _P, _P)
 """env, context, type, arguments, how many, results, how many, error, continuation."""
 ContinuationCallback = CFUNCTYPE(c_bool, _P)
 DropCallback = CFUNCTYPE(c_size_t, _P, _P, c_uint32)
-"""env, context, the number that stands for the resource; returns an error or 0."""
+"""env, context, the number of the resource; returns an error or 0."""
 
 
 class Kind:
@@ -180,5 +180,5 @@ FIELD_SIZE: Final = ctypes.sizeof(_bindings.wasmtime_component_valrecord_entry)
 
 
 def address_of(pointer: Any) -> int:
-    """The address in one of wasmtime-py's ctypes pointers."""
+    """Return the address in one of wasmtime-py's ctypes pointers."""
     return ctypes.cast(pointer, c_void_p).value or 0

@@ -1,11 +1,12 @@
 """From bytes to a component that is checked and compiled, away from the Trio thread.
 
 Theory. A load has two steps, each in a thread of its own. The first one finds out what
-is to be loaded; for code that was compiled before, that is all. The second one compiles.
-A compiler cannot be stopped. So what would take it long is refused beforehand, by size
-and number of functions, which are read from the file; and when it takes long all the
-same, the component is refused at the time limit, while the compiler keeps its slot
-until it ends. Threads that compile are thus never more than there are slots.
+is to be loaded; for code that was compiled before, that is all. The second one
+compiles. A compiler cannot be stopped. So code that would take long is refused
+beforehand, by its size and number of functions, which are read from the file. If
+compiling still takes long, the component is refused at the time limit, while the
+compiler keeps its slot until it ends. So there are never more compiling threads than
+slots.
 """
 
 from __future__ import annotations
@@ -81,12 +82,12 @@ if TYPE_CHECKING:
 
 
 _MOST_STEPS: Final = 250_000
-"""In making one instance, which a worker does in up to 40 ms. To let go of it again,
-which no worker does, takes up to 10 ms. The largest guests take a tenth of it."""
+"""Steps of making one instance, which a worker does in up to 40 ms. Deleting it, which
+a worker does not do, takes up to 10 ms. The largest guests need a tenth of this."""
 
 
 SLOW_AFTER: Final = 1.0
-"""Seconds of compiling after which somebody who waits is told what takes so long."""
+"""Seconds of compiling after which the slow component is reported."""
 
 _T = TypeVar("_T")
 
@@ -94,7 +95,7 @@ _T = TypeVar("_T")
 @final
 @attrs.frozen
 class Component:
-    """A component that can be run (the port `LoadedComponent`)."""
+    """A component, ready to run (the port `LoadedComponent`)."""
 
     runtime: Runtime = attrs.field(repr=False)
     code: Code
@@ -103,8 +104,8 @@ class Component:
         """Make a fresh instance.
 
         Raises:
-            GuestTrapped: its start function trapped, or it needs more than `limits`.
-            CapacityReached: the kernel has no more memory maps.
+            GuestTrapped: Its start function trapped, or it needs more than `limits`.
+            CapacityReached: The kernel has no more memory maps.
         """
         self.runtime.maps.check(self.code.maps)
         instance = Instance(self.runtime, self.code, limits, services)
@@ -128,13 +129,13 @@ class _Source:
 @final
 @attrs.frozen
 class _Ready:
-    """What a worker thread has made; nothing of it must be undone."""
+    """The result of a worker thread; none of it must be undone."""
 
     kept: Kept | KeptParts
     further: HostTable | None
-    """What the host gives it beside our world."""
+    """What the host provides in addition to our world."""
     why_whole: str | None = None
-    """Why it was not taken apart, if that was tried."""
+    """Why it was not split, if that was tried."""
 
 
 @final
@@ -155,12 +156,12 @@ class Loader:
         self._locks: dict[Artifact, trio.Lock] = {}
 
     async def load(self, artifact: Artifact) -> Component:
-        """Read, check and compile; the same artifact twice is compiled once.
+        """Read, check and compile an artifact. Equal artifacts are compiled once.
 
-        A cancelled load is abandoned: it does not wait for the compiler.
+        A cancelled load returns without waiting for the compiler.
 
         Raises:
-            ComponentRefused: it cannot be run here.
+            ComponentRefused: It cannot be run here.
         """
         async with self._locks.setdefault(artifact, trio.Lock()):
             if artifact not in self._loaded:
@@ -183,7 +184,7 @@ class Loader:
         """Have a thread compile, when there is room for it.
 
         Raises:
-            ComponentRefused: it takes too long.
+            ComponentRefused: It takes too long.
         """
         seconds = self.runtime.settings.compile_time
         scope = trio.CancelScope()
@@ -217,11 +218,11 @@ class Loader:
             then = "once"
         self._report(f"compiling {label}: this takes a while, {then}")
 
-    # Both are run in worker threads. They do all that takes long, and nothing that must
-    # be undone if nobody waits for it any more.
+    # Both run in worker threads. They do everything that is slow, and nothing that must
+    # be undone if the caller stops waiting.
 
     def _find(self, artifact: Artifact) -> _Ready | _Source:
-        """Read an artifact, or find it in the cache; large files even without reading."""
+        """Read an artifact, or find it in the cache, large files without reading."""
         most = self.runtime.settings.component_bytes
         cache = self.cache
         if cache is None or not isinstance(artifact.source, Path):
@@ -241,7 +242,7 @@ class Loader:
         return self._find_kept(artifact, digest) or _Source(code, digest)
 
     def _find_kept(self, artifact: Artifact, digest: str) -> _Ready | None:
-        """Find what the loader makes of a component; by the setting, in one piece."""
+        """Find the compiled form of a component, whole or split, as the settings say."""
         if self.runtime.settings.lane != "own":
             return self._find_whole(artifact, digest)
         if self.cache is None:
@@ -266,13 +267,13 @@ class Loader:
         kept = self.cache.find(self.runtime.engine.wasmtime, found)
         if kept is None:
             return None
-        # That it fits the world is known: nothing else is kept, and the world is part
-        # of its key, as is what else the host gives. The limits may be other ones now.
+        # It fits the world: only such components are cached, and the cache key includes
+        # the world and the other interfaces. But the limits may have changed.
         check_counts(kept.footprint, artifact.label, self.runtime.settings)
         return _Ready(kept, self._further(artifact, kept.compiled))
 
     def _further(self, artifact: Artifact, compiled: Compiled) -> HostTable | None:
-        """Bind what a component imports beside our world; None if it is given nothing."""
+        """Bind the imports that are not of our world; None if the host has no others."""
         given = given_to(artifact)
         if not given:
             return None
@@ -321,14 +322,14 @@ class Loader:
     def _take_apart(
         self, artifact: Artifact, binary: bytes, found: Footprint
     ) -> tuple[_Ready, CoreParts]:
-        """Take a component apart and compile the parts, each once.
+        """Split a component and compile its modules, each once.
 
-        The skeleton is what wasmtime validates the component by. What it refuses is
-        compiled whole, so that it is refused in the same words on every lane.
+        wasmtime validates the skeleton. A component that it refuses is compiled whole,
+        so that the refusal has the same text on every lane.
 
         Raises:
-            ComponentRefused: it does not fit the world.
-            NotTakenApart: the lane cannot run it, or it is not valid.
+            ComponentRefused: It does not fit the world.
+            NotTakenApart: The lane cannot run it, or it is not valid.
         """
         engine, label = self.runtime.engine.wasmtime, artifact.label
         plan, linking = take_apart(binary)
@@ -406,7 +407,7 @@ class Loader:
     def _indices(
         self, pointer: int, interface: str, names: Iterable[str]
     ) -> dict[str, int]:
-        """Look up the functions of an exported interface; none if it is not there."""
+        """Look up the functions of an exported interface; none if it is missing."""
         inside = self._export_index(pointer, None, full_name(interface))
         if inside is None:
             return {}
@@ -425,11 +426,11 @@ class Loader:
 
 @final
 class _Slot:
-    """A limiter that starts a clock when there is room: waiting for it does not count.
+    """A limiter that starts a clock when it has room, so that waiting does not count.
 
-    Trio takes anything that acquires and releases. It gives the slot back when the
-    thread ends, not when nobody waits for it any more. The clock is that on the wall:
-    Trio's may be one of a test, which jumps while nothing happens but compiling.
+    Trio accepts any object that can be acquired and released. It releases the slot when
+    the thread ends, not when the caller stops waiting. The clock is the machine's:
+    Trio's may be a test's, which jumps while nothing happens but compiling.
     """
 
     def __init__(
@@ -455,7 +456,7 @@ class _Slot:
             self._token.run_sync_soon(self._scope.cancel)
 
     def stop_clock(self) -> None:
-        """Have it not ring any more, and end its thread."""
+        """Cancel the alarm, and end its thread."""
         self._clock.cancel()
         if self._clock.is_alive():
             self._clock.join()
@@ -464,7 +465,7 @@ class _Slot:
         await self._limiter.acquire_on_behalf_of(borrower)
         try:
             self._clock.start()
-        except RuntimeError:  # the machine has no thread left
+        except RuntimeError:  # the machine has no more threads
             self._limiter.release_on_behalf_of(borrower)
             raise
 
@@ -504,7 +505,7 @@ def count(binary: bytes, label: str) -> Footprint:
     """Count what a component consists of, before anything is compiled.
 
     Raises:
-        ComponentRefused: it is malformed, or cannot be counted.
+        ComponentRefused: It is malformed, or cannot be counted.
     """
     try:
         return footprint(binary)
@@ -516,23 +517,23 @@ def count(binary: bytes, label: str) -> Footprint:
         ) from error
     except NotOffered as error:
         raise ComponentRefused(
-            label, f"it uses what is not offered: {error}", advice_for(str(error))
+            label, f"it uses unsupported features: {error}", advice_for(str(error))
         ) from error
     except Unreadable as error:
         raise ComponentRefused(
             label,
             f"it is malformed ({error})",
-            "Build it again: a file that was cut off or damaged looks like this, and "
-            "one in a format that came after this engine",
+            "Build it again: the file may be truncated or damaged, or in a format that "
+            "is newer than this engine",
         ) from error
 
 
 def check_counts(found: Footprint, label: str, settings: EngineSettings) -> None:
-    """See that compiling a component cannot take too much.
+    """Check that compiling a component cannot take too much time or memory.
 
     Raises:
-        ComponentRefused: it has too many functions, or too large ones, or too much
-            that an instance begins with.
+        ComponentRefused: It has too many functions, or too large ones, or an instance
+            of it starts with too much data.
     """
     most = settings.component_functions
     if found.functions > most:
@@ -540,8 +541,7 @@ def check_counts(found: Footprint, label: str, settings: EngineSettings) -> None
             label,
             f"it has {found.functions} functions, more than {most} "
             f"(component_functions)",
-            "Leave out what it does not use, or raise "
-            "EngineSettings.component_functions",
+            "Remove unused functions, or raise EngineSettings.component_functions",
         )
     most = settings.function_bytes
     if found.largest_function > most:
@@ -555,8 +555,9 @@ def check_counts(found: Footprint, label: str, settings: EngineSettings) -> None
         raise ComponentRefused(
             label,
             f"making an instance takes about {found.steps} steps, for its globals, "
-            f"segments, canonical functions and core instances: more than {_MOST_STEPS}",
-            "Instantiate its core modules fewer times, or with less in them",
+            f"segments, canonical functions and core instances: more than "
+            f"{_MOST_STEPS}",
+            "Instantiate its core modules fewer times, or make them smaller",
         )
 
 
@@ -564,7 +565,8 @@ def compile_binary(engine: wasmtime.Engine, code: bytes, label: str) -> Compiled
     """Compile; takes 5 ms for a small component and half a minute for a Python guest.
 
     Raises:
-        ComponentRefused: it is malformed or uses what this engine does not offer.
+        ComponentRefused: It is malformed or uses features that this engine does not
+            have.
     """
     try:
         return Compiled(engine, code)

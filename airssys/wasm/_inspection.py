@@ -1,4 +1,4 @@
-"""What a component is and would need, told without running it."""
+"""Finds out what a component is and needs, without running it."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
 @final
 @attrs.frozen
 class Inspection:
-    """What was found out about one component; fields stay empty where that failed."""
+    """The findings about one component; fields stay empty if finding them failed."""
 
     label: str
     size: int | None = None
-    """Bytes of the file, as it is."""
+    """Size of the file in bytes."""
     digest: str | None = None
-    """SHA-256 of these, in hexadecimal digits."""
+    """SHA-256 of the file, in hexadecimal digits."""
     is_text: bool = False
     binary_size: int | None = None
-    """Bytes in the binary format."""
+    """Size in bytes in the binary format."""
     footprint: Footprint | None = None
     imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     """By interface, the names of its functions, sorted."""
     exports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     why_whole: str | None = None
-    """Why it cannot be taken apart and run on the lane `"own"`; None if it can."""
+    """Why it cannot be split and run on the lane `"own"`; None if it can."""
     refusal: ComponentRefused | None = None
     """Why it would not be loaded; None if it would."""
 
@@ -69,17 +69,17 @@ def inspect(
     *,
     cache_directory: Path | UserCache | None = USER_CACHE,
 ) -> Inspection:
-    """Read and compile a component, and tell what it is; takes as long as loading does.
+    """Read and compile a component, and describe it; takes as long as loading it.
 
-    It is compiled for good, because no shorter way gives the loader's verdict.
+    It is really compiled, because only that tells whether the loader accepts it.
 
     Args:
-        artifact: the component.
-        settings: how it would be run, which says what is refused.
-        cache_directory: where compiled components are kept, as for `open_runtime`.
+        artifact: The component.
+        settings: How it would be run, which affects what is refused.
+        cache_directory: Where compiled components are kept, as for `open_runtime`.
 
     Raises:
-        PermissionError: others could write to the cache directory that was named.
+        PermissionError: Other users can access the given cache directory.
     """
     engine = Engine(settings or EngineSettings())
     found: dict[str, Any] = {"label": artifact.label}
@@ -100,7 +100,7 @@ def _examine(
     cache: ArtifactCache | None,
     found: dict[str, Any],
 ) -> None:
-    """Do what the loader does, and note each thing when it is known."""
+    """Do what the loader does, and record each fact when it is known."""
     label = artifact.label
     code = read(artifact, engine.settings.component_bytes)
     found["size"], found["digest"] = len(code), hashlib.sha256(code).hexdigest()

@@ -1,4 +1,4 @@
-"""Opens what guests need, and closes it after the last of them."""
+"""Opens what guests need, and closes it after the last guest."""
 
 from __future__ import annotations
 
@@ -33,25 +33,24 @@ async def open_runtime(
     make_ticks: TicksMaker = Ticker,
     report: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Loader]:
-    """Open what guests need, and yield what loads them.
+    """Open the engine for guests, and yield a loader.
 
-    Guests must be closed before it is left; those that are not are closed for them, in
-    the middle of a call if need be: its task gets `EngineMisused` or `GuestSpent`.
+    Guests should be closed before this is left. The others are closed then, even during
+    a call: its task gets `EngineMisused` or `GuestSpent`.
 
     Args:
-        settings: how guests are run.
-        cache_directory: where compiled components are kept from run to run; made if it
-            is not there; by default in the user's own cache directory. None: each run
-            compiles anew. What is kept there bears a mark by a secret of the user,
-            which is made if it is not there. If one of them cannot be used, a warning
-            says so and each run compiles anew.
-        make_ticks: makes what ends the slices of guests; for tests.
-        report: called in Trio's thread with a line for people when compiling a
+        settings: How guests are run.
+        cache_directory: Where compiled components are kept between runs, by default in
+            the user's cache directory. It is created if it does not exist, and so is a
+            secret of the user, which marks its files. If one cannot be used, a warning
+            is logged. None, or after a warning: each run compiles again.
+        make_ticks: Makes what ends the slices of guests; for tests.
+        report: Called in Trio's thread with a line for people when compiling a
             component takes more than a second; must not raise.
 
     Raises:
-        PermissionError: others could write to the cache directory that was named, or
-            to that of its secret.
+        PermissionError: Other users can access the given cache directory, or that of
+            its secret.
     """
     cache = chosen_cache(cache_directory, settings)
     runtime = Runtime(settings, make_ticks)

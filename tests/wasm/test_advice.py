@@ -77,7 +77,7 @@ CASES = {
             (func (export "f") (result string)
               (canon lift (core func $i "f") (memory (core memory $i "mem")))))""",
     },
-    "that proposal": {
+    "that WebAssembly proposal": {
         "page size": module("(memory 1 (pagesize 1))"),
         "continuation": module("(type $f (func)) (type (cont $f))"),
         "wide arithmetic": module(
@@ -89,7 +89,7 @@ CASES = {
         "memories": module("(memory 0)" * 101),
         "locals": module(f"(func (local {'i32 ' * 60_000}))"),
     },
-    "Import and export functions": {
+    "Import and export only functions": {
         "component import": '(component (import "c" (component)))',
         "component export": '(component (component $c) (export "c" (component $c)))',
         "value": '(component (import "v" (value string)))',
@@ -100,7 +100,7 @@ CASES = {
         "forged": module('(func (export "gc support is not enabled") (result i32))'),
     },
 }
-ALLOWED_SINCE = {("that proposal", "wide arithmetic"): 49}
+ALLOWED_SINCE = {("that WebAssembly proposal", "wide arithmetic"): 49}
 """By the major version of wasmtime that has them by default."""
 
 

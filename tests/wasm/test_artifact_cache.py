@@ -391,7 +391,7 @@ async def test_the_cache_is_its_owners_alone(tmp_path):
 async def test_a_directory_for_others_is_refused(folder, mode):
     folder.mkdir()
     folder.chmod(mode)
-    with pytest.raises(PermissionError, match="make it yours alone") as caught:
+    with pytest.raises(PermissionError, match="make it private") as caught:
         async with open_runtime(EngineSettings(), cache_directory=folder):
             pytest.fail("it was opened")
     assert str(folder) in str(caught.value)
@@ -399,7 +399,7 @@ async def test_a_directory_for_others_is_refused(folder, mode):
 
 async def test_a_directory_of_somebody_else_is_refused(folder, monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: 12345)
-    with pytest.raises(PermissionError, match="make it yours alone"):
+    with pytest.raises(PermissionError, match="make it private"):
         ArtifactCache(folder, EngineSettings())
 
 

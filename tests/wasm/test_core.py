@@ -512,7 +512,7 @@ def test_what_was_given_away_for_a_call_that_does_not_begin_is_taken_back():
     with Lane(two) as lane:
         instance = lane.start()
         thing = call(instance, "make")
-        with pytest.raises(ValueUnfit, match="is no u8 @ y"):
+        with pytest.raises(ValueUnfit, match="is not a valid u8 @ y"):
             call(instance, "both", thing, 256)
         assert call(instance, "both", thing, 5) == 5
         with pytest.raises(ValueUnfit, match="given away"):

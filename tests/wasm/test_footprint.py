@@ -416,22 +416,22 @@ def table(content):
         (section(4, MODULE), "not a component"),
         (section(12, b""), "section 12"),
         (b"\x00\xff\xff\xff\xff\xff\x01", "more than 32 bits"),
-        (memory(b"\x01\x10\x01"), "a memory is of a kind"),
+        (memory(b"\x01\x10\x01"), "a memory is of an unknown kind"),
         (memory(b"\x01\x01\x02\x01"), "maximum is less"),
         (memory(b"\x01\x08\x01\x11"), "more than 64 KiB"),
         (memory(b"\x01\x00\x01\x00"), "1 bytes too many"),
         (memory(b"\x02\x00\x01"), "ends too early"),
-        (table(b"\x01\x40\x01\x70\x00\x01"), "a table is of a kind"),
-        (table(b"\x01\x70\x08\x01"), "a table is of a kind"),
-        (table(b"\x01\x7f\x00\x01"), "elements of a type"),
+        (table(b"\x01\x40\x01\x70\x00\x01"), "a table is of an unknown kind"),
+        (table(b"\x01\x70\x08\x01"), "a table is of an unknown kind"),
+        (table(b"\x01\x7f\x00\x01"), "elements of an unknown type"),
         (table(b"\x01\x40\x00\x70\x00\x01\x41\x00"), "only garbage collection"),
         (table(b"\x01\x40\x00\x70\x00\x01\xd2\x00\x00"), "does not end"),
         (section(2, b"\x01\x02"), "0 or 1"),
         (section(2, b"\x01\x00\x00\x00"), "no module 0"),
         (section(5, b"\x01\x00\x00\x00"), "no component 0"),
-        (section(6, b"\x01\x06"), "not a sort"),
+        (section(6, b"\x01\x06"), "not a known sort"),
         (section(6, b"\x01\x03\x03"), "an alias"),
-        (section(6, b"\x01\x04\x02\x01\x00"), "no 1 components"),
+        (section(6, b"\x01\x04\x02\x01\x00"), "refers to 1 components around it"),
         (section(10, b"\x01\x03"), "a name"),
         (section(10, b"\x01\x00\x01f\x02\x00"), "no component can yet"),
     ],
@@ -460,7 +460,7 @@ def test_depth_has_a_limit(deep, refused):
     for _ in range(deep):
         code = COMPONENT + section(4, code)
     if refused:
-        with pytest.raises(Unreadable, match="inside each other"):
+        with pytest.raises(Unreadable, match="are nested"):
             footprint(code)
     else:
         assert footprint(code)

@@ -227,9 +227,9 @@ async def test_a_guest_cannot_give_back_twice(holder):
 
 async def test_arguments_that_do_not_fit_give_nothing_away(holder, things):
     guest = await holder()
-    with pytest.raises(ValueUnfit, match=r"256 \(int\) is no u8 @ n"):
+    with pytest.raises(ValueUnfit, match=r"256 \(int\) is not a valid u8 @ n"):
         await guest.call("keep-two", Thing(1), Thing(2), 256)
-    with pytest.raises(ValueUnfit, match=f"None .* is no {THING} @ it"):
+    with pytest.raises(ValueUnfit, match=f"None .* is not a valid {THING} @ it"):
         await guest.call("keep", None)
     assert len(guest.handles) == 0
     assert await guest.call("peek", Thing(3)) == 3
@@ -240,7 +240,7 @@ async def test_arguments_that_do_not_fit_give_nothing_away(holder, things):
 async def test_an_answer_that_does_not_fit_gives_nothing_away(holder, things):
     guest = await holder()
     things.made = None
-    with pytest.raises(GuestTrapped, match="is no test:things") as caught:
+    with pytest.raises(GuestTrapped, match="is not a valid test:things") as caught:
         await guest.call("make")
     assert caught.value.reason is TrapReason.HOST_ERROR
     assert len(guest.handles) == 0
@@ -436,7 +436,7 @@ async def test_a_handle_is_lifted_once(table):
 
 def test_a_marshaller_without_a_table_has_no_resources():
     marshaller = Marshaller(function(to=Own("thing")))
-    with pytest.raises(ValueUnfit, match="is no thing @ result"):
+    with pytest.raises(ValueUnfit, match="is not a valid thing @ result"):
         marshaller.lower_result("A")
 
 

@@ -181,7 +181,9 @@ async def test_versions_with_the_same_major_and_minor_number_match(
 
 @pytest.mark.parametrize(("given", "imported"), OTHERS)
 async def test_other_names_and_versions_do_not(guests, given, imported):
-    with pytest.raises(ComponentRefused, match="which nobody provides") as caught:
+    with pytest.raises(
+        ComponentRefused, match="which this host does not provide"
+    ) as caught:
         await start(guests, till(twice, given), imported=imported)
     same = given.partition("@")[0] == imported.partition("@")[0]
     assert (f"the host gives {given}" in str(caught.value)) is same
@@ -198,7 +200,7 @@ async def test_a_later_patch_of_our_own_world_is_given_too(guests):
 
 async def test_what_the_host_does_not_give_is_refused(guests):
     with pytest.raises(
-        ComponentRefused, match=r"acme:shop/till@1.2.3.*nobody provides"
+        ComponentRefused, match=r"acme:shop/till@1.2.3.*this host does not provide"
     ):
         await start(guests)
     with pytest.raises(ComponentRefused, match=r"till@1.2.3#price, which nobody"):
@@ -240,7 +242,7 @@ async def test_what_is_given_is_part_of_what_is_kept_in_the_cache(tmp_path, gues
             instance = await component.instantiate(Limits(), FakeServices())
             assert await ask(instance, 4) == 8, round_
             instance.close()
-            with pytest.raises(ComponentRefused, match="nobody provides"):
+            with pytest.raises(ComponentRefused, match="this host does not provide"):
                 await loader.load(artifact)
             other = function(item=Number.U32, to=Number.U16)
             with pytest.raises(ComponentRefused, match="with other types"):

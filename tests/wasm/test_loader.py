@@ -120,7 +120,10 @@ async def test_a_fixture_is_refused(guests, name, problem, advice):
         (b"\xff\xfe", "neither WebAssembly nor WAT text"),
         ("\ud800", "neither WebAssembly nor WAT text"),
         (to_binary(ECHO)[:-7], "it is malformed (it ends too early"),
-        ('(component (import "do" (func)))', "it imports do, which nobody provides"),
+        (
+            '(component (import "do" (func)))',
+            "it imports do, which this host does not provide",
+        ),
         (
             (
                 '(component (import "airssys:core/types@1.0.0"'

@@ -70,7 +70,7 @@ REFUSALS = {
     "neither": (
         fixture("malformed"),
         "neither WebAssembly nor WAT text: expected valid component field",
-        "Hand in a .wasm component or its .wat text",
+        "Pass a .wasm component or its .wat text",
     ),
     "core module": (
         fixture("core-module"),
@@ -79,8 +79,8 @@ REFUSALS = {
     ),
     "malformed": (
         Artifact.from_bytes(b"\0asm\x0d\0\x01\0\x07\x7f"),
-        "it is malformed (it ends too early: 127 more bytes were announced, before",
-        "Build it again: a file that was cut off or damaged looks like this",
+        "it is malformed (it ends too early: 127 more bytes should follow, before",
+        "Build it again: the file may be truncated or damaged",
     ),
     "uncountable": (
         Artifact.from_text(HANDED_OVER),
@@ -99,12 +99,12 @@ REFUSALS = {
     ),
     "unknown interface": (
         fixture("unknown-import"),
-        "it imports acme:other/thing@1.0.0, which nobody provides",
+        "it imports acme:other/thing@1.0.0, which this host does not provide",
         "Import only what the world airssys:core/runtime-host@1.0.0 has",
     ),
     "unknown function": (
         fixture("unknown-function"),
-        "it imports airssys:core/host-services@1.0.0#reboot, which nobody provides",
+        "it imports airssys:core/host-services@1.0.0#reboot, which this host does not provide",
         "Import only what the world airssys:core/runtime-host@1.0.0 has",
     ),
     "nothing to be given": (
@@ -114,7 +114,7 @@ REFUSALS = {
     ),
     "not among what it is given": (
         shop(HostInterface(TILL, {"pay": price})),
-        "it imports acme:shop/till@1.2.0#price, which nobody provides",
+        "it imports acme:shop/till@1.2.0#price, which this host does not provide",
         "Give the host these functions and resources",
     ),
     "other types than it is given": (
@@ -177,7 +177,7 @@ REFUSALS = {
     "too many functions": (
         Artifact.from_text(ECHO),
         "it has 13 functions, more than 12 (component_functions)",
-        "Leave out what it does not use, or raise EngineSettings.component_functions",
+        "Remove unused functions, or raise EngineSettings.component_functions",
         {"component_functions": 12},
     ),
     "too large a function": (
@@ -195,7 +195,7 @@ REFUSALS = {
             label="many",
         ),
         "making an instance takes about 4590001 steps, for its globals, segments",
-        "Instantiate its core modules fewer times, or with less in them",
+        "Instantiate its core modules fewer times, or make them smaller",
     ),
     "too slow": (
         Artifact.from_text(ECHO),

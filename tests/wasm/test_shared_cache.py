@@ -116,7 +116,7 @@ async def test_a_default_that_others_can_reach_is_not_used_and_no_failure(caplog
     with caplog.at_level(logging.WARNING, logger="airssys.cache"):
         await load_by_loader(cache_directory=USER_CACHE)
     [record] = caplog.records
-    assert "make it yours alone" in record.getMessage()
+    assert "make it private" in record.getMessage()
     assert not list(user_cache_directory().iterdir())
 
 

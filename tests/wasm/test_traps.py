@@ -180,15 +180,15 @@ async def test_a_host_function_fails(guests, moment):
     ("services", "payload", "part"),
     [
         (ScriptedServices(ask=KeyError("lost")), b"host-messaging.ask", "lost"),
-        (ScriptedServices(ask="text"), b"host-messaging.ask", "is no bytes"),
-        (ScriptedServices(request=7), b"host-messaging.request", "is no str"),
+        (ScriptedServices(ask="text"), b"host-messaging.ask", "is not a valid bytes"),
+        (ScriptedServices(request=7), b"host-messaging.request", "is not a valid str"),
         (ScriptedServices(self_id=None), b"host-messaging.self-id", "NoneType"),
         (
             ScriptedServices(current_time=(-1, 0)),
             b"host-services.current-time",
-            "is no u64 @ result.seconds",
+            "is not a valid u64 @ result.seconds",
         ),
-        (ScriptedServices(storage_exists=1), b"storage.exists", "is no bool"),
+        (ScriptedServices(storage_exists=1), b"storage.exists", "is not a valid bool"),
     ],
 )
 async def test_a_service_fails_or_gives_what_does_not_fit(

@@ -107,7 +107,7 @@ def test_what_a_column_refuses_is_named(wit, values, path):
 
 
 def test_a_case_that_carries_nothing_carries_nothing():
-    with pytest.raises(ValueUnfit, match=r"1 \(int\) is no None @ result\.a"):
+    with pytest.raises(ValueUnfit, match=r"1 \(int\) is not a valid None @ result\.a"):
         there_and_back(variant(a=None), Case("a", 1))
 
 
@@ -184,7 +184,9 @@ async def test_a_handle_that_wasmtime_does_not_make_is_an_error(guests, monkeypa
     store = Store(guests.runtime.engine)
     handles = store.give_resources(HostResources({"thing": None}))
     marshaller = Marshaller(function(to=Own("thing")))
-    with pytest.raises(ValueUnfit, match="is no thing that may be handed over @ res"):
+    with pytest.raises(
+        ValueUnfit, match="is not a valid thing that can be passed on @ res"
+    ):
         marshaller.lower_result("A", handles)
     assert len(handles) == 0
     store.close()

@@ -141,7 +141,9 @@ def test_integers_fit_exactly_within_their_range(number, value):
     if low <= value <= high:
         assert there_and_back(marshaller, value) == value
     else:
-        with pytest.raises(ValueUnfit, match=f"is no {number.value[0]} @ result"):
+        with pytest.raises(
+            ValueUnfit, match=f"is not a valid {number.value[0]} @ result"
+        ):
             marshaller.lower_result(value)
 
 
@@ -158,32 +160,40 @@ PAIR = record(one=STRING, two=Number.U8)
 @pytest.mark.parametrize(
     ("wit", "value", "text"),
     [
-        (Number.BOOL, 1, "1 (int) is no bool @ result"),
-        (STRING, b"x", "b'x' (bytes) is no str @ result"),
-        (BYTES, "x", "'x' (str) is no bytes @ result"),
-        (BYTES, [1], "[1] (list) is no bytes @ result"),
-        (List(STRING), "abc", "'abc' (str) is no list @ result"),
-        (List(STRING), {"a"}, "{'a'} (set) is no list @ result"),
-        (List(STRING), ["a", 1], "1 (int) is no str @ result[1]"),
-        (Enum(("a", "b")), "c", "'c' (str) is no a | b @ result"),
-        (PAIR, ("a",), "('a',) (tuple) is no tuple of 2 @ result"),
-        (PAIR, ["a", 1], "['a', 1] (list) is no tuple of 2 @ result"),
-        (PAIR, ("a", 256), "256 (int) is no u8 @ result.two"),
-        (record(a=STRING, b=STRING), ("a", 1), "1 (int) is no str @ result.b"),
+        (Number.BOOL, 1, "1 (int) is not a valid bool @ result"),
+        (STRING, b"x", "b'x' (bytes) is not a valid str @ result"),
+        (BYTES, "x", "'x' (str) is not a valid bytes @ result"),
+        (BYTES, [1], "[1] (list) is not a valid bytes @ result"),
+        (List(STRING), "abc", "'abc' (str) is not a valid list @ result"),
+        (List(STRING), {"a"}, "{'a'} (set) is not a valid list @ result"),
+        (List(STRING), ["a", 1], "1 (int) is not a valid str @ result[1]"),
+        (Enum(("a", "b")), "c", "'c' (str) is not a valid a | b @ result"),
+        (PAIR, ("a",), "('a',) (tuple) is not a valid tuple of 2 @ result"),
+        (PAIR, ["a", 1], "['a', 1] (list) is not a valid tuple of 2 @ result"),
+        (PAIR, ("a", 256), "256 (int) is not a valid u8 @ result.two"),
+        (record(a=STRING, b=STRING), ("a", 1), "1 (int) is not a valid str @ result.b"),
         (
             record(a=STRING, b=STRING),
             ("a",),
-            "('a',) (tuple) is no tuple of 2 @ result",
+            "('a',) (tuple) is not a valid tuple of 2 @ result",
         ),
-        (record(a=STRING, b=STRING), ["a", "b"], "is no tuple of 2 @ result"),
-        (Tuple((STRING, STRING)), ("a", None), "None (NoneType) is no str @ result.1"),
-        (Option(Number.U8), "x", "'x' (str) is no u8 @ result"),
-        (variant(a=STRING), "a", "'a' (str) is no a @ result"),
-        (variant(a=STRING, b=None), Case("c"), "is no a | b @ result"),
-        (variant(a=STRING), Case("a", 1), "1 (int) is no str @ result.a"),
-        (Result(STRING, None), "x", "'x' (str) is no Ok | Err @ result"),
-        (Result(STRING, None), Ok(1), "1 (int) is no str @ result.ok"),
-        (Result(None, PAIR), Err(("", -1)), "-1 (int) is no u8 @ result.err.two"),
+        (record(a=STRING, b=STRING), ["a", "b"], "is not a valid tuple of 2 @ result"),
+        (
+            Tuple((STRING, STRING)),
+            ("a", None),
+            "None (NoneType) is not a valid str @ result.1",
+        ),
+        (Option(Number.U8), "x", "'x' (str) is not a valid u8 @ result"),
+        (variant(a=STRING), "a", "'a' (str) is not a valid a @ result"),
+        (variant(a=STRING, b=None), Case("c"), "is not a valid a | b @ result"),
+        (variant(a=STRING), Case("a", 1), "1 (int) is not a valid str @ result.a"),
+        (Result(STRING, None), "x", "'x' (str) is not a valid Ok | Err @ result"),
+        (Result(STRING, None), Ok(1), "1 (int) is not a valid str @ result.ok"),
+        (
+            Result(None, PAIR),
+            Err(("", -1)),
+            "-1 (int) is not a valid u8 @ result.err.two",
+        ),
         (STRING, "a\ud800", "'a\\ud800' has lone surrogates"),
         (record(a=STRING), ("\udfff",), "'\\udfff' has lone surrogates"),
         (STRING, 10**100, "1000"),

@@ -1,10 +1,10 @@
 """Reads WebAssembly binaries: numbers, names, sections, and what core modules define.
 
-It reads only what counting takes; sections about other things are passed over by their
-size, and so is each function. The bytes are not trusted: every read is checked against
-the end of what is being read, numbers have a longest form, the lists that are read must
-fill their section, and there is a limit on their items, so that no file takes long. But
-what is wrong and does not matter here is not found.
+It only reads what counting needs; other sections, and function bodies, are skipped by
+their size. The bytes are not trusted: every read is checked against the end of the
+section, numbers have a maximum length, lists must fill their section, and the number of
+their items is limited, so that no file takes long. Errors that do not affect counting
+are not found.
 
 The source is chapter 5 of the core specification.
 """
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 _MODULE = b"\0asm\x01\0\0\0"
 _END = 0x0B
 _HAS_INITIAL = 0x40
-"""Begins a table whose elements are not null at first."""
+"""The first byte of a table whose elements are initially not null."""
 _PAGE = 16
-"""The size of a page of memory as a power of two: 64 KiB."""
+"""The size of a memory page as a power of two: 64 KiB."""
 _MOST_ITEMS = 1_200_000
-"""Sections and items in them, functions included, in one file: about a second."""
+"""Sections and items in them, including functions, in one file: about a second."""
 _SECTION = 20
-"""As many items as a section counts for, by the time that it takes."""
+"""A section counts like this many items, because of the time that it takes."""
 
 
 class Unreadable(ValueError):
-    """These bytes are not a component that can be read; says why and where."""
+    """These bytes are not a readable component; has the reason and the position."""
 
 
 class Uncountable(Unreadable):
@@ -39,7 +39,7 @@ class Uncountable(Unreadable):
 
 
 class NotOffered(Unreadable):
-    """A component is well-formed as far as was read, and uses what is not offered."""
+    """A component is well-formed as far as it was read, but is not supported."""
 
 
 @final
@@ -53,7 +53,7 @@ class Reader:
         self._at, self._end = 0, len(data)
         self._depth = 0
         self._items = [0]
-        """How many were read so far; one count for all readers of the same data."""
+        """The number of items read so far; all readers of the same data share it."""
 
     def error(self, problem: str) -> Unreadable:
         """Make the error to raise here."""
@@ -63,7 +63,7 @@ class Reader:
         """Read one byte.
 
         Raises:
-            Unreadable: at the end; so do all other methods.
+            Unreadable: At the end; the other methods raise it too.
         """
         at = self._at
         if at >= self._end:
@@ -78,15 +78,15 @@ class Reader:
         return self._data[start : self._at]
 
     def skip(self, size: int) -> None:
-        """Pass over `size` bytes."""
+        """Skip `size` bytes."""
         if size > self._end - self._at:
-            raise self.error(f"it ends too early: {size} more bytes were announced")
+            raise self.error(f"it ends too early: {size} more bytes should follow")
         self._at += size
 
     def number(self, bits: int = 32) -> int:
         """Read an unsigned LEB128 number of up to `bits` bits.
 
-        It reads as far as a signed one goes too, whose value is then meaningless.
+        It also skips signed numbers, but then the value is meaningless.
         """
         value = 0
         for shift in range(0, bits, 7):
@@ -97,7 +97,7 @@ class Reader:
         raise self.error(f"a number has more than {bits} bits")
 
     def name(self) -> str:
-        """Read a name: its size, then so many bytes; what is no UTF-8 is replaced."""
+        """Read a name: its size, then that many bytes; invalid UTF-8 is replaced."""
         return self.take(self.number()).decode(errors="replace")
 
     def sections(self) -> Iterator[tuple[int, Reader]]:
@@ -108,7 +108,7 @@ class Reader:
             yield section, self._part(self.number())
 
     def items(self) -> Iterator[None]:
-        """Read the length of a list, then yield so many times."""
+        """Read the length of a list, then yield that many times."""
         for _ in range(self.number()):
             self._count_items(1)
             yield
@@ -128,7 +128,7 @@ class Reader:
 
     @property
     def size(self) -> int:
-        """How many bytes are left."""
+        """The number of bytes that are left."""
         return self._end - self._at
 
     def fork(self) -> Reader:
@@ -142,7 +142,7 @@ class Reader:
         return self.take(self._end - self._at)
 
     def peek(self) -> int:
-        """Look at the next byte without reading it.
+        """Return the next byte without reading it.
 
         Raises:
             Unreadable: at the end.
@@ -168,13 +168,13 @@ class Reader:
         raise self.error("an index is out of range")
 
     def deeper(self, most: int) -> Reader:
-        """Count one more level of what is inside each other, in a `with` block.
+        """Count one more level of nesting, in a `with` block.
 
         Raises:
-            Unreadable: there are more than `most` levels.
+            Unreadable: There are more than `most` levels.
         """
         if self._depth >= most:
-            raise self.error(f"more than {most} types are inside each other")
+            raise self.error(f"more than {most} types are nested")
         return self
 
     def __enter__(self) -> None:
@@ -196,7 +196,7 @@ class Range:
 
     minimum: int
     maximum: int | None
-    """None where the component states none."""
+    """None if the component declares no maximum."""
 
 
 @final
@@ -208,22 +208,22 @@ class CoreModule:
     tables: tuple[Range, ...]
     functions: int
     largest_function: int
-    """In bytes of its body."""
+    """The largest function body, in bytes."""
     instance_bytes: int
-    """What the engine keeps for one instance beside these, at most."""
+    """The engine's memory for one instance besides these, at most."""
     steps: int
-    """What making one instance takes, in units of about 0.1 us, at most."""
+    """The steps of making one instance, in units of about 0.1 us, at most."""
 
 
 _IMPORTS, _FUNCTIONS, _TABLES, _MEMORIES, _GLOBALS = 2, 3, 4, 5, 6
 _ELEMENTS, _CODE, _DATA, _TAGS = 9, 10, 11, 13
 """Sections of a core module."""
 _BASE: Final = 512
-"""Bytes that the engine keeps for any instance of a core module."""
+"""Bytes that the engine needs for any instance of a core module."""
 _PART: Final = 32
-"""Bytes that it keeps for a function or an import; others take no more."""
+"""Bytes that it needs for a function or an import; others need no more."""
 _STEPS: Final = 10
-"""Of an instance that has nothing."""
+"""Steps for an empty instance."""
 _COPIED: Final = 1024
 """Bytes of data that are copied in one step."""
 
@@ -235,7 +235,7 @@ def read_core_module(reader: Reader) -> CoreModule:
         Unreadable: It is not one, or has a memory or table of a kind unknown here.
     """
     if reader.take(len(_MODULE)) != _MODULE:
-        raise reader.error("this is not a core module that we know")
+        raise reader.error("this is not a core module in a known format")
     memories: list[Range] = []
     tables: list[Range] = []
     counts = dict.fromkeys((_IMPORTS, _FUNCTIONS, _GLOBALS, _TAGS), 0)
@@ -255,7 +255,7 @@ def read_core_module(reader: Reader) -> CoreModule:
         elif section == _CODE:
             largest = max(largest, _largest_function(body))
             body.finish()
-        # An instance has nothing of what stands in the others.
+        # An instance has nothing for the other sections.
     functions = counts[_FUNCTIONS]
     parts = sum(counts.values()) - functions + len(memories) + len(tables)
     parts += sizes[_ELEMENTS]  # each element is a byte, at least
@@ -281,7 +281,7 @@ def _largest_function(reader: Reader) -> int:
 def _read_memory(reader: Reader) -> Range:
     flags = reader.byte()
     if flags & ~0b1111:
-        raise reader.error("a memory is of a kind that we do not know")
+        raise reader.error("a memory is of an unknown kind")
     if flags & 0b0010:
         raise NotOffered("a memory is shared")
     pages = _read_limits(reader, flags)
@@ -299,12 +299,12 @@ def _read_table(reader: Reader) -> Range:
     has_initial = kind == _HAS_INITIAL
     if has_initial:
         if reader.byte():
-            raise reader.error("a table is of a kind that we do not know")
+            raise reader.error("a table is of an unknown kind")
         kind = reader.byte()
     _skip_reference_type(reader, kind)
     flags = reader.byte()
     if flags & ~0b111:
-        raise reader.error("a table is of a kind that we do not know")
+        raise reader.error("a table is of an unknown kind")
     elements = _read_limits(reader, flags)
     if has_initial:
         _skip_reference(reader)
@@ -312,7 +312,7 @@ def _read_table(reader: Reader) -> Range:
 
 
 def _read_limits(reader: Reader, flags: int) -> Range:
-    """Read minimum and maximum: flag 1 says there is a maximum, 4 that they are long."""
+    """Read minimum and maximum: flag 1: there is a maximum, 4: they are long."""
     bits = 64 if flags & 0b100 else 32
     minimum = reader.number(bits)
     maximum = reader.number(bits) if flags & 0b001 else None
@@ -325,13 +325,15 @@ def _skip_reference_type(reader: Reader, kind: int) -> None:
     if kind in {0x63, 0x64}:  # (ref null? heap-type), else an abbreviation of it
         reader.number(64)
     elif kind not in range(0x68, 0x76):
-        raise reader.error("a table has elements of a type that we do not know")
+        raise reader.error("a table has elements of an unknown type")
 
 
 def _skip_reference(reader: Reader) -> None:
-    """Pass over a constant expression that yields a reference."""
+    """Skip a constant expression that yields a reference."""
     if reader.byte() not in {0x23, 0xD0, 0xD2}:  # global.get, ref.null, ref.func
-        raise NotOffered("a table is filled with what only garbage collection has")
+        raise NotOffered(
+            "a table is filled with values that only garbage collection has"
+        )
     reader.number(64)
     if reader.byte() != _END:
         raise reader.error("the first value of a table's elements does not end")

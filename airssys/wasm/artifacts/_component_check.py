@@ -1,7 +1,7 @@
-"""Sees that a component fits the world: what it imports, and what it exports.
+"""Checks that a component fits the world: its imports and its exports.
 
-Found before it runs: with other types than ours, marshalling would read memory at
-addresses of the guest's choice.
+This happens before it runs, because with other types than ours, marshalling would read
+memory at addresses of the guest's choice.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _WASI_ADVICE: Final = (
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Join names for a message that a person can still read."""
+    """Join names for a message, and leave some out if there are many."""
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     return ", ".join(names[:_MOST]) + more
 
@@ -56,12 +56,12 @@ def check_world(
     label: str,
     host: Sequence[HostInterface] = (),
 ) -> None:
-    """See that a component imports only what we have and exports what we call.
+    """Check that a component imports only what we provide and exports what we call.
 
-    What further interfaces of the host give is left to `bind`.
+    `bind` checks the imports from other interfaces of the host.
 
     Raises:
-        ComponentRefused: naming what is wrong and the way out.
+        ComponentRefused: With what is wrong and what to do.
     """
     kind = compiled.type
     imports = {
@@ -87,10 +87,10 @@ def check_world(
 
 
 def check_wasi(imported: Iterable[str], label: str) -> None:
-    """See that a component does not import WASI; takes names, so it can come early.
+    """Check that a component does not import WASI; takes names, so it can run early.
 
     Raises:
-        ComponentRefused: it does.
+        ComponentRefused: It does.
     """
     wasi = sorted(name for name in imported if _WASI.fullmatch(name))
     if wasi:
@@ -165,9 +165,9 @@ def _check_signatures(
 def instances(
     items: Mapping[str, Any], engine: wasmtime.Engine
 ) -> dict[str, dict[str, FuncType | None]]:
-    """Instances by name, each with its members: functions, or None for what is none.
+    """Return instances by name, each with its members: functions, or None for others.
 
-    Other things (a plain function, a type) count as instances without members.
+    Other items (a plain function, a type) count as instances without members.
     """
     found: dict[str, dict[str, FuncType | None]] = {}
     for name, item in items.items():

@@ -1,22 +1,22 @@
-"""Counts the memories and tables of a component, and shares a limit out among them.
+"""Counts the memories and tables of a component, and divides a limit among them.
 
-The theory. wasmtime limits each memory by itself, with one number for all memories of a
-store, and so it does with tables. Our promise is about their sum. So we count, before
-anything runs, what instantiating the component will create, and compute from it the one
-number that keeps the sum within the promise (`fair_cap`). The engine gets the counts as
-limits too: had we counted too few, it would refuse the component.
+The theory. wasmtime limits each memory separately, with one number for all memories of
+a store, and tables likewise. We promise a limit for their sum. So before anything runs
+we count what instantiating the component will create, and compute from that the one
+number that keeps the sum within the limit (`fair_cap`). The engine gets the counts as
+limits too: if we had counted too few, it would refuse the component.
 
 Counting is exact because it follows what the engine does: each instantiation of a core
 module creates the memories and tables which that module defines, and nothing else does.
-What a module imports was created by another one. Which module is instantiated can be
-read from the file, unless it comes from outside; that is refused.
+What a module imports was created by another one. The file shows which module is
+instantiated, unless the module comes from outside; that is refused.
 
-What is *not* a memory to the engine's count is the heap of garbage-collected objects,
-exceptions among them. It obeys the same number, so it would double the promise: the
-promise holds for engines with `wasm_gc` and `wasm_exceptions` off.
+The heap of garbage-collected objects, including exceptions, is *not* a memory to the
+engine's count. It has the same limit, so it would double the promised sum: the promise
+holds for engines with `wasm_gc` and `wasm_exceptions` off.
 
-The format is `design/mvp/Binary.md` of WebAssembly/component-model, with the names that
-have options which wasmtime 48 reads besides.
+The format is `design/mvp/Binary.md` of WebAssembly/component-model, with the names with
+options that wasmtime 48 also reads.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ _COMPONENT = b"\0asm\x0d\0\x01\0"
 _IMPORTS = 10
 """The section of imports."""
 _DEEPEST = 100
-"""Components inside components, so that reading them cannot exhaust the stack."""
+"""Nested components, so that reading them cannot exhaust the stack."""
 _CONNECTION = 64
-"""Bytes that the engine keeps for a canonical function, or for a type's resources."""
+"""Bytes that the engine needs for a canonical function, or for a type's resources."""
 _MOST = 10_000
-"""Instances, memories, tables: as many as wasmtime allows in a store by default."""
+"""Instances, memories, tables: the number wasmtime allows in a store by default."""
 
 
 @final
@@ -57,27 +57,27 @@ class Footprint:
     """What one instance of a component consists of."""
 
     memories: tuple[Range, ...]
-    """In bytes; each as often as it will be created."""
+    """In bytes; each one as often as it will be created."""
     tables: tuple[Range, ...]
-    """In elements; each as often as it will be created."""
+    """In elements; each one as often as it will be created."""
     core_instances: int
     """Instantiations of core modules; the engine adds adapters between components."""
     functions: int
     """Functions in the file: each core module counts once, instantiated or not."""
     largest_function: int
-    """Bytes of the largest one's body."""
+    """Bytes of the largest function body."""
     instance_bytes: int
-    """What the engine keeps for an instance beside its memories and tables, at most:
+    """The engine's memory for an instance besides its memories and tables, at most:
     globals, functions, segments, and what connects components to each other."""
     steps: int
-    """What making an instance takes, in units of about 0.1 us, at most."""
+    """The steps of making an instance, in units of about 0.1 us, at most."""
 
 
 def footprint(code: bytes) -> Footprint:
     """Count what instantiating a component creates.
 
-    It does not validate the component: that is the engine's part. Bytes that no engine
-    accepts have either some footprint or none.
+    It does not validate the component, which the engine does. For bytes that no engine
+    accepts, the result may be anything.
 
     Args:
         code: The component in its binary format.
@@ -118,7 +118,7 @@ def footprint(code: bytes) -> Footprint:
 
 
 def import_names(code: bytes) -> list[str]:
-    """Read what a component imports, by name only; nothing else of it is looked at.
+    """Read the names of a component's imports, and nothing else.
 
     Raises:
         Unreadable: These bytes are not a component, or one of a later format.
@@ -135,21 +135,21 @@ def import_names(code: bytes) -> list[str]:
 
 
 def fair_cap(total: int, ranges: Sequence[Range]) -> int | None:
-    """Find the largest limit for each that keeps the sum of all within `total`.
+    """Find the largest limit for each range that keeps the sum of all within `total`.
 
-    The theory is that of water filling: let all vessels fill to the same level; those
-    that are full (at their maximum) leave the rest to the others. With one that can
-    grow and no others, it may have everything. Several that can grow without a maximum
-    get equal shares, and one cannot have what another leaves unused: that is the price
-    of a sum that cannot be exceeded, whatever the component does. The author of a
-    component gets out of it by declaring a maximum for its small memories.
+    The theory is that of water filling: fill all vessels to the same level; those that
+    are full (at their maximum) leave the rest to the others. One range that can grow,
+    with no others, may have everything. Several without a maximum get equal shares, and
+    none can use what another leaves: that is the price of a sum that cannot be
+    exceeded. The author of a component can avoid it by declaring a maximum for its
+    small memories.
 
     Args:
         total: The limit for the sum; 0 or more.
-        ranges: What shares it, in the same unit.
+        ranges: The ranges, in the same unit.
 
     Returns:
-        The limit for each, at least its minimum for every range and at most `total`;
+        The limit for each, at least the minimum of every range and at most `total`.
         None if there is none, even where the sum of the minimums is within `total`: a
         large minimum needs a large limit, which the others would have too.
 
@@ -182,7 +182,7 @@ class _Sort(enum.Enum):
     """What an index counts."""
 
     CORE = 0x00
-    """Of the core sorts all but modules."""
+    """All core sorts except modules."""
     FUNCTION = 0x01
     VALUE = 0x02
     TYPE = 0x03
@@ -201,18 +201,18 @@ class _Component:
     known: dict[_Sort, list[_Definition]] = attrs.Factory(
         lambda: {_Sort.MODULE: [], _Sort.COMPONENT: []}
     )
-    """By index; other sorts do not matter here."""
+    """By index; other sorts are not needed here."""
     instantiates: list[_Definition] = attrs.Factory(list)
     functions: int = 0
-    """Its own and those of the components in it."""
+    """Its own and those of its inner components."""
     largest_function: int = 0
-    """As `functions`."""
+    """Like `functions`."""
     steps: int = 1
-    """Types and canonical functions: an instance has something for each, at most."""
+    """Types and canonical functions: the largest number an instance has data for."""
 
     @property
     def instance_bytes(self) -> int:
-        """What the engine keeps for one instance beside its core instances."""
+        """The engine's memory for one instance besides its core instances."""
         return _CONNECTION * self.steps
 
     def define(self, sort: _Sort, definition: _Definition) -> None:
@@ -221,7 +221,7 @@ class _Component:
             self.known[sort].append(definition)
 
     def find(self, sort: _Sort, index: int) -> _Definition:
-        """Look up an index; what is neither module nor component is None."""
+        """Look up an index; None for anything but a module or component."""
         known = self.known.get(sort)
         if known is None:
             return None
@@ -239,25 +239,25 @@ class _Component:
         self.instantiates.append(self.find(sort, index))
 
     def outward(self, steps: int) -> _Component:
-        """Return this one for 0, the one around it for 1, and so on."""
+        """Return this component for 0, the one around it for 1, and so on."""
         found: _Component = self
         for _ in range(steps):
             if found.outer is None:
-                raise Unreadable(f"no {steps} components are around one that says so")
+                raise Unreadable(f"an alias refers to {steps} components around it")
             found = found.outer
         return found
 
 
 _Definition: TypeAlias = CoreModule | _Component | None
-"""None is a module or component that is known only when it is linked."""
+"""None is a module or component that is only known when it is linked."""
 
 
 def _read_component(reader: Reader, outer: _Component | None) -> _Component:
     if reader.take(len(_COMPONENT)) != _COMPONENT:
-        raise reader.error("this is not a component in the binary format that we know")
+        raise reader.error("this is not a component in a known binary format")
     component = _Component(outer, 0 if outer is None else outer.depth + 1)
     if component.depth > _DEEPEST:
-        raise reader.error(f"more than {_DEEPEST} components are inside each other")
+        raise reader.error(f"more than {_DEEPEST} components are nested")
     for section, body in reader.sections():
         _read_section(section, body, component)
     return component
@@ -280,7 +280,7 @@ def _read_section(section: int, body: Reader, component: _Component) -> None:
         case _:
             read_item = _ITEMS.get(section)
             if read_item is None:
-                raise body.error(f"a component has a section {section}")
+                raise body.error(f"a component has an unknown section {section}")
             for _ in body.items():
                 read_item(body, component)
             body.finish()
@@ -318,7 +318,7 @@ def _read_alias(reader: Reader, component: _Component) -> None:
             around = component.outward(reader.number())
             component.define(sort, around.find(sort, reader.number()))
         case _:
-            raise reader.error("an alias is of a kind that we do not know")
+            raise reader.error("an alias is of an unknown kind")
 
 
 def _read_import(reader: Reader, component: _Component) -> None:
@@ -327,7 +327,7 @@ def _read_import(reader: Reader, component: _Component) -> None:
 
 
 def _read_export(reader: Reader, component: _Component) -> None:
-    """Read an export: it gives what it exports one more index."""
+    """Read an export, which gives the exported item one more index."""
     _read_external_name(reader)
     sort = _read_sort(reader)
     component.define(sort, component.find(sort, reader.number()))
@@ -348,7 +348,7 @@ _ITEMS: dict[int, Callable[[Reader, _Component], None]] = {
 def _read_flag(reader: Reader) -> bool:
     flag = reader.byte()
     if flag > 1:
-        raise reader.error(f"{flag:#04x} stands where 0 or 1 must stand")
+        raise reader.error(f"found {flag:#04x}, expected 0 or 1")
     return bool(flag)
 
 
@@ -358,7 +358,7 @@ def _read_sort(reader: Reader) -> _Sort:
         is_module = reader.byte() == _Sort.MODULE.value
         return _Sort.MODULE if is_module else _Sort.CORE
     if sort > _Sort.INSTANCE.value:
-        raise reader.error(f"{sort:#04x} is not a sort of definition that we know")
+        raise reader.error(f"{sort:#04x} is not a known sort of definition")
     return _Sort(sort)
 
 
@@ -384,15 +384,16 @@ def _read_external_name(reader: Reader) -> str:
                 reader.name()
             return name
         case _:
-            raise reader.error("a name is of a kind that we do not know")
+            raise reader.error("a name is of an unknown kind")
 
 
 def _instantiations(root: _Component) -> Iterator[CoreModule | _Component]:
     """Yield the modules and components that an instance consists of, in their order.
 
-    A chain of components, each instantiating the next one twice, is exponentially many
-    instances: so there is a limit. What waits is never longer than the file, because
-    the instances inside a component are followed before those beside it.
+    A chain of components, each instantiating the next one twice, makes exponentially
+    many instances; so there is a limit. The list of waiting ones is never longer than
+    the file, because the instances inside a component are followed before those beside
+    it.
     """
     waiting: list[_Definition] = [root]
     for _ in range(_MOST):

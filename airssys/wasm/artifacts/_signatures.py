@@ -1,9 +1,9 @@
-"""Compares the types that a component states for its functions with our table.
+"""Compares the types that a component declares for its functions with our table.
 
-wasmtime takes any signature for a function that the host defines, and hands over values
-of the types that the component states. Our marshalling follows the table in `_world`
-without looking at what kind a value says it is: with other types it would read memory
-at addresses of the guest's choice. So the two are compared before anything runs.
+wasmtime accepts any signature for a function that the host defines, and passes values
+of the types that the component declares. Our marshalling follows the table in `_world`
+and does not check the kind of a value: with other types it would read memory at
+addresses of the guest's choice. So the two are compared before anything runs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Reads the code of an artifact, within a limit: nothing that is named is trusted.
+"""Reads the code of an artifact, within a limit; a path is not trusted.
 
-A path may lead to a pipe that nobody writes to, or to a device without an end. So only
-regular files are read, and of those no more than the limit.
+A path may lead to a pipe without a writer, or to an endless device. So only regular
+files are read, and no more of them than the limit.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ class Reading:
         return os.fstat(self._file.fileno())
 
     def read(self) -> bytes:
-        """Read it whole.
+        """Read all of it.
 
         Raises:
-            ComponentRefused: it cannot be read, or is larger than the limit.
+            ComponentRefused: It cannot be read, or is larger than the limit.
         """
         try:
             code = self._file.read(self._most + 1)
@@ -57,7 +57,7 @@ class Reading:
 
 @contextmanager
 def opened(path: Path, label: str, most: int) -> Iterator[Reading]:
-    """Open a file to read; `ComponentRefused` if it is none that can be read."""
+    """Open a file to read; `ComponentRefused` if that is not possible."""
     try:
         # Not blocking: a pipe would wait for a writer.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -67,7 +67,7 @@ def opened(path: Path, label: str, most: int) -> Iterator[Reading]:
     with file:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
-            kind = next((k for test, k in _KINDS if test(found.st_mode)), "no file")
+            kind = next((k for test, k in _KINDS if test(found.st_mode)), "special")
             raise ComponentRefused(
                 label, f"it is {kind}, not a file", "Name the component's file"
             )
@@ -99,14 +99,14 @@ def read_resource(resource: Resource | Traversable, label: str, most: int) -> by
         raise ComponentRefused(
             label, f"its package cannot be imported: {error}", "Install the package"
         ) from error
-    except Exception as error:  # what finds and reads resources may be anybody's
+    except Exception as error:  # the package's own code finds and reads resources
         raise unreadable(label, error) from error
     check_size(len(code), label, most)
     return bytes(code)
 
 
 def read_given(code: bytes | str, label: str, most: int) -> bytes:
-    """Take code that was handed in; `ComponentRefused` if it is too large."""
+    """Accept code as bytes; `ComponentRefused` if it is too large."""
     check_size(len(code), label, most)
     if isinstance(code, str):
         code = code.encode(errors="surrogatepass")
@@ -118,7 +118,7 @@ def read(artifact: Artifact, most: int) -> bytes:
     """Read an artifact of any kind.
 
     Raises:
-        ComponentRefused: it cannot be read, or has more than `most` bytes.
+        ComponentRefused: It cannot be read, or has more than `most` bytes.
     """
     match artifact.source:
         case Path() as path:
@@ -131,10 +131,10 @@ def read(artifact: Artifact, most: int) -> bytes:
 
 
 def check_size(size: int, label: str, most: int) -> None:
-    """See that code is not too large.
+    """Check the size of code.
 
     Raises:
-        ComponentRefused: it is.
+        ComponentRefused: It is too large.
     """
     if size > most:
         raise ComponentRefused(
@@ -152,10 +152,10 @@ def unreadable(label: str, error: Exception) -> ComponentRefused:
 
 
 def to_binary(code: bytes, label: str) -> bytes:
-    """Turn WAT text into the binary format; binaries pass.
+    """Convert WAT text to the binary format; binaries are returned unchanged.
 
     Raises:
-        ComponentRefused: it is neither, or no component.
+        ComponentRefused: It is neither, or is not a component.
     """
     if not code or code.isspace():
         raise ComponentRefused(label, "it is empty", "Build the component again")
@@ -166,7 +166,7 @@ def to_binary(code: bytes, label: str) -> bytes:
         refused = ComponentRefused(
             label,
             f"neither WebAssembly nor WAT text: {first_lines(error).split(' --> ')[0]}",
-            "Hand in a .wasm component or its .wat text",
+            "Pass a .wasm component or its .wat text",
         )
         for line in _quoted(error):
             refused.add_note(line)
@@ -190,9 +190,9 @@ def _quoted(error: Exception) -> list[str]:
 
 
 def first_lines(error: Exception) -> str:
-    """Shorten what wasmtime says to what fits into a sentence.
+    """Shorten wasmtime's message so that it fits into a sentence.
 
-    It quotes the file: what would control a terminal is left out.
+    It quotes the file, so characters that would control a terminal are removed.
     """
     words = " ".join(str(error).split())[:300]
     return "".join(each if each.isprintable() else "?" for each in words)

@@ -1,25 +1,26 @@
 """Compiled components on disk, so that the second start takes milliseconds.
 
 A compiled component is native code, and loading it runs it. So nothing is loaded that
-we have not written: every file bears a message authentication code, made with a secret
-of the user, over its content and what it was made from (the component, the settings
-that are compiled in, wasmtime's version). What bears none, or is damaged, is as good as
-not there.
+we have not written: every file has a message authentication code, made with a secret of
+the user, over its content and what it was made from (the component, the compiled-in
+settings, wasmtime's version). A file without one, or a damaged file, is treated as
+missing.
 
-Between check and use. Small code is read once; what was checked is what is loaded.
-Large code is not read: wasmtime maps the file, which for a Python guest (56 MB) takes
-2 ms, where reading, checking and copying take 130. It is opened once, and checked and
-mapped by that descriptor, so that both are about the same file whatever happens to its
-name. It cannot be changed in between by others, who cannot enter the directory; and our
-own processes never write to a file that has its name already. Whoever else acts with the
-user's rights needs no cache to run code.
+Between check and use. Small code is read once, and the bytes that were checked are
+loaded. Large code is not read: wasmtime maps the file, which for a Python guest (56 MB)
+takes 2 ms, where reading, checking and copying take 130. It is opened once, and checked
+and mapped with that descriptor, so that both use the same file whatever happens to its
+name. Other users cannot change it in between, because they cannot enter the directory;
+and our own processes never write to a file that already has its name. Code that runs
+with the user's rights needs no cache to run other code.
 
-Recognising. Even one pass over large code costs more than the rest of a start. So once
-it was checked, its record notes which file that was: device, inode, size and times. The
-kernel sets the time of the last change (`st_ctime`) and nobody can set it back. A file
-is recognised only if it was at rest for a while when it was checked: any later change
-would have another time. What has changed in any of these is checked in full. Large
-component files are recognised in the same way, and then not even read.
+Recognising. Even one pass over large code costs more than the rest of a start. So after
+a check, its record contains which file that was: device, inode, size and times. The
+kernel sets the time of the last change (`st_ctime`), and no process can set it back. A
+file is only recognised if it was unchanged for a while when it was checked: any later
+change would give it another time. A file with another value in any of these is checked
+completely. Large component files are recognised in the same way, and then not even
+read.
 """
 
 from __future__ import annotations
@@ -61,12 +62,12 @@ if TYPE_CHECKING:
 
 
 LARGE: Final = 1 << 20
-"""Bytes from which a file is recognised instead of read."""
+"""Size in bytes from which a file is recognised instead of read."""
 _AT_REST: Final = 50_000_000
-"""Nanoseconds after a change within which a second one could bear the same time; the
+"""Nanoseconds after a change within which a second one could have the same time; the
 kernel's clock for files has steps of up to 10 ms."""
 _FORMAT: Final = 1
-"""Raised when records, or how components are counted or checked, become other ones."""
+"""Increased when records, or how components are counted or checked, change."""
 _FUNCTIONS: Final = repr((EXPORTS, STATE_EXPORTS, IMPORTS))
 _WORLD: Final = hashlib.sha256(_FUNCTIONS.encode()).hexdigest()[:16]
 
@@ -80,7 +81,7 @@ _log = logging.getLogger("airssys.cache")
 @final
 @attrs.frozen
 class Kept:
-    """A component as it was kept."""
+    """A component from the cache."""
 
     compiled: Compiled
     footprint: Footprint
@@ -101,17 +102,17 @@ _Form = TypeVar("_Form", Compiled, CoreParts)
 
 @final
 class ArtifactCache:
-    """Finds and keeps compiled components in one directory.
+    """Finds and stores compiled components in one directory.
 
     Args:
-        directory: made if it is not there.
-        settings: how components are compiled, and how large the cache may become.
-        secret: what marks files as ours; by default the user's.
-        wall_clock: nanoseconds since 1970, as the file system has them.
+        directory: Created if it does not exist.
+        settings: How components are compiled, and how large the cache may become.
+        secret: What marks files as ours; by default the user's.
+        wall_clock: Nanoseconds since 1970, like those of the file system.
 
     Raises:
-        PermissionError: the directory, or the secret, can be reached by others.
-        OSError: one of them cannot be made.
+        PermissionError: Other users can access the directory, or the secret.
+        OSError: One of them cannot be created.
     """
 
     def __init__(
@@ -128,12 +129,12 @@ class ArtifactCache:
         self._wall_clock = wall_clock
         self._made_with = made_with(settings)
         self._has_warned = False
-        """It was said that something was not kept."""
+        """Whether a failure to store was logged."""
 
     def find(
         self, engine: wasmtime.Engine, digest: str, *, any_world: bool = False
     ) -> Kept | None:
-        """Load what the code of that digest was compiled to.
+        """Load the compiled form of the code with this digest.
 
         Args:
             engine: what will run it.
@@ -141,7 +142,7 @@ class ArtifactCache:
             any_world: it need not fit the world of actors.
 
         Returns:
-            None if it is not here, or not as we have written it.
+            None if it is missing, or is not what we have written.
         """
         key = self._key(digest, " any world" if any_world else "")
         found = self._find(engine, digest, key, Compiled)
@@ -174,11 +175,11 @@ class ArtifactCache:
         *,
         any_world: bool = False,
     ) -> None:
-        """Write what the code of that digest was compiled to.
+        """Write the compiled form of the code with this digest.
 
-        `any_world`: nobody has seen whether it fits the world of actors.
+        `any_world`: it was not checked against the world of actors.
 
-        What cannot be written is not kept: a full disk is no reason to fail.
+        If writing fails, it is not stored; a full disk is not an error.
         """
         form = _APART if isinstance(compiled, CoreParts) else ""
         key = self._key(digest, " any world" if any_world else form)
@@ -205,17 +206,17 @@ class ArtifactCache:
             record.write(self._files, self._secret, record_name(key))
             self._make_room()
         except (OSError, ValueError) as error:
-            # Once is enough: for the next one it is most likely the same.
+            # Logged once, because the next one will most likely fail in the same way.
             level = logging.INFO if self._has_warned else logging.WARNING
             self._has_warned = True
             words = label, str(self._files.path), str(error)
             _log.log(level, "%s is not kept in %s: %s", *map(one_line, words))
 
     def recognise(self, path: Path, found: os.stat_result) -> str | None:
-        """Tell the digest of a file that was read before, if it is large.
+        """Return the digest of a large file that was read before.
 
-        Args:
-            path: the file.
+        path: The file.
+            found: What it is now.
             found: what it is now.
         """
         if found.st_size < LARGE:
@@ -229,7 +230,7 @@ class ArtifactCache:
     def remember(
         self, path: Path, before: os.stat_result, after: os.stat_result, digest: str
     ) -> None:
-        """Note the digest of a large file, if it was at rest while it was read."""
+        """Store the digest of a large file, unless it changed while it was read."""
         identity = identity_of(before)
         at_rest = self._wall_clock() - before.st_ctime_ns > _AT_REST
         if before.st_size >= LARGE and at_rest and identity == identity_of(after):
@@ -251,9 +252,9 @@ class ArtifactCache:
         """Check code and load it.
 
         Raises:
-            OSError: it is not there.
-            ValueError: it is not what we have written.
-            WasmtimeError: wasmtime does not take it, for instance on another processor.
+            OSError: It does not exist.
+            ValueError: It is not what we have written.
+            WasmtimeError: wasmtime refuses it, for instance on another processor.
         """
         name = code_name(key, record.mark)
         if record.size < LARGE or not _CAN_MAP_DESCRIPTORS:
@@ -269,13 +270,13 @@ class ArtifactCache:
             return form.deserialize_file(engine, f"/proc/self/fd/{fd}")
 
     def _recognisable(self, key: str, record: Record) -> Record:
-        """Wait until code that was written is at rest, and check it."""
+        """Wait until new code cannot change unnoticed, and check it."""
         time.sleep(1.2 * _AT_REST / 1e9)  # noqa: TID251  # in a compiler's thread
         with self._files.opened(code_name(key, record.mark)) as (fd, _):
             return self._checked(key, record, fd)
 
     def _checked(self, key: str, record: Record, fd: int) -> Record:
-        """Check a whole file; the record then says how to recognise it, if it may."""
+        """Check a whole file; its record then says how to recognise it, if possible."""
         before = os.fstat(fd)
         at_rest = self._wall_clock() - before.st_ctime_ns > _AT_REST
         with mmap.mmap(fd, 0, access=mmap.ACCESS_READ) as content:
@@ -293,11 +294,11 @@ class ArtifactCache:
 
 
 def made_with(settings: EngineSettings) -> str:
-    """Name everything besides the component that compiled code depends on.
+    """Describe everything besides the component that compiled code depends on.
 
-    Only components that fit the world are kept, so the world is part of it. Flags of
-    the engine that are the same for all are known to wasmtime, which refuses what was
-    compiled with others.
+    Only components that fit the world are stored, so the world is part of it. Flags of
+    the engine that are always the same are known to wasmtime, which refuses code that
+    was compiled with other flags.
     """
     tools = f"wasmtime {version('wasmtime')}, format {_FORMAT}, world {_WORLD}"
     return f"{tools}, guest stack {settings.guest_stack_bytes}"
@@ -319,30 +320,28 @@ def chosen_cache(
 
 
 def open_user_cache(settings: EngineSettings) -> ArtifactCache | None:
-    """Open the cache in the user's own cache directory, which nobody has chosen.
+    """Open the cache in the user's own cache directory, which is the default.
 
-    So it is no failure either if others can reach it: a warning says what to do, and
-    components are compiled anew.
+    Because the program did not choose it, it is not an error if other users can access
+    it: a warning says what to do, and components are compiled at each start.
     """
     try:
         return open_cache(user_cache_directory(), settings)
     except OSError as error:  # there is no home, or it is not the user's alone
-        _log.warning(
-            "components are compiled anew, and not kept: %s", one_line(str(error))
-        )
+        _log.warning("compiled components will not be cached: %s", one_line(str(error)))
         return None
 
 
 def open_cache(directory: Path, settings: EngineSettings) -> ArtifactCache | None:
-    """Open a cache; without one, what would have been kept is compiled anew.
+    """Open a cache; without one, components are compiled at each start.
 
     Returns:
         None, after a warning, if the directory or the secret cannot be used: a full
-        disk or a home that cannot be written to is no reason not to start.
+        disk or a read-only home directory must not prevent a start.
 
     Raises:
-        NotPrivate: others can reach the directory, or the one of the secret. What is
-            kept is code that will be run, so somebody has to look at that.
+        NotPrivate: Other users can access the directory, or that of the secret. The
+            cache contains code that will be run, so a person has to decide what to do.
     """
     try:
         return ArtifactCache(directory, settings)

@@ -1,8 +1,8 @@
-"""What lies in a cache directory: how files are called, and which of them must go.
+"""The files in a cache directory: their names, and which of them to remove.
 
-An entry is a record and the code that it tells of: `<key>.entry`, and
-`<key>-<mark>.cwasm`. Whoever writes one writes the code first. A code without a record
-is nothing yet, or nothing any more. `<mark>.seen` says what a file elsewhere contained.
+An entry is a record and the code that it describes: `<key>.entry`, and
+`<key>-<mark>.cwasm`. The code is written first. Code without a record is not finished,
+or no longer used. `<mark>.seen` records what a file elsewhere contained.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ _OURS: Final = re.compile(
     r"(?P<key>[0-9a-f]{64})(\.entry|-[0-9a-f]{64}\.cwasm)|[0-9a-f]{64}\.seen"
 )
 _ABANDONED_AFTER: Final = 3600.0
-"""Seconds after which nobody writes on at a file, or to its record, any more."""
+"""Seconds after which an unfinished file is not being written any more."""
 _MOST_SEEN: Final = 1000
 
 
 def record_name(key: str) -> str:
-    """How the record of an entry is called."""
+    """Return the name of an entry's record."""
     return f"{key}.entry"
 
 
 def code_name(key: str, mark: str) -> str:
-    """How the code of an entry is called."""
+    """Return the name of an entry's code."""
     return f"{key}-{mark}.cwasm"
 
 
 def seen_name(mark: str) -> str:
-    """How the note on a file elsewhere is called."""
+    """Return the name of the note on a file elsewhere."""
     return f"{mark}.seen"
 
 
@@ -48,7 +48,7 @@ class _Entry:
     used: float = 0.0
     """When its record was touched, or its newest code written; seconds since 1970."""
     record: list[str] = attrs.Factory(list)
-    """Its name, or nothing."""
+    """Its name, or an empty text."""
     codes: list[tuple[float, str]] = attrs.Factory(list)
     """When each was written, and its name: two processes may have compiled the same."""
 
@@ -61,14 +61,14 @@ class _Entry:
         self.used = max(self.used, found.st_mtime)
 
     def names(self) -> list[str]:
-        """All its files, the record first: without it nobody looks for the code."""
+        """All its files, the record first: without it the code is not searched for."""
         return self.record + [name for _, name in self.codes]
 
 
 @final
 @attrs.define
 class _Contents:
-    """The files of a cache directory, sorted; what is not ours is left out."""
+    """The files of a cache directory, sorted; files that are not ours are left out."""
 
     entries: dict[str, _Entry] = attrs.Factory(dict)
     """By key."""
@@ -94,15 +94,15 @@ class _Contents:
 def surplus(
     files: Iterable[tuple[str, os.stat_result]], most: int, now: float
 ) -> Iterator[str]:
-    """Yield what must go, so that at most `most` bytes are left.
+    """Yield the files to remove, so that at most `most` bytes are left.
 
-    These are what nobody will finish, and then the entries that were not used for
-    longest. What is not ours is neither counted nor named.
+    These are abandoned files, and then the least recently used entries. Files that are
+    not ours are neither counted nor yielded.
 
     Args:
-        files: the files of a cache directory.
-        most: bytes.
-        now: seconds since 1970.
+        files: The files of a cache directory.
+        most: Bytes.
+        now: Seconds since 1970.
     """
     contents = _Contents.of(files)
     yield from _abandoned(contents.unfinished, now)
@@ -123,14 +123,14 @@ def _abandoned(files: Iterable[tuple[float, str]], now: float) -> Iterator[str]:
 
 
 def keys(directory: PrivateDirectory) -> list[tuple[str, int, float]]:
-    """List the entries, the one used last first: key, bytes, seconds since 1970."""
+    """List the entries, the latest used first: key, bytes, seconds since 1970."""
     entries = _Contents.of(directory.files()).entries
     listed = [(key, e.size, e.used) for key, e in entries.items() if e.record]
     return sorted(listed, key=lambda each: -each[2])
 
 
 def clear(directory: PrivateDirectory) -> tuple[int, int]:
-    """Remove everything of ours; returns how many entries that were, and bytes."""
+    """Remove all our files; returns the number of entries, and their bytes."""
     entries = size = 0
     for name, found in directory.files():
         if is_unfinished(name) or _OURS.fullmatch(name):

@@ -1,4 +1,4 @@
-"""What a cache directory holds, for people to see."""
+"""The contents of a cache directory, for people."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class CacheEntry:
     size: int
     """Bytes."""
     used_at: float
-    """When it was used last; seconds since 1970."""
+    """When it was last used; seconds since 1970."""
     label: str | None = None
-    """What the component was called when it was compiled; None if the entry is not one
-    that we have written, and so will not be used."""
+    """The component's label when it was compiled; None if the entry was not written by
+    us, and so will not be used."""
     digest: str | None = None
     """SHA-256 of the component."""
     is_current: bool = False
-    """It was made with this wasmtime and with these settings."""
+    """Whether it was made with this wasmtime and these settings."""
 
 
 def list_cache(directory: Path, settings: EngineSettings) -> list[CacheEntry]:
-    """List what is kept, the entry used last first; makes no directory.
+    """List the entries, the most recently used first; does not create the directory.
 
     Raises:
-        OSError: the directory is not the user's alone, or cannot be read.
+        OSError: The directory does not belong to the user alone, or cannot be read.
     """
     if not directory.exists():
         return []
@@ -61,12 +61,12 @@ def list_cache(directory: Path, settings: EngineSettings) -> list[CacheEntry]:
 
 
 def clear_cache(directory: Path) -> tuple[int, int]:
-    """Remove what is kept, and nothing else; returns how many entries, and bytes.
+    """Remove the entries, and nothing else; returns their number, and bytes.
 
-    A program that runs keeps what it has loaded.
+    A running program keeps what it has loaded.
 
     Raises:
-        OSError: the directory is not the user's alone, or cannot be written.
+        OSError: The directory does not belong to the user alone, or cannot be written.
     """
     if not directory.exists():
         return 0, 0

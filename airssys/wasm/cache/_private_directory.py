@@ -1,8 +1,8 @@
-"""A directory that is its owner's alone, and files in it that are whole or not there.
+"""A directory that belongs to its owner alone, with files that are complete or missing.
 
-It is held open, so that all its files are those of the directory that was checked, even
-if somebody renames it. Nobody but its owner can reach what is in it: no permission on a
-file inside helps without the right to search the directory.
+The directory is held open, so that all its files are in the directory that was checked,
+even if it is renamed. Only its owner can access its contents: permissions on a file
+inside do not help without permission to search the directory.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _UNFINISHED: Final = ".unfinished-"
-"""Begins the names of files that are being written, or were when a process died."""
+"""The start of the names of unfinished files, which a dead process may have left."""
 
 
 class NotPrivate(PermissionError):
-    """A directory belongs to others, or they can enter it."""
+    """A directory belongs to another user, or other users can enter it."""
 
 
 @final
 class PrivateDirectory:
-    """A directory, made if it is not there; closed when it is garbage.
+    """A directory, created if it does not exist, and closed when it is garbage.
 
-    So a thread that still writes when everybody else is gone writes where it should.
+    So a thread that still writes at the end writes into the right directory.
 
     Raises:
-        NotPrivate: the directory belongs to, or can be entered by, others.
-        OSError: it cannot be made or opened.
+        NotPrivate: It belongs to another user, or other users can enter it.
+        OSError: It cannot be created or opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,9 +43,9 @@ class PrivateDirectory:
         found = os.fstat(self._fd)
         if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
             raise NotPrivate(
-                f"{path} holds code that will be run, or the key to it, but others may "
-                f"write there: make it yours alone (chmod 700), or name another "
-                f"directory"
+                f"{path} holds code that will be run, or the key to it, but other "
+                "users may write there: make it private (chmod 700), or choose "
+                "another directory"
             )
 
     def __del__(self) -> None:
@@ -54,11 +54,11 @@ class PrivateDirectory:
 
     @contextmanager
     def opened(self, name: str) -> Iterator[tuple[int, os.stat_result]]:
-        """Open a file to read: its descriptor and what it is.
+        """Open a file to read; returns its descriptor and status.
 
         Raises:
-            OSError: it is not there, no regular file of ours, or one that others may
-                write.
+            OSError: It does not exist, is not a regular file of ours, or other users
+                may write it.
         """
         # Not blocking: a pipe would wait for a writer.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -67,7 +67,7 @@ class PrivateDirectory:
             found = os.fstat(fd)
             is_ours = stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid()
             if not is_ours or stat.S_IMODE(found.st_mode) & 0o077:
-                raise PermissionError(f"{name} is no file of ours alone")
+                raise PermissionError(f"{name} does not belong to us alone")
             yield fd, found
         finally:
             os.close(fd)
@@ -81,19 +81,19 @@ class PrivateDirectory:
                 return file.read(most)
 
     def write(self, name: str, content: bytes | bytearray) -> None:
-        """Make or replace a file; others see all of it or nothing of it.
+        """Create or replace a file; other processes see all of it or nothing.
 
-        It is on the disk before it has its name, so that a machine that stops leaves no
-        name with something else behind it.
+        It is on disk before it has its name, so that after a crash of the machine the
+        name never refers to something else.
         """
         with self._unfinished(content) as unfinished:
             os.rename(unfinished, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def write_first(self, name: str, content: bytes) -> None:
-        """Make a file that is not there yet.
+        """Create a file that does not exist yet.
 
         Raises:
-            FileExistsError: it is there; it stays as it is.
+            FileExistsError: It exists, and stays as it is.
         """
         with self._unfinished(content) as unfinished:
             os.link(unfinished, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
@@ -113,17 +113,17 @@ class PrivateDirectory:
             self.remove(name)
 
     def touch(self, name: str) -> None:
-        """Note that a file was used now; does nothing if it is gone."""
+        """Record that a file was used now; does nothing if it does not exist."""
         with suppress(OSError):
             os.utime(name, dir_fd=self._fd, follow_symlinks=False)
 
     def remove(self, name: str) -> None:
-        """Remove a file; does nothing if it is gone."""
+        """Remove a file; does nothing if it does not exist."""
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._fd)
 
     def files(self) -> Iterator[tuple[str, os.stat_result]]:
-        """Yield the name of each file and what it is."""
+        """Yield the name and status of each file."""
         for name in os.listdir(self._fd):  # noqa: PTH208  # by its descriptor
             with suppress(FileNotFoundError):
                 found = os.stat(name, dir_fd=self._fd, follow_symlinks=False)

@@ -1,4 +1,4 @@
-"""Small notes in a cache directory, each marked as ours."""
+"""Small files in a cache directory, each marked as ours."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 _MARK: Final = 32
 _MOST: Final = 4 << 20
-"""Bytes of a record; 10,000 memories and as many tables make one of half a megabyte."""
+"""Bytes of a record; 10,000 memories and as many tables need half a megabyte."""
 
 Identity: TypeAlias = tuple[int, int, int, int, int]
 """Device, inode, size, and the times of the last write and the last change, in ns."""
 
 
 def identity_of(found: os.stat_result) -> Identity:
-    """Say which file, in which state, that is."""
+    """Identify a file and its state."""
     return (
         found.st_dev,
         found.st_ino,
@@ -44,7 +44,7 @@ class Record:
     size: int
     """Bytes of the code."""
     identity: Identity | None
-    """The file that bore this code when it was checked; None if it must be checked."""
+    """The file with this code when it was checked; None: it must be checked."""
     footprint: Footprint
     digest: str
     """SHA-256 of what was compiled."""
@@ -58,8 +58,8 @@ class Record:
         """Read a record.
 
         Raises:
-            OSError: it is not there.
-            ValueError: it is not what we have written.
+            OSError: It does not exist.
+            ValueError: It is not what we have written.
         """
         fields = _read(files, secret, name)
         try:
@@ -74,7 +74,7 @@ class Record:
             raise ValueError(f"{name} is of another version") from error
 
     def write(self, files: PrivateDirectory, secret: Secret, name: str) -> None:
-        """Write a record; `OSError` if that cannot be done."""
+        """Write a record; `OSError` if that is not possible."""
         _write(files, secret, name, attrs.asdict(self))
 
 
@@ -89,7 +89,7 @@ class Seen:
 
     @classmethod
     def read(cls, files: PrivateDirectory, secret: Secret, name: str) -> Seen:
-        """Read a note; errors as of `Record.read`."""
+        """Read a note; raises like `Record.read`."""
         fields = _read(files, secret, name)
         try:
             return cls(_identity(fields["identity"]), fields["digest"])
@@ -97,7 +97,7 @@ class Seen:
             raise ValueError(f"{name} is of another version") from error
 
     def write(self, files: PrivateDirectory, secret: Secret, name: str) -> None:
-        """Write a note; `OSError` if that cannot be done."""
+        """Write a note; `OSError` if that is not possible."""
         _write(files, secret, name, attrs.asdict(self))
 
 

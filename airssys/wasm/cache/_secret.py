@@ -1,8 +1,8 @@
 """The secret that marks compiled components as ours, one for each user.
 
-It lies beside the program's other state, not in the cache: whoever unpacks a cache that
-comes from elsewhere, a build server's for instance, does not bring the secret with it,
-and what is in that cache is then nothing that we made.
+It is kept with the program's other state, not in the cache. So a cache that was
+unpacked from elsewhere, for instance from a build server, does not include the secret,
+and its contents do not count as ours.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ class Secret:
         self._key = key
 
     def mark(self, purpose: str, name: str, content: Content) -> bytes:
-        """Mark a content as ours, for one purpose and under one name."""
+        """Mark content as ours, for one purpose and under one name."""
         code = hmac.new(self._key, f"{purpose}\0{name}\0".encode(), hashlib.sha256)
         code.update(content)
         return code.digest()
 
     def is_ours(self, mark: bytes, purpose: str, name: str, content: Content) -> bool:
-        """Say whether `mark` was made by us for the same."""
+        """Say whether we made `mark` for the same content, purpose and name."""
         return hmac.compare_digest(mark, self.mark(purpose, name, content))
 
 
 def user_cache_directory() -> Path:
-    """Where the `airssys` command keeps compiled components: one place for each user.
+    """Return where the `airssys` command keeps compiled components of the user.
 
     It is `airssys/compiled` in $XDG_CACHE_HOME, or in `~/.cache` if that is not set.
     """
@@ -53,12 +53,12 @@ def user_cache_directory() -> Path:
 
 
 def user_state_directory() -> Path:
-    """Where the secret lies: `airssys` in $XDG_STATE_HOME, or in `~/.local/state`."""
+    """Return where the secret is: `airssys` in $XDG_STATE_HOME, or `~/.local/state`."""
     return _home("XDG_STATE_HOME", ".local/state") / "airssys"
 
 
 def _home(variable: str, otherwise: str) -> Path:
-    """Find a base directory; the specification has relative ones ignored."""
+    """Find a base directory; relative ones are ignored, as the specification says."""
     named = Path(os.environ.get(variable, ""))
     if named.is_absolute():
         return named
@@ -66,23 +66,24 @@ def _home(variable: str, otherwise: str) -> Path:
         return Path.home() / otherwise
     except RuntimeError as error:
         raise FileNotFoundError(
-            f"there is no home directory: set {variable} to a directory of yours"
+            f"there is no home directory: set {variable} to a directory you own"
         ) from error
 
 
 def load_secret(directory: Path) -> Secret:
-    """Read the secret in a directory, made if it is not there.
+    """Read the secret in a directory, or create it.
 
-    Of processes that make it at the same time all get the same one.
+    If several processes create it at the same time, all get the same one.
 
     Raises:
-        OSError: the directory, or the secret in it, is not ours alone or cannot be made.
+        OSError: The directory, or the secret in it, is not private or cannot be
+            created.
     """
     try:
         place = PrivateDirectory(directory)
     except OSError as error:
         error.add_note(
-            "The secret of the artifact cache lies there; set XDG_STATE_HOME to a "
+            "The secret of the artifact cache is kept there; set XDG_STATE_HOME to a "
             "directory that you can write to."
         )
         raise
@@ -93,7 +94,7 @@ def load_secret(directory: Path) -> Secret:
             if len(key) == _SIZE:
                 return Secret(key)
             if attempt == 0:
-                place.remove(_NAME)  # damaged; what it marked is compiled anew
+                place.remove(_NAME)  # damaged; what it marked is compiled again
         with suppress(FileExistsError):
             place.write_first(_NAME, secrets.token_bytes(_SIZE))
     return Secret(place.read(_NAME, most=4096))

@@ -1,4 +1,4 @@
-"""The engine room: fibers, stores, the ledger, epochs."""
+"""The engine: fibers, stores, the ledger, epochs."""
 
 from ._callbacks import HostCall, leave_room
 from ._engine import Engine

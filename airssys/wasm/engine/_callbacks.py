@@ -1,19 +1,20 @@
-"""What wasmtime calls on the stack of a running guest.
+"""The functions that wasmtime calls on the stack of a running guest.
 
-The theory. A callback comes in the middle of C and of somebody else's stack. It may
-not raise (a BaseException in a plain ctypes callback is a crash, an exception in a
-continuation a call that hangs), may not be interrupted by Ctrl-C, and may free nothing
-of C. So all are protected from KeyboardInterrupt, and do only this:
+The theory. A callback runs in the middle of C, on the guest's stack. It must not raise
+(a BaseException in a plain ctypes callback crashes the process, an exception in a
+continuation makes the call hang), must not be interrupted by Ctrl-C, and must not free
+anything in C. So all are protected from KeyboardInterrupt, and only do this:
 
-* A *host call* sets the continuation before anything else: without one wasmtime
-  aborts. It moves the arguments out, because they are wasmtime's only until the
-  callback returns, and notes which function was called.
-* A *continuation* says whether the answer is there.
-* A *destructor* notes which of the host's resources the guest has let go.
+* A *host call* sets the continuation before anything else: without one wasmtime aborts.
+  It moves the arguments out, because wasmtime only keeps them until the callback
+  returns, and records which function was called.
+* A *continuation* reports whether the answer is there.
+* A *destructor* records which of the host's resources the guest has dropped.
 
-An exception is noted in the call, which fails as soon as its poll is back. Only a
-callback that cannot even begin, because Python's limit of recursion is reached, could
-not note it: whoever polls makes sure of some room first (`leave_room`).
+An exception is recorded in the call, which fails as soon as its poll returns. A
+callback that cannot even start, because Python's recursion limit is reached, could not
+record that. So the code that polls makes sure that there is some room first
+(`leave_room`).
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _ZEROS: Final = bytes(MAX_PARAMS * c.VAL_SIZE)
 
 @final
 class HostCall:
-    """What the guest asked of the host, noted by the callback."""
+    """What the guest requested from the host, recorded by the callback."""
 
     __slots__ = ("function", "results")
 
@@ -53,7 +54,7 @@ class HostCall:
 
 
 class Notebook(Protocol):
-    """The side of a call that callbacks see."""
+    """The part of a call that callbacks use."""
 
     slots: int
     """Address of the store's own memory (`_slots`)."""
@@ -61,19 +62,19 @@ class Notebook(Protocol):
     failure: BaseException | None
 
     def note(self, host_call: HostCall, count: int) -> None:
-        """Remember what the guest wants, with so many arguments."""
+        """Record what the guest requests, with that many arguments."""
         ...
 
 
 class DropsNoted(Protocol):
-    """The side of a store that the destructor of its resources sees."""
+    """The part of a store that the destructor of its resources uses."""
 
     dropped: list[int] | None
 
 
 @final
 class Callbacks:
-    """The three C callbacks of an engine; must live as long as its linkers."""
+    """The three C callbacks of an engine; they must exist as long as its linkers."""
 
     def __init__(
         self,
@@ -115,7 +116,7 @@ def _callback_over(
                 size = count * c.VAL_SIZE
                 ours = call.slots + ARGUMENTS
                 MEMORY[ours : ours + size] = MEMORY[arguments : arguments + size]
-                # Kind 0 is a bool: wasmtime now drops nothing of what we have taken.
+                # Kind 0 is a bool, so that wasmtime drops nothing that we have taken.
                 nothing = _ZEROS[:size] if count <= MAX_PARAMS else bytes(size)
                 MEMORY[arguments : arguments + size] = nothing
             call.note(HostCall(function or 0, results), count)
@@ -161,7 +162,7 @@ def _drop_over(
 
 
 def _nest(levels: int) -> Callable[[], None]:
-    """Make a function that does nothing but call so many levels deep."""
+    """Make a function that does nothing but call itself that many levels deep."""
     if not levels:
         return lambda: None
     deeper = _nest(levels - 1)
@@ -176,7 +177,7 @@ _seven_deep: Final = _nest(7)
 
 
 def leave_room() -> None:
-    """Raise the RecursionError that a callback must not meet.
+    """Raise the RecursionError here, so that a callback does not get it.
 
     Raises:
         RecursionError: the limit is less than eight calls away.

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 def _configure(settings: EngineSettings) -> wasmtime.Config:
     """Turn checked settings into wasmtime's own.
 
-    Fuel and epochs are compiled in always, so that one engine serves limited and
-    unlimited guests alike. `signals_based_traps` is off because the embedding program
-    may call `faulthandler.enable()` at any time, which takes the signals away from
-    wasmtime: a trap would then be a crash. Component-model async is off because a
-    guest makes one call at a time, and calls are 20 % cheaper without it.
-    Garbage-collected objects and exceptions live in a heap that obeys the limit of one
-    memory and is counted as none; without them the sum over all memories is the whole.
-    A compiler is one thread: in parallel it would take every core, whatever our limit
-    on compilers says.
+    Fuel and epochs are always compiled in, so that one engine serves limited and
+    unlimited guests. `signals_based_traps` is off because the embedding program may
+    call `faulthandler.enable()` at any time, which takes the signals away from
+    wasmtime: a trap would then be a crash. Component-model async is off because a guest
+        makes one call at a
+    time, and calls are 20 % cheaper without it. Garbage-collected objects and
+    exceptions are off because their heap has the limit of one memory but does not count
+    as one; without them the sum over all memories is complete. A compiler uses one
+    thread: in parallel it would use every core, whatever our limit on compilers is.
     """
     config = wasmtime.Config()
     config.consume_fuel = True
@@ -51,7 +51,7 @@ def _configure(settings: EngineSettings) -> wasmtime.Config:
 def _ticking(engine: wasmtime.Engine) -> Callable[[], None]:
     """Make the function that a ticker calls; it keeps `engine` alive.
 
-    An engine that is garbage cannot wait for its ticker, which may be about to tick.
+    Otherwise a garbage-collected engine would have to wait for a ticker about to tick.
     """
 
     def tick() -> None:
@@ -62,9 +62,9 @@ def _ticking(engine: wasmtime.Engine) -> Callable[[], None]:
 
 @final
 class Engine:
-    """Compiles and runs guests; belongs to the process that made it.
+    """Compiles and runs guests; belongs to the process that created it.
 
-    Close it when all that was made with it is closed; what is not is closed for it.
+    Close it when everything created with it is closed; the rest is closed with it.
     """
 
     def __init__(
@@ -85,16 +85,16 @@ class Engine:
 
     @property
     def wasmtime(self) -> wasmtime.Engine:
-        """The object of wasmtime-py. Whoever holds it while compiling keeps it alive."""
+        """The object of wasmtime-py. Keep a reference to it while compiling."""
         if self._wasmtime is None:
             raise EngineMisused("this engine is closed")
         return self._wasmtime
 
     def check(self) -> None:
-        """Refuse to be used in a forked child, or closed.
+        """Refuse to be used in a forked child, or when closed.
 
         Raises:
-            EngineMisused: with what to do instead.
+            EngineMisused: With what to do instead.
         """
         ledger = self.ledger
         ledger.check_process()
@@ -105,10 +105,10 @@ class Engine:
 
     @enable_ki_protection
     def close(self) -> None:
-        """Close everything that is open, in order; does nothing twice.
+        """Close everything that is open, in order; calling it again does nothing.
 
         Raises:
-            EngineMisused: a guest is being polled.
+            EngineMisused: A guest is being polled.
         """
         if self.closed:
             return
@@ -117,7 +117,7 @@ class Engine:
             self.closed = True
             self.ticker.close()
             self.ledger.close()
-        # A compiler that nobody waits for any more may still hold the engine.
+        # A compiler whose caller stopped waiting may still use the engine.
         self._wasmtime = None
 
     def __del__(self) -> None:

@@ -1,25 +1,29 @@
 """One call into a guest, on a fiber of its own: start, poll, answer, drop.
 
 The theory. wasmtime runs an async call on a separate stack, a fiber. `future_poll`
-switches to it and comes back when the guest has finished, has called the host, or has
-used up its epochs; the Trio task in between decides when to poll again. Nothing that
-the guest does can hold the thread longer, and deleting the future ends the guest
-wherever it stands. What must be kept for that to be safe:
+switches to it and returns when the guest has finished, has called the host, or has used
+up its epochs; in between, the Trio task decides when to poll again. The guest cannot
+block the thread for longer, and deleting the future ends the guest wherever it is. For
+that to be safe, these rules must be followed:
 
-1. *While a future lives its store may not be entered*, by a second call, a second
-   thread, or the guest's own host function. All three are refused here, before C sees
-   them, by one lock that is taken without waiting.
-2. *Memory given to a call stays put until its future is deleted*: arguments, result,
+1. *While a future exists its store must not be entered*, by a second call, a second
+  thread,
+   or the guest's own host function. All three are refused here, before they reach C, by
+   one lock that is taken without waiting.
+2. *Memory passed to a call must not move until its future is deleted*: arguments,
+  result,
    error, and the handle of the function. A `Call` keeps all of it, and its store.
-3. *Result slots hold something droppable* (kind 0, bool) before each call: wasmtime
-   assigns to them and drops what stood there.
-4. *Callbacks run on the guest's stack, in the middle of C*, and only take notes
-   (`_callbacks`). What goes wrong there fails the call as soon as the poll is back.
-5. *A host call is answered between polls*: the answer is written to its result slot
-   and the continuation merely says that it is there.
+3. *Result slots hold a value that can be dropped* (kind 0, bool) before each call:
+  wasmtime
+   assigns to them and drops the previous value.
+4. *Callbacks run on the guest's stack, in the middle of C*, and only record things
+   (`_callbacks`). If one fails, the call fails as soon as the poll returns.
+5. *A host call is answered between polls*: the answer is written to its result slot,
+  and the
+   continuation merely reports that it is there.
 6. *Closing has an order*, which `_ledger` keeps.
 
-A call belongs to whoever started it (a Trio task, given as `owner`); nobody else may
+A call belongs to the Trio task that started it (passed as `owner`); no other task may
 poll or answer it. It may be polled from different threads, one at a time.
 """
 
@@ -47,7 +51,7 @@ if TYPE_CHECKING:
 
 ENTERED: Final = (
     "this store is being polled, by another thread or by the guest that just called "
-    "the host; it can be entered by one at a time"
+    "the host; only one at a time can enter it"
 )
 
 
@@ -61,7 +65,7 @@ class CallbackFailed(Exception):  # not for users: becomes a host error
 
 @final
 class Entered:
-    """A lock taken without waiting: whoever would have to wait is refused."""
+    """A lock that is taken without waiting, or refused."""
 
     __slots__ = ("_lock",)
 
@@ -105,7 +109,7 @@ class Call:
     def begin(
         self, store: object, owner: object, lent: tuple[Marshaller, Frame] | None = None
     ) -> Self:
-        """Stand for the call that has just begun."""
+        """Represent the call that has just begun."""
         self._store: object = store
         self._number = self._open.begun
         self.owner = owner
@@ -113,29 +117,29 @@ class Call:
         self.host_call: HostCall | None = None
         """What the guest waits for; None while it runs or after the answer."""
         self.lent = lent
-        """The frame that the guest reads its arguments from, and whose it is."""
+        """The frame that the guest reads its arguments from, and its owner."""
         return self
 
     def end(self) -> None:
-        """Let go of the store, which may keep this object for its next call."""
+        """Detach from the store, which may reuse this object for its next call."""
         self._store = self.owner = None
 
     @enable_ki_protection
     def poll(self, owner: object) -> bool:
         """Run the guest until it finishes, calls the host or has used up its epochs.
 
-        May take as long as a tick, and longer when large values are moved: then use
-        a worker thread. Returns whether the call has finished.
+        May take as long as a tick, and longer when large values are moved: then use a
+        worker thread. Returns whether the call has finished.
 
         Raises:
-            WasmtimeFailed: the guest was stopped.
-            CallbackFailed: our own code failed while it ran.
-            EngineMisused: this may not be done now or by this caller.
+            WasmtimeFailed: The guest was stopped.
+            CallbackFailed: Our own code failed while it ran.
+            EngineMisused: This is not allowed now, or not for this caller.
         """
         if owner is not self.owner:
-            raise EngineMisused("a call may only be polled by the one who began it")
+            raise EngineMisused("a call may only be polled by the task that began it")
         if not self._open.lock.acquire(blocking=False):
-            raise EngineMisused("this call is being polled by somebody else")
+            raise EngineMisused("this call is being polled by another thread")
         try:
             self._engine.ledger.check_process()
             return self.poll_held()
@@ -143,7 +147,7 @@ class Call:
             self._open.lock.release()
 
     def poll_held(self) -> bool:
-        """Poll, for the owner, who holds the lock and has checked the process."""
+        """Poll, for the owner, which holds the lock and has checked the process."""
         opened = self._open
         if not opened.future or self._number != opened.begun:
             raise EngineMisused("this call is closed or has finished")
@@ -166,7 +170,7 @@ class Call:
         return finished
 
     def note(self, host_call: HostCall, count: int) -> None:
-        """Remember what the guest wants; called on its stack."""
+        """Record what the guest requests; called on its stack."""
         self.answered = False
         first = self.slots + ARGUMENTS
         self._open.owed += tuple(range(first, first + count * c.VAL_SIZE, c.VAL_SIZE))
@@ -174,11 +178,11 @@ class Call:
 
     @enable_ki_protection
     def take_arguments(self, marshaller: Marshaller, budget: Budget) -> list[Any]:
-        """Read the arguments of the host call, once, and let go of them.
+        """Read the arguments of the host call, once, and release them.
 
         Raises:
-            TooMuch: they are larger than the budget. They may be read by another one,
-                unless `marshaller.moves_resources`.
+            TooMuch: They are larger than the budget. They may be read with another
+                budget, unless `marshaller.moves_resources`.
         """
         opened = self._open
         if not opened.lock.acquire(blocking=False):
@@ -204,10 +208,10 @@ class Call:
         """Give the guest the answer to its host call; the next poll delivers it.
 
         Raises:
-            ValueUnfit: the value does not fit; the guest still waits.
+            ValueUnfit: The value does not fit; the guest still waits.
         """
         if owner is not self.owner:
-            raise EngineMisused("a call may only be answered by the one who began it")
+            raise EngineMisused("a call may only be answered by the task that began it")
         opened = self._open
         if not opened.lock.acquire(blocking=False):
             raise EngineMisused(ENTERED)
@@ -227,27 +231,27 @@ class Call:
             opened.lock.release()
 
     def renew_deadline(self) -> None:
-        """Give the guest a whole slice for going on after its host call.
+        """Give the guest a whole slice to continue after its host call.
 
-        Its epochs have passed while it waited. A host function may use the context it
-        was called with until it is answered and the guest goes on; at any other time
-        the store is the guest's alone.
+        Its epochs have passed while it waited. A host function may use the context that
+        it was called with until it is answered and the guest continues; at any other
+        time the store belongs to the guest alone.
         """
         if self.answered and self._open.future:
             c.context_set_epoch_deadline(self._open.context, 1)
 
     @enable_ki_protection
     def take_result(self, marshaller: Marshaller, budget: Budget) -> Any:
-        """Read what the guest answered, once, and let go of it.
+        """Read what the guest answered, once, and release it.
 
         Raises:
-            TooMuch: it is larger than the budget; as for `take_arguments`.
+            TooMuch: It is larger than the budget; as for `take_arguments`.
         """
         with Entered(self._open.lock):
             if not self.finished or self._number != self._open.begun:
                 raise EngineMisused("this call has not finished, or another has begun")
             if marshaller.result_count and not self._open.owed:
-                raise EngineMisused("the result of this call was taken")
+                raise EngineMisused("the result of this call was already taken")
             budget.handles = self._open.handles
             try:
                 value = marshaller.lift_result(self.slots + RESULT, budget)
@@ -261,10 +265,10 @@ class Call:
 
     @enable_ki_protection
     def close(self) -> None:
-        """End the call wherever it stands; does nothing twice.
+        """End the call wherever it is; calling it again does nothing.
 
         Raises:
-            EngineMisused: it is being polled.
+            EngineMisused: It is being polled.
         """
         opened = self._open
         if self._number != opened.begun or not (opened.future or opened.owed):

@@ -1,24 +1,24 @@
 """The host's resources that a guest may hold: Python objects, by number.
 
 The theory. A guest never sees an object, only a handle; wasmtime keeps the handles of
-each store and knows for each the number that we gave it. So one table a store, from
-numbers to objects, is all that is ours:
+each store, each with the number that we gave it. So all we need is one table for each
+store, from numbers to objects:
 
-* *own* to the guest: the object stands in the table until the guest gives it back as an
-  own (then it is the host's again), lets it go (then its destructor is called), or its
+* *own* to the guest: the object is in the table until the guest returns it as an own
+  (then it belongs to the host again), drops it (then its destructor is called), or its
   store closes (the same). The host may give one object several times, to one guest or
-  to several; then the destructor is called once, when the last of them lets it go.
-* *borrow* to the guest: it stands there for the length of a call. wasmtime has no way
-  to lend outside of a call it knows, so the host makes an own of its own, which the
+  to several; then the destructor is called once, when the last of them drops it.
+* *borrow* to the guest: the object is in the table for the length of a call. wasmtime
+  cannot lend outside of a call it knows, so the host makes an own of its own, which the
   call may borrow from, and takes it back afterwards.
-* *borrow* to the host: a look into the table.
+* *borrow* to the host: a lookup in the table.
 
 A destructor is the host's code and may do anything, so it does not run on the guest's
-stack: what was let go is noted, and `drop_noted` calls destructors before the next host
+stack: the drop is recorded, and `drop_noted` calls destructors before the next host
 function and after the call.
 
-The box that C makes for a handle is ours until it is deleted. Those of arguments live
-as long as their call reads them; `end_call` deletes them, and the ledger calls that.
+The box that C allocates for a handle is ours until it is deleted. Boxes of arguments
+exist as long as their call reads them; the ledger calls `end_call`, which deletes them.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ _LAST: Final = 2**32
 
 @final
 class Owners:
-    """How often each object is owned by guests, of one host; any thread may ask."""
+    """How often each object of one host is owned by guests; any thread may use it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, int], int] = {}
 
     def add(self, kind: str, thing: object) -> None:
-        """Take note that a guest owns an object, once more."""
+        """Record one more owner of an object."""
         place = kind, id(thing)
         with self._lock:
             self._counts[place] = self._counts.get(place, 0) + 1
 
     def remove(self, kind: str, thing: object) -> bool:
-        """Take note that one of them does no more; whether it was the last."""
+        """Record one owner less; returns whether it was the last."""
         place = kind, id(thing)
         with self._lock:
             left = self._counts.pop(place, 1) - 1
@@ -73,30 +73,30 @@ class HostResources:
     destructors: Mapping[str, Destructor | None]
     """By the name of the resource; None where nothing needs to be done."""
     kinds: Mapping[str, str] = attrs.field(factory=dict)
-    """Names that stand for a resource of another name, which is the host's own."""
+    """Aliases of resources, by name: the host's own names."""
     owners: Mapping[str, Owners] = attrs.field(eq=False, repr=False)
-    """Who counts the owners of a resource, by the host's own name of it."""
+    """The counts of owners, by the host's own name of a resource."""
 
     @owners.default
     def _count_anew(self) -> Mapping[str, Owners]:
         return {self.kind_of(name): Owners() for name in self.destructors}
 
     def kind_of(self, resource: str) -> str:
-        """The host's own name of a resource."""
+        """Return the host's own name of a resource."""
         return self.kinds.get(resource, resource)
 
     def note_owner(self, resource: str, thing: object) -> None:
-        """Take note that a guest owns an object, once more."""
+        """Record one more owner of an object."""
         kind = self.kind_of(resource)
         self.owners[kind].add(kind, thing)
 
     def note_owner_gone(self, resource: str, thing: object) -> bool:
-        """Take note that a guest owns an object no more; whether no other does."""
+        """Record one owner less of an object; returns whether there are none left."""
         kind = self.kind_of(resource)
         return self.owners[kind].remove(kind, thing)
 
     def number_of(self, resource: str) -> int:
-        """The number by which wasmtime tells this kind of resource from others."""
+        """Return the number that identifies this kind of resource for wasmtime."""
         kinds = dict.fromkeys(map(self.kind_of, self.destructors))
         return list(kinds).index(self.kind_of(resource))
 
@@ -129,19 +129,19 @@ class HandleTable:
         self._noted = noted
         self._things: dict[int, tuple[str, object]] = {}
         self._taken: list[tuple[str, object]] = []
-        """Given back in a value that is being read."""
+        """Resources returned in a value that is being read."""
         self._last = 0
         self._made: list[tuple[int, int, bool]] = []
         """Boxes of values that are being laid out: address, number, whether owned."""
         self._in_call: list[tuple[int, int, bool]] = []
-        """Boxes that the present call may read."""
+        """Boxes that the current call may read."""
         self._out = Block(8)
 
     def __len__(self) -> int:
         return len(self._things)
 
     def lower(self, resource: str, thing: object, *, owned: bool) -> int:
-        """Make a handle for an object; returns the address of its box, 0 for none."""
+        """Make a handle for an object; returns the address of its box, 0 for None."""
         number = self._new_number()
         host = c.resource_host_new(True, number, self._numbers[resource])  # noqa: FBT003  # C has no keywords
         error = c.resource_host_to_any(self._context, host, self._out.base)
@@ -157,13 +157,13 @@ class HandleTable:
         return box
 
     def lift(self, resource: str, address: int, *, owned: bool) -> object:
-        """Give the object of a handle, whose kind wasmtime has checked.
+        """Return the object of a handle, whose kind wasmtime has checked.
 
-        If it is owned, the host has it from `accept` on.
+        If it is owned, it belongs to the host from `accept` on.
         """
         number = self._number_in(address)
         if number is None:
-            raise LookupError("wasmtime did not give a resource back")
+            raise LookupError("wasmtime did not return a resource")
         if not owned:
             return self._things[number][1]
         entry = self._things.pop(number)
@@ -171,13 +171,13 @@ class HandleTable:
         return entry[1]
 
     def accept(self) -> None:
-        """Let the host have what a value gave back: it was read as a whole."""
+        """Accept the resources in a value, after the whole value was read."""
         taken, self._taken = self._taken, []
         for name, thing in taken:
             self._is_last(name, thing)
 
     def undo(self) -> None:
-        """Take back all handles of values that did not fit as a whole."""
+        """Take back all handles in a value that does not fit."""
         made, self._made = self._made, []
         for box, number, owned in made:
             if owned:
@@ -189,13 +189,13 @@ class HandleTable:
         self._in_call, self._made = self._made, []
 
     def handed_over(self) -> None:
-        """Let go of the boxes that were made: wasmtime has copied them."""
+        """Release the boxes that were made: wasmtime has copied them."""
         made, self._made = self._made, []
         for box, _, _ in made:
             c.resource_any_delete(box)
 
     def end_call(self) -> None:
-        """Take back what was lent for the call, and let go of the boxes of the rest."""
+        """Take back what was lent for the call, and release the other boxes."""
         boxes, self._in_call = self._in_call, []
         for box, number, owned in boxes:
             if owned:
@@ -204,9 +204,9 @@ class HandleTable:
                 self._take_back(box, number)
 
     def drop_noted(self) -> None:
-        """Call the destructors of what the guest has let go.
+        """Call the destructors of what the guest has dropped.
 
-        An exception of a destructor goes on; the others are called next time.
+        An exception of a destructor is passed on; the others are called next time.
         """
         while self._noted:
             entry = self._things.pop(self._noted.pop(0), None)
@@ -214,10 +214,10 @@ class HandleTable:
                 self._destroy(*entry)
 
     def close(self) -> None:
-        """Call the destructors of all that is left; the store is gone.
+        """Call the destructors of everything that is left, after the store was closed.
 
         Raises:
-            BaseException: what one of them raised to end the program, after all were
+            BaseException: What one of them raised to end the program, after all were
                 called.
         """
         self._noted.clear()
@@ -241,14 +241,14 @@ class HandleTable:
         refuse_awaitable(destructor(thing), whose, "a destructor cannot wait")
 
     def _is_last(self, name: str, thing: object) -> bool:
-        """Take note that a guest owns an object no more; whether no other does."""
+        """Record one owner less of an object; returns whether there are none left."""
         return self._resources.note_owner_gone(name, thing)
 
     def _take_back(self, box: int, number: int) -> None:
-        """Remove a handle that the host has made for itself, or for nobody.
+        """Remove a handle that the host made for itself, or that was not used.
 
-        wasmtime refuses if a guest that died has still borrowed it; that guest is never
-        entered again, so that nobody will ask for the object.
+        wasmtime refuses if a guest that was stopped still borrows it. That guest is
+        never entered again, so it cannot use the object.
         """
         self._number_in(box)
         self._things.pop(number, None)
@@ -272,17 +272,17 @@ class HandleTable:
 
 
 def refuse_awaitable(answer: object, whose: str, advice: str) -> None:
-    """See that what nobody waits for does not ask for it.
+    """Check that a result is not an awaitable, which would not be awaited.
 
     Raises:
-        TypeError: it returned an awaitable.
+        TypeError: It is an awaitable.
     """
     if not inspect.isawaitable(answer):
         return
     if inspect.iscoroutine(answer):
         answer.close()
     kind = type(answer).__name__
-    raise TypeError(f"{whose} returned a {kind}, which nobody awaits: {advice}")
+    raise TypeError(f"{whose} returned a {kind}, which is never awaited: {advice}")
 
 
 def _report(name: str, error: BaseException) -> None:

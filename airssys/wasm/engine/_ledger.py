@@ -1,19 +1,19 @@
-"""What is open in C, and the one order in which it may be closed.
+"""What is open in C, and the only order in which it may be closed.
 
-The theory. wasmtime aborts the process when a store is deleted while a call future
-still borrows it, and reads freed memory when a linker or a component goes before the
-future of an instantiation. Python promises nothing about the order in which it
-finalises objects: in a cycle of garbage any `__del__` may come first. So the handles
-that users hold (`Engine`, `Store`, `Call`) own nothing. What is owned stands in this
-ledger, as plain data without finalisers: whichever handle comes first, the ledger knows
-what must go before, and whoever comes later finds its work done.
+The theory. wasmtime aborts the process if a store is deleted while a call future still
+borrows it, and reads freed memory if a linker or a component is deleted before the
+future of an instantiation. Python does not promise the order in which it finalises
+objects: in cyclic garbage any `__del__` may run first. So the handles that users hold
+(`Engine`, `Store`, `Call`) own nothing. This ledger owns everything, as plain data
+without finalisers. It knows what must be closed first, whichever handle is closed
+first; for later handles nothing is left to do.
 
-Three more rules follow from where finalisers can run:
+Three more rules follow from where finalisers may run:
 
-* *In a callback*, on the stack of a running guest: nothing of C may be freed there, so
-  what is found then is only put aside and swept later.
+* *In a callback*, on the stack of a running guest: nothing in C may be freed there, so
+  what is found then is only set aside, and swept later.
 * *In a forked child*: the child has the memory but not the threads; nothing is freed,
-  the operating system takes it all at exit.
+  because the operating system frees all of it at exit.
 * *At interpreter exit*: the same.
 """
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @final
 class OpenStore:
-    """One store in C and what its call, if one is alive, has borrowed."""
+    """One store in C, and what its call, if there is one, has borrowed."""
 
     __slots__ = (
         "begun",
@@ -61,11 +61,11 @@ class OpenStore:
         """0 once the store is deleted."""
         self.context = context
         self.lock = threading.Lock()
-        """Held by whoever is in the store; taken without waiting."""
+        """Held by the code that uses the store; taken without waiting."""
         self.future = 0
-        """The call future; while it is not 0 nothing may enter the store."""
+        """The call future; while it is not 0 the store must not be entered."""
         self.begun = 0
-        """How many calls have begun; whoever holds an older one has no say here."""
+        """How many calls have begun; a `Call` with an older number has no effect."""
         self.slots = slots
         """Memory that the future writes to: result, error, arguments of host calls."""
         self.owed: tuple[int, ...] = ()
@@ -75,15 +75,15 @@ class OpenStore:
         self.handles: HandleTable | None = None
         """The host's resources that the guest may hold, if its world has some."""
         self.dropped: list[int] | None = None
-        """Those that it has let go, noted by the destructor; None: it may hold none."""
+        """The resources that it dropped, noted by the destructor; None: it has none."""
 
     def pay(self) -> None:
         """Delete the values that wasmtime gave us."""
         owed, self.owed = self.owed, ()
         for address in owed:
             c.val_delete(address)
-        # The result lies first. Kind 0 is a bool, which can be dropped again: wasmtime
-        # drops what stands there when it writes the next result.
+        # The result is first. Kind 0 is a bool, which can be dropped again: wasmtime
+        # drops the previous value when it writes the next result.
         self.slots.data[0] = 0
 
 
@@ -121,17 +121,17 @@ class Ledger:
         """Refuse to work in a forked child.
 
         Raises:
-            EngineMisused: this is not the process that the engine was made in.
+            EngineMisused: This is not the process in which the engine was created.
         """
         if self.is_forked:
             raise EngineMisused(
-                f"this engine belongs to process {self._process} and was carried into "
+                f"this engine belongs to process {self._process} and was copied into "
                 f"{os.getpid()} by fork, where its ticker thread does not exist: open "
                 "a new system in the child, or start it with spawn or subprocess"
             )
 
     def close_call(self, store: OpenStore) -> None:
-        """Delete the future first, then the values; does nothing twice."""
+        """Delete the future first, then the values; calling it again does nothing."""
         future, store.future = store.future, 0
         if future:
             c.future_delete(future)
@@ -141,12 +141,12 @@ class Ledger:
             store.handles.end_call()
 
     def close_store(self, store: OpenStore) -> None:
-        """Delete a store, its call before it; does nothing twice."""
+        """Delete a store, its call first; calling it again does nothing."""
         self.close_call(store)
         pointer, store.pointer = store.pointer, 0
         if pointer:
             c.store_delete(pointer)
-        # Another thread may have been given the address for a new store by now.
+        # Another thread may have got the address for a new store by now.
         if self.stores.get(store.context) is store:
             del self.stores[store.context]
         if pointer and store.handles is not None:
@@ -156,7 +156,7 @@ class Ledger:
         """Delete everything in order: calls, stores, linkers, indices, components.
 
         Raises:
-            BaseException: what the destructor of a resource raised to end the program;
+            BaseException: What the destructor of a resource raised to end the program;
                 everything is deleted nevertheless.
         """
         if not self.may_free:
@@ -179,17 +179,17 @@ class Ledger:
 
     @contextmanager
     def all_held(self) -> Iterator[None]:
-        """Keep everybody out of all stores.
+        """Lock all stores.
 
         Raises:
-            EngineMisused: somebody is in one of them.
+            EngineMisused: One of them is being used.
         """
         held: list[threading.Lock] = []
         try:
             for store in list(self.stores.values()):
                 if not store.lock.acquire(blocking=False):
                     raise EngineMisused(
-                        "a guest is being polled: an engine is closed after its calls "
+                        "a guest is being polled: close an engine only after its calls "
                         "have ended"
                     )
                 held.append(store.lock)
@@ -199,7 +199,7 @@ class Ledger:
                 lock.release()
 
     def abandon(self, what: str, store: OpenStore) -> None:
-        """Take note, from a finaliser, of a call or store that nobody closed."""
+        """Record, from a finaliser, a call or store that was not closed."""
         if not self.may_free:
             return
         self.found.append((what, store))
@@ -237,5 +237,5 @@ def _note_fork() -> None:
         ledger.is_forked = True
 
 
-# A system call for each call of a guest would tell too, at a higher price.
+# Asking the kernel at each call of a guest would work too, but costs more.
 os.register_at_fork(after_in_child=_note_fork)

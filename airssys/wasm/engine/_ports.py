@@ -1,7 +1,7 @@
-"""What those who drive guests need of a store and of a call, whatever runs in them.
+"""The stores and calls that guests are driven with, whatever runs in them.
 
-`Store` and `Call` run components by wasmtime's component API. `airssys.wasm.lane` runs them
-as core modules, and its stores and calls obey the same rules (`_fiber`).
+`Store` and `Call` run components by wasmtime's component API. `airssys.wasm.lane` runs
+them as core modules, and its stores and calls obey the same rules (`_fiber`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class GuestCall(Protocol):
         ...
 
     def renew_deadline(self) -> None:
-        """Give the guest a whole slice for going on after its host call."""
+        """Give the guest a whole slice to continue after its host call."""
         ...
 
     def take_result(self, marshaller: Marshaller, budget: Budget) -> Any:
@@ -49,7 +49,7 @@ class GuestCall(Protocol):
         ...
 
     def close(self) -> None:
-        """End the call wherever it stands; does nothing twice."""
+        """End the call wherever it is; calling it again does nothing."""
         ...
 
 
@@ -58,21 +58,21 @@ class GuestStore(Protocol):
 
     @property
     def closed(self) -> bool:
-        """Whether the store is gone."""
+        """Whether the store is deleted."""
         ...
 
     def limit(
         self, memory_bytes: int, table_elements: int, memories: int, tables: int
     ) -> None:
-        """Bound each memory in bytes and each table in elements, and their numbers."""
+        """Limit each memory in bytes and each table in elements, and their numbers."""
         ...
 
     def refuel(self, fuel: int) -> None:
-        """Fill up to `fuel`, whatever was left."""
+        """Refill the fuel to `fuel`, whatever was left."""
         ...
 
     def instantiate(self, linker: int, component: int, *, owner: object) -> GuestCall:
-        """Begin to make an instance; the call is done when it stands."""
+        """Begin to make an instance; the call is done when it exists."""
         ...
 
     def number_functions(self, export_indices: Iterable[int]) -> None:
@@ -82,13 +82,13 @@ class GuestStore(Protocol):
     def lower(
         self, number: int, marshaller: Marshaller, values: Sequence[Any], keep: int
     ) -> Any:
-        """Lay out the arguments of the next call, whose result may have `keep` bytes."""
+        """Lay out arguments of the next call; its result may have `keep` bytes."""
         ...
 
     def call(
         self, number: int, marshaller: Marshaller, frame: Any, *, owner: object
     ) -> GuestCall:
-        """Begin to call a function; the frame is the call's from now on."""
+        """Begin to call a function; the frame belongs to the call from now on."""
         ...
 
     def call_and_poll(
@@ -100,9 +100,9 @@ class GuestStore(Protocol):
         *,
         owner: object,
     ) -> tuple[GuestCall | None, Any]:
-        """Begin a call and poll it once; returns it, or its result if that was all."""
+        """Begin a call and poll it once; returns it, or its result if it finished."""
         ...
 
     def close(self) -> None:
-        """Delete the store, its call before it; does nothing twice."""
+        """Delete the store, its call first; calling it again does nothing."""
         ...

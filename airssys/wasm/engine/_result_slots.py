@@ -1,7 +1,7 @@
-"""Where in a store's own memory things lie that its calls read and write.
+"""The layout of a store's own memory, which its calls read and write.
 
 The memory is one block per store. wasmtime holds addresses into it while a future
-lives, so it is made with the store and goes with it.
+exists, so it is allocated and freed with the store.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 from airssys.wasm import _c_api as c
 
 MAX_PARAMS: Final = 8
-"""Of a function of the world that actors live in; a store may be made for more."""
+"""For functions of the world that actors use; a store may be made for more."""
 MAX_FUNCTIONS: Final = 8
 
 RESULT: Final = 0
@@ -23,12 +23,12 @@ ARGUMENTS: Final = INSTANCE + 16
 
 
 def functions_at(params: int) -> int:
-    """Where the functions of an instance lie, behind so many arguments."""
+    """Return where the functions of an instance are, after that many arguments."""
     return ARGUMENTS + params * c.VAL_SIZE
 
 
 def slot_bytes(params: int, functions: int) -> int:
-    """How much memory a store needs for calls of so many parameters and functions."""
+    """Return the memory a store needs for that many parameters and functions."""
     return functions_at(params) + functions * c.FUNC_SIZE
 
 

@@ -1,7 +1,7 @@
 """A store: the memories of one guest, and where its calls begin.
 
-It may be entered by one at a time, and not at all while a call is suspended; the rules
-are those of `_fiber`.
+Only one thread may use it at a time, and no other call while one is suspended; the
+rules are those of `_fiber`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Store:
         self._exports: tuple[int, ...] = ()
         """Export indices of its functions, by their numbers."""
         self._spare: Call | None = None
-        """A call that is over and that nobody else has, to be used again."""
+        """A finished call that has no other references, to be reused."""
         c.context_set_fuel(context, UNLIMITED_FUEL)
         c.context_set_epoch_deadline(context, 1)
         c.context_epoch_deadline_yield(context, 1)
@@ -81,7 +81,7 @@ class Store:
     def limit(
         self, memory_bytes: int, table_elements: int, memories: int, tables: int
     ) -> None:
-        """Bound each memory in bytes and each table in elements, and their numbers."""
+        """Limit each memory in bytes and each table in elements, and their numbers."""
         with self.entered():
             self._check_idle()
             c.store_limiter(
@@ -90,14 +90,14 @@ class Store:
 
     @enable_ki_protection
     def refuel(self, fuel: int) -> None:
-        """Fill up to `fuel`, whatever was left."""
+        """Refill the fuel to `fuel`, whatever was left."""
         with self.entered():
             self._check_idle()
             c.context_set_fuel(self._open.context, fuel)
 
     @enable_ki_protection
     def instantiate(self, linker: int, component: int, *, owner: object) -> Call:
-        """Begin to make an instance; the call is done when it stands."""
+        """Begin to make an instance; the call is done when it exists."""
         with self.entered():
             self._check_idle()
             slots, opened = self.slots, self._open
@@ -112,7 +112,7 @@ class Store:
     def number_functions(self, export_indices: Iterable[int]) -> None:
         """Number exports of the instance from 0; one is looked up when it is called.
 
-        The loader has seen that they are there: an index comes from the component.
+        The loader has checked that they exist: an index comes from the component.
         """
         self._exports = tuple(export_indices)
 
@@ -130,7 +130,7 @@ class Store:
     def call(
         self, number: int, marshaller: Marshaller, frame: Frame, *, owner: object
     ) -> Call:
-        """Begin to call a function; the frame is the call's from now on."""
+        """Begin to call a function; the frame belongs to the call from now on."""
         with self.entered():
             call = Call(self.engine, self._open)
             self._begin(number, marshaller, frame, c.func_call_async)
@@ -146,12 +146,12 @@ class Store:
         *,
         owner: object,
     ) -> tuple[Call | None, Any]:
-        """Begin a call and poll it once; returns it, or its result if that was all.
+        """Begin a call and poll it once; returns it, or its result if it has finished.
 
-        What `call`, `poll` and `take_result` do one after the other, at half the cost;
-        most calls need no more than that. Large arguments go by `call`, from a worker:
-        here they would hold the interpreter lock. So does a large result: one that is
-        more than the budget is left to `take_result` of the call, which has finished.
+        It does what `call`, `poll` and `take_result` do one after the other, at half
+        the cost; most calls need no more than that. Large arguments go through `call`,
+        in a worker, because here they would hold the interpreter lock. A result that
+        exceeds the budget is left to `take_result` of the call, which has finished.
         """
         if not self._lock.acquire(False):  # noqa: FBT003  # a keyword costs as much again
             raise EngineMisused(ENTERED)
@@ -211,17 +211,17 @@ class Store:
 
     @enable_ki_protection
     def close(self) -> None:
-        """Delete the store, its call before it; does nothing twice.
+        """Delete the store, its call first; calling it again does nothing.
 
         Raises:
-            EngineMisused: it is being polled.
+            EngineMisused: It is being polled.
         """
         self.engine.ledger.check_process()
         with self.entered():
             self.engine.ledger.close_store(self._open)
 
     def give_resources(self, resources: HostResources) -> HandleTable:
-        """Let the guest hold the host's resources; their table is the store's."""
+        """Let the guest hold the host's resources; the store owns their table."""
         noted: list[int] = []
         self._open.dropped = noted
         table = HandleTable(self._open.context, resources, noted)
@@ -230,11 +230,11 @@ class Store:
 
     @property
     def closed(self) -> bool:
-        """Whether the store is gone."""
+        """Whether the store is deleted."""
         return not self._open.pointer
 
     def entered(self) -> Entered:
-        """Hold the store for one entry into C."""
+        """Lock the store for one entry into C."""
         return Entered(self._lock)
 
     def _check_idle(self) -> None:
@@ -247,7 +247,7 @@ class Store:
             raise EngineMisused("this store is closed")
         if opened.future:
             raise EngineMisused(
-                "this store is in the middle of a call: a guest does one call at a "
+                "this store is in the middle of a call: a guest handles one call at a "
                 "time and cannot be entered from its own host function"
             )
         if opened.owed:

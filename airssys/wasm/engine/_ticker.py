@@ -1,14 +1,14 @@
 """The thread that makes epochs pass, so that a guest's deadline can come.
 
-A deadline is counted in epochs, and an epoch passes only when somebody says so. Here
-that is a thread of its own: a guest may hold any other thread. It must be awake
-whenever a guest runs and should not wake an idle machine two hundred times a second,
-so it parks after some idle ticks. Waking it costs 17 us, too much for every call; a
-call in a busy system therefore only sets a flag.
+A deadline is counted in epochs, and an epoch only passes when the engine is ticked. A
+thread of its own does that, because a guest may block any other thread. It must be
+awake while a guest runs, but should not wake an idle machine two hundred times a
+second, so it parks after some idle ticks. Waking it costs 17 us, too much for every
+call; so a call in a busy system only sets a flag.
 
-That nobody is missed: the ticker says "parked" first and looks at the flag after that;
-a caller sets the flag first and looks at "parked" after that. Whatever the order of
-the two, one of them sees the other.
+No call is missed: the ticker sets "parked" first and reads the flag after that; a
+caller sets the flag first and reads "parked" after that. Whatever the order, one of
+them sees the other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable, Sized
 from typing import Final, Protocol, TypeAlias, final
 
 _IDLE_TICKS: Final = 20
-"""So long after the last call it goes on ticking; at 5 ms a tick that is 0.1 s."""
+"""Seconds after the last call for which it keeps ticking; 0.1 s at 5 ms a tick."""
 
 
 class Ticks(Protocol):
@@ -45,11 +45,11 @@ class Ticker:
         self._running = running
         """Not empty while a guest is in a poll, however long that takes."""
         self.touched = True
-        """Set by whoever runs a guest, in the hot path without calling `touch`."""
+        """Set by code that runs a guest; on the hot path without calling `touch`."""
         self.parked = False
-        """Whether no epochs pass at the moment. Look only after setting `touched`."""
+        """Whether no epochs pass now. Read it only after setting `touched`."""
         self.failure: Exception | None = None
-        """What the first tick raised that failed."""
+        """The exception of the first tick that failed."""
         self._closing = False
         self._wake = threading.Event()
         self._thread = threading.Thread(
@@ -64,7 +64,7 @@ class Ticker:
             self._wake.set()
 
     def close(self) -> None:
-        """Stop for good and wait for the thread; does nothing twice."""
+        """Stop for good and wait for the thread; calling it again does nothing."""
         self._closing = True
         self._wake.set()
         if self._thread is not threading.current_thread():
@@ -93,7 +93,7 @@ class Ticker:
                 idle = 0
 
     def _tick(self, tick: Callable[[], None]) -> None:
-        """Let an epoch pass; one that fails must not be the last, or guests never end."""
+        """Let an epoch pass; if it fails, continue, because guests would never end."""
         try:
             tick()
         except Exception as error:  # noqa: BLE001  # whatever it is, the others go on ticking

@@ -1,13 +1,13 @@
-"""wasmtime's failures in our words.
+"""Translates wasmtime's failures.
 
-The C API gives the failure of a component as text only; it has no trap code for one. The
-text begins with a backtrace of names that the guest chose (of functions and modules,
-with any character in them), and ends with the root cause, a line that wasmtime itself
-wrote. So only that last line is looked at, and it must be one of those below from its
-first character to its last: no name that a guest can choose decides anything. The lines
-are those of wasmtime 48 to 50; tests/wasm/test_traps.py brings about each that a guest
-can bring about. A line that is not among them is OTHER, and what wasmtime wrote is
-carried, so that nothing is lost when it changes its words.
+The C API gives the failure of a component only as text, without a trap code. The text
+begins with a backtrace of names that the guest chose (of functions and modules, with
+any characters in them), and ends with the root cause, a line that wasmtime itself
+wrote. So only that last line is used, and it must match one of those below completely:
+a name that a guest chooses cannot decide anything. The lines are those of wasmtime 48
+to 50; tests/wasm/test_traps.py causes each one that a guest can cause. Any other line
+is OTHER, and is passed on as wasmtime wrote it, so that nothing is lost when it changes
+its texts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TRAPS: Final = {
     "invalid conversion to integer": TrapReason.BAD_CONVERSION,
     "call stack exhausted": TrapReason.STACK_EXHAUSTED,
     "all fuel consumed by WebAssembly": TrapReason.FUEL_EXHAUSTED,
-    # Broken rules of the component model, between the components inside of one.
+    # Violations of the component model's rules, between the components inside of one.
     "cannot enter component instance": TrapReason.BAD_VALUE,
     "cannot leave component instance": TrapReason.BAD_VALUE,
     "degenerate component adapter called": TrapReason.BAD_VALUE,
@@ -40,10 +40,10 @@ _TRAPS: Final = {
     "string content out-of-bounds": TrapReason.BAD_VALUE,
     "unaligned pointer": TrapReason.BAD_VALUE,
 }
-"""wasmtime's traps, by what follows the words with which each of them begins."""
+"""wasmtime's traps, by the text after the words with which each of them begins."""
 
 _EXPECTED: Final = "expected [a-z -]+ but found [a-z -]+"
-"""Such as "a different guest-defined resource"; never a name."""
+"""E.g. "a different guest-defined resource"; never a name."""
 _TOO_MUCH: Final = "too much data is being copied between the host and the guest"
 _LINES: Final[dict[TrapReason, tuple[str, ...]]] = {
     TrapReason.HOST_ALLOCATION_LIMIT: (
@@ -58,7 +58,8 @@ _LINES: Final[dict[TrapReason, tuple[str, ...]]] = {
         r"resource limit exceeded: table count too high at \d+",
     ),
     TrapReason.BAD_VALUE: (
-        # Where a guest says that its values are, or that there is room for the host's.
+        # Where a guest claims that its values are, or that there is room for the
+        # host's.
         r"((string|list|map) )?pointer(/length)? out of bounds of memory",
         "fixed length list out of bounds of memory",
         "pointer out of bounds",
@@ -66,7 +67,7 @@ _LINES: Final[dict[TrapReason, tuple[str, ...]]] = {
         "((list|map) )?pointer is not aligned",
         r"string pointer not aligned to \d+",
         "realloc return: (beyond end of memory|result not aligned)",
-        # What is there.
+        # The values themselves.
         r"invalid utf-8 sequence of \d+ bytes from index \d+",
         r"incomplete utf-8 byte sequence from index \d+",
         "invalid utf(8|16) encoding",
@@ -103,12 +104,12 @@ def root_cause(text: str) -> str:
 
 
 def is_out_of_maps(line: str) -> bool:
-    """Whether the kernel had no more memory maps, or memory, to give."""
+    """Say whether the kernel had no more memory maps, or memory."""
     return _NO_MAPS.fullmatch(line) is not None
 
 
 def reason_of(line: str) -> TrapReason:
-    """Find the reason that a root cause stands for."""
+    """Return the reason that a root cause stands for."""
     if line.startswith(_WASM_TRAP):
         return _TRAPS.get(line.removeprefix(_WASM_TRAP), TrapReason.OTHER)
     for pattern, reason in _REASONS:
@@ -118,7 +119,7 @@ def reason_of(line: str) -> TrapReason:
 
 
 def failure_of(text: str, phase: str) -> GuestTrapped | CapacityReached:
-    """Name the failure of a guest in `phase`."""
+    """Return the error for the failure of a guest in `phase`."""
     line = root_cause(text)
     if is_out_of_maps(line):
         return CapacityReached(

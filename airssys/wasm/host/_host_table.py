@@ -381,7 +381,7 @@ def nobody_provides(
     interfaces: Sequence[HostInterface], missing: Sequence[str], listed: str
 ) -> str:
     """Say what is missing, and which other version of it there is."""
-    text = f"it imports {listed}, which nobody provides"
+    text = f"it imports {listed}, which this host does not provide"
     for full in missing:
         imported = full.partition("#")[0]
         given = other_version(interfaces, imported)

@@ -1,4 +1,4 @@
-"""Contracts to the values of the lifecycle's signatures, and back."""
+"""Converts contracts to the values of the lifecycle's signatures, and back."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Drives a call to its end: slice by slice, with what the host does in between.
+"""Drives a call to its end: slice by slice, with the host's work in between.
 
 A slice polls the guest until it finishes, waits for the host, or has used up its time;
 host calls that can be answered at once are part of it. Between slices a call waits for
-its turn (`_turns`), or for the host. Only what is named in `Limits.execution_time`
-counts towards it: slices, wherever they are run, and host calls.
+its turn (`_turns`), or for the host. `Limits.execution_time` only counts slices,
+wherever they run, and host calls.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Late(Exception):  # not for users: `_instance` makes it a time limit
 
 
 class Overdue(Late):  # not for users: `_outcomes` makes it a deadline
-    """The caller set a deadline, which has passed; the guest was within its limits."""
+    """The caller's deadline has passed; the guest was within its limits."""
 
 
 class HostFailed(Exception):  # not for users: `_instance` makes it a host error
@@ -69,12 +69,12 @@ class Driver:
         self._contexts, self._handles = contexts, handles
         self.placement = PollPlacement(runtime.turns.tick, habits)
         self._proven = False
-        """Its last message was handled within its first slice (`_turns`)."""
+        """Whether its last message was handled within its first slice (`_turns`)."""
         self._was_busy = False
         self._used = 0.0
-        """Seconds of `execution_time` that the present call has used."""
+        """Seconds of `execution_time` that the current call has used."""
         self._inline_bytes = runtime.settings.thread_payload_bytes
-        """What is larger is read and laid out by a worker."""
+        """A worker reads and lays out anything larger."""
         self._few_bytes = min(limits.host_call_bytes, self._inline_bytes)
         self._asked: list[Any] | None = None
         """The arguments of a host call that could not be answered at once."""
@@ -82,11 +82,11 @@ class Driver:
         """The answer to a host call that a worker has to lay out."""
 
     def expect_large(self) -> None:
-        """Take note that the next call moves a large value: a worker polls it."""
+        """Note that the next call moves a large value, so that a worker polls it."""
         self.placement.send_to_worker()
 
     def note_message_handled(self) -> None:
-        """Take note that the last call was a message and came to its end."""
+        """Note that the last call was a message and was completed."""
         self._proven = not self._was_busy
 
     def may_begin(self) -> bool:
@@ -98,15 +98,15 @@ class Driver:
     async def wait_to_begin(self, deadline: float = math.inf) -> None:
         """Wait for the turn of a first slice.
 
-        Nothing has begun yet: a guest's deadline would pass while it waits.
+        Nothing has begun yet, because a guest's deadline would pass while it waits.
 
         Raises:
-            Overdue: the deadline that the caller set has passed.
+            Overdue: The caller's deadline has passed.
         """
         await self._in_time(self._turns.begin(proven=self._proven), deadline)
 
     def note_slice(self, began: float) -> float:
-        """Take note of a slice that was run in this thread; returns its end."""
+        """Note a slice that was run in this thread; returns its end."""
         ended = now()
         took = ended - began
         if took > self.placement.patience:
@@ -119,8 +119,8 @@ class Driver:
         """Drive a call that may begin now, and was not polled yet, to its end.
 
         Raises:
-            Late: it used up its time; `Overdue`: the deadline has passed.
-            HostFailed: what the guest asked of the host failed.
+            Late: It used up its time; `Overdue`: the deadline has passed.
+            HostFailed: A host function that the guest called failed.
         """
         if not await self._slice(call):
             await self._slices(call, deadline)
@@ -133,7 +133,7 @@ class Driver:
         It may have finished, if only a worker may take its result.
 
         Raises:
-            Late, HostFailed: as for `drive`.
+            Late, HostFailed: As for `drive`.
         """
         if not self._slice_here(call, began, began, finished=call.finished):
             await self._slices(call, deadline)
@@ -142,7 +142,7 @@ class Driver:
         """Drive a call whose first slice was run, and noted, in another task.
 
         Raises:
-            Late, HostFailed: as for `drive`, which needs no deadline here.
+            Late, HostFailed: As for `drive`, which needs no deadline here.
         """
         if call.host_call is not None:
             if not self._turns.may_begin(proven=self._proven):
@@ -154,13 +154,13 @@ class Driver:
             await self._slices(call, math.inf)
 
     def at_once(self, marshaller: Marshaller, most: int) -> int:
-        """Say how many bytes of a function's values may be read in the Trio thread."""
+        """Return how many bytes of values may be read in the Trio thread."""
         return most if marshaller.moves_resources else min(most, self._inline_bytes)
 
     async def take_result(
         self, call: GuestCall, marshaller: Marshaller, budget: Budget
     ) -> Any:
-        """Read what the guest answered; a worker does if it is long."""
+        """Read what the guest answered; a worker does this if it is long."""
         try:
             few = Budget(self.at_once(marshaller, budget.left))
             return call.take_result(marshaller, few)
@@ -197,7 +197,7 @@ class Driver:
     def _slice_here(
         self, call: GuestCall, began: float, polled: float, *, finished: bool
     ) -> bool:
-        """Go on with a slice of this thread after its first poll."""
+        """Continue a slice of this thread after its first poll."""
         again = True
         while True:
             ended = now()
@@ -222,7 +222,7 @@ class Driver:
         return self.placement.poll(call), now() - began
 
     def _goes_on(self, call: GuestCall, elapsed: float, *, again: bool) -> bool:
-        """Whether the slice has something to go on with after a poll."""
+        """Whether the slice has more to do after a poll."""
         tick = self._turns.tick
         if call.host_call is None:
             return again and elapsed < tick * _LEFTOVER
@@ -251,8 +251,8 @@ class Driver:
     async def _wait_for_host(self, call: GuestCall, deadline: float) -> None:
         """Do what the guest waits for, within what is left of its time.
 
-        A wait that ends by itself in time, such as a short sleep, is not given a
-        cancel scope: it would cost as much as the sleep.
+        A wait that ends by itself in time, such as a short sleep, gets no cancel scope,
+        which would cost as much as the sleep.
         """
         assert call.host_call is not None  # noqa: S101  # the caller has looked
         function = self._functions[call.host_call.function]
@@ -307,7 +307,7 @@ class Driver:
                 raise HostFailed from error
 
     async def _in_worker(self, work: Callable[[], T]) -> T:
-        """Have a worker do what a host call takes; that counts, waiting for one not."""
+        """Have a worker do a host call's work; only the work counts, not the wait."""
 
         def timed() -> tuple[T, float]:
             began = now()
@@ -342,7 +342,7 @@ class Driver:
         self._check_time(deadline)
 
     def _arguments(self, call: GuestCall, function: BoundFunction) -> list[Any] | None:
-        """Read the arguments of a host call; None if a worker has to: they are long."""
+        """Read the arguments of a host call; None if they are long, for a worker."""
         marshaller = function.marshaller
         few = self._few_bytes
         if marshaller.moves_resources:

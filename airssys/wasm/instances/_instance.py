@@ -1,23 +1,22 @@
 """One instance of a component: its limits, its state, one call at a time.
 
 The theory. An instance is a store with one component in it. It keeps its state between
-calls, and after any call that did not come to its own end (a trap, a limit, a
+calls. After a call that was not completed (because of a trap, a limit, or a
 cancellation) it is *spent*: wasmtime will not enter it again, and neither will we.
 
-How a call is driven to its end is the business of `_driver`. What counts towards which
-limit:
+`_driver` drives a call to its end. What counts towards which limit:
 
-* `execution_time`: the guest's own slices and its host calls. Not its wait for a turn:
-  that other guests are busy is not its fault.
-* the envelope's deadline: nothing. That its asker waits no longer is not its fault
-  either; only what was not begun by then is not begun at all.
-* `fuel`: filled up before each call.
-* `memory_bytes` and `table_elements`: sums. wasmtime limits each memory alone, so the
-  loader counts them and gives each its share.
+* `execution_time`: the guest's own slices and its host calls, but not its wait for a
+  turn, because it is not responsible for other busy guests.
+* the envelope's deadline: nothing. The guest is not responsible for an asker that stops
+  waiting. A call that had not begun by then does not begin at all.
+* `fuel`: refilled before each call.
+* `memory_bytes` and `table_elements`: sums. wasmtime limits each memory separately, so
+  the loader counts them and gives each its share.
 * `host_call_bytes`: what one host call or one answer makes the host keep. wasmtime
   itself stops at 128 MiB before we see anything.
-* `state_bytes`: what one instance hands over to the next. More of it is no offence: the
-  call has come to its end, and the instance goes on.
+* `state_bytes`: what one instance hands over to the next. Exceeding it is not a failure
+  of the instance: the call is complete, and the instance continues.
 """
 
 from __future__ import annotations
@@ -71,23 +70,23 @@ if TYPE_CHECKING:
 EXPORT_NUMBERS = {name: number for number, name in enumerate(EXPORTS | STATE_EXPORTS)}
 
 _AROUND_STATE: Final = 256
-"""Bytes that count beside the state itself."""
+"""Bytes that count in addition to the state itself."""
 
 
 _FREE: Final = 1 << 20
-"""Bytes beside memories and tables that no limit counts: ordinary guests have less."""
+"""Bytes besides memories and tables that no limit counts: ordinary guests have less."""
 _MOST_SHARES: Final = 16
 """Limits for which the shares of one component are remembered."""
 _CHEAPER: Final = 32
-"""So many bytes are copied from memory to memory while wasmtime makes a value of one."""
+"""The time in which wasmtime makes one value is enough to copy this many bytes."""
 _STEPS_HERE: Final = 30_000
-"""An instance whose making takes more steps is made by a worker: it takes 3 ms or more."""
+"""A worker makes instances that take more steps, i.e. 3 ms or more."""
 
 
 def _shares(code: Code, memory_bytes: int, elements: int) -> tuple[int, int]:
-    """The most that each memory, in bytes, and each table may have.
+    """The limit of each memory, in bytes, and of each table.
 
-    What cannot fit gets nothing, and the engine refuses it in its own words.
+    If they cannot fit, the limit is zero, and the engine refuses with its own text.
     """
     found, kept = code.footprint, code.shares
     wanted = memory_bytes, elements
@@ -103,7 +102,7 @@ def share_out(store: GuestStore, code: Code, limits: Limits) -> None:
     """Give each memory and table its share of what an instance may have.
 
     Raises:
-        GuestTrapped: what it has beside them is more than it may have of memory.
+        GuestTrapped: What it has besides them exceeds its memory limit.
     """
     found, most = code.footprint, limits.memory_bytes
     beside = max(0, found.instance_bytes - _FREE)
@@ -118,7 +117,7 @@ def share_out(store: GuestStore, code: Code, limits: Limits) -> None:
 
 
 def prepare_making(driver: Driver, found: Footprint) -> None:
-    """Have a worker make what takes long: nothing interrupts it."""
+    """Have a worker make a large instance, because nothing can interrupt that."""
     if found.steps > _STEPS_HERE:
         driver.expect_large()
 
@@ -145,7 +144,7 @@ def _carried(result: Any, name: str) -> Any:
 
 @final
 class Instance:
-    """A running component (the port `Guest`). Made by `Component.instantiate`."""
+    """A running component (the port `Guest`). Created by `Component.instantiate`."""
 
     def __init__(
         self, runtime: Runtime, code: Code, limits: Limits, services: HostServices
@@ -169,26 +168,26 @@ class Instance:
         contexts, habits = self._contexts.objects, code.habits
         self._driver = Driver(runtime, limits, contexts, habits, handles)
         self._inline_bytes = runtime.settings.thread_payload_bytes
-        """Larger payloads are moved by a worker."""
+        """A worker moves larger payloads."""
         if code.core:
             self._inline_bytes *= _CHEAPER
         self._budget = Budget(limits.host_call_bytes)
         self._is_called = False
         self._spent: GuestFailed | None = None
         self._begun: Outcome[tuple[GuestCall | None, Any]] | None = None
-        """The first slice of a message that `handle_message` has to go on with."""
+        """The first slice of a message that `handle_message` has to continue."""
 
     @property
     def spent(self) -> GuestFailed | None:
-        """Why this instance cannot be called any more, or None while it can."""
+        """Why this instance cannot be called any more, or None if it can."""
         return self._spent
 
     async def start(self) -> None:
         """Make the instance itself; its start functions run here.
 
         Raises:
-            GuestTrapped: it trapped, or needs more than its limits.
-            CapacityReached: the kernel has no more memory maps.
+            GuestTrapped: It trapped, or needs more than its limits.
+            CapacityReached: The kernel has no more memory maps.
         """
         try:
             open_contexts(self._contexts, self._services, self._limits)
@@ -250,7 +249,7 @@ class Instance:
                 driver.drop_noted()
         except BaseException as error:  # noqa: BLE001, ASYNC103  # `handle_message` raises it
             self._begun = Error(error)
-            return Unanswered.BEGUN  # noqa: ASYNC104  # as said above
+            return Unanswered.BEGUN  # noqa: ASYNC104  # as above
         driver.note_slice(began)
         if call is not None or type(result) is not Ok:
             self._begun = Value((call, result))
@@ -266,11 +265,11 @@ class Instance:
         await self._run("handle-callback", (message_value(envelope),), size=size)
 
     async def metadata(self) -> ComponentMetadata:
-        """Ask the guest what it says of itself."""
+        """Ask the guest for its metadata."""
         return metadata_of(await self._run("metadata"))
 
     async def health(self) -> HealthStatus:
-        """Ask the guest how it is."""
+        """Ask the guest for its health."""
         return HealthStatus(await self._run("health"))
 
     @property
@@ -281,7 +280,7 @@ class Instance:
     async def export_state(self) -> bytes:
         """Ask the guest for its state, at most `state_bytes` of it."""
         most = self._limits.state_bytes
-        # How much it is shows only when it has been moved; so a worker moves it.
+        # The size is only known when the state has been moved; so a worker moves it.
         keep = most + _AROUND_STATE
         state: bytes = await self._run(EXPORT_STATE, size=most, keep=keep)
         if len(state) > most:
@@ -289,15 +288,15 @@ class Instance:
         return state
 
     async def import_state(self, state: bytes) -> None:
-        """Give the guest the state of the one before it."""
+        """Give the guest the state of its predecessor."""
         await self._run("import-state", (state,), size=len(state))
 
     async def shutdown(self) -> None:
-        """Let the guest put things in order; it is not closed by that."""
+        """Let the guest shut down; this does not close it."""
         await self._run("shutdown")
 
     def close(self) -> None:
-        """Give back everything at once, a running call included."""
+        """Release all resources at once, even during a call."""
         if self._spent is None:
             self._spent = GuestSpent("it was closed")
         if not self._store.closed:
@@ -315,14 +314,14 @@ class Instance:
         keep: int | None = None,
         message: Envelope | None = None,
     ) -> Any:
-        """Call an export and return what its result carries.
+        """Call an export and return the content of its result.
 
         Args:
-            name: of the export.
-            values: its arguments.
-            size: bytes of what is moved, as far as can be told before.
-            keep: bytes of the answer; `host_call_bytes` if not given.
-            message: not begun if nobody waits for it any more when it could be.
+            name: Of the export.
+            values: Its arguments.
+            size: Bytes that are moved, as far as they are known before.
+            keep: Bytes of the answer; `host_call_bytes` if not given.
+            message: Not begun if its asker has stopped waiting when it could be.
         """
         if keep is None:
             keep = self._limits.host_call_bytes
@@ -351,10 +350,10 @@ class Instance:
         return _carried(result, name)
 
     async def _wait_to_begin(self, message: Envelope | None) -> None:
-        """Wait for the turn of a first slice: whatever ends the wait spends nothing.
+        """Wait for the turn of a first slice; if the wait ends early, nothing is spent.
 
         Raises:
-            Unwanted: nobody waits for the message any more.
+            Unwanted: The message's asker has stopped waiting.
         """
         self._is_called = True
         try:
@@ -368,7 +367,7 @@ class Instance:
     def _first_slice(
         self, name: str, values: Sequence[Any], owner: object, keep: int
     ) -> tuple[GuestCall | None, Any]:
-        """Call an export and poll it once: the call, or its result if that was all.
+        """Call an export and poll it once: the call, or its result if it finished.
 
         A call that has finished has a result that is read by a worker.
         """
@@ -384,7 +383,7 @@ class Instance:
     async def _finish_message(
         self, begun: Outcome[tuple[GuestCall | None, Any]]
     ) -> Any:
-        """Bring to its end what `handle_at_once` has begun."""
+        """Complete what `handle_at_once` has begun."""
         name = "handle-message"
         try:
             call, result = begun.unwrap()
@@ -453,9 +452,9 @@ class Instance:
         raise failure from error.__cause__
 
     def _failure(self, error: BaseException, name: str) -> BaseException:
-        """Give what ended a call its name; the instance is spent if it was running.
+        """Return the error for what ended a call; a running instance is spent.
 
-        It counts as spent before its name is looked for, which may fail: what a host
+        It counts as spent before the cause is determined, which may fail: what a host
         function raised may be of any class.
         """
         before, self._spent = self._spent, unnamed(name)

@@ -1,11 +1,11 @@
-"""Keeps the process from running into the kernel's limit on memory maps.
+"""Keeps the process from reaching the kernel's limit on memory maps.
 
-Each instance takes memory maps: up to three for each of its memories, two for the
-stack that its store keeps from call to call, one for whatever else is large. The kernel
-allows a process only so many (Linux: vm.max_map_count, 65,530 unless changed). At that
-limit not only wasmtime fails but every allocation of the whole process. So we stop short
-of it. Calls of an instance take no more maps, suspended or not: at the limit those that
-are there go on.
+Each instance needs memory maps: up to three for each of its memories, two for the stack
+that its store keeps between calls, one for each other large allocation. The kernel
+allows a process only a limited number (Linux: vm.max_map_count, 65,530 unless changed).
+At that limit every allocation of the process fails, not only wasmtime's. So we stop
+before it is reached. Calls of an instance need no more maps, suspended or not, so at
+the limit the existing instances continue.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 _HEADROOM: Final = 2_000
 """Maps left to the rest of the process: threads, allocators, libraries."""
 _STACK: Final = 3
-"""Of the store: its stack, and itself when it is large."""
+"""Maps of the store: its stack, and itself when it is large."""
 _MEMORY: Final = 3
-"""Of each memory: what is in use, what it may grow into, and a guard."""
+"""Maps of each memory: what is in use, what it may grow into, and a guard."""
 _LARGE: Final = 128 << 10
-"""Bytes of one allocation beyond which it has a map of its own."""
+"""Bytes of one allocation above which it has a map of its own."""
 _PAUSE: Final = 0.1
-"""Seconds between two counts at the limit: one takes up to 30 ms."""
+"""Seconds between two counts at the limit, because one takes up to 30 ms."""
 _LIMIT: Final = Path("/proc/sys/vm/max_map_count")
 _MAPS: Final = Path("/proc/self/maps")
 
 
 def kernel_limit() -> int | None:
-    """How many maps a process may have, or None where no such limit is known."""
+    """Return how many maps a process may have, or None if no limit is known."""
     try:
         return int(_LIMIT.read_text())
     except (OSError, ValueError):
@@ -46,7 +46,7 @@ def kernel_limit() -> int | None:
 
 
 def count_maps() -> int:
-    """How many maps this process has; takes up to 30 ms when they are many."""
+    """Return how many maps this process has; takes up to 30 ms if there are many."""
     with _MAPS.open("rb") as file:
         return sum(
             chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 16), b"")
@@ -54,7 +54,7 @@ def count_maps() -> int:
 
 
 def maps_of(found: Footprint, more_memories: int = 0) -> int:
-    """How many maps an instance takes, at most, with memories of the host's in it."""
+    """Return the most maps an instance needs, including the host's memories."""
     large = found.instance_bytes // _LARGE
     return (
         _STACK
@@ -68,8 +68,9 @@ def maps_of(found: Footprint, more_memories: int = 0) -> int:
 class MapBudget:
     """Refuses what would not leave the process enough maps.
 
-    Knows how many maps are surely still free; what ends is given back. Only when what
-    is to begin does not fit for sure are they counted again.
+    It tracks how many maps are certainly still free, including those of ended
+    instances. The maps are only counted again when a new instance would not certainly
+    fit.
     """
 
     def __init__(
@@ -79,23 +80,23 @@ class MapBudget:
         self._count = count
         self._counted_at = -math.inf
         self.fit = 0 if limit is not None else sys.maxsize
-        """So many maps are surely free."""
+        """The number of maps that are certainly free."""
 
     def check(self, maps: int) -> None:
-        """Refuse to begin what takes so many maps while there may be too few left.
+        """Refuse to begin something that needs that many maps if there may be too few.
 
         Raises:
-            CapacityReached: there are too few; nothing was begun.
+            CapacityReached: There are too few; nothing was begun.
         """
         if self.fit < maps and self._limit is not None:
             self._count_again(self._limit, maps)
 
     def take(self, maps: int) -> None:
-        """Take note of another instance, which has so many maps."""
+        """Record another instance, which has that many maps."""
         self.fit -= maps
 
     def give_back(self, maps: int) -> None:
-        """Take note that it is gone."""
+        """Record that it has ended."""
         self.fit += maps
 
     def _count_again(self, limit: int, maps: int) -> None:
@@ -106,6 +107,6 @@ class MapBudget:
         if self.fit < maps:
             raise CapacityReached(
                 f"this process is close to the kernel's limit of {limit} memory maps, "
-                f"and an instance of this component takes up to {maps}: raise "
+                f"and an instance of this component needs up to {maps}: raise "
                 "vm.max_map_count, or run fewer actors in one process"
             )

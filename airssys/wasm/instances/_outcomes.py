@@ -1,4 +1,4 @@
-"""Gives what ended a call its name, and says whether it cost the instance."""
+"""Turns what ended a call into an error, and decides whether the instance is spent."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ _REASONS: Final[dict[type[BaseException], TrapReason]] = {
     RuleBroken: TrapReason.BAD_VALUE,
 }
 """By errors whose text says all there is to say."""
-MAX_SAID: Final = 500
-"""Characters of what a host function raised that go into the text of the failure."""
+MAX_SHOWN: Final = 500
+"""Characters of a host function's exception that go into the text of the failure."""
 
 
 def unnamed(phase: str) -> GuestTrapped:
-    """Say why an instance is spent while it is not known what ended its call."""
-    return GuestTrapped(TrapReason.HOST_ERROR, phase, "its failure has no name")
+    """Return why an instance is spent before the cause is known."""
+    return GuestTrapped(TrapReason.HOST_ERROR, phase, "the cause is not known")
 
 
 def name_failure(
     error: BaseException, phase: str, limits: Limits
 ) -> tuple[BaseException, GuestTrapped | None]:
-    """Name the error that ended a call in `phase`.
+    """Return the errors for a call that ended in `phase`.
 
     Returns:
-        What is to be raised, and why the instance is spent: None if it is not.
+        What to raise, and why the instance is spent: None if it is not.
     """
     match error:
         case GuestRejected() | CapacityReached() | ValueUnfit():
@@ -58,7 +58,7 @@ def name_failure(
             text = f"more than {most} bytes for the host to keep (host_call_bytes)"
             stopped = GuestTrapped(TrapReason.HOST_ALLOCATION_LIMIT, phase, text)
         case CallbackFailed() | HostFailed():
-            text = f"a host function failed: {repr_of(error.__cause__, MAX_SAID)}"
+            text = f"a host function failed: {repr_of(error.__cause__, MAX_SHOWN)}"
             stopped = GuestTrapped(TrapReason.HOST_ERROR, phase, text)
         case Late() | RuleBroken():  # an Overdue is a Late
             stopped = GuestTrapped(_REASONS[type(error)], phase, str(error))
@@ -69,7 +69,7 @@ def name_failure(
 
 
 def too_much_state(size: int | None, most: int) -> GuestRejected:
-    """Say that the state of a guest is too large to be handed over."""
-    told = "more" if size is None else f"{size} bytes, more"
-    text = f"{told} than {most} bytes (state_bytes)"
+    """Make the error for a state that is too large to be handed over."""
+    found = "more" if size is None else f"{size} bytes, more"
+    text = f"{found} than {most} bytes (state_bytes)"
     return GuestRejected(EXPORT_STATE, "too-large", text)

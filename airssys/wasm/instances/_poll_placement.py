@@ -1,16 +1,16 @@
-"""Where a guest's polls are run, learnt from how long they took.
+"""Decides where a guest's polls run, from how long earlier ones took.
 
 A poll ends at the guest's next tick, unless wasmtime is moving a large value in or out,
-which nothing interrupts. A guest that does such things is sent to the worker threads.
-Real time alone does not tell: on a loaded machine any poll may take long because the
+which cannot be interrupted. A guest that does this is moved to the worker threads. Real
+time alone does not show it: on a loaded machine any poll may take long because the
 thread was not running. So a poll that took long in real time only makes a guest
-suspect, and what a suspect's next polls took of the processor decides: several, since
+suspect, and the processor time of its next polls decides. Several are measured, because
 the poll that moves a large value is often followed by one that moves nothing.
 
-Nothing can stop such a poll, and what a guest does first nobody can know. But what one
-instance has done its component remembers (`Habits`): the next instance begins with a
-worker, and who comes back from there and does it again stays twice as long. So the
-thread is held by it ever more rarely, whatever the guest does in between.
+Such a poll cannot be stopped, and a guest's first one cannot be predicted. But what one
+instance has done is remembered for its component (`Habits`): the next instance begins
+in a worker, and an instance that returns from there and does it again stays there twice
+as long. So the thread is blocked ever more rarely, whatever the guest does in between.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from airssys.wasm.engine import GuestCall
 
 GOOD_POLLS: Final = 16
-"""So many in a row clear a guest of a suspicion, or bring it back from the workers."""
+"""Good polls in a row that clear a suspect guest, or bring it back from the workers."""
 _MOST_GOOD_POLLS: Final = 4096
 _TOO_LONG: Final = 256 * 1024
-"""Bytes of a value that wasmtime needs some milliseconds to move out, whatever it is."""
+"""Bytes of a value that take wasmtime some milliseconds to move out, of any type."""
 
 
 @final
@@ -36,34 +36,34 @@ class Habits:
 
     def __init__(self) -> None:
         self.good_polls = 0
-        """So many bring an instance back from the workers; 0: none has held it."""
+        """Good polls needed to bring an instance back from the workers, 0 at first."""
         self.news = 0
-        """How often something was noted; all instances go by it."""
+        """How often something was noted; all instances read it."""
 
     def note_held(self) -> None:
-        """Take note that a poll held a thread for too long."""
+        """Note that a poll blocked a thread for too long."""
         more = max(GOOD_POLLS, 2 * self.good_polls)
         self.good_polls = min(more, _MOST_GOOD_POLLS)
         self.news += 1
 
     def note_long(self) -> None:
-        """Take note that a poll moved a long value, which may take too long."""
+        """Note that a poll moved a long value, which may take too long."""
         self.good_polls = max(1, self.good_polls)
         self.news += 1
 
 
 @final
 class PollPlacement:
-    """What one guest's polls have been like."""
+    """The recent polls of one guest."""
 
     __slots__ = ("_good_polls_due", "_habits", "_heard", "patience", "suspect")
 
     def __init__(self, tick: float, habits: Habits | None = None) -> None:
         self._habits = Habits() if habits is None else habits
         self.patience = 2 * tick
-        """Seconds of one poll beyond which it held the thread too long."""
+        """Seconds of one poll above which it blocked the thread for too long."""
         self.suspect = 0
-        """So many of its next polls must be measured, by `poll`."""
+        """The number of its next polls that must be measured, by `poll`."""
         self._good_polls_due = 0
         self._heard = 0
 
@@ -76,22 +76,22 @@ class PollPlacement:
         return self._good_polls_due > 0
 
     def send_to_worker(self) -> None:
-        """Take note that a large value is about to be moved in."""
+        """Note that a large value is about to be moved in."""
         self._good_polls_due = max(1, self._good_polls_due)
 
     def note_long(self) -> bool:
-        """Take note that a poll has moved a long value out; whether no worker did it."""
+        """Note that a poll moved a long value out; returns whether no worker did."""
         was_here = not self.in_worker
         self._habits.note_long()
         return was_here
 
     def note_size(self, size: int, *, was_here: bool) -> None:
-        """Take note of how many bytes that value had."""
+        """Note the number of bytes of that value."""
         if was_here and size > _TOO_LONG:
             self._habits.note_held()
 
     def poll(self, call: GuestCall) -> bool:
-        """Poll, in whichever thread, and learn from what it took of the processor."""
+        """Poll, in whichever thread, and learn from the processor time that it took."""
         began = time.thread_time()
         finished = call.poll(call.owner)
         if time.thread_time() - began > self.patience:

@@ -71,7 +71,7 @@ class Code:
             takes_self=True,
         ),
     )
-    """Memory maps that an instance takes, at most."""
+    """Memory maps that an instance needs, at most."""
     shares: dict[tuple[int, int], tuple[int, int]] = attrs.field(
         factory=dict, init=False, eq=False, repr=False
     )
@@ -96,16 +96,16 @@ class Runtime:
         self.maps = MapBudget(kernel_limit())
         threads = max(1, (os.cpu_count() or 2) - 1)
         self.compilers = trio.CapacityLimiter(threads)
-        """How many components are compiled at once: one core stays for the rest."""
+        """How many components are compiled at once; one core is left for the rest."""
         self.readers = trio.CapacityLimiter(threads)
-        """How many are read or found in the cache at once, whoever compiles meanwhile."""
+        """How many are read or found in the cache at once, during compilation too."""
 
     def with_table(self, table: HostTable, *, link: bool = True) -> Runtime:
-        """Give this same runtime with other host functions.
+        """Return the same runtime with other host functions.
 
         Args:
-            table: of one component.
-            link: whether that is run in one piece, by a linker.
+            table: That of one component.
+            link: Whether the component is run whole, by a linker.
         """
         other = copy.copy(self)
         other.table = table

@@ -1,31 +1,31 @@
-"""Busy guests take turns, so that nobody waits long however many there are.
+"""Busy guests take turns, so that no guest waits long, however many there are.
 
-The theory. Trio runs all tasks that are ready in passes, in random order. A guest's
-slice is up to one tick long and nothing can shorten it. So a pass must not hold more
-than about one tick of slices:
+The theory. Trio runs all ready tasks in passes, in random order. A guest's slice is up
+to one tick long and cannot be shortened. So a pass must not contain more than about one
+tick of slices:
 
 * *A call's first slice runs at once*, if this pass has spent less than half a tick so
   far. Short calls therefore never wait and never switch tasks.
-* *A call that used up its slice is busy.* Busy calls stand in a line, from which one
-  slice runs per pass. (A proven guest, see below, is given a second one first: it may
-  have begun just before the tick.)
-* *First slices that did not fit* stand in lines too: one for guests whose last message
+* *A call that used up its slice is busy.* Busy calls wait in a line, from which one
+  slice runs per pass. (A proven guest, see below, gets a second one first: it may have
+  begun just before the tick.)
+* *First slices that did not fit* wait in lines too: one for guests whose last message
   was done within its first slice ("proven"), one for all others ("fresh"). A thousand
-  guests that begin to loop at the same moment look like any other first slices; those
-  that have shown to be quick are not kept waiting behind them.
+  guests that begin to loop at the same moment look like any other first slices; guests
+  that have proven to be fast do not wait behind them.
 
-Each pass serves one line, in a fixed rota that gives the proven every other pass. They
-are let through many at a time, as many as the last passes had room for; of the others
-one. Busy calls come oldest first. Fresh ones come newest and oldest in turn: behind a
-burst of endless loops a newcomer is then served within a few passes, and none waits
-for ever.
+Each pass serves one line, in a fixed rotation in which every other pass is for the
+proven line. It lets through as many of them as the last passes had room for, and only
+one of the other lines. Busy calls come oldest first. Fresh ones come newest and oldest
+in turn: after a burst of endless loops a newcomer is then served within a few passes,
+and none waits for ever.
 
-Who moves the lines? A single task, the keeper, which runs once a pass while anybody
-waits and sleeps otherwise.
+A single task, the keeper, moves the lines. It runs once a pass while any call waits,
+and sleeps otherwise.
 
-A slice is time, not a poll: host calls answered at once are part of it. Slices that
-would hold the thread anyway (large values, guests that overran their tick) are run by
-a few worker threads instead and do not count.
+A slice is time, not a poll: host calls that are answered at once are part of it. Slices
+that would block the thread anyway (large values, guests that overran their tick) are
+run by a few worker threads instead and do not count.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ T = TypeVar("T")
 _MOST_AT_ONCE: Final = 64
 
 now: Final = time.perf_counter
-"""Slices are measured in real time even where a test drives Trio's clock: they are
-what the processor did."""
+"""Slices are measured in real time even where a test drives Trio's clock, because they
+are work of the processor."""
 
 
 _Line: TypeAlias = deque[Task]
@@ -68,7 +68,7 @@ async def _wait_in(line: _Line, *, in_front: bool = False) -> None:
 
 
 def _let_through(line: _Line, count: int) -> bool:
-    """Let the oldest go on, up to so many; False if nobody waited."""
+    """Let the oldest continue, up to that many; False if none waited."""
     somebody = bool(line)
     for _ in range(min(count, len(line))):
         reschedule(line.popleft())
@@ -88,7 +88,7 @@ class _PassNotice(trio.abc.Instrument):
 
 @final
 class Turns:
-    """Who may run a slice, and when."""
+    """Decides which call may run a slice, and when."""
 
     def __init__(self, tick: float, worker_threads: int) -> None:
         self.tick = tick
@@ -100,7 +100,7 @@ class Turns:
         self._fresh: _Line = deque()
         self._at_once = 1
         self._turned_back = 0
-        """Proven calls that found the pass full since their line was served last."""
+        """Proven calls that found the pass full since their line was last served."""
         self._wanted = trio.Event()
         self._workers = trio.CapacityLimiter(worker_threads)
         self._notice = _PassNotice(self)
@@ -147,15 +147,15 @@ class Turns:
         """Run a slice in a worker thread.
 
         A cancellation takes effect before it begins or after it has ended: a slice
-        cannot be left alone, but it is short.
+        cannot be abandoned, but it is short.
         """
         return await trio.to_thread.run_sync(work, limiter=self._workers)
 
     @asynccontextmanager
     async def without_workers(self) -> AsyncIterator[None]:
-        """Wait for the slices that workers run, and let none begin in here.
+        """Wait for the slices that workers run, and start none meanwhile.
 
-        Not cancellable: a slice is short, and one that runs cannot be left alone.
+        Not cancellable: a slice is short, and a running one cannot be abandoned.
         """
         stand_ins = [object() for _ in range(int(self._workers.total_tokens))]
         with trio.CancelScope(shield=True):

@@ -1,4 +1,4 @@
-"""Values between Python and wasmtime's component API."""
+"""Converts values between Python and wasmtime's component API."""
 
 from ._checks import as_bytes, as_float
 from ._marshaller import Marshaller

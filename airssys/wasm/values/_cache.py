@@ -1,8 +1,8 @@
 """Remembers what was made for types, as long as they are small.
 
-Code for a type is made once for all engines, because it takes long. But a component may
-state types as large as it likes, in as many variations: what is made for large ones
-lives as long as the component's marshallers do, and is not kept for others.
+Code for a type is made once for all engines, because that takes long. But a component
+may declare types of any size, in many variations. What is made for large types exists
+as long as the component's marshallers, and is not kept for others.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _LARGEST: Final = 1000
-"""Parts and characters of names, all in all, of what is remembered; the largest of the
-world of actors have half of that."""
+"""Parts and characters of names, in total, of what is remembered; the largest types of
+the world of actors have half of that."""
 MOST_KEPT: Final = 256
 
 
 def remember_small(make: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Have a function of a type, or of a type and a path, remember what it made."""
+    """Make a function of a type, or of a type and a path, remember its results."""
     kept = functools.lru_cache(maxsize=MOST_KEPT)(make)
 
     @functools.wraps(kept)
@@ -44,7 +44,7 @@ def _is_small(parts: Iterable[object]) -> bool:
             left -= len(one)
         else:
             left -= 1 + sum(map(len, _names(one)))
-            waiting += parts_of(one)  # type: ignore[arg-type]  # what is no path is a type
+            waiting += parts_of(one)  # type: ignore[arg-type]  # a type
     return left >= 0
 
 

@@ -1,4 +1,4 @@
-"""What generated code calls for values that it does not take as they are."""
+"""Functions that generated code calls for values that need a conversion."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def put_f32(data: bytearray, at: int, value: float) -> None:
 
 
 def as_float(value: object, path: str) -> float:
-    """Take a whole number, or a subclass of float, for a float.
+    """Convert a whole number, or a subclass of float, to a float.
 
     Raises:
-        ValueUnfit: it is neither, or larger than floats go.
+        ValueUnfit: It is neither, or is too large for a float.
     """
     if isinstance(value, float):
         return float(value)
@@ -41,10 +41,10 @@ def as_float(value: object, path: str) -> float:
 
 
 def as_bytes(value: object, path: str) -> bytes | bytearray | memoryview:
-    """Take what has bytes in a row.
+    """Convert a bytes-like object to bytes.
 
     Raises:
-        ValueUnfit: it has not.
+        ValueUnfit: It is not one.
     """
     if isinstance(value, memoryview):
         return value.cast("B") if value.c_contiguous else value.tobytes()
@@ -57,17 +57,17 @@ def handle(frame: Frame, resource: str, thing: Any, owned: bool, path: str) -> i
     """Make a handle for a Python object; returns its address.
 
     Raises:
-        ValueUnfit: it is None, which stands for no object.
+        ValueUnfit: It is None, which does not stand for an object.
     """
     if thing is None or frame.handles is None:
         unfit(path, thing, resource)
     address = frame.handles.lower(resource, thing, owned=owned)
     if not address:
-        unfit(path, thing, f"{resource} that may be handed over")
+        unfit(path, thing, f"{resource} that can be passed on")
     return address
 
 
 def at_path(error: ValueUnfit, path: str, index: int) -> ValueUnfit:
-    """Say in which element of the list at `path` a value did not fit."""
+    """Add the index of the element, in the list at `path`, whose value did not fit."""
     error.path = f"{path}[{index}]{error.path.removeprefix(f'{path}[]')}"
     return error

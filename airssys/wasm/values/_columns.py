@@ -1,12 +1,12 @@
 """Values of simple types, laid out column by column.
 
-A *column* is a row of values of one type that lie at equal distances: all elements of a
-list, or one field of all its records. Element by element costs a few hundred
-nanoseconds each; a column is written by strided copies of arrays, which C makes and
-whose ranges C checks. `_wit_lists` puts columns together to lists.
+A *column* is a series of values of one type at equal distances: all elements of a list,
+or one field of all its records. One by one, elements cost a few hundred nanoseconds
+each; a column is written by strided copies of arrays, which C makes and whose ranges C
+checks. `_wit_lists` combines columns to lists.
 
-A column may refuse for any reason by raising one of `REFUSALS`. It must take only what
-the generated code takes, and must write nothing outside of its places.
+A column may refuse for any reason by raising one of `REFUSALS`. It must only accept
+what the generated code accepts, and must write nothing outside of its places.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from ._types import BYTES, CHAR, STRING, Enum, Float, Number, WitType
 
 @attrs.frozen
 class Places:
-    """Where the values of a column lie: so many, the first at a word, in equal steps.
+    """Where the values of a column are: their number, the first word, the step.
 
-    Their fixed places lie elsewhere, in steps of their own.
+    Their fixed places are elsewhere, with a step of their own.
     """
 
     count: int
@@ -178,7 +178,7 @@ def byte_lists(
 def point(
     block: Block, places: Places, sizes: array[int], first: int, unit: int
 ) -> None:
-    """Write sizes, and addresses of things that lie one behind the other."""
+    """Write sizes, and addresses of things that follow each other."""
     steps = sizes if unit == 1 else [size * unit for size in sizes]
     ends = array("Q", accumulate(chain((first,), steps)))
     block.words[places.words(1)] = memoryview(sizes)

@@ -1,13 +1,13 @@
-"""Where in wasmtime's memory the parts of a type lie, in words of eight bytes.
+"""Where the parts of a type are in wasmtime's memory, in words of eight bytes.
 
-A `wasmtime_component_val_t` is 32 bytes: the kind in the first word, what it is from
-the second on. Aggregates point to arrays of more such values, a record to entries of
-48 bytes (name, then value).
+A `wasmtime_component_val_t` is 32 bytes: the kind in the first word, the content from
+the second on. Aggregates point to arrays of more such values, a record to entries of 48
+bytes (name, then value).
 
 The shape of a type is laid out once. All values of fixed number (record fields, option
-and result payloads) have their place from the beginning: a value has its own four words
-somewhere, and somewhere else so many *fixed words* as its type needs below it. Strings
-and lists, whose size varies, are put behind.
+and result payloads) have a fixed place: a value has its own four words somewhere, and
+somewhere else as many *fixed words* as its type needs below it. Strings and lists,
+whose size varies, are put after them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NAME: Final = FIELD - VAL
 
 
 def fixed_words(wit: WitType) -> int:
-    """How many words of fixed places a type has, besides the value itself."""
+    """Return how many fixed words a type has, besides the value itself."""
     match wit:
         case Record(fields):
             return sum(FIELD + fixed_words(field) for _, field in fields)
@@ -52,7 +52,7 @@ def fixed_words(wit: WitType) -> int:
 
 
 def kind_of(wit: WitType) -> int:
-    """The discriminant of a type's values."""
+    """Return the discriminant of a type's values."""
     match wit:
         case Number() | Float():
             name = wit.name
@@ -64,7 +64,7 @@ def kind_of(wit: WitType) -> int:
 
 
 def row_of(wit: Record | Tuple) -> list[tuple[str, WitType, int, int]]:
-    """Name, type, word of the value and of its fixed places, for each in the row."""
+    """Return name, type, and the words of the value and its fixed places, for each."""
     if isinstance(wit, Record):
         named, stride, lead = list(wit.fields), FIELD, NAME
     else:
@@ -77,5 +77,5 @@ def row_of(wit: Record | Tuple) -> list[tuple[str, WitType, int, int]]:
 
 
 def stride_of(element: WitType) -> int:
-    """How many words a value takes with its fixed places."""
+    """Return how many words a value needs with its fixed places."""
     return VAL + fixed_words(element)

@@ -1,13 +1,13 @@
-"""Values in wasmtime's memory into Python, by code generated from their types.
+"""Converts values in wasmtime's memory to Python, by code generated from their types.
 
-The code reads a value where it lies and follows its pointers; it never writes and
-never frees. How much it may read is bounded by a `Budget`, because a guest says how
-long its lists are.
+The code reads a value in place and follows its pointers; it never writes and never
+frees. A `Budget` limits how much it may read, because a guest chooses the lengths of
+its lists.
 
-A value is 32 bytes: its kind, and from the ninth on its content. One unpacking reads
-the content of all fields of a record, and lists of numbers are read by one strided
-copy. `_content` says in the words of `struct` what a type has there; the items become
-variables of the code.
+A value is 32 bytes: its kind, and from the ninth byte on its content. One unpacking
+reads the content of all fields of a record, and lists of numbers are read by one
+strided copy. `_content` returns the `struct` format of a type's content; the items
+become variables of the code.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Lift: TypeAlias = Callable[[int, Budget], Any]
 """The address of a value, and what it may still cost."""
 
 _DEEPEST: Final = 8
-"""So many levels of a type go into one function; Python cannot nest for ever."""
+"""Levels of a type that go into one function; Python limits nesting."""
 _NAME: Final = f"{FIELD_SIZE - VAL_SIZE}x"
 _KIND: Final = f"{CONTENT}x"
 _TEXTS: Final = tuple(struct.Struct(f"{size}s").unpack_from for size in range(128))
@@ -68,7 +68,7 @@ def lift_of(wit: WitType) -> Lift:
     writer = _Writer()
     writer.value_at(wit, "address", "result")
     code = "\n".join([*_HEAD, *writer.lines, *_TAIL])
-    # The text holds types and names of fields, as literals; never a guest's values.
+    # The text contains types and names of fields, as literals; never a guest's values.
     exec(compile(code, "<lifting>", "exec"), writer.names)  # noqa: S102  # see above
     lift: Lift = writer.names["lift"]
     return lift
@@ -80,7 +80,7 @@ def _text_at(size: int, at: int) -> str:
 
 
 def _bytes_at(count: int, values: int) -> bytes:
-    """Copy a byte list; a long one in pieces, between which others may run."""
+    """Copy a byte list; a long one in pieces, between which other threads may run."""
     if count <= PIECE:
         return MEMORY[values + CONTENT : values + count * VAL_SIZE : VAL_SIZE].tobytes()
     pieces = []
@@ -93,7 +93,7 @@ def _bytes_at(count: int, values: int) -> bytes:
 
 @functools.cache
 def _numbers_of(code: str) -> Callable[[int, int], tuple[Any, ...]]:
-    """Make what copies a list of numbers of one struct format.
+    """Make a function that copies a list of numbers of one struct format.
 
     Short lists are unpacked, long ones copied in pieces like bytes.
     """
@@ -122,7 +122,7 @@ def _chars_at(count: int, values: int) -> tuple[str, ...]:
 
 
 def _flags_at(count: int, names: int) -> frozenset[str]:
-    """Read the names of flags that are there."""
+    """Read the names of the flags that are set."""
     pairs = struct.iter_unpack("=QQ", MEMORY[names : names + 16 * count])
     return frozenset([str(MEMORY[at : at + size], "utf-8") for size, at in pairs])
 
@@ -135,7 +135,7 @@ class _Writer:
         self.lines: list[str] = []
         self.depth = 1
         self.nested = 0
-        """How many types are around the one that is written."""
+        """How many types enclose the current one."""
         self.variables = 0
         self.names: dict[str, Any] = {
             "Case": Case,
@@ -168,7 +168,7 @@ class _Writer:
         return name
 
     def value_at(self, wit: WitType, address: str, target: str) -> None:
-        """Assign the value that lies at an address to the variable `target`."""
+        """Assign the value at an address to the variable `target`."""
         if self.nested == _DEEPEST:
             self.say("budget.left = left")
             self.say(f"{target} = {self.add(lift_of(wit))}({address}, budget)")
@@ -182,7 +182,7 @@ class _Writer:
         self.nested -= 1
 
     def _read(self, wit: WitType) -> tuple[str, list[str]]:
-        """Give the pattern of a value, and new variables for its items."""
+        """Return the pattern of a value, and new variables for its items."""
         content = _content(wit)
         padding = VAL_SIZE - CONTENT - struct.calcsize("=" + content)
         items = [self.fresh() for code in content if code not in "78x"]
@@ -269,7 +269,7 @@ class _Writer:
     def _lift_row(
         self, wits: Sequence[WitType], name: str, row: str, target: str
     ) -> None:
-        """Unpack all fields at once; `name` skips what stands before each value."""
+        """Unpack all fields at once; `name` skips the bytes before each value."""
         read = [self._read(wit) for wit in wits]
         pattern = "".join(name + each for each, _ in read)
         unpack = self.add(struct.Struct("=" + pattern).unpack_from)
@@ -329,7 +329,7 @@ class _Writer:
 
 
 def _content(wit: WitType) -> str:
-    """What a value's content is, in the words of `struct`."""
+    """Return the `struct` format of a value's content."""
     match wit:
         case Number() | Float():
             return str(wit.value[1])

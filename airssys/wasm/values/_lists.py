@@ -1,9 +1,9 @@
-"""Lists, put together from columns; what a column refuses is laid out one by one.
+"""Lists, made from columns; if a column refuses, elements are laid out one by one.
 
-What varies in size is laid out as one list of its own: the elements of all inner lists,
-the values of all options that are there, the payloads of all variants of one case.
-Types that have no column (flags, resources, options of options) are always laid out one
-by one, by generated code, which also says what does not fit and where.
+Values of varying size are laid out as lists of their own: the elements of all inner
+lists, the values of all options that are set, the payloads of all variants of one case.
+Types without a column (flags, resources, options of options) are always laid out one by
+one, by generated code, which also reports what does not fit and where.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ _PIECE: Final = 4096
 def lower_list(
     frame: Frame, how: tuple[int, Column | None, Any], values: Any, path: str
 ) -> tuple[int, int]:
-    """Lay a list out behind; returns how many elements it has and their address.
+    """Lay a list out after the fixed places; returns its length and address.
 
     Raises:
-        ValueUnfit: this is no list, or an element does not fit.
+        ValueUnfit: This is not a list, or an element does not fit.
     """
     stride, column, lower_each = how
     values = _fixed(values, path)
@@ -89,7 +89,7 @@ def lower_list(
 
 
 def _fixed(values: Any, path: str) -> Sequence[Any]:
-    """Take a list as it is now: what it may become later has no room."""
+    """Copy a list as it is now, because later changes would not fit."""
     if type(values) is tuple:
         return values
     if isinstance(values, (array, memoryview)):
@@ -101,7 +101,7 @@ def _fixed(values: Any, path: str) -> Sequence[Any]:
 
 
 def column_of(wit: WitType) -> Column | None:  # noqa: C901, PLR0911, PLR0912  # one match over a closed union
-    """Make what lowers a column of a type, if it can be done at once."""
+    """Make a function that lowers a column of a type, if that is possible at once."""
     match wit:
         case Number.BOOL:
             return bools
@@ -142,7 +142,7 @@ def _behind(
 
 
 def _options(some: WitType) -> Column | None:
-    """Lay out those that are there."""
+    """Lay out the options that are set."""
     column = None if isinstance(some, Option) else column_of(some)
     if column is None:
         return None
@@ -174,7 +174,7 @@ def _lists(element: WitType) -> Column | None:
         sizes = array("Q", map(len, values))
         flat = tuple(chain.from_iterable(values))
         if len(flat) != sum(sizes):
-            raise ValueError  # somebody changes them while we look
+            raise ValueError  # another thread has changed them
         first, _ = _behind(frame, column, stride, flat)
         tag(block, places, wit)
         point(block, places, sizes, first, VAL_SIZE)
@@ -184,7 +184,7 @@ def _lists(element: WitType) -> Column | None:
 
 @final
 class _Payloads:
-    """Lays out what the cases of a variant or result carry, case by case."""
+    """Lays out the contents of a variant's or result's cases, case by case."""
 
     def __init__(self, cases: Sequence[tuple[Any, WitType | None]]) -> None:
         self._columns = {
@@ -201,7 +201,7 @@ class _Payloads:
     def addresses(
         self, frame: Frame, keys: Sequence[Any], carried: Sequence[Any]
     ) -> memoryview:
-        """Lay out what values carry; returns the addresses, 0 for nothing."""
+        """Lay out the contents of values; returns the addresses, 0 for nothing."""
         payloads: dict[Any, list[Any]] = {key: [] for key in self._columns}
         for key, payload in zip(keys, carried, strict=True):
             payloads[key].append(payload)

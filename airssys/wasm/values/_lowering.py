@@ -1,9 +1,9 @@
-"""Python values into wasmtime's memory, by code generated from their types.
+"""Writes Python values into wasmtime's memory, by code generated from their types.
 
-`_wit_layout` says where things lie. The generated `prepare` writes kinds, names and
-pointers, which stay as they are, and `lower` only what changes. Where a variant's cases
-share a place, `lower` prepares the one that it writes. Lists are lowered by columns
-where their elements allow it (`_wit_lists`), and one by one elsewhere.
+`_wit_layout` defines the places. The generated `prepare` writes kinds, names and
+pointers, which do not change, and `lower` only what does. Where a variant's cases share
+a place, `lower` prepares the one that it writes. Lists are lowered by columns where
+their elements allow it (`_wit_lists`), and one by one otherwise.
 
 Code is generated because a component-message has sixteen values: a closure for each
 took 8 us, which is more than the call itself; straight code takes 3.
@@ -49,13 +49,13 @@ if TYPE_CHECKING:
     from ._columns import Column
 
 Prepare: TypeAlias = Callable[[Block, int, int], None]
-"""Block, word where the value goes, word where its fixed places begin."""
+"""Block, word of the value, word where its fixed places begin."""
 Lower: TypeAlias = Callable[[Frame, Block, int, int, Any], None]
 """Frame, block, the same two words, the Python value."""
 
 _MASK: Final = 2**64 - 1
 _DEEPEST: Final = 8
-"""So many levels of a type go into one function; Python cannot nest for ever."""
+"""Levels of a type that go into one function; Python limits nesting."""
 _NAMES: Final[dict[str, Any]] = {
     "Case": Case,
     "Err": Err,
@@ -92,7 +92,7 @@ def generate(wit: WitType, path: str) -> tuple[Prepare, Lower]:
 
 @remember_small
 def _generate_list(element: WitType, path: str) -> tuple[int, Column | None, Any]:
-    """Make what lowers the elements of a list: at once if possible, or one by one."""
+    """Make a function that lowers the elements of a list: at once, or one by one."""
     source = _Source()
     head = ["def lower_each(frame, block, a, m, values):", "    w = block.words"]
     each = _Writer(source, [*head, "    base = block.base", "    count = a"])
@@ -148,8 +148,8 @@ class _Source:
         return name
 
     def compile(self, lines: list[str], path: str) -> None:
-        """Make the functions; they are found in `names`."""
-        # The text holds types and names of fields, as literals; never a value.
+        """Compile the functions and return those in `names`."""
+        # The text contains types and names of fields, as literals; never a value.
         code = compile("\n".join(lines), f"<lowering of {path}>", "exec")
         exec(code, self.names)  # noqa: S102  # see above
 
@@ -163,7 +163,7 @@ class _Writer:
         self.lines = lines
         self.depth = 1
         self.nested = 0
-        """How many branches are around what is written."""
+        """How many branches enclose what is written."""
         self.variables = 0
 
     def say(self, line: str) -> None:
@@ -232,7 +232,7 @@ class _Writer:
     def _lower_pair(
         self, wit: String | List | Enum | Flags, pair: str, v: str, path: str
     ) -> None:
-        """Write what is a number of things and their address."""
+        """Write a number of items and their address."""
         match wit:
             case String():
                 self._require(f"isinstance({v}, str)", v, path, "str")
@@ -268,7 +268,7 @@ class _Writer:
         self.say(f"w[{place}] = {v} & {_MASK}" if low < 0 else f"w[{place}] = {v}")
 
     def _lower_text_record(self, wit: Record, more: _Place, v: str, path: str) -> None:
-        """Write a record of strings, such as an identity, as it was made before."""
+        """Write a record of strings, such as an identity, from one made before."""
         rows = self.source.add(TextRows(wit, path))
         words = len(wit.fields) * FIELD
         row = self.fresh()
@@ -343,7 +343,7 @@ class _Writer:
     def _lower_payload(
         self, wit: WitType | None, pointer: _Place, more: _Place, v: str, path: str
     ) -> None:
-        """Write what a case carries, which must be nothing where it carries nothing."""
+        """Write the content of a case; if it has none, there must be none."""
         if wit is None:
             self._require(f"{v}.value is None", f"{v}.value", path, "None")
             self.say(f"w[{pointer}] = 0")
@@ -355,7 +355,7 @@ class _Writer:
         self._lower_below(wit, more, inner, path)
 
     def _lower_below(self, wit: WitType, more: _Place, v: str, path: str) -> None:
-        """Write a value one level deeper; far below, by a function of its own."""
+        """Write a value one level deeper; below a limit, by a function of its own."""
         if self.nested == _DEEPEST:
             lower = self.source.add(generate(wit, path)[1])
             self.say(f"{lower}(frame, block, {more}, {more.plus(VAL)}, {v})")

@@ -1,9 +1,9 @@
-"""The parameters and the result of one function, to memory and back.
+"""Writes and reads the parameters and the result of one function.
 
-Arguments stay ours, answers become wasmtime's. What is lowered lies in a `Frame` of
-ours; a call reads it there, and for the answer of a host function wasmtime makes its
-own copy (`val_clone`). So there is one way to lower, and nothing that one side has
-allocated is ever freed by the other.
+Arguments stay ours, answers become wasmtime's. A lowered value is in a `Frame` of ours;
+a call reads it there, and for the answer of a host function wasmtime makes its own copy
+(`val_clone`). So there is one way to lower, and neither side frees what the other has
+allocated.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MOST_FRAMES: Final = 1024
 _SMALL: Final = 8 * 1024
 _MOST_LARGE: Final = 16
 _LARGEST: Final = 512 * 1024
-"""Kept are as many small frames as calls were under way at once, and a few that have
+"""As many small frames are kept as there were concurrent calls, and a few that have
 grown, unless they have grown beyond this (bytes)."""
 
 
@@ -36,8 +36,8 @@ grown, unless they have grown beyond this (bytes)."""
 class Marshaller:
     """Moves the parameters and the result of one function; keeps some frames.
 
-    Frames go from task to task and to worker threads and back. Taking and giving one
-    is a single operation on a list, so that it needs no lock.
+    Frames move between tasks and worker threads. Taking and returning one is a single
+    operation on a list, so it needs no lock.
     """
 
     __slots__ = (
@@ -69,9 +69,9 @@ class Marshaller:
         self.count = len(signature.params)
         both = Tuple((*(wit for _, wit in signature.params), signature.result or _NONE))
         self.moves_resources = mentions(both, (Own, Borrow))
-        """Its values can be read once only."""
+        """Whether its values can only be read once."""
         self.may_answer_long = mentions(signature.result, (List,))
-        """Texts alone are copied in no time, whatever their length."""
+        """Whether it has only texts, which are copied fast whatever their length."""
         self.result_count = 0 if signature.result is None else 1
         self._result_word = more
         if signature.result is not None:
@@ -87,14 +87,14 @@ class Marshaller:
     def lower_params(
         self, values: Sequence[Any], handles: Handles | None = None
     ) -> Frame:
-        """Lay out arguments from the start of a frame's fixed block.
+        """Lay out arguments at the start of a frame's fixed block.
 
         Args:
-            values: one for each parameter.
-            handles: where resources are looked up, for types that have some.
+            values: One for each parameter.
+            handles: Where resources are looked up, for types that have some.
 
         Raises:
-            ValueUnfit: a value does not fit its type; says which and where.
+            ValueUnfit: A value does not fit its type; the text says which and where.
         """
         if len(values) != self.count:
             raise ValueUnfit(f"{len(values)} values for {self.count} parameters")
@@ -118,11 +118,11 @@ class Marshaller:
         """Lay out an answer; returns its frame and its address.
 
         Args:
-            value: the answer.
-            handles: where resources are looked up, for types that have some.
+            value: The answer.
+            handles: Where resources are looked up, for types that have some.
 
         Raises:
-            ValueUnfit: the value does not fit the type; says where.
+            ValueUnfit: The value does not fit the type; the text says where.
         """
         if not self.result_count:
             raise ValueUnfit(f"{value!r:.60} for a function without a result")
@@ -138,10 +138,10 @@ class Marshaller:
         return frame, block.base + at * 8
 
     def lift_params(self, address: int, budget: Budget) -> list[Any]:
-        """Read what a guest passes to the host, one value behind the other.
+        """Read what a guest passes to the host, one value after the other.
 
         Raises:
-            TooMuch: it is larger than the budget.
+            TooMuch: It is larger than the budget.
         """
         values = [lift(address + at, budget) for lift, at in self._lift_params]
         if budget.handles is not None:
@@ -152,7 +152,7 @@ class Marshaller:
         """Read what a guest answered, None if the function has no result.
 
         Raises:
-            TooMuch: it is larger than the budget.
+            TooMuch: It is larger than the budget.
         """
         if not self.result_count:
             return None
@@ -162,7 +162,7 @@ class Marshaller:
         return value
 
     def give_back(self, frame: Frame) -> None:
-        """Keep a frame that nobody reads any more for the next call."""
+        """Keep a frame that is no longer read for the next call."""
         size = frame.reset()
         most = _MOST_FRAMES if size <= _SMALL else _MOST_LARGE
         if size <= _LARGEST and len(self._frames) < most:

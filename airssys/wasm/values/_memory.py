@@ -1,11 +1,11 @@
-"""Memory that values are laid out in before wasmtime reads them.
+"""Memory in which values are laid out before wasmtime reads them.
 
-Memory handed to a call must stay where it is until the call's future is deleted, so a
+Memory that is passed to a call must not move until the call's future is deleted, so a
 `Frame` is never resized: what does not fit goes into further blocks. Frames are kept
-and used again, because laying out names and kinds afresh costs more than a call.
+and reused, because laying out names and kinds again costs more than a call.
 
-A byte list costs 32 bytes of memory a byte. It is written by strided copies, in pieces
-small enough that other threads get the interpreter lock in between.
+A byte list needs 32 bytes of memory per byte. It is written by strided copies, in
+pieces that are small enough for other threads to get the interpreter lock in between.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from airssys.wasm._c_api import VAL_SIZE, Kind
 from ._types import Handles, ValueUnfit
 
 CONTENT: Final = 8
-"""Where in a `wasmtime_component_val_t` its content begins; the kind is at 0."""
+"""Where the content of a `wasmtime_component_val_t` begins; the kind is at 0."""
 PIECE: Final = 32 * 1024
 """Bytes of a byte list that are moved in one step: 1 MiB of values."""
 MEMORY: Final = memoryview((ctypes.c_char * sys.maxsize).from_address(0)).cast("B")
 """All memory of this process; an index is an address.
 
-Reading through it is what `ctypes.string_at` does, three times as fast: nothing is
-copied before it is unpacked. As there, an address that is not ours is a crash.
+Reading through it does what `ctypes.string_at` does, three times as fast, because
+nothing is copied before it is unpacked. As there, an invalid address crashes the
+process.
 """
 _LARGE: Final = 1 << 20
 _PRIVATE: Final = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
@@ -39,7 +40,7 @@ def encoded(text: str, path: str) -> bytes:
     """Encode the string at `path` as UTF-8.
 
     Raises:
-        ValueUnfit: it has lone surrogates, which UTF-8 cannot carry.
+        ValueUnfit: It has lone surrogates, which UTF-8 cannot encode.
     """
     try:
         return text.encode()
@@ -54,7 +55,7 @@ _ByteVec: Final = ctypes.c_size_t * 2
 
 @final
 class Block:
-    """Some memory that stays where it is, with its address."""
+    """Memory that does not move, with its address."""
 
     __slots__ = ("base", "data", "size", "top", "words")
 
@@ -73,7 +74,7 @@ class Block:
 class Frame:
     """Memory for one set of values: fixed places, and room for strings and lists.
 
-    It may be used again once no call reads it any more.
+    It may be reused once no call reads it any more.
     """
 
     __slots__ = ("borrowed", "byte_values", "fixed", "handles", "more", "spare")
@@ -83,10 +84,10 @@ class Frame:
         self.spare = Block(512)
         self.more: list[Block] = []
         self.borrowed: list[object] = []
-        """What else the values point into, kept until `reset`."""
+        """Other objects that the values point into, kept until `reset`."""
         self.byte_values = _tagged_bytes(128)
         self.handles: Handles | None = None
-        """Whose resources the values speak of, for types that have some."""
+        """The owner of the resources in the values, for types that have some."""
 
     def reserve(self, size: int) -> tuple[Block, int]:
         """Find room for `size` bytes, aligned to 8, valid until `reset`."""
@@ -98,10 +99,10 @@ class Frame:
         return block, at
 
     def put_text(self, text: str, path: str) -> tuple[int, int]:
-        """Copy the string at `path` behind; return its size in bytes and its address.
+        """Copy the string at `path`; return its size in bytes and its address.
 
         Raises:
-            ValueUnfit: it has lone surrogates, which UTF-8 cannot carry.
+            ValueUnfit: It has lone surrogates, which UTF-8 cannot encode.
         """
         data = encoded(text, path)
         size = len(data)
@@ -143,7 +144,7 @@ class Frame:
 
     @property
     def size(self) -> int:
-        """How many bytes the strings and lists have taken."""
+        """How many bytes the strings and lists use."""
         taken = self.spare.top + self.byte_values.top
         return taken + sum(block.top for block in self.more)
 

@@ -1,6 +1,6 @@
 """Names and records of strings, laid out in memory once and used again.
 
-An identity is three strings; the same few senders come with message after message.
+An identity is three strings, and the same few senders occur in message after message.
 Copying a record of strings that was made before costs a fifth of making it.
 """
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 _FIELD_WORDS: Final = FIELD_SIZE // 8
 _MOST_ROWS: Final = 1024
-"""Rows that are kept for one place of a type; then they are made anew."""
+"""Rows that are kept for one place of a type; then they are made again."""
 _LONGEST_ROW: Final = 512
-"""Characters of a row that is kept: the names of an actor are shorter, but for odd ones,
-and a guest may say of anything that it is a name."""
+"""Characters of a row that is kept. Most names of actors are shorter, and a guest may
+claim that any text is a name."""
 
 
 @final
 class Name:
-    """The name of a field or case, in memory for as long as its code lives."""
+    """The name of a field or case, in memory for as long as its code exists."""
 
     __slots__ = ("_pin", "place")
 
@@ -60,7 +60,7 @@ class TextRow:
 
 @final
 class TextRows:
-    """Rows by the strings they are made of; the same few names come again and again."""
+    """Rows by the strings they consist of; the same few names occur repeatedly."""
 
     def __init__(self, wit: Record, path: str) -> None:
         self._names = [Name(name) for name, _ in wit.fields]
@@ -70,14 +70,14 @@ class TextRows:
         _all_rows.add(self)
 
     def forget(self) -> None:
-        """Let go of all rows; those in use stay with whoever uses them."""
+        """Forget all rows; those in use are kept by their users."""
         self._rows.clear()
 
     def find(self, value: Any) -> TextRow:
         """Look a row up, or make it.
 
         Raises:
-            ValueUnfit: this is no tuple of so many strings.
+            ValueUnfit: This is not a tuple of that many strings.
         """
         try:
             return self._rows[value]
@@ -104,14 +104,14 @@ _all_rows: weakref.WeakSet[TextRows] = weakref.WeakSet()
 
 
 def forget_rows() -> None:
-    """Let go of what was laid out for guests that are gone; others make theirs anew."""
+    """Forget the rows for guests that have ended; other guests make theirs again."""
     for rows in list(_all_rows):
         rows.forget()
 
 
 @final
 class FlagRow:
-    """The names of the flags that are there, in a row."""
+    """The names of the flags that are set, in order."""
 
     __slots__ = ("_names", "place")
 
@@ -125,7 +125,7 @@ class FlagRow:
 
 @final
 class FlagRows:
-    """Rows by the set of flags that are there."""
+    """Rows by the set of flags that are set."""
 
     def __init__(self, names: Sequence[str], path: str) -> None:
         self._names = {name: Name(name) for name in names}
@@ -136,7 +136,7 @@ class FlagRows:
         """Look a row up, or make it.
 
         Raises:
-            ValueUnfit: this is no set of these names.
+            ValueUnfit: This is not a set of these names.
         """
         if not isinstance(value, (frozenset, set)):
             unfit(self._path, value, "set")
@@ -156,8 +156,8 @@ class FlagRows:
 
 
 def unfit(path: str, value: object, wanted: str) -> NoReturn:
-    """Refuse a value, saying where it stands."""
-    problem = f"{_shown(value)} ({type(value).__name__}) is no {wanted:.200}"
+    """Refuse a value, with its path."""
+    problem = f"{_shown(value)} ({type(value).__name__}) is not a valid {wanted:.200}"
     raise ValueUnfit(problem, path)
 
 
@@ -165,5 +165,5 @@ def _shown(value: object) -> str:
     """Show a value, whatever its own `__repr__` does."""
     try:
         return f"{value!r:.60}"
-    except Exception:  # noqa: BLE001  # whose value it is is told in any case
+    except Exception:  # noqa: BLE001  # the message names its place
         return "a value"

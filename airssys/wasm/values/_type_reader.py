@@ -1,8 +1,8 @@
-"""The types that a component states for its functions, in the words of our table.
+"""Converts the types that a component declares for its functions to our table's.
 
-wasmtime-py reflects on them; what is read here can be marshalled. A component may state
-its types so that they double with each level, and few bytes make millions of them, so
-that a reader stops at some number.
+wasmtime-py reflects on them; what is read here can be marshalled. A component may
+declare its types so that they double with each level, and few bytes make millions of
+them, so a reader stops at a limit.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MOST_TYPES: Final = 10_000
-"""In one signature; ours have about twenty."""
+"""The limit for one signature; ours have about twenty."""
 _SIMPLE: Final[dict[type, WitType]] = {
     their.Bool: Number.BOOL,
     their.U8: Number.U8,
@@ -52,8 +52,8 @@ _SIMPLE: Final[dict[type, WitType]] = {
 }
 
 
-class Unspeakable(Exception):  # not for users: the loader says whose function it is
-    """A type that values cannot be moved for; says which and why."""
+class Unspeakable(Exception):  # not for users: the loader adds the function's name
+    """A type whose values cannot be moved; says which and why."""
 
 
 def read_function(
@@ -62,11 +62,11 @@ def read_function(
     """Read a signature.
 
     Args:
-        stated: what the component says.
-        resources: those of the host that the component imports, by name.
+        stated: What the component declares.
+        resources: Those of the host that the component imports, by name.
 
     Raises:
-        Unspeakable: it has a type that values cannot be moved for.
+        Unspeakable: It has a type whose values cannot be moved.
     """
     reader = _Reader(resources)
     try:
@@ -126,7 +126,7 @@ class _Reader:
     def _simple(self, kind: Any) -> WitType:
         if type(kind) not in _SIMPLE:
             what = type(kind).__name__.removesuffix("Type").lower()
-            raise Unspeakable(f"a {what}, which is not offered")
+            raise Unspeakable(f"a {what}, which is not supported")
         return _SIMPLE[type(kind)]
 
     def _name_of(self, stated: their.ResourceType) -> str:
@@ -134,6 +134,6 @@ class _Reader:
             if resource == stated:
                 return name
         raise Unspeakable(
-            "a resource that is defined by a component; only the host's are offered, "
-            "because a guest's destructor would have to run when nobody calls it"
+            "a resource that is defined by a component; only the host's are supported, "
+            "because a guest's destructor would have to run outside of any call"
         )

@@ -47,8 +47,8 @@ class Number(enum.Enum):
 class Float(enum.Enum):
     """The floats: name and struct format.
 
-    What f32 has no room for is rounded to the nearest that it has, infinity included.
-    NaN stays NaN, but not its bits.
+    Values that f32 cannot hold are rounded to the nearest one that it can, including
+    infinity. NaN stays NaN, but not its bits.
     """
 
     F32 = ("f32", "f")
@@ -102,7 +102,7 @@ class Enum:
 @final
 @attrs.frozen
 class Flags:
-    """`flags`: names that are there or not."""
+    """`flags`: names that are set or not."""
 
     names: tuple[str, ...]
 
@@ -126,7 +126,7 @@ class Option:
 @final
 @attrs.frozen
 class Result:
-    """`result<ok, err>`; None where a side carries nothing."""
+    """`result<ok, err>`; None where a side has no content."""
 
     ok: WitType | None
     err: WitType | None
@@ -135,7 +135,7 @@ class Result:
 @final
 @attrs.frozen
 class Own:
-    """`own<resource>`: a resource of the host, given away."""
+    """`own<resource>`: a resource of the host that is given away."""
 
     resource: str
 
@@ -143,7 +143,7 @@ class Own:
 @final
 @attrs.frozen
 class Borrow:
-    """`borrow<resource>`: a resource of the host, lent for one call."""
+    """`borrow<resource>`: a resource of the host that is lent for one call."""
 
     resource: str
 
@@ -167,14 +167,14 @@ WitType: TypeAlias = (
 
 
 def mentions(wit: WitType | None, kinds: tuple[type, ...]) -> bool:
-    """Say whether one of some kinds of types is a type, or somewhere in it."""
+    """Say whether a type, or any part of it, is of one of some kinds."""
     return isinstance(wit, kinds) or any(
         mentions(each, kinds) for each in parts_of(wit)
     )
 
 
 def parts_of(wit: WitType | None) -> tuple[WitType | None, ...]:
-    """The types that a type is made of directly; None for one that is not there."""
+    """Return the types that a type directly consists of; None for a missing one."""
     match wit:
         case List(part) | Option(part):
             return (part,)
@@ -207,20 +207,20 @@ class Case(NamedTuple):
 
 
 class Some(NamedTuple):
-    """An option that is there, where None would not tell which of two is not."""
+    """An option that is set, where None would not show which of two is not."""
 
     value: Any
 
 
 _LOOKED_AT: Final = 16
 _OF_AN_OBJECT: Final = 128
-"""Bytes that an element counts of which we cannot know what it is: a name, say."""
+"""Bytes that count for an element of unknown size: a name, say."""
 
 
 def weight(value: Any) -> int:
-    """Say about how long a value takes to lay out: in bytes, as a `Budget` counts.
+    """Return about how long a value takes to lay out, in bytes, as a `Budget` counts.
 
-    Of a long list the first elements stand for all.
+    The first elements of a long list stand for all of them.
     """
     if isinstance(value, (bytes, bytearray, memoryview, str)):
         return len(value)
@@ -234,13 +234,13 @@ def weight(value: Any) -> int:
 
 
 class Ok(NamedTuple):
-    """The good side of a `result`."""
+    """The success of a `result`."""
 
     value: Any = None
 
 
 class Err(NamedTuple):
-    """The bad side of a `result`."""
+    """The failure of a `result`."""
 
     value: Any = None
 
@@ -251,23 +251,23 @@ BYTES = List(Number.U8)
 
 
 def record(**fields: WitType) -> Record:
-    """Write a record type; underscores in names stand for WIT's dashes."""
+    """Make a record type; underscores in names stand for WIT's dashes."""
     return Record(tuple((k.replace("_", "-"), v) for k, v in fields.items()))
 
 
 def variant(**cases: WitType | None) -> Variant:
-    """Write a variant type; underscores in names stand for WIT's dashes."""
+    """Make a variant type; underscores in names stand for WIT's dashes."""
     return Variant(tuple((k.replace("_", "-"), v) for k, v in cases.items()))
 
 
 def function(*, to: WitType | None = None, **params: WitType) -> Function:
-    """Write a signature; underscores in names stand for WIT's dashes."""
+    """Make a signature; underscores in names stand for WIT's dashes."""
     named = tuple((k.replace("_", "-"), v) for k, v in params.items())
     return Function(named, to)
 
 
 class ValueUnfit(TypeError):
-    """A Python value does not fit the WIT type it is lowered as; says where."""
+    """A Python value does not fit the WIT type it is lowered to; has the path."""
 
     def __init__(self, problem: str, path: str = "") -> None:
         super().__init__(problem)
@@ -282,7 +282,7 @@ class ValueUnfit(TypeError):
         return f"ValueUnfit({str(self)!r})"
 
 
-class TooMuch(Exception):  # it is a fact about a guest, told in our words by the caller
+class TooMuch(Exception):  # about a guest; the caller turns it into an error
     """A guest's value is larger than the host is willing to keep."""
 
 
@@ -294,15 +294,15 @@ class Handles(Protocol):
         ...
 
     def lift(self, resource: str, address: int, *, owned: bool) -> object:
-        """Give the Python object of a handle."""
+        """Return the Python object of a handle."""
         ...
 
     def undo(self) -> None:
-        """Take back the handles of a value that did not fit as a whole."""
+        """Take back the handles in a value that does not fit."""
         ...
 
     def accept(self) -> None:
-        """Keep the resources that came with a value: it was read as a whole."""
+        """Accept the resources in a value, after the whole value was read."""
         ...
 
 
