@@ -242,7 +242,7 @@ class Loader:
         return self._find_kept(artifact, digest) or _Source(code, digest)
 
     def _find_kept(self, artifact: Artifact, digest: str) -> _Ready | None:
-        """Find the compiled form of a component, whole or split, as the settings say."""
+        """Find the compiled form of a component, whole or split, as configured."""
         if self.runtime.settings.lane != "own":
             return self._find_whole(artifact, digest)
         if self.cache is None:
@@ -273,7 +273,7 @@ class Loader:
         return _Ready(kept, self._further(artifact, kept.compiled))
 
     def _further(self, artifact: Artifact, compiled: Compiled) -> HostTable | None:
-        """Bind the imports that are not of our world; None if the host has no others."""
+        """Bind the imports that are not of our world; None if it gets no others."""
         given = given_to(artifact)
         if not given:
             return None

@@ -181,7 +181,7 @@ def to_binary(code: bytes, label: str) -> bytes:
 
 
 def _quoted(error: Exception) -> list[str]:
-    """Return the line of WAT text that an error quotes, with its place and its caret."""
+    """Return the line of WAT text that an error quotes, with place and caret."""
     _, arrow, quote = str(error).partition("-->")
     lines = [
         one_line(line, _MOST_COLUMNS) for line in quote.strip("\n").split("\n")[:5]
