@@ -28,7 +28,7 @@ EventSink: TypeAlias = "Callable[[Event], None]"
 
 
 class Messages(Protocol):
-    """What one actor sends to others and asks of them. The sender is always that actor.
+    """Sends one actor's messages and requests. The sender is always that actor.
 
     A call that is not allowed, or whose message cannot be delivered, raises a
     `MessagingError`.
@@ -71,7 +71,7 @@ class Clock(Protocol):
 
 
 class Directory(Protocol):
-    """Who can be reached now."""
+    """Finds out which actors can be reached now."""
 
     def list_components(self) -> Sequence[ComponentId]: ...
     def component_info(self, target: ComponentId) -> ComponentInfo | None: ...

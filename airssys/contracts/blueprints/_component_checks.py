@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 def component_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
     """Check what only components have."""
     if not is_kind(spec.artifact, Artifact):
-        text = f"{shown(spec.artifact)} is no artifact"
+        text = f"{shown(spec.artifact)} is not an artifact"
         yield Mistake(f"{path}.artifact", text, "write Artifact.at(path)")
     elif not is_kind(spec.artifact.source, (Path, bytes, str)):
-        text = f"{shown(spec.artifact.source)} is no code"
+        text = f"{shown(spec.artifact.source)} is not code"
         hint = "a Path, bytes, or WAT text as str"
         yield Mistake(f"{path}.artifact.source", text, hint)
     else:

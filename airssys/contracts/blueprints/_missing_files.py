@@ -43,7 +43,7 @@ def _file_problem(file: Path) -> str | None:
 
 
 def find_all_mistakes(blueprint: Blueprint) -> list[Mistake]:
-    """Look at a whole blueprint, and for the files that it names; raises nothing."""
+    """Check a whole blueprint, and the files that it names; raises nothing."""
     mistakes = find_mistakes(blueprint)
     # A topology has looked for its files when it was compiled.
     known = {(m.file, m.line, m.found) for m in mistakes}
