@@ -56,7 +56,7 @@ class Messages(Protocol):
 
 
 class Topics(Protocol):
-    """What one actor publishes, and what it is subscribed to; refused as `Messages` are."""
+    """Publishes and subscribes for one actor; calls are refused as in `Messages`."""
 
     async def publish(self, topic: str, payload: bytes) -> None: ...
     def subscribe(self, pattern: str) -> None: ...
@@ -110,7 +110,7 @@ class Storage(Protocol):
 
 
 class HostServices(Protocol):
-    """What one actor may do, in that actor's name: one part for each idea.
+    """What one actor may do, in that actor's name, in several parts.
 
     A `MessagingError` or `StorageRefused` that a part raises is an answer for the guest.
     Anything else raised here is a host error and costs the guest its instance.

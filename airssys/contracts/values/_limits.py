@@ -19,7 +19,7 @@ GIB: Final = 1024 * MIB
 
 
 class UserCache(enum.Enum):
-    """Where compiled components are kept, if nobody says otherwise."""
+    """Where compiled components are kept by default."""
 
     DIRECTORY = "user-cache"
     """`airssys/compiled` in the user's cache directory."""
