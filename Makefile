@@ -1,4 +1,4 @@
-# `make demo` and `make test` set up everything they need: CPython 3.11 to 3.13 and
+# `make demo` and `make test` set up everything they need: CPython 3.11 to 3.14 and
 # git are enough. PYTHON=/path/to/python3.12 chooses the interpreter.
 
 SHELL := bash
@@ -24,7 +24,7 @@ export CONSTRAINTS := $(CURDIR)/requirements/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export COVERAGE_FILE := $(CURDIR)/.build/coverage/data
 
-.PHONY: help demo test test-slow pytest-slow soak lint ruff-format ruff flake8 mypy imports english
+.PHONY: help demo test test-slow pytest-slow soak lint ruff-format ruff flake8 mypy pyright imports english
 .PHONY: format wheel pytest pytest-covered examples docs perf mutants venv venv-demo clean
 .PHONY: constraints constraints-add
 
@@ -32,7 +32,7 @@ help:
 	@echo "make demo        run the word count example (ARGS=... are passed on)"
 	@echo "make test        the whole gate: lint, tests with coverage from the built wheel, examples"
 	@echo "make test-slow   every test, the soak, then tests/wasm on wasmtime $(WASMTIME_MAJORS)"
-	@echo "make lint        only ruff-format, ruff, flake8, mypy, imports, english; each is a target too"
+	@echo "make lint        only ruff-format, ruff, flake8, mypy, pyright, imports, english; each is a target too"
 	@echo "make pytest      only the tests, from the built wheel (ARGS='-k broker' are passed on)"
 	@echo "make docs        the documentation, in .build/docs (warnings are errors)"
 	@echo "make examples    only the examples, with the built wheel"
@@ -82,7 +82,7 @@ test: wheel
 	@echo "[airssys] all stages passed in $$(( $$(date +%s) - $(STARTED) )) s, set-up included"
 	@grep -E '^=+ .* in [0-9.]+s' .build/pytest.log | tail -n 1
 
-lint: ruff-format ruff flake8 mypy imports english
+lint: ruff-format ruff flake8 mypy pyright imports english
 
 ruff-format: venv
 	@.ci/stage "ruff format" $(BIN)/ruff format --check --quiet $(SOURCES)
@@ -96,6 +96,10 @@ flake8: venv
 
 mypy: venv
 	@.ci/stage "mypy" $(BIN)/mypy --no-error-summary $(TYPED)
+
+# What a user's editor says of what airssys offers: Pylance is pyright, and so is this.
+pyright: venv
+	@.ci/stage "pyright" $(BIN)/basedpyright
 
 imports: venv
 	@.ci/stage "import contracts" $(BIN)/lint-imports --no-logo

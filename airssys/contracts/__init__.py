@@ -1,5 +1,6 @@
 """The values, ports and errors that the rest of the package is written in."""
 
+from ._interpreter import check_interpreter
 from ._ports import (
     Clock,
     ComponentLoader,
@@ -430,6 +431,7 @@ __all__ = (
     "check",
     "check_all",
     "check_child_specs",
+    "check_interpreter",
     "child_name",
     "codec_of",
     "contexts_of",

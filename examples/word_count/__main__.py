@@ -158,7 +158,7 @@ async def is_counted(system: System, worker: str, piece: Piece) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("file", nargs="*", type=Path, help="counted too; - is stdin")
     given: list[Path] = parser.parse_args().file
     documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

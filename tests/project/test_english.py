@@ -130,5 +130,5 @@ def test_what_is_not_clean_yet_is_in_the_repository():
 
 def test_the_gate_runs_the_checker():
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    assert "\nlint: ruff-format ruff flake8 mypy imports english\n" in makefile
+    assert "\nlint: ruff-format ruff flake8 mypy pyright imports english\n" in makefile
     assert ".ci/check_english.py" in makefile

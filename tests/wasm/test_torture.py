@@ -144,6 +144,11 @@ def test_a_hazard_stays_harmless(hazard):
     torture("hazards", hazard)
 
 
+def test_deep_recursion_on_a_guests_stack_ends_no_process():
+    """Where Python does not see the end of a fiber, finalisers are kept off it."""
+    torture("deep_stacks")
+
+
 def test_a_thread_dies_in_a_callback_while_the_interpreter_exits():
     torture("exits", "a_thread_in_a_callback", "end", noise=True)
 

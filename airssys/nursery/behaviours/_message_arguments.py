@@ -65,6 +65,12 @@ def as_payload(payload: bytes) -> bytes:
     """
     if type(payload) is bytes:
         return payload
+    given: object = payload
+    if isinstance(given, bytes):
+        # Not by its buffer: from Python 3.12 on a class may have code for that.
+        return bytes.__getitem__(given, slice(None))
+    if isinstance(given, bytearray):
+        return bytes(bytearray.__getitem__(given, slice(None)))
     try:
         return bytes(memoryview(payload))
     except (TypeError, ValueError, BufferError):

@@ -1,6 +1,7 @@
 """The engine: fibers, stores, the ledger, epochs."""
 
 from ._callbacks import HostCall, leave_room
+from ._collections import poll_future
 from ._engine import Engine
 from ._fiber import ENTERED, Call, CallbackFailed, Entered, WasmtimeFailed
 from ._handles import Destructor, HandleTable, HostResources, Owners, refuse_awaitable
@@ -34,6 +35,7 @@ __all__ = (
     "WasmtimeFailed",
     "failure_of",
     "leave_room",
+    "poll_future",
     "refuse_awaitable",
     "root_cause",
 )

@@ -38,6 +38,7 @@ from airssys.wasm import _c_api as c
 from airssys.wasm.values import TooMuch, error_text
 
 from ._callbacks import leave_room
+from ._collections import poll_future
 from ._result_slots import ARGUMENTS, ERROR, RESULT
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class Call:
         polling = engine.polling
         polling[opened.context] = self
         try:
-            finished: bool = c.future_poll(opened.future)
+            finished = poll_future(opened.future)
         finally:
             del polling[opened.context]
         if self.failure is not None:

@@ -114,7 +114,7 @@ async def buy(system: System) -> None:
 def forward(system: System, options: SendOptions) -> None:
     # Options that are kept, and then given to another method.
     system.tell("clerk", b"", **options)
-    Portal(system).ask("clerk", b"", **options)  # E: misc
+    Portal(system).ask("clerk", b"", **options)  # E: misc  # pyright finds none
     options["prority"] = "low"  # E: typeddict-unknown-key
 
 

@@ -22,7 +22,7 @@ from airssys.contracts import (
     Limits,
     Timestamp,
 )
-from airssys.wasm._component_loader import Loader
+from airssys.wasm._component_loader import Loader, _Ready
 from airssys.wasm.cache._artifact_cache import Kept
 from airssys.wasm.engine._fiber import CallbackFailed, WasmtimeFailed
 from airssys.wasm.engine._store import Store
@@ -39,7 +39,7 @@ MOST = 10**8
 TARGET = b"test/bob/0"
 
 # Hundreds of engines are made here; what does not belong to one is made only once.
-_runtime.host_functions = functools.cache(_runtime.host_functions)
+_runtime.bind_all = functools.cache(_runtime.bind_all)
 _runtime.Marshaller = functools.cache(_runtime.Marshaller)
 _serialized = {}
 
@@ -154,11 +154,11 @@ class Bench:
     def component(self, name):
         artifact = source(name)
         if name not in _serialized:
-            kept = self.compile(artifact)
+            kept = self.compile(artifact).kept
             _serialized[name] = kept.compiled.serialize(), kept.footprint
         code, footprint = _serialized[name]
         compiled = Compiled.deserialize(self.engine.wasmtime, code)
-        return self.loader._adopt(artifact, Kept(compiled, footprint))
+        return self.loader._adopt(artifact, _Ready(Kept(compiled, footprint), None))
 
     def compile(self, artifact):
         """Compile in this thread."""

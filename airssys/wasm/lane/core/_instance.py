@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast, final
 
 from airssys.contracts import CapacityReached, EngineMisused
-from airssys.wasm.engine import UNLIMITED_FUEL, OpenStore
+from airssys.wasm.engine import UNLIMITED_FUEL, OpenStore, poll_future
 from airssys.wasm.lane.abi import (
     ComponentState,
     Entry,
@@ -297,7 +297,7 @@ class CoreInstance:
         polling = self.code.engine.polling
         polling[self._context] = cast("Any", self)
         try:
-            finished: bool = c.future_poll(opened.future)
+            finished = poll_future(opened.future)
         finally:
             del polling[self._context]
         if finished:
