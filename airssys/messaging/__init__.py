@@ -1,12 +1,12 @@
 """How messages get from one actor to another, and answers back."""
 
-from airssys.contracts import Gate
+from airssys.contracts import Gate, renamed
 
 from ._open_requests import OpenRequests
 from ._quarantine import Quarantine, QuarantinedMessage
 from ._who_waits import who_waits
 from .mailboxes import AtOnce, Ending, Mailbox, MailboxStatistics, WaitGraph
-from .pools import Member, Pool
+from .pools import Pool, Routee
 from .publishing import ActorSubscriber, Delivery, Publishing, Subscriptions
 from .requests import Alarm, Sleepers, ask_again
 from .routing import Admission, Broker, Registry, content_type_sent, unavailable
@@ -22,13 +22,13 @@ __all__ = (
     "Gate",
     "Mailbox",
     "MailboxStatistics",
-    "Member",
     "OpenRequests",
     "Pool",
     "Publishing",
     "Quarantine",
     "QuarantinedMessage",
     "Registry",
+    "Routee",
     "Sleepers",
     "Subscriptions",
     "WaitGraph",
@@ -37,3 +37,5 @@ __all__ = (
     "unavailable",
     "who_waits",
 )
+
+__getattr__ = renamed(__name__, {"Member": "Routee"})

@@ -1,12 +1,12 @@
 """Requests: asks whose answer comes later, as a callback.
 
-Who makes a request goes on at once. How it ends is put into its mailbox as a `Callback`,
-exactly once: with the answer, with the failure of the one that was asked, at the
+An actor that makes a request goes on at once. The outcome is put into its mailbox as a
+`Callback`, exactly once: with the answer, with the failure of the target, at the
 deadline, or because it was cancelled. A request is *open* until its callback was taken,
 so that the limit on open requests bounds the callbacks in a mailbox too.
 
-Requests belong to one incarnation. When that ends they are forgotten: the next one has
-not made them. What answers them still is a dead letter.
+Requests belong to one incarnation. When that ends they are forgotten, because the next
+one has not made them. A later answer is a dead letter.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Request:
     trace: TraceContext | None = None
     """Goes on in its callback."""
     is_over: bool = attrs.field(init=False, default=False)
-    """Its callback was made, or nobody wants it any more."""
+    """Its callback was made, or it is not wanted any more."""
     is_abandoned: bool = attrs.field(init=False, default=False)
     """Its asker wants no answer any more: it cancelled it, or has ended."""
     on_abandoned: Callable[[], object] | None = attrs.field(
@@ -84,7 +84,7 @@ class Request:
     @enable_ki_protection
     def fail(self, error: Exception) -> bool:
         """Make the callback with this error; False if it is over."""
-        return self._requests.end(self, _told(error), ERROR_TYPE)
+        return self._requests.end(self, _text_of_failure(error), ERROR_TYPE)
 
     def give_up(self, error: Exception) -> None:
         """Make the callback with this error; an answer may still come, too late."""
@@ -92,7 +92,7 @@ class Request:
             self._why_late = "the answer came after its request was over"
 
     def abandon(self) -> None:
-        """Let whoever handles the message know that no answer is wanted."""
+        """Notify the handler of the message that no answer is wanted."""
         self.is_abandoned = True
         self._requests.pending.farewells.tell(self)
 
@@ -142,7 +142,7 @@ class OpenRequests:
         """Deliver a message now or not at all, and have its answer as a callback.
 
         Args:
-            target: whom to ask.
+            target: the actor or pool to ask.
             payload: the question.
             timeout: seconds until the callback comes in any case, 0 or more.
             content_type: the codec of the payload.
@@ -152,10 +152,10 @@ class OpenRequests:
 
         Raises:
             TooManyRequests: as many are open as may be.
-            MessagingError: a gate refused it, or the target would not take it.
-            TargetNotFound: nobody of that name is registered.
+            MessagingError: a gate refused it, or the target does not accept it.
+            TargetNotFound: there is no actor or pool of that name.
             MailboxFull: there is no room.
-            ValueError: the timeout is negative or no number.
+            ValueError: the timeout is negative or NaN.
         """
         me = self._mailbox.owner
         if len(self._open) >= self._limit:
@@ -207,7 +207,7 @@ class OpenRequests:
         request.abandon()
 
     def has_room(self, size: int) -> bool:
-        """Say whether an answer of so many bytes may wait among the callbacks."""
+        """Return whether an answer of this size may wait among the callbacks."""
         waiting = self._waiting_bytes
         return not waiting or waiting + size <= self._most_bytes
 
@@ -262,7 +262,7 @@ class OpenRequests:
         self._open.pop(request.correlation_id, None)
 
 
-def _told(error: Exception) -> bytes:
+def _text_of_failure(error: Exception) -> bytes:
     case = error.case if isinstance(error, MessagingError) else "delivery-failed"
     if isinstance(error, RequestCancelled):
         case = "cancelled"

@@ -1,7 +1,7 @@
-"""Messages that crashed their actors, kept for somebody to look at.
+"""Messages that crashed their actors, kept for inspection.
 
-Bounded in number and in bytes: when there are more, the oldest go. They are dead letters,
-so nothing depends on them; whoever releases one sends it again.
+Bounded in number and in bytes: when there are more, the oldest are discarded. They are
+dead letters, so nothing depends on them. Releasing one sends it again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MOST_WHY: Final = 1000
 @final
 @attrs.frozen(eq=False)
 class QuarantinedMessage:
-    """A message that its actor crashed over."""
+    """A message that crashed its actor."""
 
     target: ComponentId
     sender: ComponentId
@@ -38,7 +38,7 @@ class QuarantinedMessage:
     sent_at_ns: int
     """Wall clock when the host signed it, nanoseconds since 1970."""
     why: str
-    """What its actor crashed by, in one line."""
+    """The error that its actor crashed with, in one line."""
 
 
 @final
@@ -91,8 +91,8 @@ class Quarantine:
     def release(self, message: QuarantinedMessage) -> None:
         """Deliver a message again, as a new one in the name of its sender; never waits.
 
-        Nobody waits for its answer any more. It is kept no longer; one that was not
-        delivered is.
+        Its sender does not wait for an answer any more. If it is delivered, it is kept no
+        longer.
 
         Raises:
             InvalidMessage: it is not kept any more.
@@ -100,7 +100,7 @@ class Quarantine:
         """
         if message not in self._messages:
             problem = "this message is not in quarantine any more"
-            raise InvalidMessage(problem, "Look at `messages` again")
+            raise InvalidMessage(problem, "Read `messages` again")
         envelope = self._broker.sign(
             message.target,
             message.sender,

@@ -1,4 +1,4 @@
-"""Looks at who waits for whom, and what for; costs nothing while nobody looks."""
+"""Reads which actors wait for which, and for what, at a cost only when it is called."""
 
 from __future__ import annotations
 

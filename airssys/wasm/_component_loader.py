@@ -5,8 +5,8 @@ is to be loaded; for code that was compiled before, that is all. The second one
 compiles. A compiler cannot be stopped. So code that would take long is refused
 beforehand, by its size and number of functions, which are read from the file. If
 compiling still takes long, the component is refused at the time limit, while the
-compiler keeps its slot until it ends. So there are never more compiling threads than
-slots.
+compiler counts as running until it ends. So there are never more compiling threads than
+are allowed.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ class Loader:
         """
         seconds = self.runtime.settings.compile_time
         scope = trio.CancelScope()
-        slot = _Slot(
+        limiter = _CompileLimiter(
             self.runtime.compilers,
             scope,
             seconds,
@@ -199,10 +199,10 @@ class Loader:
                 return await trio.to_thread.run_sync(
                     work,
                     abandon_on_cancel=True,
-                    limiter=cast("trio.CapacityLimiter", slot),
+                    limiter=cast("trio.CapacityLimiter", limiter),
                 )
             finally:
-                slot.stop_clock()
+                limiter.stop_clock()
         raise ComponentRefused(
             label,
             f"compiling it takes more than {seconds:g} s (compile_time)",
@@ -425,10 +425,10 @@ class Loader:
 
 
 @final
-class _Slot:
+class _CompileLimiter:
     """A limiter that starts a clock when it has room, so that waiting does not count.
 
-    Trio accepts any object that can be acquired and released. It releases the slot when
+    Trio accepts any object that can be acquired and released. It releases the limiter when
     the thread ends, not when the caller stops waiting. The clock is the machine's:
     Trio's may be a test's, which jumps while nothing happens but compiling.
     """

@@ -37,15 +37,13 @@ from ._message import (
     ERROR_TYPE,
     RESERVED_TYPES,
     TOPIC_TYPE,
+    AskOptions,
     Callback,
+    CheckedOptions,
     Envelope,
     Lag,
-    ReplySlot,
-)
-from ._message_options import (
-    AskOptions,
-    CheckedOptions,
     MessageOptions,
+    ReplySlot,
     SendOptions,
     TypedAskOptions,
     TypedSendOptions,

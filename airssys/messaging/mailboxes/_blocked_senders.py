@@ -1,4 +1,4 @@
-"""Those whose message waits for room in a mailbox, and how they are told the end of it."""
+"""Senders whose message waits for room in a mailbox, and how they learn its outcome."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def nothing() -> None:
 
 
 def stay(_: object) -> None:
-    """Do nothing when a wait turns to somebody else."""
+    """Do nothing when a wait turns to another mailbox."""
 
 
 class BlockedSender(Protocol):
-    """Somebody whose message waits for room; told exactly once how that ended."""
+    """A sender whose message waits for room. Exactly one of its methods is called, once."""
 
     def admitted(self) -> None:
         """The message is in the queue now."""
@@ -59,7 +59,7 @@ class WaitingRoom(Protocol):
         ...
 
     def unblock(self, sender: BlockedSender, /) -> bool:
-        """Let it wait no longer; False if it did not."""
+        """Let it wait no longer; False if it did not wait."""
         ...
 
 
@@ -123,7 +123,7 @@ async def wait_for_room(
         recheck: asked when there is room; see `Mailbox.block`.
         ended: called once, in the step in which the wait ends, however it does; the
             sender's task itself runs only later.
-        turned: called when it is to wait for another one; may raise that it may not.
+        turned: called when it is to wait in another mailbox; may raise an error to refuse.
 
     Raises:
         TargetNotFound: the mailbox was closed meanwhile.
@@ -212,7 +212,7 @@ class JointWait:
 @final
 @attrs.define(eq=False)
 class JointWaiter:
-    """One message of a crowd (implements `BlockedSender`)."""
+    """One message of a joint wait (implements `BlockedSender`)."""
 
     joint_wait: JointWait
     edge: Wait
@@ -232,6 +232,6 @@ class JointWaiter:
         self.joint_wait.note_end(self)
 
     def refused(self, error: Exception) -> None:
-        """Tell that it was not delivered."""
+        """Report that it was not delivered."""
         self.joint_wait.note_end(self)
         self.on_refusal(error)

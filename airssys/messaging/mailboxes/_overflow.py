@@ -1,4 +1,4 @@
-"""What becomes of a message that finds no room, decided by policy alone."""
+"""What happens to a message that finds no room, decided by policy alone."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ class OverflowAction(enum.Enum):
     WAIT = "wait"
     """Its sender waits."""
     REFUSE = "refuse"
-    """Its sender is told at once."""
+    """Its sender gets an error at once."""
     DROP = "drop"
-    """It vanishes, counted."""
+    """It is dropped, and counted."""
     DROP_OLDEST = "push out"
-    """An older one vanishes in its place."""
+    """An older message is dropped instead."""
     DEAD_LETTER = "bury"
-    """It is a dead letter."""
+    """It becomes a dead letter."""
     QUEUE = "queue"
-    """It is in the queue after all."""
+    """There is room now, and it was queued."""
 
 
 def check_capacity(_mailbox: object, _field: object, value: Any) -> None:  # noqa: ANN401 (whatever was handed in)
-    """Let a mailbox have this capacity.
+    """Check the capacity of a mailbox.
 
     Raises:
-        ValueError: it is no whole number above 0.
+        ValueError: it is not a whole number above 0.
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         problem = f"capacity must be a whole number above 0, not {value!r:.80}"
@@ -49,12 +49,12 @@ def check_capacity(_mailbox: object, _field: object, value: Any) -> None:  # noq
 
 
 def decide(policy: Overflow, *, may_wait: bool, is_ask: bool) -> OverflowAction:
-    """Say what becomes of a message.
+    """Decide what happens to a message.
 
     Args:
         policy: of its priority.
         may_wait: its sender can wait for room.
-        is_ask: its sender waits for an answer, and must be told if none can come.
+        is_ask: its sender waits for an answer, so it must get an error if none can come.
     """
     match policy:
         case Overflow.BLOCK:
@@ -72,15 +72,16 @@ def decide(policy: Overflow, *, may_wait: bool, is_ask: bool) -> OverflowAction:
 
 
 def queue_for(rules: OverflowRules) -> Queue:
-    """Make the queue of a mailbox; only one that may drop its oldest pays for that."""
+    """Make the queue of a mailbox: a plain one unless the oldest message may be dropped."""
     test = droppable(rules)
     return deque() if test is None else DroppableQueue(test)
 
 
 def droppable(rules: OverflowRules) -> Callable[[Envelope], bool] | None:
-    """Return what says whether a queued message may be dropped; None: none ever may.
+    """Return a function that says whether a queued message may be dropped.
 
-    A published message may not: the lag policy of its subscriber has let it in.
+    None if no message ever may. A published message may not be dropped, because the lag
+    policy of its subscriber has let it in.
     """
     if Overflow.DROP_OLDEST not in attrs.astuple(rules, recurse=False):
         return None
@@ -95,7 +96,7 @@ def droppable(rules: OverflowRules) -> Callable[[Envelope], bool] | None:
 def push_out(owner: ComponentId, queue: Queue) -> Envelope | None:
     """Remove and return the oldest message that may be dropped; None if none may.
 
-    Whoever waits for an answer to the one that goes is told.
+    If that message was an ask, its sender gets a `DeliveryFailed`.
     """
     dropped = queue.drop_oldest() if isinstance(queue, DroppableQueue) else None
     if dropped is not None and dropped.reply is not None:

@@ -22,14 +22,14 @@ class Ending(enum.Enum):
 @final
 @attrs.frozen(kw_only=True)
 class MailboxStatistics:
-    """How full a mailbox is at one moment, and what became of all that reached it.
+    """How full a mailbox is at one moment, and what happened to every message that reached it.
 
-    A message that a gate refused, or that was too large or too late to begin with, did
+    A message that a gate refused, or that was too large or too late, did
     not reach it.
     """
 
     queued: int
-    """Messages in the queue; neither the one in hand nor those in the stash."""
+    """Messages in the queue; neither the one being handled nor those in the stash."""
     callbacks: int = 0
     """Callbacks that wait; they need no room, and otherwise count as messages."""
     stashed: int = 0
@@ -43,13 +43,13 @@ class MailboxStatistics:
     """Senders that wait for room."""
     handled: int = 0
     failed: int = 0
-    """The actor answered with an error and lived on."""
+    """The actor answered with an error and kept running."""
     given_up: int = 0
     """Dead letters."""
     dropped: int = 0
     """Dropped because there was no room."""
     refused: int = 0
-    """Their senders were told: no room, or nobody there any more."""
+    """Their senders got an error: there was no room, or the mailbox was closed."""
     withdrawn: int = 0
     """Their senders stopped waiting for room."""
     moved: int = 0

@@ -1,4 +1,4 @@
-"""Who waits for whom, and whether one more wait would close a circle."""
+"""Which actors wait for which, and whether one more wait would close a cycle."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class WaitGraph:
     _waiters: dict[ComponentId, dict[ComponentId, None]] = attrs.field(
         init=False, factory=dict
     )
-    """The same edges the other way round: who waits for each target."""
+    """The same edges the other way round: the waiters of each target."""
 
     def add(self, waiter: ComponentId, target: ComponentId) -> None:
         """Note that one actor begins to wait for another.
 
         Raises:
-            RequestWouldDeadlock: the target already waits, through some steps, for
-                the waiter, or is the waiter; nothing was changed. Its path is a
+            RequestWouldDeadlock: the target already waits, directly or through others,
+                for the waiter, or is the waiter; nothing was changed. Its path is a
                 shortest one: waiter, target, ..., waiter.
         """
         if (waiter == target or target in self._counts) and self._leads_to(
@@ -87,10 +87,11 @@ class WaitGraph:
         )
 
     def _leads_to(self, start: ComponentId, goal: ComponentId) -> bool:
-        """Say whether there is a path, at the cost of the smaller side of it.
+        """Return whether there is a path, at the cost of the smaller side of it.
 
-        Chains of waits may be long, but most who begin to wait have nobody waiting for
-        them. So both ends are searched in turns, until one has no more steps.
+        Chains of waits may be long, but for most actors that begin to wait, no other
+        actor waits. So the search goes on from both ends in turns, until one has no more
+        steps.
         """
         if start == goal:
             return True
@@ -129,7 +130,7 @@ class Wait:
 
     _graph: WaitGraph
     _waiter: ComponentId | None
-    """None: somebody for whom nobody can wait."""
+    """None for a task outside of all actors, for which no actor can wait."""
     _target: ComponentId
 
     def __attrs_post_init__(self) -> None:

@@ -1,6 +1,6 @@
 """Pools: which member a message goes to."""
 
-from ._member import Member
 from ._pool import Pool, Recipient, first_that
+from ._routee import Routee
 
-__all__ = ("Member", "Pool", "Recipient", "first_that")
+__all__ = ("Pool", "Recipient", "Routee", "first_that")

@@ -13,8 +13,8 @@ from hashlib import blake2b
 from typing import Final, Generic, TypeVar, final
 
 POINTS: Final = 128
-"""Of one member. The more, the more alike are the members' shares: with 128 they are
-mostly within a fifth of their mean."""
+"""Of one member. With more points the members' shares differ less: with 128 most are
+within a fifth of their mean."""
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""Who has least to do, at a cost that does not grow with how many there are. Pure."""
+"""Which member has least to do, at a cost that does not grow with their number. Pure."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class Loads(Generic[T]):
         if load is None:
             return
         self.total -= load
-        alike = self._with_load[load]
-        del alike[member]
-        if not alike:
+        equals = self._with_load[load]
+        del equals[member]
+        if not equals:
             del self._with_load[load]
 
     def least(self) -> T:

@@ -1,4 +1,4 @@
-"""The key of a message, as bytes: its own, its sender, or what a pool's function says."""
+"""The key of a message, as bytes: its own, its sender, or a key function's result."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from airssys.contracts import (
 if TYPE_CHECKING:
     from airssys.contracts import KeyFunction
 
-_MOST_SAID: Final = 200
-_ADVICE: Final = "A key is a str or bytes; mend the key function of the pool"
+_MOST_SHOWN: Final = 200
+_ADVICE: Final = "A key is a str or bytes; fix the key function of the pool"
 
 
 def read_key(
@@ -34,8 +34,8 @@ def read_key(
         try:
             key = function(envelope)
         except Exception as error:
-            said = repr_of(error, _MOST_SAID)
-            problem = f"the key function of {pool} failed: {said}"
+            shown = repr_of(error, _MOST_SHOWN)
+            problem = f"the key function of {pool} failed: {shown}"
             raise InvalidMessage(problem, _ADVICE) from error
     elif key is None:
         key = envelope.sender.text

@@ -3,17 +3,18 @@
 To a broker a pool is a mailbox. It queues nothing itself: each message goes at once to
 the mailbox of one member, or waits for room there.
 
-* Who is chosen is decided in the sender's step, at a cost that does not grow with the
+* The member is chosen in the sender's step, at a cost that does not grow with the
   number of members: the next in turn, the one with least to do (`_loads`), or the one
   that the message's key belongs to (`_hash_ring`). Where keys do not decide, a message
   finds no room only if no member has any, and gets the first that there is.
-* A member that leaves leaves what it has not begun to the others: its queue, and who
-  waits for room there. One that joins takes over its share; with keys, what belongs to
-  it now. Either happens in the step in which the choice changes, so that of one key no
-  message overtakes another on its way into a mailbox. What is moved needs no room.
+* A member that leaves gives the messages that it has not begun to the others: its queue,
+  and the messages that wait for room there. A member that joins takes over its share, or,
+  with keys, the messages that belong to it now. This happens in the step in which the
+  choice changes, so that no message overtakes another of the same key on its way into a
+  mailbox. Messages that are moved need no room.
 * While there are no members, or the pool is *suspended* because it is being started
-  again, messages wait in the *lobby*, a mailbox of its own; so does what its members had
-  not begun. Members that come get what is there.
+  again, messages wait in the *lobby*, a mailbox of its own, and so do those that its
+  members had not begun. New members get the messages in the lobby.
 * Messages that a member was sent in its own name stay with it.
 """
 
@@ -50,8 +51,8 @@ from airssys.messaging.requests import PendingAsk
 
 from ._hash_ring import HashRing
 from ._loads import Loads
-from ._member import Member
 from ._message_key import read_key
+from ._routee import Routee
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -100,25 +101,25 @@ class Pool:
         """Called with what the key function raised to end the program, while messages
         are moved: that must not fail."""
         self.most = 0
-        """The greatest load of all members together since somebody set it."""
+        """The greatest load of all members together since this was set."""
         self.is_open = True
         self.is_suspended = False
         """Its members get no messages for now."""
         self._key = key
-        self._known: dict[ComponentId, Member] = {}
+        self._known: dict[ComponentId, Routee] = {}
         """All members that there are, also those that get no more messages."""
-        self._in_turn: deque[Member] = deque()
+        self._in_turn: deque[Routee] = deque()
         """Those that get messages; the next one first."""
-        self._loads: Loads[Member] = Loads()
+        self._loads: Loads[Routee] = Loads()
         """The same, with what they have to do."""
-        self._ring: HashRing[Member] | None = None
+        self._ring: HashRing[Routee] | None = None
         self._takes_turns = routing is Routing.ROUND_ROBIN
         if routing is Routing.CONSISTENT_HASH:
             self._ring = HashRing()
-        self._crowded: dict[Member, None] = {}
-        """Those where somebody may wait for room who need not wait for theirs."""
+        self._crowded: dict[Routee, None] = {}
+        """Those where a message may wait for room that any other member may take."""
         self._past: Counter[str] = Counter()
-        """What became of the messages of members that are gone."""
+        """What happened to the messages of members that are gone."""
         self._lobby = self.make_member(owner)
 
     @property
@@ -140,7 +141,7 @@ class Pool:
 
     @property
     def keeps_up(self) -> bool:
-        """Not said: it depends on the member that the next message goes to."""
+        """False: it depends on the member that the next message goes to."""
         return False
 
     @enable_ki_protection
@@ -156,7 +157,7 @@ class Pool:
 
     @enable_ki_protection
     def overflow(self, envelope: Envelope, *, may_wait: bool) -> OverflowAction:
-        """Settle what becomes of a message that found no room, as `Mailbox.overflow`."""
+        """Decide what happens to a message that found no room, as `Mailbox.overflow`."""
         member = self._choose(envelope)
         return member.mailbox.overflow(_addressed(envelope, member), may_wait=may_wait)
 
@@ -183,7 +184,7 @@ class Pool:
             yield member.mailbox, _addressed(envelope, member)
 
     def statistics(self) -> MailboxStatistics:
-        """Count what is with the members now, and what became of the rest."""
+        """Count the messages that the members have now, and what happened to the rest."""
         past = dict(self._past)
         there = [*self._known.values(), self._lobby]
         counts = [m.mailbox.statistics() for m in there]
@@ -198,14 +199,14 @@ class Pool:
 
     # ------------------------------------------------------ members come and go
 
-    def make_member(self, id: ComponentId) -> Member:  # noqa: A002  # as in the contracts
+    def make_member(self, id: ComponentId) -> Routee:  # noqa: A002  # as in the contracts
         """Make a member that gets no messages yet; all have equal mailboxes."""
         most, codecs, changed = self.message_bytes, self.codecs, self._note_load
         capacity, rules, total = self._capacity, self._rules, self._most_bytes
-        return Member(id, capacity, rules, most, codecs, changed, total)
+        return Routee(id, capacity, rules, most, codecs, changed, total)
 
     @enable_ki_protection
-    def join(self, member: Member) -> None:
+    def join(self, member: Routee) -> None:
         """Let a member get messages from now on, and its share of what is queued."""
         others = tuple(self._in_turn)
         member.is_routed_to = True
@@ -226,11 +227,11 @@ class Pool:
             self._move(other, _beyond(fair))
 
     @enable_ki_protection
-    def retire(self, member: Member) -> None:
+    def retire(self, member: Routee) -> None:
         """Let a member get no more messages, and give what it has to the others.
 
-        What it has in hand or in its stash stays with it. Doing it again gives away what
-        it has got since, e.g. out of its stash.
+        The message that it handles and its stash stay with it. Calling this again gives
+        away what it has got since, for example out of its stash.
         """
         if member.is_routed_to:
             member.is_routed_to = False
@@ -276,8 +277,8 @@ class Pool:
         self.retire(newest)
         return newest.id
 
-    def forget(self, member: Member) -> None:
-        """Keep nothing of a member that is gone but what became of its messages."""
+    def forget(self, member: Routee) -> None:
+        """Forget a member that is gone, except for what happened to its messages."""
         if self._known.pop(member.id, None) is None:
             return
         self.on_gone(member.id)
@@ -289,7 +290,7 @@ class Pool:
 
     # ----------------------------------------------------------------- choosing
 
-    def _choose(self, envelope: Envelope) -> Member:
+    def _choose(self, envelope: Envelope) -> Routee:
         if self.is_suspended or not self._in_turn:
             return self._lobby
         if self._ring is not None:
@@ -300,7 +301,7 @@ class Pool:
             if not member.mailbox.is_full:
                 return member
         else:
-            self._in_turn.rotate(-1)  # for those who wait for room, if there is none
+            self._in_turn.rotate(-1)  # for senders that wait for room, if there is none
         least = self._loads.least()
         if not least.mailbox.is_full:
             return least
@@ -310,8 +311,8 @@ class Pool:
         # Loads are counted in messages, so another one may have room for bytes.
         return next((m for m in self._in_turn if not m.mailbox.is_full), last)
 
-    def _owner(self, envelope: Envelope) -> Member | None:
-        """Return the member that a message belongs to by its key, if it can be told."""
+    def _owner(self, envelope: Envelope) -> Routee | None:
+        """Return the member that a message belongs to by its key, if the key is valid."""
         try:
             return self._choose(envelope)
         except InvalidMessage:
@@ -320,7 +321,7 @@ class Pool:
             self.end_by(error)
             return None  # noqa: ASYNC104  # as above
 
-    def _note_load(self, member: Member, *, has_taken: bool = False) -> None:
+    def _note_load(self, member: Routee, *, has_taken: bool = False) -> None:
         if not member.is_routed_to:
             return
         self._loads.set(member, member.load)
@@ -333,7 +334,7 @@ class Pool:
 
     # ------------------------------------------------------------------- moving
 
-    def _move(self, source: Member, wanted: Callable[[Envelope], bool]) -> None:
+    def _move(self, source: Routee, wanted: Callable[[Envelope], bool]) -> None:
         queued, blocked = source.mailbox.take_out(wanted)
         for envelope in queued:
             self._pass_on(envelope)
@@ -351,10 +352,11 @@ class Pool:
         for mailbox in touched:
             mailbox.let_in()
 
-    def _take_back(self, member: Member) -> None:
+    def _take_back(self, member: Routee) -> None:
         """Let what a member has not begun wait in the lobby, before all that is there.
 
-        Who waited for room there has it here: those that come later must not overtake.
+        Messages that waited for room there are let in here, so that later ones do not
+        overtake them.
         """
         queued, blocked = member.mailbox.take_out(_is_ours)
         lobby = self._lobby
@@ -368,11 +370,11 @@ class Pool:
                 sender.refused(error)
         for envelope in queued:
             if isinstance(envelope.reply, PendingAsk):
-                envelope.reply.turn_to(lobby.id)  # which waits for nobody
+                envelope.reply.turn_to(lobby.id)  # which waits for no actor
         lobby.mailbox.put_first([_addressed(each, lobby) for each in queued])
 
-    def _relieve(self, member: Member) -> None:
-        """Let one who waits for room elsewhere have that of this member."""
+    def _relieve(self, member: Routee) -> None:
+        """Give the room of this member to a message that waits for room elsewhere."""
         waiting = None
         while waiting is None and self._crowded:
             other = next(iter(self._crowded))
@@ -390,8 +392,8 @@ class Pool:
         member.mailbox.block(sender, _addressed(envelope, member), recheck)
         member.mailbox.let_in()
 
-    def _heir(self, envelope: Envelope) -> Member:
-        """Return who is to handle what another one has not begun."""
+    def _heir(self, envelope: Envelope) -> Routee:
+        """Return the member that is to handle a message that another has not begun."""
         if self._ring is None:
             return self._loads.least()
         return self._owner(envelope) or self._in_turn[0]
@@ -418,16 +420,16 @@ def _is_ours(envelope: Envelope) -> bool:
 
 
 def _beyond(fair: int) -> Callable[[Envelope], bool]:
-    """Make what picks messages beyond so many, one after the other."""
+    """Return a predicate that is true for all messages after that many."""
     numbers = count()
     return lambda envelope: _is_ours(envelope) and next(numbers) >= fair
 
 
-def _turn(sender: BlockedSender, member: Member) -> None:
-    """Let somebody wait for the room of another member.
+def _turn(sender: BlockedSender, member: Routee) -> None:
+    """Let a sender wait for the room of another member.
 
     Raises:
-        RequestWouldDeadlock: that one waits for the sender; nothing was changed.
+        RequestWouldDeadlock: that member waits for the sender; nothing was changed.
     """
     if isinstance(sender, PendingAsk):
         sender.turn_to(member.id)
@@ -436,14 +438,14 @@ def _turn(sender: BlockedSender, member: Member) -> None:
         sender.turn_to(member.mailbox, member.id)
 
 
-def _addressed(envelope: Envelope, member: Member) -> Pooled:
+def _addressed(envelope: Envelope, member: Routee) -> Pooled:
     return Pooled._make((member.id, *envelope[1:]))
 
 
 def first_that(
     pool: Pool, envelope: Envelope, begin: Callable[[ComponentId], T]
 ) -> tuple[Mailbox, Envelope, T]:
-    """Find a member that somebody may wait for, and begin to wait.
+    """Find a member that the sender may wait for, and begin to wait.
 
     Returns:
         Its mailbox, the message as that member's, and what `begin` returned.

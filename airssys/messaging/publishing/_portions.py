@@ -1,11 +1,11 @@
 """Long work in the Trio thread, cut into portions, so that others get their turn.
 
 What one call does for many targets takes as long as its caller likes: a thousand
-deliveries are tens of milliseconds, and nobody else runs meanwhile. So long work goes on
-for a millisecond, and then lets others run. That alone would not do: where twenty do so
-at once, a pass of Trio's scheduler holds twenty milliseconds. So all long work of a
-system shares one *floor*: who has it works, one portion in a pass, and then goes to the
-end of the line. Work on few things never asks for it.
+deliveries are tens of milliseconds, in which no other task runs. So long work goes on
+for a millisecond, and then lets others run. That is not enough: if twenty calls do so at
+once, a pass of Trio's scheduler takes twenty milliseconds. So all long work of a
+system shares one *floor*: the call that has it works for one portion in a pass, and then
+goes to the end of the line. Work on few things never asks for it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 FEW: Final = 16
-"""So many things are done at once, without a look at the clock."""
+"""This many things are done at once, before the clock is read."""
 _PORTION: Final = 0.001
 """Seconds of work before others get their turn."""
 
@@ -28,7 +28,7 @@ _PORTION: Final = 0.001
 @final
 @attrs.define(eq=False)
 class Floor:
-    """Who of all that have long work may do some of it in this pass."""
+    """Decides which of all calls with long work may do some of it in this pass."""
 
     _line: trio.Lock = attrs.field(init=False, factory=trio.Lock)
     """Served in the order of arrival."""

@@ -1,12 +1,12 @@
-"""One message to many: to a list of actors, or to whoever is subscribed to its topic.
+"""One message to many: to a list of actors, or to all subscribers of its topic.
 
-Those that have room get it at once; then those are waited for that have none, all
-together, so that a full one does not keep it from the others. Each delivery is a
-message of its own and passes gates and mailbox like any other; only, what becomes of a
-published one without room is decided by its subscriber's lag policy alone.
+Mailboxes that have room get it at once. Then the sender waits for those that have none,
+all together, so that a full one does not keep it from the others. Each delivery is a
+message of its own and passes gates and mailbox like any other. Only the lag policy of
+its subscriber decides what happens to a published message that finds no room.
 
-What a subscriber does not get is a dead letter. A publisher is not told: it does not
-know who its subscribers are.
+A message that a subscriber does not get is a dead letter. The publisher gets no error:
+it does not know its subscribers.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ Delivery: TypeAlias = "Callable[[], Awaitable[None]]"
 
 
 class Subscriber(Protocol):
-    """Somebody who gets what is published to some topics."""
+    """Gets what is published to some topics."""
 
     @property
     def id(self) -> ComponentId:
@@ -66,10 +66,10 @@ class Subscriber(Protocol):
         ...
 
     def offer(self, envelope: Envelope, joint_wait: JointWait, /) -> Delivery | None:
-        """Take a message now, lose it, or let it wait in a crowd.
+        """Take a message now, lose it, or let it wait in a joint wait.
 
-        Returns what its publisher has to await besides the crowd, if anything. That
-        raises nothing of its own.
+        Returns what its publisher has to await besides the joint wait, if anything. That
+        raises no error of its own.
         """
         ...
 
@@ -97,7 +97,7 @@ class Publishing:
         """Count one more subscription of a name to a pattern.
 
         Raises:
-            BadTopic: it is no pattern.
+            BadTopic: it is not a valid pattern.
         """
         self.subscriptions.add(pattern, named)
         named.counts[pattern] += 1
@@ -116,7 +116,7 @@ class Publishing:
         return True
 
     def disconnect(self, named: NamedSubscriber) -> None:
-        """End all subscriptions of a name, whoever made them; new ones may be made."""
+        """End all subscriptions of a name; new ones may be made."""
         self.subscriptions.remove_all(named)
         named.counts.clear()
         self._named.pop(named.id, None)
@@ -131,13 +131,13 @@ class Publishing:
         *,
         is_held_up: bool = True,
     ) -> None:
-        """Send a payload to whoever is subscribed to a topic now; also if nobody is.
+        """Send a payload to all current subscribers of a topic; there need not be any.
 
         A checkpoint. If it is cancelled, some of them may have it. `is_held_up`: its
         sender can do nothing else while it waits for room.
 
         Raises:
-            BadTopic: it is no topic.
+            BadTopic: it is not a valid topic.
         """
         await checkpoint_if_cancelled()
         kind = TOPIC_TYPE + topic if isinstance(topic, str) else None
@@ -177,7 +177,7 @@ class Publishing:
         """Send a payload to each of some actors, once, waiting for room as `send` does.
 
         A checkpoint. If it is cancelled, some of them may have it. The targets are
-        read, once, before any of them gets it; an exception of that goes on.
+        read, once, before any of them gets it; an exception from reading them is raised.
 
         Args:
             sender: in whose name.
@@ -186,8 +186,8 @@ class Publishing:
             content_type: the codec of the payload.
             trace: the distributed trace that it belongs to.
             is_held_up: as for `publish`.
-            most_errors: targets beyond so many that are refused at once share one
-                error, for one of each would take more than their names.
+            most_errors: after this many refusals the other refused targets share one
+                error, because one for each would take more memory than the names.
 
         Returns:
             For each target None, or why it did not get it.
@@ -224,12 +224,12 @@ class Publishing:
         try:
             self.broker.join(joint_wait, envelope, note)
         except MessagingError as error:
-            # Kept is why, for each of many, and not where it was raised.
+            # The traceback would keep the frames alive, once for each of many.
             return error.with_traceback(None)
         return None
 
     async def _wait(self, joint_wait: JointWait, slow: Sequence[Delivery] = ()) -> None:
-        """Wait until nobody has to be waited for any more; a checkpoint."""
+        """Wait until no message has to be waited for any more; a checkpoint."""
         if joint_wait.is_empty and not slow:
             await cancel_shielded_checkpoint()
         elif not slow:
@@ -270,19 +270,19 @@ async def _each_once(
 def _only_refusals(
     results: dict[ComponentId, Exception | None],
 ) -> dict[ComponentId, MessagingError | None]:
-    """Raise what is no refusal: a gate has a bug."""
-    told: dict[ComponentId, MessagingError | None] = {}
+    """Raise an error that is not a refusal: a gate has a bug."""
+    refusals: dict[ComponentId, MessagingError | None] = {}
     for target, error in results.items():
         if error is None or isinstance(error, MessagingError):
-            told[target] = error
+            refusals[target] = error
         else:
             raise error
-    return told
+    return refusals
 
 
 @final
 class NamedSubscriber:
-    """What one name is subscribed to; a message comes to it once, whoever subscribed.
+    """What one name is subscribed to; a message comes to it once.
 
     That is its address, for as long as the name is taken, and each of its incarnations.
     """
@@ -321,7 +321,7 @@ class NamedSubscriber:
 
 @final
 class ActorSubscriber:
-    """One who subscribes a name to topics, until it is closed: an incarnation, say."""
+    """Subscribes a name to topics until it is closed, e.g. for one incarnation."""
 
     def __init__(self, id: ComponentId, publishing: Publishing) -> None:  # noqa: A002  # as in the contracts
         self.id = id
@@ -334,9 +334,9 @@ class ActorSubscriber:
         """Get what is published to matching topics from now on.
 
         Raises:
-            BadTopic: it is no pattern.
+            BadTopic: it is not a valid pattern.
             NotGranted: it has `MAX_PATTERNS` already, or this incarnation has ended.
-            ValueError: `lag` is DROP_OLDEST, or none; nothing was changed.
+            ValueError: `lag` is DROP_OLDEST, or not a `Lag`; nothing was changed.
         """
         lag = None if lag is None else Lag(lag)
         if lag is Lag.DROP_OLDEST:
@@ -358,7 +358,7 @@ class ActorSubscriber:
         """End the subscription of exactly this pattern.
 
         Raises:
-            BadTopic: it is no pattern, or none that this actor is subscribed to.
+            BadTopic: it is not a valid pattern, or the actor is not subscribed to it.
         """
         named = self._own.pop(pattern, None)
         if named is None or not self._publishing.withdraw(named, pattern):

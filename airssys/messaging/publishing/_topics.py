@@ -1,4 +1,4 @@
-"""Who is subscribed to which topics. Pure.
+"""The subscribers of each topic. Pure.
 
 Patterns live in a trie, so that looking a topic up visits what matches it and nothing
 else. What was found is remembered until the next change.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _REMEMBERED_BYTES: Final = 256 * 1024
 _PLACE_BYTES: Final = 256
-"""About what one topic takes besides its text and who it is for."""
+"""About how many bytes one topic takes besides its text and its subscribers."""
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class _Node(Generic[T]):
 @final
 @attrs.define(eq=False, repr=False)
 class Subscriptions(Generic[T]):
-    """Who is subscribed to which patterns."""
+    """Subscribers and their patterns."""
 
     _root: _Node[T] = attrs.field(init=False, factory=_Node)
     _patterns: dict[T, dict[str, None]] = attrs.field(init=False, factory=dict)
@@ -51,25 +51,25 @@ class Subscriptions(Generic[T]):
     _found: dict[str, tuple[T, ...]] = attrs.field(init=False, factory=dict)
     """By topic; emptied by every change."""
     _found_bytes: int = attrs.field(init=False, default=0)
-    """About what that takes: whoever publishes chooses the topics."""
+    """About how many bytes that takes; bounded, because publishers choose the topics."""
 
     def __len__(self) -> int:
         """Count subscriptions: pairs of a subscriber and a pattern."""
         return sum(map(len, self._patterns.values()))
 
     def __contains__(self, subscriber: T) -> bool:
-        """Say whether somebody is subscribed to anything."""
+        """Return whether a subscriber has any subscription."""
         return subscriber in self._patterns
 
     def patterns_of(self, subscriber: T) -> tuple[str, ...]:
-        """Return what somebody is subscribed to."""
+        """Return the patterns of a subscriber."""
         return tuple(self._patterns.get(subscriber, ()))
 
     def add(self, pattern: str, subscriber: T) -> None:
-        """Subscribe somebody to a pattern; doing it again changes nothing.
+        """Add a subscriber to a pattern; doing it again changes nothing.
 
         Raises:
-            BadTopic: it is no pattern.
+            BadTopic: it is not a valid pattern.
         """
         *path, last = read_pattern(pattern)
         node = self._root
@@ -92,7 +92,7 @@ class Subscriptions(Generic[T]):
         return True
 
     def remove_all(self, subscriber: T) -> None:
-        """End all subscriptions of somebody."""
+        """End all subscriptions of a subscriber."""
         for pattern in self.patterns_of(subscriber):
             self.remove(pattern, subscriber)
 
@@ -100,7 +100,7 @@ class Subscriptions(Generic[T]):
         """Return each subscriber that a topic is for, once.
 
         Raises:
-            BadTopic: it is no topic.
+            BadTopic: it is not a valid topic.
         """
         found = self._found.get(topic)
         if found is None:
@@ -118,7 +118,7 @@ class Subscriptions(Generic[T]):
         self._found_bytes = 0
 
     def _prune(self, segments: tuple[str, ...], subscriber: T) -> None:
-        """Take a subscriber out of the trie, and nodes that nobody needs any more."""
+        """Take a subscriber out of the trie, and nodes that are not needed any more."""
         *path, last = segments
         way = [self._root]
         walked = path if last == REST else [*path, last]

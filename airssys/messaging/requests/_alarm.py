@@ -5,8 +5,8 @@ Here one task serves them all, asleep in one cancel scope whose deadline is move
 an item is due before all others. It wakes when something may be due, and not for items
 that come and go meanwhile.
 
-All actors share it, so no item may end it, nor hold it up: what telling of one raises is
-logged, and when many are due at once, others run in between.
+All actors share it, so no item may end it or hold it up. If the callback for an item
+raises, that is logged. When many are due at once, other tasks run in between.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from ._deadlines import Deadlines
 T = TypeVar("T")
 
 _AT_ONCE: Final = 64
-"""Items that are told of before the clock is looked at."""
+"""Items that are reported before the clock is read."""
 _SECONDS_PER_TURN: Final = 0.002
 _LOG: Final = logging.getLogger("airssys")
 
@@ -43,13 +43,13 @@ _LOG: Final = logging.getLogger("airssys")
 @final
 @attrs.define(eq=False, repr=False)
 class Alarm(Generic[T]):
-    """Pending items, and the service that tells of each when it is due."""
+    """Pending items, and the service that reports each when it is due."""
 
     _on_due: Callable[[T], None]
-    """Told of an item in the step in which it ceases to be pending."""
+    """Called with an item in the step in which it ceases to be pending."""
     _pending: Deadlines[T] = attrs.field(init=False, factory=Deadlines)
     is_served: bool = attrs.field(init=False, default=False)
-    """Whether `serve` runs; while it does not, nothing is told."""
+    """Whether `serve` runs; while it does not, no item is reported."""
     _scope: trio.CancelScope = attrs.field(init=False, factory=trio.CancelScope)
     """What the service sleeps in; meaningless while it does not run."""
     _wakes_at: float = attrs.field(init=False, default=-math.inf)
@@ -76,7 +76,7 @@ class Alarm(Generic[T]):
     async def serve(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Tell of items that are due, until cancelled; what is pending then stays.
+        """Report items that are due, until cancelled. Pending items stay then.
 
         Raises:
             RuntimeError: another task serves already.
@@ -90,18 +90,18 @@ class Alarm(Generic[T]):
                 self._wakes_at = self._pending.earliest()
                 with trio.CancelScope(deadline=self._wakes_at) as self._scope:
                     await trio.sleep_forever()
-                await self._tell_of_due(trio.current_time())
+                await self._report_due(trio.current_time())
         finally:
             self.is_served = False
 
-    async def _tell_of_due(self, now: float) -> None:
-        """Tell of all items that are due; a checkpoint if that takes long."""
+    async def _report_due(self, now: float) -> None:
+        """Report all items that are due; a checkpoint if that takes long."""
         turn_ends = time.perf_counter() + _SECONDS_PER_TURN
         while due := self._pending.pop_due(now, _AT_ONCE):
             for item in due:
                 try:
                     self._on_due(item)
-                except Exception:  # noqa: BLE001  # the others must hear of theirs
+                except Exception:  # noqa: BLE001  # the other items are still reported
                     _log_failure(item)
             if time.perf_counter() >= turn_ends:
                 await checkpoint()
@@ -126,7 +126,7 @@ class Sleepers:
     async def serve(  # noqa: ASYNC128  # the alarm calls it
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Wake those whose time has come, until cancelled; to be cancelled last.
+        """Wake tasks whose time has come, until cancelled; to be cancelled last.
 
         Raises:
             RuntimeError: another task serves already.
@@ -137,10 +137,10 @@ class Sleepers:
     async def sleep(self, seconds: float) -> None:
         """Sleep on Trio's clock, 0 or more seconds; a checkpoint.
 
-        While nobody serves, at the price of a cancel scope.
+        While `serve` does not run, this opens a cancel scope of its own.
 
         Raises:
-            ValueError: the seconds are no number.
+            ValueError: the seconds are NaN.
         """
         if math.isnan(seconds):
             raise ValueError("to sleep takes a number of seconds, not NaN")

@@ -44,7 +44,7 @@ class Deadlines(Generic[T]):
     def add(self, item: T, deadline: float) -> None:
         """Note an item that is not pending; it is never due if its deadline is infinite.
 
-        Nor if that is no number: one such entry would spoil the order of all others.
+        The same holds for NaN, which would spoil the order of all others.
         """
         number = self._pending[item] = next(self._numbers)
         if not deadline < math.inf:

@@ -1,9 +1,9 @@
-"""Tells those who handle a message that nobody waits for its answer any more.
+"""Notifies handlers that the asker of their message does not wait for the answer any more.
 
-Whoever hears that gives up what it waits for itself, in the middle of Trio's `abort`,
-and so on, along a chain as long as users make it. One call inside the other would come to
-Python's recursion limit there. So each is told after the one before has returned; and
-when that takes long, the rest are told in Trio's next pass.
+A handler that is notified gives up its own asks, in the middle of Trio's `abort`, which
+notifies further handlers, along a chain of any length. Nested calls would reach Python's
+recursion limit. So each handler is notified after the call for the one before has
+returned, and if that takes long, the rest are notified in Trio's next pass.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SECONDS_PER_TURN: Final = 0.0005
-"""Those who are told then unwind, all in the next pass, which takes ten times as long."""
+"""The notified handlers all unwind in the next pass, which takes ten times as long."""
 
 
 class Abandoned(Protocol):
@@ -32,14 +32,14 @@ class Abandoned(Protocol):
 
 @final
 class Farewells:
-    """Those who are to be told, in one system."""
+    """The questions of one system whose handlers are to be notified."""
 
     def __init__(self) -> None:
         self._waiting: deque[Abandoned] = deque()
         self._is_telling = False
 
     def tell(self, question: Abandoned) -> None:
-        """Tell whoever handles a question now, at once or soon, if somebody does."""
+        """Notify the handler of a question, if there is one, at once or soon."""
         if question.on_abandoned is None:
             return
         self._waiting.append(question)
@@ -51,7 +51,7 @@ class Farewells:
         turn_ends = time.perf_counter() + _SECONDS_PER_TURN
         try:
             while self._waiting:
-                # Whoever had it in hand may have finished with it meanwhile.
+                # Its handler may have finished meanwhile.
                 tell = self._waiting.popleft().on_abandoned
                 if tell is not None:
                     tell()

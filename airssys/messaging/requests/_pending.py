@@ -1,9 +1,9 @@
 """Asks that wait for their answer.
 
 An asking task is parked once, from the moment its message is handed over until the
-outcome is known; whoever brings the outcome wakes it directly. How an ask ends is settled
-in one synchronous step, in which its wait, its deadline and its place in a queue go too:
-nobody ever sees an ask that is over and still waits. One alarm serves all deadlines.
+outcome is known. The code that brings the outcome wakes it directly. An ask ends in one
+synchronous step, which also removes its wait, its deadline and its place in a queue: an
+ask that is over never still waits. One alarm serves all deadlines.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ _IDS_AT_ONCE: Final = 256
 def correlation_ids(randomness: Randomness) -> Iterator[str]:
     """Make names for asks, without end: 128 random bits each, as 32 hex digits.
 
-    If nobody can guess the bits, nobody can guess an id from others, and they are too
-    many for one to come twice. Fetching them for 256 ids at once makes an id cost a
+    If the bits are unguessable, so is each id, and there are so many that none comes
+    twice. Fetching them for 256 ids at once makes an id cost a
     slice of a string instead of a system call.
     """
     width, size = 2 * _ID_BYTES, _ID_BYTES * _IDS_AT_ONCE
@@ -92,7 +92,8 @@ class PendingAsk:
     deadline: float
     """Trio time; infinity: never."""
     _waiter: ComponentId | None
-    """The actor that waits, or None if nobody can wait for the one that does."""
+    """The actor that waits; None for a task outside of all actors, for which no actor can
+    wait."""
     _waits_for: ComponentId
     """The actor that is to answer: the target, or the member of it if it is a pool."""
     _task: Task | None = attrs.field(init=False, repr=False, default=None)
@@ -145,10 +146,10 @@ class PendingAsk:
         self.begin()
 
     def turn_to(self, member: ComponentId) -> None:
-        """Wait for another one's answer, from now on or once it has begun.
+        """Wait for the answer of another member, from now on or once it has begun.
 
         Raises:
-            RequestWouldDeadlock: that one waits for the waiter; nothing was changed.
+            RequestWouldDeadlock: that member waits for the waiter; nothing was changed.
         """
         if self._task is not None and self._waiter is not None:
             self._requests.waits.add(self._waiter, member)
@@ -213,7 +214,7 @@ class PendingRequests:
     _events: EventSink
     _randomness: Randomness
     farewells: Farewells = attrs.field(init=False, factory=Farewells)
-    """Tells those who handle a message that nobody waits for its answer."""
+    """Notifies handlers of a message whose asker does not wait for the answer any more."""
     _asks: Alarm[Pending] = attrs.field(init=False)
     """Invariant: while it is not served, no ask has a deadline."""
     _ids: Iterator[str] = attrs.field(init=False)
@@ -244,11 +245,11 @@ class PendingRequests:
     ) -> PendingAsk:
         """Make an ask that is due `timeout` seconds from now; it does not wait yet.
 
-        It is due at the Trio time `useless_after`, if that is sooner: at exactly the
-        moment at which the message ends for which it is asked.
+        It is due at the Trio time `useless_after`, if that is sooner: the deadline of
+        the message during which it is asked.
 
         Raises:
-            ValueError: the timeout is negative or no number.
+            ValueError: the timeout is negative or NaN.
             DeliveryFailed: it is finite and no service runs that would end it.
         """
         deadline = self.deadline_after(timeout)
@@ -259,10 +260,10 @@ class PendingRequests:
         return PendingAsk(self, asker, target, id, timeout, deadline, waiter, target)
 
     def deadline_after(self, timeout: float) -> float:
-        """Return Trio's time in so many seconds.
+        """Return Trio's time this many seconds from now.
 
         Raises:
-            ValueError: the timeout is negative or no number.
+            ValueError: the timeout is negative or NaN.
             DeliveryFailed: it is finite and no service runs that would end it.
         """
         if not timeout >= 0:
@@ -273,7 +274,7 @@ class PendingRequests:
         if self._asks.is_served:
             return trio.current_time() + timeout
         raise DeliveryFailed(
-            "the system has ended, or has not begun: nobody serves the deadlines of asks"
+            "the system has ended, or has not begun: no task serves the deadlines of asks"
         )
 
     def watch(self, pending: Pending, deadline: float) -> None:
@@ -290,7 +291,7 @@ class PendingRequests:
         payload: bytes | None,
         why: str = "the answer came after its asker had stopped waiting",
     ) -> None:
-        """Tell observers of an answer that nobody waits for."""
+        """Report an answer that came too late to observers."""
         payload = payload or b""
         self._events(
             DeadLetter(

@@ -1,7 +1,7 @@
-"""Asking again when whoever was asked crashed or stopped instead of answering.
+"""Asking again when the target crashed or stopped instead of answering.
 
 Each try is a message of its own: the one that was lost is a dead letter, and the target
-may have handled it as far as it got. Hence nobody is asked again who was not meant to be.
+may have handled it as far as it got. So an ask is repeated only if its sender allows it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Try(Protocol):
-    """Asks once, for at most so many seconds."""
+    """Asks once, for at most `timeout` seconds."""
 
     def __call__(self, *, timeout: float) -> Awaitable[bytes | None]: ...
 
@@ -36,8 +36,9 @@ LONGEST_PAUSE: Final = 1.0
 async def ask_again(ask: Try, retries: int, timeout: float) -> bytes | None:
     """Ask, and ask again, after a pause, if the target crashes or stops.
 
-    It may be nobody's name while it is started again: that is waited for too, but not
-    by the first try. An actor that answers with an error is not asked again.
+    While the target is being restarted, its name may be missing. Later tries wait for it
+    to come back; the first one does not. An actor that answers with an error is not asked
+    again.
 
     Args:
         ask: asks once.
@@ -45,7 +46,7 @@ async def ask_again(ask: Try, retries: int, timeout: float) -> bytes | None:
         timeout: seconds for all tries and pauses together.
 
     Raises:
-        CalleeFailed, Unavailable, TargetNotFound: how the last try ended for which there was time.
+        CalleeFailed, Unavailable, TargetNotFound: the error of the last try.
         MessagingError: what else `ask` raised.
     """
     deadline = trio.current_time() + timeout
@@ -63,7 +64,7 @@ async def ask_again(ask: Try, retries: int, timeout: float) -> bytes | None:
 
 
 def _may_pass(error: MessagingError, number: int) -> bool:
-    """Say whether another try may end otherwise."""
+    """Return whether another try may succeed."""
     if isinstance(error, CalleeFailed):
         return error.reason is not NoAnswer.REFUSED
     return number > 0 or isinstance(error, Unavailable)

@@ -1,8 +1,8 @@
-"""Where every message passes: gates, registry, mailbox; and where its answer comes back.
+"""The way of every message: gates, registry, mailbox; and the way of its answer back.
 
 The order is the same for each message, and synchronous: the gates in their order, then the
-name, then, for an actor that is going to wait, the graph of waits, then the mailbox. The
-first that objects raises to the sender, and nothing was delivered.
+name, then, for an actor that is going to wait, the graph of waits, then the mailbox. If
+one of them refuses, the sender gets its error, and nothing was delivered.
 
 A message that has to wait for room is delivered in the very step in which its receiver makes
 room, after passing the gates and the registry once more. Between that decision and the
@@ -66,7 +66,7 @@ Answer: TypeAlias = "Callable[[], bool]"
 
 
 def always() -> bool:
-    """Say yes."""
+    """Return True."""
     return True
 
 
@@ -116,7 +116,7 @@ class Broker:
         return len(self.pending)
 
     def fresh_correlation_id(self) -> str:
-        """Return a name for a request that nobody can guess and that never comes twice."""
+        """Return an unguessable, unique name for a request."""
         return self.pending.fresh_id()
 
     def sign(  # noqa: PLR0913  # one for each field of an envelope
@@ -202,11 +202,11 @@ class Broker:
 
         Raises:
             MessagingError: a gate refused it.
-            TargetNotFound: nobody of that name is registered.
-            MessageTooLarge, MessageExpired: the target would not take it.
+            TargetNotFound: there is no actor or pool of that name.
+            MessageTooLarge, MessageExpired: the target does not accept it.
             InvalidMessage: the target does not take its codec; see `examine_codec`.
             MailboxFull: there is no room, or others wait for it, and the mailbox's
-                policy for its priority is neither to drop nor to bury it.
+                policy for its priority does not drop it or make it a dead letter.
         """
         mailbox = self.admission.admit(envelope)
         if not mailbox.offer(envelope):
@@ -214,7 +214,7 @@ class Broker:
 
     @enable_ki_protection
     async def send(self, envelope: Envelope, is_held_up: Answer = always) -> None:
-        """Deliver a message as soon as there is room; the sender counts as waiting till then.
+        """Deliver a message as soon as there is room. The sender counts as waiting till then.
 
         A checkpoint. If it is cancelled the message was not delivered.
 
@@ -225,10 +225,10 @@ class Broker:
 
         Raises:
             MessagingError: a gate refused it, at first or after it had to wait.
-            TargetNotFound: nobody of that name is registered, or not any more.
-            RequestWouldDeadlock: there is no room, and the target waits, through some
-                steps, for the sender.
-            MessageTooLarge, InvalidMessage: the target would not take it.
+            TargetNotFound: there is no actor or pool of that name, or not any more.
+            RequestWouldDeadlock: there is no room, and the target waits, directly or
+                through other actors, for the sender.
+            MessageTooLarge, InvalidMessage: the target does not accept it.
             MessageExpired: its time to live was over before there was room.
             MailboxFull: there is no room, and the mailbox's policy is to fail.
         """
@@ -249,7 +249,7 @@ class Broker:
             Whether it was delivered; otherwise it counts as refused.
 
         Raises:
-            MessagingError: a gate refused it, or the target would not take it.
+            MessagingError: a gate refused it, or the target does not accept it.
         """
         mailbox = self.admission.admit(envelope)
         is_in = mailbox.offer(envelope)
@@ -266,7 +266,7 @@ class Broker:
         *,
         always_waits: bool = False,
     ) -> None:
-        """Deliver a message now, or let it wait for room in a crowd; does not wait itself.
+        """Deliver a message now, or let it wait for room in a joint wait; does not wait itself.
 
         Args:
             joint_wait: messages of the same sender, who waits for all of them together.
@@ -299,14 +299,14 @@ class Broker:
         useless_after: float | None = None,
         **options: Unpack[CheckedOptions],
     ) -> bytes | None:
-        """Deliver a message and wait for its answer; None: there was nothing to say.
+        """Deliver a message and wait for its answer; None if the handler returned None.
 
         A checkpoint. If it is cancelled or times out while there is no room, the message was
-        not delivered; if it is later, it is told to the callee.
+        not delivered. If it is later, the callee is notified.
 
         Args:
-            target: whom to ask.
-            sender: in whose name.
+            target: the actor or pool to ask.
+            sender: the actor that asks.
             payload: the question.
             timeout: seconds for room in the mailbox and the answer together, 0 or more;
                 `math.inf`: as long as it takes.
@@ -320,7 +320,7 @@ class Broker:
             MessagingError: as for `send`, at first or after it had to wait.
             MailboxFull, DeliveryFailed: there is no room, or it was dropped for a newer
                 message; or the timeout is finite and `run` does not run.
-            ValueError: the timeout is negative or no number.
+            ValueError: the timeout is negative or NaN.
         """
         await checkpoint_if_cancelled()
         ask = self.pending.new_ask(sender, target, waiter, timeout, useless_after)
@@ -348,17 +348,17 @@ class Broker:
         reason: DeadReason | None = None,
         refusal: MessagingError | None = None,
     ) -> None:
-        """Give a message up that was delivered and will not be handled; tell everybody.
+        """Give up a message that was delivered and will not be handled, and report it.
 
         Observers get a `DeadLetter`, the asker, if one still waits, `CalleeFailed`.
 
         Args:
             envelope: the message.
             why: one line for people.
-            error: what its actor crashed by, with the message in hand.
+            error: the error that its actor crashed with while handling it.
             reason: as one word; by default that it crashed, if there is an error, or
                 was stopped.
-            refusal: what the asker gets instead; it was not begun.
+            refusal: what the asker gets instead of `CalleeFailed`, if the message was not begun.
         """
         if reason is None:
             reason = DeadReason.STOPPED if error is None else DeadReason.CRASHED
@@ -366,8 +366,8 @@ class Broker:
         if envelope.reply is not None and refusal is not None:
             envelope.reply.fail(refusal)
         elif envelope.reply is not None:
-            said = NoAnswer.STOPPED if error is None else NoAnswer.CRASHED
-            envelope.reply.fail(CalleeFailed(envelope.target, why, said, error))
+            why_not = NoAnswer.STOPPED if error is None else NoAnswer.CRASHED
+            envelope.reply.fail(CalleeFailed(envelope.target, why, why_not, error))
 
     async def run(  # noqa: ASYNC128  # serve() calls it
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -396,7 +396,7 @@ class Broker:
             if mailbox.at_once is not None:
                 answer = mailbox.hand_over(envelope)
                 if answer is _BEGUN:
-                    # Its actor was idle: it waits for nobody, so nothing refuses this.
+                    # Its actor was idle, so it waits for no other and nothing refuses this.
                     ask.begin()
                 if answer is not _NOT_BEGUN:
                     return answer
@@ -454,7 +454,7 @@ class Broker:
     def _overflow(
         self, mailbox: Recipient, envelope: Envelope, *, may_wait: bool
     ) -> bool:
-        """Do with a message what the mailbox's policy says; True if it shall wait."""
+        """Apply the mailbox's policy to a message; True if it shall wait."""
         action = mailbox.overflow(envelope, may_wait=may_wait)
         if action is OverflowAction.DEAD_LETTER:
             self.dead_letter(envelope, "there was no room", reason=DeadReason.NO_ROOM)

@@ -1,7 +1,7 @@
 """Whether a message is in a codec that its target takes; reads two bytes at most.
 
 Nothing is decoded or converted. A published message names its topic where others name
-their codec, so only its prefix is looked at.
+their codec, so only its prefix is checked.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def examine_codec(
     codecs: Codecs,
     codecs_of: Callable[[ComponentId], Codecs | None],
 ) -> None:
-    """Let a message pass that is in one of its target's codecs.
+    """Check that a message is in one of its target's codecs.
 
     Args:
         envelope: the message.
@@ -74,7 +74,7 @@ def read_prefix(actor: ComponentId, payload: bytes) -> str:
 
     Raises:
         MessageTooShort: it has less than two bytes.
-        UnknownPrefix: they are no prefix.
+        UnknownPrefix: they are not a known prefix.
     """
     if len(payload) < _PREFIX_BYTES:
         raise MessageTooShort(actor, len(payload))

@@ -29,7 +29,7 @@ def unavailable(id: ComponentId, why: str, at_ns: int) -> Unavailable:  # noqa: 
 class Registry:
     """The mailboxes and pools that can be reached, by the name of their owner.
 
-    It opens and closes none: whoever takes a mailbox out closes it.
+    It does not open or close mailboxes: code that takes one out closes it.
     """
 
     recipients: dict[str, Recipient] = attrs.field(init=False, factory=dict)
@@ -37,8 +37,8 @@ class Registry:
     _arriving: dict[str, Mailbox] = attrs.field(init=False, factory=dict)
     """Of actors that start for the first time: so far only they reach themselves."""
     _sorted: list[ComponentId] | None = attrs.field(init=False, default=None)
-    """All names in order, once somebody has asked: from then on each that comes or goes
-    finds its place, for whoever asks may ask without end."""
+    """All names in order, once `ids` was called. From then on each name that comes or goes is
+    inserted or removed, because guests may call that at any rate."""
     _gone: dict[str, tuple[str, int]] = attrs.field(init=False, factory=dict)
     """Why names that were reachable are not, and when that came; the oldest first."""
 
@@ -76,7 +76,7 @@ class Registry:
         return TargetNotFound(id) if gone is None else unavailable(id, *gone)
 
     def note_arriving(self, mailbox: Mailbox) -> None:
-        """Let the owner of a mailbox, and nobody else, reach it before it is ready."""
+        """Let only the owner of a mailbox reach it before it is ready."""
         self._arriving[mailbox.owner.text] = mailbox
 
     def note_arrived(self, mailbox: Mailbox) -> None:
@@ -85,14 +85,14 @@ class Registry:
             del self._arriving[mailbox.owner.text]
 
     def is_arriving(self, id: ComponentId) -> bool:  # noqa: A002  # as above
-        """Say whether an actor of that name starts for the first time."""
+        """Return whether an actor of that name is starting for the first time."""
         return id.text in self._arriving
 
     def find_own(self, target: ComponentId, sender: ComponentId) -> Recipient:
-        """Return what a name that nobody else reaches yet leads its own actor to.
+        """Return the mailbox that only its own actor can reach yet.
 
         Raises:
-            TargetNotFound, Unavailable: the sender is another one, or does not start.
+            TargetNotFound, Unavailable: the sender is another actor, or is not starting.
         """
         mailbox = self._arriving.get(target.text) if target == sender else None
         if mailbox is None:
@@ -110,8 +110,8 @@ class Registry:
         """Return the mailbox of a name, or the pool.
 
         Raises:
-            TargetNotFound: nobody of that name is registered.
-            Unavailable: somebody was.
+            TargetNotFound: there is no actor or pool of that name.
+            Unavailable: there was one.
         """
         try:
             return self.recipients[id.text]

@@ -47,7 +47,7 @@ from airssys.wasm.lane.core import CoreParts
 
 from ._entries import code_name, record_name, seen_name, surplus
 from ._private_directory import NotPrivate, PrivateDirectory
-from ._record import Record, Seen, identity_of
+from ._record import CacheRecord, Seen, identity_of
 from ._secret import (
     Secret,
     load_secret,
@@ -157,7 +157,7 @@ class ArtifactCache:
         self, engine: wasmtime.Engine, digest: str, key: str, form: type[_Form]
     ) -> tuple[_Form, Footprint] | None:
         try:
-            record = Record.read(self._files, self._secret, record_name(key))
+            record = CacheRecord.read(self._files, self._secret, record_name(key))
             compiled = self._load(engine, key, record, form)
         except (OSError, ValueError, wasmtime.WasmtimeError) as error:
             if not isinstance(error, FileNotFoundError):
@@ -188,7 +188,7 @@ class ArtifactCache:
             return
         mark = self._secret.mark("code", key, code).hex()
         name = code_name(key, mark)
-        record = Record(
+        record = CacheRecord(
             mark=mark,
             size=len(code),
             identity=None,
@@ -247,7 +247,7 @@ class ArtifactCache:
         return seen_name(self._secret.mark("path", "", where).hex())
 
     def _load(
-        self, engine: wasmtime.Engine, key: str, record: Record, form: type[_Form]
+        self, engine: wasmtime.Engine, key: str, record: CacheRecord, form: type[_Form]
     ) -> _Form:
         """Check code and load it.
 
@@ -269,13 +269,13 @@ class ArtifactCache:
                     renewed.write(self._files, self._secret, record_name(key))
             return form.deserialize_file(engine, f"/proc/self/fd/{fd}")
 
-    def _recognisable(self, key: str, record: Record) -> Record:
+    def _recognisable(self, key: str, record: CacheRecord) -> CacheRecord:
         """Wait until new code cannot change unnoticed, and check it."""
         time.sleep(1.2 * _AT_REST / 1e9)  # noqa: TID251  # in a compiler's thread
         with self._files.opened(code_name(key, record.mark)) as (fd, _):
             return self._checked(key, record, fd)
 
-    def _checked(self, key: str, record: Record, fd: int) -> Record:
+    def _checked(self, key: str, record: CacheRecord, fd: int) -> CacheRecord:
         """Check a whole file; its record then says how to recognise it, if possible."""
         before = os.fstat(fd)
         at_rest = self._wall_clock() - before.st_ctime_ns > _AT_REST

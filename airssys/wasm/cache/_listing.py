@@ -9,7 +9,7 @@ import attrs
 from . import _entries as _cache_entries
 from ._artifact_cache import made_with
 from ._private_directory import PrivateDirectory
-from ._record import Record
+from ._record import CacheRecord
 from ._secret import load_secret, user_state_directory
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def list_cache(directory: Path, settings: EngineSettings) -> list[CacheEntry]:
     found = []
     for key, size, used_at in _cache_entries.keys(files):
         try:
-            record = Record.read(files, secret, _cache_entries.record_name(key))
+            record = CacheRecord.read(files, secret, _cache_entries.record_name(key))
         except (OSError, ValueError):
             found.append(CacheEntry(size, used_at))
         else:

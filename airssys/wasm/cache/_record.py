@@ -36,7 +36,7 @@ def identity_of(found: os.stat_result) -> Identity:
 
 @final
 @attrs.frozen(kw_only=True)
-class Record:
+class CacheRecord:
     """What is known about a compiled component."""
 
     mark: str
@@ -54,7 +54,7 @@ class Record:
     """Seconds since 1970."""
 
     @classmethod
-    def read(cls, files: PrivateDirectory, secret: Secret, name: str) -> Record:
+    def read(cls, files: PrivateDirectory, secret: Secret, name: str) -> CacheRecord:
         """Read a record.
 
         Raises:
@@ -89,7 +89,7 @@ class Seen:
 
     @classmethod
     def read(cls, files: PrivateDirectory, secret: Secret, name: str) -> Seen:
-        """Read a note; raises like `Record.read`."""
+        """Read a note; raises like `CacheRecord.read`."""
         fields = _read(files, secret, name)
         try:
             return cls(_identity(fields["identity"]), fields["digest"])

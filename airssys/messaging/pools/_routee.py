@@ -1,7 +1,7 @@
-"""One member of a pool: its mailbox, watched for how much there is in it to do.
+"""How a pool reaches one of its members: a mailbox, and how much work waits in it.
 
-The queue and the parking of its mailbox tell of their changes. Mailboxes of actors that
-are in no pool have plain ones, and pay nothing for it.
+The queue of that mailbox, and the wait of its actor, report their changes. Mailboxes of
+actors outside of pools have plain ones, and pay nothing for it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Changed(Protocol):
-    """Who is told when a member has more or less to do."""
+    """Called when a member has more or less to do."""
 
-    def __call__(self, member: Member, /, *, has_taken: bool = False) -> None:
+    def __call__(self, member: Routee, /, *, has_taken: bool = False) -> None:
         """Take note; `has_taken`: its actor takes the message that was next."""
 
 
@@ -30,8 +30,8 @@ class _NoteChange(Protocol):
 
 
 @final
-class Member:
-    """One member: its mailbox, and how much it has to do."""
+class Routee:
+    """The mailbox of one member of a pool, and how much it has to do."""
 
     def __init__(  # noqa: PLR0913, PLR0917  # what a mailbox takes
         self,
@@ -46,8 +46,8 @@ class Member:
         self.id = id
         self.is_routed_to = False
         self._is_waiting = True
-        """Its actor waits for messages, or is about to when it is new; one that is being
-        restarted does not."""
+        """Its actor waits for messages, or is new and about to. An actor that is being
+        restarted does not wait."""
         self._changed = changed
         self._queue = _watched_queue(rules, self.note_change)
         self.mailbox = Mailbox(
@@ -87,7 +87,7 @@ class Member:
 
 @final
 class _WatchedQueue(deque[Envelope]):
-    """The queue of a member; tells of each change, at a cost to no other mailbox."""
+    """The queue of a member, which reports each change."""
 
     __slots__ = ("_changed",)
 
@@ -119,7 +119,7 @@ class _WatchedQueue(deque[Envelope]):
 
 @final
 class _WatchedDroppableQueue(DroppableQueue):
-    """The same for a member whose oldest message may be dropped."""
+    """The same for a mailbox that may drop its oldest message."""
 
     __slots__ = ("_changed",)
 
