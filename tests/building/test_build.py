@@ -1,5 +1,6 @@
 """`build` picks the way, keeps what it made, and names what it is made from."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -370,3 +371,21 @@ def test_modules_beside_a_rust_file_are_its_source(tmp_path):
         "main.rs",
         "near.rs",
     ]
+
+
+def test_a_rustc_with_the_target_is_found_behind_one_without(
+    tmp_path, cache, monkeypatch
+):
+    (tmp_path / "whole/lib/rustlib" / TARGET / "lib").mkdir(parents=True)
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder, root in zip(folders, ("none", "whole"), strict=True):
+        folder.mkdir()
+        answers = {"--version": f"rustc {root}", "--print": str(tmp_path / root)}
+        FakeCompiler(folder, "rustc", answers)
+    monkeypatch.setenv("PATH", os.pathsep.join(map(str, folders)))
+    built = build(EXAMPLES / "shout.rs", cache_directory=cache)
+    assert built.does.endswith(f"with rustc whole ({folders[1] / 'rustc'})")
+    (tmp_path / "whole/lib/rustlib" / TARGET / "lib").rmdir()
+    with pytest.raises(ToolMissing, match="rustc none") as caught:
+        build(EXAMPLES / "shout.rs", cache_directory=cache)
+    assert "rustc whole" in str(caught.value)

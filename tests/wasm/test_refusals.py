@@ -95,7 +95,7 @@ REFUSALS = {
     "wasi": (
         fixture("wasi-import"),
         "it imports wasi:io/poll@0.2.9, wasi:io/streams@0.2.9",
-        "componentize-py: --stub-wasi",
+        "componentize-js: jco componentize --disable all",
     ),
     "unknown interface": (
         fixture("unknown-import"),

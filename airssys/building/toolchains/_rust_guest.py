@@ -5,6 +5,7 @@ The glue to the canonical ABI is in the file itself; `examples/guests/shout.rs` 
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -35,29 +36,46 @@ def rust_recipe(source: Path) -> Recipe:
     Raises:
         BuildFailed: rustc or its target is missing, or a file cannot be read.
     """
-    rustc = shutil.which("rustc")
-    if rustc is None:
+    found = _rustcs()
+    if not found:
         raise ToolMissing(
             "rustc",
             "compiles Rust guests, and was not found",
             f"install Rust with rustup, then: rustup target add {TARGET};"
             " or: apt-get install rustc libstd-rust-dev-wasm32",
         )
-    version = run_tool([rustc, "--version"], source.parent).stdout.strip()
-    sysroot = run_tool([rustc, "--print", "sysroot"], source.parent).stdout.strip()
-    if not (Path(sysroot) / "lib" / "rustlib" / TARGET / "lib").is_dir():
+    versions: dict[str, str] = {}
+    for rustc in found:
+        said = run_tool([rustc, "--version"], source.parent).stdout.strip()
+        version = versions[rustc] = said
+        sysroot = run_tool([rustc, "--print", "sysroot"], source.parent).stdout.strip()
+        if (Path(sysroot) / "lib" / "rustlib" / TARGET / "lib").is_dir():
+            break
+    else:
+        tried = " and ".join(f"{path} ({text})" for path, text in versions.items())
         raise ToolMissing(
             f"the target {TARGET}",
-            f"is missing from {rustc} ({version})",
+            f"is missing from {tried}",
             f"rustup target add {TARGET}; or, for a rustc of Debian:"
             " apt-get install libstd-rust-dev-wasm32",
         )
+    which = f" ({rustc})" if len(found) > 1 else ""
     return Recipe(
-        f"building {source.name} with {version}",
+        f"building {source.name} with {version}{which}",
         ("rust", rustc, version, *_FLAGS),
         {f"guest/{name}": text for name, text in _sources(source).items()},
         partial(_compile, rustc, source),
     )
+
+
+def _rustcs() -> list[str]:
+    """Find every rustc on the path, in its order: the first may lack the target."""
+    found: dict[str, None] = {}
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        rustc = shutil.which("rustc", path=folder) if folder else None
+        if rustc is not None:
+            found[rustc] = None
+    return list(found)
 
 
 def _sources(main: Path) -> dict[str, bytes]:

@@ -32,6 +32,9 @@ class Refusal(enum.Enum):
     NO_COMPONENT = "only the code of components can be replaced"
     DOWN = "the actor is not running"
     REPLACING = "the actor is already being replaced"
+    ITSELF = (
+        "the child itself asks, and would wait for its own end; let it return instead"
+    )
     STATE_NOT_TAKEN = "the old state could not be handed over"
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Protocol, final, runtime_checkable
 
 import attrs
 import trio
-from trio.lowlevel import enable_ki_protection
+from trio.lowlevel import Task, current_task, enable_ki_protection
 
 from airssys.contracts import (
     BrutalKill,
@@ -110,6 +110,7 @@ class Child:
     """What it raised that must leave the tree: KeyboardInterrupt, SystemExit."""
     _is_cut_off: bool = attrs.field(init=False, default=False)
     """We cancelled it because it could not be asked."""
+    _task: Task | None = attrs.field(init=False, default=None)
     _killed: bool = attrs.field(init=False, default=False)
 
     @_scope.default
@@ -120,6 +121,14 @@ class Child:
     def start(self, nursery: trio.Nursery) -> None:
         """Start its task; it reports when it is ready and when it has ended."""
         nursery.start_soon(self._live, name=f"airssys {self.name}")
+
+    def runs_caller(self) -> bool:
+        """Say whether the task that calls is this child's, or one below it."""
+        task: Task | None = current_task()
+        while task is not None and task is not self._task:
+            nursery = task.parent_nursery
+            task = None if nursery is None else nursery.parent_task
+        return task is not None
 
     def ask_to_stop(self) -> None:
         """Ask it to finish what it is doing and to end; asking again does nothing."""
@@ -183,6 +192,7 @@ class Child:
     @enable_ki_protection
     async def _live(self) -> None:
         error: BaseException | None = None
+        self._task = current_task()
         try:
             with self._scope:
                 await self._incarnation.run(self._note_ready)

@@ -95,8 +95,12 @@ class Administration:
         cancelled.
 
         Returns:
-            `Done`; or `Refused` if there is no such child.
+            `Done`; or `Refused` if there is no such child, or if it is the child, or one
+            below it, that asks: it would wait for its own end.
         """
+        slot = self._roster().find(str(child))
+        if slot is not None and slot.child is not None and slot.child.runs_caller():
+            return Refused(Refusal.ITSELF, slot.name)
         return await self._ask(TerminateChild(str(child)))
 
     async def kill_child(self, child: str | ComponentId) -> Answer:
@@ -221,6 +225,7 @@ class Administration:
                     return refused
         return await self._ask(request)
 
+    @enable_ki_protection
     async def _ask(self, request: Request) -> Answer:
         supervisor = self._find()
         if supervisor is None:

@@ -40,7 +40,8 @@ _OTHERS: Final = (
 )
 _WASI_ADVICE: Final = (
     "WASI is not offered: build without it (componentize-py: --stub-wasi; "
-    "componentize-qjs: --stub-wasi; C and Rust: a freestanding wasm32 target)"
+    "componentize-qjs: --stub-wasi; componentize-js: jco componentize --disable all; "
+    "C and Rust: a freestanding wasm32 target)"
 )
 
 
