@@ -663,7 +663,7 @@ async def test_one_resource_cannot_be_taken_for_another(guests):
 
 async def test_a_name_that_the_host_does_not_know_is_no_resource_of_it(guests):
     artifact, host, _ = shop("(eq $t)", ticket=None)
-    with pytest.raises(ComponentRefused, match=f"it imports {DRAWER}, which nobody"):
+    with pytest.raises(ComponentRefused, match=f"it imports {DRAWER}, which this host"):
         await load_any(guests.loader, artifact, host)
 
 

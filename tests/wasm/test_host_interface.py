@@ -203,10 +203,10 @@ async def test_what_the_host_does_not_give_is_refused(guests):
         ComponentRefused, match=r"acme:shop/till@1.2.3.*this host does not provide"
     ):
         await start(guests)
-    with pytest.raises(ComponentRefused, match=r"till@1.2.3#price, which nobody"):
+    with pytest.raises(ComponentRefused, match=r"till@1.2.3#price, which this host"):
         await start(guests, HostInterface(TILL, {"pay": twice}))
     resource = '(export "drawer" (type (sub resource)))'
-    with pytest.raises(ComponentRefused, match=r"till@1.2.3#drawer, which nobody"):
+    with pytest.raises(ComponentRefused, match=r"till@1.2.3#drawer, which this host"):
         await start(guests, till(twice), resource=resource)
 
 
