@@ -75,7 +75,7 @@ def test_a_directory_for_others_reads_well(tmp_path, what):
     result = cache(what, "--directory", tmp_path)
     assert result.exit_code == 1
     assert str(tmp_path) in result.stderr
-    assert "make it yours alone" in result.stderr
+    assert "make it private" in result.stderr
     assert "Traceback" not in result.output
 
 

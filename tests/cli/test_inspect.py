@@ -19,7 +19,7 @@ from pace import processor_seconds
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
 REFUSED = {
     "core-module": ("core module, not a component", "airssys build core.wasm"),
-    "malformed": ("neither WebAssembly nor WAT text", "Hand in a .wasm component"),
+    "malformed": ("neither WebAssembly nor WAT text", "Pass a .wasm component"),
     "empty": ("must export airssys:core/component-lifecycle@1.0.0", "Build it for"),
     "wrong-version": ("airssys:core/component-lifecycle@2.0.0", "Build it for"),
     "missing-export": ("lacks health", "Export every function"),

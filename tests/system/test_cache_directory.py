@@ -49,7 +49,7 @@ def test_nothing_is_kept_if_nobody_wants_it(tmp_path, monkeypatch):
 
 async def test_a_directory_for_others_is_refused(tmp_path):
     tmp_path.chmod(0o777)
-    with pytest.raises(PermissionError, match="make it yours alone"):
+    with pytest.raises(PermissionError, match="make it private"):
         async with open_system(tree(), cache_directory=tmp_path):
             pytest.fail("it was opened")
 

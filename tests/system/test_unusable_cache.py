@@ -114,7 +114,7 @@ async def test_a_directory_that_others_can_reach_is_refused(places, caplog):
     cache, state = places
     state.mkdir(parents=True)
     state.chmod(0o777)
-    with pytest.raises(PermissionError, match="make it yours alone"):
+    with pytest.raises(PermissionError, match="make it private"):
         await start(cache, caplog)
 
 

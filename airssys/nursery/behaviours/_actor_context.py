@@ -164,6 +164,8 @@ class ActorContext(Messenger):
 
         The message is from that actor and of the content type `ENDED`; its payload is
         the kind of the end, e.g. `crash`, or `absent` if no actor of that name is there.
+        In `started`, siblings that start later are not there yet: watch them later, e.g.
+        at the first message.
         An actor that starts again has to be watched again. Watching twice is watching once.
         It ends with this incarnation.
 
