@@ -170,7 +170,7 @@ class AnyComponent:
             GuestTrapped: Its start function trapped, or it needs more than `limits`.
             CapacityReached: The kernel has no more memory maps.
         """
-        self.runtime.maps.check(self.code.maps)
+        self.runtime.check_room(self.code.maps)
         instance = AnyInstance(self, limits or Limits(), services)
         try:
             await instance.start()

@@ -63,6 +63,29 @@ PROTOTYPES: Final[dict[str, tuple[Any, ...]]] = {
     "wasmtime_engine_increment_epoch": (None, _P),
     "wasmtime_error_delete": (None, _P),
     "wasmtime_error_message": (None, _P, _P),
+    "wasmtime_pooling_allocation_config_delete": (None, _P),
+    "wasmtime_pooling_allocation_config_max_memories_per_module_set": (
+        None,
+        _P,
+        c_uint32,
+    ),
+    "wasmtime_pooling_allocation_config_max_tables_per_module_set": (
+        None,
+        _P,
+        c_uint32,
+    ),
+    "wasmtime_pooling_allocation_config_new": (_P,),
+    "wasmtime_pooling_allocation_config_table_elements_set": (None, _P, _N),
+    "wasmtime_pooling_allocation_config_total_component_instances_set": (
+        None,
+        _P,
+        c_uint32,
+    ),
+    "wasmtime_pooling_allocation_config_total_core_instances_set": (None, _P, c_uint32),
+    "wasmtime_pooling_allocation_config_total_memories_set": (None, _P, c_uint32),
+    "wasmtime_pooling_allocation_config_total_stacks_set": (None, _P, c_uint32),
+    "wasmtime_pooling_allocation_config_total_tables_set": (None, _P, c_uint32),
+    "wasmtime_pooling_allocation_strategy_set": (None, _P, _P),
     "wasmtime_store_context": (_P, _P),
     "wasmtime_store_delete": (None, _P),
     "wasmtime_store_limiter": (None, _P, *(ctypes.c_int64,) * 5),
@@ -128,6 +151,25 @@ config_component_model_async_set = _bind(
 context_epoch_deadline_yield = _bind(
     "wasmtime_context_epoch_deadline_async_yield_and_update"
 )
+pool_delete = _bind("wasmtime_pooling_allocation_config_delete")
+pool_max_memories_per_module_set = _bind(
+    "wasmtime_pooling_allocation_config_max_memories_per_module_set"
+)
+pool_max_tables_per_module_set = _bind(
+    "wasmtime_pooling_allocation_config_max_tables_per_module_set"
+)
+pool_table_elements_set = _bind("wasmtime_pooling_allocation_config_table_elements_set")
+pool_new = _bind("wasmtime_pooling_allocation_config_new")
+pool_total_component_instances_set = _bind(
+    "wasmtime_pooling_allocation_config_total_component_instances_set"
+)
+pool_total_core_instances_set = _bind(
+    "wasmtime_pooling_allocation_config_total_core_instances_set"
+)
+pool_total_memories_set = _bind("wasmtime_pooling_allocation_config_total_memories_set")
+pool_total_tables_set = _bind("wasmtime_pooling_allocation_config_total_tables_set")
+pool_total_stacks_set = _bind("wasmtime_pooling_allocation_config_total_stacks_set")
+config_pool_set = _bind("wasmtime_pooling_allocation_strategy_set")
 context_get_fuel = _bind("wasmtime_context_get_fuel")
 context_set_epoch_deadline = _bind_short("wasmtime_context_set_epoch_deadline")
 context_set_fuel = _bind_short("wasmtime_context_set_fuel")

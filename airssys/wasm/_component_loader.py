@@ -107,7 +107,7 @@ class Component:
             GuestTrapped: Its start function trapped, or it needs more than `limits`.
             CapacityReached: The kernel has no more memory maps.
         """
-        self.runtime.maps.check(self.code.maps)
+        self.runtime.check_room(self.code.maps)
         instance = Instance(self.runtime, self.code, limits, services)
         try:
             await instance.start()

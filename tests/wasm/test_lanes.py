@@ -8,9 +8,15 @@ import gc
 import pytest
 from wasmtime import wat2wasm
 
-from airssys.contracts import Artifact, EngineSettings, GuestTrapped, TrapReason
+from airssys.contracts import (
+    Artifact,
+    CapacityReached,
+    EngineSettings,
+    GuestTrapped,
+    TrapReason,
+)
 from airssys.wasm import _component_loader
-from airssys.wasm.engine import Engine
+from airssys.wasm.engine import Engine, _engine
 from airssys.wasm.lane.components import skeleton
 from airssys.wasm.lane.core import CoreParts, compile_parts, take_apart
 from wasm_support import GUESTS, envelope, is_spent_because, open_guests
@@ -129,3 +135,30 @@ async def test_a_lane_finds_nothing_of_the_other_one(tmp_path):
         async with open_guests(tmp_path / "cache", lane=lane) as guests:
             component = await guests.component("echo")
             assert (component.code.core is not None) == (lane == "own")
+
+
+@pytest.mark.parametrize("lane", LANES)
+async def test_a_pool_holds_so_many_instances_and_refuses_the_next_one(lane):
+    async with open_guests(lane=lane, pooled_instances=2) as guests:
+        kept, closed = await guests.many(2, "echo")
+        with pytest.raises(CapacityReached, match="all 2 instances of the pool"):
+            await guests.make("echo")
+        closed.close()
+        other = await guests.start("echo")
+        for guest in (kept, other):
+            assert await guest.handle_message(envelope(b"x")) == b"x"
+
+
+@pytest.mark.parametrize("lane", LANES)
+async def test_what_a_pool_has_no_memories_for_is_refused_as_capacity(lane):
+    async with open_guests(lane=lane, pooled_instances=1) as guests:
+        with pytest.raises(CapacityReached, match="pooled_instances"):
+            await guests.make("memory-hog-twenty")
+        guest = await guests.start("echo")
+        assert await guest.handle_message(envelope(b"x")) == b"x"
+
+
+def test_a_pool_beyond_the_address_space_is_refused(monkeypatch):
+    monkeypatch.setattr(_engine, "_RESERVED", 1 << 48)
+    with pytest.raises(CapacityReached, match="lower EngineSettings"):
+        Engine(EngineSettings(pooled_instances=4096))

@@ -162,6 +162,13 @@ class EngineSettings:
     airssys moves the values; those that it cannot take apart (components inside them
     call each other, or values that it does not know) by wasmtime's component API.
     `"wasmtime"`: all of them by that. The limits and the failures are the same."""
+    pooled_instances: int = attrs.field(
+        default=0, validator=_number(0, 4096, whole=True, unit="instances")
+    )
+    """Instances for which memory is set aside when the engine starts, which makes and
+    closes one in half the time; more than these cannot be there at once
+    (`CapacityReached`). It takes about 14 GiB of address space each, and no memory until
+    it is used. 0: each instance gets memory of its own."""
     cache_bytes: int = attrs.field(default=GIB, validator=_bytes(0, 2**50))
     """Size of the artifact cache; beyond it, entries not used recently are removed."""
 

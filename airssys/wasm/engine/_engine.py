@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
 import warnings
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 import wasmtime
 from trio.lowlevel import enable_ki_protection
 
-from airssys.contracts import EngineMisused, EngineSettings
+from airssys.contracts import CapacityReached, EngineMisused, EngineSettings
 from airssys.wasm import _c_api as c
 
 from ._callbacks import Callbacks, Notebook
@@ -17,6 +18,16 @@ from ._ticker import Ticker, Ticks, TicksMaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_CORE_INSTANCES: Final = 8
+_MEMORIES: Final = 3
+_TABLES: Final = 4
+"""Of each instance in the pool, on average: ordinary guests have fewer."""
+_TABLE_ELEMENTS: Final = 100_000
+_RESERVED: Final = 14 << 30
+"""Bytes of address space for one instance in the pool: 4 GiB and guards a memory."""
+_UNUSED: Final = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 
 
 def _configure(settings: EngineSettings) -> wasmtime.Config:
@@ -45,7 +56,38 @@ def _configure(settings: EngineSettings) -> wasmtime.Config:
     c.config_signals_based_traps_set(pointer, False)  # noqa: FBT003  # C has no keywords
     c.config_component_model_async_set(pointer, False)  # noqa: FBT003  # as above
     c.config_concurrency_support_set(pointer, False)  # noqa: FBT003  # as above
+    if settings.pooled_instances:
+        _use_pool(pointer, settings.pooled_instances)
     return config
+
+
+def _use_pool(config: int, instances: int) -> None:
+    """Have room for so many instances reserved beforehand, and used again and again.
+
+    Raises:
+        CapacityReached: there is not so much address space; wasmtime would abort.
+    """
+    try:
+        mmap.mmap(-1, instances * _RESERVED, flags=_UNUSED, prot=0).close()
+    except (OSError, OverflowError) as error:
+        raise CapacityReached(
+            f"the system does not give the address space for {instances} instances in "
+            f"a pool ({error}): lower EngineSettings.pooled_instances"
+        ) from error
+    memories, tables = instances * _MEMORIES, instances * _TABLES
+    pool = c.pool_new()
+    try:
+        c.pool_total_component_instances_set(pool, instances)
+        c.pool_total_stacks_set(pool, instances)
+        c.pool_total_core_instances_set(pool, instances * _CORE_INSTANCES)
+        c.pool_total_memories_set(pool, memories)
+        c.pool_max_memories_per_module_set(pool, memories)
+        c.pool_total_tables_set(pool, tables)
+        c.pool_max_tables_per_module_set(pool, tables)
+        c.pool_table_elements_set(pool, _TABLE_ELEMENTS)
+        c.config_pool_set(config, pool)
+    finally:
+        c.pool_delete(pool)
 
 
 def _ticking(engine: wasmtime.Engine) -> Callable[[], None]:

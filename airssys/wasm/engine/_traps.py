@@ -93,6 +93,9 @@ _NO_MAPS: Final = re.compile(
     r"Cannot allocate memory \(os error 12\)"
     r"|out of memory \(failed to allocate \d+ bytes\)"
 )
+_POOL_IS_FULL: Final = re.compile(
+    r"maximum concurrent limit of \d+ for [a-z0-9 ]+ reached"
+)
 _NUMBERED: Final = re.compile(r"\d+: ")
 
 
@@ -121,6 +124,11 @@ def reason_of(line: str) -> TrapReason:
 def failure_of(text: str, phase: str) -> GuestTrapped | CapacityReached:
     """Return the error for the failure of a guest in `phase`."""
     line = root_cause(text)
+    if _POOL_IS_FULL.fullmatch(line):
+        return CapacityReached(
+            f"the pool has no more room for {phase} ({line}): raise "
+            "EngineSettings.pooled_instances, or run fewer actors"
+        )
     if is_out_of_maps(line):
         return CapacityReached(
             f"the kernel has no more memory maps for {phase} ({line}): "

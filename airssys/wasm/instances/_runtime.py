@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, final
 import attrs
 import trio
 
+from airssys.contracts import CapacityReached
 from airssys.wasm.artifacts import Footprint
 from airssys.wasm.engine import Engine, HostCall, Ticker, TicksMaker
 from airssys.wasm.host import (
@@ -99,6 +100,20 @@ class Runtime:
         """How many components are compiled at once; one core is left for the rest."""
         self.readers = trio.CapacityLimiter(threads)
         """How many are read or found in the cache at once, during compilation too."""
+
+    def check_room(self, maps: int) -> None:
+        """Refuse to make an instance for which there may be no room.
+
+        Raises:
+            CapacityReached: the kernel has too few memory maps, or the pool is full.
+        """
+        most = self.settings.pooled_instances
+        if most and len(self.engine.ledger.stores) >= most:
+            raise CapacityReached(
+                f"all {most} instances of the pool are in use: raise "
+                "EngineSettings.pooled_instances, or run fewer actors"
+            )
+        self.maps.check(maps)
 
     def with_table(self, table: HostTable, *, link: bool = True) -> Runtime:
         """Return the same runtime with other host functions.
