@@ -97,9 +97,8 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
         open_loader: Opens the engine for components. `cache_directory` can only be
             given with this library's own loader.
         wall_clock: Nanoseconds since 1970, for messages and guests.
-        randomness: What correlation ids are made of. It must be unguessable.
-        held_thread_after: Seconds that a Python handler may block the Trio thread
-            before an event reports it.
+        randomness: For correlation ids; must be unguessable.
+        held_thread_after: Seconds for which a handler may block Trio without an event.
         rng: Where the jitter of back-offs comes from. A generator with a fixed seed
             makes them reproducible.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar, final
 
 import trio
@@ -35,7 +36,7 @@ from ._wiring import LoaderOpener, open_wasm_loader
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from ._system import System
@@ -70,18 +71,15 @@ def run(  # noqa: PLR0913  # keywords with defaults
     """Run a blueprint as a program, under Trio, until `main` returns or a signal comes.
 
     On SIGINT or SIGTERM `main` is cancelled and the tree stops in order; a second
-    signal cancels the whole tree at once. Exit statuses: 0 (`EXIT_OK`), 1
-    (`EXIT_REFUSED`: the definition has mistakes, or a component cannot be loaded), 70
-    (`EXIT_GAVE_UP`), 130 (`EXIT_INTERRUPTED`), 143 (`EXIT_TERMINATED`). Ignored
-    signals, and those with handlers in C, stay as they are. Outside the main thread no
-    signals are handled.
+    signal cancels the whole tree at once. Exit statuses: `EXIT_OK`, `EXIT_REFUSED`,
+    `EXIT_GAVE_UP`, `EXIT_INTERRUPTED`, `EXIT_TERMINATED`. Ignored signals, and those
+    with handlers in C, stay as they are, and so do all outside the main thread.
 
     Args:
         blueprint: What to run, or a topology: a class that makes a blueprint.
         main: An async function that gets the system. None: run until a signal comes.
-        log: The log level to show, of guests too: `trace`, `debug`, `info`, `warning`,
-            `error` or `off`; or a level for each actor, as in `{"greeter": "debug",
-            "*": "warning"}`. None: logging as configured.
+        log: The log level to show, from `trace` to `error`, or `off`; or one for each
+            actor: `{"greeter": "debug", "*": "warning"}`. None: as configured.
         cache_directory: As in `open_system`.
         open_loader: As in `open_system`.
         wall_clock: As in `open_system`.
@@ -93,12 +91,11 @@ def run(  # noqa: PLR0913  # keywords with defaults
         What `main` returned.
 
     Raises:
-        SystemExit: With the exit status, if it is not 0. The reason goes to stderr.
-        ValueError: `log` is not a level.
-        Exception: What `main` raised.
+        SystemExit: With the exit status, if not 0; the reason is on stderr.
+        Exception: What `main` raised; ValueError if `log` is not a level.
     """
     with shown_log(log), Signals() as signals:
-        try:
+        with _mistakes_end(signals):
             opening = open_system(
                 blueprint,
                 cache_directory=cache_directory,
@@ -108,16 +105,22 @@ def run(  # noqa: PLR0913  # keywords with defaults
                 held_thread_after=held_thread_after,
                 rng=rng,
             )
-        except DefinitionError as error:
-            lines = lines_of_mistakes(error.mistakes)
-            signals.end(EXIT_REFUSED, "".join(f"{line}\n" for line in lines))
-        program = _Program(opening, signals)
-        signals.hold()
-        return _run(program, main or _run_until_signal)
+        return _run(_Program(opening, signals), main or _run_until_signal)
+
+
+@contextmanager
+def _mistakes_end(signals: Signals) -> Iterator[None]:
+    """End the program with a line for each mistake, if the definition has any."""
+    try:
+        yield
+    except DefinitionError as error:
+        lines = lines_of_mistakes(error.mistakes)
+        signals.end(EXIT_REFUSED, "".join(f"{line}\n" for line in lines))
 
 
 def _run(program: _Program, main: Callable[[System], Awaitable[_T]]) -> _T | None:
     signals = program.signals
+    signals.hold()
     result: _T | None = None
     try:
         result = trio.run(program.run, main, instruments=[ServeBeforeSleep()])
