@@ -62,6 +62,9 @@ class SlotState(enum.Enum):
     STOPPING = "stopping"
     STOPPED = "stopped"
 
+    # That of `Enum` is Python code, and a restart looks four steps up.
+    __hash__ = object.__hash__
+
 
 class SlotStep(enum.Enum):
     """What changes the state of a child."""
@@ -74,6 +77,8 @@ class SlotStep(enum.Enum):
     STOP = "stop"
     LIE_DOWN = "lie down"
     RETIRE = "retire"
+
+    __hash__ = object.__hash__
 
 
 _ENDED: Final = (
