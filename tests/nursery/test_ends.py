@@ -2,7 +2,6 @@
 
 import itertools
 
-import attrs
 import pytest
 
 from airssys.contracts import (
@@ -30,8 +29,7 @@ END = End(
     restarting=True,
 )
 ENDS = [
-    attrs.evolve(
-        END,
+    END._replace(
         reason=ExitReason(kind),
         cause=cause,
         was_ready=ready,
@@ -71,14 +69,14 @@ def test_an_end_is_reported_with_all_that_is_known_of_it(end):
 )
 def test_a_problem_is_judged_by_the_cause(restart, cause, reason, problem):
     spec, why = worker("a", restart=restart), ExitReason(reason)
-    end = attrs.evolve(END, spec=spec, cause=cause, reason=why)
+    end = END._replace(spec=spec, cause=cause, reason=why)
     assert event_of(end).problem is problem
 
 
 def test_to_be_killed_is_right_where_the_specification_says_so():
     spec = worker("a", shutdown=BRUTAL_KILL)
     killed = ExitReason(ExitKind.KILLED)
-    end = attrs.evolve(END, spec=spec, cause=Cause.STOPPED, reason=killed)
+    end = END._replace(spec=spec, cause=Cause.STOPPED, reason=killed)
     assert event_of(end).problem is None
 
 

@@ -15,9 +15,7 @@ start, whatever the cause. A start that was ignored is an exit, not a failure.
 from __future__ import annotations
 
 import enum
-from typing import final
-
-import attrs
+from typing import NamedTuple, final
 
 from airssys.contracts import (
     ChildExited,
@@ -43,8 +41,7 @@ class Cause(enum.Enum):
 
 
 @final
-@attrs.frozen
-class End:
+class End(NamedTuple):
     """How one incarnation ended: all that is reported of it."""
 
     supervisor: str
