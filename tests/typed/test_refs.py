@@ -370,7 +370,7 @@ async def test_a_ref_is_for_classes_with_handlers_and_for_our_codecs():
             system.ref("clerk", Unfit)
         with pytest.raises(InvalidMessage, match="'borsh'"):
             system.ref("clerk", Clerk, codec="borsh")
-        with pytest.raises(InvalidMessage, match="no name"):
+        with pytest.raises(InvalidMessage, match="not a valid name"):
             system.ref("not a name/", Clerk)
         assert repr(system.ref("clerk", Clerk)) == "<Ref to local/clerk/0 as Clerk>"
 
