@@ -15,6 +15,7 @@ import trio
 import wasmtime
 
 from airssys.contracts import (
+    KIB,
     Artifact,
     ComponentRefused,
     EngineMisused,
@@ -716,7 +717,7 @@ async def test_leaving_waits_for_the_slice_of_a_worker():
 
     opening = open_runtime(EngineSettings())
     async with trio.open_nursery() as nursery, opening as loader:
-        guest = await Guests(loader).start("echo")
+        guest = await Guests(loader).start("echo", host_call_bytes=len(payload) + KIB)
         nursery.start_soon(echo, guest)
         stores = loader.runtime.engine.ledger.stores.values()
         while not any(store.lock.locked() for store in stores):
