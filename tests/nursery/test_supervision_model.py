@@ -43,6 +43,6 @@ def test_a_failure_names_its_seed_and_the_seed_repeats_it(monkeypatch):
         "airssys.testing.model._state_machine.PHASES", (Phase.generate,)
     )
     error, text = failure(examples=1000)
-    (note,) = (n for n in error.__notes__ if "repeat it by" in n)
+    (note,) = (n for n in error.__notes__ if "to repeat: " in n)
     seed = int(re.search(r"seed=(\d+)", note)[1])
     assert failure(examples=1000, seed=seed)[1] == text
