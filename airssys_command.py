@@ -1,8 +1,9 @@
 """The `airssys` command. `airssys run` serves signals before it imports anything large.
 
-It is a module of its own because whatever is in the package imports all of it first,
-which takes half a second. Until `run` takes over there is nothing to stop in order: a
-signal ends the process at once, with the status that `run` would have given it.
+It is a separate module because importing anything from the package imports all of it,
+which takes half a second. Before `run` takes over, nothing needs to be stopped in
+order: a signal ends the process at once, with the status that `run` would have given
+it.
 """
 
 import os

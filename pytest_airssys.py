@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def airssys_clock() -> MockClock:
-    """Time that jumps over waiting, but not over threads; pytest-trio takes it."""
+    """A clock that jumps over waiting, but not over threads; pytest-trio uses it."""
     from airssys.testing import steady_clock  # noqa: PLC0415  # see above
 
     return steady_clock()
@@ -25,7 +25,7 @@ def airssys_clock() -> MockClock:
 
 @pytest.fixture
 def airssys_events() -> EventRecord:
-    """What happens in the systems that `airssys_system` opens."""
+    """The events in the systems that `airssys_system` opens."""
     from airssys.testing import EventRecord  # noqa: PLC0415  # see above
 
     return EventRecord()
@@ -33,7 +33,7 @@ def airssys_events() -> EventRecord:
 
 @pytest.fixture
 def airssys_system(airssys_events: EventRecord) -> Callable[..., Opening]:
-    """Opens systems, as `open_system` does, and has their events recorded."""
+    """Opens systems, like `open_system`, and records their events."""
     from functools import partial  # noqa: PLC0415  # see above
 
     from airssys.testing import watched_system  # noqa: PLC0415  # see above

@@ -2,12 +2,13 @@
 
     .ci/venv DIRECTORY [pip install arguments]
 
-The environment's stamp holds what it was made from (the interpreter, the tables of
+The environment's stamp contains what it was made from (the interpreter, the tables of
 pyproject.toml that name requirements, the constraints) and, line by line, what was
-installed. A change of the former makes it anew; installing twice does nothing.
+installed. If the former changes, the environment is made again; installing twice does
+nothing.
 
-`make test` reads the code beside the tests, so two of these run at once: the second one
-waits for the first.
+`make test` checks the code while the tests run, so two of these may run at once: the
+second one waits for the first.
 """
 
 import fcntl
@@ -62,7 +63,7 @@ def run(command: list[str], advice: str) -> None:
 
 
 def create(directory: Path) -> None:
-    # Not sys.executable: that may be the environment which is to be made anew.
+    # Not sys.executable: that may be in the environment that is made again.
     python = getattr(sys, "_base_executable", sys.executable)
     version = ".".join(map(str, sys.version_info[:3]))
     say(f"{directory.name}: making it with CPython {version}")

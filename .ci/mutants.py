@@ -1,15 +1,15 @@
-"""Break the deciding modules in every small way, and see whether a test fails.
+"""Break the deciding modules in every small way, and check that a test fails.
 
     make mutants [ARGS="_plan ..."]
 
 The modules are those of the import contract that keeps Trio out of decisions. Each
-mutant is tried by a process of its own, forked from one that has imported what takes
-long; the checkout stays as it is. The tests are the same for every run: examples
-are drawn from a fixed seed.
+mutant is tried in a process of its own, forked from one that has imported the slow
+modules; the checkout is not changed. The tests are the same in every run: examples are
+drawn from a fixed seed.
 
 A mutant is killed if a test fails, or if it does not end. One that cannot be imported
-is not counted. `.ci/equivalent_mutants.toml` names those that behave like the original,
-with the reason.
+is not counted. `.ci/equivalent_mutants.toml` names mutants that behave like the
+original, with the reason.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parent.parent
 CONTRACT: Final = "Decisions are pure"
 UNTOUCHED: Final = ("airssys.contracts", "airssys.dsl", "airssys.wasm")
-"""What imports none of the modules, and is none of them."""
+"""Packages that neither import the modules nor contain one of them."""
 LONGEST: Final = 300
 """CPU seconds for the tests of one module."""
 OUTCOMES: Final = {0: "survived", 1: "killed", 2: "killed", 99: "cannot be imported"}
@@ -71,8 +71,8 @@ def pure_modules() -> list[str]:
 def tests_of(module: str) -> list[list[str]]:
     """Return the tests of the module itself, then those of its package.
 
-    The former are `test<...><name>.py` in the folder of the package: `test_round.py` and
-    `test_restart_plan.py`, whichever room of the package the module is in.
+    The former are `test<...><name>.py` in the folder of the package: `test_round.py`
+    and `test_restart_plan.py`, whichever room of the package the module is in.
     """
     if module.startswith(UNTOUCHED):
         sys.exit(f"[mutants] {module} is imported before it can be broken")
@@ -103,14 +103,14 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def warm_up() -> None:
-    """Import what the tests need, so that no mutant waits for it."""
+    """Import what the tests need, so that the mutants do not have to."""
     for name in ("hypothesis.stateful", "pytest", "trio.testing", "airssys.testing"):
         importlib.import_module(name)
     importlib.import_module("airssys.testing.model._state_machine")
 
 
 def forget_what_may_hold_a_mutant() -> None:
-    """Let everything be imported anew that a deciding module is imported by."""
+    """Make everything that imports a deciding module be imported again."""
     for name in [name for name in sys.modules if name.startswith("airssys")]:
         if not name.startswith(UNTOUCHED):
             del sys.modules[name]
@@ -120,9 +120,9 @@ def outcome_of(module: str, source: str, limits: Sequence[int]) -> str:
     """Try one mutant: 'survived', 'killed', 'hung' or 'cannot be imported'.
 
     Args:
-        module: its name.
-        source: its text.
-        limits: for each list of tests of the module, CPU seconds that it may take.
+        module: Its name.
+        source: Its text.
+        limits: For each list of tests of the module, the CPU seconds that it may take.
     """
     for tests, limit in zip(tests_of(module), limits, strict=True):
         outcome, _ = try_by(module, source, tests, limit)
@@ -132,7 +132,7 @@ def outcome_of(module: str, source: str, limits: Sequence[int]) -> str:
 
 
 def find_limits(module: str, source: str) -> list[int]:
-    """Run the tests without a change; return what they may take with one."""
+    """Run the tests without a change; return the CPU seconds allowed with one."""
     limits = []
     for tests in tests_of(module):
         outcome, seconds = try_by(module, source, tests, LONGEST)
@@ -145,7 +145,7 @@ def find_limits(module: str, source: str) -> list[int]:
 def try_by(
     module: str, source: str, tests: Sequence[str], limit: int
 ) -> tuple[str, float]:
-    """Try one mutant by some tests; return the outcome, and CPU seconds."""
+    """Try one mutant with some tests; return the outcome, and CPU seconds."""
     child = os.fork()
     if child == 0:
         try:
@@ -164,7 +164,7 @@ def try_by(
 def try_in_this_process(
     module: str, source: str, tests: Sequence[str], limit: int
 ) -> int:
-    """Run the tests until one fails, in a process that is for nothing else."""
+    """Run the tests until one fails, in a process used only for this."""
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
     resource.setrlimit(resource.RLIMIT_DATA, (BYTES, BYTES))
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -188,7 +188,7 @@ def try_in_this_process(
 
 
 def look_for_no_shorter_examples() -> None:
-    """Let hypothesis be content with the first failure: it is not read."""
+    """Make hypothesis stop at the first failure, because the failure is not read."""
     machine: Any = importlib.import_module("airssys.testing.model._state_machine")
     machine.PHASES = (machine.Phase.explicit, machine.Phase.generate)
     os.environ.update(AIRSSYS_SEED="1", AIRSSYS_HYPOTHESIS_PROFILE="first failure")
@@ -209,7 +209,7 @@ class Difference:
 
 
 def difference(module: str, original: str, mutant: str) -> Difference:
-    """Return the lines that differ; a decorator with what it is for."""
+    """Return the lines that differ; a decorator with what it decorates."""
     old, new = (
         re.sub(r"(?m)^( *@.*)\n +", r"\1 ", text).splitlines()
         for text in (original, mutant)
@@ -256,7 +256,7 @@ def examine(module: str, enums: dict[str, list[str]]) -> Counter[str]:
         if outcome == "survived":
             print(f"[mutants]   survived {change}", flush=True)
     for change in unmet:  # the line was changed since
-        print(f"[mutants]   no such mutant any more: {change}", flush=True)
+        print(f"[mutants]   this mutant no longer exists: {change}", flush=True)
     return counts
 
 

@@ -1,13 +1,14 @@
 """Every small way to break a module, as source text.
 
 Cosmic Ray's operators replace operators, comparisons, numbers, booleans and exceptions,
-and add `not`. Ours are for what decides here: tables, `match` and enums. A member of an
-enum becomes its neighbour, a case, a guard or a statement goes, a part of a tuple or a
-set too, one end of a slice, and `min` becomes `max`.
+and add `not`. Ours are for the code that makes decisions here: tables, `match` and
+enums. A member of an enum is replaced by its neighbour; a case, a guard, a statement,
+an item of a tuple or set, or one end of a slice is removed; and `min` is replaced by
+`max`.
 
-A change without effect at run time is not a mutant: annotations, docstrings, `@final`, imports for
-types, protocols, a case that is never reached. Nor is `==` instead of `is`, for members of enums
-and None.
+A change without effect at run time is not a mutant: annotations, docstrings, `@final`,
+imports for types, protocols, a case that is never reached. Neither is `==` in place of
+`is`, for members of enums and None.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def enums_in(package: Path) -> dict[str, list[str]]:
 
 
 def mutants_of(source: str, enums: dict[str, list[str]]) -> Iterator[str]:
-    """Give the text of each mutant of a module once, without comments."""
+    """Yield the text of each mutant of a module once, without comments."""
     seen = {_at_run_time(source)}
     for mutant in (*_by_cosmic_ray(source), *_by_us(source, enums)):
         meaning = _at_run_time(mutant)
@@ -80,7 +81,7 @@ def _by_cosmic_ray(source: str) -> Iterator[str]:
 
 
 def _at_run_time(source: str) -> str | None:
-    """Return what is left of a module when it runs; None if that is nothing."""
+    """Return what is left of a module at run time; None if that is nothing."""
     try:
         tree = _Stripper().visit(ast.parse(source))
         compile(source, "mutant", "exec")
@@ -90,7 +91,7 @@ def _at_run_time(source: str) -> str | None:
 
 
 class _Stripper(ast.NodeTransformer):
-    """Takes away what is for readers and type checkers only."""
+    """Removes what is only for readers and type checkers."""
 
     def visit_If(self, node: ast.If) -> ast.AST | None:
         condition = ast.unparse(node.test)
@@ -105,7 +106,7 @@ class _Stripper(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_arguments(self, node: ast.arguments) -> ast.AST:
-        """How arguments are given does not affect decisions."""
+        """The way arguments are passed does not affect decisions."""
         node.args = node.posonlyargs + node.args + node.kwonlyargs
         node.defaults += [each for each in node.kw_defaults if each is not None]
         node.posonlyargs, node.kwonlyargs, node.kw_defaults = [], [], []

@@ -1,7 +1,7 @@
 """Run every example: each folder with a `__main__.py`, and each `.py` of the others.
 
-Examples take no arguments here, end by themselves with exit status 0, and write
-nothing into the checkout.
+Examples get no arguments here. They must end by themselves with exit status 0, and
+write nothing into the checkout.
 """
 
 import subprocess

@@ -1,7 +1,7 @@
-"""Runs the tests in two processes at once, and closes as one run of pytest would.
+"""Runs the tests in two processes at once, and ends like one run of pytest.
 
-The tests of guests and of building them take about as long as all others. Whatever is
-in `tests` and not named here belongs to the others, so that nothing is left out.
+The tests of guests and of building them take about as long as all others. Everything in
+`tests` that is not named here belongs to the others, so that nothing is left out.
 
     python .ci/run_tests.py python -m coverage run -m pytest
 """
@@ -24,14 +24,14 @@ COUNT: Final = re.compile(r"(\d+) ([a-z]+)")
 
 
 def halves() -> tuple[list[str], list[str]]:
-    """Name the folders of both halves."""
+    """Return the folders of both halves."""
     folders = sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir())
     others = [name for name in folders if name not in (*OF_GUESTS, "__pycache__")]
     return [f"tests/{name}" for name in OF_GUESTS], [f"tests/{name}" for name in others]
 
 
 def counts(log: str) -> Counter[str]:
-    """Read how the tests of one run ended; none, if it did not come to its close."""
+    """Read how the tests of one run ended; empty if it did not finish."""
     closings = [found[1] for line in log.splitlines() if (found := CLOSING.match(line))]
     sums: Counter[str] = Counter()
     for number, ending in COUNT.findall(closings[-1] if closings else ""):
@@ -40,7 +40,7 @@ def counts(log: str) -> Counter[str]:
 
 
 def main() -> int:
-    """Run both halves, show their output, and close with the sums."""
+    """Run both halves, show their output, and end with the sums."""
     command, began = sys.argv[1:], time.monotonic()
     LOGS.mkdir(exist_ok=True)
     runs = []

@@ -81,11 +81,10 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
         async with open_system(blueprint) as system:
             print(await system.ask("greeter", b"world"))
 
-    The block begins when every component is loaded and every actor is ready. When the
-    block is left, in any way, the tree stops in reverse order, within its shutdown
-    times and within `stop_timeout` and `stop_budget` for the whole tree; what is left
-    then is cancelled. Only then does the block's own exception or cancellation
-    continue, unchanged.
+    The block begins when every component is loaded and every actor is ready. When it is
+    left, in any way, the tree stops in reverse order, within its shutdown times and
+    within `stop_timeout` and `stop_budget`; what is left then is cancelled. Only then
+    does the block's own exception or cancellation continue, unchanged.
 
     Args:
         blueprint: What to run, or a topology: a class that makes a blueprint.
@@ -94,8 +93,7 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
             `airssys.wasm.user_cache_directory()`. None: nothing is kept, and each run
             compiles again. If the directory cannot be used (a full disk, say), a
             warning is logged and nothing is kept.
-        open_loader: Opens the engine for components. `cache_directory` can only be
-            given with this library's own loader.
+        open_loader: Opens the engine. `cache_directory` is for the default one only.
         wall_clock: Nanoseconds since 1970, for messages and guests.
         randomness: For correlation ids; must be unguessable.
         held_thread_after: Seconds for which a handler may block Trio without an event.
@@ -112,7 +110,7 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
     whole = as_blueprint(blueprint)
     if open_loader is open_wasm_loader:
         check_all(whole)
-    else:  # whose files are where it looks for them
+    else:  # another loader may find its files elsewhere
         check(whole)
     opener = with_cache(open_loader, cache_directory)
     return SystemManager(whole, opener, wall_clock, randomness, held_thread_after, rng)

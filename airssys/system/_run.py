@@ -73,7 +73,7 @@ def run(  # noqa: PLR0913  # keywords with defaults
     On SIGINT or SIGTERM `main` is cancelled and the tree stops in order; a second
     signal cancels the whole tree at once. Exit statuses: `EXIT_OK`, `EXIT_REFUSED`,
     `EXIT_GAVE_UP`, `EXIT_INTERRUPTED`, `EXIT_TERMINATED`. Ignored signals, and those
-    with handlers in C, stay as they are, and so do all outside the main thread.
+    with handlers in C, stay as they are; so do all signals outside the main thread.
 
     Args:
         blueprint: What to run, or a topology: a class that makes a blueprint.
