@@ -1,15 +1,15 @@
-"""No collections of garbage on the stack of a guest.
+"""Prevents garbage collections on the stack of a guest.
 
-The theory. A collection may come with any allocation, and runs the finalisers of
-anybody's objects. In a callback that is on the guest's stack, a fiber of which Python
-knows nothing. Until 3.13 Python counts how deep its C code calls itself, and a fiber has
-room for that. From 3.14 on it compares the address of the stack with that of the
-thread's stack, finds it outside, and does not limit anything: a `repr` of a deeply
-nested list then runs over the end of the fiber, which ends the process. So from 3.14 on
-collections are put off while guests are polled, which is for less than a tick.
+The theory. Any allocation may start a collection, which runs the finalisers of arbitrary
+objects. In a callback they run on the guest's stack, a fiber that Python does not know.
+Up to 3.13 Python counts how deeply its C code recurses, and a fiber has room for that.
+From 3.14 on it compares the stack pointer with the bounds of the thread's stack, finds it
+outside, and applies no limit: a `repr` of a deeply nested list then overflows the fiber,
+which ends the process. So from 3.14 on, collections are postponed while guests are
+polled, which takes less than a tick.
 
-Signal handlers run there too, as anywhere in the main thread; ours only take notes, and
-one that somebody else has installed must not call C too deeply either.
+Signal handlers run there too, as anywhere in the main thread. Ours only record the signal;
+the program's own handlers must not recurse deeply in C either.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ CHECKS_ADDRESSES: Final = sys.version_info >= (3, 14)
 
 @final
 class Deferred:
-    """Puts collections off while a thread is inside; several may be at once."""
+    """Postpones collections while any thread is in a `with` block."""
 
     def __init__(self) -> None:
         self._begin()
         os.register_at_fork(after_in_child=self._after_fork)
 
     def _begin(self) -> None:
-        # It may be entered again inside: by a finaliser, before collections are off.
+        # A finaliser may enter it again, before collections are off.
         self._lock = threading.RLock()
         self._inside = 0
         self._turned_off = False
-        """By us, and not by the program."""
+        """Whether we, and not the program, turned collections off."""
 
     def __enter__(self) -> None:
         with self._lock:
@@ -66,17 +66,17 @@ class Deferred:
 
     def _after_fork(self) -> None:
         was_off = self._turned_off
-        self._begin()  # who was inside is in the parent only
+        self._begin()  # the threads inside only exist in the parent
         if was_off:
             gc.enable()
 
 
 COLLECTIONS_OFF: Final = Deferred()
-"""For the whole process, as `gc` is."""
+"""One for the whole process, like `gc`."""
 
 
 def poll_future(future: int) -> bool:
-    """Let a guest go on; returns whether its call has finished."""
+    """Let a guest continue; returns whether its call has finished."""
     if CHECKS_ADDRESSES:
         with COLLECTIONS_OFF:
             return bool(c.future_poll(future))

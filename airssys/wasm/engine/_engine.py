@@ -62,10 +62,10 @@ def _configure(settings: EngineSettings) -> wasmtime.Config:
 
 
 def _use_pool(config: int, instances: int) -> None:
-    """Have room for so many instances reserved beforehand, and used again and again.
+    """Reserve room for that many instances beforehand, to be reused.
 
     Raises:
-        CapacityReached: there is not so much address space; wasmtime would abort.
+        CapacityReached: There is not enough address space; wasmtime would abort.
     """
     try:
         mmap.mmap(-1, instances * _RESERVED, flags=_UNUSED, prot=0).close()

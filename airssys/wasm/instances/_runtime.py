@@ -102,10 +102,10 @@ class Runtime:
         """How many are read or found in the cache at once, during compilation too."""
 
     def check_room(self, maps: int) -> None:
-        """Refuse to make an instance for which there may be no room.
+        """Refuse to make an instance if there may not be enough room.
 
         Raises:
-            CapacityReached: the kernel has too few memory maps, or the pool is full.
+            CapacityReached: The kernel has too few memory maps, or the pool is full.
         """
         most = self.settings.pooled_instances
         if most and len(self.engine.ledger.stores) >= most:
