@@ -80,7 +80,7 @@ def test_it_refuses_before_the_limit_and_not_long_before(clock, maps_each):
 def test_what_has_many_maps_is_refused_where_what_has_few_is_not(clock):
     budget = MapBudget(LIMIT, Kernel(LIMIT - 3_000).count)
     begin(budget)
-    with pytest.raises(CapacityReached, match=r"takes up to 1816"):
+    with pytest.raises(CapacityReached, match=r"needs up to 1816"):
         begin(budget, 1816)
     begin(budget, 900)
     with pytest.raises(CapacityReached):
@@ -185,7 +185,7 @@ async def test_an_instance_of_many_memories_is_refused_in_time(guests):
     component = await load_any(guests.loader, Artifact.from_text(wat), ())
     maps = guests.runtime.maps
     maps.fit, maps._limit, maps._counted_at = 600, 1, math.inf
-    with pytest.raises(CapacityReached, match=r"takes up to 903"):
+    with pytest.raises(CapacityReached, match=r"needs up to 903"):
         await component.instantiate()
     echo = await guests.make("echo")
     assert maps.fit == 600 - echo._code.maps
