@@ -429,7 +429,7 @@ async def test_a_handle_is_lifted_once(table):
     budget = Budget(0)
     budget.handles = handles
     marshaller.lift_result(address, budget)
-    with pytest.raises(LookupError, match="did not give"):
+    with pytest.raises(LookupError, match="did not return a resource"):
         marshaller.lift_result(address, budget)
     handles.handed_over()
 

@@ -148,7 +148,7 @@ def test_a_type_that_is_not_offered_is_named():
     class FutureType:
         pass
 
-    with pytest.raises(Unspeakable, match="a future, which is not offered"):
+    with pytest.raises(Unspeakable, match="a future, which is not supported"):
         read_function(signature(FutureType()), {})
     assert not fits(signature(FutureType()), function(it=Number.U8))
 
