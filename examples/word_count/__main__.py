@@ -18,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 import trio
-from guest_build import CACHE, ROOT, build_guest
+from guest_build import CACHE, IN_CHECKOUT, ROOT, build_guest
 from texts import Piece, read_pieces
 
 from airssys import (
@@ -162,6 +162,8 @@ def main() -> int:
     parser.add_argument("file", nargs="*", type=Path, help="counted too; - is stdin")
     given: list[Path] = parser.parse_args().file
     documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    if not IN_CHECKOUT:
+        documents = []
     pieces = read_pieces([VERSES, *documents, *given])
     logging.getLogger("airssys").setLevel(logging.ERROR)  # `Story` prints crashes
     counted = read_counts(

@@ -4,11 +4,13 @@ import sys
 import time
 from pathlib import Path
 
-from airssys.building import BuildFailed, build
+from airssys.building import BuildFailed, build, default_build_cache
 
 ROOT = Path(__file__).resolve().parents[2]
 GUEST = Path(__file__).parent / "guest" / "word_counter.py"
-CACHE = ROOT / ".build" / "word_count"
+IN_CHECKOUT = (ROOT / "pyproject.toml").is_file()
+CACHE = ROOT / ".build" if IN_CHECKOUT else default_build_cache().parent
+CACHE /= "word_count"
 """Only its owner may have access: compiled code is kept here, and loading it runs it."""
 
 

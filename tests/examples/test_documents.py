@@ -7,6 +7,7 @@ import inspect
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 import typing
@@ -37,8 +38,16 @@ BLOCKS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory):
+    """A directory with nothing of the checkout but a copy of the examples."""
+    directory = tmp_path_factory.mktemp("outside")
+    shutil.copytree(ROOT / "examples", directory / "examples")
+    return directory
+
+
 @pytest.mark.parametrize(("kind", "code"), BLOCKS)
-def test_each_block_of_python_runs_or_compiles(kind, code):
+def test_each_block_of_python_runs_or_compiles(kind, code, outside):
     assert kind in {"", "guest", "sketch"}
     compile(code, "block", "exec")
     if kind:
@@ -46,7 +55,7 @@ def test_each_block_of_python_runs_or_compiles(kind, code):
     environment = {n: v for n, v in os.environ.items() if n != "PYTHONSAFEPATH"}
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=ROOT,
+        cwd=outside,
         env=environment,
         capture_output=True,
         text=True,
