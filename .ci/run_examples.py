@@ -1,6 +1,6 @@
 """Run every example: each folder with a `__main__.py`, and each `.py` of the others.
 
-They are run from a copy in an empty directory, as by somebody who has installed airssys
+They are run from a copy in an empty directory, as for a user who has installed airssys
 and has no checkout. They get no arguments here, and must end by themselves with exit status 0.
 """
 
