@@ -30,6 +30,7 @@ RANGES = {
     (EngineSettings, "component_functions"): (1, 10**6, int),
     (EngineSettings, "function_bytes"): (KIB, 8 * MIB, int),
     (EngineSettings, "compile_time"): (0.001, 86_400, float),
+    (EngineSettings, "pooled_instances"): (0, 4096, int),
     (EngineSettings, "cache_bytes"): (0, 2**50, int),
 }
 CHOICES = {(EngineSettings, "lane"): ("wasmtime", "own")}

@@ -115,7 +115,7 @@ async def test_a_stopped_system_says_so():
         portal = Portal(system)
     with pytest.raises(Unavailable, match="echo/0 is not running: root was stopped at"):
         await in_thread(portal.tell, "echo", b"x")
-    with pytest.raises(DeliveryFailed, match="not running"):
+    with pytest.raises(DeliveryFailed, match="the system has ended"):
         await in_thread(portal.ask, "echo", b"x")
 
 
