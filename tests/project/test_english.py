@@ -124,8 +124,21 @@ def test_every_exception_is_needed_and_has_a_reason():
         assert len(reason.split()) >= 3
 
 
-def test_what_is_not_clean_yet_is_in_the_repository():
-    assert [p for p in checker.NOT_YET_CLEAN if not (ROOT / p).exists()] == []
+@pytest.mark.parametrize(
+    ("arguments", "checked"),
+    [
+        ([], ["airssys/a.py", "airssys/wasm/host/b.py", "docs/c.md"]),
+        (["airssys/wasm/", "docs/c.md"], ["airssys/wasm/host/b.py", "docs/c.md"]),
+        (["airssys/w"], []),
+    ],
+)
+def test_every_file_is_checked_unless_some_are_chosen(monkeypatch, arguments, checked):
+    files = ["airssys/a.py", "airssys/wasm/host/b.py", "docs/c.md"]
+    seen = []
+    monkeypatch.setattr(checker, "files_of_the_project", lambda: files)
+    monkeypatch.setattr(checker, "check", lambda paths: seen.extend(paths) or [])
+    assert checker.main(arguments) == 0
+    assert seen == checked
 
 
 def test_the_gate_runs_the_checker():

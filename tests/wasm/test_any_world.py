@@ -691,5 +691,7 @@ async def test_two_that_are_two_stay_two(guests):
 
 @pytest.mark.parametrize("wrong", ["nobody", "a", "b"])
 def test_the_same_as_what_is_no_resource_is_refused(wrong):
-    with pytest.raises(ValueError, match="no resource of its own"):
+    with pytest.raises(
+        ValueError, match="missing or a SameAs itself: name one that has"
+    ):
         interfaces_of(resources={"a": SameAs(wrong), "b": SameAs("a"), "c": None})

@@ -140,7 +140,7 @@ REFUSALS = {
             HostInterface(TILL, {"price": price}, resources={"a": SameAs("x:y/z#b")}),
             resource='(export "a" (type (sub resource)))',
         ),
-        "a resource is to be the same as x:y/z#b, which is no resource of its own",
+        "a resource is to be the same as x:y/z#b, which is missing or a SameAs itself",
         "Name one in SameAs that has a destructor or None",
     ),
     "wrong import": (

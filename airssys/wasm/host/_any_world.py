@@ -1,8 +1,8 @@
 """Components of any world: what they import and export.
 
-Actors live in one world, `_core_world`. For everybody else the types are read from the
-component itself, and the host's side is a list of `HostInterface`s. Names are
-`interface#function`, or the function's name alone where it stands in none.
+Actors use one world, `_core_world`. For every other component the types are read from
+the component itself, and the host's side is a list of `HostInterface`s. A name is
+`interface#function`, or the function's name alone if it is not in an interface.
 """
 
 from __future__ import annotations
@@ -56,10 +56,11 @@ class AnyWorld:
 @final
 @attrs.frozen
 class Host:
-    """What `HostInterface` was before; it goes with the next version.
+    """The predecessor of `HostInterface`; the next version removes it.
 
     Raises:
-        ValueError: a `SameAs` names what is no resource of its own here.
+        ValueError: a `SameAs` names a resource that is missing here or is a `SameAs`
+            itself.
     """
 
     functions: Mapping[str, Callable[..., Any]] = attrs.field(factory=dict)
@@ -69,7 +70,7 @@ class Host:
     interfaces: tuple[HostInterface, ...] = attrs.field(
         init=False, eq=False, repr=False
     )
-    """The same, as it is said now."""
+    """The same functions and resources, as a list of `HostInterface`s."""
 
     @interfaces.default
     def _make_interfaces(self) -> tuple[HostInterface, ...]:
@@ -85,7 +86,8 @@ def interfaces_of(
     """Make interfaces of functions, which get no context, and resources by full name.
 
     Raises:
-        ValueError: a `SameAs` names what is no resource of its own here.
+        ValueError: a `SameAs` names a resource that is missing here or is a `SameAs`
+            itself.
     """
     functions, resources = functions or {}, resources or {}
     for name, meant in resources.items():
@@ -94,8 +96,8 @@ def interfaces_of(
             or isinstance(resources[meant.resource], SameAs)
         ):
             raise ValueError(
-                f"the resource {name} is to be the same as {meant.resource}, which "
-                "is no resource of its own: name one that has a destructor or None"
+                f"the resource {name} is to be the same as {meant.resource}, which is "
+                "missing or a SameAs itself: name one that has a destructor or None"
             )
     names = [name.rpartition("#")[0] for name in (*functions, *resources)]
     return tuple(

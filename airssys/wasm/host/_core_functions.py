@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def _id(value: tuple[str, str, str]) -> ComponentId:
-    """Read a `component-id`; a name that nobody can have is simply not found."""
+    """Read a `component-id`; a name that is not valid is simply not found."""
     try:
         return _known_id(value)
     except ValueError:
@@ -42,7 +42,7 @@ def _id(value: tuple[str, str, str]) -> ComponentId:
 
 @lru_cache(maxsize=1024)
 def _known_id(value: tuple[str, str, str]) -> ComponentId:
-    # Guests use few names, and looking at one takes longer than the rest of `send`.
+    # Guests use few names, and checking one takes longer than the rest of `send`.
     return ComponentId(*value)
 
 

@@ -107,8 +107,9 @@ class HostFunction:
     longest: Callable[..., float] | None = attrs.field(
         default=None, kw_only=True, repr=False
     )
-    """For a waiting one: takes the arguments; so many seconds after its beginning it ends
-    by itself. One that ends in time costs the guest no timer."""
+    """For a waiting function: takes the arguments and returns the number of seconds from
+    its beginning after which it ends by itself. A function that ends in time costs the guest no
+    timer."""
     finish: Callable[[Any], Any] | None = attrs.field(
         default=None, kw_only=True, repr=False
     )
@@ -178,8 +179,8 @@ class HostInterface:
         default=None, kw_only=True, repr=False
     )
     """Makes what the functions get first, once for each instance, when that is made. It
-    takes the services of the actor (None for a component that is no actor's) and the
-    limits. Without it they get the services."""
+    takes the services of the actor (None for a component that does not belong to an
+    actor) and the limits. Without it they get the services."""
     close_context: Callable[[Any], object] | None = attrs.field(
         default=None, kw_only=True, repr=False
     )

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _PLAIN: Final = frozenset(
     {NoneType, bool, int, float, str, bytes, tuple, list, Ok, Err}
 )
-"""Answers that are no awaitables, as a look at their class shows."""
+"""Classes of answers that cannot be awaitable, so that they need no further check."""
 
 
 @final
@@ -344,7 +344,8 @@ class _Binding:
                 return interface, name
         raise ComponentRefused(
             self._label,
-            f"a resource is to be the same as {kind}, which is no resource of its own",
+            f"a resource is to be the same as {kind}, which is missing or a SameAs "
+            "itself",
             "Name one in SameAs that has a destructor or None",
         )
 

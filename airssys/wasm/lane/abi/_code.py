@@ -11,7 +11,8 @@ import struct
 from typing import Any, Final
 
 DEEPEST: Final = 8
-"""So many levels of a type go into one function; Python cannot nest for ever."""
+"""The number of levels of a type that go into one generated function. Python limits how
+deep code can be nested."""
 
 
 class Code:

@@ -4,7 +4,7 @@ A `Context` stands for one memory of one instance, with the encoding of its stri
 its `realloc`. Its `view` is a memoryview of exactly the memory's present size: Python
 itself checks every access against it, so that no value, offset or length that a guest
 chooses reaches anything else. Whatever lets the guest run (a `realloc`) makes the view
-stale; whoever does so sets a fresh one before anything is read or written again.
+stale; the code that does so sets a fresh view before anything is read or written again.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Context(abc.ABC):
     def elements(
         self, at: int, count: int, size: int, alignment: int, cost: int
     ) -> int:
-        """Check that so many elements may lie there; returns where they end.
+        """Check that `count` elements may lie at `at`; returns where they end.
 
         Raises:
             RuleBroken: they may not.
@@ -196,7 +196,7 @@ class Context(abc.ABC):
         return self._put(memoryview(data), 2), len(data) // 2
 
     def room(self, count: int, size: int, alignment: int) -> int:
-        """Get room for so many elements.
+        """Get room for `count` elements of `size` bytes.
 
         Raises:
             OverflowError: no guest may have a list as long as that.

@@ -3,7 +3,7 @@
 The theory. Each component instance has a table of its own. An entry says which resource
 it is (`resource`), what stands for it where it is defined (`representation`, an i32),
 and whether the instance *owns* it or has it *borrowed* for one call. Three rules keep a
-resource alive as long as somebody may use it:
+resource alive as long as it may be used:
 
 * what is lent cannot be given away or dropped: `lends` counts the calls it is lent to,
   and each such call returns it when it ends (`CallScope.end`);
@@ -228,7 +228,7 @@ def lower_borrow(
 def drop(state: ComponentState, number: int, resource: str) -> int | None:
     """Let a handle go; returns the representation if that was the owner's.
 
-    Whoever calls it runs the destructor then.
+    If a representation is returned, the caller must run the resource's destructor.
 
     Raises:
         RuleBroken: there is no such handle, or it is lent.

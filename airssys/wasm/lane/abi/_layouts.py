@@ -54,12 +54,12 @@ def align(offset: int, alignment: int) -> int:
 
 
 def discriminant(cases: int) -> str:
-    """The struct format of the number that says which of so many cases it is."""
+    """The struct format of the number that selects one of this many cases."""
     return "B" if cases <= 2**8 else "H" if cases <= 2**16 else "I"
 
 
 def flags_format(names: int) -> str:
-    """The struct format of so many flags, up to 32."""
+    """The struct format of this many flags, up to 32."""
     return "B" if names <= 8 else "H" if names <= 16 else "I"  # noqa: PLR2004  # the bits of u8 and u16
 
 

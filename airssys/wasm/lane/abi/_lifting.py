@@ -145,7 +145,7 @@ class _Lifting(Code):
         self._lines[0] = head
 
     def load(self, wit: WitType, place: str, offset: int, target: str) -> None:
-        """Read the value that lies so many bytes behind the variable `place`."""
+        """Read the value that lies `offset` bytes after the address in `place`."""
         if self.nested == DEEPEST:
             at = f"{place} + {offset}" if offset else place
             self.say(f"{target} = {self.add(loader(wit))}(cx, {at})")

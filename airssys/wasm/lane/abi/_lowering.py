@@ -183,7 +183,7 @@ class _Lowering(Code):
     """Writes the body of one function that lowers."""
 
     def store(self, wit: WitType, place: str, offset: int, v: str) -> None:
-        """Write a value so many bytes behind the variable `place`."""
+        """Write a value `offset` bytes after the address in `place`."""
         if self.nested == DEEPEST:
             self.say(f"{self.add(storer(wit))}(cx, {_plus(place, offset)}, {v})")
             return

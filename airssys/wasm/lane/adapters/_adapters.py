@@ -11,8 +11,8 @@ So the host never calls into a guest from within a call, and whatever a guest's
 `realloc`, `post-return` or destructor does can be interrupted like the rest of it.
 
 Pausing: the host sets the guest's deadline to now before it returns; the function
-called next looks at it when it is entered, and yields. A loop would not do: loops
-compare with a deadline that was read before.
+called next checks the deadline when it is entered, and yields. A loop would not yield,
+because loops compare with a deadline that was read earlier.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ class Module:
         return self._imported_memories - 1
 
     def add_memory(self, minimum: int, maximum: int) -> int:
-        """Define a memory of so many pages; returns its index."""
+        """Define a memory of `minimum` to `maximum` pages; returns its index."""
         self._memories.append(b"\x01" + leb(minimum) + leb(maximum))
         return self._imported_memories + len(self._memories) - 1
 

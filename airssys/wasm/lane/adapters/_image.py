@@ -33,7 +33,7 @@ class Image(Context):
     ) -> None:
         super().__init__(encoding, handles)
         self._grow = grow
-        """Makes the scratch memory at least so many bytes large; returns all of it."""
+        """Grows the scratch memory to at least this number of bytes; returns all of it."""
         self._large: list[memoryview] = []
         self._top = IMAGE
 

@@ -105,7 +105,7 @@ class Movers:
             self._copy = self._make_copy(self._make_room(realloc), fill)
 
     def _make_room(self, realloc: int) -> int:
-        """Size, alignment: a checked place for so many bytes."""
+        """Make the function that gets a checked place of a given size and alignment."""
         module, guest = self._module, self._guest
         function = module.declare(["i32", "i32"], ["i32"])
         size, alignment, place = 0, 1, 2

@@ -263,7 +263,7 @@ class ExportAlias:
 @final
 @attrs.frozen
 class OuterAlias:
-    """What a component so many levels further out has defined."""
+    """What a component `levels` levels further out has defined."""
 
     sort: Sort
     levels: int

@@ -14,8 +14,8 @@ ABI keeps them apart: its table of handles with the flags for entering and leavi
 in another instance.
 
 It is assumed that the component was validated (`_skeleton`). An index that does not
-exist is still an error and never somebody else's part: a plan is also made of files
-whose validation comes later.
+exist is still an error and never resolves to an unrelated part: a plan is also made of
+files that are validated later.
 """
 
 from __future__ import annotations

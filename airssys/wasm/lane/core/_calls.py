@@ -64,7 +64,7 @@ class GuestMemory(Context):
 
 
 NO_HANDLES: Final = cast("Handles", None)
-"""Nobody looks at it where no resources are among the values."""
+"""For values that contain no resources: code that moves these never uses the handles."""
 
 
 @final

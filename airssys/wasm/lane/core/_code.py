@@ -270,7 +270,7 @@ _FAILED: Final = b"the host failed"
 @final
 @attrs.frozen
 class _Guard:
-    """What callbacks look at first."""
+    """What callbacks check first."""
 
     running: Mapping[int, Running]
     """The instances that are being polled, by the context of their store."""

@@ -35,7 +35,7 @@ class CoreFailed(Exception):  # not for users: `_traps` makes a guest's failure 
 
 
 def failed(error: int, trap: int) -> CoreFailed:
-    """Read and let go of what wasmtime said."""
+    """Read the error or trap that wasmtime returned, and free it."""
     if not trap:
         return CoreFailed(None, error_text(error))
     code = Block(8)

@@ -7,11 +7,11 @@ that Python does there, they call nothing of the guest, and they return.
 
 A host call has one of two forms. An *instant* function is run in the callback, on the
 guest's stack: it must be short and trusted. All others are noted by the callback, which
-has the guest pause. Between two polls somebody reads the `arguments`, for which the
-guest's memory lies still, and calls `answer`; the next poll goes on.
+has the guest pause. Between two polls, while the guest's memory does not change, the
+call's owner reads the `arguments` and calls `answer`; the next poll continues the guest.
 
 Core WebAssembly can be entered again after a call was dropped in the middle, or trapped.
-That an instance is spent then is known here alone.
+Only this module knows that such an instance can no longer be used.
 """
 
 from __future__ import annotations

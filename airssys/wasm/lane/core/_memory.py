@@ -55,10 +55,10 @@ class LinearMemory:
         return self.view
 
     def grow_to(self, size: int) -> memoryview:
-        """Make the memory at least so many bytes large, between two polls.
+        """Grow the memory to at least `size` bytes, between two polls.
 
         Raises:
-            MemoryError: it may not be as large as that.
+            MemoryError: the memory may not be that large.
         """
         missing = (size - len(self.refresh()) + _PAGE - 1) // _PAGE
         if missing > 0:
@@ -125,12 +125,12 @@ def answer_epoch(update: int, kind: int) -> None:
 
 
 def address_of(buffer: bytes) -> int:
-    """The address of bytes, which whoever uses it keeps alive."""
+    """The address of bytes; the caller keeps them alive while it uses the address."""
     return ctypes.cast(ctypes.c_char_p(buffer), ctypes.c_void_p).value or 0
 
 
 def callback_address(callback: Any) -> int:
-    """The address of a ctypes callback, which whoever uses it keeps alive."""
+    """The address of a ctypes callback; the caller keeps it alive while using the address."""
     return ctypes.cast(callback, ctypes.c_void_p).value or 0
 
 

@@ -68,7 +68,10 @@ class CoreParts:
 
     @classmethod
     def deserialize(cls, engine: wasmtime.Engine, written: bytes) -> CoreParts:
-        """Read what `serialize` has written, by nobody else: compiled code is run.
+        """Read what `serialize` has written.
+
+        It must not have been written by anything else, because the compiled code in it
+        is run.
 
         Raises:
             ValueError: it was written by another version.

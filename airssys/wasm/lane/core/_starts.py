@@ -2,8 +2,8 @@
 
 wasmtime runs a start function while it instantiates a module. Instances here are made
 in one step of the Trio thread, where nothing can interrupt them. So the start section
-becomes an export, and whoever instantiates the module calls it like any other function:
-on a fiber, in turns, within the guest's limits.
+becomes an export, and the code that instantiates the module calls it like any other
+function: on a fiber, in turns, within the guest's limits.
 
 The specification says that a module is instantiated when its start function has ended;
 nothing else of the component has run by then, so no difference can be seen.

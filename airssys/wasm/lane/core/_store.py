@@ -1,9 +1,9 @@
-"""Stores and calls of this lane, as those who drive guests see them.
+"""Stores and calls of this lane, with the interface that the code driving guests uses.
 
-The rules are those of `airssys.wasm.engine._fiber`: a store is entered by one at a time,
-a call belongs to whoever began it, host calls are answered between polls, and the ledger
-closes everything in one order. What differs is who moves values: here they are laid out
-in a memory of the store itself, and read from the guest's own.
+The rules are those of `airssys.wasm.engine._fiber`: a store is entered by one caller at
+a time, a call belongs to the task that began it, host calls are answered between polls,
+and the ledger closes everything in one order. What differs is how values move: here they
+are laid out in a memory of the store itself, and read from the guest's own memory.
 """
 
 from __future__ import annotations
@@ -263,9 +263,9 @@ class CoreCall:
             EngineMisused: this may not be done now or by this caller.
         """
         if owner is not self.owner:
-            raise EngineMisused("a call may only be polled by the one who began it")
+            raise EngineMisused("a call may only be polled by the task that began it")
         if not self._open.lock.acquire(blocking=False):
-            raise EngineMisused("this call is being polled by somebody else")
+            raise EngineMisused("this call is being polled by another thread")
         try:
             self._instance.code.engine.ledger.check_process()
             return self.poll_held()
@@ -331,7 +331,7 @@ class CoreCall:
             RuleBroken: it has kept what was lent to it for the call.
         """
         if owner is not self.owner:
-            raise EngineMisused("a call may only be answered by the one who began it")
+            raise EngineMisused("a call may only be answered by the task that began it")
         if not self._open.lock.acquire(blocking=False):
             raise EngineMisused(ENTERED)
         try:
