@@ -145,13 +145,3 @@ def _step(
         elif token == letter and isinstance(token, str):
             found.add(state + 1)
     return _opened(tokens, found)
-
-
-def literal_beginning(tokens: Sequence[Token]) -> str:
-    """Give what every text of the pattern begins with."""
-    found = ""
-    for token in tokens:
-        if isinstance(token, Wild):
-            break
-        found += token
-    return found

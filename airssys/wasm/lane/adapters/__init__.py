@@ -1,7 +1,7 @@
 """Adapters: core modules, written by the host, through which values reach a guest."""
 
 from ._adapters import SCRATCH, AdapterModule, ExportNeeds, shim_module
-from ._assembler import leb, name
+from ._assembler import name
 from ._image import LARGE, Image
 from ._movers import (
     ANSWERED,
@@ -26,7 +26,6 @@ __all__ = (
     "ExportNeeds",
     "Image",
     "has_pointers",
-    "leb",
     "name",
     "shim_module",
 )

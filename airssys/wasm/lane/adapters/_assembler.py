@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airssys.wasm.lane.abi import Core
+from airssys.wasm.lane.components import leb
 
 _TYPES: Final[dict[Core, int]] = {"i32": 0x7F, "i64": 0x7E, "f32": 0x7D, "f64": 0x7C}
 _FUNCTION, _MEMORY = 0x00, 0x02
@@ -57,16 +58,6 @@ _LOADS: Final = {
 """The instruction that loads what `struct` calls so."""
 _IN_OTHER_MEMORY: Final = 0x40
 """In the alignment of an access: an index of a memory follows."""
-
-
-def leb(number: int) -> bytes:
-    """Write an unsigned number."""
-    made = bytearray()
-    while number > 0x7F:
-        made.append(number & 0x7F | 0x80)
-        number >>= 7
-    made.append(number)
-    return bytes(made)
 
 
 def signed_leb(number: int) -> bytes:

@@ -16,7 +16,7 @@ from ._plan import (
     ResourceType,
 )
 from ._planner import make_plan
-from ._skeleton import skeleton
+from ._skeleton import leb, skeleton
 
 __all__ = (
     "Abi",
@@ -34,6 +34,7 @@ __all__ = (
     "ResourceType",
     "ResourceVerb",
     "Unsupported",
+    "leb",
     "make_plan",
     "parse",
     "skeleton",

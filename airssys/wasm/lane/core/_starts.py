@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import Final
 
 from airssys.wasm.artifacts import Reader
-from airssys.wasm.lane.adapters import leb, name
+from airssys.wasm.lane.adapters import name
+from airssys.wasm.lane.components import leb
 
 START: Final = "airssys start function"
 _EXPORTS: Final = 7
