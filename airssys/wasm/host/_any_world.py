@@ -70,7 +70,7 @@ class Host:
     interfaces: tuple[HostInterface, ...] = attrs.field(
         init=False, eq=False, repr=False
     )
-    """The same functions and resources, as a list of `HostInterface`s."""
+    """The same functions and resources, as a list of `HostInterface` values."""
 
     @interfaces.default
     def _make_interfaces(self) -> tuple[HostInterface, ...]:
