@@ -18,7 +18,7 @@ from airssys.wasm.lane.components import (
     CanonicalFunction,
     CoreExport,
     Encoding,
-    HostFunction,
+    ImportedFunction,
     LiftedFunction,
     LoweredFunction,
     ResourceFunction,
@@ -112,7 +112,7 @@ def test_imports_of_core_modules_are_resolved_through_bundles_and_aliases():
     )
     assert made.instantiations[1].imports == (CanonicalFunction(0), CoreExport(0, "m"))
     assert isinstance(made.canonical[0], LoweredFunction)
-    assert made.canonical[0].function == HostFunction("host", made.imports["host"])
+    assert made.canonical[0].function == ImportedFunction("host", made.imports["host"])
     assert not made.is_composed
 
 

@@ -21,9 +21,9 @@ from airssys.wasm.lane.components import Unsupported, make_plan, parse
 from airssys.wasm.lane.core import (
     CoreCode,
     CoreFailed,
+    CoreHost,
     CoreInstance,
     GuestResource,
-    HostFunctions,
     compile_modules,
     link,
 )
@@ -41,7 +41,7 @@ class Lane:
 
     def __init__(self, text, instant=None, pausing=()):
         plan = make_plan(parse(bytes(wat2wasm(text))))
-        self.host = HostFunctions(instant or {}, frozenset(pausing))
+        self.host = CoreHost(instant or {}, frozenset(pausing))
         linking = link(plan, frozenset(pausing))
         modules = compile_modules(ENGINE.wasmtime, linking)
         self.code = CoreCode(ENGINE, plan, linking, modules)

@@ -27,7 +27,7 @@ from airssys.wasm import (
     open_runtime,
 )
 from airssys.wasm.host import bind_all
-from airssys.wasm.lane.core import HostFunctions
+from airssys.wasm.lane.core import CoreHost
 from airssys.wasm.values import STRING, Number, Own, Result, function
 from wasm_support import HOST, echo_component, envelope, open_guests, shop_guest
 
@@ -373,7 +373,7 @@ async def test_the_core_lane_takes_the_same_value():
     table = bind_all(CORE_INTERFACES)
     contexts = table.contexts()
     contexts.open(FakeServices("me"), Limits())
-    host = HostFunctions(*table.by_kind())
+    host = CoreHost(*table.by_kind())
     name = "airssys:core/host-messaging@1.0.0#self-id"
     assert host.instant[name](contexts.objects) == ("local", "me", "0")
 

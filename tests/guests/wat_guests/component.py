@@ -25,8 +25,8 @@ from wat_guests.world import (
     STATE_HANDOVER,
     TYPES,
     VERSION,
-    HostFunction,
     LifecycleFunction,
+    WorldFunction,
     interface_id,
 )
 
@@ -108,7 +108,7 @@ class Guest:
         """All that it exports, in whichever interface."""
         return LIFECYCLE if self.state is None else LIFECYCLE | STATE_HANDOVER
 
-    def _main(self, code: str, texts: str, calls: list[HostFunction]) -> str:
+    def _main(self, code: str, texts: str, calls: list[WorldFunction]) -> str:
         imports = ['(import "memory" "memory" (memory 1))']
         defined = set(re.findall(r"^\(func (\$\S+)", code, re.MULTILINE))
         used = names_in(code) - defined
@@ -140,7 +140,7 @@ class Guest:
             f'(data (i32.const {METADATA_TEXTS}) "{_bytes(texts)}")\n'
         )
 
-    def _instantiate_main(self, calls: list[HostFunction]) -> str:
+    def _instantiate_main(self, calls: list[WorldFunction]) -> str:
         lines = [
             "(core instance $main (instantiate $main",
             '  (with "memory" (instance $memory))',
@@ -197,12 +197,12 @@ def core_module(name: str, fields: str) -> str:
     return f"{module}(core instance ${name} (instantiate ${name}))\n"
 
 
-def _called(code: str) -> list[HostFunction]:
+def _called(code: str) -> list[WorldFunction]:
     names = names_in(code)
     return [one for label, one in HOST_FUNCTIONS.items() if f"${label}" in names]
 
 
-def _interface_imports(calls: list[HostFunction]) -> list[str]:
+def _interface_imports(calls: list[WorldFunction]) -> list[str]:
     return [
         interface.import_text(mine)
         for interface in INTERFACES
@@ -215,7 +215,7 @@ _MEMORY_OPTIONS: Final = (
 )
 
 
-def _lowered(call: HostFunction) -> str:
+def _lowered(call: WorldFunction) -> str:
     return (
         f"(core func ${call.label} (canon lower"
         f' (func ${call.interface} "{call.name}")\n  {_MEMORY_OPTIONS}))\n'

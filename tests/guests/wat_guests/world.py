@@ -131,7 +131,7 @@ class Interface:
     records: tuple[tuple[str, str], ...] = ()
     """Name and text of the types that the interface defines itself."""
 
-    def import_text(self, functions: "list[HostFunction]") -> str:
+    def import_text(self, functions: "list[WorldFunction]") -> str:
         """Return the import of this interface with just these functions."""
         lines = [f'(import "{interface_id(self.name)}" (instance ${self.name}']
         for name in self.uses:
@@ -145,7 +145,7 @@ class Interface:
 
 
 @attrs.frozen
-class HostFunction:
+class WorldFunction:
     """A function that guests may import."""
 
     interface: str
@@ -192,14 +192,14 @@ INTERFACES: Final = (
 )
 
 
-def _messaging(name: str, params: str, core_type: str, ok: str = "") -> HostFunction:
+def _messaging(name: str, params: str, core_type: str, ok: str = "") -> WorldFunction:
     result = f"(result (result {ok + ' ' if ok else ''}(error $messaging-error)))"
-    return HostFunction("host-messaging", name, f"{params} {result}", core_type)
+    return WorldFunction("host-messaging", name, f"{params} {result}", core_type)
 
 
-def _storage(name: str, params: str, core_type: str, ok: str = "") -> HostFunction:
+def _storage(name: str, params: str, core_type: str, ok: str = "") -> WorldFunction:
     result = f"(result (result {ok + ' ' if ok else ''}(error $storage-error)))"
-    return HostFunction("storage", name, f"{params} {result}".strip(), core_type)
+    return WorldFunction("storage", name, f"{params} {result}".strip(), core_type)
 
 
 _TO_TARGET = '(param "target" $component-id) (param "payload" $message-payload)'
@@ -222,7 +222,7 @@ HOST_FUNCTIONS: Final = {
             '(param "targets" (list $component-id)) (param "payload" $message-payload)',
             "(param i32 i32 i32 i32 i32)",
         ),
-        HostFunction(
+        WorldFunction(
             "host-messaging", "self-id", "(result $component-id)", "(param i32)"
         ),
         _messaging(
@@ -238,29 +238,29 @@ HOST_FUNCTIONS: Final = {
         ),
         _messaging("subscribe", '(param "pattern" string)', "(param i32 i32 i32)"),
         _messaging("unsubscribe", '(param "pattern" string)', "(param i32 i32 i32)"),
-        HostFunction(
+        WorldFunction(
             "host-services",
             "log",
             '(param "level" $log-level) (param "message" string)'
             ' (param "context" (option (list (tuple string string))))',
             "(param i32 i32 i32 i32 i32 i32)",
         ),
-        HostFunction(
+        WorldFunction(
             "host-services", "current-time", "(result $timestamp)", "(param i32)"
         ),
-        HostFunction(
+        WorldFunction(
             "host-services", "current-time-millis", "(result u64)", "(result i64)"
         ),
-        HostFunction(
+        WorldFunction(
             "host-services", "sleep-millis", '(param "duration-ms" u64)', "(param i64)"
         ),
-        HostFunction(
+        WorldFunction(
             "host-services",
             "list-components",
             "(result (list $component-id))",
             "(param i32)",
         ),
-        HostFunction(
+        WorldFunction(
             "host-services",
             "get-component-metadata",
             '(param "id" $component-id)'

@@ -69,7 +69,7 @@ class Abi:
 
 @final
 @attrs.frozen
-class HostFunction:
+class ImportedFunction:
     """A function that the component imports."""
 
     name: str
@@ -88,7 +88,7 @@ class LiftedFunction:
     instance: int
 
 
-ComponentFunction: TypeAlias = HostFunction | LiftedFunction
+ComponentFunction: TypeAlias = ImportedFunction | LiftedFunction
 
 
 @final
@@ -128,7 +128,7 @@ class Plan:
     """For each component instance the one around it; the first is the whole."""
     imports: dict[str, Function]
     """The functions that it imports, by full name."""
-    exports: dict[str, LiftedFunction | HostFunction]
+    exports: dict[str, LiftedFunction | ImportedFunction]
     """The functions that it exports, by full name: `interface#function`."""
     resources: dict[str, ResourceType]
     """All resources, by name."""

@@ -51,7 +51,7 @@ from ._plan import (
     ComponentFunction,
     CoreExport,
     CoreItem,
-    HostFunction,
+    ImportedFunction,
     Instantiation,
     LiftedFunction,
     LoweredFunction,
@@ -164,7 +164,7 @@ class _Planner:
         exports: dict[str, ComponentFunction] = {}
         resources: dict[str, str] = {}
         for name, thing in _flattened(exported):
-            if isinstance(thing, (HostFunction, LiftedFunction)):
+            if isinstance(thing, (ImportedFunction, LiftedFunction)):
                 exports[name] = thing
             elif isinstance(thing, ResourceType):
                 resources[name] = thing.name
@@ -290,7 +290,7 @@ class _Planner:
             case d.Described(sort=Sort.FUNCTION, type=index):
                 function = _function(scope, index)
                 self._imports[name] = function
-                return Sort.FUNCTION, HostFunction(name, function)
+                return Sort.FUNCTION, ImportedFunction(name, function)
             case d.Described(sort=Sort.INSTANCE, type=index):
                 return Sort.INSTANCE, self._given_instance(scope, name, index)
             case _:

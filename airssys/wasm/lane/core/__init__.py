@@ -3,7 +3,7 @@
 from ._calls import Asked
 from ._code import CoreCode, CoreRefused, compile_modules
 from ._failures import CoreFailed
-from ._host_functions import HostFunctions
+from ._host import CoreHost
 from ._instance import CoreInstance
 from ._linking import Linking, link
 from ._parts import CoreParts, NotTakenApart, compile_parts, take_apart
@@ -15,12 +15,12 @@ __all__ = (
     "CoreCall",
     "CoreCode",
     "CoreFailed",
+    "CoreHost",
     "CoreInstance",
     "CoreParts",
     "CoreRefused",
     "CoreStore",
     "GuestResource",
-    "HostFunctions",
     "Linking",
     "NotTakenApart",
     "compile_modules",

@@ -11,11 +11,11 @@ import wasmtime
 from trio.lowlevel import enable_ki_protection
 
 from airssys.wasm.lane.abi import Core, ExportSignature, ImportSignature
-from airssys.wasm.lane.components import Abi, HostFunction, LoweredFunction
+from airssys.wasm.lane.components import Abi, ImportedFunction, LoweredFunction
 from airssys.wasm.values import Block, Borrow, Own, Tuple, error_text, mentions
 
 from . import _c_api as c
-from ._host_functions import HostFunctions
+from ._host import CoreHost
 from ._linking import SHIM, Linking, Source, name_of
 from ._memory import CoreValues, address_of, answer_epoch, callback_address
 
@@ -136,7 +136,7 @@ class CoreCode:
         self.callback_values = [CoreValues(*one.core) for one in linking.callbacks]
         self._kept.append(modules)
         self.modules = [c_pointer(module) for module in modules]
-        self.all_pause = HostFunctions({}, frozenset(plan.imports))
+        self.all_pause = CoreHost({}, frozenset(plan.imports))
         self.import_bytes = 0
         """How much memory the imports of all steps take, of one instance."""
         self.imports_of = [self._look_ups(step.imports) for step in linking.steps]
@@ -159,7 +159,7 @@ class CoreCode:
 
     def _import(self, number: int, one: LoweredFunction) -> Imported:
         function = one.function
-        if not isinstance(function, HostFunction):
+        if not isinstance(function, ImportedFunction):
             raise CoreRefused("components inside it call each other")
         is_adapted = self.linking.callbacks[number].is_adapted
         signature, has_handles = (

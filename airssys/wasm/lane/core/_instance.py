@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from airssys.wasm.lane.components import Abi, CoreItem, Encoding
 
     from ._code import CoreCode
-    from ._host_functions import HostFunctions
+    from ._host import CoreHost
 
 _NOTHING: Final = CoreValues((), ())
 _REALLOC: Final = {
@@ -74,7 +74,7 @@ _TRAP: Final = (_RESULT + c.VAL_SIZE + 7) // 8
 class CoreInstance:
     """A store with one component in it. Close it before its code."""
 
-    def __init__(self, code: CoreCode, host: HostFunctions, context: object) -> None:
+    def __init__(self, code: CoreCode, host: CoreHost, context: object) -> None:
         self.code, self.host = code, host
         self.context = context
         """What host functions are given first."""

@@ -25,7 +25,7 @@ from airssys.wasm.lane.components import (
     Abi,
     CanonicalFunction,
     CoreItem,
-    HostFunction,
+    ImportedFunction,
     LiftedFunction,
     LoweredFunction,
     Plan,
@@ -296,7 +296,7 @@ def _callback(
             raise Unsupported("a resource of its own that has a destructor")
         results: tuple[Core, ...] = () if one.verb is ResourceVerb.DROP else ("i32",)
         return Callback(number, (("i32",), results), may_pause=False, is_adapted=False)
-    if not isinstance(one.function, HostFunction):
+    if not isinstance(one.function, ImportedFunction):
         raise Unsupported("components inside it that call each other")
     signature = ImportSignature(one.function.type)
     result = one.function.type.result

@@ -10,7 +10,7 @@ import attrs
 
 @final
 @attrs.frozen
-class HostFunctions:
+class CoreHost:
     """What the host gives to a component: functions by full name."""
 
     instant: Mapping[str, Callable[..., Any]]
