@@ -107,6 +107,7 @@ EXAMPLES = {
     BroadcastFailed: st.builds(
         BroadcastFailed,
         st.dictionaries(NAMES, st.just(NotGranted("no")), max_size=2),
+        st.integers(0, 9),
     ),
     MailboxFull: st.builds(MailboxFull, NAMES, NUMBERS),
     TargetNotFound: st.builds(TargetNotFound, NAMES),

@@ -1,5 +1,6 @@
 """What is sent to many is sent in portions; who shares the thread is served in turn."""
 
+import gc
 from functools import partial
 
 import pytest
@@ -91,6 +92,41 @@ async def test_a_broadcast_to_many_lets_others_run_and_tells_of_each(clock):
         told, passes = await passes_of(lambda: system.broadcast(names, b"x"))
         assert passes > 100
         assert [n for n in names if told[n] is None] == [names[7], names[93]]
+
+
+async def test_who_is_named_by_a_text_is_an_object_only_while_it_is_sent_to(clock):
+    names = [f"local/n{n}/0" for n in range(1, 301)]
+    most = 0
+
+    async def count(identities):
+        nonlocal most
+        while True:
+            for _ in range(100):  # looking takes long
+                await trio.lowlevel.checkpoint()
+            now = sum(type(each) is ComponentId for each in gc.get_objects())
+            most = max(most, now - identities)
+
+    async with (
+        open_system(blueprint(actor("n7", ignore))) as system,
+        trio.open_nursery() as nursery,
+    ):
+        publishing = system._publishing
+        gc.collect()
+        before = sum(type(each) is ComponentId for each in gc.get_objects())
+        nursery.start_soon(count, before)
+        outcomes = await publishing.broadcast(
+            ComponentId("local", "me"),
+            names,
+            b"x",
+            publishing.broker.registry.identify,
+            most_errors=10,
+        )
+        nursery.cancel_scope.cancel()
+    assert 0 < most <= 20
+    assert list(outcomes.targets) == names
+    assert len(outcomes.refused) == 10
+    assert outcomes.more == 300 - 1 - 10
+    assert "local/n7/0" not in outcomes.refused
 
 
 async def test_who_leaves_while_it_is_published_does_not_get_it(clock):

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from airssys import Limits, actor, blueprint, component, open_system
-from airssys.contracts import BRUTAL_KILL, MIB, NO_BACKOFF
+from airssys.contracts import BRUTAL_KILL, KIB, MIB, NO_BACKOFF, ComponentId
 from wasm_support import GUESTS
 
 LIMITS = Limits(execution_time=3600, host_call_bytes=16 * MIB, memory_bytes=64 * MIB)
@@ -116,3 +116,26 @@ async def test_no_host_call_holds_the_thread(guest, much, neighbours, cache):
     assert asks
     assert warming_up.took or steps.took
     assert steps.took == [] or max(steps.took) < 4 * max(ticks)
+
+
+@pytest.mark.slow
+async def test_names_of_nobody_are_not_objects_that_the_collector_visits(cache):
+    # A full collection stops the thread, and takes as long as there are such objects.
+    flood = component(
+        "crowd",
+        GUESTS / "broadcast-flood.wat",
+        limits=LIMITS,
+        shutdown=BRUTAL_KILL,
+        backoff=NO_BACKOFF,
+    )
+    async with open_system(blueprint(flood), cache_directory=cache) as system:
+        gc.collect()
+        before, most, ids = len(gc.get_objects()), 0, 0
+        system.tell("crowd", b"16000")
+        for _ in range(40):
+            await trio.sleep(0.005)
+            gc.collect()  # what is let go, and tuples of texts, are not visited again
+            kinds = [type(each) for each in gc.get_objects()]
+            most, ids = max(most, len(kinds)), max(ids, kinds.count(ComponentId))
+    assert ids < KIB + 200, "those that are cached, and few more"
+    assert most - before < 16_000 / 4

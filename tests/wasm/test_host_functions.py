@@ -246,6 +246,7 @@ REFUSALS = [
     (CalleeFailed(BOB, "crashed"), "delivery-failed:test/bob/0 did not answer"),
     (BadTopic("no topic"), "invalid-message:no topic"),
     (BroadcastFailed({BOB: NotGranted("no")}), "delivery-failed:1 not reached"),
+    (BroadcastFailed({BOB: NotGranted("no")}, 7), "delivery-failed:8 not reached"),
     (TooManyRequests(BOB, 7), "delivery-failed:test/bob/0 already has 7 open requests"),
     (RequestCancelled(BOB, "c-9"), "delivery-failed:the request to test/bob/0"),
     (DeliveryFailed("a\ud800b"), "delivery-failed:a\\ud800b"),

@@ -49,20 +49,26 @@ class BadTopic(InvalidMessage):
 
 @final
 class BroadcastFailed(MessagingError):
-    """A broadcast did not reach all targets; `failures` says why, by target."""
+    """A broadcast did not reach all targets.
+
+    `failures` says why, by target: of a component's broadcast the first hundred, and
+    `more` is the number of the others.
+    """
 
     advice = "Send it again to these only; all others have received it"
 
-    def __init__(self, failures: Mapping[ComponentId, MessagingError]) -> None:
-        self.failures = dict(failures)
-        super().__init__(self.failures)
+    def __init__(
+        self, failures: Mapping[ComponentId, MessagingError], more: int = 0
+    ) -> None:
+        self.failures, self.more = dict(failures), more
+        super().__init__(self.failures, more)
 
     def __str__(self) -> str:
         named = islice(self.failures.items(), _NAMED)
         which = "; ".join(f"{each}: {why}" for each, why in named)
-        more = len(self.failures) - _NAMED
-        rest = f"; and {more} more" if more > 0 else ""
-        return self._with_advice(f"{len(self.failures)} not reached: {which}{rest}")
+        count = len(self.failures) + self.more
+        rest = f"; and {count - _NAMED} more" if count > _NAMED else ""
+        return self._with_advice(f"{count} not reached: {which}{rest}")
 
 
 @final

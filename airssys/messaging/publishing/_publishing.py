@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, final
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, TypeVar, final
 
 import attrs
 import trio
@@ -29,7 +29,6 @@ from airssys.contracts import (
     BadTopic,
     ComponentId,
     DeadReason,
-    DeliveryFailed,
     Envelope,
     Lag,
     MessagingError,
@@ -47,14 +46,43 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 
-_ONE_OF_MANY: Final = DeliveryFailed("refused, as many others before", "")
-
 MAX_PATTERNS: Final = 1000
 """Subscriptions that one actor may have."""
 
 
 Delivery: TypeAlias = "Callable[[], Awaitable[None]]"
 """Delivers one message as soon as there is room for it."""
+
+Target = TypeVar("Target")
+
+
+@final
+@attrs.define(eq=False)
+class Outcomes(Generic[Target]):
+    """Which targets a broadcast did not reach."""
+
+    targets: dict[Target, None]
+    """All of them, each once, in the order in which they were named."""
+    _most: float
+    refused: dict[Target, MessagingError] = attrs.field(init=False, factory=dict)
+    """The first of those that did not get it, and why."""
+    more: int = attrs.field(init=False, default=0)
+    """How many others did not get it."""
+    _bug: Exception | None = attrs.field(init=False, default=None)
+
+    def note(self, target: Target, error: Exception) -> None:
+        """Note that a target does not get it."""
+        if not isinstance(error, MessagingError):
+            self._bug = self._bug or error
+        elif len(self.refused) < self._most:
+            self.refused[target] = error
+        else:
+            self.more += 1
+
+    def check(self) -> None:
+        """Raise an error that is not a refusal: a gate has a bug."""
+        if self._bug is not None:
+            raise self._bug
 
 
 class Subscriber(Protocol):
@@ -166,14 +194,15 @@ class Publishing:
     async def broadcast(  # noqa: PLR0913  # what a broadcast consists of
         self,
         sender: ComponentId,
-        targets: Iterable[ComponentId],
+        targets: Iterable[Target],
         payload: bytes,
+        identify: Callable[[Target], ComponentId],
         *,
         content_type: str | None = None,
         trace: TraceContext | None = None,
         is_held_up: bool = True,
         most_errors: float = math.inf,
-    ) -> dict[ComponentId, MessagingError | None]:
+    ) -> Outcomes[Target]:
         """Send a payload to each of some actors, once, waiting for room as `send` does.
 
         A checkpoint. If it is cancelled, some of them may have it. The targets are
@@ -181,38 +210,41 @@ class Publishing:
 
         Args:
             sender: in whose name.
-            targets: each gets it once, however often it is named.
+            targets: each gets it once, however often it is named. They are all kept
+                until it is over. If there may be a great many, name them by texts,
+                because the garbage collector visits every `ComponentId` and no text.
             payload: the message.
+            identify: returns the identity that a target stands for.
             content_type: the codec of the payload.
             trace: the distributed trace that it belongs to.
             is_held_up: as for `publish`.
-            most_errors: after this many refusals the other refused targets share one
-                error, because one for each would take more memory than the names.
-
-        Returns:
-            For each target None, or why it did not get it.
+            most_errors: after this many refusals the others are only counted, because
+                an error for each would take more memory than the names.
         """
         await checkpoint_if_cancelled()
-        refused = 0
         joint_wait = JointWait(holds_up=is_held_up)
         try:
             with self._floor.work() as work:
-                results = await _each_once(targets, work)
-                for target in results:
+                outcomes = Outcomes(await _each_once(targets, work), most_errors)
+                for target in outcomes.targets:
                     if work.is_due():
                         await work.pause()
                     envelope = self.broker.sign(
-                        target, sender, payload, content_type=content_type, trace=trace
+                        identify(target),
+                        sender,
+                        payload,
+                        content_type=content_type,
+                        trace=trace,
                     )
-                    note = partial(results.__setitem__, target)
+                    note = partial(outcomes.note, target)
                     error = self._join(joint_wait, envelope, note)
                     if error is not None:
-                        refused += 1
-                        note(error if refused <= most_errors else _ONE_OF_MANY)
+                        note(error)
             await self._wait(joint_wait)
         finally:
             joint_wait.leave()
-        return _only_refusals(results)
+        outcomes.check()
+        return outcomes
 
     def _join(
         self,
@@ -256,28 +288,13 @@ async def _wait_for_both(joint_wait: JointWait, slow: Sequence[Delivery]) -> Non
         raise error from None  # noqa: ASYNC123  # all of them say the same
 
 
-async def _each_once(
-    targets: Iterable[ComponentId], work: LongWork
-) -> dict[ComponentId, Exception | None]:
-    results: dict[ComponentId, Exception | None] = {}
+async def _each_once(targets: Iterable[Target], work: LongWork) -> dict[Target, None]:
+    each: dict[Target, None] = {}
     for target in targets:
         if work.is_due():
             await work.pause()
-        results[target] = None
-    return results
-
-
-def _only_refusals(
-    results: dict[ComponentId, Exception | None],
-) -> dict[ComponentId, MessagingError | None]:
-    """Raise an error that is not a refusal: a gate has a bug."""
-    refusals: dict[ComponentId, MessagingError | None] = {}
-    for target, error in results.items():
-        if error is None or isinstance(error, MessagingError):
-            refusals[target] = error
-        else:
-            raise error
-    return refusals
+        each[target] = None
+    return each
 
 
 @final

@@ -118,6 +118,15 @@ class Registry:
         except KeyError:
             raise self.absence(id) from None
 
+    def identify(self, text: str) -> ComponentId:
+        """Return the identity with a text form; the one that is kept, if it is reachable.
+
+        Raises:
+            ValueError: the text is not a valid identity.
+        """
+        recipient = self.recipients.get(text)
+        return ComponentId.parse(text) if recipient is None else recipient.owner
+
     def codecs_of(self, id: ComponentId) -> Codecs | None:  # noqa: A002  # as above
         """Return the codecs that an actor takes; None: any, or it is not there."""
         mailbox = self.recipients.get(id.text)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airssys.messaging import Broker, Mailbox, Publishing
     from airssys.nursery.shared import Shared
 
-_ERRORS_REPORTED: Final = 1000
+_ERRORS_REPORTED: Final = 100
 """Of one broadcast, each by itself; a guest gets no more than a text."""
 
 
@@ -140,17 +140,22 @@ class ActorMessages:
         """
         sender = self._sender
         kind = sender.content_type(payload)
-        results = await self._publishing.broadcast(
+        identify = self._broker.registry.identify
+        outcomes = await self._publishing.broadcast(
             sender.id,
-            targets,
+            # A guest may name thousands that do not exist. As texts, they do not make
+            # the garbage collector stop the thread.
+            (target.text for target in targets),
             payload,
+            identify,
             content_type=kind,
             trace=sender.trace,
             most_errors=_ERRORS_REPORTED,
         )
-        failures = {t: error for t, error in results.items() if error is not None}
-        if failures:
-            raise BroadcastFailed(failures)
+        refused = outcomes.refused.items()
+        if refused:
+            failures = {identify(text): error for text, error in refused}
+            raise BroadcastFailed(failures, outcomes.more)
 
     @property
     def _open_requests(self) -> OpenRequests:

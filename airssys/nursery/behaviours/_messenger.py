@@ -233,14 +233,16 @@ class Messenger:
         ids = map(as_id, tuple(targets))
         data, kind = as_payload(payload), as_content_type(content_type)
         given, is_held_up = self._given(trace), self.is_handling()
-        return await self._publishing.broadcast(
+        outcomes = await self._publishing.broadcast(
             self._sender,
             ids,
             data,
+            as_id,
             content_type=kind,
             trace=given,
             is_held_up=is_held_up,
         )
+        return {**outcomes.targets, **outcomes.refused}
 
     @enable_ki_protection
     async def publish(
