@@ -3,7 +3,14 @@
 from ._base import AirssysError, Fault, InternalError
 from ._codecs import CodecNotTaken, MessageTooShort, PrefixContradicted, UnknownPrefix
 from ._exit import ActorEnded, ExitKind, ExitReason
-from ._guests import GuestFailed, GuestRejected, GuestSpent, GuestTrapped, TrapReason
+from ._guests import (
+    GuestFailed,
+    GuestRejected,
+    GuestSpent,
+    GuestTrapped,
+    SnapshotRefused,
+    TrapReason,
+)
 from ._message_errors import MessageExpired, MessageTooLarge, StashFull, Unwanted
 from ._messages import (
     AskTimedOut,
@@ -83,6 +90,7 @@ __all__ = (
     "PrefixContradicted",
     "RequestCancelled",
     "RequestWouldDeadlock",
+    "SnapshotRefused",
     "StartFailed",
     "StashFull",
     "StorageRefused",

@@ -129,3 +129,20 @@ class GuestSpent(GuestFailed):
 
     def __str__(self) -> str:
         return self._with_advice(f"this instance is spent: {self.why}")
+
+
+@final
+class SnapshotRefused(AirssysError):
+    """A snapshot of a guest could not be taken, read or used; the guest is unharmed."""
+
+    fault = Fault.GUEST
+    advice = "Start it without a snapshot"
+
+    def __init__(self, problem: str, advice: str = "") -> None:
+        self.problem = problem
+        if advice:
+            self.advice = advice
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        return self._with_advice(f"no snapshot: {self.problem}")

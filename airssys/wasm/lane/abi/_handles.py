@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final, final
 from ._context import Rule, RuleBroken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _MOST: Final = 2**28
 """Entries of one table, the unused first one included."""
@@ -111,6 +111,20 @@ class ComponentState:
         self._entries[number] = None
         self._free.append(number)
         return entry
+
+    def contents(self) -> tuple[int, list[tuple[int, Entry]], list[int]]:
+        """Return how many numbers were ever used, those that are, and those free again."""
+        entries = [(n, e) for n, e in enumerate(self._entries) if e is not None]
+        return len(self._entries) - 1, entries, list(self._free)
+
+    def restore(
+        self, count: int, entries: Iterable[tuple[int, Entry]], free: Iterable[int]
+    ) -> None:
+        """Have what another table had, whose `contents` these are."""
+        self._entries = [None] * (count + 1)
+        for number, entry in entries:
+            self._entries[number] = entry
+        self._free = list(free)
 
     # ---------------------------------------------------- entering and leaving
 

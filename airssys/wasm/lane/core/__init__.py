@@ -8,6 +8,7 @@ from ._instance import CoreInstance
 from ._linking import Linking, link
 from ._parts import CoreParts, NotTakenApart, compile_parts, take_apart
 from ._resources import GuestResource
+from ._snapshots import StateReader, StateWriter
 from ._store import CoreCall, CoreStore, host_calls
 
 __all__ = (
@@ -23,6 +24,8 @@ __all__ = (
     "GuestResource",
     "Linking",
     "NotTakenApart",
+    "StateReader",
+    "StateWriter",
     "compile_modules",
     "compile_parts",
     "host_calls",

@@ -26,6 +26,8 @@ PROTOTYPES: Final[dict[str, tuple[Any, ...]]] = {
     "wasmtime_error_delete": (None, _P),
     "wasmtime_error_message": (None, _P, _P),
     "wasmtime_func_call_async": (_P, _P, _P, _P, _N, _P, _N, _P, _P),
+    "wasmtime_global_get": (None, _P, _P, _P),
+    "wasmtime_global_set": (_P, _P, _P, _P),
     "wasmtime_instance_export_get": (c_bool, _P, _P, _P, _N, _P),
     "wasmtime_instance_new": (_P, _P, _P, _P, _N, _P, _P),
     "wasmtime_instance_pre_delete": (None, _P),
@@ -44,6 +46,8 @@ PROTOTYPES: Final[dict[str, tuple[Any, ...]]] = {
     "wasmtime_store_epoch_deadline_callback": (None, _P, _P, _P, _P),
     "wasmtime_store_limiter": (None, _P, *(ctypes.c_int64,) * 5),
     "wasmtime_store_new": (_P, _P, _P, _P),
+    "wasmtime_table_get": (c_bool, _P, _P, c_uint64, _P),
+    "wasmtime_table_size": (c_uint64, _P, _P),
     "wasmtime_trap_code": (c_bool, _P, _P),
     "wasmtime_trap_new": (_P, _P, _N),
 }
@@ -71,6 +75,8 @@ context_set_fuel = _bind_short("wasmtime_context_set_fuel")
 error_delete = _bind_short("wasmtime_error_delete")
 error_message = _bind_short("wasmtime_error_message")
 func_call_async = _bind_short("wasmtime_func_call_async")
+global_get = _bind_short("wasmtime_global_get")
+global_set = _bind_short("wasmtime_global_set")
 instance_export_get = _bind_short("wasmtime_instance_export_get")
 instance_new = _bind("wasmtime_instance_new")
 instance_pre_delete = _bind("wasmtime_instance_pre_delete")
@@ -89,6 +95,8 @@ store_delete = _bind("wasmtime_store_delete")
 store_epoch_deadline_callback = _bind_short("wasmtime_store_epoch_deadline_callback")
 store_limiter = _bind_short("wasmtime_store_limiter")
 store_new = _bind("wasmtime_store_new")
+table_get = _bind_short("wasmtime_table_get")
+table_size = _bind_short("wasmtime_table_size")
 trap_code = _bind_short("wasmtime_trap_code")
 trap_new = _bind_short("wasmtime_trap_new")
 

@@ -186,14 +186,20 @@ class CoreInstance:
         extern = self._externs.get(source)
         if extern is not None:
             return extern
-        extern, name = Block(c.EXTERN_SIZE), source.name.encode()
+        extern = self._externs[source] = Block(c.EXTERN_SIZE)
+        self.find(source, extern)
+        return extern
+
+    def find(self, source: Source, extern: Block) -> int:
+        """Look up what a core instance exports, into a block; returns its address."""
+        name = source.name.encode()
         place = self._instances.base + source.step * c.INSTANCE_SIZE
         if not c.instance_export_get(
             self._context, place, address_of(name), len(name), extern.base
         ):
+            self._externs.pop(source, None)
             raise CoreFailed(None, f"a core instance does not export {source.name!r}")
-        self._externs[source] = extern
-        return extern
+        return extern.base
 
     # ---------------------------------------------------- calls
 

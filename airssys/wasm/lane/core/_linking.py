@@ -33,8 +33,7 @@ from airssys.wasm.lane.components import (
     ResourceVerb,
     Unsupported,
 )
-
-from ._starts import without_start
+from airssys.wasm.lane.modules import NOTHING, Exposed, prepared
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -65,6 +64,8 @@ class Step:
     imports: tuple[Source, ...]
     start: str | None
     """What to call then, before the next step; it was the module's start function."""
+    exposed: Exposed | None = NOTHING
+    """Its state; None: some of it is of a kind that cannot be saved."""
 
 
 _CoreType: TypeAlias = tuple[tuple[Core, ...], tuple[Core, ...]]
@@ -162,9 +163,9 @@ class _Linker:
         for one in self._plan.instantiations:
             self._adapt(one.imports)
             imports = tuple(self._source(item) for item in one.imports)
-            code, start = without_start(self._plan.modules[one.module])
+            ready = prepared(self._plan.modules[one.module])
             self._instances.append(len(self._steps))
-            self._steps.append(Step(code, imports, start))
+            self._steps.append(Step(ready.code, imports, ready.start, ready.exposed))
         entrances = self._enter()
         memories = {
             item: self._source(item)

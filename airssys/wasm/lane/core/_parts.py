@@ -2,7 +2,8 @@
 
 It can be written down and read again. What is written is the component's skeleton, from
 which everything is planned anew (40 ms for a Python guest of 19 MB, most of it reading),
-and the compiled modules. The skeleton lacks start functions, so their names are added.
+and the compiled modules. The skeleton lacks start functions and most names, so what was
+exported of each module in addition is written too.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import attrs
 import wasmtime
 
 from airssys.wasm.artifacts import Unreadable
 from airssys.wasm.lane.components import Plan, Unsupported, make_plan, parse
+from airssys.wasm.lane.modules import Exposed
 
 from ._code import compile_modules
 from ._linking import Linking, link
@@ -61,6 +63,7 @@ class CoreParts:
         head = {
             "skeleton": len(self.skeleton),
             "starts": [step.start for step in self.linking.steps],
+            "exposed": [_fields_of(step.exposed) for step in self.linking.steps],
             "modules": [len(code) for code in written],
             "steps": [unique.index(module) for module in self.modules],
         }
@@ -81,6 +84,7 @@ class CoreParts:
         try:
             head = json.loads(line)
             size, starts, steps = head["skeleton"], head["starts"], head["steps"]
+            state = [found and Exposed(**found) for found in head["exposed"]]
             skeleton, at, unique = rest[:size], size, []
             for size in head["modules"]:
                 code = rest[at : at + size]
@@ -89,8 +93,10 @@ class CoreParts:
             plan, linking = take_apart(skeleton)
             modules = [unique[index] for index in steps]
             started = tuple(
-                attrs.evolve(step, start=start)
-                for step, start in zip(linking.steps, starts, strict=True)
+                attrs.evolve(step, start=start, exposed=exposed)
+                for step, start, exposed in zip(
+                    linking.steps, starts, state, strict=True
+                )
             )
         except (KeyError, IndexError, TypeError, NotTakenApart) as error:
             raise ValueError("these parts are of another version") from error
@@ -101,6 +107,10 @@ class CoreParts:
     def deserialize_file(cls, engine: wasmtime.Engine, path: str) -> CoreParts:
         """Read what was written to a file; errors as for `deserialize`."""
         return cls.deserialize(engine, Path(path).read_bytes())
+
+
+def _fields_of(exposed: Exposed | None) -> dict[str, Any] | None:
+    return None if exposed is None else attrs.asdict(exposed)
 
 
 def take_apart(code: bytes) -> tuple[Plan, Linking]:
