@@ -15,8 +15,8 @@ from airssys.wasm.engine import Engine
 from airssys.wasm.lane.components import make_plan, parse
 from airssys.wasm.lane.core import (
     CoreCode,
+    CoreHost,
     CoreInstance,
-    HostFunctions,
     StateReader,
     StateWriter,
     compile_modules,
@@ -101,7 +101,7 @@ class Program:
         self.fresh = run(StateReader(fresh).fresh_image())
 
     def start(self, **limits):
-        instance = CoreInstance(self.code, HostFunctions({}, frozenset()), None)
+        instance = CoreInstance(self.code, CoreHost({}, frozenset()), None)
         if limits:
             instance.limit(*limits.values())
         for poll in instance.start():
