@@ -24,7 +24,7 @@ export CONSTRAINTS := $(CURDIR)/requirements/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export COVERAGE_FILE := $(CURDIR)/.build/coverage/data
 
-.PHONY: help demo test test-slow pytest-slow soak lint ruff-format ruff flake8 mypy pyright imports english
+.PHONY: help demo test test-slow test-stressed pytest-slow soak lint ruff-format ruff flake8 mypy pyright imports english
 .PHONY: format wheel pytest pytest-covered examples docs perf mutants venv venv-demo clean
 .PHONY: constraints constraints-add
 
@@ -32,6 +32,7 @@ help:
 	@echo "make demo        run the word count example (ARGS=... are passed on)"
 	@echo "make test        the whole gate: lint, tests with coverage from the built wheel, examples"
 	@echo "make test-slow   every test, the soak, then tests/wasm on wasmtime $(WASMTIME_MAJORS)"
+	@echo "make test-stressed   make test three times beside six busy loops, each within 15 minutes"
 	@echo "make lint        only ruff-format, ruff, flake8, mypy, pyright, imports, english; each is a target too"
 	@echo "make pytest      only the tests, from the built wheel (ARGS='-k broker' are passed on)"
 	@echo "make docs        the documentation, in .build/docs (warnings are errors)"
@@ -81,6 +82,10 @@ test: wheel
 	@$(MAKE) examples
 	@echo "[airssys] all stages passed in $$(( $$(date +%s) - $(STARTED) )) s, set-up included"
 	@grep -E '^=+ .* in [0-9.]+s' .build/pytest.log | tail -n 1
+
+# Shows which tests depend on the speed of the machine: ARGS='--loops 12 --times 1'.
+test-stressed: wheel
+	@$(BIN)/python .ci/stressed.py $(ARGS) $(MAKE) test
 
 lint: ruff-format ruff flake8 mypy pyright imports english
 

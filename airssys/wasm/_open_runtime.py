@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import USER_CACHE, UserCache
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
+@enable_ki_protection
 async def open_runtime(
     settings: EngineSettings,
     *,
@@ -58,10 +60,10 @@ async def open_runtime(
     keeper = trio.CancelScope()
     try:
         async with trio.open_nursery() as nursery:
-            await nursery.start(_keep, runtime.turns, keeper)
-            # Guests still need their turns while a cancelled system stops in order.
-            keeper.shield = True
             try:
+                await nursery.start(_keep, runtime.turns, keeper)
+                # Guests still need their turns while a cancelled system stops in order.
+                keeper.shield = True
                 yield Loader(runtime, cache, report)
             except trio.Cancelled:
                 raise
@@ -69,6 +71,8 @@ async def open_runtime(
                 error = raised
             finally:
                 keeper.cancel()
+            while nursery.child_tasks:  # waiting for the keeper could be interrupted
+                await trio.lowlevel.cancel_shielded_checkpoint()
     finally:
         async with runtime.turns.without_workers():  # noqa: ASYNC102  # shielded in there
             runtime.engine.close()
@@ -78,6 +82,7 @@ async def open_runtime(
         raise error
 
 
+@enable_ki_protection
 async def _keep(  # noqa: ASYNC128  # the keeper calls it
     turns: Turns, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
 ) -> None:

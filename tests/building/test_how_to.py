@@ -3,11 +3,12 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from pace import finished
 
 from .core_modules import core_module
 from .test_build import real_clang
@@ -27,12 +28,10 @@ def airssys_commands(page, kind="how-to"):
 
 def python(*arguments, folder, **env):
     environment = {n: v for n, v in os.environ.items() if n != "PYTHONSAFEPATH"}
-    done = subprocess.run(
+    done = finished(
         [sys.executable, *arguments],
         cwd=folder,
         env=environment | {"HOME": str(folder)} | env,
-        capture_output=True,
-        text=True,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

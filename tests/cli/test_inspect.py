@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from airssys.cli import main
 from airssys.wasm import EXPORTS
-from pace import processor_seconds
+from pace import PATIENCE, processor_seconds
 
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
 REFUSED = {
@@ -119,7 +119,7 @@ def test_ctrl_c_does_not_wait_for_the_compiler(tmp_path):
         spent, of_others = processor_seconds(process.pid), ended_processes()
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
-        assert process.wait(60) == 1
+        assert process.wait(PATIENCE) == 1
     # Compiling takes ten times that; how long it takes to end says more of the machine.
     assert ended_processes() - of_others - spent < 1
     assert said.strip() == "Aborted!"

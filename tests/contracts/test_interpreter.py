@@ -1,11 +1,11 @@
 """A Python without its global interpreter lock is refused, with what to do."""
 
-import subprocess
 import sys
 
 import pytest
 
 from airssys.contracts import check_interpreter
+from pace import finished
 
 
 @pytest.mark.parametrize("is_locked", [lambda: True, None])
@@ -20,7 +20,7 @@ def test_a_python_with_the_lock_is_fine(monkeypatch, is_locked):
 def test_without_the_lock_nothing_of_airssys_can_be_imported():
     program = "import sys; sys._is_gil_enabled = lambda: False; import airssys"
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = finished(command)
     assert done.returncode == 1
     error = done.stderr.splitlines()[-1]
     assert error.startswith(

@@ -1,10 +1,11 @@
 """What the examples of real components print, from beginning to end."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from pace import finished
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "components"
 
@@ -34,9 +35,7 @@ all (orders.#): 3
 
 @pytest.mark.parametrize("name", PRINTED)
 def test_components_that_talk(name):
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / f"{name}.py")], capture_output=True, text=True
-    )
+    done = finished([sys.executable, str(EXAMPLES / f"{name}.py")])
     assert done.stdout == PRINTED[name], done.stderr
     assert (done.returncode, done.stderr) == (0, "")
 

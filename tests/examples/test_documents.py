@@ -8,7 +8,6 @@ import math
 import os
 import re
 import shutil
-import subprocess
 import sys
 import typing
 from pathlib import Path
@@ -19,7 +18,7 @@ import pytest
 import airssys
 from airssys import contracts, dsl, messaging, nursery, system, testing, wasm
 from airssys.contracts import EngineSettings, Limits, TrapReason
-from pace import PATIENCE
+from pace import finished
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -53,14 +52,7 @@ def test_each_block_of_python_runs_or_compiles(kind, code, outside):
     if kind:
         return
     environment = {n: v for n, v in os.environ.items() if n != "PYTHONSAFEPATH"}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=outside,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
+    done = finished([sys.executable, "-c", code], cwd=outside, env=environment)
     assert done.returncode == 0, done.stderr
 
 
@@ -69,9 +61,7 @@ def test_the_program_of_the_readme_prints_what_it_says():
     (_, code), *_ = BLOCK.findall(text)
     assert len(code.splitlines()) <= 15
     said = re.search(r"It prints `([^`]+)`", text).group(1)
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
-    )
+    done = finished([sys.executable, "-c", code], cwd=ROOT)
     assert done.stdout.strip() == said
 
 

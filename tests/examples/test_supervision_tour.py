@@ -1,20 +1,19 @@
 """The tour of supervision prints its trees and events as they are written down here."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
+
+from pace import finished
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_tour_prints_what_it_should():
-    done = subprocess.run(
+    done = finished(
         [sys.executable, "examples/supervision_tour.py"],
         cwd=ROOT,
-        capture_output=True,
         encoding="utf-8",
-        timeout=120,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
     )
     assert done.stderr == ""

@@ -1,14 +1,15 @@
 """The example of typed messages does, and says, what it is there to show."""
 
-import subprocess
 import sys
 from pathlib import Path
+
+from pace import finished
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/typed_messages.py"
 
 
 def test_it_says_what_became_of_each_message():
-    done = subprocess.run([sys.executable, EXAMPLE], capture_output=True, text=True)
+    done = finished([sys.executable, str(EXAMPLE)])
     assert done.returncode == 0, done.stderr
     bought, as_json, not_understood, refused = done.stdout.splitlines()
     assert bought == "2 tea, and 3 are left"

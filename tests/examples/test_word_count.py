@@ -2,12 +2,13 @@
 
 import importlib.util
 import re
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from pace import finished
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "examples/word_count"
@@ -56,9 +57,7 @@ def test_each_worker_meets_its_trouble(texts):
 def test_the_demo_tells_its_story(tmp_path):
     file = tmp_path / "mine.txt"
     file.write_bytes(b"one two\nthree")
-    done = subprocess.run(
-        [sys.executable, str(DEMO), str(file)], capture_output=True, text=True
-    )
+    done = finished([sys.executable, str(DEMO), str(file)])
     assert done.returncode == 0, done.stderr
     assert "crashed: UNREACHABLE" in done.stdout
     assert "crashed: TIME_LIMIT" in done.stdout

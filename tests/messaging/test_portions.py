@@ -10,7 +10,7 @@ from airssys import actor, blueprint, open_system
 from airssys.contracts import ComponentId
 from airssys.messaging.publishing import _portions
 from airssys.messaging.publishing._portions import FEW, Floor
-from pace import passes_of
+from pace import PATIENCE, passes_of
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ async def test_who_is_cancelled_in_the_line_or_on_the_floor_leaves_it(clock):
             nursery.start_soon(work_on, floor, 10**9)
         await trio.sleep(0.01)
         nursery.cancel_scope.cancel()
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         await work_on(floor, FEW + 3)
 
 
@@ -77,7 +77,7 @@ async def test_what_fails_leaves_the_floor(clock):
 
     with pytest.raises(ZeroDivisionError):
         await work_on(floor, FEW + 3, fail)
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         await work_on(floor, FEW + 3)
 
 

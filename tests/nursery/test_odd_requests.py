@@ -17,6 +17,7 @@ from airssys.contracts import (
     Started,
     SupervisorSpec,
 )
+from pace import PATIENCE
 
 from .company import python, running
 
@@ -48,9 +49,9 @@ def tree():
 
 async def check(admin, odd):
     for request in REQUESTS:
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE):
             assert isinstance(await getattr(admin, request)(odd), ANSWERS)
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE):
         assert isinstance(await admin.replace_child(odd, odd), ANSWERS)
     assert isinstance(admin.which_child(odd), ChildInfo | None)
     admin.get_spec(odd)

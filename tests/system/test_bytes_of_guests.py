@@ -5,6 +5,7 @@ import trio
 
 from airssys import Lag, Limits, MailboxFull, actor, blueprint, component, open_system
 from airssys.contracts import BRUTAL_KILL, KIB, MIB
+from pace import PATIENCE
 from wasm_support import GUESTS
 
 PATIENT = Limits(execution_time=3600)
@@ -21,7 +22,7 @@ async def never(context, envelope):
 
 
 async def until(condition):
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE):
         while not condition():  # noqa: ASYNC110  # nothing tells of it
             await trio.sleep(0.01)
 

@@ -1,11 +1,12 @@
 """Signals at known moments of a program's life, raised by itself: always in order."""
 
 import signal
-import subprocess
 import sys
 from textwrap import dedent
 
 import pytest
+
+from pace import finished
 
 SIGINT, SIGTERM = signal.SIGINT, signal.SIGTERM
 PREAMBLE = """
@@ -108,13 +109,7 @@ def run_program(folder, text, numbers=()):
     program.write_text(dedent(PREAMBLE) + dedent(text))
     (folder / "program.py.wat").write_text("(component)")
     words = " ".join(str(int(number)) for number in numbers)
-    return subprocess.run(
-        [sys.executable, str(program), words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return finished([sys.executable, str(program), words], cwd=folder)
 
 
 def loud(err):

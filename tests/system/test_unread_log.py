@@ -13,6 +13,7 @@ import pytest
 from airssys import ComponentId, Logged, LogLevel
 from airssys.system.events._event_fanout import EventFanout
 from airssys.system.events._event_log import EventLog
+from pace import PATIENCE
 
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
 ME = ComponentId.parse("me")
@@ -104,7 +105,7 @@ async def honest(context, envelope):
 
 async def main(system):
     system.tell("flood", b"")
-    with trio.fail_after(30):
+    with trio.fail_after({PATIENCE}):
         for _ in range(20):
             await trio.sleep(0.01)
             await system.ask("honest", b"")
@@ -128,6 +129,6 @@ def test_a_guest_that_floods_an_unread_stderr_stops_nobody(tmp_path):
         try:
             assert process.stdout.readline() == "done\n"
             process.send_signal(signal.SIGTERM)
-            assert process.wait(60) == 143
+            assert process.wait(PATIENCE) == 143
         finally:
             process.kill()

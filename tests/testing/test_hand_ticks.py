@@ -7,6 +7,7 @@ from airssys.contracts import Artifact, ComponentConfig, EngineSettings, Limits
 from airssys.testing import ManualTicks
 from airssys.wasm import open_runtime
 from airssys.wasm.instances._turns import Turns
+from pace import PATIENCE
 from wasm_support import GUESTS, ScriptedServices, envelope
 
 EVERY = 100
@@ -47,7 +48,7 @@ async def test_slices_end_at_ticks_only(monkeypatch):
             await guest.initialize(ComponentConfig())
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(guest.handle_message, envelope())
-                with trio.fail_after(30):
+                with trio.fail_after(PATIENCE):
                     await enough.wait()
                 nursery.cancel_scope.cancel()
         finally:

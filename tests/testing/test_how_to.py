@@ -1,11 +1,11 @@
 """The tests that the page on testing shows pass, in a project of their own."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from pace import finished
 from tests.examples.test_documents import BLOCK
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,10 +20,5 @@ def test_what_the_page_shows_passes(code, tmp_path):
     settings = "[pytest]\ntrio_mode = true\nfilterwarnings = error\n"
     (tmp_path / "pytest.ini").write_text(settings, "utf-8")
     options = "-p", "pytest_airssys", "-p", "no:cacheprovider", "-q"
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    done = finished([sys.executable, "-m", "pytest", *options], cwd=tmp_path)
     assert "1 passed" in done.stdout, done.stdout

@@ -1,6 +1,5 @@
 """The plugin as pytest finds it: cheap until it is used, and then it serves."""
 
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -8,13 +7,13 @@ from textwrap import dedent
 
 import pytest
 
+from pace import finished
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def python(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True
-    )
+    return finished([sys.executable, *arguments], cwd=cwd)
 
 
 def pytest_in(folder, text):

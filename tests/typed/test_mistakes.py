@@ -1,6 +1,5 @@
 """All that is wrong with the typed handlers of a class, at once, each with its place."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from airssys import (
 )
 from airssys.contracts import ComponentId, find_mistakes
 from airssys.typed import handler_mistakes
+from pace import finished
 
 from . import wrong_clerks
 from .clerk import Clerk, Open, Order, Receipt
@@ -193,9 +193,7 @@ except DefinitionError as error:
 
 
 def test_without_the_extra_all_else_works_and_errors_say_what_to_install():
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_EXTRA], capture_output=True, text=True
-    )
+    done = finished([sys.executable, "-c", WITHOUT_EXTRA])
     assert not done.stderr
     plain, ref, mistake = done.stdout.splitlines()
     assert plain == "b'x'"

@@ -3,7 +3,6 @@
 import dataclasses
 import datetime as dt
 import json
-import subprocess
 import sys
 import time
 from decimal import Decimal
@@ -17,6 +16,7 @@ from hypothesis import given, strategies as st
 
 from airssys.contracts import JSON_TYPE, MSGPACK_TYPE, NotEncodable
 from airssys.typed._wire import Unreadable, wire_of
+from pace import finished
 
 from .generated import Box, Cents, Email, Level, Metres, Modes, Rights, Tone
 from .records import EVERYTHING, PLAIN, Branch, Colour, Everything, Leaf, Names, Point
@@ -509,5 +509,5 @@ def test_other_codecs_are_none_of_ours(kind):
 
 def test_importing_airssys_imports_no_optional_package():
     code = "import sys, airssys, airssys.typed; print('msgpack' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = finished([sys.executable, "-c", code])
     assert done.stdout.strip() == "False"

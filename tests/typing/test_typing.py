@@ -10,7 +10,6 @@ import ast
 import json
 import os
 import re
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import airssys
+from pace import finished
 
 HERE = Path(__file__).parent
 RIGHT = sorted(HERE.glob("right_*.py"))
@@ -34,13 +34,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Counter[tuple[str, int, s
     environment = {**os.environ} | ({} if installed else {"MYPYPATH": str(SITE)})
     options = ["--strict", "--config-file=", "--follow-imports=silent"]
     options += [f"--cache-dir={folder}", *map(str, [*RIGHT, *WRONG])]
-    done = subprocess.run(
+    done = finished(
         [sys.executable, "-m", "mypy", *options],
+        seconds=200,
         cwd=folder,
         env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
     )
     assert not done.stderr
     errors = FOUND.findall(done.stdout)
@@ -82,12 +80,10 @@ def seen_by_pyright(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, 
     }
     (folder / "pyrightconfig.json").write_text(json.dumps(settings), "utf-8")
     options = ["--pythonpath", sys.executable, "-p", str(folder)]
-    done = subprocess.run(
+    done = finished(
         [sys.executable, "-m", "basedpyright", "--outputjson", *options],
+        seconds=200,
         cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
     )
     report = json.loads(done.stdout)
     assert report["summary"]["filesAnalyzed"] == len(RIGHT) + len(WRONG)

@@ -22,7 +22,7 @@ from airssys.wasm.cache._artifact_cache import ArtifactCache
 from airssys.wasm.cache._entries import code_name, record_name, seen_name, surplus
 from airssys.wasm.cache._private_directory import PrivateDirectory
 from airssys.wasm.cache._secret import Secret, load_secret, user_state_directory
-from pace import PATIENCE
+from pace import PATIENCE, finished
 from wasm_support import GUESTS, envelope, open_guests
 
 ECHO = (GUESTS / "echo.wat").read_text()
@@ -653,12 +653,7 @@ def test_of_two_codes_for_one_entry_the_older_one_goes():
 def test_killed_processes_leave_nothing_wrong(folder, rounds):
     """Four at once, of which one or two are killed at a random moment."""
     program = Path(__file__).with_name("cache_rounds.py")
-    done = subprocess.run(
-        [sys.executable, str(program), str(folder), str(rounds), "1"],
-        capture_output=True,
-        text=True,
-        timeout=110,
-    )
+    done = finished([sys.executable, str(program), str(folder), str(rounds), "1"])
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["wrong"] == 0, found

@@ -16,6 +16,7 @@ from airssys.contracts import (
 )
 from airssys.wasm._any_instance import load_any
 from airssys.wasm.artifacts._footprint import footprint
+from pace import PATIENCE
 from wasm_support import process_memory
 
 MIB = 1 << 20
@@ -147,5 +148,5 @@ async def test_a_worker_makes_what_takes_long(guests, monkeypatch, code):
 
 async def test_an_ordinary_guest_is_made_at_once(guests, monkeypatch):
     monkeypatch.setattr(guests.runtime.turns, "in_worker", None)
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE):
         await guests.make("echo", memory_bytes=65536)

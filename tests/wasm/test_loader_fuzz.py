@@ -1,11 +1,12 @@
 """Whatever a file contains, it is loaded or refused; the process lives on."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from pace import finished
 
 PROGRAM = Path(__file__).with_name("fuzz_loader.py")
 
@@ -17,11 +18,8 @@ PROGRAM = Path(__file__).with_name("fuzz_loader.py")
 def test_mutated_components_are_loaded_or_refused(tmp_path, inputs, seed):
     """In a process of its own, so that a crash is seen."""
     last = tmp_path / "last.wasm"
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM), str(last), str(inputs), str(seed)],
-        capture_output=True,
-        text=True,
-        timeout=115,
+    done = finished(
+        [sys.executable, str(PROGRAM), str(last), str(inputs), str(seed)], seconds=115
     )
     assert done.returncode == 0, (last.read_bytes().hex(), done.stderr)
     found = json.loads(done.stdout)

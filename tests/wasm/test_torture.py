@@ -6,32 +6,24 @@ crash. A script says what it tries next, so that its last words name the culprit
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from pace import finished
+
 SCRIPTS = Path(__file__).with_name("torture")
 
 
-def torture(script, *arguments, status=0, flags=(), timeout=100, noise=False):
+def torture(script, *arguments, status=0, flags=(), seconds=60, noise=False):
     """Run a script to its end and return what it printed.
 
     Unless `noise` is expected nothing may have been raised where nobody can catch it.
     """
     path = os.pathsep.join(filter(None, [str(SCRIPTS), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, *flags, str(SCRIPTS / f"{script}.py"), *arguments]
-    try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, "PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
-    except subprocess.TimeoutExpired as hung:
-        pytest.fail(f"hung: {hung.stdout!r}\n{hung.stderr!r}"[-4000:])
+    done = finished(command, seconds=seconds, env={**os.environ, "PYTHONPATH": path})
     story = f"{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
     assert done.returncode == status, f"status {done.returncode}\n{story}"
     assert noise or "Exception ignored" not in done.stderr, story
@@ -51,6 +43,10 @@ def test_callbacks_raise_every_kind_of_exception(scenario):
 
 def test_sigint_at_each_step_of_each_callback_ends_as_keyboard_interrupt():
     torture("interrupts", "each-step")
+
+
+def test_sigint_in_the_keeper_of_the_runtime_is_raised_in_the_main_task():
+    torture("interrupts", "keeper")
 
 
 def test_sigint_at_random_moments_ends_as_keyboard_interrupt():
@@ -180,7 +176,7 @@ SUSPENSION_POINTS = (
 @pytest.mark.slow
 @pytest.mark.parametrize("point", SUSPENSION_POINTS)
 def test_every_order_of_dropping_every_handle(point):
-    torture("closing_order", point, timeout=110)
+    torture("closing_order", point, seconds=110)
 
 
 @pytest.mark.slow
@@ -197,18 +193,18 @@ def test_every_order_of_dropping_every_handle(point):
     ],
 )
 def test_ten_thousand_cancelled_calls_leave_nothing_behind(way):
-    torture("cancels", "10000", way, timeout=110)
+    torture("cancels", "10000", way, seconds=110)
 
 
 @pytest.mark.slow
 def test_sigint_at_many_random_moments():
-    torture("interrupts", "at-random", "500", timeout=110)
+    torture("interrupts", "at-random", "500", seconds=110)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("script", ["hazards", "misuse", "forks", "callbacks_raise"])
 def test_in_development_mode(script):
-    torture(script, flags=["-X", "dev"], timeout=110)
+    torture(script, flags=["-X", "dev"], seconds=110)
 
 
 @pytest.mark.slow
@@ -228,4 +224,4 @@ def test_a_few_random_values_never_crash(scenario):
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", ["values_of_the_host", "values_of_a_guest"])
 def test_random_values_never_crash(scenario):
-    torture("random_values", scenario, "600", timeout=110)
+    torture("random_values", scenario, "600", seconds=110)

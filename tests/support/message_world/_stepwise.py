@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, final
 import trio
 from trio.testing import MockClock
 
+from pace import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from outcome import Outcome
-
-_PATIENCE = 60.0
-"""Real seconds after which a wish that is not done counts as hung."""
 
 
 @final
@@ -79,7 +78,7 @@ class StepwiseRun:
 
     def _serve(self, is_done: Callable[[], bool]) -> None:
         while not is_done() and self._end is None:
-            self._callbacks.get(timeout=_PATIENCE)()
+            self._callbacks.get(timeout=PATIENCE)()
         if self._end is not None and not self._is_stopping:
             self._end.unwrap()
             raise AssertionError("the run ended by itself")

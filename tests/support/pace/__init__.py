@@ -8,17 +8,23 @@ a clock that stands still while the machine is busy with something else.
 
 import gc
 import os
+import resource
+import subprocess
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import pytest
 import trio
 
 T = TypeVar("T")
 
-PATIENCE = 60.0
-"""Seconds that a test waits for what must come, on however busy a machine."""
+PATIENCE = 240.0
+"""Seconds that a test waits for what must come, on however busy a machine.
+
+Fewer than `faulthandler_timeout` in pyproject.toml, so that the test says what never came.
+"""
 
 _ROUNDS = 3
 _SCHEDULED = Path("/proc/thread-self/schedstat")
@@ -50,6 +56,31 @@ def processor_seconds(pid: int) -> float:
     """Processor seconds that a process has used so far; of Linux."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def finished(
+    command: Sequence[str], *, seconds: int = 60, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, and fail if it does not come.
+
+    What it may use is `seconds` of a processor, because how long that takes is a matter of
+    what else the machine does; SIGXCPU ends it then. One that waits for what never comes
+    uses none, and is killed after `PATIENCE`. The other options are those of `Popen`.
+    """
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes | options) as process:
+        if hasattr(resource, "prlimit"):  # of Linux
+            limits = seconds, resource.RLIM_INFINITY
+            resource.prlimit(process.pid, resource.RLIMIT_CPU, limits)
+        try:
+            out, err = process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            pytest.fail(f"hung: {out}\n{err}"[-4000:])
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def seconds_taken(work: Callable[[], object]) -> float:

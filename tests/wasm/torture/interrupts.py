@@ -13,6 +13,7 @@ from callback_steps import CALLBACKS, Steps
 
 from airssys.contracts import EngineSettings
 from airssys.wasm import open_runtime
+from airssys.wasm.instances._turns import Turns
 
 
 def strike():
@@ -75,7 +76,7 @@ def at_random(rounds):
             finally:
                 armed.clear()
 
-    thread = threading.Thread(target=killer)
+    thread = threading.Thread(target=killer, daemon=True)
     thread.start()
     interrupted = 0
     while interrupted < rounds:
@@ -87,6 +88,33 @@ def at_random(rounds):
         assert not ledgers[0].stores
     done = True
     thread.join()
+
+
+def in_the_keeper():
+    """Where guests are moved in their line, in a task of the runtime's own."""
+    move, struck, raised = Turns._serve_one_line, [], []
+
+    def strike_and_move(turns):
+        if not struck:
+            struck.append(True)
+            strike()
+        move(turns)
+
+    async def main():
+        async with open_runtime(EngineSettings(tick=0.001)) as loader:
+            guests = [await make(loader, "loop", execution_time=60) for _ in range(2)]
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(guests[0].handle_message, envelope())
+                try:
+                    await guests[1].handle_message(envelope())
+                except KeyboardInterrupt as interrupt:
+                    raised.append(interrupt)
+                    nursery.cancel_scope.cancel()
+
+    Turns._serve_one_line = strike_and_move
+    trio.run(main)
+    assert struck, "nobody stood in a line"
+    assert raised, "the interrupt was not raised in the main task"
 
 
 def uncaught():
@@ -103,6 +131,9 @@ def main():
     elif scenario == "at-random":
         say("one SIGINT at a random moment")
         at_random(int(arguments[0]))
+    elif scenario == "keeper":
+        say("SIGINT in the keeper of the runtime")
+        in_the_keeper()
     else:
         say("uncaught")
         uncaught()

@@ -1,0 +1,104 @@
+"""How the gate runs the tests: all of them, in processes that take about as long."""
+
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pace import PATIENCE
+
+ROOT = Path(__file__).resolve().parents[2]
+STRESSED = ROOT / ".ci/stressed.py"
+
+
+@pytest.fixture(scope="module")
+def runner():
+    return runpy.run_path(str(ROOT / ".ci/run_tests.py"), run_name="run_tests")
+
+
+@pytest.mark.parametrize("number", [1, 2, 6, 500])
+def test_each_file_is_in_one_part(runner, number):
+    shared_out = [file for part in runner["parts"](number) for file in part]
+    files = (ROOT / "tests").rglob("test_*.py")
+    assert sorted(shared_out) == sorted(str(each.relative_to(ROOT)) for each in files)
+
+
+def test_no_part_waits_for_another_for_long(runner):
+    seconds = runner["SECONDS"]
+    sums = [
+        sum(seconds.get(file.removeprefix("tests/"), 1) for file in part)
+        for part in runner["parts"](4)
+    ]
+    assert max(sums) - min(sums) <= 1 or max(sums) == max(seconds.values())
+
+
+def test_the_long_files_exist(runner):
+    missing = [
+        name for name in runner["SECONDS"] if not (ROOT / "tests" / name).exists()
+    ]
+    assert missing == []
+
+
+def test_the_sums_are_those_of_all_parts(runner):
+    log = "==== 3 passed, 2 errors, 1 deselected in 1.00s (0:00:01) ====\n"
+    assert runner["counts"](log) == {"passed": 3, "error": 2, "deselected": 1}
+    assert runner["counts"]("Fatal Python error: Aborted\n") == {}
+
+
+def loops_of(pid):
+    """The processes that a process has started and that still run."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children]
+
+
+def is_running(pid):
+    try:
+        return (
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        )
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_busy_loops_end_with_what_started_them(number):
+    told = [sys.executable, "-c", "print('begun', flush=True); input()"]
+    options = ["--loops", "2", "--times", "1"]
+    with subprocess.Popen(
+        [sys.executable, str(STRESSED), *options, *told],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout.readline() == b"begun\n"
+        children = loops_of(process.pid)
+        assert len(children) == 3
+        process.send_signal(number)
+        process.stdin.close()
+        process.wait(PATIENCE)
+    assert all(ends(child) for child in children)
+
+
+def ends(pid):
+    """Wait until a process that is not ours has ended."""
+    while is_running(pid):
+        os.sched_yield()
+    return True
+
+
+@pytest.mark.parametrize(("code", "status"), [("0", 0), ("3", 1)])
+def test_a_run_that_fails_beside_busy_loops_is_a_failure(code, status):
+    options = ["--loops", "1", "--times", "2", sys.executable, "-c", f"exit({code})"]
+    done = subprocess.run(
+        [sys.executable, str(STRESSED), *options], capture_output=True, text=True
+    )
+    assert done.returncode == status, done.stderr
+    assert [line.split(",")[0] for line in done.stdout.splitlines()] == [
+        f"[airssys] run {number} of 2 beside 1 loops: status {code}"
+        for number in (1, 2)
+    ]
