@@ -56,28 +56,36 @@ async def open_runtime(
     """
     cache = chosen_cache(cache_directory, settings)
     runtime = Runtime(settings, make_ticks)
-    error: BaseException | None = None
-    keeper = trio.CancelScope()
     try:
-        async with trio.open_nursery() as nursery:
-            try:
-                await nursery.start(_keep, runtime.turns, keeper)
-                # Guests still need their turns while a cancelled system stops in order.
-                keeper.shield = True
-                yield Loader(runtime, cache, report)
-            except trio.Cancelled:
-                raise
-            except BaseException as raised:  # noqa: BLE001  # a nursery would wrap it
-                error = raised
-            finally:
-                keeper.cancel()
-            while nursery.child_tasks:  # waiting for the keeper could be interrupted
-                await trio.lowlevel.cancel_shielded_checkpoint()
+        async with _guests_moved(runtime.turns):
+            yield Loader(runtime, cache, report)
     finally:
         async with runtime.turns.without_workers():  # noqa: ASYNC102  # shielded in there
             runtime.engine.close()
         forget_names()
         forget_rows()
+
+
+@asynccontextmanager
+@enable_ki_protection
+async def _guests_moved(turns: Turns) -> AsyncIterator[None]:
+    """Have guests moved in their lines; an error of the block is raised as it is."""
+    error: BaseException | None = None
+    keeper = trio.CancelScope()
+    async with trio.open_nursery() as nursery:
+        try:
+            await nursery.start(_keep, turns, keeper)
+            # Guests still need their turns while a cancelled system stops in order.
+            keeper.shield = True
+            yield
+        except trio.Cancelled:
+            raise
+        except BaseException as raised:  # noqa: BLE001  # a nursery would wrap it
+            error = raised
+        finally:
+            keeper.cancel()
+        while nursery.child_tasks:  # waiting for the keeper could be interrupted
+            await trio.lowlevel.cancel_shielded_checkpoint()
     if error is not None:
         raise error
 
