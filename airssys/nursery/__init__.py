@@ -29,7 +29,7 @@ from .children import (
     SlotStep,
     TaskContext,
 )
-from .restarts import RETRY_PAUSE, GaveUp, Ignore, Stop, describe
+from .restarts import RETRY_PAUSE, Declared, GaveUp, Ignore, Stop, describe
 from .shared import ENDED, HELD_THREAD_AFTER, Shared, Timer, Timers, Watches
 from .supervisors import Supervisor
 from .tree import (
@@ -58,6 +58,7 @@ __all__ = (
     "Cell",
     "CellMaker",
     "Child",
+    "Declared",
     "GaveUp",
     "Ignore",
     "Incarnation",

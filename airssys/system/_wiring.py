@@ -37,6 +37,7 @@ from airssys.messaging import (
     Sleepers,
 )
 from airssys.nursery import (
+    Declared,
     Replacer,
     Shared,
     Slot,
@@ -53,6 +54,8 @@ from .events import log_notice
 
 if TYPE_CHECKING:
     import random
+
+    from airssys.contracts import EventSink, SupervisorSpec
 
     from .events import EventFanout
 
@@ -155,15 +158,12 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         on_fatal=on_fatal,
         end_by=end_by,
     )
-    spec = blueprint.root
     sleepers, watches = shared.sleepers, shared.watches
 
     def emit(event: Event) -> None:
         events.emit(event)
         watches.note(event)
 
-    make_seat, open_pool = cell_maker(shared), pool_opener(shared)
-    cell = SupervisorCell(spec, spec.name, make_seat, emit, rng, open_pool=open_pool)
     return Wired(
         broker=broker,
         registry=broker.registry,
@@ -173,8 +173,17 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         timers=shared.timers,
         watches=watches,
         replacer=Replacer(shared),
-        root=Slot(spec, cell),
+        root=_root_slot(blueprint.root, shared, emit, rng),
     )
+
+
+def _root_slot(
+    spec: SupervisorSpec, shared: Shared, emit: EventSink, rng: random.Random | None
+) -> Slot:
+    declared, open_pool = Declared(spec), pool_opener(shared)
+    make_cell = cell_maker(shared)
+    cell = SupervisorCell(declared, spec.name, make_cell, emit, rng, open_pool)
+    return Slot(declared, cell)
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from airssys.contracts import (
     SupervisorSpec,
     follow,
 )
-from airssys.nursery import Administration
+from airssys.nursery import Administration, Declared
 from airssys.nursery.children import SlotState
 from airssys.nursery.children._child import Child
 from airssys.nursery.tree._supervisor_cell import SupervisorCell
@@ -91,12 +91,17 @@ def label_of(spec):
 
 
 @attrs.define(eq=False)
-class PuppetSeat:
-    spec: ActorSpec
+class ScriptedCell:
+    declared: Declared
     stage: Stage
     vacated: int = 0
 
+    @property
+    def spec(self):
+        return self.declared.spec
+
     def incarnate(self):
+        self.declared.start()
         name = label_of(self.spec)
         by_name = self.stage.habits
         habits = by_name.get(name) or by_name.get(self.spec.id.name) or [{}]
@@ -105,9 +110,6 @@ class PuppetSeat:
         self.stage.scripted_children[name] = scripted
         self.stage.arguments.append((name, repr(self.spec.arguments)))
         return scripted
-
-    def change_spec(self, spec):
-        self.spec = spec
 
     def release(self, why="", /):
         if not self.vacated:
@@ -142,9 +144,9 @@ class Stage:
 
     def make(self, spec):
         return SupervisorCell(
-            spec,
+            Declared(spec),
             spec.name,
-            lambda s: PuppetSeat(s, self),
+            lambda declared: ScriptedCell(declared, self),
             self.events.append,
             self.rng,
         ).incarnate()

@@ -2,9 +2,10 @@
 
 import attrs
 import pytest
+import trio
 
-from airssys.contracts import Done, Intensity, RestartType, Strategy
-from airssys.nursery import Administration
+from airssys.contracts import Done, Intensity, RestartType, Strategy, TaskSpec
+from airssys.nursery import Administration, SupervisorCell
 
 from .stage import acting, dynamic, group, short, worker
 
@@ -140,6 +141,26 @@ async def test_a_child_that_was_added_takes_its_changes_with_it(autojump_clock):
         assert names(stage, "middle", "sub") == ["a", "b"]
         await restart(stage, "middle")
         assert names(stage, "middle") == []
+
+
+async def test_a_child_of_another_kind_is_started_as_what_it_is_now(autojump_clock):
+    runs = []
+
+    async def work():
+        runs.append("task")
+        await trio.sleep_forever()
+
+    task = TaskSpec(name="sub", function=work)
+    for before, after in ((SUB, task), (task, SUB), (task, dynamic(name="sub"))):
+        runs.clear()
+        async with acting(group(before)) as stage:
+            assert await stage.admin.change_specs(group(after)) == Done()
+            await restart(stage, "sub")
+            assert stage.presences() == ["sub:running"]
+            assert runs == ["task"]
+            found = stage.supervisor.roster.find("sub")
+            is_group = isinstance(found.cell, SupervisorCell)
+            assert is_group == (after is not task)
 
 
 class Unequal:

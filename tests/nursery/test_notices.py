@@ -12,6 +12,7 @@ import trio
 import trio.testing
 
 from airssys.contracts import NO_BACKOFF, ChildStarted, TaskSpec
+from airssys.nursery import Declared
 from airssys.nursery.children._child import Child
 from airssys.nursery.children._inbox import Inbox, RetryDue, StopAsked
 from airssys.nursery.children._requests import StartChild
@@ -19,7 +20,7 @@ from airssys.nursery.tree._supervisor_cell import SupervisorCell
 from pace import passes_of
 
 from .company import running
-from .stage import PuppetSeat, Stage, acting, group
+from .stage import ScriptedCell, Stage, acting, group
 
 settle = trio.testing.wait_all_tasks_blocked
 
@@ -238,7 +239,7 @@ async def test_ctrl_c_cannot_come_between_what_a_supervisor_does_for_a_task():
             protected.append(trio.lowlevel.currently_ki_protected())
 
     task = TaskSpec(name="t", function=serve, context=True)
-    cell = SupervisorCell(group(), "root", PuppetSeat, note)
+    cell = SupervisorCell(Declared(group()), "root", ScriptedCell, note)
     supervisor = cell.incarnate()
     async with trio.open_nursery() as nursery:
         stage = Stage()

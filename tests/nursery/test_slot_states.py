@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from airssys.contracts import InternalError, Presence
+from airssys.nursery import Declared
 from airssys.nursery.children import (
     PRESENCES,
     SLOT_MOVES,
@@ -16,7 +17,7 @@ from airssys.nursery.children import (
     _slot_states,
 )
 
-from .stage import PuppetSeat, Stage, worker
+from .stage import ScriptedCell, Stage, worker
 
 SHOWN = {state.name.lower(): state for state in SlotState}
 OCCUPIED = {
@@ -29,8 +30,8 @@ OCCUPIED = {
 
 
 def make_slot():
-    spec = worker("a")
-    return Slot(spec, PuppetSeat(spec, Stage()))
+    declared = Declared(worker("a"))
+    return Slot(declared, ScriptedCell(declared, Stage()))
 
 
 def test_the_table_that_is_shown_is_the_table_that_is_used():

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from airssys.contracts import ActorSpec, ChildSpec, ComponentSpec
+from airssys.contracts import ActorSpec, ComponentSpec, InternalError, child_name
 from airssys.nursery.behaviours import ComponentBehaviour, PythonBehaviour
 
 from ._actor_loop import Actor
 from ._address import Address
 
 if TYPE_CHECKING:
+    from airssys.contracts import ChildSpec
     from airssys.messaging import Pool
     from airssys.nursery.children import CellMaker
+    from airssys.nursery.restarts import Declared
     from airssys.nursery.shared import Shared
 
 
@@ -21,19 +23,16 @@ class ActorCell:
     """The cell of one actor."""
 
     def __init__(
-        self,
-        spec: ActorSpec | ComponentSpec,
-        shared: Shared,
-        pool: Pool | None = None,
+        self, declared: Declared, shared: Shared, pool: Pool | None = None
     ) -> None:
-        self._spec, self._shared = spec, shared
+        self._declared, self._shared = declared, shared
         self.present: Actor | None = None
         """The present incarnation, or the last one."""
-        self.address = Address(spec, shared, pool)
+        self.address = Address(_of_actor(declared.spec), shared, pool)
 
     def incarnate(self) -> Actor:
-        """Make a fresh incarnation."""
-        spec, shared = self._spec, self._shared
+        """Make a fresh incarnation, by what is declared now; the mailbox stays."""
+        spec, shared = _of_actor(self._declared.start()), self._shared
         if isinstance(spec, ComponentSpec):
             guest = ComponentBehaviour(spec, shared, self.address.mailbox)
             self.present = Actor(self.address, guest, spec)
@@ -41,11 +40,6 @@ class ActorCell:
             behaviour = PythonBehaviour(spec, shared, self.address.mailbox)
             self.present = Actor(self.address, behaviour, spec)
         return self.present
-
-    def change_spec(self, spec: ChildSpec) -> None:
-        """Make the next incarnation by another specification; the mailbox stays."""
-        if isinstance(spec, (ActorSpec, ComponentSpec)):
-            self._spec = spec
 
     def release(self, why: str = "", /) -> None:
         """Give up name and mailbox."""
@@ -56,7 +50,13 @@ class ActorCell:
 def cell_maker(shared: Shared) -> CellMaker:
     """Return what makes the cells of all actors of one system."""
 
-    def make_seat(spec: ActorSpec | ComponentSpec) -> ActorCell:
-        return ActorCell(spec, shared)
+    def make_cell(declared: Declared) -> ActorCell:
+        return ActorCell(declared, shared)
 
-    return make_seat
+    return make_cell
+
+
+def _of_actor(spec: ChildSpec) -> ActorSpec | ComponentSpec:
+    if isinstance(spec, (ActorSpec, ComponentSpec)):
+        return spec
+    raise InternalError(f"{child_name(spec)} is not an actor")

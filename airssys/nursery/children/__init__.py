@@ -20,7 +20,7 @@ from ._restart_record import RestartRecord
 from ._roster import Roster
 from ._slot_states import PRESENCES, SLOT_MOVES, SlotState, SlotStep, next_slot_state
 from ._slots import Cell, CellMaker, Slot, Start
-from ._supervisor_place import SupervisorPlace
+from ._supervisor_setup import SupervisorSetup
 from ._task_cell import TaskCell, TaskContext
 
 __all__ = (
@@ -54,7 +54,7 @@ __all__ = (
     "StartChild",
     "StartFromTemplate",
     "StopAsked",
-    "SupervisorPlace",
+    "SupervisorSetup",
     "TaskCell",
     "TaskContext",
     "TerminateChild",

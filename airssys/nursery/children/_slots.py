@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
-from typing import Protocol, TypeAlias, final
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol, TypeAlias, final
 
 import attrs
 
@@ -17,12 +17,16 @@ from airssys.contracts import (
     ComponentSpec,
     Directive,
     Done,
+    DynamicSupervisorSpec,
     ExitReason,
+    PoolSpec,
     Presence,
     RestartType,
+    SupervisorSpec,
+    TaskSpec,
     child_name,
 )
-from airssys.nursery.restarts import without_arguments
+from airssys.nursery.restarts import Declared, without_arguments
 
 from ._child import Child, Incarnation
 from ._reply import Reply
@@ -59,15 +63,18 @@ class Cell(Protocol):
         """
         ...
 
-    def change_spec(self, spec: ChildSpec, /) -> None:
-        """Make the next incarnation by another specification, of the same kind."""
-        ...
 
-
-CellMaker: TypeAlias = Callable[[ActorSpec | ComponentSpec], Cell]
-"""Makes the cells of actors."""
-ChildCellMaker: TypeAlias = Callable[[ChildSpec], Cell]
-"""Makes the cell of any child, supervisors included."""
+CellMaker: TypeAlias = Callable[[Declared], Cell]
+"""Makes the cell of a child that is declared so."""
+_KINDS: Final[Mapping[type[ChildSpec], str]] = {
+    ActorSpec: "actor",
+    ComponentSpec: "actor",
+    DynamicSupervisorSpec: "supervisor",
+    PoolSpec: "pool",
+    SupervisorSpec: "supervisor",
+    TaskSpec: "task",
+}
+"""What kind of cell each child has; one of the same kind survives a change."""
 
 
 @final
@@ -75,7 +82,7 @@ ChildCellMaker: TypeAlias = Callable[[ChildSpec], Cell]
 class Slot:
     """One child among the children of a supervisor; only its supervisor changes it."""
 
-    spec: ChildSpec
+    declared: Declared
     cell: Cell
     name: str = attrs.field(init=False)
     """Its name among its siblings."""
@@ -104,9 +111,17 @@ class Slot:
     """Answered when it has ended."""
     is_vacant: bool = False
     """Its cell was released; the next start makes a new one."""
+    _kind: str = attrs.field(init=False)
+    """The kind of child that its cell was made for."""
 
     def __attrs_post_init__(self) -> None:
-        self.name = child_name(self.spec)
+        spec = self.declared.spec
+        self.name, self._kind = child_name(spec), _KINDS[type(spec)]
+
+    @property
+    def spec(self) -> ChildSpec:
+        """What the child is declared to be now."""
+        return self.declared.declaration.spec
 
     @property
     def state(self) -> SlotState:
@@ -157,16 +172,20 @@ class Slot:
         self.is_vacant = True
         self.cell.release(why)
 
-    def change_spec(self, spec: ChildSpec) -> None:
-        """Go by another specification from now on; a running child runs on."""
-        self.spec = spec
-        self.cell.change_spec(spec)
+    def make_cell(self, make: CellMaker) -> None:
+        """Make a new cell if the old one was released, or is for another kind of child."""
+        kind = _KINDS[type(self.spec)]
+        if kind is self._kind and not self.is_vacant:
+            return
+        if not self.is_vacant:
+            self.cell.release("it was declared anew")
+        self.cell, self.is_vacant, self._kind = make(self.declared), False, kind
 
     def drop_arguments(self) -> None:
         """Let go of the arguments of a temporary child that is started only once."""
         asked_for = any(way is Directive.RESTART for _, way in self.spec.on_error)
         if self.spec.restart is RestartType.TEMPORARY and not asked_for:
-            self.change_spec(without_arguments(self.spec))
+            self.declared.declare_again(without_arguments(self.spec))
 
     def answer_start(self, answer: Answer) -> None:
         """Answer the request for the start, if there was one."""

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, final
 import trio
 from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
-from airssys.contracts import ChildSpec, TaskSpec
+from airssys.contracts import InternalError, TaskSpec, child_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from airssys.nursery.restarts import Declared
 
     from ._child import Incarnation
 
@@ -77,20 +79,22 @@ class ListeningTask:
 class TaskCell:
     """The cell of a task; nothing in it outlives a run."""
 
-    def __init__(self, spec: TaskSpec) -> None:
-        self._spec = spec
+    def __init__(self, declared: Declared) -> None:
+        self._declared = declared
 
     def incarnate(self) -> Incarnation:
-        """Make a fresh run."""
-        return (ListeningTask if self._spec.context else PlainTask)(self._spec)
+        """Make a fresh run.
+
+        Raises:
+            InternalError: what is declared is not a task.
+        """
+        spec = self._declared.start()
+        if not isinstance(spec, TaskSpec):
+            raise InternalError(f"{child_name(spec)} is not a task")
+        return (ListeningTask if spec.context else PlainTask)(spec)
 
     def release(self, _: str = "", /) -> None:
         """Do nothing: a task has no name."""
-
-    def change_spec(self, spec: ChildSpec) -> None:
-        """Make the next run by another specification."""
-        if isinstance(spec, TaskSpec):
-            self._spec = spec
 
 
 # Ctrl-C may interrupt the user's code, and nothing else of a task.

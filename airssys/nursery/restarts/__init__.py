@@ -1,6 +1,7 @@
 """Restart decisions as pure functions: who, how often, how soon."""
 
 from ._backoff import failures_before, pause_before_restart
+from ._declaration import Declaration, Declared
 from ._ends import Cause, End, event_of
 from ._exit_reason import (
     CutOff,
@@ -31,15 +32,7 @@ from ._reports import answer_to_start
 from ._round import Act, Aim, Round
 from ._spec_change import (
     ChangeableSpec,
-    Record,
-    given_below,
-    in_place_of,
-    merged,
     merged_order,
-    nothing_to_record,
-    says_the_same,
-    with_child,
-    with_inside,
 )
 from ._template import Template, made_from, remade_from, stem_of, without_arguments
 
@@ -51,10 +44,11 @@ __all__ = (
     "Cause",
     "ChangeableSpec",
     "CutOff",
+    "Declaration",
+    "Declared",
     "End",
     "GaveUp",
     "Ignore",
-    "Record",
     "RestartWindow",
     "Round",
     "Stop",
@@ -69,25 +63,18 @@ __all__ = (
     "exit_reason",
     "failure_to_start",
     "failures_before",
-    "given_below",
     "grown",
-    "in_place_of",
     "judge_end",
     "made_from",
-    "merged",
     "merged_order",
-    "nothing_to_record",
     "offences_behind",
     "pause_before_restart",
     "plan_attempt",
     "remade_from",
-    "says_the_same",
     "sharing",
     "shrunk",
     "stem_of",
     "unjudged",
     "why_children_end",
-    "with_child",
-    "with_inside",
     "without_arguments",
 )

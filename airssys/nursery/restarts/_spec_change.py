@@ -3,11 +3,11 @@
 Three specifications of one supervisor meet in a change: the one that was *given* last,
 the *present* one, which is that and what was changed below it since, and the one that
 is *wanted*. A supervisor below that is wanted as it was given before keeps what it has.
+`_declaration` says where these three are kept, and who changes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import attrs
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ChangeableSpec: TypeAlias = SupervisorSpec | DynamicSupervisorSpec
-Record: TypeAlias = Callable[[ChangeableSpec, ChangeableSpec], None]
-"""Puts a change on record: the specification that holds now, and the one given."""
 
 _S = TypeVar("_S", SupervisorSpec, DynamicSupervisorSpec)
 
@@ -33,10 +31,6 @@ _INSIDE: Final = {
     DynamicSupervisorSpec: ("template", "max_children", "intensity"),
 }
 """What a specification says of a supervisor itself; the rest is for the one above it."""
-
-
-def nothing_to_record(_present: ChangeableSpec, _given: ChangeableSpec) -> None:
-    """Put nothing on record: who changes it ends with the system."""
 
 
 def merged_order(before: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
@@ -71,27 +65,41 @@ def with_inside(place: ChildSpec, content: ChildSpec) -> ChildSpec:
 
 
 def merged(
-    given: SupervisorSpec, present: SupervisorSpec, wanted: SupervisorSpec
-) -> SupervisorSpec:
+    given: ChildSpec, present: ChildSpec, wanted: ChangeableSpec
+) -> ChangeableSpec:
     """Return what is wanted, with the supervisors below it as they are.
 
     Those of which it says something new are as it says.
     """
-    children = (_merged_child(child, given, present) for child in wanted.children)
-    return attrs.evolve(wanted, children=tuple(children))
+    match given, present, wanted:
+        case SupervisorSpec(), SupervisorSpec(), SupervisorSpec():
+            children = (_merged_child(c, given, present) for c in wanted.children)
+            return attrs.evolve(wanted, children=tuple(children))
+        case _:
+            return wanted
 
 
-def with_child(
-    spec: SupervisorSpec, before: ChildSpec, changed: ChildSpec
-) -> SupervisorSpec:
+def with_child(spec: ChildSpec, before: ChildSpec, changed: ChildSpec) -> ChildSpec:
     """Put a change of a child into the specification of its supervisor.
 
-    It is put nowhere if what was changed is not the child that stands there.
+    It is put nowhere if what was changed is not the child that stands there: then
+    the specification stays the same object.
     """
-    children = tuple(
-        changed if _are_the_same(child, before) else child for child in spec.children
+    if not isinstance(spec, SupervisorSpec):
+        return spec
+    stands = [_are_the_same(child, before) for child in spec.children]
+    if not any(stands):
+        return spec
+    pairs = zip(spec.children, stands, strict=True)
+    return attrs.evolve(
+        spec, children=tuple(changed if is_it else child for child, is_it in pairs)
     )
-    return attrs.evolve(spec, children=children)
+
+
+def declares(spec: ChildSpec, child: ChildSpec) -> bool:
+    """Say whether a specification has this very child."""
+    children = spec.children if isinstance(spec, SupervisorSpec) else ()
+    return any(each is child for each in children)
 
 
 def given_below(given: ChildSpec, child: ChildSpec) -> ChildSpec | None:

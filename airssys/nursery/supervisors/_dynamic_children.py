@@ -17,6 +17,7 @@ from airssys.contracts import (
     ChildSpec,
     Done,
     DynamicSupervisorSpec,
+    InternalError,
     Refusal,
     Refused,
     Strategy,
@@ -34,7 +35,7 @@ from airssys.nursery.children import (
     StartFromTemplate,
     TerminateChild,
 )
-from airssys.nursery.restarts import in_place_of, remade_from
+from airssys.nursery.restarts import Declared, remade_from
 
 from ._dynamic_start import ChildAdmission
 from ._request_handler import kill_in
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
         Notice,
         Reply,
         Request,
-        SupervisorPlace,
+        SupervisorSetup,
     )
     from airssys.nursery.restarts import Attempt
 
@@ -62,18 +63,14 @@ class DynamicChildren:
 
     def __init__(
         self,
-        spec: DynamicSupervisorSpec,
+        setup: SupervisorSetup,
         runner: ChildRunner,
-        place: SupervisorPlace,
         closing: Closing,
     ) -> None:
-        self._path, self._runner, self._closing = place.path, runner, closing
-        self._make_seat, self._names, self._record = (
-            place.make_seat,
-            place.names,
-            place.record,
-        )
-        self._admissions = ChildAdmission(spec, place.names, place.path.count("/"))
+        self._runner, self._closing = runner, closing
+        self._path, self._declared = setup.path, setup.declared
+        self._make_cell, self._names = setup.make_cell, setup.names
+        self._admissions = ChildAdmission(setup.names, setup.path.count("/"))
         self.roster = Roster()
         """The children there are, in the order in which they came."""
         self.is_open = True
@@ -82,7 +79,10 @@ class DynamicChildren:
     @property
     def spec(self) -> DynamicSupervisorSpec:
         """The specification of the supervisor, as it is now."""
-        return self._admissions.spec
+        spec = self._declared.declaration.running
+        if not isinstance(spec, DynamicSupervisorSpec):
+            raise InternalError(f"{self._path} is not a dynamic supervisor")
+        return spec
 
     @property
     def is_over(self) -> bool:
@@ -146,14 +146,6 @@ class DynamicChildren:
         slot.answer_start(Refused(Refusal.CUT_OFF, slot.name))
         slot.answer_stops()
 
-    def take_place(self, spec: ChildSpec) -> None:
-        """Take over how the supervisor is itself started, stopped and restarted."""
-        if isinstance(spec, DynamicSupervisorSpec):
-            self._admissions.spec = in_place_of(spec, self.spec)
-
-    def note_below(self, before: ChildSpec, changed: ChildSpec) -> None:
-        """Do nothing: supervisors among the children are not in the specification."""
-
     # ------------------------------------------------------------------- requests
 
     def serve(self, request: Request, reply: Reply) -> None:
@@ -176,11 +168,12 @@ class DynamicChildren:
         if self._closing.has_begun:
             reply.give(Refused(Refusal.NOT_RUNNING))
             return
-        spec = self._admissions.judge(request, self.roster)
+        spec = self._admissions.judge(request, self.spec, self.roster)
         if isinstance(spec, Refused):
             reply.give(spec)
             return
-        slot = Slot(spec, self._make_seat(spec))
+        declared = Declared(spec, self._declared)
+        slot = Slot(declared, self._make_cell(declared))
         slot.start_reply = reply
         self.roster.add(slot)
         if isinstance(request, StartFromTemplate):
@@ -215,10 +208,9 @@ class DynamicChildren:
             return Refused(Refusal.INVALID_SPEC, self._path)
         if mistakes := tuple(find_spec_mistakes(spec)):
             return Refused(Refusal.INVALID_SPEC, mistakes=mistakes)
-        self._admissions.spec = changed = in_place_of(self.spec, spec)
-        self._record(changed, spec)
+        self._declared.change(spec)
         template = spec.template
         for slot in self.roster:
             if template is not None and self._names.is_present(slot.name):
-                slot.change_spec(remade_from(template, slot.spec))
+                slot.declared.declare_again(remade_from(template, slot.spec))
         return Done()

@@ -19,6 +19,7 @@ from airssys.nursery.restarts import made_from, stem_of
 
 if TYPE_CHECKING:
     from airssys.nursery.children import GivenNames, Roster
+    from airssys.nursery.restarts import Template
 
 _WANTS_ARGUMENTS: Final = Mistake(
     "$", "a specification", "children are made from a template: give arguments"
@@ -32,21 +33,27 @@ _WANTS_SPEC: Final = Mistake(
 class ChildAdmission:
     """Judges who may join, and numbers those made from the template."""
 
-    def __init__(
-        self, spec: DynamicSupervisorSpec, names: GivenNames, depth: int = 0
-    ) -> None:
-        self.spec, self._names = spec, names
-        self._depth = depth
+    def __init__(self, names: GivenNames, depth: int = 0) -> None:
+        self._names, self._depth = names, depth
         """How many supervisors stand above this one."""
 
     def judge(
-        self, request: StartChild | StartFromTemplate, roster: Roster
+        self,
+        request: StartChild | StartFromTemplate,
+        rules: DynamicSupervisorSpec,
+        roster: Roster,
     ) -> ChildSpec | Refused:
-        """Return the specification of the child to start, or why there is none."""
-        limit = self.spec.max_children
+        """Return the specification of the child to start, or why there is none.
+
+        Args:
+            request: asks for it.
+            rules: the specification of the supervisor.
+            roster: the children that it has.
+        """
+        limit = rules.max_children
         if limit is not None and len(roster) >= limit:
             return Refused(Refusal.MAX_CHILDREN)
-        spec = self._spec_for(request)
+        spec = self._spec_for(request, rules.template)
         if isinstance(spec, Mistake):
             return Refused(Refusal.INVALID_SPEC, mistakes=(spec,))
         rule, above = AutoShutdown.NEVER, self._depth + 1
@@ -59,8 +66,9 @@ class ChildAdmission:
             return Refused(why, slot.name)
         return spec
 
-    def _spec_for(self, request: StartChild | StartFromTemplate) -> ChildSpec | Mistake:
-        template = self.spec.template
+    def _spec_for(
+        self, request: StartChild | StartFromTemplate, template: Template | None
+    ) -> ChildSpec | Mistake:
         match request:
             case StartChild(spec):
                 return _WANTS_ARGUMENTS if template is not None else spec

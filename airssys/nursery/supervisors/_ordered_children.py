@@ -15,13 +15,13 @@ import trio
 from airssys.contracts import (
     AutoShutdown,
     ChildSpec,
+    InternalError,
     Mistake,
     Refusal,
     Refused,
     RestartType,
     Strategy,
     SupervisorSpec,
-    child_name,
     find_child_mistakes,
     is_a,
 )
@@ -38,20 +38,14 @@ from airssys.nursery.children import (
 from airssys.nursery.restarts import (
     Act,
     Aim,
+    Declared,
     GaveUp,
     Round,
-    in_place_of,
-    merged,
     sharing,
-    with_child,
 )
 
 if TYPE_CHECKING:
-    from airssys.nursery.children import (
-        ChildRunner,
-        Notice,
-        SupervisorPlace,
-    )
+    from airssys.nursery.children import CellMaker, ChildRunner, Notice
     from airssys.nursery.restarts import Attempt
 
     from ._policy import Closing
@@ -65,26 +59,28 @@ class OrderedChildren:
 
     def __init__(
         self,
-        spec: SupervisorSpec,
+        declared: Declared,
         runner: ChildRunner,
-        place: SupervisorPlace,
+        make_cell: CellMaker,
         closing: Closing,
     ) -> None:
-        self.spec, self._closing = spec, closing
-        given = place.given
-        self._given = given if isinstance(given, SupervisorSpec) else spec
-        self.runner, self._make_seat, self._record = (
-            runner,
-            place.make_seat,
-            place.record,
-        )
-        self.roster = Roster(map(self.place, spec.children))
+        self._declared, self._make_cell = declared, make_cell
+        self.runner, self._closing = runner, closing
+        self.roster = Roster(map(self.place, self.spec.children))
         self.round: Round[Slot] | None = None
         """The one under way."""
         self.is_open = False
         """All children have been started once."""
         self.is_over = False
         """The supervisor was about to end, and all children are gone."""
+
+    @property
+    def spec(self) -> SupervisorSpec:
+        """The specification of the supervisor, as it is now."""
+        spec = self._declared.declaration.running
+        if not isinstance(spec, SupervisorSpec):
+            raise InternalError(f"{self.runner.path} has no order of children")
+        return spec
 
     @property
     def strategy(self) -> Strategy:
@@ -132,21 +128,7 @@ class OrderedChildren:
 
     def adopt(self, spec: SupervisorSpec) -> None:
         """Go by another specification, also after a restart of this or one above."""
-        wanted = merged(self._given, self.spec, spec)
-        self.spec, self._given = in_place_of(self.spec, wanted), spec
-        self._record(self.spec, spec)
-
-    def take_place(self, spec: ChildSpec) -> None:
-        """Take note of how its supervisor starts, stops and restarts it from now on."""
-        if isinstance(spec, SupervisorSpec):
-            self.spec = in_place_of(spec, self.spec)
-
-    def note_below(self, before: ChildSpec, changed: ChildSpec) -> None:
-        """Put on record that a supervisor among the children goes by another one."""
-        slot = self.roster.find(child_name(changed))
-        if slot is not None and slot.spec is before:
-            slot.spec = changed
-        self.spec = with_child(self.spec, before, changed)
+        self._declared.change(spec)
 
     # ---------------------------------------------------------------- the round
 
@@ -228,7 +210,8 @@ class OrderedChildren:
 
     def place(self, spec: ChildSpec) -> Slot:
         """Make a place for a child."""
-        return Slot(spec, self._make_seat(spec))
+        declared = Declared(spec, self._declared)
+        return Slot(declared, self._make_cell(declared))
 
     def admit(self, slot: Slot, why: Start) -> None:
         """Start one child by request."""
@@ -273,8 +256,7 @@ class OrderedChildren:
 
     def start(self, slot: Slot, why: Start) -> None:
         """Start one child."""
-        if slot.is_vacant:
-            slot.cell, slot.is_vacant = self._make_seat(slot.spec), False
+        slot.make_cell(self._make_cell)
         self.runner.start(slot, why)
 
     def stop(self, slot: Slot) -> None:

@@ -19,7 +19,6 @@ from airssys.nursery.restarts import why_children_end
 if TYPE_CHECKING:
     from airssys.contracts import (
         AutoShutdown,
-        ChildSpec,
         DynamicSupervisorSpec,
         Strategy,
         SupervisorSpec,
@@ -130,12 +129,4 @@ class ChildPolicy(Protocol):
 
     def close(self) -> None:
         """Leave all slots; the children are gone, and every request is answered."""
-        ...
-
-    def take_place(self, spec: ChildSpec) -> None:
-        """Take over how the supervisor is itself started, stopped and restarted."""
-        ...
-
-    def note_below(self, before: ChildSpec, changed: ChildSpec) -> None:
-        """Put on record that a supervisor among the children has another one now."""
         ...

@@ -164,6 +164,6 @@ class RequestHandler:
             if slot is None:
                 children.roster.add(children.place(child))
             else:
-                slot.change_spec(child)
+                slot.declared.declare_again(child)
         children.roster.reorder(merged_order(before, map(child_name, spec.children)))
         reply.give(Done())

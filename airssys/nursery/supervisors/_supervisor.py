@@ -37,7 +37,6 @@ from typing import TYPE_CHECKING, Protocol, assert_never, final
 import trio
 
 from airssys.contracts import (
-    DynamicSupervisorSpec,
     ExitKind,
     ExitReason,
     Started,
@@ -78,8 +77,8 @@ from ._request_handler import RequestHandler
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airssys.contracts import ChildSpec
-    from airssys.nursery.children import Child, Reply, Roster, SupervisorPlace
+    from airssys.contracts import DynamicSupervisorSpec
+    from airssys.nursery.children import Child, Reply, Roster, SupervisorSetup
 
 
 class Controller(Protocol):
@@ -99,25 +98,22 @@ class Supervisor:
     """One incarnation of a supervisor, with children of its own.
 
     Args:
-        spec: what it supervises; its class says by which policy.
-        place: what it is given by its place in the tree.
+        setup: what it is given by its cell; the class of what it is declared to be
+            says by which policy it works.
         controller: decides which children there are, beside it; None if none does.
     """
 
     def __init__(
-        self,
-        spec: SupervisorSpec | DynamicSupervisorSpec,
-        place: SupervisorPlace,
-        controller: Controller | None = None,
+        self, setup: SupervisorSetup, controller: Controller | None = None
     ) -> None:
-        path = self.path = place.path
+        path = self.path = setup.path
         """Its own name after those of all above it, e.g. `root/workers`."""
-        self._emit, self._controller = place.events, controller
-        self._runner = ChildRunner(path, place.events, self._note_end)
+        self._emit, self._controller = setup.events, controller
+        self._runner = ChildRunner(path, setup.events, self._note_end)
         self._closing = Closing(path)
         runner, closing = self._runner, self._closing
-        self._children, self._serve_request = _policy_for(spec, runner, place, closing)
-        self._account = RestartRecord(path, spec.intensity, place.rng)
+        self._children, self._serve_request = _policy_for(setup, runner, closing)
+        self._account = RestartRecord(path, self.spec.intensity, setup.rng)
         self._deferred: deque[Notice] = deque()
         """Put off until the round in progress is over. Empty when there is none."""
 
@@ -136,14 +132,6 @@ class Supervisor:
         """Whether its children were all started, and it is not about to end."""
         is_closing = self._closing.has_begun
         return self._runner.is_serving and self._children.is_open and not is_closing
-
-    def take_place(self, spec: ChildSpec) -> None:
-        """Take over how it is itself started, stopped and restarted from now on."""
-        self._children.take_place(spec)
-
-    def note_below(self, before: ChildSpec, changed: ChildSpec) -> None:
-        """Put on record that a supervisor among its children has another one now."""
-        self._children.note_below(before, changed)
 
     def stop_soon(self) -> bool:
         """Ask it to stop its children and to end."""
@@ -379,14 +367,12 @@ class Supervisor:
 
 
 def _policy_for(
-    spec: SupervisorSpec | DynamicSupervisorSpec,
-    runner: ChildRunner,
-    place: SupervisorPlace,
-    closing: Closing,
+    setup: SupervisorSetup, runner: ChildRunner, closing: Closing
 ) -> tuple[ChildPolicy, Callable[[Request, Reply], None]]:
     """Return the policy for the children, and what serves requests."""
-    if isinstance(spec, SupervisorSpec):
-        ordered = OrderedChildren(spec, runner, place, closing)
+    if isinstance(setup.declared.running, SupervisorSpec):
+        declared, make_cell = setup.declared, setup.make_cell
+        ordered = OrderedChildren(declared, runner, make_cell, closing)
         return ordered, RequestHandler(ordered).serve
-    children = DynamicChildren(spec, runner, place, closing)
+    children = DynamicChildren(setup, runner, closing)
     return children, children.serve

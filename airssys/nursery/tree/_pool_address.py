@@ -5,12 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, final
 
 from airssys.contracts import (
-    ActorSpec,
-    ChildSpec,
     ComponentInfo,
-    ComponentSpec,
     HealthStatus,
-    InternalError,
     NameTaken,
     PoolSpec,
     rules_of,
@@ -22,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airssys.nursery.children import Cell
+    from airssys.nursery.restarts import Declared
     from airssys.nursery.shared import Shared
 
 
@@ -50,11 +47,9 @@ class PoolAddress:
         self._subscriber = ActorSubscriber(spec.id, shared.publishing)
         self._is_registered = False
 
-    def make_seat(self, spec: ChildSpec) -> Cell:
+    def make_cell(self, declared: Declared) -> Cell:
         """Make the cell of a member."""
-        if not isinstance(spec, (ActorSpec, ComponentSpec)):
-            raise InternalError("a member of a pool is an actor")
-        return ActorCell(spec, self._around, self.pool)
+        return ActorCell(declared, self._around, self.pool)
 
     def open(self) -> None:
         """Make the pool reachable, and let its members have what waits.

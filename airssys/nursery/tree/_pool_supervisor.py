@@ -31,14 +31,21 @@ from airssys.contracts import (
     StartFailed,
 )
 from airssys.nursery.children import KillChild, Reply, StartFromTemplate, TerminateChild
-from airssys.nursery.restarts import RETRY_PAUSE, Stop, failure_to_start, grown, shrunk
+from airssys.nursery.restarts import (
+    RETRY_PAUSE,
+    Declared,
+    Stop,
+    failure_to_start,
+    grown,
+    shrunk,
+)
 from airssys.nursery.supervisors import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airssys.contracts import Answer, ComponentId, PoolSpec
-    from airssys.nursery.children import Request, Roster, SupervisorPlace
+    from airssys.nursery.children import Request, Roster, SupervisorSetup
 
     from ._pool_address import PoolAddress
 
@@ -48,15 +55,16 @@ class PoolSupervisor:
     """One incarnation of a pool."""
 
     def __init__(
-        self, spec: PoolSpec, place: SupervisorPlace, address: PoolAddress
+        self, spec: PoolSpec, setup: SupervisorSetup, address: PoolAddress
     ) -> None:
-        self.spec, self.path = spec, place.path
+        self.spec, self.path = spec, setup.path
         self._address, self._pool = address, address.pool
         members = DynamicSupervisorSpec(
             name=spec.name, template=spec.template, intensity=spec.intensity
         )
-        inner = attrs.evolve(place, make_seat=address.make_seat)
-        self._inner = Supervisor(members, inner, self)
+        declared = Declared(members)
+        inner = attrs.evolve(setup, declared=declared, make_cell=address.make_cell)
+        self._inner = Supervisor(inner, self)
         self._ready: Callable[[], None] = _nothing
         self._is_ready = False
         self._wanted = spec.first_size

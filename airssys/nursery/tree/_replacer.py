@@ -210,7 +210,7 @@ async def _hand_over(
 
 def _change_code(slot: Slot, artifact: Artifact) -> None:
     if isinstance(slot.spec, ComponentSpec):
-        slot.change_spec(attrs.evolve(slot.spec, artifact=artifact))
+        slot.declared.declare_again(attrs.evolve(slot.spec, artifact=artifact))
 
 
 async def _prepare(behaviour: ComponentBehaviour, spec: ComponentSpec) -> ComponentInfo:

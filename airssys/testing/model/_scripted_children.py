@@ -10,13 +10,13 @@ import trio
 
 from airssys.contracts import (
     ActorSpec,
-    ChildSpec,
     DynamicSupervisorSpec,
     Event,
     ExitReason,
     SupervisorSpec,
+    child_name,
 )
-from airssys.nursery import Child, Ignore, SupervisorCell
+from airssys.nursery import Child, Declared, Ignore, SupervisorCell
 
 from ._clock_and_habits import FAILS, HANGS, IGNORES, Habit, Script
 
@@ -83,17 +83,13 @@ class ScriptedChild:
 
 @final
 @attrs.define(eq=False)
-class _PuppetSeat:
-    _spec: ActorSpec
+class _ScriptedCell:
+    _declared: Declared
     _troupe: ScriptedChildren
 
     def incarnate(self) -> ScriptedChild:
-        name, world = str(self._spec.id), self._troupe.world
+        name, world = child_name(self._declared.start()), self._troupe.world
         return ScriptedChild(name, self._troupe, world.habit(name), world.outcome(name))
-
-    def change_spec(self, spec: ChildSpec) -> None:
-        if isinstance(spec, ActorSpec):
-            self._spec = spec
 
     def release(self, _: str = "", /) -> None:
         pass
@@ -122,8 +118,8 @@ class ScriptedChildren:
         self.doubles: list[str] = []
         """Those that were started while they were still running."""
         self._is_ready = trio.Event()
-        make = self._make_seat
-        cell = SupervisorCell(spec, spec.name, make, self.events.append, world.rng)
+        declared, make, emit = Declared(spec), self._make_cell, self.events.append
+        cell = SupervisorCell(declared, spec.name, make, emit, world.rng)
         self.supervisor = cell.incarnate()
         self.root = Child(spec.name, self.supervisor, math.inf, self)
 
@@ -140,7 +136,7 @@ class ScriptedChildren:
         """Note that the root has ended."""
         self._is_ready.set()
 
-    def _make_seat(self, spec: ChildSpec) -> Cell:
-        if not isinstance(spec, ActorSpec):
-            raise TypeError(f"only actors can be scripted, not {spec!r:.80}")
-        return _PuppetSeat(spec, self)
+    def _make_cell(self, declared: Declared) -> Cell:
+        if not isinstance(declared.spec, ActorSpec):
+            raise TypeError(f"only actors can be scripted, not {declared.spec!r:.80}")
+        return _ScriptedCell(declared, self)
