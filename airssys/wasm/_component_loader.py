@@ -67,6 +67,7 @@ from .instances import EXPORT_NUMBERS, Code, CoreProgram, Instance, Runtime
 from .lane.components import skeleton
 from .lane.core import (
     CoreCode,
+    CoreHost,
     CoreParts,
     CoreRefused,
     NotTakenApart,
@@ -380,7 +381,8 @@ class Loader:
         if further is not None:
             table = table.joined(further)
             runtime = runtime.with_table(table, link=False)
-        core = CoreCode(runtime.engine, parts.plan, parts.linking, parts.modules)
+        host = CoreHost(table.instant(parts.plan.imports))
+        core = CoreCode(runtime.engine, parts.plan, parts.linking, parts.modules, host)
         imported = [each.name for each in core.imports.values()]
         functions = {name: table.number_of(name) for name in imported}
         names = {

@@ -14,6 +14,7 @@ from airssys.wasm.lane.abi import Context, ExportSignature, ImportSignature, lay
 from airssys.wasm.lane.abi._lowering import storer
 from airssys.wasm.lane.adapters import (
     ANSWERED,
+    ANSWERED_NOW,
     BROKEN,
     BROKEN_ALIGNMENT,
     BROKEN_BOUNDS,
@@ -230,8 +231,12 @@ def test_any_result_of_the_host_reaches_a_guest(typed):
     if not signature.is_given_place:
         return
     stage = Stage()
-    begin = stage.host(lambda _place: 0, ["i32"], ["i32"])
-    stage.start({}, {"h": ((("i32",), ("i32",)), begin)})
+
+    def begin(_place):
+        stage.scratch_view()[ANSWERED] = ANSWERED_NOW
+
+    kind = (("i32",), ())
+    stage.start({}, {"h": (kind, stage.host(begin, *kind))})
     module = AdapterModule(Encoding.UTF8, has_realloc=True)
     module.add_import("h", Function((), wit))
     size, alignment = layout(wit)
@@ -251,13 +256,30 @@ def test_a_guest_that_waited_gets_the_answer():
     def begin(number):
         begun.append(number)
         stage.lay_out(Number.U64, 2**63 + 1)
-        stage.scratch_view()[ANSWERED] = 1
-        return 1
+        stage.scratch_view()[ANSWERED] = ANSWERED_NOW
 
-    wait, kind = function(a=Number.U32, to=Number.U64), (("i32",), ("i32",))
+    wait, kind = function(a=Number.U32, to=Number.U64), (("i32",), ())
     stage.start({"h": wait}, {"h": (kind, stage.host(begin, *kind))})
     assert unsigned(stage.shim["h"](stage.store, 7), "i64") == 2**63 + 1
     assert begun == [7]
+
+
+@pytest.mark.parametrize("to", [Number.U64, STRING])
+def test_a_call_of_the_host_that_has_not_even_begun_traps(to):
+    """What stands in the scratch memory is the answer to some other call."""
+    stage, lost = Stage(), Function((), to)
+    signature = ImportSignature(lost)
+    kind = signature.core_parameters, ()
+    named = {} if signature.is_given_place else {"h": lost}
+    stage.start(named, {"h": (kind, stage.host(lambda *_: None, *kind))})
+    stage.scratch_view()[ANSWERED] = ANSWERED_NOW
+    caller = stage.shim
+    if not named:
+        module = AdapterModule(Encoding.UTF8, has_realloc=True)
+        module.add_import("h", lost)
+        caller = stage.adapter(module)
+    with pytest.raises(wasmtime.Trap, match="unreachable"):
+        caller["h"](stage.store, *([64] if signature.is_given_place else []))
 
 
 @pytest.mark.parametrize(

@@ -4,72 +4,38 @@ Guests here are polled by hand, without Trio; epochs pass when a test says so.
 """
 
 import functools
-import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
 from wasmtime import wat2wasm
 
-from airssys.contracts import EngineMisused, EngineSettings, TrapReason
-from airssys.testing import ManualTicks
-from airssys.wasm.engine import Engine
+from airssys.contracts import EngineMisused, TrapReason
 from airssys.wasm.instances._core_values import config_value, message_value
 from airssys.wasm.lane.abi import Rule, RuleBroken
 from airssys.wasm.lane.adapters import LARGE
 from airssys.wasm.lane.components import Unsupported, make_plan, parse
 from airssys.wasm.lane.core import (
-    CoreCode,
     CoreFailed,
-    CoreHost,
     CoreInstance,
     GuestResource,
-    compile_modules,
     link,
 )
 from airssys.wasm.values._types import Number, ValueUnfit
-from wasm_support import HOST, TYPED_VALUES, echo_component, envelope, same
+from wasm_support import (
+    HOST,
+    TYPED_VALUES,
+    Lane,
+    call,
+    echo_component,
+    envelope,
+    polls,
+    same,
+)
 
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
 LIFECYCLE = "airssys:core/component-lifecycle@1.0.0"
 FEW = settings(max_examples=max(10, settings.default.max_examples // 4))
-ENGINE = Engine(EngineSettings(), ManualTicks())
-
-
-class Lane:
-    """A component, and what the host gives to it."""
-
-    def __init__(self, text, instant=None, pausing=()):
-        plan = make_plan(parse(bytes(wat2wasm(text))))
-        self.host = CoreHost(instant or {}, frozenset(pausing))
-        linking = link(plan, frozenset(pausing))
-        modules = compile_modules(ENGINE.wasmtime, linking)
-        self.code = CoreCode(ENGINE, plan, linking, modules)
-        self.started = []
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        while self.started:
-            self.started.pop().close()
-        self.code.close()
-
-    def start(self):
-        instance = CoreInstance(self.code, self.host, "the context")
-        for poll in instance.start():
-            while not poll():
-                pass
-        self.started.append(instance)
-        return instance
-
-
-def call(instance, name, *values, answer=None):
-    instance.call(name, values)
-    while not instance.poll():
-        if instance.asked is not None:
-            instance.answer(answer(*instance.arguments(2**30)[0]))
-    return instance.result()
 
 
 def echoing(wit, encoding, *, pauses):
@@ -77,7 +43,7 @@ def echoing(wit, encoding, *, pauses):
     name = f"{HOST}#echo-0"
     text = echo_component(wit, encoding=encoding)
     if pauses:
-        return Lane(text, pausing=[name])
+        return Lane(text)
     return Lane(text, {name: lambda _, value: value})
 
 
@@ -107,8 +73,7 @@ def test_messages_of_any_size_are_echoed(name, size):
 
 
 def guest(name):
-    pausing = ["airssys:core/host-services@1.0.0#sleep-millis"]
-    return Lane((GUESTS / f"{name}.wat").read_text(), pausing=pausing)
+    return Lane((GUESTS / f"{name}.wat").read_text())
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_called():
@@ -175,29 +140,12 @@ def test_a_start_function_runs_first_and_in_turns():
         assert call(lane.start(), "f") == 7
 
 
-def polls(poll, most=5):
-    """Poll what never ends, while epochs pass; returns how often it gave way."""
-    over = threading.Event()
-
-    def tick():
-        while not over.wait(0.001):
-            ENGINE.ticker.tick()
-
-    ticker = threading.Thread(target=tick)
-    ticker.start()
-    try:
-        return sum(not poll() for _ in range(most))
-    finally:
-        over.set()
-        ticker.join()
-
-
 def test_a_start_function_that_spins_gives_way():
     spin = "(func $start (loop (br 0))) (start $start)"
     with Lane(
         component(f'{spin} (func (export "f") (result i32) (i32.const 1))', ONE)
     ) as lane:
-        instance = CoreInstance(lane.code, lane.host, None)
+        instance = CoreInstance(lane.code, None)
         assert polls(next(instance.start())) == 5
         instance.close()
 
@@ -315,7 +263,7 @@ def test_whatever_a_host_function_raises_comes_out_of_the_poll(error):
 
 
 def test_a_guest_that_waits_is_not_polled_through():
-    with Lane(ASKING, pausing=["h"]) as lane:
+    with Lane(ASKING) as lane:
         instance = lane.start()
         instance.call("f", ())
         assert not instance.poll()
@@ -329,7 +277,7 @@ def test_a_guest_that_waits_is_not_polled_through():
 
 
 def test_many_instances_wait_at_once():
-    with Lane(ASKING, pausing=["h"]) as lane:
+    with Lane(ASKING) as lane:
         instances = [lane.start() for _ in range(20)]
         for instance in instances:
             instance.call("f", ())
@@ -474,7 +422,7 @@ def test_a_resource_of_a_guest_is_the_hosts_until_it_is_given_back():
 def test_what_it_does_not_run_is_named(text, what):
     plan = make_plan(parse(bytes(wat2wasm(text))))
     with pytest.raises(Unsupported, match=what):
-        link(plan, ())
+        link(plan)
 
 
 @functools.cache

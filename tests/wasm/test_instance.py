@@ -236,7 +236,7 @@ async def test_a_guest_is_called_by_one_at_a_time(guests, autojump_clock):
 async def test_large_calls_come_one_at_a_time_too(guests):
     """A large payload is moved in by a worker: the guest is called from then on."""
     guest = await guests.start("echo")
-    payload = bytes(500_000)
+    payload = bytes(1_100_000)
     async with trio.open_nursery() as nursery:
         first = await begun_at_once(nursery, guest, payload)
         second = await begun_at_once(nursery, guest, payload)

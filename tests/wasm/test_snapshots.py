@@ -93,15 +93,15 @@ def component(module=MODULE, functions=FUNCTIONS):
 class Program:
     def __init__(self, text=None):
         self.plan = make_plan(parse(bytes(wat2wasm(text or component()))))
-        linking = link(self.plan, frozenset())
+        linking = link(self.plan)
         modules = compile_modules(ENGINE.wasmtime, linking)
-        self.code = CoreCode(ENGINE, self.plan, linking, modules)
+        self.code = CoreCode(ENGINE, self.plan, linking, modules, CoreHost({}))
         self.started = []
         fresh = self.start()
         self.fresh = run(StateReader(fresh).fresh_image())
 
     def start(self, **limits):
-        instance = CoreInstance(self.code, CoreHost({}, frozenset()), None)
+        instance = CoreInstance(self.code, None)
         if limits:
             instance.limit(*limits.values())
         for poll in instance.start():

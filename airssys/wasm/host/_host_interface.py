@@ -17,9 +17,10 @@ nothing else.
 Theory. A guest stops at a host call until it is answered. How a function is called
 depends on how long that may take, which is its *kind*:
 
-* *instant*: a lookup, a microsecond or two, in code that is trusted. It may be run on the
-  guest's own stack, where it must not call a guest, and can be neither interrupted nor
-  timed. The present component path runs it like the next kind; the core lane does not.
+* *instant*: a lookup, a microsecond or two, in code that is trusted. On the own lane it is
+  run on the guest's own stack, in whichever task polls the guest. There it must not run a
+  guest or recurse deeply in C, and can be neither interrupted nor timed. By wasmtime's
+  component API it is run like the next kind, and so is one that moves resources.
 * *at once*: answered between two polls of the guest, within its slice, in the Trio
   thread. It must not take longer than a tick.
 * *waiting*: an async function. The guest is suspended while it runs, others go on, and

@@ -101,17 +101,21 @@ class HostTable:
                 return number
         raise LookupError(imported)
 
-    def by_kind(self) -> tuple[Mapping[str, Implementation], frozenset[str]]:
-        """The instant functions by full name, and the full names of all others.
+    def instant(self, imported: Iterable[str]) -> dict[str, Implementation]:
+        """Those of a component's imports that run on the stack of a guest.
 
-        The former take the contexts of all interfaces (`Contexts.objects`) first.
+        They take the contexts of all interfaces (`Contexts.objects`) first. What moves
+        resources is not among them: destructors are called before it.
+
+        Raises:
+            LookupError: there is no such function.
         """
-        instant = {
-            f.full_name: _picking(f.context, f.implementation)
-            for f in self.functions
-            if f.kind is FunctionKind.INSTANT
+        found = ((full, self.functions[self.number_of(full)]) for full in imported)
+        return {
+            full: _picking(each)
+            for full, each in found
+            if each.kind is FunctionKind.INSTANT and not each.marshaller.moves_resources
         }
-        return instant, frozenset(f.full_name for f in self.functions) - instant.keys()
 
     def joined(self, more: HostTable) -> HostTable:
         """This table, and another one behind it, which alone may have resources."""
@@ -127,13 +131,16 @@ class HostTable:
         )
 
 
-def _picking(place: int, act: Implementation) -> Implementation:
+def _picking(function: BoundFunction) -> Implementation:
     """Let a function take all contexts, and get its own."""
+    place, act, finish = function.context, function.implementation, function.finish
 
     def pick(contexts: Sequence[object], *arguments: Any) -> Any:
         return act(contexts[place], *arguments)
 
-    return pick
+    if finish is None:
+        return pick
+    return lambda contexts, *arguments: finish(pick(contexts, *arguments))
 
 
 def bind_all(interfaces: Sequence[HostInterface]) -> HostTable:

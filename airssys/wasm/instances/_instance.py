@@ -157,7 +157,8 @@ class Instance:
         self._contexts, handles = table.contexts(), None
         self._store: GuestStore
         if code.core:
-            self._store = code.core.open_store()
+            few = min(limits.host_call_bytes, runtime.settings.thread_payload_bytes)
+            self._store = code.core.open_store(self._contexts.objects, few)
         else:
             params = max(table.most_params, MAX_PARAMS)
             self._store = whole = Store(runtime.engine, params=params)

@@ -43,9 +43,14 @@ class CoreProgram:
     calls: Mapping[int, HostCall]
     """By canonical function, the host function that it calls."""
 
-    def open_store(self) -> CoreStore:
-        """Make a store for an instance."""
-        return CoreStore(self.code, self.names, self.calls)
+    def open_store(self, contexts: Sequence[object], few: int) -> CoreStore:
+        """Make a store for an instance.
+
+        Args:
+            contexts: of its host functions.
+            few: bytes of arguments that are read on the guest's stack, at most.
+        """
+        return CoreStore(self.code, self.names, self.calls, contexts, few)
 
 
 @final

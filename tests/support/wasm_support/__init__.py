@@ -12,6 +12,7 @@ from ._guests import (
     open_guests,
     process_memory,
 )
+from ._lane import LANE_ENGINE, Lane, call, polls
 from ._services import BOB, ScriptedServices
 from ._shop import shop_guest
 from ._values import SIMPLE, TEXTS, TYPED_VALUES, same, types, values_of
@@ -21,20 +22,24 @@ __all__ = (
     "BOB",
     "GUESTS",
     "HOST",
+    "LANE_ENGINE",
     "ME",
     "SENDER",
     "SIMPLE",
     "TEXTS",
     "TYPED_VALUES",
     "Guests",
+    "Lane",
     "ScriptedServices",
     "beat",
+    "call",
     "checkout_wit",
     "echo_component",
     "envelope",
     "flatten",
     "is_spent_because",
     "open_guests",
+    "polls",
     "process_memory",
     "read_wit",
     "same",

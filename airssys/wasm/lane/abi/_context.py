@@ -105,8 +105,13 @@ class Context(abc.ABC):
         if at & (alignment - 1):
             raise RuleBroken(Rule.POINTER_ALIGNED, at)
         if at + size > len(self.view):
-            raise RuleBroken(Rule.POINTER_IN_BOUNDS, at)
+            self.renew_view()
+            if at + size > len(self.view):
+                raise RuleBroken(Rule.POINTER_IN_BOUNDS, at)
         return at
+
+    def renew_view(self) -> None:  # noqa: B027  # most memories do not grow meanwhile
+        """Look whether the memory has grown: `view` may be too short, never too long."""
 
     def elements(
         self, at: int, count: int, size: int, alignment: int, cost: int
@@ -137,8 +142,12 @@ class Context(abc.ABC):
 
     def byte_list(self, at: int, count: int) -> bytes:
         """Read a list of bytes."""
-        end = self.elements(at, count, 1, 1, 1)
-        return self.view[at:end].tobytes()
+        end, left, view = at + count, self.left - count, self.view
+        if end > len(view) or count >= LONGEST or left < 0:
+            end = self.elements(at, count, 1, 1, 1)
+            return self.view[at:end].tobytes()
+        self.left = left
+        return view[at:end].tobytes()
 
     def numbers(self, at: int, count: int, code: str, size: int, cost: int) -> Any:
         """Read a list of numbers of one struct format."""
@@ -160,7 +169,11 @@ class Context(abc.ABC):
                     units ^= _UTF16_TAG
                 else:
                     codec, unit = "latin-1", 1
-        end = self.elements(at, units, unit, alignment, unit)
+        end, left = at + units, self.left - units
+        if alignment > 1 or end > len(self.view) or units >= LONGEST or left < 0:
+            end = self.elements(at, units, unit, alignment, unit)
+        else:
+            self.left = left
         try:
             return str(self.view[at:end], codec)
         except UnicodeDecodeError as error:

@@ -14,11 +14,11 @@ from airssys.wasm.values import Function, Tuple, ValueUnfit
 
 from ._checks import check
 from ._layouts import MOST_PARAMETERS, MOST_RESULTS, Core, flat, flat_all, layout
-from ._lifting import flat_lifter, loader
+from ._lifting import LiftFlat, flat_lifter, loader
 from ._lowering import REFUSALS, flat_lowerer, storer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ._context import Context
 
@@ -161,6 +161,15 @@ class ImportSignature(_Sides):
             found = self._lift(cx, *cores)
         return found
 
+    def parameter_lifter(self) -> LiftFlat:
+        """Make what does the same with the core parameters one by one."""
+        if self._lift is None:
+            return lambda cx, *cores: self.lift_parameters(cx, cores)
+        lift = self._lift
+        if self.is_given_place:
+            return lambda cx, *cores: lift(cx, *cores[:-1])
+        return lift
+
     def check_place(self, cx: Context, cores: tuple[Any, ...]) -> None:
         """See that the result may be written where the guest wants it.
 
@@ -183,6 +192,25 @@ class ImportSignature(_Sides):
                 self._store_result(cx, at, value)
             except REFUSALS as error:
                 self._explain_result(value, error)
+
+    def result_lowerer(self) -> Callable[[Any, Any], tuple[int | float, ...]]:
+        """Make what takes a context and a value to core results.
+
+        It is for results that need no place, and uses the context for resources only. It
+        raises ValueUnfit for a value that does not fit its type.
+        """
+        lower = self._lower
+
+        def lower_result(cx: Any, value: Any) -> tuple[int | float, ...]:
+            if lower is None:
+                return ()
+            try:
+                return lower(cx, value)
+            except REFUSALS as error:
+                self._explain_result(value, error)
+                raise
+
+        return lower_result
 
     def lower_result(
         self, cx: Context, value: Any, cores: tuple[Any, ...]

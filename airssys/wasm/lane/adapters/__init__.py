@@ -5,22 +5,26 @@ from ._assembler import name
 from ._image import LARGE, Image
 from ._movers import (
     ANSWERED,
+    ANSWERED_NOW,
     BROKEN,
     BROKEN_ALIGNMENT,
     BROKEN_BOUNDS,
     IMAGE,
     MAY_LEAVE,
+    PENDING,
     has_pointers,
 )
 
 __all__ = (
     "ANSWERED",
+    "ANSWERED_NOW",
     "BROKEN",
     "BROKEN_ALIGNMENT",
     "BROKEN_BOUNDS",
     "IMAGE",
     "LARGE",
     "MAY_LEAVE",
+    "PENDING",
     "SCRATCH",
     "AdapterModule",
     "ExportNeeds",

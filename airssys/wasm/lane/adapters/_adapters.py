@@ -3,9 +3,8 @@
 A call into a guest goes through an *export adapter*: it moves the parameters from the
 scratch memory into the guest's, calls the function, lets the host take the result from
 where it lies, and calls `post-return`. A call of a guest to the host goes through an
-*import adapter* if the host may have to be waited for, or if the result needs memory
-that only the guest's `realloc` gives: it lets the host begin, pauses until there is an
-answer, and moves that from the scratch memory to the guest.
+*import adapter*: it lets the host begin, pauses until there is an answer unless that is
+there at once, and moves it from the scratch memory to the guest.
 
 So the host never calls into a guest from within a call, and whatever a guest's
 `realloc`, `post-return` or destructor does can be interrupted like the rest of it.
@@ -26,7 +25,14 @@ from airssys.wasm.values import Function, Tuple
 
 from . import _assembler as asm
 from ._assembler import Module
-from ._movers import ANSWERED, IMAGE, Movers, has_pointers, may_leave
+from ._movers import (
+    ANSWERED,
+    IMAGE,
+    NOT_BEGUN,
+    Movers,
+    has_pointers,
+    may_leave,
+)
 
 if TYPE_CHECKING:
     from airssys.wasm.lane.components import Encoding
@@ -61,9 +67,9 @@ def shim_module(pausing: dict[str, Function], imported: dict[str, _Core]) -> byt
     functions that pause but need no memory of the guest.
 
     Args:
-        pausing: functions whose result is at most one core value, by their names.
-        imported: all callbacks, with their core types. That of one that pauses returns
-            whether to wait.
+        pausing: functions of the host whose result is at most one core value, by
+            their names.
+        imported: all callbacks, with their core types.
     """
     module = Module()
     callbacks = {
@@ -101,12 +107,18 @@ def _pause(module: Module) -> int:
 
 
 def _begin(parameters: int, callback: int, pause: int, scratch: int) -> bytes:
-    """Let the host begin, and wait until it has answered if it says so."""
-    body = b"".join(asm.get(local) for local in range(parameters))
-    body += asm.call(callback)
+    """Let the host begin, and wait until it has answered.
+
+    A callback that could not even begin has noted nothing; the guest ends there.
+    """
     answered = asm.i32(0) + asm.load("I", scratch, ANSWERED)
+    body = asm.i32(0) + asm.i32(NOT_BEGUN) + asm.store_i32(scratch, ANSWERED)
+    body += b"".join(asm.get(local) for local in range(parameters))
+    body += asm.call(callback)
+    is_lost = answered + asm.i32(NOT_BEGUN) + asm.I32_EQ
+    body += is_lost + asm.when(asm.UNREACHABLE)
     wait = asm.call(pause) + answered + asm.I32_EQZ + asm.br_if(0)
-    return body + asm.when(asm.loop(wait))
+    return body + answered + asm.I32_EQZ + asm.when(asm.loop(wait))
 
 
 @final
@@ -160,7 +172,7 @@ class AdapterModule:
         pause = module.import_function("shim", "pause", [], [])
         callbacks = {
             name: module.import_function(
-                "shim", name, ImportSignature(function).core_parameters, ["i32"]
+                "shim", name, ImportSignature(function).core_parameters, []
             )
             for name, function in self._imports.items()
         }

@@ -57,7 +57,11 @@ MAY_LEAVE: Final = 0
 BROKEN: Final = 4
 """Where it says which rule `realloc` broke: 0 for none."""
 ANSWERED: Final = 8
-"""Where it says that the host has answered."""
+"""Where it says whether the host has answered the call of a function."""
+PENDING: Final = 0
+ANSWERED_NOW: Final = 1
+NOT_BEGUN: Final = 2
+"""What stands there while the host has not even begun."""
 IMAGE: Final = 16
 """Where images begin."""
 BROKEN_ALIGNMENT: Final = 1

@@ -11,11 +11,24 @@ import wasmtime
 from trio.lowlevel import enable_ki_protection
 
 from airssys.wasm.lane.abi import Core, ExportSignature, ImportSignature
-from airssys.wasm.lane.components import Abi, ImportedFunction, LoweredFunction
+from airssys.wasm.lane.adapters import has_pointers
+from airssys.wasm.lane.components import (
+    Abi,
+    ImportedFunction,
+    LoweredFunction,
+    ResourceFunction,
+)
 from airssys.wasm.values import Block, Borrow, Own, Tuple, error_text, mentions
 
 from . import _c_api as c
-from ._host import CoreHost
+from ._host import (
+    Act,
+    CoreHost,
+    Imported,
+    answering,
+    instant,
+    pausing,
+)
 from ._linking import SHIM, Linking, Source, name_of
 from ._memory import CoreValues, address_of, answer_epoch, callback_address
 
@@ -38,10 +51,6 @@ class Running(Protocol):
     """The side of an instance that callbacks see."""
 
     failure: BaseException | None
-
-    def run_canonical(self, number: int, at: int) -> None:
-        """Do what a core module calls."""
-        ...
 
     def fill(self, place: int, pointer: int, size: int) -> None:
         """Write a large value where the guest wants it."""
@@ -79,21 +88,6 @@ class Exported:
     """Of the core function, or of its adapter."""
 
 
-@final
-@attrs.frozen(eq=False)
-class Imported:
-    """A function of the host, as one canonical function of the component calls it."""
-
-    name: str
-    signature: ImportSignature
-    abi: Abi
-    instance: int
-    is_adapted: bool
-    """Whether its result is moved to the guest by an adapter."""
-    has_handles: bool
-    """Whether resources are among its values."""
-
-
 def compile_modules(
     engine: wasmtime.Engine, linking: Linking
 ) -> tuple[wasmtime.Module, ...]:
@@ -122,9 +116,11 @@ class CoreCode:
         plan: Plan,
         linking: Linking,
         modules: Sequence[wasmtime.Module],
+        host: CoreHost,
     ) -> None:
         engine.check()
         self.engine, self.plan, self.linking = engine, plan, linking
+        self.host = host
         self._kept: list[Any] = []
         self.imports = {
             number: self._import(number, one)
@@ -132,11 +128,11 @@ class CoreCode:
             if isinstance(one, LoweredFunction)
         }
         """The functions of the host that it calls, by canonical function."""
+        self.answering = {n: answering(n, one) for n, one in self.imports.items()}
         self.exports = {full: self._export(full) for full in linking.entrances}
         self.callback_values = [CoreValues(*one.core) for one in linking.callbacks]
         self._kept.append(modules)
         self.modules = [c_pointer(module) for module in modules]
-        self.all_pause = CoreHost({}, frozenset(plan.imports))
         self.import_bytes = 0
         """How much memory the imports of all steps take, of one instance."""
         self.imports_of = [self._look_ups(step.imports) for step in linking.steps]
@@ -161,14 +157,16 @@ class CoreCode:
         function = one.function
         if not isinstance(function, ImportedFunction):
             raise CoreRefused("components inside it call each other")
-        is_adapted = self.linking.callbacks[number].is_adapted
-        signature, has_handles = (
-            ImportSignature(function.type),
-            _has_handles(function.type),
-        )
-        abi, instance = one.abi, one.instance
+        signature = ImportSignature(function.type)
+        has_pointing = any(has_pointers(wit) for _, wit in function.type.params)
+        in_memory = signature.is_given_place or signature.parameters_in_memory
         return Imported(
-            function.name, signature, abi, instance, is_adapted, has_handles
+            function.name,
+            signature,
+            one.abi,
+            one.instance,
+            _has_handles(function.type),
+            in_memory or has_pointing,
         )
 
     def _export(self, full: str) -> Exported:
@@ -198,7 +196,7 @@ class CoreCode:
         guard = _Guard(running, ledger.inside)
         self._linker = c.linker_new(self.engine.pointer)
         for callback in self.linking.callbacks:
-            act = _canonical(guard, callback.number)
+            act = _guarded(guard, self._act(callback.number))
             self._define(name_of(callback.number), *callback.core, act)
         self._define("fill", ("i32", "i32", "i32"), (), _fill(guard))
         self._define("take", ("i32",), (), _take(guard))
@@ -206,6 +204,17 @@ class CoreCode:
         if error:
             raise CoreRefused(error_text(error))
         self.shim = out.words[0]
+
+    def _act(self, number: int) -> Act:
+        """Make what a canonical function does."""
+        one, values = self.plan.canonical[number], self.callback_values[number]
+        if isinstance(one, ResourceFunction):
+            return _on_handle(one, values)
+        imported = self.imports[number]
+        act = self.host.instant.get(imported.name)
+        if act is None:
+            return pausing(number, imported, values)
+        return instant(number, imported, values, act)
 
     def _define(
         self,
@@ -302,8 +311,11 @@ def _guarded(guard: _Guard, act: Callable[[Any, int], None]) -> Callable[..., in
     return callback
 
 
-def _canonical(guard: _Guard, number: int) -> Callable[..., int]:
-    return _guarded(guard, lambda instance, at: instance.run_canonical(number, at))
+def _on_handle(one: ResourceFunction, values: CoreValues) -> Act:
+    def act(instance: Any, at: int) -> None:
+        values.write(at, instance.work_on_handle(one, values.read(at)[0]))
+
+    return act
 
 
 _three = CoreValues(("i32", "i32", "i32"), ())

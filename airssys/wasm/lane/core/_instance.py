@@ -5,10 +5,10 @@ whatever these make a guest do (`realloc`, `post-return`). wasmtime gives way at
 of an epoch, on the fiber, when no frame of Python is on it: the callbacks below are all
 that Python does there, they call nothing of the guest, and they return.
 
-A host call has one of two forms. An *instant* function is run in the callback, on the
-guest's stack: it must be short and trusted. All others are noted by the callback, which
-has the guest pause. Between two polls, while the guest's memory does not change, the
-call's owner reads the `arguments` and calls `answer`; the next poll continues the guest.
+A host call has one of two forms (`_host`). An *instant* function is run in the
+callback. All others are noted by the callback, which has the guest pause. Between two
+polls, while the guest's memory does not change, the call's owner reads the `arguments`
+and calls `answer`; the next poll continues the guest.
 
 Core WebAssembly can be entered again after a call was dropped in the middle, or trapped.
 Only this module knows that such an instance can no longer be used.
@@ -16,6 +16,7 @@ Only this module knows that such an instance can no longer be used.
 
 from __future__ import annotations
 
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, cast, final
 
 from airssys.contracts import CapacityReached, EngineMisused
@@ -29,31 +30,32 @@ from airssys.wasm.lane.abi import (
 )
 from airssys.wasm.lane.adapters import (
     ANSWERED,
+    ANSWERED_NOW,
     BROKEN,
     BROKEN_ALIGNMENT,
     BROKEN_BOUNDS,
-    IMAGE,
     MAY_LEAVE,
+    PENDING,
     SCRATCH,
     Image,
 )
-from airssys.wasm.lane.components import ResourceFunction, ResourceVerb
+from airssys.wasm.lane.components import ResourceVerb
 from airssys.wasm.values import Block, TooMuch
 
 from . import _c_api as c
-from ._calls import NO_HANDLES, Asked, GuestMemory, Lowered, Ready
+from ._calls import Asked, Lowered, Ready
 from ._failures import CoreFailed, failed
+from ._host import NoRoomHere, check_may_leave
 from ._linking import SHIM, Source
-from ._memory import CoreValues, LinearMemory, address_of, write_core
+from ._memory import NO_HANDLES, CoreValues, GuestMemory, LinearMemory, address_of
 from ._resources import CallHandles, HostThings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from airssys.wasm.lane.components import Abi, CoreItem, Encoding
+    from airssys.wasm.lane.components import Abi, CoreItem, Encoding, ResourceFunction
 
     from ._code import CoreCode
-    from ._host import CoreHost
 
 _NOTHING: Final = CoreValues((), ())
 _REALLOC: Final = {
@@ -74,10 +76,19 @@ _TRAP: Final = (_RESULT + c.VAL_SIZE + 7) // 8
 class CoreInstance:
     """A store with one component in it. Close it before its code."""
 
-    def __init__(self, code: CoreCode, host: CoreHost, context: object) -> None:
-        self.code, self.host = code, host
-        self.context = context
-        """What host functions are given first."""
+    def __init__(self, code: CoreCode, context: object, few: int = 2**40) -> None:
+        """Make a store, without anything in it.
+
+        Args:
+            code: what runs in it.
+            context: what instant host functions are given first.
+            few: bytes of arguments that an instant function may get; with more it is
+                answered like the others.
+        """
+        self.code = code
+        self.context, self.few = context, few
+        self.home = get_ident()
+        """The thread that instant functions are run in."""
         self.keep = 2**40
         """How many bytes one call, or host call, may make the host keep."""
         self._make_store()
@@ -90,6 +101,8 @@ class CoreInstance:
         """Numbers of the host's things that the guest has let go."""
         self.failure: BaseException | None = None
         self.asked: Asked | None = None
+        self._late: tuple[object] | None = None
+        """The answer of an instant function that had no room in the callback."""
         self._instances = Block(c.INSTANCE_SIZE * len(code.linking.steps))
         self._imports = Block(code.import_bytes + 8)
         self._externs: dict[Source, Block] = {}
@@ -228,7 +241,7 @@ class CoreInstance:
         exported = ready.exported
         handles = None
         if exported.has_handles:
-            handles = self._handles_for(exported.instance)
+            handles = self.handles_for(exported.instance)
         cores: tuple[int | float, ...] = ()
         try:
             if exported.is_direct:
@@ -236,7 +249,7 @@ class CoreInstance:
                 signature = exported.signature
                 cores = signature.lower_parameters(ready.memory, values)
             else:
-                image = self._image_of(ready.memory, handles)
+                image = self.image_of(ready.memory, handles)
                 exported.signature.lay_out_parameters(image, values)
         except BaseException:
             if handles is not None:
@@ -300,12 +313,15 @@ class CoreInstance:
         opened = self.opened
         if self.asked is not None or not opened.future:
             raise EngineMisused("the guest waits for an answer, or is in no call")
-        polling = self.code.engine.polling
-        polling[self._context] = cast("Any", self)
-        try:
-            finished = poll_future(opened.future)
-        finally:
-            del polling[self._context]
+        finished = self._enter()
+        while self._late is not None:
+            (late,), self._late = self._late, None
+            try:
+                self.answer(late)
+            except BaseException:
+                self.is_spent = True
+                raise
+            finished = self._enter()
         if finished:
             future, opened.future = opened.future, 0
             c.future_delete_short(future)
@@ -315,6 +331,14 @@ class CoreInstance:
                 words[_TRAP] = words[_TRAP + 1] = 0
                 self._check(error, trap)
         return finished
+
+    def _enter(self) -> bool:
+        polling = self.code.engine.polling
+        polling[self._context] = cast("Any", self)
+        try:
+            return poll_future(self.opened.future)
+        finally:
+            del polling[self._context]
 
     def result(self) -> Any:
         """Read the result of a call that has finished.
@@ -360,25 +384,12 @@ class CoreInstance:
 
     # ---------------------------------------------------- what callbacks do
 
-    def run_canonical(self, number: int, at: int) -> None:
-        """Do what a core module calls; on the guest's stack."""
-        one = self.code.plan.canonical[number]
-        values = self.code.callback_values[number]
-        cores = values.read(at)
-        if isinstance(one, ResourceFunction):
-            state = self.states[one.instance]
-            values.write(at, self._work_on_handle(one, state, cores[0]))
-            return
-        self._check_may_leave()
-        values.write(at, self._call_host(number, cores))
-
-    def _work_on_handle(
-        self, one: ResourceFunction, state: ComponentState, core: int
-    ) -> tuple[int, ...]:
-        name = one.resource.name
+    def work_on_handle(self, one: ResourceFunction, core: int) -> tuple[int, ...]:
+        """Do what a core module does with a handle; on the guest's stack."""
+        state, name = self.states[one.instance], one.resource.name
         if one.verb is ResourceVerb.REP:
             return (state.find(core, name).representation,)
-        self._check_may_leave()
+        check_may_leave(self.scratch.view)
         if one.verb is ResourceVerb.NEW:
             return (state.add(Entry(name, core, None)),)
         representation = drop(state, core, name)
@@ -386,37 +397,18 @@ class CoreInstance:
             self.dropped.append(representation)
         return ()
 
-    def _check_may_leave(self) -> None:
-        if not self.scratch.view[MAY_LEAVE]:
-            raise RuleBroken(Rule.MAY_LEAVE, "in realloc or post-return")
+    def ask(
+        self, number: int, cores: tuple[Any, ...], handles: CallHandles | None
+    ) -> None:
+        """Note what the guest asks for, and have it pause; on its stack."""
+        self.asked = Asked(number, self.code.imports[number], cores, handles)
+        self.scratch.view[ANSWERED] = PENDING
+        c.context_set_epoch_deadline(self._context, 0)
 
-    def _call_host(
-        self, number: int, cores: tuple[Any, ...]
-    ) -> tuple[int | float, ...]:
-        imported = self.code.imports[number]
-        handles = None
-        if imported.has_handles:
-            handles = self._handles_for(imported.instance)
-        if imported.name in self.host.pausing:
-            self.asked = Asked(number, imported, cores, handles)
-            self.scratch.view[ANSWERED] = 0
-            c.context_set_epoch_deadline(self._context, 0)
-            return (1,)
-        memory = self._memory_for(number, imported.abi)
-        memory.begin(handles, self.keep)
-        given = imported.signature.lift_parameters(memory, cores)
-        value = self.host.instant[imported.name](self.context, *given)
-        if imported.is_adapted:
-            memory.begin(handles, self.keep)
-            imported.signature.check_place(memory, cores)
-            self._lay_out_answer(number, value, handles)
-            results: tuple[int | float, ...] = (0,)
-        else:
-            memory.begin(handles, self.keep)
-            results = imported.signature.lower_result(memory, value, cores)
-        if handles is not None:
-            handles.end()
-        return results
+    def answer_late(self, number: int, cores: tuple[Any, ...], value: object) -> None:
+        """Have the guest pause, for its answer to be laid out then; on its stack."""
+        self.ask(number, cores, None)
+        self._late = (value,)
 
     def arguments(self, keep: int) -> tuple[tuple[Any, ...], int]:
         """Read what the guest gives to the host function that it waits for.
@@ -434,7 +426,7 @@ class CoreInstance:
         if asked is None:
             raise EngineMisused("there is no host call")
         imported = asked.imported
-        memory = self._memory_for(asked.number, imported.abi)
+        memory = self.memory_for(asked.number)
         memory.begin(asked.handles, keep)
         values = imported.signature.lift_parameters(memory, asked.cores)
         return values, memory.left
@@ -449,31 +441,12 @@ class CoreInstance:
         asked = self.asked
         if asked is None:
             raise EngineMisused("there is no host call to answer")
-        imported = asked.imported
-        if imported.is_adapted:
-            memory = self._memory_for(asked.number, imported.abi)
-            memory.begin(asked.handles, 0)
-            imported.signature.check_place(memory, asked.cores)
-        self._lay_out_answer(asked.number, value, asked.handles)
+        self.code.answering[asked.number](self, asked.cores, value, asked.handles)
         if asked.handles is not None:
             asked.handles.end()
         self.asked = None
-        self.scratch.view[ANSWERED] = 1
+        self.scratch.view[ANSWERED] = ANSWERED_NOW
         c.context_set_epoch_deadline(self._context, 1)
-
-    def _lay_out_answer(
-        self, number: int, value: Any, handles: CallHandles | None
-    ) -> None:
-        """Write an answer to the scratch memory, for an adapter or the shim to take."""
-        imported = self.code.imports[number]
-        signature = imported.signature
-        image = self._image_of(self._memory_for(number, imported.abi), handles)
-        if imported.is_adapted:
-            signature.lay_out_result(image, value)
-            return
-        cores = signature.lower_result(image, value, ())
-        for core, kind in zip(cores, signature.core_results, strict=True):
-            write_core(image.view, IMAGE, kind, core)
 
     def fill(self, place: int, pointer: int, size: int) -> None:
         """Write a large value where the guest wants it; on the guest's stack."""
@@ -497,14 +470,16 @@ class CoreInstance:
 
     # ---------------------------------------------------- small things
 
-    def _handles_for(self, instance: int) -> CallHandles:
+    def handles_for(self, instance: int) -> CallHandles:
+        """Make the handles for one call."""
         state = self.states[instance]
         return CallHandles(self, instance, state, self.code.plan.resources, self.things)
 
-    def _memory_for(self, number: int, abi: Abi) -> GuestMemory:
+    def memory_for(self, number: int) -> GuestMemory:
         """Find the memory of a function that is lowered."""
         found = self._lowered.get(number)
         if found is None:
+            abi = self.code.imports[number].abi
             found = self._lowered[number] = self._memory_of(abi)
         return found
 
@@ -526,7 +501,7 @@ class CoreInstance:
     def _open_memory(self, source: Source) -> LinearMemory:
         return LinearMemory(self._context, self._extern(source).base + c.EXTERN_OF)
 
-    def _image_of(self, memory: GuestMemory, handles: CallHandles | None) -> Image:
+    def image_of(self, memory: GuestMemory, handles: CallHandles | None) -> Image:
         """Begin an image for a memory of the guest."""
         image = self._images.get(memory.encoding)
         if image is None:
@@ -542,7 +517,10 @@ class CoreInstance:
 
         Raises:
             CapacityReached: it may not be as large as that.
+            NoRoomHere: not while the guest runs.
         """
+        if get_ident() in self.code.engine.ledger.inside:
+            raise NoRoomHere(f"there are no {size} bytes for an answer in a callback")
         c.store_limiter(self.opened.pointer, -1, -1, -1, -1, -1)
         try:
             return self.scratch.grow_to(size)
@@ -558,7 +536,7 @@ class CoreInstance:
         if self.opened.future:
             self.is_spent = True
         self.code.engine.ledger.close_call(self.opened)
-        self.asked = None
+        self.asked = self._late = None
 
     def close(self) -> None:
         """Give back everything; does nothing twice."""

@@ -18,7 +18,6 @@ from airssys.wasm.lane.abi import Core, ImportSignature
 from airssys.wasm.lane.adapters import (
     AdapterModule,
     ExportNeeds,
-    has_pointers,
     shim_module,
 )
 from airssys.wasm.lane.components import (
@@ -36,7 +35,7 @@ from airssys.wasm.lane.components import (
 from airssys.wasm.lane.modules import NOTHING, Exposed, prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from airssys.wasm.values import Function
 
@@ -78,8 +77,8 @@ class Callback:
 
     number: int
     core: _CoreType
-    """Its own core type; that of one that may pause returns whether to wait."""
-    may_pause: bool
+    """Its own core type; one of the host returns nothing, but answers in the scratch
+    memory."""
     is_adapted: bool
     """Whether its result is moved to the guest by an adapter."""
 
@@ -108,17 +107,13 @@ class Linking:
     """Those that values are read from and written to."""
 
 
-def link(plan: Plan, pausing: Collection[str]) -> Linking:
+def link(plan: Plan) -> Linking:
     """Work out the steps of a plan.
-
-    Args:
-        plan: of the component.
-        pausing: the imports whose answer may have to be waited for.
 
     Raises:
         Unsupported: It needs something that this lane does not do.
     """
-    return _Linker(plan, pausing).link()
+    return _Linker(plan).link()
 
 
 @final
@@ -147,10 +142,10 @@ class _Group:
 
 @final
 class _Linker:
-    def __init__(self, plan: Plan, pausing: Collection[str]) -> None:
+    def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._callbacks = [
-            _callback(number, one, pausing) for number, one in enumerate(plan.canonical)
+            _callback(number, one) for number, one in enumerate(plan.canonical)
         ]
         self._steps: list[Step] = []
         self._instances: list[int] = []
@@ -180,11 +175,7 @@ class _Linker:
         for callback, one in zip(self._callbacks, self._plan.canonical, strict=True):
             name = name_of(callback.number)
             kinds[name] = callback.core
-            if (
-                callback.may_pause
-                and not callback.is_adapted
-                and isinstance(one, LoweredFunction)
-            ):
+            if not callback.is_adapted and isinstance(one, LoweredFunction):
                 pausing[name] = one.function.type
         return Step(shim_module(pausing, kinds), (), None)
 
@@ -289,22 +280,14 @@ def name_of(number: int) -> str:
     return f"c{number}"
 
 
-def _callback(
-    number: int, one: LoweredFunction | ResourceFunction, pausing: Collection[str]
-) -> Callback:
+def _callback(number: int, one: LoweredFunction | ResourceFunction) -> Callback:
     if isinstance(one, ResourceFunction):
         if one.verb is ResourceVerb.DROP and one.resource.destructor is not None:
             raise Unsupported("a resource of its own that has a destructor")
         results: tuple[Core, ...] = () if one.verb is ResourceVerb.DROP else ("i32",)
-        return Callback(number, (("i32",), results), may_pause=False, is_adapted=False)
+        return Callback(number, (("i32",), results), is_adapted=False)
     if not isinstance(one.function, ImportedFunction):
         raise Unsupported("components inside it that call each other")
     signature = ImportSignature(one.function.type)
-    result = one.function.type.result
-    may_pause = one.function.name in pausing
-    is_adapted = result is not None and (
-        (may_pause and signature.is_given_place) or has_pointers(result)
-    )
-    results = ("i32",) if may_pause or is_adapted else signature.core_results
-    core = signature.core_parameters, results
-    return Callback(number, core, may_pause, is_adapted)
+    core = signature.core_parameters, ()
+    return Callback(number, core, is_adapted=signature.is_given_place)

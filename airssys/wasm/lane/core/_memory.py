@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, cast, final
 
+from airssys.contracts import EngineMisused
+from airssys.wasm.lane.abi import Context
 from airssys.wasm.values import MEMORY, Block
 
 from . import _c_api as c
@@ -22,7 +24,10 @@ from . import _c_api as c
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airssys.wasm.lane.abi import Core
+    from airssys.wasm.lane.abi import Core, Handles
+    from airssys.wasm.lane.components import Encoding
+
+    from ._resources import CallHandles
 
 _CODES: Final[dict[Core, str]] = {"i32": "I", "i64": "Q", "f32": "f", "f64": "d"}
 _KINDS: Final[dict[Core, int]] = {"i32": 0, "i64": 1, "f32": 2, "f64": 3}
@@ -70,6 +75,34 @@ class LinearMemory:
         return self.refresh()
 
 
+NO_HANDLES: Final = cast("Handles", None)
+"""For values that contain no resources: code that moves these never uses the handles."""
+
+
+@final
+class GuestMemory(Context):
+    """Values in a memory of the guest, which cannot be asked for more of it here."""
+
+    __slots__ = ("memory",)
+
+    def __init__(self, encoding: Encoding, memory: LinearMemory | None) -> None:
+        super().__init__(encoding, NO_HANDLES)
+        self.memory = memory
+
+    def begin(self, handles: CallHandles | None, keep: int) -> None:
+        """Get ready for the values of one call."""
+        self.handles, self.left = handles or NO_HANDLES, keep
+
+    def renew_view(self) -> None:
+        """Look how large the memory is now."""
+        if self.memory is not None:
+            self.view = self.memory.refresh()
+
+    def allocate(self, alignment: int, size: int) -> int:
+        """Refuse: what needs memory goes through an adapter."""
+        raise EngineMisused(f"no {size} bytes aligned to {alignment} can be had here")
+
+
 @final
 class CoreValues:
     """Reads and writes the values of one core function."""
@@ -111,11 +144,6 @@ class CoreValues:
 def _padded(core: Core, size: int) -> str:
     code = _CODES[core]
     return f"{code}{size - struct.calcsize(code)}x"
-
-
-def write_core(view: memoryview, at: int, core: Core, value: float) -> None:
-    """Write one core value into a memory."""
-    struct.pack_into("<" + _CODES[core], view, at, value)
 
 
 def answer_epoch(update: int, kind: int) -> None:

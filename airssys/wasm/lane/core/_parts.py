@@ -121,7 +121,7 @@ def take_apart(code: bytes) -> tuple[Plan, Linking]:
     """
     try:
         plan = make_plan(parse(code))
-        return plan, link(plan, frozenset(plan.imports))
+        return plan, link(plan)
     except Unsupported as error:
         raise NotTakenApart(f"it has {error}") from error
     except (Unreadable, RecursionError) as error:

@@ -9,6 +9,7 @@ are laid out in a memory of the store itself, and read from the guest's own memo
 from __future__ import annotations
 
 import time
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, final
 
 from trio.lowlevel import enable_ki_protection
@@ -31,6 +32,7 @@ from ._instance import CoreInstance
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from airssys.wasm.engine import Engine
     from airssys.wasm.values import Budget
 
     from ._calls import Lowered
@@ -54,7 +56,12 @@ class CoreStore:
 
     @enable_ki_protection
     def __init__(
-        self, code: CoreCode, names: Sequence[str], calls: Mapping[int, HostCall]
+        self,
+        code: CoreCode,
+        names: Sequence[str],
+        calls: Mapping[int, HostCall],
+        contexts: object = None,
+        few: int = 2**40,
     ) -> None:
         """Make a store.
 
@@ -62,9 +69,12 @@ class CoreStore:
             code: what runs in it.
             names: its exports, by the numbers that they are called by.
             calls: by canonical function, the host function that it calls.
+            contexts: what instant host functions are given first.
+            few: bytes of arguments that an instant function may get; with more it is
+                answered like the others.
         """
         self.engine = code.engine
-        self.instance = CoreInstance(code, code.all_pause, None)
+        self.instance = CoreInstance(code, contexts, few)
         self._names, self._calls = names, calls
         self._open = self.instance.opened
         self._lock = self._open.lock
@@ -190,6 +200,7 @@ class CoreStore:
         ledger = engine.ledger
         if engine.closed or ledger.is_forked or ledger.found:
             engine.check()
+        _check_outside(engine)
         opened = self._open
         if not opened.pointer:
             raise EngineMisused("this store is closed")
@@ -277,6 +288,7 @@ class CoreCall:
         if self._number != self._open.begun or not self._open.pointer or self.finished:
             raise EngineMisused("this call is closed or has finished")
         leave_room()
+        _check_outside(self._instance.code.engine)
         ticker = self._instance.code.engine.ticker
         ticker.touched = True
         if ticker.parked:
@@ -388,6 +400,20 @@ class CoreCall:
         if opened is not None and opened.future and number == opened.begun:
             self._instance.is_spent = True  # wasmtime would let it be entered again
             self._instance.code.engine.ledger.abandon("call", opened)
+
+
+def _check_outside(engine: Engine) -> None:
+    """Refuse to run a guest on the stack of another one.
+
+    Raises:
+        EngineMisused: this is called from an instant host function.
+    """
+    inside = engine.ledger.inside
+    if inside and get_ident() in inside:
+        raise EngineMisused(
+            "a host function that is instant may not run a guest: give it another "
+            "FunctionKind"
+        )
 
 
 def host_calls(code: CoreCode, functions: Mapping[str, int]) -> dict[int, HostCall]:
