@@ -233,10 +233,14 @@ async def test_a_guest_is_called_by_one_at_a_time(guests, autojump_clock):
     assert guest.spent is None
 
 
+LARGE = 1_100_000
+"""Bytes that a worker moves, on either lane."""
+
+
 async def test_large_calls_come_one_at_a_time_too(guests):
     """A large payload is moved in by a worker: the guest is called from then on."""
-    guest = await guests.start("echo")
-    payload = bytes(1_100_000)
+    guest = await guests.start("echo", host_call_bytes=4 * LARGE)
+    payload = bytes(LARGE)
     async with trio.open_nursery() as nursery:
         first = await begun_at_once(nursery, guest, payload)
         second = await begun_at_once(nursery, guest, payload)
@@ -257,9 +261,9 @@ async def test_a_guest_is_not_closed_while_a_worker_begins_a_call(guests, monkey
         assert may_go_on.wait(PATIENCE)
         return original(*arguments)
 
-    guest = await guests.start("echo")
+    guest = await guests.start("echo", host_call_bytes=4 * LARGE)
     monkeypatch.setattr(api, "func_call_async", begin_slowly)
-    payload = bytes(100_000)
+    payload = bytes(LARGE)
     async with trio.open_nursery() as nursery:
         outcome = await begun_at_once(nursery, guest, payload)
         assert await trio.to_thread.run_sync(is_in.wait, 5)
@@ -352,12 +356,12 @@ async def test_payloads_cross_whole_both_ways(guests, size):
     assert await guest.handle_message(envelope(b"small")) == b"small"
 
 
-@pytest.mark.parametrize(
-    ("size", "in_worker"), [(32 * 1024, False), (32 * 1024 + 1, True)]
-)
-async def test_large_payloads_are_moved_by_worker_threads(
-    unhurried, monkeypatch, size, in_worker
-):
+@pytest.mark.parametrize("more", [0, 1])
+async def test_large_payloads_are_moved_by_worker_threads(unhurried, monkeypatch, more):
+    """Large is what takes long: on the own lane, 32 times as much."""
+    settings = unhurried.runtime.settings
+    cheaper = 32 if settings.lane == "own" else 1
+    size = settings.thread_payload_bytes * cheaper + more
     turns = unhurried.runtime.turns
     works = []
     original = turns.in_worker
@@ -367,9 +371,9 @@ async def test_large_payloads_are_moved_by_worker_threads(
         return await original(work)
 
     monkeypatch.setattr(turns, "in_worker", in_worker_noted, raising=True)
-    guest = await unhurried.start("echo")
+    guest = await unhurried.start("echo", host_call_bytes=4 * size)
     assert len(await guest.handle_message(envelope(bytes(size)))) == size
-    assert bool(works) is in_worker
+    assert bool(works) is bool(more)
 
 
 async def test_large_callbacks_cross_whole(guests):
