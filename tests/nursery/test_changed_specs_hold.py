@@ -4,7 +4,16 @@ import attrs
 import pytest
 import trio
 
-from airssys.contracts import Done, Intensity, RestartType, Strategy, TaskSpec
+from airssys.contracts import (
+    MAX_DEPTH,
+    Done,
+    Intensity,
+    Refusal,
+    RestartType,
+    Strategy,
+    TaskSpec,
+    find_spec_mistakes,
+)
 from airssys.nursery import Administration, SupervisorCell
 
 from .stage import acting, dynamic, group, short, worker
@@ -179,3 +188,34 @@ async def test_arguments_that_cannot_be_compared_are_no_hindrance(autojump_clock
         assert await admin_of(stage, "sub").change_specs(other) == Done()
         assert await stage.admin.change_specs(group(other)) == Done()
         assert stage.presences() == ["sub:running"]
+
+
+@pytest.mark.parametrize("below", [SUB, dynamic(worker("w"), name="sub")])
+async def test_a_running_supervisor_says_why_it_becomes_nothing_else(
+    below, autojump_clock
+):
+    task = TaskSpec(name="sub", function=print)
+    async with acting(group(below)) as stage:
+        for wanted in (SUB, dynamic(worker("w"), name="sub"), A, task):
+            answer = await admin_of(stage, "sub").change_specs(wanted)
+            if type(wanted) is type(below):
+                assert answer == Done()
+                continue
+            (mistake,) = answer.mistakes
+            assert answer.why is Refusal.INVALID_SPEC
+            assert mistake.found.startswith(f"a {type(wanted).__name__} for a running")
+            assert f"give a {type(below).__name__}" in mistake.hint
+            assert stage.supervisor.roster.find("sub").spec == below
+
+
+async def test_a_template_that_would_be_too_deep_is_refused_when_it_is_given(
+    autojump_clock,
+):
+    pool, deep = dynamic(group(name="g"), name="pool"), group(name="g")
+    for n in range(MAX_DEPTH - 2):
+        deep = group(deep, name=f"g{n}")
+    async with acting(group(pool)) as stage:
+        wanted = attrs.evolve(pool, template=deep)
+        assert find_spec_mistakes(wanted) == []
+        answer = await admin_of(stage, "pool").change_specs(wanted)
+        assert answer.why is Refusal.INVALID_SPEC

@@ -33,6 +33,7 @@ from ._round import Act, Aim, Round
 from ._spec_change import (
     ChangeableSpec,
     merged_order,
+    mistakes_of_change,
 )
 from ._template import Template, made_from, remade_from, stem_of, without_arguments
 
@@ -67,6 +68,7 @@ __all__ = (
     "judge_end",
     "made_from",
     "merged_order",
+    "mistakes_of_change",
     "offences_behind",
     "pause_before_restart",
     "plan_attempt",

@@ -15,8 +15,10 @@ import attrs
 from airssys.contracts import (
     ChildSpec,
     DynamicSupervisorSpec,
+    Mistake,
     SupervisorSpec,
     child_name,
+    find_spec_mistakes,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +33,29 @@ _INSIDE: Final = {
     DynamicSupervisorSpec: ("template", "max_children", "intensity"),
 }
 """What a specification says of a supervisor itself; the rest is for the one above it."""
+
+
+def mistakes_of_change(
+    present: ChangeableSpec, wanted: ChildSpec, *, above: int
+) -> tuple[Mistake, ...]:
+    """Return what is wrong with a change of a running supervisor.
+
+    Its children may become anything with their next start. It cannot itself: it
+    already has its way of keeping children.
+
+    Args:
+        present: the specification that it has.
+        wanted: the one it is given.
+        above: the number of supervisors above it.
+    """
+    if mistakes := tuple(find_spec_mistakes(wanted, above=above)):
+        return mistakes
+    has, given = type(present).__name__, type(wanted).__name__
+    if has == given:
+        return ()
+    found = f"a {given} for a running supervisor that was made from a {has}"
+    hint = f"give a {has}, or change what the supervisor above declares"
+    return (Mistake("$", found, hint),)
 
 
 def merged_order(before: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:

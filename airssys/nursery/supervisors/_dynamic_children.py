@@ -21,7 +21,6 @@ from airssys.contracts import (
     Refusal,
     Refused,
     Strategy,
-    find_spec_mistakes,
 )
 from airssys.nursery.children import (
     ChangeSpecs,
@@ -35,7 +34,7 @@ from airssys.nursery.children import (
     StartFromTemplate,
     TerminateChild,
 )
-from airssys.nursery.restarts import Declared, remade_from
+from airssys.nursery.restarts import Declared, mistakes_of_change, remade_from
 
 from ._dynamic_start import ChildAdmission
 from ._request_handler import kill_in
@@ -204,9 +203,9 @@ class DynamicChildren:
         return Done(name) if is_over else Refused(Refusal.NOT_FOUND, name)
 
     def _change(self, spec: ChildSpec) -> Answer:
-        if not isinstance(spec, DynamicSupervisorSpec):
-            return Refused(Refusal.INVALID_SPEC, self._path)
-        if mistakes := tuple(find_spec_mistakes(spec)):
+        above = self._path.count("/")
+        mistakes = mistakes_of_change(self.spec, spec, above=above)
+        if mistakes or not isinstance(spec, DynamicSupervisorSpec):
             return Refused(Refusal.INVALID_SPEC, mistakes=mistakes)
         self._declared.change(spec)
         template = spec.template

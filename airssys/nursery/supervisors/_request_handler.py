@@ -19,7 +19,6 @@ from airssys.contracts import (
     Refused,
     SupervisorSpec,
     child_name,
-    find_spec_mistakes,
 )
 from airssys.nursery.children import (
     PRESENCES,
@@ -35,7 +34,7 @@ from airssys.nursery.children import (
     StartFromTemplate,
     TerminateChild,
 )
-from airssys.nursery.restarts import merged_order
+from airssys.nursery.restarts import merged_order, mistakes_of_change
 
 if TYPE_CHECKING:
     from airssys.nursery.children import Reply
@@ -151,10 +150,8 @@ class RequestHandler:
         if children.is_ending:
             reply.give(Refused(Refusal.NOT_RUNNING))
             return
-        if not isinstance(spec, SupervisorSpec):
-            reply.give(Refused(Refusal.INVALID_SPEC))
-            return
-        if mistakes := tuple(find_spec_mistakes(spec, above=children.depth)):
+        mistakes = mistakes_of_change(children.spec, spec, above=children.depth)
+        if mistakes or not isinstance(spec, SupervisorSpec):
             reply.give(Refused(Refusal.INVALID_SPEC, mistakes=mistakes))
             return
         before = [slot.name for slot in children.roster]
