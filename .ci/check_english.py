@@ -3,9 +3,10 @@
     python .ci/check_english.py              # every file of the project
     python .ci/check_english.py airssys/cli  # these files and folders only
 
-Prose is checked: Markdown, comments, docstrings, string literals and the Makefile. Names in code
-and text in backticks are not. `PHRASES` has each pattern with what to write instead,
-`EXCEPTIONS` the places where a phrase is right, each with a reason.
+Prose is checked: Markdown, comments, docstrings, string literals and the Makefile; the name
+of a test too, which is a sentence. Other names in code and text in backticks are not.
+`PHRASES` has each pattern with what to write instead, `EXCEPTIONS` the places where a phrase
+is right, each with a reason.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ PHRASES = {
 EXCEPTIONS: dict[tuple[str, str], str] = {}
 """(Path, phrase as found): why it is right there."""
 
-CHECKED = ("airssys", "docs", "examples", "perf", "wit", ".ci")
+CHECKED = ("airssys", "docs", "examples", "perf", "tests", "wit", ".ci")
 TOP_LEVEL = (
     "README.md",
     "CHANGELOG.md",
@@ -86,8 +87,8 @@ TOP_LEVEL = (
     "airssys_command.py",
     "pytest_airssys.py",
 )
-THIS_FILE = ".ci/check_english.py"
-"""Not checked: it has to contain every phrase."""
+WITH_EVERY_PHRASE = {".ci/check_english.py", "tests/project/test_english.py"}
+"""Not checked: this file and its test have to contain the phrases."""
 
 _COMMENTS = {
     ".wit": re.compile(r"//+(.*)$"),
@@ -198,6 +199,8 @@ def _python_blocks(code: str) -> Iterator[list[_Line]]:
                 yield from _paragraphs(token.string, line)
             else:
                 literals.append(_Line(line, _unquoted(token.string)))
+        elif token.type == tokenize.NAME and token.string.startswith("test_"):
+            yield [_Line(line, token.string.replace("_", " "))]
         elif token.type not in (tokenize.NL, *_FSTRING_ENDS) and literals:
             yield _if_prose(literals)
             literals = []
@@ -242,7 +245,8 @@ def files_of_the_project() -> list[str]:
         check=True,
     )
     names = listing.stdout.split("\0")
-    return sorted(n for n in names if n and n != THIS_FILE and (ROOT / n).is_file())
+    every = {name for name in names if name and (ROOT / name).is_file()}
+    return sorted(every - WITH_EVERY_PHRASE)
 
 
 def _below(path: str, places: list[str]) -> bool:

@@ -147,7 +147,7 @@ class Tour:
     curtain = curtain
 
 
-def told(event: Event) -> str:
+def describe(event: Event) -> str:
     """Describe an event in one line."""
     match event:
         case ChildStarted(_, child, restarts):
@@ -183,7 +183,7 @@ class Guide:
         """Print what has happened since, and the tree if it is wanted."""
         while True:
             try:
-                print("  *", told(self.events.next_nowait()))
+                print("  *", describe(self.events.next_nowait()))
             except (trio.WouldBlock, trio.EndOfChannel):
                 break
         if tree:

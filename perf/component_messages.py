@@ -46,7 +46,7 @@ def _echo_call(guest: Guest, burst: int) -> Side:
     return time
 
 
-def _told(system: System, name: str, times: int, each: int) -> Side:
+def _relayed(system: System, name: str, times: int, each: int) -> Side:
     """Let a component send or ask `each` times, `times` times; wait until all is handled."""
 
     async def time() -> float:
@@ -80,10 +80,10 @@ async def _measure(burst: int, rounds: int) -> Report:
         async with opening as system:
             sides = {
                 "echo call": _echo_call(await shop.guest(), burst),
-                "send": _told(system, "sends", 1, burst),
-                "ask": _told(system, "asks", 1, burst),
-                "tell, then send": _told(system, "sender", burst, 1),
-                "tell, then ask": _told(system, "asker", burst, 1),
+                "send": _relayed(system, "sends", 1, burst),
+                "ask": _relayed(system, "asks", 1, burst),
+                "tell, then send": _relayed(system, "sender", burst, 1),
+                "tell, then ask": _relayed(system, "asker", burst, 1),
             }
             least = await least_times(sides, rounds)
     report = Report(f"component to component, 64 bytes, in bursts of {burst}")

@@ -56,7 +56,7 @@ def _channel(post: trio.MemorySendChannel[bytes], burst: int) -> Side:
 def _tell(system: System, burst: int) -> Side:
     async def time() -> float:
         wanted, tell = _handled + burst, system.tell
-        target = system.find("told") or "told"
+        target = system.find("counter") or "counter"
         began = perf_counter()
         for _ in range(burst):
             tell(target, _PAYLOAD)
@@ -69,14 +69,14 @@ def _tell(system: System, burst: int) -> Side:
 
 async def _measure(burst: int, rounds: int) -> None:
     post, letters = trio.open_memory_channel[bytes](DEFAULT_MAILBOX)
-    one = blueprint(actor("told", _handle))
+    one = blueprint(actor("counter", _handle))
     async with open_system(one) as system, trio.open_nursery() as nursery:
         nursery.start_soon(_receive, letters)
         sides = {"channel": _channel(post, burst), "tell": _tell(system, burst)}
         least = await least_times(sides, rounds)
-        told = system.mailbox("told").handled
+        handled = system.mailbox("counter").handled
         nursery.cancel_scope.cancel()
-    check_count("messages handled by the actor", told, rounds * burst)
+    check_count("messages handled by the actor", handled, rounds * burst)
     check_count("messages handled on both sides", _handled, 2 * rounds * burst)
     report = Report(f"one message to one Python actor, in bursts of {burst}")
     for name, took in least.items():

@@ -35,7 +35,7 @@ def pytest_configure(config):
     # A shell that starts the tests in the background has them ignore it, and all that
     # they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Caches and their secret: not those of whoever runs the tests.
+    # Caches and their secret: not those of the user.
     for variable in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
         directory = tempfile.TemporaryDirectory(prefix="airssys-tests-")
         config.add_cleanup(directory.cleanup)

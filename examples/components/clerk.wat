@@ -4,7 +4,7 @@
     (param $namespace i32) (param i32) (param $name i32) (param i32)
     (param $instance i32) (param i32) (param $payload i32) (param i32)
     (param $timeout-ms i64) (param $result i32)))
-  (data (i32.const 1024) "local" "divider" "0" "nobody knows")
+  (data (i32.const 1024) "local" "divider" "0" "not a number")
 
   (func (export "airssys:core/component-lifecycle@1.0.0#initialize")
     (param $env i32) (param i32) (param $has-data i32) (param $data i32)

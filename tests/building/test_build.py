@@ -59,15 +59,15 @@ def wrong(*arguments, **named):
 
 def test_a_core_module_is_made_a_component_once(tmp_path, cache):
     (tmp_path / "echo.wasm").write_bytes(core_module())
-    told = []
-    how = {"cache_directory": cache, "tell": told.append}
+    lines = []
+    how = {"cache_directory": cache, "tell": lines.append}
     first = build(tmp_path / "echo.wasm", **how)
     assert first.is_new
     assert first.path.parent == cache
     assert is_component(first.path)
     again = build(tmp_path / "echo.wasm", **how)
     assert (again.path, again.is_new) == (first.path, False)
-    assert told == ["making a component of echo.wasm"]
+    assert lines == ["making a component of echo.wasm"]
     assert build(tmp_path / "echo.wasm", fresh=True, **how).is_new
     (tmp_path / "echo.wasm").write_bytes(core_module(HOST))
     assert build(tmp_path / "echo.wasm", **how).path != first.path
@@ -88,7 +88,7 @@ def test_the_output_is_a_copy_that_others_may_read(tmp_path, cache):
     ]
 
 
-def test_mistakes_are_told_and_leave_nothing(tmp_path, cache):
+def test_mistakes_are_reported_and_leave_nothing(tmp_path, cache):
     (tmp_path / "echo.wasm").write_bytes(core_module(without=["shutdown"]))
     (tmp_path / "good.wasm").write_bytes(core_module())
     (tmp_path / "notes.txt").touch()
@@ -96,9 +96,9 @@ def test_mistakes_are_told_and_leave_nothing(tmp_path, cache):
     with pytest.raises(CoreModuleUnfit, match="#shutdown"):
         build(tmp_path / "echo.wasm", **how)
     assert "No such file" in wrong(tmp_path / "missing.wasm", **how)
-    said = wrong(tmp_path / "notes.txt", **how)
-    assert ".txt" in said
-    assert ".py, .c, .rs, .wasm" in said
+    message = wrong(tmp_path / "notes.txt", **how)
+    assert ".txt" in message
+    assert ".py, .c, .rs, .wasm" in message
     good = tmp_path / "good.wasm"
     assert "is the source" in wrong(good, good, **how)
     assert "nowhere" in wrong(good, tmp_path / "nowhere/out.wasm", **how)
@@ -175,7 +175,7 @@ def test_a_module_that_cannot_have_its_name_is_refused(tmp_path, cache, name, wo
     assert words in wrong(tmp_path / name, cache_directory=cache)
 
 
-def test_how_to_get_componentize_py_is_said(tmp_path, cache, monkeypatch):
+def test_the_error_says_how_to_get_componentize_py(tmp_path, cache, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     (tmp_path / "guest.py").write_text("")
     with pytest.raises(ToolMissing) as failure:
@@ -199,15 +199,15 @@ def test_how_to_get_componentize_py_is_said(tmp_path, cache, monkeypatch):
         ("files", "open('/nothing/there')", ["FileNotFoundError", "line 1"]),
     ],
 )
-def test_what_is_wrong_with_a_python_guest_is_said_with_its_place(
+def test_what_is_wrong_with_a_python_guest_is_reported_with_its_place(
     tmp_path, cache, name, text, words
 ):
     pytest.importorskip("componentize_py")
     (tmp_path / f"{name}.py").write_text(text)
-    said = wrong(tmp_path / f"{name}.py", cache_directory=cache)
+    message = wrong(tmp_path / f"{name}.py", cache_directory=cache)
     for word in words:
-        assert word.format(folder=tmp_path) in said
-    assert "anyhow" not in said
+        assert word.format(folder=tmp_path) in message
+    assert "anyhow" not in message
     assert list(cache.iterdir()) == []
 
 
@@ -219,10 +219,10 @@ def test_c_is_compiled_for_wasm_and_encoded(tmp_path, cache, tools):
         tools, "clang-16", {"--print-targets": "  wasm32", "--version": "clang 16.0"}
     )
     source = shutil.copy(EXAMPLES / "shout.c", tmp_path / "shout.c")
-    told = []
-    built = build(source, cache_directory=cache, tell=told.append)
+    lines = []
+    built = build(source, cache_directory=cache, tell=lines.append)
     assert is_component(built.path)
-    assert told == ["building shout.c with clang 16.0"]
+    assert lines == ["building shout.c with clang 16.0"]
     (arguments,) = clang.compiled
     assert {"-target", "wasm32-unknown-unknown", str(INCLUDE)} <= set(arguments)
     assert not build(source, cache_directory=cache).is_new
@@ -241,7 +241,7 @@ def test_a_clang_without_wasm_is_passed_over_for_zig(tmp_path, cache, tools):
     assert clang.compiled == []
 
 
-def test_how_to_get_a_c_compiler_is_said(tmp_path, cache, tools, monkeypatch):
+def test_the_error_says_how_to_get_a_c_compiler(tmp_path, cache, tools, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     (tmp_path / "guest.c").touch()
     with pytest.raises(ToolMissing) as failure:
@@ -344,7 +344,7 @@ def test_rust_is_compiled_for_wasm_and_encoded(tmp_path, cache, tools):
     assert not build(EXAMPLES / "shout.rs", cache_directory=cache).is_new
 
 
-def test_how_to_get_the_rust_target_is_said(tmp_path, cache, tools):
+def test_the_error_says_how_to_get_the_rust_target(tmp_path, cache, tools):
     source = EXAMPLES / "shout.rs"
     with pytest.raises(ToolMissing, match="install Rust with rustup"):
         build(source, cache_directory=cache)

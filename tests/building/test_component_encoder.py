@@ -1,4 +1,4 @@
-"""Core modules become components that run, or it is said why not."""
+"""Core modules become components that run, or an error says why not."""
 
 import pytest
 import wasmtime
@@ -318,7 +318,7 @@ def test_a_large_memory_does_not_fit():
 
 
 @given(st.binary(max_size=200))
-def test_bytes_that_are_no_module_are_refused(junk):
+def test_bytes_that_are_not_a_module_are_refused(junk):
     assume(not junk.startswith((b"\0asm\x01", b"\0asm\r")))
     assert problems(junk) == ("it is not a WebAssembly module",)
     (found,) = problems(b"\0asm\x01\0\0\0" + b"\xff" + junk)

@@ -63,7 +63,7 @@ async def test_an_uncaught_exception_is_an_error_with_its_traceback(
         ("unprintable", ["Unprintable"]),
         ("text", ["handle_message returned str, which is neither bytes nor None"]),
         ("numbers", ["handle_message returned list"]),
-        ("refused", ["as it was said"]),
+        ("refused", ["as it was raised"]),
         ("refused_with_an_exception", ["not a str"]),
         ("refused_with_a_str", ["Err: no variant", "in refused_with_a_str"]),
         ("file", ["OSError: builtins.open: a guest has no files", "in file"]),
@@ -76,7 +76,7 @@ async def test_an_uncaught_exception_is_an_error_with_its_traceback(
         ("bad_parse", ["SyntaxError: invalid syntax", 'File "<unknown>", line 1']),
     ],
 )
-async def test_trouble_is_told_and_the_guest_lives_on(
+async def test_trouble_is_reported_and_the_guest_keeps_running(
     troubled, open_component, what, words
 ):
     async with open_component(troubled) as guest:
@@ -91,26 +91,26 @@ async def test_a_typed_error_passes_unchanged(troubled, open_component):
     async with open_component(troubled) as guest:
         error = await rejected(guest, "timeout")
         assert (error.case, error.detail) == ("timeout", None)
-        assert (await rejected(guest, "refused")).detail == "as it was said"
+        assert (await rejected(guest, "refused")).detail == "as it was raised"
 
 
-async def test_a_refusal_of_the_host_that_is_not_caught_is_told(
+async def test_a_refusal_of_the_host_that_is_not_caught_is_reported(
     troubled, open_component
 ):
-    services = ScriptedServices(ask=DeliveryFailed("nobody listens"))
+    services = ScriptedServices(ask=DeliveryFailed("no actor listens"))
     async with open_component(troubled, services) as guest:
-        error = await rejected(guest, "ask_nobody")
+        error = await rejected(guest, "ask_a_missing_one")
         assert error.case == "runtime-error"
-        assert "nobody listens" in error.detail.splitlines()[0]
-        assert "in ask_nobody" in error.detail
+        assert "no actor listens" in error.detail.splitlines()[0]
+        assert "in ask_a_missing_one" in error.detail
 
 
 async def test_tracebacks_that_the_guest_makes_itself_have_lines(
     troubled, open_component
 ):
     async with open_component(troubled) as guest:
-        told = (await guest.handle_message(envelope(b"told_by_itself"))).decode()
-        assert "    return 1 / number\nZeroDivisionError" in told
+        shown = (await guest.handle_message(envelope(b"caught_by_itself"))).decode()
+        assert "    return 1 / number\nZeroDivisionError" in shown
 
 
 async def test_what_may_be_returned(troubled, open_component):
@@ -170,7 +170,7 @@ async def test_a_function_without_an_error_logs_its_traceback_before_it_traps(
     assert dict(context) == {"function": function, "exception": "RuntimeError"}
 
 
-async def test_metadata_that_is_none_is_told_not_trapped_in_silence(
+async def test_metadata_that_is_none_is_reported_and_does_not_trap(
     troubled, open_component, services
 ):
     async with open_component(troubled, services, operations="1") as guest:

@@ -36,7 +36,7 @@ static airssys_done guest_import_state(airssys_bytes state) {
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not here")
-def test_the_header_has_the_functions_for_those_who_want_them(tmp_path):
+def test_the_header_has_the_functions_for_guests_that_want_them(tmp_path):
     (tmp_path / "keeper.c").write_text(IN_C)
     options = "-m32 -malign-double -ffreestanding -fsyntax-only -std=c11 -Wall -Wextra"
     quiet = "-Wno-attributes -Wno-implicit-function-declaration"

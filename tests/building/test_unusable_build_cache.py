@@ -11,15 +11,15 @@ def test_a_component_is_built_although_it_cannot_be_kept(tmp_path):
     source = tmp_path / "guest.wasm"
     source.write_bytes(bytes(core_module()))
     (tmp_path / "cache").write_text("a file in its place")
-    told = []
+    lines = []
     made = build(
         source,
         tmp_path / "made.wasm",
         cache_directory=tmp_path / "cache",
-        tell=told.append,
+        tell=lines.append,
     )
     assert made.path.read_bytes().startswith(b"\0asm")
-    assert sum("will not be cached" in line for line in told) == 1
+    assert sum("will not be cached" in line for line in lines) == 1
 
 
 def test_what_is_to_be_left_in_the_cache_only_must_be_kept(tmp_path):
@@ -35,10 +35,10 @@ def test_without_a_home_a_component_is_built(tmp_path, monkeypatch):
     source.write_bytes(bytes(core_module()))
     for name in ("XDG_CACHE_HOME", "HOME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("pathlib.Path.home", _nobody)
+    monkeypatch.setattr("pathlib.Path.home", _no_home)
     made = build(source, tmp_path / "made.wasm")
     assert made.is_new
 
 
-def _nobody():
+def _no_home():
     raise RuntimeError("no home")

@@ -20,7 +20,7 @@ def lay_out(folder):
 def test_an_installed_package_has_it_inside(tmp_path):
     package = tmp_path / "site-packages" / "airssys"
     inside = lay_out(package / "wit")
-    lay_out(tmp_path / "site-packages" / "wit")  # somebody else's
+    lay_out(tmp_path / "site-packages" / "wit")  # of another package
     assert _wit_directory._find_wit(package) == inside
 
 

@@ -44,7 +44,7 @@ def test_commands_are_listed(airssys):
         ("core.wasm", b"junk", "it is not a WebAssembly module"),
     ],
 )
-def test_mistakes_are_told_in_words(airssys, tmp_path, name, content, words):
+def test_mistakes_are_explained(airssys, tmp_path, name, content, words):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     done = airssys("build", name)

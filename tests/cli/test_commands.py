@@ -72,7 +72,7 @@ def test_check_prints_all_mistakes_in_the_order_of_lines(airssys, write):
 
 
 @pytest.mark.parametrize("command", ["run", "tree"])
-def test_the_other_commands_refuse_a_wrong_definition_alike(airssys, write, command):
+def test_the_other_commands_refuse_a_wrong_definition_too(airssys, write, command):
     write("wrong.py", WRONG)
     done, checked = airssys(command, "wrong:App"), airssys("check", "wrong:App")
     assert (done.exit_code, done.stdout) == (1, "")
@@ -98,7 +98,7 @@ def test_check_loads_components_if_asked_to(airssys, write):
     assert count == "2 mistakes"
 
 
-def test_components_that_load_are_no_mistake(airssys, folder):
+def test_components_that_load_are_not_a_mistake(airssys, folder):
     done = airssys("check", "--load", "--cache", str(folder / "cache"), "app:App")
     assert (done.exit_code, done.stderr) == (0, "")
     assert list((folder / "cache").iterdir())
@@ -115,7 +115,7 @@ def test_a_cache_that_others_can_write_to_is_refused(airssys, folder, command):
     assert "Traceback" not in done.stderr
 
 
-def test_run_tells_of_all_components_that_were_refused(airssys, write):
+def test_run_reports_all_components_that_were_refused(airssys, write):
     write("refused.py", REFUSED)
     done = airssys("run", "refused:App")
     assert done.exit_code == 1
@@ -167,9 +167,9 @@ def test_the_commands_are_listed_with_what_they_do(airssys):
     listed = airssys("--help").stdout
     for command in "run", "check", "tree":
         assert f"  {command} " in listed
-        told = airssys(command, "--help")
-        assert told.exit_code == 0
-        assert "Exit status" in told.stdout
+        helped = airssys(command, "--help")
+        assert helped.exit_code == 0
+        assert "Exit status" in helped.stdout
 
 
 @contextmanager

@@ -184,7 +184,7 @@ async def test_a_mistake_in_wat_text_is_quoted_with_its_caret():
     assert line.index("(i32.cnst") + 1 == caret.index("^")
 
 
-async def test_who_asks_after_the_end_is_told_of_the_end():
+async def test_an_ask_after_the_end_reports_the_end():
     async with open_system(blueprint(actor("a", handle))) as system:
         pass
     with pytest.raises(DeliveryFailed, match="the system has ended"):

@@ -89,7 +89,7 @@ def test_a_component_with_wasi_is_shown_all_the_same():
     ],
     ids=["missing", "directory", "device"],
 )
-def test_a_path_that_is_no_file_reads_well(tmp_path, make, reason):
+def test_a_path_that_is_not_a_file_reads_well(tmp_path, make, reason):
     path = make(tmp_path)
     result = inspect(path)
     assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""What a command line may name, and what it is told when that is wrong."""
+"""What a command line may name, and what is reported when that is wrong."""
 
 import pytest
 
@@ -67,8 +67,8 @@ def test_a_wrong_target_is_an_error_of_usage(airssys, write, command, target, wo
     assert (done.exit_code, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
     # The usage is wrapped to the width of the terminal.
-    told = " ".join(done.stderr.split())
-    assert [word for word in words if word not in told] == []
+    reported = " ".join(done.stderr.split())
+    assert [word for word in words if word not in reported] == []
 
 
 @pytest.mark.parametrize("target", ["broken:App", "broken.py:App"])

@@ -89,7 +89,7 @@ def an_actor(behaviour):
 
 
 @pytest.mark.parametrize("code", WRONG)
-def test_a_sync_function_is_told_where_it_stands(code):
+def test_a_sync_function_is_reported_where_it_stands(code):
     (mistake,) = find_spec_mistakes(TaskSpec(name="t", function=code))
     assert mistake.path == "$.function"
     assert "is not an async function" in mistake.found
@@ -102,12 +102,12 @@ def test_a_sync_function_is_told_where_it_stands(code):
 
 
 @pytest.mark.parametrize("code", [*RIGHT, Odd])
-def test_what_is_async_or_may_be_is_no_mistake(code):
+def test_what_is_async_or_may_be_is_not_a_mistake(code):
     assert find_spec_mistakes(an_actor(code)) == []
     assert find_spec_mistakes(TaskSpec(name="t", function=code)) == []
 
 
-def test_an_object_that_breaks_when_it_is_looked_at_is_left_to_its_start():
+def test_an_object_that_breaks_when_it_is_inspected_is_left_to_its_start():
     for spec in (an_actor(Odd()), TaskSpec(name="t", function=Odd())):
         assert "is not an async" not in str(find_spec_mistakes(spec))
 

@@ -209,7 +209,7 @@ def test_no_value_can_make_the_check_itself_fail(place, path, monster):
         assert len(str(mistake)) < 400
 
 
-def test_every_field_of_every_spec_is_looked_at():
+def test_every_field_of_every_spec_is_checked():
     specs = {
         Blueprint: whole(),
         SupervisorSpec: a_supervisor(),
@@ -237,7 +237,7 @@ def test_every_field_of_every_spec_is_looked_at():
             assert any(field.name in path for path in paths), (kind, field.name)
 
 
-def test_a_part_of_a_tree_is_looked_at_in_the_same_way():
+def test_a_part_of_a_tree_is_checked_in_the_same_way():
     part = a_supervisor(an_actor(mailbox=0), an_actor())
     assert [mistake.path for mistake in find_spec_mistakes(part)] == [
         "$.children[0].mailbox",
@@ -248,7 +248,7 @@ def test_a_part_of_a_tree_is_looked_at_in_the_same_way():
         assert [m.path for m in find_spec_mistakes(thing, "$.x")] == ["$.x"]
 
 
-def test_what_is_no_blueprint_is_a_mistake_too():
+def test_what_is_not_a_blueprint_is_a_mistake_too():
     for thing in [*EVERYTHING_BAD, Horror(), whole().root]:
         assert mistakes_at(thing) == ["$"]
 
@@ -306,7 +306,7 @@ def test_names_are_unique_in_the_system_and_supervisors_among_siblings():
     assert "$.root.children[0].children[0]" in same_actor.found
 
 
-def test_children_in_a_list_are_looked_at_all_the_same():
+def test_children_in_a_list_are_checked_all_the_same():
     root = SupervisorSpec(name="root", children=[an_actor(mailbox=0)])
     assert mistakes_at(Blueprint(root=root)) == [
         "$.root.children",
@@ -314,7 +314,7 @@ def test_children_in_a_list_are_looked_at_all_the_same():
     ]
 
 
-# -- shapes that are no tree
+# -- shapes that are not a tree
 
 
 def test_a_supervisor_inside_itself_is_reported():
@@ -454,8 +454,8 @@ def test_walking_visits_parents_first_and_siblings_in_order():
     tree = a_supervisor(
         an_actor("a"), a_supervisor(an_actor("b"), name="t"), a_component("c")
     )
-    told = [(path, child_name(spec)) for path, spec in walk(tree)]
-    assert told == [
+    walked = [(path, child_name(spec)) for path, spec in walk(tree)]
+    assert walked == [
         ("$.root", "s"),
         ("$.root.children[0]", "local/a/0"),
         ("$.root.children[1]", "t"),

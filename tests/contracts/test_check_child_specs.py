@@ -1,4 +1,4 @@
-"""Looking at the specifications of children gives the verdict of starting them."""
+"""Checking the specifications of children gives the verdict of starting them."""
 
 import math
 
@@ -58,7 +58,7 @@ def test_the_verdict_is_that_of_starting(specs, auto_shutdown):
         name="root", children=tuple(specs), auto_shutdown=auto_shutdown
     )
     found = check_child_specs(specs, auto_shutdown)
-    told = [
+    reported = [
         attrs.evolve(
             m,
             path=m.path.replace("$", "$.root", 1),
@@ -66,7 +66,7 @@ def test_the_verdict_is_that_of_starting(specs, auto_shutdown):
         )
         for m in found
     ]
-    assert told == find_mistakes(Blueprint(root=root, restart_budget=None))
+    assert reported == find_mistakes(Blueprint(root=root, restart_budget=None))
 
 
 def test_duplicates_and_significance_are_seen_at_once():

@@ -47,7 +47,7 @@ def test_supervisors_without_end_are_refused():
         open_system(deep)
 
 
-def test_templates_without_end_are_no_actors():
+def test_templates_without_end_are_not_actors():
     spec = DynamicSupervisorSpec(name="d")
     for _ in range(DEEP):
         spec = DynamicSupervisorSpec(name="d", template=spec)

@@ -86,7 +86,7 @@ guests_errors = st.one_of(
 )
 causes = st.none() | guests_errors | st.builds(ValueError, TEXT)
 reasons = st.builds(ExitReason, st.sampled_from(ExitKind), causes, TEXT)
-offences = st.builds(
+exceeded = st.builds(
     IntensityExceeded, TEXT, st.just("local/a/0"), NUMBERS, SECONDS, TEXT
 )
 EXAMPLES = {
@@ -141,7 +141,7 @@ EXAMPLES = {
     Unhealthy: st.builds(
         Unhealthy, NAMES, st.integers(1, 9), st.sampled_from(HealthStatus)
     ),
-    SystemGaveUp: st.builds(SystemGaveUp, st.lists(offences, max_size=3)),
+    SystemGaveUp: st.builds(SystemGaveUp, st.lists(exceeded, max_size=3)),
 }
 anything = st.one_of(*EXAMPLES.values())
 
@@ -235,7 +235,7 @@ def test_the_fault_belongs_to_the_class(kind, fault):
     assert kind.fault is fault
 
 
-def test_somebody_is_at_fault_in_each_way():
+def test_every_kind_of_fault_occurs():
     assert {kind.fault for kind in EXAMPLES} == set(Fault)
 
 

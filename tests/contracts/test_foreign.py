@@ -43,9 +43,9 @@ class Subtext(str):
     __getitem__ = __len__ = __str__ = __format__ = raising(OSError("a subclass"))
 
 
-def object_saying(said):
+def object_saying(shown):
     """Make an object whose `str` and `repr` are this function."""
-    return type("Odd", (ValueError,), {"__str__": said, "__repr__": said})()
+    return type("Odd", (ValueError,), {"__str__": shown, "__repr__": shown})()
 
 
 ODD = {
@@ -58,15 +58,15 @@ ODD = {
 
 
 @pytest.mark.parametrize("say", [text_of, repr_of])
-@pytest.mark.parametrize("said", ODD.values(), ids=ODD)
-def test_what_cannot_say_what_it_is_is_named(say, said):
-    text = say(object_saying(said))
+@pytest.mark.parametrize("shown", ODD.values(), ids=ODD)
+def test_what_cannot_say_what_it_is_is_named(say, shown):
+    text = say(object_saying(shown))
     assert type(text) is str
     assert "cannot be shown" in text
 
 
 @pytest.mark.parametrize("say", [text_of, repr_of])
-def test_what_is_said_is_plain_text_and_bounded(say):
+def test_what_is_shown_is_plain_text_and_bounded(say):
     plain = say(object_saying(lambda _: Subtext("abcdef")), 3)
     assert (type(plain), plain) == (str, "abc")
     assert len(say(object_saying(lambda _: "x" * 10**7))) == 10_000
@@ -74,7 +74,7 @@ def test_what_is_said_is_plain_text_and_bounded(say):
 
 @pytest.mark.parametrize("say", [text_of, repr_of])
 @pytest.mark.parametrize("kind", EXITS)
-def test_a_wish_to_end_the_program_comes_out_of_what_is_said(say, kind):
+def test_a_wish_to_end_the_program_comes_out_of_a_text(say, kind):
     with pytest.raises(kind):
         say(object_saying(raising(kind())))
 
@@ -134,7 +134,7 @@ def test_groups_may_be_nested_as_deep_as_they_like(depth, siblings):
     assert is_wholly(error, (SystemExit, KeyError))
 
 
-def test_a_group_in_many_places_is_looked_at_once():
+def test_a_group_in_many_places_is_checked_once():
     error = ValueError()
     for _ in range(60):  # 2**60 ways lead to the error
         error = ExceptionGroup("both", [error, error])

@@ -111,5 +111,5 @@ def test_a_name_cannot_be_changed():
         ComponentId.parse("a").name = "b"
 
 
-def test_a_supervisor_is_no_actor():
+def test_a_supervisor_is_not_an_actor():
     assert identity_of_child("workers") is None

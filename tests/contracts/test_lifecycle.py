@@ -124,7 +124,7 @@ def test_events_of_a_child_say_whether_it_is_an_actor():
     assert all(event.actor is None for event in EVENTS.values())
 
 
-# -- the page that tells of all this
+# -- the page that describes all this
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/reference/events.md"
 
@@ -140,5 +140,5 @@ def test_the_page_shows_the_same_table_and_each_event():
         if cell
     }
     assert shown == MOVES
-    told = {row[0] for row in cells if len(row) == 3}
-    assert told == {"event"} | {event.__name__ for event in Event.__args__}
+    documented = {row[0] for row in cells if len(row) == 3}
+    assert documented == {"event"} | {event.__name__ for event in Event.__args__}

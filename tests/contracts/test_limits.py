@@ -105,7 +105,7 @@ def test_any_value_is_taken_or_refused(value):
             assert make(place, value) == value
 
 
-def test_there_may_be_no_limit_to_fuel():
+def test_fuel_may_be_unlimited():
     assert Limits().fuel is None
     assert Limits(fuel=None) == Limits()
 

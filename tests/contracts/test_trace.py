@@ -45,7 +45,7 @@ def test_every_traceparent_of_this_version_is_taken(trace, span, flags):
         (PARENT.encode(), "is bytes, not str"),
     ],
 )
-def test_what_is_no_traceparent_is_refused_with_the_reason(parent, why):
+def test_what_is_not_a_traceparent_is_refused_with_the_reason(parent, why):
     with pytest.raises(ValueError, match=why):
         TraceContext(parent)
 
@@ -74,7 +74,7 @@ def test_tracestates(state):
         (7, "is int, not str"),
     ],
 )
-def test_what_is_no_tracestate_is_refused_with_the_reason(state, why):
+def test_what_is_not_a_tracestate_is_refused_with_the_reason(state, why):
     with pytest.raises(ValueError, match=why):
         TraceContext(PARENT, state)
 

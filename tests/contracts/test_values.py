@@ -130,7 +130,7 @@ def test_a_level_and_what_is_more_important():
     assert LogLevel.ERROR.and_above == {LogLevel.ERROR}
 
 
-def test_a_configuration_holds_nothing_unless_told():
+def test_a_configuration_holds_nothing_unless_given():
     assert ComponentConfig() == ComponentConfig((), None, Limits())
 
 
@@ -150,7 +150,7 @@ def test_every_event_is_a_frozen_value_with_words_to_it():
             event.__new__(event).supervisor = "x"
 
 
-def test_events_of_children_are_told_from_those_of_actors():
+def test_events_of_children_differ_from_those_of_actors():
     of_children = {e for e in Event.__args__ if issubclass(e, ChildEvent)}
     fields = {e: {f.name for f in attrs.fields(e)} for e in Event.__args__}
     assert of_children == {e for e in fields if {"supervisor", "child"} <= fields[e]}

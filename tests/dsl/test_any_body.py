@@ -45,13 +45,13 @@ attributes = st.text("abcé", min_size=1, max_size=3)
 
 
 @given(st.dictionaries(attributes, anything, max_size=4))
-def test_what_is_no_child_is_a_mistake(body):
+def test_what_is_not_a_child_is_a_mistake(body):
     whole = as_blueprint(topology(type("App", (), body)))
     assert whole.root.children == ()
-    told = {
+    reported = {
         mistake.path.split(".")[2].split("[")[0] for mistake in find_mistakes(whole)
     }
-    assert told == {name for name, value in body.items() if value not in ([], ())}
+    assert reported == {name for name, value in body.items() if value not in ([], ())}
 
 
 @given(

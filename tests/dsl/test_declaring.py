@@ -216,7 +216,7 @@ def test_functions_may_be_declared_in_a_body():
     @topology
     class App:
         @actor(mailbox=3)
-        async def first(context, envelope): ...  # noqa: N805  # it is no method
+        async def first(context, envelope): ...  # noqa: N805  # it is not a method
 
         @actor
         @staticmethod

@@ -73,13 +73,13 @@ def test_builders_say_where_they_stand():
     ]
 
 
-def test_children_of_one_place_are_told_of_once():
+def test_children_of_one_place_are_reported_once():
     many = [actor(f"a{n}", handle, mailbox=0) for n in range(100)]
     (mistake,) = find_mistakes(blueprint(*many))
     assert mistake.path == "$.root.children[0].mailbox"
 
 
-def test_a_declaration_is_told_of_once_however_often_it_is_used():
+def test_a_declaration_is_reported_once_however_often_it_is_used():
     @actor(mailbx=3)
     async def wrong(context, envelope): ...
 
@@ -229,7 +229,7 @@ async def any_arguments(*arguments, **options): ...
     "behaviour",
     [handle, any_arguments, Answering, Static, Passing, print, Refusing(1).handle],
 )
-def test_code_that_can_handle_messages_is_no_mistake(behaviour):
+def test_code_that_can_handle_messages_is_not_a_mistake(behaviour):
     assert find_mistakes(blueprint(actor("a", behaviour))) == []
 
 
@@ -249,7 +249,7 @@ def test_code_that_cannot_handle_messages_is_a_mistake(behaviour, arguments, tex
     assert text in mistake.found
 
 
-def test_missing_files_are_told_of_at_each_place_that_names_them():
+def test_missing_files_are_reported_at_each_place_that_names_them():
     names = [f"b{n}" for n in range(3)]
     whole = blueprint(
         component("a", "gone.wasm"),
@@ -282,7 +282,7 @@ def test_paths_that_cannot_be_are_mistakes(path, problem):
     assert problem in mistake.found
 
 
-def test_of_two_decorators_one_is_kept_and_the_other_told_of():
+def test_of_two_decorators_one_is_kept_and_the_other_reported():
     @topology
     @supervisor
     class App: ...

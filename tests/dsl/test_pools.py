@@ -91,7 +91,7 @@ def test_what_is_decorated_is_returned_as_it_was():
     assert callable(single)
 
 
-def test_topics_are_read_alike_wherever_they_stand():
+def test_topics_are_read_the_same_way_wherever_they_stand():
     one = actor("a", plain, topics="x.*", lag="disconnect")
     many = component("b", CODE, topics=["x", "y.#"])
     assert (one.topics, one.lag) == (("x.*",), Lag.DISCONNECT)
@@ -141,7 +141,7 @@ def test_each_mistake_has_its_path_and_a_hint(options, path):
     assert found[path].file == __file__
 
 
-def test_all_mistakes_are_told_at_once():
+def test_all_mistakes_are_reported_at_once():
     wrong = pool(
         "p/p/4",
         actor("x", plain, restart="temporary", topics="a", mailbox=0),
@@ -173,7 +173,7 @@ def test_a_name_is_taken_by_the_pool_and_not_by_its_member():
     )
 
 
-def test_the_order_of_decorators_is_told_of():
+def test_the_order_of_decorators_is_reported():
     @topology
     class App:
         @actor(mailbox=3)
@@ -200,7 +200,7 @@ def test_names_belong_to_the_pool():
     assert "names" in mistake.found
 
 
-def test_more_than_a_name_and_a_member_is_no_pool():
+def test_more_than_a_name_and_a_member_is_not_a_pool():
     with pytest.raises(TypeError, match="write pool"):
         pool("p", plain, "argument")
 

@@ -15,7 +15,7 @@ async def handle(context, envelope): ...
 
 
 def declare(groups):
-    """A topology of so many groups of ten, and 20 other actors for each group."""
+    """A topology of that many groups of ten, and 20 other actors for each group."""
     many = [f"c{n}" for n in range(10 * groups)]
     component(SHOUT, limits={"fuel": 1000}, names=many)(shout := type("Shout", (), {}))
 

@@ -1,4 +1,4 @@
-"""Children that are no actors, in the words of the DSL: tasks and dynamic supervisors."""
+"""Children that are not actors, in the words of the DSL: tasks and dynamic supervisors."""
 
 import pytest
 import trio
@@ -270,7 +270,7 @@ def test_back_off_health_poison_and_limits_of_hooks_are_words():
     check(whole)
 
 
-def test_wrong_values_in_them_are_told_with_their_places():
+def test_wrong_values_in_them_are_reported_with_their_places():
     whole = blueprint(
         actor("a", handle, backoff={"growth": "wild", "frist": 1.0}, poison="eat"),
         actor("b", handle, hook_timeout=0),
@@ -292,7 +292,7 @@ def test_wrong_values_in_them_are_told_with_their_places():
     ]
 
 
-def test_hooks_that_cannot_be_called_are_told():
+def test_hooks_that_cannot_be_called_are_reported():
     class Wrong:
         async def handle(self, context, envelope):
             return None

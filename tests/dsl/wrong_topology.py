@@ -19,7 +19,7 @@ class Gone:
 class Folder:
     """Its artifact is a folder."""
 
-    ENV = "not read by anybody"  # ! .folder.ENV
+    ENV = "never read"  # ! .folder.ENV
 
 
 LIMITS = {"memory_bytes": -1, "fule": 3}
@@ -56,7 +56,7 @@ class Workers:  # ! .again
     undecorated = undecorated  # ! .undecorated
     twins = actor("twin", printer), actor("twin", printer)  # ! .id
     nameless = (Limited,)  # ! .nameless[0]
-    only_said: int  # ! .only_said
+    only_annotated: int  # ! .only_annotated
     made = Mute()  # ! .made
     generator = (actor(f"g{n}", printer) for n in range(3))  # ! .generator
 
@@ -71,7 +71,7 @@ async def misplaced(context, envelope): ...
 
 @topology
 class Inner:
-    """A whole system, which can be no child."""
+    """A whole system, which cannot be a child."""
 
 
 @topology(stop_timeout=-1, engine=9, per=1)  # ! .stop_timeout .engine .per

@@ -17,7 +17,7 @@ the last one, packed, weighed, delivered, from the driver
 """,
     "request_and_crash": """\
 12/3 = 4
-1/0 = nobody knows
+1/0 = not a number
 9/3 = 3
 never handled: 1/0, crashed
 the divider was restarted 1 time

@@ -60,9 +60,9 @@ def test_the_program_of_the_readme_prints_what_it_says():
     text = README.read_text("utf-8")
     (_, code), *_ = BLOCK.findall(text)
     assert len(code.splitlines()) <= 15
-    said = re.search(r"It prints `([^`]+)`", text).group(1)
+    promised = re.search(r"It prints `([^`]+)`", text).group(1)
     done = finished([sys.executable, "-c", code], cwd=ROOT)
-    assert done.stdout.strip() == said
+    assert done.stdout.strip() == promised
 
 
 def test_the_readme_is_short():
@@ -212,9 +212,9 @@ def test_the_table_has_each_trap_reason():
 
 def test_the_table_has_each_exit_code():
     text = LIMITS.read_text("utf-8")
-    told = dict(re.findall(r"^\| (\d+) \| `(EXIT_\w+)`", text, re.MULTILINE))
+    documented = dict(re.findall(r"^\| (\d+) \| `(EXIT_\w+)`", text, re.MULTILINE))
     codes = {n: c for n, c in vars(system).items() if n.startswith("EXIT_")}
-    assert {name: int(code) for code, name in told.items()} == codes
+    assert {name: int(code) for code, name in documented.items()} == codes
 
 
 def test_all_functions_of_the_lifecycle_are_in_the_guest_that_is_shown():

@@ -8,7 +8,7 @@ from pace import finished
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/typed_messages.py"
 
 
-def test_it_says_what_became_of_each_message():
+def test_it_reports_what_happened_to_each_message():
     done = finished([sys.executable, str(EXAMPLE)])
     assert done.returncode == 0, done.stderr
     bought, as_json, not_understood, refused = done.stdout.splitlines()

@@ -32,7 +32,7 @@ def test_pieces_hold_every_word_once(texts, tmp_path):
     assert pieces[4].name == "some.txt:21-23"
 
 
-def test_what_is_no_text_is_left_out(texts, tmp_path, capsys):
+def test_what_is_not_text_is_left_out(texts, tmp_path, capsys):
     (tmp_path / "a").write_bytes(b"\0binary")
     (tmp_path / "b").write_bytes(b"x" * (texts.LONGEST_LINE + 1))
     (tmp_path / "c").write_bytes(b"")

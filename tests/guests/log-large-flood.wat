@@ -1,4 +1,4 @@
-;; log-large-flood: logs a message of as many control characters as said, for ever
+;; log-large-flood: logs a message of as many control characters as the payload says, for ever
 (component
   (import "airssys:core/types@1.0.0" (instance $types
     (type $component-id' (record
@@ -188,8 +188,8 @@
       (i32.const 0))
     (func $shutdown (export "shutdown") (result i32)
       (call $ok))
-    (data (i32.const 256) "\00\02\00\00\0f\00\00\00\0f\02\00\00\05\00\00\00\14\02\00\00>\00\00\00R\02\00\00\07\00\00\00Y\02\00\00\03\00\00\004\01\00\00\01\00\00\00\00\00\00\00\00\02\00\00\0f\00\00\00")
-    (data (i32.const 512) "log-large-flood1.0.0logs a message of as many control characters as said, for everairssysMIT")
+    (data (i32.const 256) "\00\02\00\00\0f\00\00\00\0f\02\00\00\05\00\00\00\14\02\00\00J\00\00\00^\02\00\00\07\00\00\00e\02\00\00\03\00\00\004\01\00\00\01\00\00\00\00\00\00\00\00\02\00\00\0f\00\00\00")
+    (data (i32.const 512) "log-large-flood1.0.0logs a message of as many control characters as the payload says, for everairssysMIT")
   )
   (core instance $main (instantiate $main
     (with "memory" (instance $memory))

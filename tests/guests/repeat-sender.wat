@@ -1,4 +1,4 @@
-;; repeat-sender: sends each payload so often: 'namespace/name/instance/times'
+;; repeat-sender: sends each payload that often: 'namespace/name/instance/times'
 (component
   (import "airssys:core/types@1.0.0" (instance $types
     (type $component-id' (record
@@ -250,8 +250,8 @@
     (data (i32.const 1068) "invalid-message")
     (data (i32.const 1083) "queue-full")
     (data (i32.const 1093) "target-not-found")
-    (data (i32.const 256) "\00\02\00\00\0d\00\00\00\0d\02\00\00\05\00\00\00\12\02\00\00<\00\00\00N\02\00\00\07\00\00\00U\02\00\00\03\00\00\004\01\00\00\01\00\00\00\00\00\00\00\00\02\00\00\0d\00\00\00")
-    (data (i32.const 512) "repeat-sender1.0.0sends each payload so often: 'namespace/name/instance/times'airssysMIT")
+    (data (i32.const 256) "\00\02\00\00\0d\00\00\00\0d\02\00\00\05\00\00\00\12\02\00\00>\00\00\00P\02\00\00\07\00\00\00W\02\00\00\03\00\00\004\01\00\00\01\00\00\00\00\00\00\00\00\02\00\00\0d\00\00\00")
+    (data (i32.const 512) "repeat-sender1.0.0sends each payload that often: 'namespace/name/instance/times'airssysMIT")
   )
   (core instance $main (instantiate $main
     (with "memory" (instance $memory))

@@ -1,4 +1,4 @@
-;; send-large-flood: sends as many bytes as the payload says to nobody, for ever
+;; send-large-flood: sends as many bytes as the payload says to no actor, for ever
 (component
   (import "airssys:core/types@1.0.0" (instance $types
     (type $component-id' (record
@@ -212,8 +212,8 @@
     (func $shutdown (export "shutdown") (result i32)
       (call $ok))
     (data (i32.const 1024) "no/body/0")
-    (data (i32.const 256) "\00\02\00\00\10\00\00\00\10\02\00\00\05\00\00\00\15\02\00\00;\00\00\00P\02\00\00\07\00\00\00W\02\00\00\03\00\00\004\01\00\00\01\00\00\00\00\00\00\00\00\02\00\00\10\00\00\00")
-    (data (i32.const 512) "send-large-flood1.0.0sends as many bytes as the payload says to nobody, for everairssysMIT")
+    (data (i32.const 256) "\00\02\00\00\10\00\00\00\10\02\00\00\05\00\00\00\15\02\00\00=\00\00\00R\02\00\00\07\00\00\00Y\02\00\00\03\00\00\004\01\00\00\01\00\00\00\00\00\00\00\00\02\00\00\10\00\00\00")
+    (data (i32.const 512) "send-large-flood1.0.0sends as many bytes as the payload says to no actor, for everairssysMIT")
   )
   (core instance $main (instantiate $main
     (with "memory" (instance $memory))

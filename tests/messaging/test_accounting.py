@@ -1,8 +1,8 @@
 """Every message ends exactly one way, whatever happens to its sender and its receiver.
 
 The ways: handled, refused to its sender, given up as a dead letter, dropped by the policy of
-its target, withdrawn by its sender while it waited for room, or still queued. What vanishes
-without a word is what the mailboxes say they dropped or saw withdrawn, to the last message.
+its target, withdrawn by its sender while it waited for room, or still queued. What leaves
+no trace is what the mailboxes count as dropped or withdrawn, to the last message.
 """
 
 from collections import Counter
@@ -63,7 +63,7 @@ accidents = st.tuples(
 steps = st.one_of(*[posts] * 12, accidents)
 PLANS = st.one_of(
     st.lists(steps, min_size=5, max_size=40),
-    # Nobody dies, so that mailboxes stay full.
+    # No actor ends, so that mailboxes stay full.
     st.lists(posts, min_size=20, max_size=30),
 )
 
@@ -76,8 +76,8 @@ class Ledger:
     nursery: trio.Nursery
     ends: Counter = attrs.field(factory=Counter)
     answers: Counter = attrs.field(factory=Counter)
-    told: Counter = attrs.field(factory=Counter)
-    """Messages whose sender was told of an end that the mailbox has another word for."""
+    reported: Counter = attrs.field(factory=Counter)
+    """Messages whose end their sender got, and for which the mailbox has another word."""
     revoked: set = attrs.field(factory=set)
     instances: dict = attrs.field(factory=dict)
     mailboxes: list = attrs.field(factory=list)
@@ -112,9 +112,9 @@ class Ledger:
             except MessagingError as error:
                 self.end(payload, "refused")
                 if type(error) is DeliveryFailed:
-                    self.told["pushed out"] += 1
+                    self.reported["pushed out"] += 1
                 elif type(error) is MessageExpired and ttl:
-                    self.told["expired while blocked"] += 1
+                    self.reported["expired while blocked"] += 1
 
     async def ask(self, sender, target, payload, timeout, priority):
         await self.world.ask(
@@ -219,8 +219,8 @@ class Ledger:
         ways = Counter(way for _, way in self.ends.elements())
         assert sums["handled"] == ways["handled"]
         assert sums["given_up"] == ways["given up"] + ways["queued"]
-        dropped = sums["dropped"] - self.told["pushed out"]
-        withdrawn = sums["withdrawn"] - self.told["expired while blocked"]
+        dropped = sums["dropped"] - self.reported["pushed out"]
+        withdrawn = sums["withdrawn"] - self.reported["expired while blocked"]
         assert vanished == dropped + withdrawn
         event(f"dropped: {bool(dropped)}, withdrawn: {bool(withdrawn)}")
 

@@ -96,7 +96,7 @@ async def test_an_ask_waits_and_counts_until_it_is_answered(served, names, start
     assert ends == [b"!"]
 
 
-async def test_for_a_task_outside_nobody_can_wait(served, names, start_ask):
+async def test_no_actor_can_wait_for_a_task_outside(served, names, start_ask):
     mailbox = served.open(names[1])
     await start_ask(waiter=None)
     assert served.broker.pending_count == 1
@@ -163,7 +163,7 @@ async def test_a_queued_ask_fails_when_its_target_goes(served, names, start_ask)
     assert isinstance(ends[0], CalleeFailed)
 
 
-async def test_asking_nobody(served, names):
+async def test_asking_a_name_that_is_not_there(served, names):
     a, b, *_ = names
     with pytest.raises(TargetNotFound):
         await served.ask(b, a)

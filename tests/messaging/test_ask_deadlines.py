@@ -81,7 +81,7 @@ async def test_no_time_at_all_is_allowed(autojump_clock, served, names):
 
 
 @pytest.mark.parametrize("timeout", [-1, -math.inf, math.nan])
-async def test_a_limit_is_no_negative_number(autojump_clock, served, names, timeout):
+async def test_a_limit_is_not_a_negative_number(autojump_clock, served, names, timeout):
     a, b, *_ = names
     served.open(b)
     with pytest.raises(ValueError, match="0 or more seconds"):

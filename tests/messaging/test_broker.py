@@ -175,7 +175,7 @@ async def test_a_send_cancelled_while_checking_in_has_delivered(world, names, at
     assert payloads(mailbox) == sent
 
 
-async def test_send_to_nobody(world, names):
+async def test_send_to_a_name_that_is_not_there(world, names):
     a, b, *_ = names
     with pytest.raises(TargetNotFound):
         await world.broker.send(world.letter(a, b))
@@ -226,7 +226,7 @@ async def test_a_send_that_waits_for_room_is_an_edge_until_it_is_delivered(
     assert payloads(full) == [b"second"]
 
 
-async def test_a_message_told_does_not_overtake_one_that_waits(
+async def test_tell_does_not_overtake_a_message_that_waits(
     world, names, full, start_send
 ):
     a, b, *_ = names
@@ -315,10 +315,10 @@ async def test_messages_of_one_sender_keep_their_order_through_a_blocked_send(
     assert taken == [bytes([number]) for number in range(50)]
 
 
-def test_a_dead_letter_is_told_to_observers(world, names):
+def test_a_dead_letter_is_reported_to_observers(world, names):
     a, b, *_ = names
-    world.broker.dead_letter(world.letter(a, b, b"12345"), "nobody cared")
-    assert world.events == [DeadLetter(a, b, 5, "nobody cared")]
+    world.broker.dead_letter(world.letter(a, b, b"12345"), "it was not wanted")
+    assert world.events == [DeadLetter(a, b, 5, "it was not wanted")]
 
 
 async def test_no_keyboard_interrupt_falls_into_a_delivery(world, names, nursery):
@@ -343,7 +343,7 @@ async def test_no_keyboard_interrupt_falls_into_a_delivery(world, names, nursery
 
 async def test_what_a_broker_makes_has_each_field_in_its_place(served, names, nursery):
     world, (target, sender) = served, names[:2]
-    said = {
+    options = {
         "content_type": "text/plain",
         "correlation_id": "c",
         "reply_to": sender,
@@ -351,8 +351,8 @@ async def test_what_a_broker_makes_has_each_field_in_its_place(served, names, nu
         "priority": Priority.HIGH,
         "expires_at": 3.5,
     }
-    wanted = Envelope(target, sender, b"x", sent_at_ns=123, **said)
-    assert world.letter(target, sender, b"x", **said) == wanted
+    wanted = Envelope(target, sender, b"x", sent_at_ns=123, **options)
+    assert world.letter(target, sender, b"x", **options) == wanted
     mailbox = world.open(target)
     with pytest.raises(AskTimedOut):
         await world.ask(target, sender, b"?", timeout=0, priority=Priority.LOW, key="k")

@@ -81,7 +81,7 @@ async def test_no_policy_applies_to_callbacks_and_they_are_counted(
     assert mine.close() == ()
 
 
-async def test_a_callback_wakes_the_one_who_waits(pair, nursery):
+async def test_a_callback_wakes_the_one_that_waits(pair, nursery):
     _, requests, mine, theirs = pair
     name = requests.request(theirs.owner, b"", 10)
     found = []
@@ -158,7 +158,7 @@ async def test_a_closed_mailbox_hands_callbacks_out_and_takes_no_more(pair):
     assert [event.why for event in world.events] == ["its actor was stopped"]
 
 
-async def test_an_actor_subscribes_so_often_and_not_after_its_end(world, names):
+async def test_an_actor_subscribes_that_often_and_not_after_its_end(world, names):
     publishing = Publishing(world.broker)
     subscriber = ActorSubscriber(names[0], publishing)
     for number in range(MAX_PATTERNS):
@@ -189,7 +189,7 @@ async def test_an_incarnation_that_ends_leaves_the_callbacks_of_another(pair, na
     assert len(served.events) == 1
 
 
-async def test_answers_that_nobody_takes_are_bounded_in_bytes(served, names):
+async def test_answers_that_are_not_taken_are_bounded_in_bytes(served, names):
     mine, theirs = served.open(names[0]), served.open(names[1])
     requests = OpenRequests(served.broker, mine, 100, 1000)
     for _ in range(5):

@@ -138,12 +138,12 @@ def test_a_payload_with_a_prefix_is_another_codec_than_without(world):
     assert type(error) is CodecNotTaken
 
 
-def test_a_topic_is_no_codec(world):
+def test_a_topic_is_not_a_codec(world):
     topic = TOPIC_TYPE + "a.b"
     assert refusal(world, BOTH, content_type=topic) is None
 
 
-def test_but_its_prefix_is_looked_at(world):
+def test_but_its_prefix_is_checked(world):
     error = refusal(world, PREFIXED, b"{}", content_type=TOPIC_TYPE + "a.b")
     assert type(error) is UnknownPrefix
 
@@ -154,7 +154,7 @@ def test_the_size_still_counts(world):
         world.broker.tell(world.letter(A, B, b"123", content_type=CBOR))
 
 
-async def test_send_and_ask_are_refused_alike(served):
+async def test_send_and_ask_are_refused_the_same_way(served):
     served.open(A, codecs=BOTH)
     with pytest.raises(CodecNotTaken):
         await served.broker.send(served.letter(A, B, content_type=CBOR))
@@ -162,7 +162,7 @@ async def test_send_and_ask_are_refused_alike(served):
         await served.ask(A, B, content_type=CBOR)
 
 
-async def test_who_waited_for_room_is_looked_at_again(world, nursery):
+async def test_one_that_waited_for_room_is_checked_again(world, nursery):
     """The name may belong to another mailbox by then."""
     full = world.open(A, capacity=1)
     world.broker.tell(world.letter(A, B))
@@ -191,7 +191,7 @@ def test_a_refused_message_takes_no_room(world):
         world.broker.tell(world.letter(A, B, content_type=JSON_TYPE))
 
 
-def test_who_declares_nothing_is_not_looked_at():
+def test_one_that_declares_nothing_is_not_checked():
     assert Mailbox(A, 1).unexamined_bytes == Mailbox(A, 1).message_bytes
     assert Mailbox(A, 1, codecs=BOTH).unexamined_bytes == -1
 
@@ -204,7 +204,7 @@ def test_who_declares_nothing_is_not_looked_at():
         (Codecs(takes=(JSON_TYPE,), sends=CBOR), CBOR),
     ],
 )
-def test_what_a_component_sends_bears_what_it_declares(codecs, kind):
+def test_what_a_component_sends_has_the_codec_that_it_declares(codecs, kind):
     assert content_type_sent(A, b"", codecs) == kind
 
 

@@ -1,4 +1,4 @@
-"""Actors that would wait for each other in a circle, by asks and by full mailboxes."""
+"""Actors that would wait for each other in a cycle, by asks and by full mailboxes."""
 
 from itertools import pairwise
 
@@ -34,7 +34,7 @@ def ring(served, names):
 
 @pytest.mark.parametrize("length", range(1, 6))
 @pytest.mark.parametrize("kind", KINDS)
-async def test_the_wait_that_closes_a_circle_is_refused(
+async def test_the_wait_that_closes_a_cycle_is_refused(
     served, ring, nursery, length, kind
 ):
     actors, ended = ring(length), []
@@ -60,7 +60,7 @@ async def test_the_wait_that_closes_a_circle_is_refused(
 
 
 @pytest.mark.parametrize("length", range(2, 6))
-async def test_a_refused_actor_can_answer_and_the_circle_dissolves(
+async def test_a_refused_actor_can_answer_and_the_cycle_dissolves(
     served, names, nursery, length
 ):
     """Each actor asks the next before it answers; the last one is refused, and says so."""
@@ -87,7 +87,7 @@ async def test_a_refused_actor_can_answer_and_the_circle_dissolves(
 
 
 @pytest.mark.parametrize("count", [2, 3])
-async def test_independent_asks_that_together_form_a_circle(
+async def test_independent_asks_that_together_form_a_cycle(
     served, names, nursery, count
 ):
     """All begin at once, as handlers of messages from outside: exactly one is refused."""
@@ -130,7 +130,7 @@ async def test_several_waits_of_one_actor_all_count(served, names, count):
         asks.cancel_scope.cancel()
 
 
-async def test_a_wait_that_timed_out_is_no_part_of_a_circle(
+async def test_a_wait_that_timed_out_is_not_a_part_of_a_cycle(
     served, names, nursery, serve_echo, autojump_clock
 ):
     a, b, *_ = names
@@ -141,7 +141,7 @@ async def test_a_wait_that_timed_out_is_no_part_of_a_circle(
     assert await served.ask(a, b, b"x") == b"x"
 
 
-def test_telling_never_waits_and_so_is_never_part_of_a_circle(world, names):
+def test_telling_never_waits_and_so_is_never_part_of_a_cycle(world, names):
     a, b, *_ = names
     world.open(a)
     world.open(b)

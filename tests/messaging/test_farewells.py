@@ -1,4 +1,4 @@
-"""That nobody waits any more is passed on along chains of any length."""
+"""The end of a wait is passed on along chains of any length."""
 
 import sys
 
@@ -16,7 +16,7 @@ class Link:
     """A message whose handler asks the next one."""
 
     farewells: Farewells
-    told: list
+    notified: list
     number: int
     next: "Link | None" = None
     on_abandoned: object = None
@@ -26,7 +26,7 @@ class Link:
 
     def give_up(self):
         # However long the chain, this must be about as deep as the first one.
-        self.told.append((self.number, depth()))
+        self.notified.append((self.number, depth()))
         self.on_abandoned = None
         if self.next is not None:
             self.farewells.tell(self.next)
@@ -39,26 +39,26 @@ def depth():
     return count
 
 
-async def test_a_chain_of_any_length_is_told_without_recursion():
-    farewells, told, link = Farewells(), [], None
+async def test_a_chain_of_any_length_is_notified_without_recursion():
+    farewells, notified, link = Farewells(), [], None
     for number in reversed(range(LINKS)):
-        link = Link(farewells, told, number, link)
+        link = Link(farewells, notified, number, link)
     farewells.tell(link)
     turns = 0
-    while len(told) < LINKS:
+    while len(notified) < LINKS:
         await trio.lowlevel.checkpoint()
         turns += 1
         assert turns < LINKS
-    assert [number for number, _ in told] == list(range(LINKS))
-    assert max(deep for _, deep in told) <= told[0][1] + 5
+    assert [number for number, _ in notified] == list(range(LINKS))
+    assert max(deep for _, deep in notified) <= notified[0][1] + 5
     assert turns > 3  # it held the thread for none of these
 
 
-async def test_who_finished_meanwhile_is_not_told():
-    farewells, told = Farewells(), []
-    second = Link(farewells, told, 2)
-    third = Link(farewells, told, 3)
-    first = Link(farewells, told, 1)
+async def test_one_that_finished_meanwhile_is_not_notified():
+    farewells, notified = Farewells(), []
+    second = Link(farewells, notified, 2)
+    third = Link(farewells, notified, 3)
+    first = Link(farewells, notified, 1)
 
     def give_up():
         farewells.tell(second)
@@ -67,14 +67,14 @@ async def test_who_finished_meanwhile_is_not_told():
 
     first.on_abandoned = give_up
     farewells.tell(first)
-    assert [number for number, _ in told] == [3]
+    assert [number for number, _ in notified] == [3]
 
 
 async def test_one_that_fails_does_not_silence_the_rest():
-    farewells, told = Farewells(), []
-    bad = Link(farewells, told, 0)
+    farewells, notified = Farewells(), []
+    bad = Link(farewells, notified, 0)
     bad.on_abandoned = lambda: 1 / 0
     with pytest.raises(ZeroDivisionError):
         farewells.tell(bad)
-    farewells.tell(Link(farewells, told, 1))
-    assert [number for number, _ in told] == [1]
+    farewells.tell(Link(farewells, notified, 1))
+    assert [number for number, _ in notified] == [1]

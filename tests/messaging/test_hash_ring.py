@@ -21,7 +21,7 @@ def owners(ring):
     return {key: ring.choose(key) for key in KEYS}
 
 
-def test_nobody_owns_a_key_of_an_empty_ring():
+def test_an_empty_ring_has_no_owner_of_a_key():
     with pytest.raises(LookupError):
         HashRing().choose(b"key")
 
@@ -40,7 +40,7 @@ def test_the_order_in_which_members_came_means_nothing(names):
 
 @given(st.sets(st.text(min_size=1), min_size=1, max_size=12), st.text(min_size=1))
 @settings(max_examples=25, deadline=None)
-def test_only_the_keys_of_one_who_comes_or_goes_move(names, another):
+def test_only_the_keys_of_a_member_that_comes_or_goes_move(names, another):
     names.discard(another)
     ring = ring_of(names)
     if not names:

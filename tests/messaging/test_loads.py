@@ -1,4 +1,4 @@
-"""Who has least to do, compared with looking at all of them."""
+"""The member with least to do, compared with what comparing all of them finds."""
 
 import pytest
 from hypothesis import given, strategies as st
@@ -12,13 +12,13 @@ changes = st.one_of(
 )
 
 
-def test_of_nobody_none_has_least_to_do():
+def test_of_no_members_none_has_least_to_do():
     with pytest.raises(LookupError):
         Loads().least()
 
 
 @given(st.lists(changes, max_size=60))
-def test_it_is_what_looking_at_all_would_find(steps):
+def test_it_is_what_comparing_all_would_find(steps):
     loads, model = Loads(), {}
     for step, member, load in steps:
         if step == "set":
@@ -48,7 +48,7 @@ def test_those_with_equal_loads_take_turns():
 
 
 def steps_of(size):
-    """Count the members that finding the least of many looks at."""
+    """Count the members that finding the least of many inspects."""
     loads = Loads()
     looked_at = []
 

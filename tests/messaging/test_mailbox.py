@@ -72,7 +72,7 @@ def test_statistics_count_what_is_there_and_the_most_there_was(make_mailbox, let
     )
 
 
-def test_one_message_is_in_hand_until_released(make_mailbox, letters):
+def test_one_message_is_being_handled_until_released(make_mailbox, letters):
     mailbox = make_mailbox()
     mailbox.put_nowait(letters[0])
     mailbox.put_nowait(letters[1])
@@ -92,7 +92,9 @@ def test_an_empty_mailbox_would_block(make_mailbox):
         make_mailbox().take_nowait()
 
 
-def test_closing_hands_out_the_one_in_hand_and_the_queue_once(make_mailbox, letters):
+def test_closing_hands_out_the_message_being_handled_and_the_queue_once(
+    make_mailbox, letters
+):
     mailbox = make_mailbox()
     for letter in letters:
         mailbox.put_nowait(letter)
@@ -245,7 +247,7 @@ async def test_a_cancelled_put_delivers_nothing(make_mailbox, letters):
     assert mailbox.statistics().queued == 0
 
 
-async def test_blocked_senders_get_the_room_in_order_and_nobody_overtakes(
+async def test_blocked_senders_get_the_room_in_order_and_none_overtakes(
     make_mailbox, letters, nursery
 ):
     mailbox = make_mailbox(1)
@@ -320,7 +322,7 @@ def refuse(error, letter):
 
 
 @pytest.mark.parametrize("error", [NotGranted("no"), ZeroDivisionError()])
-async def test_who_is_refused_after_waiting_makes_room_for_the_next(
+async def test_one_that_is_refused_after_waiting_makes_room_for_the_next(
     make_mailbox, letters, error
 ):
     mailbox = make_mailbox(1)
@@ -338,7 +340,7 @@ async def test_who_is_refused_after_waiting_makes_room_for_the_next(
         assert drain(mailbox) == [letters[0], letters[2]]
 
 
-async def test_the_end_of_a_wait_is_told_before_anybody_else_runs(
+async def test_the_end_of_a_wait_is_reported_before_anything_else_runs(
     make_mailbox, letters
 ):
     mailbox, ends, errors = make_mailbox(1), [], []

@@ -66,7 +66,7 @@ def test_small_messages_do_not_count_and_take_a_quarter():
         box.put_nowait(message(2))
 
 
-async def test_a_sender_waits_for_bytes_and_nobody_overtakes(autojump_clock):
+async def test_a_sender_waits_for_bytes_and_none_overtakes(autojump_clock):
     box = mailbox()
     box.put_nowait(message(900))
     box.put_nowait(message(50))
@@ -85,7 +85,7 @@ async def test_a_sender_waits_for_bytes_and_nobody_overtakes(autojump_clock):
         assert sizes == [900, 50, 800, 1]
 
 
-async def test_who_waits_behind_one_that_gave_up_comes_in_with_the_next_take(
+async def test_one_that_waits_behind_one_that_gave_up_comes_in_with_the_next_take(
     autojump_clock,
 ):
     box = mailbox()

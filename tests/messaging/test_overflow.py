@@ -1,4 +1,4 @@
-"""What becomes of a message that finds a mailbox full, or comes too large or too late."""
+"""What happens to a message that finds a mailbox full, or comes too large or too late."""
 
 import pytest
 import trio
@@ -38,7 +38,7 @@ def fill(world, names):
 
 
 @given(st.sampled_from(Overflow), st.booleans())
-def test_an_asker_is_never_left_without_a_word(policy, may_wait):
+def test_an_asker_always_gets_an_answer_or_an_error(policy, may_wait):
     action = decide(policy, may_wait=may_wait, is_ask=True)
     assert action in {
         OverflowAction.WAIT,
@@ -112,21 +112,21 @@ async def test_what_may_not_be_dropped_makes_no_room(world, names, fill):
     assert payloads(mailbox) == [b"old"]
 
 
-async def test_an_ask_that_is_pushed_out_is_told(served, names, nursery):
+async def test_an_ask_that_is_pushed_out_is_reported(served, names, nursery):
     a, b, c, *_ = names
     served.open(a, 1, rules_of(Overflow.DROP_OLDEST))
-    told = []
+    errors = []
 
     async def ask():
         with pytest.raises(DeliveryFailed, match="dropped it for a newer") as failed:
             await served.ask(a, b)
-        told.append(failed.value)
+        errors.append(failed.value)
 
     nursery.start_soon(ask)
     await trio.testing.wait_all_tasks_blocked()
     served.broker.tell(served.letter(a, c))
     await trio.testing.wait_all_tasks_blocked()
-    assert len(told) == 1
+    assert len(errors) == 1
 
 
 async def test_what_finds_no_room_may_become_a_dead_letter(world, names, fill):

@@ -1,4 +1,4 @@
-"""A pool as a broker sees it: whom messages go to, and what becomes of them."""
+"""A pool as a broker sees it: where messages go, and what happens to them."""
 
 import math
 import sys
@@ -31,7 +31,7 @@ POOL = ComponentId.parse("pool")
 OUTSIDE = ComponentId.parse("outside")
 
 
-class Company:
+class PoolScene:
     """A pool in a world, its members in the order in which they came."""
 
     def __init__(
@@ -91,47 +91,47 @@ def queued(member):
 
 
 def test_round_robin_gives_each_member_as_much(world):
-    company = Company(world)
+    scene = PoolScene(world)
     for _ in range(3):
-        company.join()
+        scene.join()
     for n in range(9):
-        company.tell(b"%d" % n)
-    assert sorted(map(len, company.queued().values())) == [3, 3, 3]
-    first = company.members[1].mailbox.take_nowait()
-    assert first.target == company.members[1].id
+        scene.tell(b"%d" % n)
+    assert sorted(map(len, scene.queued().values())) == [3, 3, 3]
+    first = scene.members[1].mailbox.take_nowait()
+    assert first.target == scene.members[1].id
     assert first.sender == OUTSIDE
 
 
 @pytest.mark.parametrize("routing", [Routing.ROUND_ROBIN, Routing.LEAST_MAILBOX])
 def test_a_full_member_is_passed_over_while_another_has_room(world, routing):
-    company = Company(world, routing, capacity=4)
-    crowded, roomy = company.join(), company.join()
+    scene = PoolScene(world, routing, capacity=4)
+    crowded, roomy = scene.join(), scene.join()
     for _ in range(3):
         world.broker.tell(world.letter(crowded.id, OUTSIDE))
     for n in range(5):
-        company.tell(b"%d" % n)
+        scene.tell(b"%d" % n)
     assert len(queued(crowded)) == len(queued(roomy)) == 4
     with pytest.raises(MailboxFull):
-        company.tell()
-    assert company.pool.statistics().refused == 1
+        scene.tell()
+    assert scene.pool.statistics().refused == 1
 
 
 def test_the_least_mailbox_is_the_one_with_least_to_do(world):
-    company = Company(world, Routing.LEAST_MAILBOX)
+    scene = PoolScene(world, Routing.LEAST_MAILBOX)
     for _ in range(2):
-        company.join()
+        scene.join()
     for n in range(6):
-        company.tell(b"%d" % n)
-    company.take(1)
-    company.take(1)
-    company.tell(b"x")
-    company.tell(b"y")
-    assert queued(company.members[1])[-2:] == [b"x", b"y"]
+        scene.tell(b"%d" % n)
+    scene.take(1)
+    scene.take(1)
+    scene.tell(b"x")
+    scene.tell(b"y")
+    assert queued(scene.members[1])[-2:] == [b"x", b"y"]
 
 
 async def test_one_that_handles_a_message_has_more_to_do_than_an_idle_one(world):
-    company = Company(world, Routing.LEAST_MAILBOX)
-    busy, idle = company.join(), company.join()
+    scene = PoolScene(world, Routing.LEAST_MAILBOX)
+    busy, idle = scene.join(), scene.join()
     taken = []
 
     async def take_one(member):
@@ -141,38 +141,38 @@ async def test_one_that_handles_a_message_has_more_to_do_than_an_idle_one(world)
         nursery.start_soon(take_one, busy)
         nursery.start_soon(take_one, idle)
         await wait_all_tasks_blocked()
-        assert company.pool.load == 0
-        company.tell()
+        assert scene.pool.load == 0
+        scene.tell()
         await wait_all_tasks_blocked()
-        assert company.pool.load == 1
-        company.tell()
+        assert scene.pool.load == 1
+        scene.tell()
         await wait_all_tasks_blocked()
         assert sorted(taken) == [busy.id, idle.id]
-        assert company.pool.load == 2
+        assert scene.pool.load == 2
 
 
 async def test_a_member_whose_actor_is_down_counts_as_busy(world):
-    company = Company(world, Routing.LEAST_MAILBOX)
-    down = company.join()
-    assert company.pool.load_of(down.id) == 0
+    scene = PoolScene(world, Routing.LEAST_MAILBOX)
+    down = scene.join()
+    assert scene.pool.load_of(down.id) == 0
     with trio.move_on_after(0.001):
         await down.mailbox.take()
-    assert company.pool.load_of(down.id) == 1
-    fresh = company.join()
-    company.tell()
+    assert scene.pool.load_of(down.id) == 1
+    fresh = scene.join()
+    scene.tell()
     assert (len(queued(down)), len(queued(fresh))) == (0, 1)
 
 
 def test_messages_of_a_key_go_to_one_member_and_keep_their_order(world):
-    company = Company(world, Routing.CONSISTENT_HASH, capacity=100)
+    scene = PoolScene(world, Routing.CONSISTENT_HASH, capacity=100)
     for _ in range(4):
-        company.join()
+        scene.join()
     for n in range(60):
-        company.tell(b"%d" % n, key=f"customer {n % 6}")
+        scene.tell(b"%d" % n, key=f"customer {n % 6}")
     at = {}
-    for number in company.members:
-        while company.members[number].mailbox.statistics().queued:
-            envelope = company.take(number)
+    for number in scene.members:
+        while scene.members[number].mailbox.statistics().queued:
+            envelope = scene.take(number)
             at.setdefault(envelope.key, []).append((number, int(envelope.payload)))
     assert len(at) == 6
     for found in at.values():
@@ -181,12 +181,12 @@ def test_messages_of_a_key_go_to_one_member_and_keep_their_order(world):
 
 
 def test_without_a_key_the_sender_is_the_key(world, names):
-    company = Company(world, Routing.CONSISTENT_HASH, capacity=100)
+    scene = PoolScene(world, Routing.CONSISTENT_HASH, capacity=100)
     for _ in range(4):
-        company.join()
+        scene.join()
     for sender in names * 5:
-        company.tell(str(sender).encode(), sender=sender)
-    for payloads in company.queued().values():
+        scene.tell(str(sender).encode(), sender=sender)
+    for payloads in scene.queued().values():
         assert all(count == 5 for count in Counter(payloads).values())
 
 
@@ -199,133 +199,133 @@ def test_a_key_function_decides_and_its_mistakes_are_the_senders_to_see(world):
                 return 3
         return envelope.payload[:1]
 
-    company = Company(world, Routing.CONSISTENT_HASH, key)
+    scene = PoolScene(world, Routing.CONSISTENT_HASH, key)
     for _ in range(3):
-        company.join()
+        scene.join()
     for payload in (b"a1", b"b1", b"a2", b"b2"):
-        company.tell(payload)
-    for payloads in company.queued().values():
+        scene.tell(payload)
+    for payloads in scene.queued().values():
         assert (b"a1" in payloads) == (b"a2" in payloads)
         assert (b"b1" in payloads) == (b"b2" in payloads)
     with pytest.raises(InvalidMessage, match="no such field"):
-        company.tell(b"!")
+        scene.tell(b"!")
     with pytest.raises(InvalidMessage, match="is int"):
-        company.tell(b"?")
-    assert sum(map(len, company.queued().values())) == 4
+        scene.tell(b"?")
+    assert sum(map(len, scene.queued().values())) == 4
 
 
 def test_what_comes_while_there_are_no_members_waits_for_them(world):
-    company = Company(world, capacity=3)
-    company.tell(b"1")
-    company.tell(b"2")
-    company.join()
-    assert company.queued() == {1: [b"1", b"2"]}
-    company.leave(1)
-    company.tell(b"3")
+    scene = PoolScene(world, capacity=3)
+    scene.tell(b"1")
+    scene.tell(b"2")
+    scene.join()
+    assert scene.queued() == {1: [b"1", b"2"]}
+    scene.leave(1)
+    scene.tell(b"3")
     with pytest.raises(MailboxFull):
-        company.tell(b"4")
-    company.join()
-    assert company.queued() == {2: [b"1", b"2", b"3"]}
-    assert company.pool.statistics().refused == 1
+        scene.tell(b"4")
+    scene.join()
+    assert scene.queued() == {2: [b"1", b"2", b"3"]}
+    assert scene.pool.statistics().refused == 1
 
 
 @pytest.mark.parametrize("routing", Routing)
 @pytest.mark.parametrize("keeps", [False, True])
 def test_a_pool_that_is_suspended_keeps_its_queue_in_order(world, routing, keeps):
-    company = Company(world, routing)
-    company.join()
-    company.join()
+    scene = PoolScene(world, routing)
+    scene.join()
+    scene.join()
     for number in range(4):
-        company.tell(b"%d" % number, key=b"k")
-    company.pool.suspend(keeps=keeps)
+        scene.tell(b"%d" % number, key=b"k")
+    scene.pool.suspend(keeps=keeps)
     for number in range(4, 6):
-        company.tell(b"%d" % number, key=b"k")
-    kept = sum(map(len, company.queued().values()))
+        scene.tell(b"%d" % number, key=b"k")
+    kept = sum(map(len, scene.queued().values()))
     assert kept == (4 if keeps else 0)
-    company.leave(1)
-    company.leave(2)
-    company.join()
-    assert company.queued() == {3: []}
-    company.pool.resume()
-    (queue,) = company.queued().values()
+    scene.leave(1)
+    scene.leave(2)
+    scene.join()
+    assert scene.queued() == {3: []}
+    scene.pool.resume()
+    (queue,) = scene.queued().values()
     assert sorted(queue) == [b"%d" % number for number in range(6)]
     if routing is Routing.CONSISTENT_HASH:
         assert queue == sorted(queue)
 
 
 def test_what_a_retired_member_has_not_begun_goes_to_the_others(world):
-    company = Company(world)
-    company.join()
-    company.join()
+    scene = PoolScene(world)
+    scene.join()
+    scene.join()
     for n in range(6):
-        company.tell(b"%d" % n)
-    newest = company.members[2]
+        scene.tell(b"%d" % n)
+    newest = scene.members[2]
     in_hand = newest.mailbox.take_nowait()
     own = world.letter(newest.id, OUTSIDE, b"its own")
     world.broker.tell(own)
-    assert company.pool.retire_newest() == newest.id
+    assert scene.pool.retire_newest() == newest.id
     assert queued(newest) == [b"its own"]
-    left = queued(company.members[1])
+    left = queued(scene.members[1])
     assert len(left) == 5
     assert in_hand.payload not in left
-    company.tell(b"later")
-    assert company.members[2].mailbox.in_hand is in_hand
+    scene.tell(b"later")
+    assert scene.members[2].mailbox.in_hand is in_hand
     newest.mailbox.release()
-    company.leave(2)
+    scene.leave(2)
     assert [e.why for e in world.events if isinstance(e, DeadLetter)] == ["gone"]
-    counted = company.pool.statistics()
+    counted = scene.pool.statistics()
     assert (counted.handled, counted.queued, counted.given_up) == (1, 6, 1)
     assert counted.arrived == 8
 
 
 def test_a_member_that_joins_takes_over_its_share(world):
-    company = Company(world, capacity=100)
-    company.join()
+    scene = PoolScene(world, capacity=100)
+    scene.join()
     for n in range(60):
-        company.tell(b"%d" % n)
-    company.join()
-    company.join()
-    lengths = sorted(map(len, company.queued().values()))
+        scene.tell(b"%d" % n)
+    scene.join()
+    scene.join()
+    lengths = sorted(map(len, scene.queued().values()))
     assert sum(lengths) == 60
     assert lengths[0] >= 15
 
 
-async def test_who_waits_for_room_gets_the_first_there_is(world):
-    company = Company(world, capacity=1)
-    company.join()
-    company.join()
+async def test_one_that_waits_for_room_gets_the_first_there_is(world):
+    scene = PoolScene(world, capacity=1)
+    scene.join()
+    scene.join()
     for _ in range(2):
-        company.tell(b"early")
+        scene.tell(b"early")
     async with trio.open_nursery() as nursery:
         for _ in range(4):
             letter = world.letter(POOL, OUTSIDE, b"late")
             nursery.start_soon(world.broker.send, letter)
         await wait_all_tasks_blocked()
-        assert company.pool.statistics().blocked_senders == 4
-        taken = [company.take(2).payload for _ in range(5)]
+        assert scene.pool.statistics().blocked_senders == 4
+        taken = [scene.take(2).payload for _ in range(5)]
     assert taken == [b"early", *[b"late"] * 4]
-    assert company.queued() == {1: [b"early"], 2: []}
+    assert scene.queued() == {1: [b"early"], 2: []}
 
 
 async def test_gates_see_the_pool_and_the_same_message_again(world):
-    company = Company(world, capacity=1)
-    company.join()
-    company.tell()
+    scene = PoolScene(world, capacity=1)
+    scene.join()
+    scene.tell()
     seen = []
     world.gates.append(seen.append)
     letter = world.letter(POOL, OUTSIDE)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(world.broker.send, letter)
         await wait_all_tasks_blocked()
-        company.take(1)
+        scene.take(1)
     assert len(seen) == 2
     assert all(envelope is letter for envelope in seen)
 
 
-async def test_who_waits_when_the_pool_is_closed_is_told(world):
-    company = Company(world, capacity=1)
-    company.join()
-    company.tell()
+async def test_one_that_waits_when_the_pool_is_closed_is_notified(world):
+    scene = PoolScene(world, capacity=1)
+    scene.join()
+    scene.tell()
     ends = []
 
     async def send():
@@ -336,19 +336,19 @@ async def test_who_waits_when_the_pool_is_closed_is_told(world):
     async with trio.open_nursery() as nursery:
         nursery.start_soon(send)
         await wait_all_tasks_blocked()
-        company.pool.is_open = False
+        scene.pool.is_open = False
         world.registry.unregister(POOL)
-        company.leave(1)
+        scene.leave(1)
     assert len(ends) == 1
 
 
-async def test_who_waits_at_a_member_that_goes_waits_at_another(served, nursery):
+async def test_one_that_waits_at_a_member_that_goes_waits_at_another(served, nursery):
     world = served
-    company = Company(world, capacity=1)
-    company.join()
-    company.join()
-    company.tell(b"1")
-    company.tell(b"2")
+    scene = PoolScene(world, capacity=1)
+    scene.join()
+    scene.join()
+    scene.tell(b"1")
+    scene.tell(b"2")
     a, b = ComponentId.parse("a"), ComponentId.parse("b")
     answers = []
 
@@ -358,10 +358,10 @@ async def test_who_waits_at_a_member_that_goes_waits_at_another(served, nursery)
     nursery.start_soon(world.broker.send, world.letter(POOL, b, b"sent"))
     nursery.start_soon(ask)
     await wait_all_tasks_blocked()
-    gone = [company.members[2]]
-    company.leave(2)
+    gone = [scene.members[2]]
+    scene.leave(2)
     await wait_all_tasks_blocked()
-    remaining = company.members[1]
+    remaining = scene.members[1]
     assert {each.mailbox.statistics().moved for each in gone} != {0}
     edges = {(a, remaining.id), (b, remaining.id)}
     assert world.broker.waits.edges() == edges
@@ -372,15 +372,15 @@ async def test_who_waits_at_a_member_that_goes_waits_at_another(served, nursery)
         remaining.mailbox.release()
         await wait_all_tasks_blocked()
     assert answers == [b"here"]
-    counted = company.pool.statistics()
+    counted = scene.pool.statistics()
     assert (counted.handled, counted.arrived) == (4, 4)
 
 
-async def test_what_moves_must_not_close_a_circle(served, nursery):
+async def test_what_moves_must_not_close_a_cycle(served, nursery):
     """The asker, a member's target and the member: only another member may answer."""
     world = served
-    company = Company(world, capacity=1)
-    first, second = company.join(), company.join()
+    scene = PoolScene(world, capacity=1)
+    first, second = scene.join(), scene.join()
     a = world.open(ComponentId.parse("a"))
     errors = []
 
@@ -397,7 +397,7 @@ async def test_what_moves_must_not_close_a_circle(served, nursery):
     nursery.start_soon(silent, world.ask(a.owner, second.id, timeout=1000))
     await wait_all_tasks_blocked()
     for _ in range(2):
-        company.tell()
+        scene.tell()
     nursery.start_soon(ask)
     nursery.start_soon(send)
     await wait_all_tasks_blocked()
@@ -406,7 +406,7 @@ async def test_what_moves_must_not_close_a_circle(served, nursery):
     await wait_all_tasks_blocked()
     assert errors == [], "room there is not for those that wait for the other"
     second.mailbox.release()
-    company.leave(1)
+    scene.leave(1)
     await wait_all_tasks_blocked()
     assert len(errors) == 2
     a.take_nowait().reply.answer(b"")
@@ -417,9 +417,9 @@ async def test_an_ask_that_is_queued_and_moves_must_not_close_one_either(
     served, nursery
 ):
     world = served
-    company = Company(world)
-    company.join()
-    company.join()
+    scene = PoolScene(world)
+    scene.join()
+    scene.join()
     a = world.open(ComponentId.parse("a"))
     errors = []
 
@@ -430,25 +430,25 @@ async def test_an_ask_that_is_queued_and_moves_must_not_close_one_either(
 
     nursery.start_soon(ask)
     await wait_all_tasks_blocked()
-    (holder,) = [n for n, found in company.queued().items() if found]
-    (other,) = set(company.members) - {holder}
-    other_id = company.members[other].id
+    (holder,) = [n for n, found in scene.queued().items() if found]
+    (other,) = set(scene.members) - {holder}
+    other_id = scene.members[other].id
     nursery.start_soon(silent, world.ask(a.owner, other_id, timeout=1000))
     await wait_all_tasks_blocked()
-    company.leave(holder)
+    scene.leave(holder)
     await wait_all_tasks_blocked()
     assert len(errors) == 1
-    assert company.queued() == {other: []}
-    assert company.pool.statistics().refused == 1
+    assert scene.queued() == {other: []}
+    assert scene.pool.statistics().refused == 1
     a.take_nowait().reply.answer(b"")
     await wait_all_tasks_blocked()
 
 
 async def test_an_ask_in_a_queue_that_moves_is_answered_by_another(served, nursery):
     world = served
-    company = Company(world)
-    company.join()
-    company.join()
+    scene = PoolScene(world)
+    scene.join()
+    scene.join()
     answers = []
 
     async def ask():
@@ -456,45 +456,45 @@ async def test_an_ask_in_a_queue_that_moves_is_answered_by_another(served, nurse
 
     nursery.start_soon(ask)
     await wait_all_tasks_blocked()
-    (holder,) = [n for n, found in company.queued().items() if found]
-    holding = company.members[holder]
-    company.leave(holder)
+    (holder,) = [n for n, found in scene.queued().items() if found]
+    holding = scene.members[holder]
+    scene.leave(holder)
     assert holding.mailbox.statistics().moved == 1
     assert holding.mailbox.statistics().arrived == 1
-    (left,) = company.members
-    waited_for = {(ComponentId.parse("a"), company.members[left].id)}
+    (left,) = scene.members
+    waited_for = {(ComponentId.parse("a"), scene.members[left].id)}
     assert world.broker.waits.edges() == waited_for
-    company.members[left].mailbox.take_nowait().reply.answer(b"moved")
-    company.members[left].mailbox.release()
+    scene.members[left].mailbox.take_nowait().reply.answer(b"moved")
+    scene.members[left].mailbox.release()
     await wait_all_tasks_blocked()
     assert answers == [b"moved"]
 
 
 async def test_a_member_asks_its_own_pool_and_another_one_answers(served, nursery):
     world = served
-    company = Company(world)
-    first, second = company.join(), company.join()
+    scene = PoolScene(world)
+    first, second = scene.join(), scene.join()
     for _ in range(4):
         with pytest.raises(AskTimedOut):
             await world.ask(POOL, first.id, b"for another", timeout=0)
     assert queued(first) == []
     assert len(queued(second)) == 4
-    company.leave(2)
+    scene.leave(2)
     with pytest.raises(RequestWouldDeadlock):
         await world.ask(POOL, first.id)
 
 
-async def test_a_blocked_send_that_would_close_a_circle_is_refused(served, nursery):
+async def test_a_blocked_send_that_would_close_a_cycle_is_refused(served, nursery):
     world = served
-    company = Company(world, capacity=1)
-    only = company.join()
+    scene = PoolScene(world, capacity=1)
+    only = scene.join()
     a = world.open(ComponentId.parse("a"))
-    company.tell()
+    scene.tell()
     nursery.start_soon(silent, world.ask(a.owner, only.id, timeout=1000))
     await wait_all_tasks_blocked()
     with pytest.raises(RequestWouldDeadlock):
         await world.broker.send(world.letter(POOL, a.owner))
-    assert company.pool.statistics().refused == 1
+    assert scene.pool.statistics().refused == 1
     a.take_nowait().reply.answer(b"")
 
 
@@ -511,28 +511,28 @@ async def silent(waiting):
     ],
 )
 def test_the_policy_of_its_members_is_that_of_the_pool(world, policy, name):
-    company = Company(world, capacity=1, rules=rules_of(policy))
-    company.join()
-    company.tell(b"1")
-    company.tell(b"2")
-    assert getattr(company.pool.statistics(), name) == 1
+    scene = PoolScene(world, capacity=1, rules=rules_of(policy))
+    scene.join()
+    scene.tell(b"1")
+    scene.tell(b"2")
+    assert getattr(scene.pool.statistics(), name) == 1
     kept = b"2" if policy is Overflow.DROP_OLDEST else b"1"
-    assert company.queued() == {1: [kept]}
+    assert scene.queued() == {1: [kept]}
 
 
 def calls_of_a_message(world_of, routing, members):
     """Count the Python functions that run while a pool takes ten messages."""
-    company = Company(world_of(), routing, capacity=1000)
+    scene = PoolScene(world_of(), routing, capacity=1000)
     for _ in range(members):
-        company.join()
+        scene.join()
     letters = [
-        company.world.letter(POOL, OUTSIDE)._replace(key=b"%d" % n) for n in range(10)
+        scene.world.letter(POOL, OUTSIDE)._replace(key=b"%d" % n) for n in range(10)
     ]
     calls = Counter()
     sys.setprofile(lambda frame, event, _: calls.update([event]))
     try:
         for letter in letters:
-            company.pool.offer(letter)
+            scene.pool.offer(letter)
     finally:
         sys.setprofile(None)
     return calls["call"] + calls["c_call"]
@@ -560,30 +560,30 @@ moves = st.one_of(
 class History:
     """Does what a plan says to a pool, and writes down how each message ended."""
 
-    def __init__(self, company, nursery):
-        self.company, self.nursery = company, nursery
+    def __init__(self, scene, nursery):
+        self.scene, self.nursery = scene, nursery
         self.sent = Counter()
         self.scopes = []
         self.taken = []
         self.ended = Counter()
 
     async def post(self, key, serial):
-        letter = self.company.world.letter(POOL, OUTSIDE, b"%d %d" % (key, serial))
+        letter = self.scene.world.letter(POOL, OUTSIDE, b"%d %d" % (key, serial))
         scope = trio.CancelScope()
         self.scopes.append(scope)
         try:
             with scope:
-                await self.company.world.broker.send(letter._replace(key=b"%d" % key))
+                await self.scene.world.broker.send(letter._replace(key=b"%d" % key))
         except TargetNotFound:
             self.ended["refused"] += 1
 
     async def ask(self, key, serial, member):
-        """Ask in the name of a member, or of somebody whom nobody waits for."""
+        """Ask in the name of a member, or of an actor that no other waits for."""
         asker = ComponentId("local", "asker", str(key)) if member is None else member
         payload = b"%d %d" % (key, serial)
         scope = trio.CancelScope()
         self.scopes.append(scope)
-        ask = partial(self.company.world.ask, POOL, asker, payload, timeout=math.inf)
+        ask = partial(self.scene.world.ask, POOL, asker, payload, timeout=math.inf)
         try:
             with scope:
                 assert await ask(key=b"%d" % key) == payload
@@ -599,12 +599,12 @@ class History:
             self.nursery.start_soon(self.post, key, serial)
             return
         try:
-            self.company.tell(b"%d %d" % (key, serial), key=b"%d" % key)
+            self.scene.tell(b"%d %d" % (key, serial), key=b"%d" % key)
         except (MailboxFull, TargetNotFound):
             self.ended["refused"] += 1
 
     def take(self, number, fails):
-        mailbox = self.company.members[number].mailbox
+        mailbox = self.scene.members[number].mailbox
         if mailbox.statistics().queued:
             envelope = mailbox.take_nowait()
             self.taken.append(envelope.payload)
@@ -613,27 +613,27 @@ class History:
             mailbox.release(Ending.FAILED if fails else None)
 
     async def step(self, kind, number, flag):  # noqa: C901  # one case for each move
-        company = self.company
-        present = sorted(company.members)
+        scene = self.scene
+        present = sorted(scene.members)
         match kind:
             case "post":
                 await self.tell_or_send(number, flag)
             case "ask":
                 serial = self.sent[number]
                 self.sent[number] += 1
-                members = list(company.members.values())
+                members = list(scene.members.values())
                 asker = members[0].id if flag and members else None
                 self.nursery.start_soon(self.ask, number, serial, asker)
             case "take" if present:
                 self.take(present[number % len(present)], flag)
             case "join" if len(present) < 4:
-                company.join()
+                scene.join()
             case "leave" if present:
-                company.leave(present[number % len(present)])
+                scene.leave(present[number % len(present)])
             case "suspend":
-                company.pool.suspend(keeps=flag)
+                scene.pool.suspend(keeps=flag)
             case "resume":
-                company.pool.resume()
+                scene.pool.resume()
             case "give up" if self.scopes:
                 self.scopes.pop(number % len(self.scopes)).cancel()
         await wait_all_tasks_blocked()
@@ -647,25 +647,25 @@ class History:
 def test_nothing_is_lost_and_keys_keep_their_order(make_world, routing, plan):
     async def main():
         world = make_world()
-        company = Company(world, routing, capacity=2)
-        company.join()
+        scene = PoolScene(world, routing, capacity=2)
+        scene.join()
         async with trio.open_nursery() as nursery:
-            history = History(company, nursery)
+            history = History(scene, nursery)
             for step in plan:
                 await history.step(*step)
-            while company.members:
-                number = min(company.members)
-                while company.members[number].mailbox.statistics().queued:
+            while scene.members:
+                number = min(scene.members)
+                while scene.members[number].mailbox.statistics().queued:
                     history.take(number, fails=False)
                     await wait_all_tasks_blocked()
-                company.leave(number)
+                scene.leave(number)
                 await wait_all_tasks_blocked()
-            company.close()
+            scene.close()
         letters = [e for e in world.events if isinstance(e, DeadLetter)]
         given_up = sum(e.reason is not DeadReason.LATE_ANSWER for e in letters)
         assert len(history.taken) == len(set(history.taken)), "once each"
         assert history.ended["failed asks"] <= given_up
-        counted = company.pool.statistics()
+        counted = scene.pool.statistics()
         ends = len(history.taken) + given_up + counted.withdrawn
         assert ends + history.ended["refused"] == sum(history.sent.values())
         assert counted.handled + counted.failed == len(history.taken)

@@ -57,7 +57,7 @@ async def test_one_portion_of_all_is_done_in_a_pass(clock):
         assert len(set(done[start : start + 5])) == 5, "each in turn"
 
 
-async def test_who_is_cancelled_in_the_line_or_on_the_floor_leaves_it(clock):
+async def test_one_that_is_cancelled_in_the_line_or_on_the_floor_leaves_it(clock):
     floor = Floor()
     async with trio.open_nursery() as nursery:
         for _ in range(3):
@@ -85,16 +85,16 @@ async def ignore(context, envelope):
     pass
 
 
-async def test_a_broadcast_to_many_lets_others_run_and_tells_of_each(clock):
+async def test_a_broadcast_to_many_lets_others_run_and_reports_each(clock):
     names = [ComponentId("local", f"n{n}") for n in range(100)]
     plan = blueprint(actor("n7", ignore), actor("n93", ignore))
     async with open_system(plan) as system:
-        told, passes = await passes_of(lambda: system.broadcast(names, b"x"))
+        results, passes = await passes_of(lambda: system.broadcast(names, b"x"))
         assert passes > 100
-        assert [n for n in names if told[n] is None] == [names[7], names[93]]
+        assert [n for n in names if results[n] is None] == [names[7], names[93]]
 
 
-async def test_who_is_named_by_a_text_is_an_object_only_while_it_is_sent_to(clock):
+async def test_a_name_given_as_text_is_an_object_only_while_it_is_sent_to(clock):
     names = [f"local/n{n}/0" for n in range(1, 301)]
     most = 0
 
@@ -129,7 +129,7 @@ async def test_who_is_named_by_a_text_is_an_object_only_while_it_is_sent_to(cloc
     assert "local/n7/0" not in outcomes.refused
 
 
-async def test_who_leaves_while_it_is_published_does_not_get_it(clock):
+async def test_one_that_leaves_while_it_is_published_does_not_get_it(clock):
     async with open_system(blueprint()) as system:
         listeners = [system.subscribe("x") for _ in range(60)]
         async with trio.open_nursery() as nursery:

@@ -71,7 +71,7 @@ def test_names_come_and_go_and_stay_sorted(steps, first_asked):
     assert registry.ids() == tuple(sorted(there))
 
 
-def test_a_name_that_went_is_told_from_one_that_never_was(names):
+def test_a_name_that_went_differs_from_one_that_never_was(names):
     a, b, *_ = names
     registry = Registry()
     registry.note_gone(a, "root/web gave up", 1_700_000_000_000_000_000)

@@ -103,13 +103,13 @@ def test_whatever_is_given_is_taken_or_refused(anything):
         "a\n",
     ],
 )
-def test_what_is_no_pattern_is_refused(pattern):
+def test_what_is_not_a_pattern_is_refused(pattern):
     with pytest.raises(BadTopic):
         Subscriptions().add(pattern, "one")
 
 
 @pytest.mark.parametrize("topic", ["*", "a.*", "#", "a.#", "", "a..b"])
-def test_what_is_no_topic_is_refused(topic):
+def test_what_is_not_a_topic_is_refused(topic):
     with pytest.raises(BadTopic):
         Subscriptions().find(topic)
 
@@ -159,7 +159,7 @@ def test_limits_to_the_last_character_and_segment():
 
 
 @pytest.mark.parametrize("subscribers", [0, 1000])
-def test_what_was_found_is_remembered_up_to_so_many_bytes(subscribers):
+def test_what_was_found_is_remembered_up_to_that_many_bytes(subscribers):
     subscriptions = Subscriptions()
     for number in range(subscribers):
         subscriptions.add("#", number)
@@ -172,7 +172,7 @@ def test_what_was_found_is_remembered_up_to_so_many_bytes(subscribers):
 
 
 @pytest.mark.parametrize("field", ["root", "patterns", "found"])
-def test_nobody_gives_it_what_it_keeps(field):
+def test_no_caller_can_change_what_it_keeps(field):
     with pytest.raises(TypeError):
         Subscriptions(**{field: None})
 

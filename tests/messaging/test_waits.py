@@ -1,4 +1,4 @@
-"""The graph of waits against a naive model, and the circles of every small length."""
+"""The graph of waits against a naive model, and the cycles of every small length."""
 
 from itertools import pairwise
 
@@ -77,7 +77,7 @@ TestAgainstNaiveModel.settings = settings(deadline=None, stateful_step_count=40)
 
 
 @pytest.mark.parametrize("length", range(1, 6))
-def test_the_edge_that_closes_a_circle_is_refused_with_the_path(length):
+def test_the_edge_that_closes_a_cycle_is_refused_with_the_path(length):
     graph, ring = WaitGraph(), NAMES[:length]
     for waiter, target in pairwise(ring):
         graph.add(waiter, target)

@@ -1,4 +1,4 @@
-"""Supervisors with puppets for children: each does what the test tells it to."""
+"""Supervisors with scripted children: each does what the test tells it to."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from airssys.nursery.tree._supervisor_cell import SupervisorCell
 
 @attrs.define(eq=False)
 class ScriptedChild:
-    """One incarnation: starts, lives until told how to end, stops."""
+    """One incarnation: starts, lives until the test says how it ends, stops."""
 
     name: str
     stage: Stage
@@ -42,7 +42,7 @@ class ScriptedChild:
     kill_error: BaseException | None = None
     swallows_cancel: bool = False
     is_protected: bool = False
-    _told: trio.Event = attrs.Factory(trio.Event)
+    _ends: trio.Event = attrs.Factory(trio.Event)
     _error: BaseException | None = None
     asked: bool = False
 
@@ -55,7 +55,7 @@ class ScriptedChild:
             if self.start_error is not None:
                 raise self.start_error
             ready()
-            await self._told.wait()
+            await self._ends.wait()
             if self._error is not None:
                 raise self._error
             await trio.sleep(self.stop_seconds)
@@ -76,16 +76,16 @@ class ScriptedChild:
     def stop_soon(self):
         self.stage.log.append(f"ask {self.name}")
         self.asked = True
-        self._told.set()
+        self._ends.set()
         return True
 
     def end(self, error=None):
         self._error = error
-        self._told.set()
+        self._ends.set()
 
 
 def label_of(spec):
-    """Name a puppet: `a`, and `a/3` for the third one made from a template."""
+    """Name a scripted child: `a`, and `a/3` for the third one made from a template."""
     own = spec.id
     return own.name if own.instance == "0" else f"{own.name}/{own.instance}"
 
@@ -94,7 +94,7 @@ def label_of(spec):
 class ScriptedCell:
     declared: Declared
     stage: Stage
-    vacated: int = 0
+    released: int = 0
 
     @property
     def spec(self):
@@ -112,14 +112,14 @@ class ScriptedCell:
         return scripted
 
     def release(self, why="", /):
-        if not self.vacated:
-            self.stage.log.append(f"vacate {label_of(self.spec)}")
-        self.vacated += 1
+        if not self.released:
+            self.stage.log.append(f"release {label_of(self.spec)}")
+        self.released += 1
 
 
 @attrs.define(eq=False)
 class Stage:
-    """Everything a test may look at."""
+    """Everything a test may inspect."""
 
     habits: dict[str, list[dict]] = attrs.Factory(dict)
     """How the incarnations of a name behave, one after the other; the last one stays."""
@@ -182,7 +182,7 @@ class Stage:
         await trio.testing.wait_all_tasks_blocked()
 
     async def crash(self, name, error=None):
-        self.scripted_children[name].end(error or ValueError("told to"))
+        self.scripted_children[name].end(error or ValueError("on purpose"))
         await self.settle()
 
     async def finish(self, name):
@@ -191,7 +191,7 @@ class Stage:
 
 
 def assert_lives_are_over(events):
-    """Whatever a test was about: its events tell of possible lives, all of them over."""
+    """Whatever a test was about: its events report possible lives, all of them over."""
     left = set(follow(events).values())
     assert left <= {LifeState.ABSENT, LifeState.RESTARTING}
 
@@ -229,7 +229,7 @@ def group(*children, name="root", restarts=3, period=60.0, **options):
 
 @asynccontextmanager
 async def acting(spec, habits=None, *, wait=True, rng=None):
-    """Run a supervisor as a child of nobody; stop it at the end."""
+    """Run a supervisor without a parent; stop it at the end."""
     stage = Stage({name: list(h) for name, h in (habits or {}).items()})
     stage.rng = rng
     stage.supervisor = stage.make(spec)

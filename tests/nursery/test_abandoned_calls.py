@@ -1,4 +1,4 @@
-"""That an asker waits no longer is never charged to whom it asked."""
+"""That an asker waits no longer is never charged to the actor that it asked."""
 
 from contextlib import suppress
 
@@ -43,7 +43,7 @@ def loader(fake):
 
 
 async def asker(context, envelope):
-    """Ask what it is told to ask, for one second, unless it is stopped before."""
+    """Ask what its message names, for one second, unless it is stopped before."""
     with suppress(MessagingError):
         await context.ask("c", envelope.payload, timeout=1)
 
@@ -233,7 +233,7 @@ async def test_its_own_faults_count_all_the_same(options, loader, autojump_clock
         assert faults == [Fault.GUEST] * 2
 
 
-async def test_what_nobody_waits_for_any_more_is_not_begun(
+async def test_a_message_is_not_begun_after_its_asker_has_gone(
     loader, fake, autojump_clock
 ):
     async with running(component("c"), loader=loader) as (system, watch):
@@ -295,7 +295,7 @@ async def impatient(context, envelope):
 
 
 class JointWait:
-    """Those who ask, each in its own way, and wait no longer when they like."""
+    """Actors that ask, each in its own way, and wait no longer when they like."""
 
     def __init__(self, system, nursery):
         self.system, self.nursery = system, nursery
@@ -369,7 +369,7 @@ def test_no_asker_ever_moves_a_restart_count(cast, script):
 
 @pytest.mark.parametrize("options", [{}, CANCEL])
 @pytest.mark.parametrize("way", ["its time is up", "cancelled", "its actor ends"])
-async def test_a_request_that_is_given_up_costs_nobody_a_restart(
+async def test_a_request_that_is_given_up_restarts_no_actor(
     way, options, loader, fake, autojump_clock
 ):
     children = component("c", **options), component("asker", shutdown=0)

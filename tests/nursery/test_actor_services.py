@@ -142,7 +142,7 @@ def test_the_clock_is_the_one_that_was_given(services):
     assert services.clock.current_time() == Timestamp(1_700_000_000, 5)
 
 
-def test_what_an_actor_told_of_itself_is_told(services, shared):
+def test_what_an_actor_reported_of_itself_is_found(services, shared):
     assert services.directory.component_info(ME) is None
     shared.infos[ME] = info = ComponentInfo(ME, "me", "1.0", "healthy")
     assert services.directory.component_info(ME) is info

@@ -47,7 +47,7 @@ async def test_those_that_share_a_restart_wait_for_it_stopped(strategy, autojump
         await trio.sleep(0.2)
         assert all_running(stage)
         # Names and mailboxes outlived it.
-        assert not [line for line in stage.log if line.startswith("vacate")]
+        assert not [line for line in stage.log if line.startswith("release")]
 
 
 @pytest.mark.parametrize("strategy", Strategy)
@@ -88,9 +88,9 @@ async def test_terminating_while_the_group_is_still_being_stopped(autojump_clock
         await stage.admin.terminate_child("local/b/0")
         await trio.sleep(10)
         assert stage.presences() == ["a:none", "b:none", "c:none"]
-        # Nobody follows, so names and mailboxes are given up.
-        vacated = [line for line in stage.log if line.startswith("vacate")]
-        assert sorted(vacated) == ["vacate a", "vacate b", "vacate c"]
+        # No incarnation follows, so names and mailboxes are given up.
+        released = [line for line in stage.log if line.startswith("release")]
+        assert sorted(released) == ["release a", "release b", "release c"]
 
 
 async def test_a_group_waits_for_the_longest_pause_in_it(autojump_clock):
@@ -140,7 +140,7 @@ async def test_the_pause_is_each_childs_own(autojump_clock):
         assert all_running(stage)
 
 
-async def test_nobody_waits_only_to_give_up_after_it(autojump_clock):
+async def test_a_restart_that_will_give_up_does_not_wait_first(autojump_clock):
     async with acting(group(worker("a", backoff=SECOND), restarts=1)) as stage:
         await stage.crash("a")
         await trio.sleep(1.1)
@@ -150,7 +150,7 @@ async def test_nobody_waits_only_to_give_up_after_it(autojump_clock):
         assert trio.current_time() == now
 
 
-async def test_nobody_waits_to_give_up_after_a_restart_that_failed(autojump_clock):
+async def test_after_a_restart_that_failed_giving_up_does_not_wait(autojump_clock):
     spec = group(worker("a", backoff=SECOND), restarts=1)
     async with acting(spec, {"a": [{}, FAILING]}) as stage:
         await stage.crash("a")

@@ -65,7 +65,7 @@ async def test_a_change_outlives_restarts_of_that_supervisor_and_those_above(
 
 
 def find_spec(stage):
-    """All who know the specification of `sub` say the same."""
+    """All that know the specification of `sub` agree."""
     root = stage.supervisor.spec
     middle = stage.supervisor.roster.find("middle")
     sub = middle.cell.present.roster.find("sub")
@@ -181,7 +181,7 @@ class Unequal:
     __hash__ = object.__hash__
 
 
-async def test_arguments_that_cannot_be_compared_are_no_hindrance(autojump_clock):
+async def test_arguments_that_cannot_be_compared_do_not_matter(autojump_clock):
     sub = group(worker("a", arguments=(Unequal(),)), name="sub")
     async with acting(group(sub)) as stage:
         other = attrs.evolve(sub, children=(worker("a", arguments=(Unequal(),)),))

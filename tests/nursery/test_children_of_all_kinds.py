@@ -150,18 +150,18 @@ async def test_an_actor_that_drains_handles_what_is_queued_first(drain, autojump
         assert len(watch.of(DeadLetter)) == (1 if drain else 4)
 
 
-async def test_a_long_handler_hears_that_it_is_to_stop(autojump_clock):
-    heard = []
+async def test_a_long_handler_is_notified_that_it_is_to_stop(autojump_clock):
+    received = []
 
     async def work(context, envelope):
         await context.stop_asked.wait()
-        heard.append(trio.current_time())
+        received.append(trio.current_time())
         await trio.sleep(2)
 
     async with running(python("a", work, shutdown=60.0)) as (system, watch):
         system.tell("a", b"")
         await trio.sleep(7)
-    assert heard == [7]
+    assert received == [7]
     assert trio.current_time() == pytest.approx(9)
     (exited,) = (e for e in watch.of(ChildExited) if e.child == "local/a/0")
     assert exited.reason.kind is ExitKind.SHUTDOWN
@@ -221,7 +221,7 @@ async def test_a_plain_function_is_ready_at_once_and_cancelled_to_stop(autojump_
     assert trio.current_time() == 0
 
 
-async def test_a_function_with_a_context_says_when_it_is_ready_and_hears_the_stop(
+async def test_a_function_with_a_context_says_when_it_is_ready_and_is_asked_to_stop(
     autojump_clock,
 ):
     log = []
@@ -310,7 +310,7 @@ async def test_a_dynamic_supervisor_of_components(autojump_clock):
         assert await system.ask(started, b"count") == b"1"
 
 
-async def test_an_actor_that_ignores_its_start_is_no_failure(autojump_clock):
+async def test_an_actor_that_ignores_its_start_is_not_a_failure(autojump_clock):
     class Shy(Tally):
         async def started(self, context):
             raise Ignore

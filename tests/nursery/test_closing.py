@@ -1,4 +1,4 @@
-"""What had happened before a supervisor closed, and is heard while it closes."""
+"""What had happened before a supervisor closed, and is served while it closes."""
 
 import pytest
 import trio
@@ -46,7 +46,7 @@ async def closing_behind(stage, names):
 
 @pytest.mark.parametrize("restart", RestartType)
 @pytest.mark.parametrize("restarts", [0, 3])
-async def test_a_dynamic_supervisor_that_closes_starts_nobody(
+async def test_a_dynamic_supervisor_that_closes_starts_no_child(
     restart, restarts, autojump_clock
 ):
     spec = dynamic(worker("w", restart=restart), restarts=restarts)
@@ -94,7 +94,7 @@ async def test_a_retry_that_is_due_when_a_dynamic_supervisor_closes_is_not_made(
 
 @pytest.mark.parametrize("kind", ["ordered", "dynamic"])
 @pytest.mark.parametrize("way", ["ignores", "fails"])
-async def test_a_start_that_came_to_nothing_before_closing_is_told_as_it_was(
+async def test_a_start_that_came_to_nothing_before_closing_is_reported_as_it_was(
     kind, way, autojump_clock
 ):
     error = Ignore() if way == "ignores" else ValueError("no")

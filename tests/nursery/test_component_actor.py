@@ -56,7 +56,7 @@ async def test_state_lives_as_long_as_the_instance(loader):
 
 
 @pytest.mark.parametrize("word", [b"reject", b"fill"])
-async def test_a_typed_error_is_an_answer_and_the_actor_lives_on(loader, word):
+async def test_a_typed_error_is_an_answer_and_the_actor_keeps_running(loader, word):
     async with running(component("c"), loader=loader) as (system, watch):
         await system.ask("c", b"count")
         with pytest.raises(CalleeFailed):
@@ -164,7 +164,7 @@ async def test_host_services_carry_the_name_of_their_actor(loader):
         assert await system.ask("c", b"ask:nobody") == b"target-not-found"
 
 
-async def test_what_actors_tell_of_themselves(loader):
+async def test_what_actors_report_of_themselves(loader):
     async def quiet(context, envelope):
         pass
 
@@ -193,7 +193,7 @@ async def test_equal_components_are_asked_once_what_they_are(loader):
             assert (info.id.name, info.name, info.version) == (name, "fake", "1.2.3")
 
 
-def test_what_was_told_last_is_remembered_of_so_many(monkeypatch):
+def test_the_latest_metadata_is_remembered_of_that_many(monkeypatch):
     monkeypatch.setattr(_introductions, "KEPT", 3)
     known = _introductions.MetadataCache()
     specs = [component("c", data=bytes([n])) for n in range(5)]

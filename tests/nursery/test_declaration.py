@@ -207,7 +207,7 @@ def test_the_rows_of_the_table(spec, other):
     assert first.with_child(worker("a"), worker("b")) == first
 
 
-def test_what_was_changed_below_is_kept_only_if_nothing_new_is_said_of_it():
+def test_what_was_changed_below_is_kept_only_if_nothing_new_is_declared():
     sub = SupervisorSpec(name="sub")
     root = Node(Declared(SupervisorSpec(name="root", children=(sub,))))
     busier = attrs.evolve(sub, intensity=Intensity(9, 9.0))

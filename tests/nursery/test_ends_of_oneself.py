@@ -6,7 +6,7 @@ from airssys import Done, Refused, actor, blueprint, open_system, supervisor
 from airssys.contracts import Refusal
 
 
-async def test_who_terminates_itself_or_what_is_above_is_refused(autojump_clock):
+async def test_terminating_oneself_or_what_is_above_is_refused(autojump_clock):
     systems = []
 
     async def handle(context, envelope):

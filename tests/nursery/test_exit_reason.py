@@ -28,7 +28,7 @@ from airssys.nursery.restarts._exit_reason import (
     why_children_end,
 )
 
-OFFENCE = IntensityExceeded("root", "child", 4, 60.0, "crash")
+EXCEEDED = IntensityExceeded("root", "child", 4, 60.0, "crash")
 TRAP = GuestTrapped(TrapReason.UNREACHABLE, "handle-message", "unreachable")
 REFUSED = ExitReason(ExitKind.REFUSED, CapacityReached("maps"))
 BOOLS = st.booleans()
@@ -45,7 +45,7 @@ def judge(error, *, asked=False, killed=False, ready=True):
         (None, {"asked": True}, ExitKind.SHUTDOWN),
         (None, {"asked": True, "killed": True}, ExitKind.KILLED),
         (Stop("stopped itself"), {}, ExitKind.SHUTDOWN),
-        (GaveUp([OFFENCE]), {}, ExitKind.SHUTDOWN),
+        (GaveUp([EXCEEDED]), {}, ExitKind.SHUTDOWN),
         (ValueError("x"), {}, ExitKind.CRASH),
         (ValueError("x"), {"asked": True}, ExitKind.CRASH),
         (ValueError("x"), {"asked": True, "killed": True}, ExitKind.CRASH),
@@ -110,7 +110,7 @@ def test_how_an_end_without_an_error_is_described():
     assert judge(None, asked=True, killed=True).detail == "it was cancelled"
 
 
-def test_who_did_not_start_is_told_from_however_far_below():
+def test_which_child_did_not_start_is_known_from_however_far_below():
     below = StartFailed("root/inner", "child", REFUSED)
     assert failure_to_start("root", "inner", judge(below, ready=False)) is below
     crash = judge(ValueError(), ready=False)
@@ -124,36 +124,36 @@ def test_an_actor_that_ignores_its_start_does_so_only_then():
     assert judge(Ignore(), ready=True).kind is ExitKind.CRASH
 
 
-def test_an_unhealthy_end_is_no_crash():
+def test_an_unhealthy_end_is_not_a_crash():
     error = Unhealthy(ComponentId.parse("a"), 3, HealthStatus.UNHEALTHY)
     assert judge(error).kind is ExitKind.UNHEALTHY
     assert judge(error, ready=False).kind is ExitKind.UNHEALTHY
 
 
-def test_the_last_offence_is_told():
-    chain = [OFFENCE, IntensityExceeded("top", "inner", 9, 60.0, "gave up")]
+def test_the_last_intensity_exceeded_is_shown():
+    chain = [EXCEEDED, IntensityExceeded("top", "inner", 9, 60.0, "gave up")]
     assert str(GaveUp(chain)) == "gave up: inner needed restart 9 (gave up)"
     assert GaveUp(chain).chain == tuple(chain)
     assert GaveUp(chain).args == (tuple(chain),)
 
 
-def test_offences_are_found_behind_a_failed_start():
-    reason = judge(GaveUp([OFFENCE]))
-    assert offences_behind(reason) == (OFFENCE,)
+def test_exceeded_intensities_are_found_behind_a_failed_start():
+    reason = judge(GaveUp([EXCEEDED]))
+    assert offences_behind(reason) == (EXCEEDED,)
     behind = judge(StartFailed("root", "child", reason), ready=False)
-    assert offences_behind(behind) == (OFFENCE,)
+    assert offences_behind(behind) == (EXCEEDED,)
     assert offences_behind(judge(ValueError())) == ()
 
 
 def test_a_supervisor_that_gave_up_says_why():
-    assert str(GaveUp([OFFENCE])) == "gave up: child needed restart 4 (crash)"
+    assert str(GaveUp([EXCEEDED])) == "gave up: child needed restart 4 (crash)"
 
 
 @pytest.mark.parametrize(
     ("outcome", "why"),
     [
         (None, "root/web was stopped"),
-        (GaveUp([OFFENCE]), "root/web gave up"),
+        (GaveUp([EXCEEDED]), "root/web gave up"),
         (Stop(), "root/web ended"),
         (ValueError(), "root/web ended"),
     ],
@@ -190,7 +190,7 @@ def test_an_error_that_cannot_be_shown_is_a_crash_like_any_other(depth):
     assert reason.detail == "Unsayable: <it cannot be shown: LookupError>"
 
 
-def test_of_an_error_that_cannot_be_judged_its_class_is_told():
+def test_of_an_error_that_cannot_be_judged_its_class_is_shown():
     error = Unsayable()
     reason = unjudged(error)
     assert (reason.kind, reason.error) == (ExitKind.CRASH, error)

@@ -1,4 +1,4 @@
-"""The fake passes the exam of the port; only then is it worth testing with."""
+"""The fake passes the conformance check of the port, as a real guest does."""
 
 import attrs
 import pytest
@@ -12,7 +12,7 @@ async def test_the_fake_passes(question, autojump_clock):
     await question(FakeComponent(hands_over=True))
 
 
-async def test_the_whole_exam(autojump_clock):
+async def test_every_question_of_the_conformance_check(autojump_clock):
     async def load():
         return FakeComponent()
 
@@ -72,7 +72,9 @@ async def zeros():
         ),
     ],
 )
-async def test_the_exam_finds_what_is_wrong(wrongs, question, autojump_clock):
+async def test_the_conformance_check_finds_what_is_wrong(
+    wrongs, question, autojump_clock
+):
     async def load():
         return WrongComponent(**wrongs)
 

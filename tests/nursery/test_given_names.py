@@ -71,7 +71,7 @@ async def test_a_name_is_not_given_again_after_a_restart(level, autojump_clock):
             await stage.admin.restart_child("inner")
         second, _ = await made(stage, "inner", "pool")
         assert (first, second) == ("local/w/1", "local/w/2")
-        # What somebody kept of the first one harms nobody, and is not unknown either.
+        # A context kept from the first one does no harm, and is not unknown either.
         assert await admin.terminate_child(first) == Done(first)
         assert stage.living() == ["w/2"]
 

@@ -45,7 +45,7 @@ def ends(watch):
     return [event.reason.kind for event in watch.of(ChildExited)]
 
 
-async def test_nobody_is_asked_unless_the_spec_says_so(autojump_clock):
+async def test_no_actor_is_asked_unless_the_spec_says_so(autojump_clock):
     loader = loader_whose_guests_say("unhealthy")
     async with running(component("c"), loader=loader) as (system, watch):
         await trio.sleep(100)
@@ -116,7 +116,7 @@ async def test_each_timeout_that_passes_counts(
         assert ends(watch) == [ExitKind.UNHEALTHY] * is_ended
 
 
-async def test_a_probe_overtakes_the_queue_and_waits_for_the_message_in_hand(
+async def test_a_probe_overtakes_the_queue_and_waits_for_the_message_being_handled(
     autojump_clock,
 ):
     loader = loader_whose_guests_say("healthy")
@@ -141,7 +141,7 @@ async def test_a_message_waits_for_the_probe_and_is_not_lost(autojump_clock):
         assert w.of(DeadLetter) == []
 
 
-async def test_a_stop_waits_for_the_probe_in_hand(autojump_clock):
+async def test_a_stop_waits_for_the_probe_in_progress(autojump_clock):
     loader = loader_whose_guests_say("sleep:0.5")
     async with running(component("c", health=Health()), loader=loader) as (_, watch):
         await trio.sleep(5.1)
@@ -166,23 +166,26 @@ async def test_a_full_machine_says_nothing_of_the_guest(autojump_clock):
 
 async def test_health_is_the_worst_of_the_children_up_the_tree(autojump_clock):
     class Actor:
-        def __init__(self, told):
-            self.told = told
+        def __init__(self, status):
+            self.status = status
 
         async def handle(self, context, envelope):
-            self.told = HealthStatus(envelope.payload.decode())
+            self.status = HealthStatus(envelope.payload.decode())
 
         async def health(self, context):
-            return self.told
+            return self.status
 
-    def told(name, status):
+    def reporter(name, status):
         return python(name, Actor, arguments=(status,), health=Health(threshold=99))
 
     inner = SupervisorSpec(
         name="inner",
-        children=(told("a", HealthStatus.HEALTHY), told("b", HealthStatus.DEGRADED)),
+        children=(
+            reporter("a", HealthStatus.HEALTHY),
+            reporter("b", HealthStatus.DEGRADED),
+        ),
     )
-    async with running(inner, told("c", HealthStatus.HEALTHY)) as (system, watch):
+    async with running(inner, reporter("c", HealthStatus.HEALTHY)) as (system, watch):
         await trio.sleep(6)
         tree = system.tree()
         assert [node.health.value for node in tree.walk()] == [
@@ -243,7 +246,7 @@ async def test_a_hook_that_raises_is_a_crash_or_what_on_error_says(autojump_cloc
         (Health(threshold=True), ".health.threshold"),
     ],
 )
-async def test_what_is_no_health_is_a_mistake(health, where):
+async def test_what_is_not_a_health_is_a_mistake(health, where):
     with pytest.raises(DefinitionError) as caught:
         async with running(component("c", health=health)):
             pass

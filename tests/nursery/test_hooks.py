@@ -30,7 +30,7 @@ from .company import python, running
 
 
 class Actor:
-    """Notes what it hears; `does` maps a hook to an async function."""
+    """Notes what it gets; `does` maps a hook to an async function."""
 
     def __init__(self, log, does=None):
         self.log, self.does = log, does or {}
@@ -45,7 +45,7 @@ class Actor:
 
     async def handle(self, context, envelope):
         if envelope.payload == b"crash":
-            raise ValueError("told to")
+            raise ValueError("on purpose")
         if envelope.payload == b"stop":
             context.stop()
         return b"ok"
@@ -92,7 +92,7 @@ async def test_hooks_are_called_in_order(autojump_clock):
     assert log == [STARTED, BEFORE, STARTED, STOPPED]
 
 
-async def test_the_instance_that_failed_hears_of_it_with_its_state(autojump_clock):
+async def test_the_instance_that_failed_is_notified_with_its_state(autojump_clock):
     log, saved = [], []
 
     class Saving(Actor):
@@ -114,7 +114,7 @@ async def test_the_instance_that_failed_hears_of_it_with_its_state(autojump_cloc
         await system.ask("a", b"")
         await crash(system)
         await system.ask("a", b"")
-    assert saved == [(2, "crash (ValueError: told to)", "local/a/0"), b"news"]
+    assert saved == [(2, "crash (ValueError: on purpose)", "local/a/0"), b"news"]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ async def test_an_error_may_ask_for_a_restart_that_the_type_does_not(autojump_cl
     assert log == [STARTED, BEFORE, STARTED, STOPPED]
 
 
-async def test_one_that_fails_its_probes_hears_of_it(autojump_clock):
+async def test_one_that_fails_its_probes_is_notified(autojump_clock):
     log = []
     probes = Health(interval=1.0, timeout=1.0, threshold=1)
     async with running(actor(log, health=probes)):
@@ -152,7 +152,7 @@ async def test_one_that_fails_its_probes_hears_of_it(autojump_clock):
     assert log[:2] == [STARTED, ("before_restart", ExitKind.UNHEALTHY)]
 
 
-async def test_one_that_stops_itself_hears_goodbye_only(autojump_clock):
+async def test_one_that_stops_itself_gets_only_the_stopped_hook(autojump_clock):
     log = []
     async with running(actor(log)) as (system, _):
         await system.ask("a", b"stop")
@@ -160,7 +160,9 @@ async def test_one_that_stops_itself_hears_goodbye_only(autojump_clock):
     assert log == [STARTED, STOPPED, STARTED, STOPPED]
 
 
-async def test_one_that_is_stopped_along_with_a_sibling_hears_goodbye(autojump_clock):
+async def test_one_that_is_stopped_along_with_a_sibling_gets_the_stopped_hook(
+    autojump_clock,
+):
     log, other = [], []
     pair = SupervisorSpec(
         name="pair",
@@ -272,7 +274,7 @@ async def test_a_failing_hook_before_a_restart_delays_it_at_most(
         (failed,) = watch.of(HookFailed)
         assert (failed.hook, type(failed.error)) == ("before_restart", kind)
         (ended,) = watch.of(ChildExited)
-        assert str(ended.reason) == "crash (ValueError: told to)"
+        assert str(ended.reason) == "crash (ValueError: on purpose)"
 
 
 @pytest.mark.parametrize("does", [hang, fail])
@@ -301,7 +303,7 @@ async def test_a_goodbye_has_the_shutdown_time(autojump_clock):
 
 @pytest.mark.parametrize("shutdown", [0.0, 2.0])
 @pytest.mark.parametrize("by_itself", [False, True])
-async def test_a_goodbye_that_hangs_is_told_as_killed_each_time(
+async def test_a_stopped_hook_that_hangs_is_reported_as_killed_each_time(
     shutdown, by_itself, autojump_clock
 ):
     specs = [
@@ -335,7 +337,7 @@ async def test_one_that_ends_itself_and_is_then_asked_has_the_time_from_then_on(
     assert trio.current_time() - began == 3.5
 
 
-async def test_a_hook_that_hangs_keeps_nobody_waiting(autojump_clock):
+async def test_a_hook_that_hangs_delays_no_other_actor(autojump_clock):
     log = []
     spec = actor(log, before_restart=hang, hook_timeout=50.0)
     async with running(spec, actor([], "b")) as (system, _):

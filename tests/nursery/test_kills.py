@@ -132,15 +132,15 @@ async def test_a_killed_supervisor_ends_its_children_in_order(autojump_clock):
             ("root/inner", "local/b/0", KILLED),
             ("root", "inner", KILLED),
         ]
-        # Nobody is left who could report what ended below but the parent.
-        told = {e.child: e.problem for e in stage.of(ChildExited) if e.problem}
-        assert told == {"inner": Problem.CHILD_TERMINATED}
+        # Only the parent is left to report what ended below.
+        reported = {e.child: e.problem for e in stage.of(ChildExited) if e.problem}
+        assert reported == {"inner": Problem.CHILD_TERMINATED}
         await stage.settle()
         assert trio.current_time() == 0
         assert sorted(stage.living()) == ["a", "b", "c", "d", "e"]
 
 
-async def test_nobody_waits_for_one_that_does_not_end(autojump_clock):
+async def test_no_caller_waits_for_one_that_does_not_end(autojump_clock):
     hostile = {"ignores_cancel_for": 7}
     habits = {"e": [hostile, {}], "c": [hostile, {}]}
     async with acting(group(INNER), habits) as stage:

@@ -45,7 +45,7 @@ async def stop(system, nursery):
 
 
 @pytest.mark.parametrize("give_up", [time_out, leave, stop])
-async def test_all_hear_that_the_first_one_waits_no_longer(
+async def test_all_are_notified_that_the_first_one_waits_no_longer(
     autojump_clock, nursery, give_up
 ):
     cancelled = []

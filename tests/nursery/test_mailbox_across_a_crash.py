@@ -1,4 +1,4 @@
-"""What becomes of messages when their actor crashes: the one in hand, and all others."""
+"""What happens to messages when their actor crashes: the one being handled, and all others."""
 
 from collections import Counter
 
@@ -53,10 +53,10 @@ class Worker:
         if word.startswith(b"sleep"):
             await trio.sleep(5)
         if word.startswith(b"bad"):
-            raise ValueError("told to")
+            raise ValueError("on purpose")
         if word.startswith(b"once") and word not in self.crashed:
             self.crashed.add(word)
-            raise ValueError("told to, once")
+            raise ValueError("on purpose, once")
         return word
 
 
@@ -78,7 +78,7 @@ class Asker:
     async def _ask(self, payload, name, timeout):
         try:
             end = await self.system.ask(name, payload, timeout=timeout)
-        except Exception as error:  # noqa: BLE001  # the test looks at it
+        except Exception as error:  # noqa: BLE001  # the test inspects it
             end = error
         self.ends[payload] = (trio.current_time(), end)
 
@@ -91,7 +91,7 @@ def letters(watch):
 
 
 async def test_a_crash_while_idle_loses_nothing(autojump_clock):
-    """An idle actor crashes by its probe: there is no message in hand."""
+    """An idle actor crashes by its probe: no message is being handled."""
     log = []
 
     class Frail(Worker):
@@ -148,7 +148,7 @@ async def test_during_back_off_messages_queue_then_the_policy_applies(
 
 
 @pytest.mark.parametrize("poison", Poison)
-async def test_after_giving_up_all_mail_is_dead_and_askers_hear_at_once(
+async def test_after_giving_up_all_mail_is_dead_and_askers_get_an_error_at_once(
     poison, autojump_clock
 ):
     log = []
@@ -195,7 +195,7 @@ def drain(stream):
             return found
 
 
-# ------------------------------------------------------------ the message in hand
+# ------------------------------------------------------------ the message being handled
 
 
 ME = ComponentId.parse("w")
@@ -303,7 +303,7 @@ async def test_retried_without_another_incarnation_it_is_dead(
         assert [d.reason for d in watch.of(DeadLetter)] == [DeadReason.STOPPED]
 
 
-async def test_what_a_sibling_interrupts_is_no_poison(autojump_clock):
+async def test_what_a_sibling_interrupts_is_not_poison(autojump_clock):
     log = []
     pair = SupervisorSpec(
         name="pair",
@@ -326,7 +326,7 @@ async def test_what_a_sibling_interrupts_is_no_poison(autojump_clock):
         assert sorted(r.value for r in reasons) == ["crashed", "stopped"]
 
 
-async def test_quarantined_it_is_kept_and_its_sender_is_told(autojump_clock):
+async def test_quarantined_it_is_kept_and_its_sender_is_notified(autojump_clock):
     log = []
     async with running(worker(log, poison=Poison.QUARANTINE)) as (system, watch):
         with pytest.raises(CalleeFailed, match="it is in quarantine"):
@@ -336,7 +336,7 @@ async def test_quarantined_it_is_kept_and_its_sender_is_told(autojump_clock):
         assert letter.reason is DeadReason.QUARANTINED
         (kept,) = system.quarantine.messages()
         assert (kept.payload, str(kept.sender)) == (b"once", "local/outside/0")
-        assert kept.why == "ValueError: told to, once"
+        assert kept.why == "ValueError: on purpose, once"
         assert system.quarantine.messages(kept.target) == (kept,)
         assert system.quarantine.messages(kept.sender) == ()
 

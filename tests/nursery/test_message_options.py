@@ -1,4 +1,4 @@
-"""The options of a message: described in one place, the same for all who send."""
+"""The options of a message: described in one place, the same for every sender."""
 
 import inspect
 

@@ -220,7 +220,7 @@ async def test_56_changed_specs_replace_the_stop_rule_of_running_children(
 
 
 @pytest.mark.parametrize("strategy", Strategy)
-async def test_14_ignoring_a_restart_keeps_the_place_and_stops_nobody_else(
+async def test_14_ignoring_a_restart_keeps_the_place_and_stops_no_other_child(
     strategy, autojump_clock
 ):
     spec = group(*workers("abc"), strategy=strategy)
@@ -258,7 +258,7 @@ async def test_55_terminating_a_restarting_dynamic_child_keeps_the_count_right(
         assert (counted.specs, counted.active) == (1, 1)
 
 
-# ------------------------------------------------ what takes time takes nobody's time
+# ------------------------------------------------ what takes long does not delay others
 
 
 async def test_a_slow_start_blocks_neither_restarts_nor_requests(autojump_clock):
@@ -281,7 +281,7 @@ async def test_a_slow_group_restart_can_be_cut_short(strategy, autojump_clock):
         await stage.crash("a")
         assert await stage.admin.terminate_child("local/b/0") == Done("local/b/0")
         await stage.settle()
-        # One that does not hear while it starts is cancelled after its shutdown time.
+        # One that does not read its context while it starts is cancelled after its shutdown time.
         assert stage.presences() == ["a:running", "b:none", "c:none"]
         assert trio.current_time() == pytest.approx(5)
 
@@ -312,7 +312,9 @@ async def test_a_request_that_is_no_longer_waited_for_is_carried_out(autojump_cl
 
 
 @pytest.mark.parametrize("kill", [False, True])
-async def test_whoever_waits_when_the_supervisor_ends_is_answered(kill, autojump_clock):
+async def test_requests_that_wait_when_the_supervisor_ends_are_answered(
+    kill, autojump_clock
+):
     spec = group(*workers("ab"), strategy=ONE_FOR_ALL)
     async with acting(spec, {"z": [{"start_seconds": 50}]}) as stage:
         replies = [stage.supervisor.ask(StartChild(worker(n))) for n in "zy"]

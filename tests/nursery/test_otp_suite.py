@@ -1,6 +1,6 @@
 """OTP's supervisor_SUITE, each of its 93 cases by name, then Elixir's and suture's.
 
-What a process is there, a puppet is here. Where OTP's case needs something that does
+A process there is a scripted child here. Where OTP's case needs something that does
 not exist here, the case is skipped and says why.
 """
 
@@ -57,7 +57,7 @@ NEVER, ANY, ALL = AutoShutdown
 ENDS = {
     "normal": lambda: None,
     "shutdown": lambda: Stop("on purpose"),
-    "crash": lambda: ValueError("told to"),
+    "crash": lambda: ValueError("on purpose"),
 }
 IGNORING = {"start_error": Ignore()}
 FAILING = {"start_error": ValueError("no")}
@@ -67,7 +67,7 @@ def a(**options):
     return worker("a", **options)
 
 
-def told(answer):
+def verdict(answer):
     return answer.why if isinstance(answer, Refused) else type(answer)
 
 
@@ -124,22 +124,22 @@ async def test_sup_start_ignore_temporary_child(autojump_clock):
 
 async def test_sup_start_ignore_temporary_child_start_child(autojump_clock):
     async with acting(group(), {"a": [IGNORING]}) as stage:
-        assert told(await stage.admin.start_child(a(restart=TEMPORARY))) is Ignored
+        assert verdict(await stage.admin.start_child(a(restart=TEMPORARY))) is Ignored
         assert stage.presences() == []
 
 
 async def test_sup_start_ignore_temporary_child_start_child_simple(autojump_clock):
     spec = dynamic(a(restart=TEMPORARY))
     async with acting(spec, {"a/1": [IGNORING]}) as stage:
-        assert told(await stage.admin.start_from_template()) is Ignored
-        assert told(await stage.admin.start_from_template()) is Started
+        assert verdict(await stage.admin.start_from_template()) is Ignored
+        assert verdict(await stage.admin.start_from_template()) is Started
         assert stage.presences() == ["a/2:running"]
         assert counts(stage) == (1, 1, 0, 1)
 
 
 async def test_sup_start_ignore_permanent_child_start_child_simple(autojump_clock):
     async with acting(dynamic(a()), {"a/1": [IGNORING]}) as stage:
-        assert told(await stage.admin.start_from_template()) is Ignored
+        assert verdict(await stage.admin.start_from_template()) is Ignored
         assert stage.presences() == []
         reason = await stage.root.stop(5.0)
         assert reason.kind is ExitKind.SHUTDOWN
@@ -158,7 +158,7 @@ def test_sup_start_fail():
 async def test_sup_start_child_returns_error(autojump_clock):
     async with acting(group(), {"a": [FAILING]}) as stage:
         answer = await stage.admin.start_child(a())
-        assert told(answer) is Refusal.START_FAILED
+        assert verdict(answer) is Refusal.START_FAILED
         assert isinstance(answer.reason.error, ValueError)
         assert stage.presences() == []
         assert [e.child for e in stage.of(ChildStartFailed)] == ["local/a/0"]
@@ -167,16 +167,16 @@ async def test_sup_start_child_returns_error(autojump_clock):
 
 async def test_sup_start_restart_child_returns_error(autojump_clock):
     async with acting(group(a()), {"a": [{}, FAILING]}) as stage:
-        assert told(await stage.admin.terminate_child("local/a/0")) is Done
+        assert verdict(await stage.admin.terminate_child("local/a/0")) is Done
         answer = await stage.admin.restart_child("local/a/0")
-        assert told(answer) is Refusal.START_FAILED
+        assert verdict(answer) is Refusal.START_FAILED
         assert stage.presences() == ["a:none"]
 
 
 async def test_sup_start_child_returns_error_simple(autojump_clock):
     async with acting(dynamic(a()), {"a": [FAILING]}) as stage:
         answer = await stage.admin.start_from_template()
-        assert told(answer) is Refusal.START_FAILED
+        assert verdict(answer) is Refusal.START_FAILED
         assert stage.presences() == []
 
 
@@ -314,23 +314,23 @@ async def test_child_adm(autojump_clock):
         assert admin.which_children() == ()
         assert counts(stage) == (0, 0, 0, 0)
         for call in (admin.terminate_child, admin.restart_child, admin.delete_child):
-            assert told(await call("local/a/0")) is Refusal.NOT_FOUND
+            assert verdict(await call("local/a/0")) is Refusal.NOT_FOUND
         assert await admin.start_child(a()) == Started("local/a/0")
         assert admin.get_spec("local/a/0") == a()
         assert admin.which_child("local/a/0").presence is Presence.RUNNING
         assert admin.which_child("nobody") is admin.get_spec("nobody") is None
-        assert told(await admin.start_child(a())) is Refusal.ALREADY_STARTED
-        assert told(await admin.restart_child("local/a/0")) is Refusal.RUNNING
-        assert told(await admin.delete_child("local/a/0")) is Refusal.RUNNING
+        assert verdict(await admin.start_child(a())) is Refusal.ALREADY_STARTED
+        assert verdict(await admin.restart_child("local/a/0")) is Refusal.RUNNING
+        assert verdict(await admin.delete_child("local/a/0")) is Refusal.RUNNING
         assert await admin.terminate_child("local/a/0") == Done("local/a/0")
         assert stage.presences() == ["a:none"]
         assert await admin.terminate_child("local/a/0") == Done("local/a/0")
-        assert told(await admin.start_child(a())) is Refusal.ALREADY_PRESENT
+        assert verdict(await admin.start_child(a())) is Refusal.ALREADY_PRESENT
         assert await admin.restart_child("local/a/0") == Started("local/a/0")
         assert stage.presences() == ["a:running"]
         await admin.terminate_child("local/a/0")
         assert await admin.delete_child("local/a/0") == Done("local/a/0")
-        assert told(await admin.restart_child("local/a/0")) is Refusal.NOT_FOUND
+        assert verdict(await admin.restart_child("local/a/0")) is Refusal.NOT_FOUND
         assert counts(stage) == (0, 0, 0, 0)
         temporary = worker("t", restart=TEMPORARY)
         await admin.start_child(temporary)
@@ -345,14 +345,14 @@ async def test_child_adm_simple(autojump_clock):
         assert await admin.start_from_template() == Started("local/a/1")
         assert await admin.start_from_template() == Started("local/a/2")
         assert counts(stage) == (2, 2, 0, 2)
-        assert told(await admin.restart_child("local/a/1")) is Refusal.DYNAMIC
-        assert told(await admin.delete_child("local/a/1")) is Refusal.DYNAMIC
-        assert told(await admin.start_child(a())) is Refusal.INVALID_SPEC
+        assert verdict(await admin.restart_child("local/a/1")) is Refusal.DYNAMIC
+        assert verdict(await admin.delete_child("local/a/1")) is Refusal.DYNAMIC
+        assert verdict(await admin.start_child(a())) is Refusal.INVALID_SPEC
         assert await admin.terminate_child("local/a/1") == Done("local/a/1")
         assert await admin.terminate_child("local/a/1") == Done("local/a/1")
         await other.admin.start_from_template()
         foreign = await admin.terminate_child("local/x/1")
-        assert told(foreign) is Refusal.NOT_FOUND
+        assert verdict(foreign) is Refusal.NOT_FOUND
         assert stage.presences() == ["a/2:running"]
 
 
@@ -392,11 +392,11 @@ async def test_child_specs_map(autojump_clock):
         async with acting(group(auto_shutdown=auto_shutdown)) as stage:
             answer = await stage.admin.start_child(spec)
             if mistakes:
-                assert told(answer) is Refusal.INVALID_SPEC
+                assert verdict(answer) is Refusal.INVALID_SPEC
                 assert {(m.path[-7:], m.found) for m in answer.mistakes} == mistakes
                 assert stage.log == stage.events == []
             else:
-                assert told(answer) is Started
+                assert verdict(answer) is Started
 
 
 @pytest.mark.parametrize(
@@ -431,7 +431,7 @@ async def test_multiple_restarts(autojump_clock):
 
 
 async def identities(stage, name):
-    """Crash a child; say who lives on as before, and who was started again."""
+    """Crash a child; return which keep running, and which were started again."""
     before = dict(stage.scripted_children)
     await stage.crash(name)
     same = [
@@ -447,8 +447,8 @@ async def gives_up(stage, name):
     await stage.crash(name)
     assert stage.root.reason is None
     await stage.crash(name)
-    (offence,) = stage.of(SupervisorGaveUp)
-    assert short(offence.offence.child) == name
+    (gave_up,) = stage.of(SupervisorGaveUp)
+    assert short(gave_up.offence.child) == name
     assert stage.alive == []
     return stage.root.reason
 
@@ -586,7 +586,7 @@ async def test_rest_for_one_other_child_fails_restart(autojump_clock):
 # ------------------------------------------------------------ restart types
 
 
-@pytest.mark.skip("a child cannot be started by anybody but its supervisor")
+@pytest.mark.skip("only its supervisor can start a child")
 def test_external_start_no_progress_log():
     pass
 
@@ -662,7 +662,7 @@ async def test_temporary_bystander(strategy, autojump_clock):
 
 
 async def test_child_unlink(autojump_clock):
-    """The nearest thing to an unlinked child: one that hears neither ask nor cancel."""
+    """The nearest thing to an unlinked child: one that ignores both a stop request and a cancellation."""
     deaf = {"stop_seconds": math.inf, "ignores_cancel_for": 100}
     async with acting(group(a(shutdown=1.0)), {"a": [deaf]}) as stage:
         with trio.fail_after(200):
@@ -692,7 +692,7 @@ async def test_tree(autojump_clock):
 
 
 async def test_simple_global_supervisor(autojump_clock):
-    """Names stay those of their actors, whoever is killed, ends, or is restarted."""
+    """Names stay those of their actors, whichever is killed, ends, or is restarted."""
 
     async def obey(context, envelope):
         if envelope.payload == b"crash":
@@ -792,7 +792,7 @@ async def test_significant_simple(autojump_clock):
     assert not hasattr(spec, "auto_shutdown")
     async with acting(dynamic()) as stage:
         answer = await stage.admin.start_child(significant("a", TEMPORARY))
-        assert told(answer) is Refusal.INVALID_SPEC
+        assert verdict(answer) is Refusal.INVALID_SPEC
 
 
 @pytest.mark.parametrize("mode", [ANY, ALL])
@@ -834,7 +834,7 @@ async def upgraded(before, after, *ends):
     async with acting(spec) as stage:
         scripted_children = dict(stage.scripted_children)
         new = group(*changed, worker("c"), auto_shutdown=after)
-        assert told(await stage.admin.change_specs(new)) is Done
+        assert verdict(await stage.admin.change_specs(new)) is Done
         assert stage.scripted_children == scripted_children
         return await is_over_after(stage, *((name, "normal") for name in ends))
 
@@ -843,10 +843,10 @@ async def test_significant_upgrade_never_any(autojump_clock):
     assert await upgraded(NEVER, ANY, "a", "b") == 1
     async with acting(group(auto_shutdown=NEVER)) as stage:
         refused = await stage.admin.start_child(significant("a", TEMPORARY))
-        assert told(refused) is Refusal.INVALID_SPEC
+        assert verdict(refused) is Refusal.INVALID_SPEC
         await stage.admin.change_specs(group(auto_shutdown=ANY))
         started = await stage.admin.start_child(significant("a", TEMPORARY))
-        assert told(started) is Started
+        assert verdict(started) is Started
         assert await is_over_after(stage, ("a", "crash")) == 1
 
 
@@ -1024,8 +1024,8 @@ async def test_already_started_outside_supervisor(autojump_clock):
     one, two = (SupervisorSpec(name=n, children=()) for n in ("one", "two"))
     async with running_system(one, two) as (system, _):
         first, second = (system.supervisor(f"root/{n}") for n in ("one", "two"))
-        assert told(await first.start_child(server("a"))) is Started
-        assert told(await second.start_child(server("a"))) is Refusal.NAME_TAKEN
+        assert verdict(await first.start_child(server("a"))) is Started
+        assert verdict(await second.start_child(server("a"))) is Refusal.NAME_TAKEN
         assert second.which_children() == ()
         assert system.find("a") is not None
 
@@ -1046,15 +1046,15 @@ async def looping(stage):
 async def check_loop_can_be_administered(stage):
     admin = stage.admin
     await looping(stage)
-    assert told(await admin.delete_child("local/b/0")) is Refusal.RESTARTING
-    assert told(await admin.restart_child("local/b/0")) is Refusal.RESTARTING
-    assert told(await admin.start_child(worker("b"))) is Refusal.ALREADY_PRESENT
+    assert verdict(await admin.delete_child("local/b/0")) is Refusal.RESTARTING
+    assert verdict(await admin.restart_child("local/b/0")) is Refusal.RESTARTING
+    assert verdict(await admin.start_child(worker("b"))) is Refusal.ALREADY_PRESENT
     assert "b:restarting" in stage.presences()
-    assert told(await admin.start_child(worker("z"))) is Started
-    assert told(await admin.terminate_child("local/b/0")) is Done
+    assert verdict(await admin.start_child(worker("z"))) is Started
+    assert verdict(await admin.terminate_child("local/b/0")) is Done
     await stage.settle()
     assert admin.which_child("local/b/0").presence is Presence.NONE
-    assert told(await admin.delete_child("local/b/0")) is Done
+    assert verdict(await admin.delete_child("local/b/0")) is Done
     reason = await stage.root.stop(5.0)
     assert reason.kind is ExitKind.SHUTDOWN
 
@@ -1088,8 +1088,8 @@ async def test_hanging_restart_loop_simple(autojump_clock):
         for _ in range(30):
             await trio.lowlevel.checkpoint()
         assert "b/1:restarting" in stage.presences()
-        assert told(await stage.admin.start_from_template()) is Started
-        assert told(await stage.admin.terminate_child("local/b/1")) is Done
+        assert verdict(await stage.admin.start_from_template()) is Started
+        assert verdict(await stage.admin.terminate_child("local/b/1")) is Done
         assert stage.presences() == ["b/2:running", "b/3:running"]
         assert (await stage.root.stop(5.0)).kind is ExitKind.SHUTDOWN
 
@@ -1101,11 +1101,11 @@ async def test_code_change(autojump_clock):
     async with acting(group(*workers("abc"))) as stage:
         scripted_children = dict(stage.scripted_children)
         new = group(worker("d"), worker("c", shutdown=BRUTAL_KILL), worker("a"))
-        assert told(await stage.admin.change_specs(new)) is Done
+        assert verdict(await stage.admin.change_specs(new)) is Done
         assert stage.scripted_children == scripted_children
         # New ones are not started; those no longer named run on, and stop first.
         assert stage.presences() == ["d:none", "c:running", "a:running", "b:running"]
-        assert told(await stage.admin.restart_child("local/d/0")) is Started
+        assert verdict(await stage.admin.restart_child("local/d/0")) is Started
         await stage.root.stop(99)
         ended = [(short(child), kind) for child, kind, _ in stage.exits()]
         assert ended == [
@@ -1120,7 +1120,7 @@ async def test_code_change_map(autojump_clock):
         admin = stage.admin
         wrong = group(worker("a", shutdown=-1), strategy=ONE_FOR_ALL)
         refused = await admin.change_specs(wrong)
-        assert told(refused) is Refusal.INVALID_SPEC
+        assert verdict(refused) is Refusal.INVALID_SPEC
         assert [m.path for m in refused.mistakes] == ["$.children[0].shutdown"]
         assert admin.get_spec("local/a/0") == worker("a")
         flags = {"strategy": ONE_FOR_ALL, "restarts": 2, "period": 10.0}
@@ -1129,7 +1129,7 @@ async def test_code_change_map(autojump_clock):
         await admin.change_specs(group(*workers("abc", restart=TEMPORARY), **flags))
         await stage.crash("b")
         assert stage.presences() == ["a:running", "c:running"]
-        assert told(await admin.change_specs(dynamic(a()))) is Refusal.INVALID_SPEC
+        assert verdict(await admin.change_specs(dynamic(a()))) is Refusal.INVALID_SPEC
 
 
 async def test_code_change_simple(autojump_clock):
@@ -1137,7 +1137,7 @@ async def test_code_change_simple(autojump_clock):
         for extra in (2, 3):
             await stage.admin.start_from_template(extra)
         new = dynamic(worker("a", arguments=(9,), restart=TEMPORARY))
-        assert told(await stage.admin.change_specs(new)) is Done
+        assert verdict(await stage.admin.change_specs(new)) is Done
         await stage.crash("a/1")
         assert stage.presences() == ["a/2:running"]
         await stage.admin.start_from_template(4)
@@ -1147,14 +1147,14 @@ async def test_code_change_simple(autojump_clock):
 async def test_code_change_simple_map(autojump_clock):
     async with acting(dynamic(a())) as stage:
         await stage.admin.start_from_template()
-        # As many templates as are wanted are no template.
+        # A list of templates is not a template.
         refused = await stage.admin.change_specs(group(a(), worker("b")))
-        assert told(refused) is Refusal.INVALID_SPEC
+        assert verdict(refused) is Refusal.INVALID_SPEC
         wrong = dynamic(a(shutdown=-1))
         refused = await stage.admin.change_specs(wrong)
         assert [m.path for m in refused.mistakes] == ["$.template.shutdown"]
         changed = dynamic(a(shutdown=BRUTAL_KILL), restarts=0)
-        assert told(await stage.admin.change_specs(changed)) is Done
+        assert verdict(await stage.admin.change_specs(changed)) is Done
         await stage.admin.terminate_child("local/a/1")
         assert [kind for _, kind, _ in stage.exits()] == ["killed"]
 
@@ -1177,10 +1177,10 @@ async def test_format_log_1(autojump_clock, caplog):
         written = logged(stage.events, caplog)
     assert written == [
         "root/local/a/0 is ready",
-        "root/local/a/0 ended, crash (ValueError: told to): restarting it",
+        "root/local/a/0 ended, crash (ValueError: on purpose): restarting it",
         "root/local/a/0 is ready, restart 1",
-        "root/local/a/0 ended, crash (ValueError: told to)",
-        "root gives up: local/a/0 failed (crash (ValueError: told to))",
+        "root/local/a/0 ended, crash (ValueError: on purpose)",
+        "root gives up: local/a/0 failed (crash (ValueError: on purpose))",
     ]
 
 
@@ -1202,7 +1202,7 @@ async def test_format_log_2(autojump_clock, caplog):
 async def test_elixir_max_children(autojump_clock):
     async with acting(dynamic(a(), max_children=0)) as stage:
         answer = await stage.admin.start_from_template()
-        assert told(answer) is Refusal.MAX_CHILDREN
+        assert verdict(answer) is Refusal.MAX_CHILDREN
 
 
 async def test_elixir_max_children_counts_restarting_children(autojump_clock):
@@ -1213,9 +1213,9 @@ async def test_elixir_max_children_counts_restarting_children(autojump_clock):
         for _ in range(20):
             await trio.lowlevel.checkpoint()
         answer = await stage.admin.start_from_template()
-        assert told(answer) is Refusal.MAX_CHILDREN
+        assert verdict(answer) is Refusal.MAX_CHILDREN
         await stage.admin.terminate_child("local/a/1")
-        assert told(await stage.admin.start_from_template()) is Started
+        assert verdict(await stage.admin.start_from_template()) is Started
 
 
 async def test_elixir_child_is_restarted_with_different_values(autojump_clock):
@@ -1235,7 +1235,7 @@ async def test_elixir_child_is_restarted_with_different_values(autojump_clock):
 async def test_elixir_throw_error_and_exit_at_start(error, autojump_clock):
     async with acting(dynamic(a()), {"a": [{"start_error": error}]}) as stage:
         answer = await stage.admin.start_from_template()
-        assert told(answer) is Refusal.START_FAILED
+        assert verdict(answer) is Refusal.START_FAILED
         assert stage.root.reason is None
 
 
@@ -1246,7 +1246,7 @@ async def test_elixir_terminates_restarting_child(autojump_clock):
         await stage.admin.start_from_template()
         await stage.crash("a/1")
         assert stage.presences() == ["a/1:restarting"]
-        assert told(await stage.admin.terminate_child("local/a/1")) is Done
+        assert verdict(await stage.admin.terminate_child("local/a/1")) is Done
         assert stage.presences() == []
 
 
@@ -1290,14 +1290,14 @@ async def test_suture_removing_hung_service(autojump_clock):
             nursery.start_soon(admin.terminate_child, "local/a/0")
             await trio.sleep(3)
             # The supervisor does other things meanwhile.
-            assert told(await admin.start_child(worker("c"))) is Started
+            assert verdict(await admin.start_child(worker("c"))) is Started
             await stage.crash("b")
             assert stage.presences() == ["a:running", "b:running", "c:running"]
         assert stage.presences()[0] == "a:none"
 
 
 async def test_suture_ever_multistarted(autojump_clock):
-    """No two incarnations of a child ever live at once, whoever starts it."""
+    """No two incarnations of a child ever live at once, however it is started."""
     slow = {"start_seconds": 1, "stop_seconds": 1}
     spec = group(*workers("abc"), strategy=ONE_FOR_ALL, restarts=10**6)
     habits = {n: [slow] for n in "abc"}
@@ -1316,18 +1316,20 @@ async def test_suture_add_after_stopping(autojump_clock):
         await stage.root.stop(5.0)
         with trio.fail_after(1):
             answer = await stage.admin.start_child(a())
-        assert told(answer) is Refusal.NOT_RUNNING
+        assert verdict(answer) is Refusal.NOT_RUNNING
 
 
 async def test_suture_add_while_stopping(autojump_clock):
     async with acting(group(a()), {"a": [{"stop_seconds": 3}]}) as stage:
         stage.root.ask_to_stop()
         await stage.settle()
-        assert told(await stage.admin.start_child(worker("b"))) is Refusal.NOT_RUNNING
+        assert (
+            verdict(await stage.admin.start_child(worker("b"))) is Refusal.NOT_RUNNING
+        )
 
 
 async def test_suture_issue_77(autojump_clock):
-    """A foreign cancellation or timeout is no stop of ours: the child is restarted."""
+    """A foreign cancellation or timeout is not a stop of ours: the child is restarted."""
     async with acting(group(a())) as stage:
         await stage.crash("a", trio.TooSlowError())
         assert stage.presences() == ["a:running"]

@@ -24,7 +24,7 @@ def sizes(draw):
 
 
 @given(sizes(), st.data(), loads)
-def test_it_grows_to_what_bears_the_load_and_no_further(size, data, load):
+def test_it_grows_to_what_carries_the_load_and_no_further(size, data, load):
     members = data.draw(st.integers(size.minimum, size.maximum))
     wanted = grown(size, members, load)
     assert members <= wanted <= size.maximum

@@ -44,7 +44,7 @@ class Counter:
     async def handle(self, context, envelope):
         match envelope.payload:
             case b"crash":
-                raise ValueError("told to")
+                raise ValueError("on purpose")
             case b"stop":
                 context.stop()
             case b"wait":
@@ -69,7 +69,7 @@ async def test_a_class_keeps_its_state_and_starts_fresh_after_a_crash():
     async with running(actor) as (system, watch):
         assert await system.ask("counter", b"") == b"11"
         assert await system.ask("counter", b"") == b"12"
-        with pytest.raises(CalleeFailed, match="ValueError: told to"):
+        with pytest.raises(CalleeFailed, match="ValueError: on purpose"):
             await system.ask("counter", b"crash")
         assert await system.ask("counter", b"") == b"11"
         assert log == ["started", "started"]
@@ -130,7 +130,7 @@ async def test_actors_reach_each_other():
 
     async def front(context, envelope):
         assert str(context.self_id) == "local/front/0"
-        context.tell("back", b"told")
+        context.tell("back", b"by tell")
         await context.send("back", b"sent")
         return await context.ask("back", envelope.payload)
 
@@ -140,10 +140,10 @@ async def test_actors_reach_each_other():
 
     async with running(python("back", back), python("front", front)) as (system, _):
         assert await system.ask("front", b"abc") == b"cba"
-    assert got == [("local/front/0", w) for w in (b"told", b"sent", b"abc")]
+    assert got == [("local/front/0", w) for w in (b"by tell", b"sent", b"abc")]
 
 
-async def test_a_circle_of_asks_is_refused():
+async def test_a_cycle_of_asks_is_refused():
     async def ask_other(context, envelope):
         other = "b" if context.self_id.name == "a" else "a"
         try:
@@ -157,7 +157,7 @@ async def test_a_circle_of_asks_is_refused():
         assert answer.startswith(path)
 
 
-async def test_a_handler_is_cut_off_at_the_deadline_and_the_actor_lives_on(
+async def test_a_handler_is_cut_off_at_the_deadline_and_the_actor_keeps_running(
     autojump_clock,
 ):
     async with running(python("c", Counter)) as (system, watch):
@@ -309,7 +309,7 @@ async def test_a_slice_without_a_handler_is_nobodys(monkeypatch):
         system.tell("a", b"", ttl=0.001)
         over = trio.current_time() + 0.002
         while trio.current_time() < over:
-            pass  # Nobody else may run before.
+            pass  # No other task may run before.
         await trio.testing.wait_all_tasks_blocked()
         assert len(watch.of(DeadLetter)) == 1
         assert watch.of(HandlerHeldThread) == []
@@ -368,7 +368,7 @@ async def test_a_class_without_handle_is_refused_at_its_start():
     assert isinstance(caught.value.__cause__, TypeError)
 
 
-async def test_who_looks_late_finds_that_it_was_asked_to_stop(autojump_clock):
+async def test_a_late_check_finds_that_it_was_asked_to_stop(autojump_clock):
     found = []
 
     class Late:
@@ -417,7 +417,9 @@ async def test_a_stop_during_the_start_of_an_actor_cuts_it_off(autojump_clock):
     assert trio.current_time() - began == pytest.approx(1)
 
 
-async def test_goodbye_has_a_limit_even_when_nobody_asked(autojump_clock):
+async def test_the_stopped_hook_has_a_limit_even_when_the_end_was_not_requested(
+    autojump_clock,
+):
     class Clingy(Counter):
         async def stopped(self, context):
             await trio.sleep_forever()

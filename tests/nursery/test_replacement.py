@@ -106,7 +106,7 @@ async def test_code_that_does_not_come_up_leaves_the_old_one(
 
 async def test_code_that_cannot_be_loaded_leaves_the_old_one(loader):
     async with running(component("c"), loader=loader) as (system, _):
-        loader.error = ComponentRefused("x", "no", "mend it")
+        loader.error = ComponentRefused("x", "no", "fix it")
         del loader.components[NEW]
         answer = await system.replace("c", NEW)
         assert isinstance(answer.reason.error, ComponentRefused)

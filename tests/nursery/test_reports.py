@@ -1,4 +1,4 @@
-"""What is told of an end: rule 43 and 57 as tables."""
+"""What is reported of an end: rule 43 and 57 as tables."""
 
 import pytest
 
@@ -50,7 +50,7 @@ IGNORED = ExitReason(ExitKind.IGNORED)
         (IGNORED, FINE, FINE),
     ],
 )
-def test_rule_57_ends_that_nobody_asked_for(reason, permanent, other):
+def test_rule_57_ends_that_were_not_requested(reason, permanent, other):
     assert problem_of_end(PERMANENT, reason) is permanent
     assert problem_of_end(TRANSIENT, reason) is other
     assert problem_of_end(TEMPORARY, reason) is other

@@ -128,7 +128,7 @@ def test_rules_25_to_27_who_shares_a_restart(strategy, stop, start):
 
 
 @given(st.sampled_from(Strategy), st.integers(1, 6), st.data())
-def test_plans_keep_the_order_and_stop_nobody_who_is_not_there(strategy, count, data):
+def test_plans_keep_the_order_and_stop_only_children_that_run(strategy, count, data):
     places = [
         Place(
             str(i),
@@ -152,11 +152,11 @@ def test_plans_keep_the_order_and_stop_nobody_who_is_not_there(strategy, count, 
             assert (place in attempt.stop) is not gone
 
 
-def test_a_start_refused_for_want_of_capacity_is_tried_again_after_a_second():
+def test_a_start_refused_because_there_is_no_capacity_is_tried_again_after_a_second():
     assert RETRY_PAUSE == 1.0
 
 
-def test_one_restart_too_many_stops_and_starts_nobody():
+def test_one_restart_too_many_stops_and_starts_no_child():
     places = [Place("a"), Place("b")]
     window = WINDOW.stamped(0.0).stamped(5.0)
     attempt = plan_attempt(ONE_FOR_ALL, places, places[0], window)

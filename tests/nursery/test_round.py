@@ -24,7 +24,7 @@ def test_first_all_stop_then_all_start_each_in_order(stop, start):
 
 
 @given(NAMES, NAMES, st.sampled_from("abcdef"))
-def test_whoever_is_dropped_is_stopped_all_the_same_but_not_started(stop, start, who):
+def test_a_dropped_child_is_stopped_all_the_same_but_not_started(stop, start, who):
     now = Round(Aim.RESTART, stop, start, returning=start)
     now.drop(who)
     assert who not in now.returning

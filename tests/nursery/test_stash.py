@@ -27,10 +27,10 @@ class Gate:
                 self.is_open = True
                 context.unstash_all()
             case b"crash":
-                raise ValueError("told to")
+                raise ValueError("on purpose")
             case b"stash and crash":
                 context.stash()
-                raise ValueError("told to")
+                raise ValueError("on purpose")
             case b"wait":
                 await trio.sleep(1)
             case _ if not self.is_open:

@@ -186,7 +186,7 @@ async def test_one_that_is_stopped_by_its_export_is_started_again_by_its_old_cod
 
 
 @pytest.mark.parametrize("who", ["old", "new"])
-async def test_a_stop_meanwhile_is_heard_and_the_old_one_says_goodbye(
+async def test_a_stop_meanwhile_is_served_and_the_old_one_runs_its_stopped_hook(
     loader, old, new, who, autojump_clock
 ):
     setattr(*((old, "exporting") if who == "old" else (new, "importing")), "sleep:2")
@@ -255,7 +255,7 @@ async def test_a_kill_meanwhile_ends_both(loader, old, new, autojump_clock):
 
 
 @pytest.mark.parametrize("who", ["old", "new"])
-async def test_one_who_is_cancelled_meanwhile_changes_nothing(
+async def test_one_that_is_cancelled_meanwhile_changes_nothing(
     loader, old, new, who, autojump_clock
 ):
     setattr(*((old, "exporting") if who == "old" else (new, "importing")), "sleep:2")
@@ -353,13 +353,13 @@ async def test_state_that_is_far_too_large_costs_the_instance_nothing(most):
         assert watch.of(ChildExited) == []
 
 
-async def test_state_may_be_larger_than_other_answers_and_exactly_as_large_as_said():
+async def test_state_may_be_larger_than_other_answers_and_exactly_as_large_as_its_limit():
     limits = Limits(state_bytes=100_000, host_call_bytes=1000)
     spec = real(b"large-export", limits)
     async with running(spec, loader=open_wasm_loader) as (system, _):
         await count(system, 3)
         assert isinstance(await system.replace("c", NEW_CODE), Done)
-        assert await count(system) == 1  # zeros are no number
+        assert await count(system) == 1  # zeros are not a number
 
 
 @pytest.mark.parametrize("word", ["trap-export", "loop-export", "sleep-export"])

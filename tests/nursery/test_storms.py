@@ -1,6 +1,6 @@
 """Ends and requests at any moment, also while slow children start, stop and wait.
 
-Here nobody waits for anything to be over, so there is no model to compare with; but some
+Here no test waits for anything to be over, so there is no model to compare with; but some
 things hold whatever happens.
 """
 

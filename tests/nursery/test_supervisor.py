@@ -97,7 +97,7 @@ async def test_rules_20_to_22_who_is_restarted(restart, end, autojump_clock):
         (exited,) = stage.of(ChildExited)
         assert exited.restarting is restarted
         assert not exited.asked
-        assert ("vacate a" in stage.log) is not restarted
+        assert ("release a" in stage.log) is not restarted
         kept = None if restart is TEMPORARY else SlotState.STOPPED
         assert stage.state("a") is (SlotState.RUNNING if restarted else kept)
 
@@ -132,7 +132,7 @@ async def test_rule_31_exactly_intensity_restarts_are_allowed(autojump_clock):
         assert isinstance(stage.root.reason.error, GaveUp)
 
 
-async def test_rule_32_a_failing_restart_counts_again_and_holds_nobody_up(
+async def test_rule_32_a_failing_restart_counts_again_and_delays_no_sibling(
     autojump_clock,
 ):
     bad = {"start_error": ValueError("no")}
@@ -173,15 +173,15 @@ async def test_rule_35_giving_up_stops_all_in_reverse_and_is_a_shutdown(autojump
         assert stage.root.reason.kind is ExitKind.SHUTDOWN
         assert stage.log == [
             "end b",
-            *("ask c", "end c", "vacate c"),
-            "vacate b",
-            *("ask a", "end a", "vacate a"),
+            *("ask c", "end c", "release c"),
+            "release b",
+            *("ask a", "end a", "release a"),
             "root shutdown",
         ]
         (gave_up,) = stage.of(SupervisorGaveUp)
         assert gave_up.offence.child == "local/b/0"
         assert gave_up.offence.restarts == 1
-        assert gave_up.offence.reason == "crash (ValueError: told to)"
+        assert gave_up.offence.reason == "crash (ValueError: on purpose)"
 
 
 @pytest.mark.parametrize("restart", RestartType)
@@ -201,7 +201,7 @@ async def test_rule_36_a_parent_restarts_only_a_permanent_supervisor_that_gave_u
         assert stage.root.reason is None
 
 
-async def test_the_chain_of_offences_leads_from_the_first_offender_to_the_root(
+async def test_the_chain_of_exceeded_intensities_leads_from_the_first_to_the_root(
     autojump_clock,
 ):
     inner = group(worker("a"), name="inner", restarts=1)
@@ -234,7 +234,7 @@ async def test_rule_39_children_stop_in_reverse_one_at_a_time(autojump_clock):
     async with acting(spec, {n: [slow] for n in "abc"}) as stage:
         await stage.root.stop(99)
         lines = [
-            line for n in "cba" for line in (f"ask {n}", f"end {n}", f"vacate {n}")
+            line for n in "cba" for line in (f"ask {n}", f"end {n}", f"release {n}")
         ]
         assert stage.log == [*lines, "root shutdown"]
         assert trio.current_time() == pytest.approx(3)
@@ -362,7 +362,7 @@ async def test_a_killed_tree_is_cancelled_at_once_and_waited_for(autojump_clock)
         assert {"local/a/0", "local/b/0", "local/c/0"} <= unstopped
 
 
-async def test_a_refused_restart_waits_does_not_count_and_holds_nobody_up(
+async def test_a_refused_restart_waits_does_not_count_and_delays_no_sibling(
     autojump_clock,
 ):
     full = {"start_error": CapacityReached("maps")}
@@ -425,7 +425,7 @@ async def test_an_escape_while_stopping_still_stops_the_rest_in_order(autojump_c
     async with acting(spec, {"b": [{"stop_error": fatal}]}) as stage:
         await stage.root.stop(99)
         assert stage.root.fatal is fatal
-        assert stage.log[-3:-1] == ["end a", "vacate a"]
+        assert stage.log[-3:-1] == ["end a", "release a"]
 
 
 async def test_an_escape_while_giving_up_takes_over(autojump_clock):

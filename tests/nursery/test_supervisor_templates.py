@@ -31,12 +31,12 @@ from airssys.contracts import (
 
 class Guest:
     def __init__(self, room, *more):
-        self.said = " ".join((room, *more)).encode()
+        self.text = " ".join((room, *more)).encode()
 
     async def handle(self, context, envelope):
         if envelope.payload == b"crash":
-            raise ValueError("told to")
-        return self.said
+            raise ValueError("on purpose")
+        return self.text
 
 
 def guest(name, *arguments, instance="0"):
@@ -123,7 +123,7 @@ def test_no_other_supervisor_is_a_template(template):
     assert "neither an actor nor an ordered supervisor" in found[0].found
 
 
-def test_what_is_wrong_inside_of_a_template_is_told():
+def test_what_is_wrong_inside_of_a_template_is_reported():
     found = find_spec_mistakes(hotel(attrs.evolve(ROOM, strategy="all")))
     assert [mistake.path for mistake in found] == ["$.template.strategy"]
     marked = attrs.evolve(ROOM, restart=RestartType.TRANSIENT, significant=True)

@@ -68,7 +68,7 @@ def start_beside(log, nursery):
     async def run(call):
         try:
             outcome.append(await call(log[0]))
-        except Exception as error:  # noqa: BLE001  # the test looks at it
+        except Exception as error:  # noqa: BLE001  # the test inspects it
             outcome.append(error)
 
     return lambda call: nursery.start_soon(run, call), outcome
@@ -100,7 +100,7 @@ async def test_a_child_of_the_handler_has_the_time_of_its_message(
 
 
 async def test_a_task_beside_closes_no_cycle(autojump_clock, nursery):
-    """Who asks the actor waits for what it handles, not for what runs beside it."""
+    """A caller waits for what the actor handles, not for what runs beside it."""
 
     async def asker(context, envelope):
         if envelope.payload == b"go":

@@ -33,7 +33,7 @@ def test_all_below_get_names_of_their_own():
     assert not find_spec_mistakes(made)
 
 
-def test_arguments_that_nobody_takes_are_a_mistake():
+def test_arguments_that_are_not_taken_are_a_mistake():
     empty = SupervisorSpec(name="empty", children=(ROOM.children[2], ROOM.children[4]))
     assert made_from(empty, 1, ()).name == "empty-1"
     wrong = made_from(empty, 1, ("sea",))

@@ -28,7 +28,7 @@ class Clockwork:
                 timer.cancel()
                 timer.cancel()
         elif word == b"crash":
-            raise ValueError("told to")
+            raise ValueError("on purpose")
         elif word.startswith(b"sleep"):
             await trio.sleep(float(word[5:]))
         else:
@@ -114,7 +114,7 @@ async def test_a_clock_that_jumped_costs_one_beat(mock_clock):
 
 
 @pytest.mark.parametrize("period", [5e-324, 1e-300, 1e-9, 1e-3, 9e11])
-async def test_a_timer_of_any_period_ends_nobody(mock_clock, period):
+async def test_a_timer_of_any_period_ends_no_actor(mock_clock, period):
     def plan(context):
         return context.send_every(period, b"odd"), context.send_every(10, b"even")
 
@@ -156,7 +156,7 @@ async def test_one_that_cancels_another_of_the_same_moment(autojump_clock):
 
 
 @pytest.mark.parametrize("seconds", [-1, math.nan, math.inf, "1", True, None])
-async def test_what_is_no_time_is_refused(seconds):
+async def test_what_is_not_a_time_is_refused(seconds):
     log = []
     async with running(clockwork(log, lambda _: ())):
         for start in (log[0].send_after, log[0].send_every):

@@ -68,7 +68,9 @@ def waiting(waiter, target, **numbers):
     return Waiting(waiter, target, **numbers)
 
 
-async def test_who_waits_for_whom_is_seen_as_data_and_in_the_tree(autojump_clock):
+async def test_which_actor_waits_for_which_is_seen_as_data_and_in_the_tree(
+    autojump_clock,
+):
     actors = [python(name, Relay, mailbox=1) for name in "abc"]
     async with running(*actors) as (system, _), trio.open_nursery() as nursery:
 
@@ -100,7 +102,7 @@ async def test_who_waits_for_whom_is_seen_as_data_and_in_the_tree(autojump_clock
     assert system.waits() == ()
 
 
-async def test_several_waits_of_one_are_told_together(autojump_clock):
+async def test_several_waits_of_one_are_shown_together(autojump_clock):
     async def many(context, envelope):
         async with trio.open_nursery() as nursery:
             for _ in range(2):

@@ -23,19 +23,19 @@ from .company import python, running
 A = ComponentId.parse("a")
 
 
-def test_one_that_fails_keeps_the_end_from_nobody(caplog):
+def test_one_that_fails_keeps_the_end_from_no_other(caplog):
     registry, heard = Registry(), []
     registry.register(Mailbox(A, 1))
     watches = Watches(registry)
 
     def fail(_):
-        raise ValueError("told to")
+        raise ValueError("on purpose")
 
     for on_end in (heard.append, fail, heard.append):
         watches.add(A, on_end)
     watches.note_gone(A)
     assert heard == [ActorEnded(A, None, restarting=False)] * 2
-    assert "told to" in caplog.text
+    assert "on purpose" in caplog.text
     assert len(watches) == 0
 
 
@@ -43,11 +43,11 @@ async def victim(context, envelope):
     if envelope.payload == b"stop":
         context.stop()
     elif envelope.payload == b"crash":
-        raise ValueError("told to")
+        raise ValueError("on purpose")
 
 
 class Watcher:
-    """Watches whom it is told to, and notes what it hears."""
+    """Watches the actors that its messages name, and notes the ends reported to it."""
 
     heard: list[tuple[str, bytes]]
     contexts: list
@@ -71,7 +71,7 @@ class Watcher:
             case "sleep":
                 await trio.sleep(float(name))
             case "crash":
-                raise ValueError("told to")
+                raise ValueError("on purpose")
 
 
 class Scene:
@@ -81,7 +81,7 @@ class Scene:
         self.watcher = python("w", Watcher, arguments=arguments, **options)
 
 
-async def told(system, *words):
+async def ask_each(system, *words):
     for word in words:
         await system.ask("w", word)
 
@@ -94,9 +94,9 @@ def scene():
 @pytest.mark.parametrize(
     ("word", "kind"), [(b"stop", b"shutdown"), (b"crash", b"crash")]
 )
-async def test_an_actor_hears_of_one_end_once(scene, word, kind, autojump_clock):
+async def test_an_actor_is_notified_of_one_end_once(scene, word, kind, autojump_clock):
     async with running(python("a", victim), scene.watcher) as (system, _):
-        await told(system, b"watch a", b"watch a")
+        await ask_each(system, b"watch a", b"watch a")
         await trio.sleep(10)
         assert scene.heard == []
         system.tell("a", word)
@@ -105,24 +105,24 @@ async def test_an_actor_hears_of_one_end_once(scene, word, kind, autojump_clock)
         system.tell("a", word)
         await trio.sleep(1)
         assert scene.heard == [("a", kind)]
-        await told(system, b"watch a")
+        await ask_each(system, b"watch a")
         await system.supervisor("root").terminate_child("local/a/0")
         await trio.sleep(1)
         assert scene.heard == [("a", kind), ("a", b"shutdown")]
         assert len(system._watches) == 0
 
 
-async def test_one_that_never_was_is_told_of_at_once(scene, autojump_clock):
+async def test_one_that_never_was_is_reported_at_once(scene, autojump_clock):
     async with running(python("a", victim), scene.watcher) as (system, _):
-        await told(system, b"watch nobody", b"watch nobody")
+        await ask_each(system, b"watch missing", b"watch missing")
         await trio.sleep(1)
-        assert scene.heard == [("nobody", b"absent")] * 2
+        assert scene.heard == [("missing", b"absent")] * 2
         assert len(system._watches) == 0
 
 
-async def test_unwatched_is_not_heard_of(scene, autojump_clock):
+async def test_unwatched_is_not_reported(scene, autojump_clock):
     async with running(python("a", victim), scene.watcher) as (system, _):
-        await told(system, b"watch a", b"unwatch a", b"unwatch a")
+        await ask_each(system, b"watch a", b"unwatch a", b"unwatch a")
         assert len(system._watches) == 0
         system.tell("a", b"crash")
         await trio.sleep(1)
@@ -131,7 +131,7 @@ async def test_unwatched_is_not_heard_of(scene, autojump_clock):
 
 async def test_watches_end_with_the_incarnation_that_made_them(scene, autojump_clock):
     async with running(python("a", victim), scene.watcher) as (system, _):
-        await told(system, b"watch a")
+        await ask_each(system, b"watch a")
         assert len(system._watches) == 1
         system.tell("w", b"crash")
         await trio.sleep(1)
@@ -144,13 +144,13 @@ async def test_watches_end_with_the_incarnation_that_made_them(scene, autojump_c
             first.watch("a")
 
 
-async def test_a_full_mailbox_delays_what_is_heard_and_loses_nothing(autojump_clock):
+async def test_a_full_mailbox_delays_notifications_and_loses_none(autojump_clock):
     scene = Scene(mailbox=1)
     async with running(python("a", victim), python("b", victim), scene.watcher) as (
         system,
         watch,
     ):
-        await told(system, b"watch a", b"watch b")
+        await ask_each(system, b"watch a", b"watch b")
         system.tell("w", b"sleep 5")
         await trio.lowlevel.checkpoint()
         await trio.testing.wait_all_tasks_blocked()

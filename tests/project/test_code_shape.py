@@ -42,8 +42,8 @@ def comments(path):
 
 def is_reasoned(comment):
     """Say whether every suppression in a comment has a code and a reason."""
-    said = re.findall(r"#\s*(noqa|type:(?= *ignore)|pragma:|mypy:|ruff:)", comment)
-    return all(re.search(SUPPRESSIONS[word] + REASON, comment) for word in said)
+    found = re.findall(r"#\s*(noqa|type:(?= *ignore)|pragma:|mypy:|ruff:)", comment)
+    return all(re.search(SUPPRESSIONS[word] + REASON, comment) for word in found)
 
 
 def is_bare(thing):
@@ -98,7 +98,7 @@ def errors_below(error):
         yield from errors_below(each)
 
 
-def test_every_error_that_anybody_may_meet_is_at_the_front_door():
+def test_every_error_that_a_program_may_meet_is_at_the_front_door():
     for package in PACKAGES:
         importlib.import_module(package)
     public = {

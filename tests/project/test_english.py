@@ -104,6 +104,10 @@ def test_comments_docstrings_and_texts_of_python_are_read(code, line):
     assert {number for number, phrase in found_in(code, ".py")} == {line}
 
 
+def test_the_name_of_a_test_is_a_sentence():
+    assert found_in("x = 1\ndef test_it_is_told(): ...\n", ".py") == [(2, "told")]
+
+
 @pytest.mark.parametrize(
     "code", ["told = 1", 'd["told"]', "# see `told`", 'x = f"{told} times"']
 )

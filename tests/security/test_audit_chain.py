@@ -30,7 +30,7 @@ def flaws(lines, **heads):
 
 @MANY
 @given(RECORDS)
-def test_a_chain_that_nobody_touched_has_no_flaw(records):
+def test_a_chain_that_was_not_touched_has_no_flaw(records):
     lines, head = chain(records)
     assert flaws(lines, last=head) == []
     assert [json.loads(line) for line in lines] == [
@@ -85,7 +85,7 @@ def test_a_line_of_another_chain_is_found(records, data):
     assert flaws([*lines[:number], strange, *lines[number:]], last=head)
 
 
-def test_what_is_cut_off_is_found_by_whoever_knows_the_head():
+def test_what_is_cut_off_is_found_with_the_head():
     lines, head = chain([{"n0": n} for n in range(5)])
     assert flaws(lines[:-1]) == []
     [flaw] = flaws(lines[:-1], last=head)
@@ -105,7 +105,7 @@ def test_what_is_cut_off_is_found_by_whoever_knows_the_head():
         '{"n":true}',
     ],
 )
-def test_lines_that_are_no_records(line):
+def test_lines_that_are_not_records(line):
     assert flaws([line])
 
 

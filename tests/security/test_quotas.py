@@ -1,4 +1,4 @@
-"""Quotas never let more pass than they say, at any time, for anybody in the subtree."""
+"""Quotas never let more pass than they say, at any time, for any actor of the subtree."""
 
 import math
 
@@ -31,7 +31,7 @@ def test_no_window_lets_more_pass_than_burst_and_rate(steps, rate, burst):
 
 @MANY
 @given(STEPS, st.integers(1, 20), st.integers(1, 20))
-def test_who_waits_as_long_as_it_is_told_gets_it(steps, rate, burst):
+def test_waiting_as_long_as_given_gets_it(steps, rate, burst):
     meter, now = Rate(rate, burst), 0.0
     for pause, amount in steps:
         now += pause

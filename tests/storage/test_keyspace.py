@@ -68,7 +68,7 @@ def test_only_what_makes_it_worse_is_refused(now, then, problem):
 
 
 @given(KEYS, st.lists(st.text("abß/\U0001f600", max_size=4), unique=True))
-def test_keys_that_begin_alike_lie_side_by_side(prefix, keys):
+def test_keys_with_the_same_beginning_lie_side_by_side(prefix, keys):
     keys.sort()
     found = keys[range_of(prefix, keys)]
     assert found == [key for key in keys if key.startswith(prefix)]

@@ -1,4 +1,4 @@
-"""The store in memory passes the exam of all stores, and agrees with a plain dict."""
+"""Storage in memory passes the conformance check, and agrees with a plain dict."""
 
 import pytest
 from hypothesis import settings, strategies as st
@@ -6,9 +6,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from airssys.contracts import ComponentId, StorageRefused
 from airssys.storage import MemoryStorage
+from airssys.testing import STORAGE_QUESTIONS
 from pace import growth
-
-from .store_exam import QUESTIONS
 
 ME = ComponentId.parse("me")
 MAX_BYTES, MAX_KEYS = 40, 6
@@ -16,8 +15,8 @@ keys = st.text("abß/\U0001f600", max_size=4)
 values = st.binary(max_size=12)
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda each: each.__name__)
-def test_it_passes_the_exam(question):
+@pytest.mark.parametrize("question", STORAGE_QUESTIONS, ids=lambda each: each.__name__)
+def test_it_passes_the_conformance_check(question):
     question(MemoryStorage())
 
 
@@ -78,7 +77,7 @@ TestAgainstADict = AgainstADict.TestCase
 TestAgainstADict.settings = settings(max_examples=40, stateful_step_count=25)
 
 
-def test_many_keys_hold_nobody_up():
+def test_many_keys_do_not_block_the_thread():
     def changes_among(count):
         keyspace = MemoryStorage().keyspace(ME, max_bytes=10**8, max_keys=10**5)
         for number in range(0, count, 2):

@@ -31,7 +31,7 @@ class Worker:
     async def handle(self, context, envelope):
         match envelope.payload:
             case b"crash":
-                raise ValueError("told to")
+                raise ValueError("on purpose")
             case b"spin":
                 say("spinning")
                 while True:

@@ -41,7 +41,7 @@ passing = st.one_of(
     st.tuples(st.just("publish"), topics),
     st.tuples(
         st.just("broadcast"), st.sampled_from(NAMES), st.sampled_from(NAMES)
-    ).filter(lambda said: said[1] != said[2]),
+    ).filter(lambda plan: plan[1] != plan[2]),
 )
 scripts = st.one_of(plain, passing, passing)
 priorities = st.sampled_from([None, None, *Priority])
@@ -128,8 +128,8 @@ class Accounts(RuleBasedStateMachine):
         """Let one send, or ask, or request from another, again and again."""
         for script in scripts:
             way = "request" if actor in {"guest", "other"} else "send"
-            told = (way, other, script, 2500)
-            self.do("post", "send", actor, told, {})
+            arguments = (way, other, script, 2500)
+            self.do("post", "send", actor, arguments, {})
 
     @rule(what=spreading)
     def spread(self, what):

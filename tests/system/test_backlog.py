@@ -40,7 +40,9 @@ def test_what_is_pushed_stays_within_the_bounds_and_keeps_its_order(
         backlog.next_nowait()
 
 
-async def test_who_waits_for_room_comes_in_order_and_nobody_overtakes(autojump_clock):
+async def test_writers_that_wait_for_room_come_in_order_and_none_overtakes(
+    autojump_clock,
+):
     backlog = Backlog(10, 100)
     assert backlog.add("a", 90)
     async with trio.open_nursery() as nursery:
@@ -52,7 +54,7 @@ async def test_who_waits_for_room_comes_in_order_and_nobody_overtakes(autojump_c
     assert backlog.add("d", 1000), "one alone always finds room"
 
 
-async def test_who_gives_up_lets_in_who_is_behind(autojump_clock):
+async def test_one_that_gives_up_lets_in_the_next(autojump_clock):
     backlog = Backlog(10, 100)
     assert backlog.add("a", 60)
     async with trio.open_nursery() as nursery:
@@ -85,7 +87,7 @@ async def test_its_end_wakes_all(autojump_clock):
         await backlog.next()
 
 
-def test_events_that_nobody_reads_are_bounded_in_bytes():
+def test_events_that_are_not_read_are_bounded_in_bytes():
     fanout = EventFanout()
     stream = fanout.listen(kept_bytes=10_000)
     for _ in range(100):
@@ -101,7 +103,7 @@ def test_why_a_letter_is_dead_is_short():
 
 
 @pytest.mark.parametrize("lag", [Lag.DROP_OLDEST, Lag.DROP_NEWEST, Lag.DISCONNECT])
-async def test_a_subscription_that_nobody_reads_is_bounded_in_bytes(lag):
+async def test_a_subscription_that_is_not_read_is_bounded_in_bytes(lag):
     async with open_system(blueprint()) as system:
         with system.subscribe("x", lag=lag, kept_bytes=1000) as found:
             for number in range(20):

@@ -86,8 +86,8 @@ async def settle():
 
 
 async def say(system, *lines):
-    told = await system.ask("guest", "\n".join(lines).encode(), timeout=50)
-    return told.decode()
+    reply = await system.ask("guest", "\n".join(lines).encode(), timeout=50)
+    return reply.decode()
 
 
 # ---------------------------------------------------------------- targets
@@ -96,7 +96,7 @@ BAD_NAMES = ["", "/", "a/b", "a/b/c/d", "//", "a//0", "\0", "x\ny", "é" * 200, 
 
 
 @pytest.mark.parametrize("name", [*BAD_NAMES, None, 7, b"echo", ("a", "b", "c")])
-async def test_a_target_that_is_no_name(name, cache, autojump_clock):
+async def test_a_target_that_is_not_a_name(name, cache, autojump_clock):
     async def does(context, envelope):
         for act in (context.tell, context.send, context.ask):
             with pytest.raises(InvalidMessage, match="the target is"):
@@ -117,22 +117,22 @@ async def test_a_target_that_is_no_name(name, cache, autojump_clock):
 
 @pytest.mark.parametrize("name", ["a//0", "//", "a/\t/0", f"a/{'x' * 200}/0"])
 @pytest.mark.parametrize("way", ["send", "ask", "request", "broadcast"])
-async def test_a_guests_target_that_is_no_name(way, name, cache, autojump_clock):
+async def test_a_guests_target_that_is_not_a_name(way, name, cache, autojump_clock):
     async with system_of(cache) as (system, kept):
         last = "local/echo/0" if way == "broadcast" else "1000"
-        told = await say(system, f"host-messaging.{way}", name, "x", last)
-        assert told == f"err:target-not-found:{name}"
+        reply = await say(system, f"host-messaging.{way}", name, "x", last)
+        assert reply == f"err:target-not-found:{name}"
         await settle()
         assert kept == []
 
 
-async def test_nobody_of_that_name(cache, autojump_clock):
+async def test_a_name_that_is_not_there(cache, autojump_clock):
     async with system_of(cache) as (system, _):
         with pytest.raises(TargetNotFound):
             system.tell("nobody", b"")
         for way in ("send", "ask", "request"):
-            told = await say(system, f"host-messaging.{way}", "local/nobody/0")
-            assert told == "err:target-not-found:local/nobody/0"
+            reply = await say(system, f"host-messaging.{way}", "local/nobody/0")
+            assert reply == "err:target-not-found:local/nobody/0"
 
 
 # ---------------------------------------------------------------- payloads
@@ -158,20 +158,20 @@ async def test_a_payload_that_is_too_large(cache, autojump_clock):
         for act in (context.tell, context.send, context.ask):
             with pytest.raises(MessageTooLarge):
                 await act("echo", large)
-        told = await context.broadcast(["echo"], large)
-        return type(next(iter(told.values()))).__name__.encode()
+        results = await context.broadcast(["echo"], large)
+        return type(next(iter(results.values()))).__name__.encode()
 
     async with system_of(cache, actor("a", Actor, [], does)) as (system, kept):
         assert await system.ask("a", b"") == b"MessageTooLarge"
         for way in ("send", "ask", "request"):
-            told = await say(
+            reply = await say(
                 system, f"host-messaging.{way}", "local/echo/0", large.decode()
             )
-            assert told.startswith("err:invalid-message:101 bytes are too many")
-        told = await say(
+            assert reply.startswith("err:invalid-message:101 bytes are too many")
+        reply = await say(
             system, "host-messaging.broadcast", "local/echo/0", large.decode()
         )
-        assert "101 bytes are too many" in told
+        assert "101 bytes are too many" in reply
         assert kept == []
 
 
@@ -190,7 +190,7 @@ async def test_what_is_published_and_too_large_is_a_dead_letter(cache, autojump_
 
 
 @pytest.mark.parametrize("payload", [None, "text", 7, [1], object()])
-async def test_a_payload_that_is_no_bytes(payload, cache, autojump_clock):
+async def test_a_payload_that_is_not_bytes(payload, cache, autojump_clock):
     async with system_of(cache) as (system, kept):
         for act in (system.tell, system.send, system.ask):
             with pytest.raises(InvalidMessage, match="no bytes"):
@@ -207,8 +207,8 @@ async def test_a_topic_that_is_none(topic, cache, autojump_clock):
         with pytest.raises(BadTopic):
             await system.publish(topic, b"")
         if topic is not None:
-            told = await say(system, "host-messaging.publish", topic, "x")
-            assert told.startswith("err:invalid-message:")
+            reply = await say(system, "host-messaging.publish", topic, "x")
+            assert reply.startswith("err:invalid-message:")
 
 
 # ---------------------------------------------------------------- times
@@ -228,10 +228,10 @@ async def test_no_time_at_all(timeout, cache, autojump_clock):
         with pytest.raises(AskTimedOut):
             await system.ask("echo", b"late", timeout=timeout)
         assert await system.ask("a", b"") == b"AskTimedOut"
-        told = await say(system, "host-messaging.ask", "local/echo/0", "late", "0")
-        assert told.startswith("err:correlation-timeout:")
-        told = await say(system, "host-messaging.request", "local/echo/0", "late", "0")
-        assert told.startswith("ok:")
+        reply = await say(system, "host-messaging.ask", "local/echo/0", "late", "0")
+        assert reply.startswith("err:correlation-timeout:")
+        reply = await say(system, "host-messaging.request", "local/echo/0", "late", "0")
+        assert reply.startswith("ok:")
         await settle()
         assert kept == [], "its time was over before it was taken"
         assert letters.total == 4
@@ -260,15 +260,15 @@ async def test_a_guest_may_wait_for_all_the_time_there_is(cache, autojump_clock)
             assert (await say(system, *script)).startswith("ok:")
         script = f"host-messaging.ask\nlocal/gone/0\nhi\n{FOREVER}".encode()
         async with trio.open_nursery() as nursery:
-            told = []
+            replies = []
 
             async def ask():
-                told.append(await system.ask("other", script, timeout=1e6))
+                replies.append(await system.ask("other", script, timeout=1e6))
 
             nursery.start_soon(ask)
             await trio.sleep(80_000)
             await system.supervisor("root").terminate_child("local/gone/0")
-        assert told[0].startswith(b"err:delivery-failed:local/gone/0 did not answer")
+        assert replies[0].startswith(b"err:delivery-failed:local/gone/0 did not answer")
 
 
 @pytest.mark.parametrize("time", [-1, float("nan"), "5", True, b"", -(10**400)])
@@ -303,24 +303,26 @@ async def test_a_timer_that_is_none(time, cache, autojump_clock):
 
 
 @pytest.mark.parametrize("name", ["", "no such", "0" * 32, "x" * 10_000, "é"])
-async def test_to_cancel_what_nobody_asked_for(name, cache, autojump_clock):
+async def test_cancelling_a_request_that_was_not_made(name, cache, autojump_clock):
     async with system_of(cache) as (system, _):
-        told = await say(system, "host-messaging.cancel-request", name)
-        assert told.startswith("err:invalid-message:no request")
+        reply = await say(system, "host-messaging.cancel-request", name)
+        assert reply.startswith("err:invalid-message:no request")
 
 
-async def test_nobody_cancels_the_request_of_another(cache, autojump_clock):
+async def test_no_actor_cancels_the_request_of_another(cache, autojump_clock):
     held = actor("held", hang, shutdown=0)
     async with system_of(cache, held, guest("other")) as (system, _):
         script = ["host-messaging.request", "local/held/0", "x", "5000"]
         name = (await say(system, *script)).removeprefix("ok:")
         theft = f"host-messaging.cancel-request\n{name}".encode()
-        told = await system.ask("other", theft)
-        assert told.startswith(b"err:invalid-message:no request")
+        reply = await system.ask("other", theft)
+        assert reply.startswith(b"err:invalid-message:no request")
         assert (await say(system, "host-messaging.cancel-request", name)) == "ok"
 
 
-async def test_an_answer_that_nobody_waits_for_is_a_dead_letter(cache, autojump_clock):
+async def test_an_answer_after_its_asker_has_gone_is_a_dead_letter(
+    cache, autojump_clock
+):
     slots = []
 
     async def does(context, envelope):
@@ -396,9 +398,9 @@ async def test_an_actor_that_subscribes_and_never_takes(lag, cache, autojump_clo
         counts = system.mailbox("stuck")
         assert counts.queued <= 1
         published = [letters.next_nowait() for _ in range(letters.total)]
-        told = [each for each in published if each.target.name == "stuck"]
+        lost_ones = [each for each in published if each.target.name == "stuck"]
         # With BLOCK those that the publishers withdrew, when their time was up.
-        lost = counts.withdrawn if lag is Lag.BLOCK else len(told)
+        lost = counts.withdrawn if lag is Lag.BLOCK else len(lost_ones)
         reached = counts.queued + counts.in_hand
         assert reached + lost == (3 if lag is Lag.DISCONNECT else 10)
 
@@ -447,7 +449,7 @@ async def test_a_guest_that_publishes_for_ever_is_stopped_and_others_work(cache)
         listener.close()
 
 
-# ---------------------------------------------------------------- circles
+# ---------------------------------------------------------------- cycles
 
 
 @pytest.mark.parametrize("way", WAITS)
@@ -516,17 +518,17 @@ def ring(length, kinds, timeout=30):
 
 @pytest.mark.parametrize("length", range(1, 6))
 @pytest.mark.parametrize("kinds", ["actors", "guests", "mixed"])
-async def test_a_circle_of_asks_is_refused_where_it_closes(
+async def test_a_cycle_of_asks_is_refused_where_it_closes(
     length, kinds, refused_paths, cache, autojump_clock
 ):
     async with system_of(cache, *ring(length, kinds)) as (system, _):
         began = trio.current_time()
         for _ in range(3):
             try:
-                told = await system.ask("r0", b"round", timeout=20)
+                reply = await system.ask("r0", b"round", timeout=20)
             except CalleeFailed as failed:
-                told = str(failed.error).encode()
-            assert told != b"round"
+                reply = str(failed.error).encode()
+            assert reply != b"round"
         members = [f"r{index}" for index in range(length)]
         assert refused_paths == [[members[-1], *members]] * 3
         assert trio.current_time() == began, "at once, and by no timeout"
@@ -534,32 +536,32 @@ async def test_a_circle_of_asks_is_refused_where_it_closes(
 
 @pytest.mark.parametrize("length", range(2, 6))
 @pytest.mark.parametrize("kinds", ["actors", "guests", "mixed"])
-async def test_asks_that_together_close_a_circle(
+async def test_asks_that_together_close_a_cycle(
     length, kinds, refused_paths, cache, autojump_clock
 ):
     """All members are asked at once: the last to ask is refused, the others go on."""
     async with system_of(cache, *ring(length, kinds)) as (system, _):
-        began, told = trio.current_time(), []
+        began, replies = trio.current_time(), []
 
         async def ask(name):
             try:
-                told.append(await system.ask(name, b"round", timeout=20))
+                replies.append(await system.ask(name, b"round", timeout=20))
             except CalleeFailed as failed:
-                told.append(str(failed).encode())
+                replies.append(str(failed).encode())
             except AskTimedOut:
-                told.append(b"timed out")
+                replies.append(b"timed out")
 
         async with trio.open_nursery() as nursery:
             for index in range(length):
                 nursery.start_soon(ask, f"r{index}")
-        assert len(told) == length
-        assert b"timed out" not in told
+        assert len(replies) == length
+        assert b"timed out" not in replies
         assert refused_paths
         assert {len(path) for path in refused_paths} <= {length + 1}
         assert trio.current_time() == began
 
 
-async def test_an_ask_and_a_blocked_send_that_together_close_a_circle(
+async def test_an_ask_and_a_blocked_send_that_together_close_a_cycle(
     cache, autojump_clock
 ):
     """One actor asks the other, which then sends to its full mailbox."""
@@ -588,7 +590,7 @@ async def test_an_ask_and_a_blocked_send_that_together_close_a_circle(
         assert answers == [b"3"]
 
 
-async def test_a_guests_blocked_send_that_would_close_a_circle(cache, autojump_clock):
+async def test_a_guests_blocked_send_that_would_close_a_cycle(cache, autojump_clock):
     async def asks(context, envelope):
         await trio.sleep(0.5)
         return await context.ask(

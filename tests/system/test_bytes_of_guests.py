@@ -23,7 +23,7 @@ async def never(context, envelope):
 
 async def until(condition):
     with trio.fail_after(PATIENCE):
-        while not condition():  # noqa: ASYNC110  # nothing tells of it
+        while not condition():  # noqa: ASYNC110  # nothing reports it
             await trio.sleep(0.01)
 
 
@@ -40,7 +40,7 @@ async def test_a_guest_that_sends_for_ever_fills_no_more_than_the_mailbox_may_ha
 
 
 @pytest.mark.slow
-async def test_lines_that_a_guest_logs_and_nobody_reads():
+async def test_lines_that_a_guest_logs_and_that_are_not_read():
     async with open_system(blueprint(guest("a", "log-large-flood"))) as system:
         stream = system.events(kept_bytes=2 * MIB)
         system.tell("a", b"200000")
@@ -50,7 +50,7 @@ async def test_lines_that_a_guest_logs_and_nobody_reads():
 
 
 @pytest.mark.slow
-async def test_what_a_guest_publishes_and_nobody_reads():
+async def test_what_a_guest_publishes_and_is_not_read():
     async with open_system(blueprint(guest("a", "publish-flood"))) as system:
         with system.subscribe(
             "flood", capacity=10**6, lag=Lag.DROP_OLDEST, kept_bytes=100

@@ -40,7 +40,7 @@ def test_by_default_it_is_kept_for_the_user(tmp_path, monkeypatch):
     assert len(list(folder.glob("*.cwasm"))) == 1
 
 
-def test_nothing_is_kept_if_nobody_wants_it(tmp_path, monkeypatch):
+def test_nothing_is_kept_if_it_is_not_wanted(tmp_path, monkeypatch):
     for name in ("HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
     run(tree(), use, cache_directory=None)

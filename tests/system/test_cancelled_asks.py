@@ -23,7 +23,7 @@ from wasm_support import GUESTS
 
 
 class Callee:
-    """Sleeps, or asks on, and notes what became of it."""
+    """Sleeps, or asks on, and notes how that ended."""
 
     def __init__(self, log):
         self.log = log
@@ -87,7 +87,7 @@ async def ask_and_leave(system, name, payload, after=1, timeout=60):
 
 
 @pytest.mark.parametrize("timeout", [60, float("inf")])
-async def test_a_handler_is_cut_off_and_its_actor_lives_on(
+async def test_a_handler_is_cut_off_and_its_actor_keeps_running(
     company, timeout, autojump_clock
 ):
     system, log, seen = company
@@ -124,7 +124,7 @@ SCRIPT = b"host-messaging.ask\nlocal/a/0\nsleep\n60000"
 async def test_it_goes_through_a_guest_whose_call_is_dropped(
     company, timeout, autojump_clock
 ):
-    """When nobody waits for the guest any more it is cut off, and so whom it asks."""
+    """When no caller waits for the guest any more it is cut off, and so is what it asks."""
     system, log, seen = company
     with suppress(AskTimedOut), trio.move_on_after(2):
         await system.ask("cut", SCRIPT, timeout=timeout)
@@ -165,10 +165,10 @@ async def test_an_asker_that_crashes_asks_no_more(company, autojump_clock):
 async def test_a_cancelled_request_goes_no_further(company, autojump_clock):
     system, log, seen = company
     for word in ("sleep", "late"):
-        told = await system.ask(
+        answer = await system.ask(
             "g", f"host-messaging.request\nlocal/a/0\n{word}\n60000".encode()
         )
-        name = told.removeprefix(b"ok:")
+        name = answer.removeprefix(b"ok:")
         await trio.sleep(0.5)
         if word == "late":
             await system.ask("g", b"host-messaging.cancel-request\n" + name)

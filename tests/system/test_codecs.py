@@ -74,7 +74,7 @@ WAYS = ["tell", "send", "ask", "broadcast"]
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_the_program_is_told_at_once(way):
+async def test_the_program_gets_the_error_at_once(way):
     kept = []
     async with open_system(plan(kept, codecs=["msgpack", "json"])) as system:
         await deliver(system, way, JSON_TYPE)
@@ -86,7 +86,7 @@ async def test_the_program_is_told_at_once(way):
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_an_actor_is_told_what_both_know(way):
+async def test_an_actor_gets_the_codecs_that_both_know(way):
     kept, errors = [], []
 
     async def handle(context, envelope):
@@ -107,7 +107,7 @@ async def test_an_actor_is_told_what_both_know(way):
 
 
 @pytest.mark.parametrize("way", ["send", "ask", "broadcast", "request"])
-async def test_a_guest_is_told_invalid_message_and_lives(way):
+async def test_a_guest_gets_invalid_message_and_keeps_running(way):
     kept = []
     guest = component("g", CALLS, codecs="borsh")
     call = f"host-messaging.{way}\nlocal/b/0\nhi".encode()
@@ -144,7 +144,7 @@ async def test_a_guest_that_declares_prefixes_gets_no_payload_without():
         assert await system.ask("g", b"\x07\x01abc") == b"\x07\x01abc"
 
 
-async def test_what_it_sends_bears_the_codec_of_its_prefix():
+async def test_what_it_sends_has_the_codec_of_its_prefix():
     kept = []
     guest = component("g", SENDER, prefixed=True, data="local/b/0")
     async with open_system(plan(kept, guest, prefixed=True, codecs="borsh")) as system:
@@ -173,7 +173,7 @@ async def test_a_published_payload_without_its_prefix_is_a_dead_letter():
     assert [payload for payload, _ in kept] == [b"\x07\x01"] * 2
 
 
-async def test_whoever_declares_nothing_takes_anything():
+async def test_one_that_declares_nothing_takes_anything():
     kept = []
     async with open_system(plan(kept)) as system:
         for kind in (None, JSON_TYPE, "text/plain", ""):
@@ -206,7 +206,7 @@ def test_all_that_is_wrong_with_codecs_is_found(options, ends):
 @pytest.mark.parametrize(
     "codecs", ["json", Codecs(takes=["a/b"]), Codecs(sends="a/b"), Codecs()]
 )
-def test_codecs_written_by_hand_are_looked_at_too(codecs):
+def test_codecs_written_by_hand_are_checked_too(codecs):
     spec = ActorSpec(id=ComponentId.parse("a"), behaviour=relay, codecs=codecs)
     with pytest.raises(DefinitionError):
         check(blueprint(spec))

@@ -80,7 +80,7 @@ async def test_a_wrong_specification_loads_nothing():
         assert answer.why is Refusal.INVALID_SPEC
 
 
-async def test_the_engine_is_not_opened_while_nobody_needs_it():
+async def test_the_engine_is_not_opened_while_it_is_not_needed():
     opened = []
 
     def open_loader(settings):

@@ -1,4 +1,4 @@
-"""What is told of a crash: the events that carry it, and the report made of them."""
+"""What is reported of a crash: the events that carry it, and the report made of them."""
 
 import time
 
@@ -55,7 +55,7 @@ def tree(*children):
 
 
 async def happen(blueprint, crashes):
-    """Crash the actor so often; return all events."""
+    """Crash the actor that often; return all events."""
     opening = open_system(blueprint)
     stream = opening.listen(1000)
     async with opening as system:
@@ -157,13 +157,13 @@ class Shy:
 def test_what_cannot_be_shown_is_named():
     assert report_on(Hostile()).traceback
     report = report_on(ValueError("v"), actor(arguments=(Shy(),)))
-    said = "<ActorSpec that cannot be shown: RuntimeError>"
-    assert f"specification: {said}" in str(report)
+    shown = "<ActorSpec that cannot be shown: RuntimeError>"
+    assert f"specification: {shown}" in str(report)
     assert report_on(None).traceback == ()
 
 
 def caused(count, link="__cause__"):
-    """Make an error with so many causes, one behind the other."""
+    """Make an error with that many causes, one behind the other."""
     error = ValueError("the first")
     for number in range(count):
         cause, error = error, ValueError(f"number {number}")

@@ -48,7 +48,7 @@ async def test_a_message_that_was_not_taken_in_time_is_a_dead_letter(autojump_cl
 async def test_the_priority_chooses_the_policy_of_the_actor(autojump_clock):
     busy = python("busy", slow, mailbox=1, overflow=OverflowRules(high=Overflow.FAIL))
     async with running(busy) as (system, _):
-        await system.send("busy", b"in hand")
+        await system.send("busy", b"first")
         await trio.testing.wait_all_tasks_blocked()
         system.tell("busy", b"queued")
         system.tell("busy", b"dropped", priority="low")
@@ -62,18 +62,18 @@ async def test_the_priority_chooses_the_policy_of_the_actor(autojump_clock):
         assert counts.high_water == 1
 
 
-@pytest.mark.parametrize("said", [{"priority": "urgent"}, {"priority": 3}])
+@pytest.mark.parametrize("wrong", [{"priority": "urgent"}, {"priority": 3}])
 @pytest.mark.parametrize("ttl", [None, -1, float("nan"), "3", True])
-async def test_what_is_no_priority_or_ttl_is_refused(said, ttl):
+async def test_what_is_not_a_priority_or_ttl_is_refused(wrong, ttl):
     async with running(python("slow", slow)) as (system, _):
         with pytest.raises(InvalidMessage):
-            system.tell("slow", b"", **said)
+            system.tell("slow", b"", **wrong)
         if ttl is not None:
             with pytest.raises(InvalidMessage, match="ttl"):
                 system.tell("slow", b"", ttl=ttl)
 
 
-def test_a_stream_keeps_so_many_and_so_many_bytes_and_counts_the_rest():
+def test_a_stream_keeps_that_many_and_that_many_bytes_and_counts_the_rest():
     fanout = DeadLetterFanout()
     few, small = fanout.listen(2, 1000), fanout.listen(100, 10)
     for size in (1, 5, 6, 4):
@@ -113,7 +113,7 @@ def test_policies_are_read_from_words():
     assert two.overflow == OverflowRules(low=Overflow.FAIL, high=Overflow.DEAD_LETTER)
 
 
-def test_all_mistakes_in_policies_are_told():
+def test_all_mistakes_in_policies_are_reported():
     whole = blueprint(
         actor("a", slow, overflow="never", message_bytes=-1),
         actor("b", slow, overflow={"low": "never", "urgent": "block"}),

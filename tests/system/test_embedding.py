@@ -1,4 +1,4 @@
-"""The ways into a program: as a task of somebody's nursery, and from other threads."""
+"""The ways into a program: as a task of another nursery, and from other threads."""
 
 import threading
 from functools import partial
@@ -20,7 +20,7 @@ from tests.nursery.company import python, running
 
 async def echo(context, envelope):
     if envelope.payload == b"crash":
-        raise ValueError("told to")
+        raise ValueError("on purpose")
     return envelope.payload
 
 
@@ -100,7 +100,7 @@ async def test_the_trio_thread_itself_is_refused():
             portal.ask("echo", b"x")
 
 
-def test_a_thread_that_comes_too_late_is_told():
+def test_a_thread_that_comes_too_late_gets_an_error():
     async def main():
         async with running(python("echo", echo)) as (system, _):
             return Portal(system)

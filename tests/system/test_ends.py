@@ -40,7 +40,7 @@ class Worker:
 
     async def handle(self, context, envelope):
         if envelope.payload == b"crash":
-            raise self.error or ValueError("told to")
+            raise self.error or ValueError("on purpose")
         await trio.sleep(math.inf)
 
     async def stopped(self, context):
@@ -176,7 +176,7 @@ async def test_the_root_gives_up():
     assert was_cancelled
     (offence,) = caught.value.chain
     assert (offence.supervisor, offence.child) == ("root", "local/a/0")
-    assert (offence.restarts, offence.reason) == (2, "crash (ValueError: told to)")
+    assert (offence.restarts, offence.reason) == (2, "crash (ValueError: on purpose)")
     assert log[-1] == "stop b"
     assert "root: local/a/0 failed, restart 2 within 60 s" in str(caught.value)
 
@@ -294,7 +294,7 @@ async def test_a_wrong_blueprint_is_refused_before_anything_happens():
 
 async def test_without_components_no_engine_is_opened():
     def no_engine(settings):
-        raise AssertionError("nobody needs it")
+        raise AssertionError("it is not needed")
 
     async with running(*workers([]), loader=no_engine):
         pass

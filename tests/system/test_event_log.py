@@ -72,7 +72,7 @@ def test_each_event_has_a_line_and_a_level(caplog, event, line):
     assert (record.levelno, record.getMessage()) == line
 
 
-def test_a_line_that_nobody_wants_is_not_made(caplog):
+def test_a_line_that_is_not_wanted_is_not_made(caplog):
     caplog.set_level(logging.WARNING, logger="airssys")
     log_event(ChildStarted("root", "a", 0))
     assert not caplog.records
@@ -106,7 +106,7 @@ def test_a_component_cannot_forge_lines(caplog):
     )
 
 
-def test_a_line_of_a_component_that_nobody_wants_is_not_made(caplog):
+def test_a_line_of_a_component_that_is_not_wanted_is_not_made(caplog):
     class Context:
         def __iter__(self):
             raise AssertionError("made")

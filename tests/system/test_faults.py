@@ -100,7 +100,7 @@ class Life:
         if self.watch is not None:
             ended = [e.child for e in self.watch.of(ChildExited)]
             started = [e.child for e in self.watch.of(ChildStarted)]
-            # Four starts came before anybody watched; so did all ends, if the tree was
+            # Four starts came before the watch; so did all ends, if the tree was
             # killed while it opened.
             assert not ended or len(ended) >= len(started) + 4
             assert set(ended[-4:]) <= {"local/c/0", "inner", "local/w/0", "local/v/0"}

@@ -53,9 +53,9 @@ async def test_a_guest_sees_what_others_say_of_themselves():
         names = await system.ask("a", b"host-services.list-components")
         assert names == b"ok:local/a/0,local/b/0"
         lookup = b"host-services.get-component-metadata\nlocal/b/0"
-        told = (await system.ask("a", lookup)).decode()
-        identity, name, version, health = told.removeprefix("ok:").split("|")
+        answer = (await system.ask("a", lookup)).decode()
+        identity, name, version, health = answer.removeprefix("ok:").split("|")
         assert (identity, name, health) == ("local/b/0", "echo", "unknown")
         assert version
-        nobody = await system.ask("a", lookup.replace(b"/b/", b"/x/"))
-        assert nobody == b"err:invalid-state:no component is called local/x/0"
+        missing = await system.ask("a", lookup.replace(b"/b/", b"/x/"))
+        assert missing == b"err:invalid-state:no component is called local/x/0"

@@ -98,7 +98,7 @@ async def test_a_trap_crashes_its_actor_and_not_its_asker():
         assert await system.ask("fragile", b"a") == b"1"
 
 
-async def test_a_refusal_is_told_and_the_actor_lives_on():
+async def test_a_refusal_is_reported_and_the_actor_keeps_running():
     async with opened(guest("reject")) as (system, events):
         for _ in range(2):
             with pytest.raises(CalleeFailed, match="GuestRejected"):

@@ -101,7 +101,7 @@ async def test_new_code_is_given_what_the_old_one_had_unless_it_says_otherwise()
         ([HostInterface], r"is not a valid interface \[root\.shop\.host\[0\]\]"),
     ],
 )
-async def test_what_is_no_interface_is_a_mistake(host, text):
+async def test_what_is_not_an_interface_is_a_mistake(host, text):
     with pytest.raises(DefinitionError, match=text):
         async with open_system(blueprint(component("shop", SHOP, host=host))):
             pass

@@ -1,4 +1,4 @@
-"""Guests that hand the host much to do hold nobody else up, whatever they pass.
+"""Guests that give the host much to do delay no other actor, whatever they pass.
 
 How long a step of a task takes is measured in processor time of the Trio thread, so that
 a loaded machine does not count, and against work of a known size in the same run.
@@ -119,7 +119,9 @@ async def test_no_host_call_holds_the_thread(guest, much, neighbours, cache):
 
 
 @pytest.mark.slow
-async def test_names_of_nobody_are_not_objects_that_the_collector_visits(cache):
+async def test_names_that_are_not_there_are_not_objects_that_the_collector_visits(
+    cache,
+):
     # A full collection stops the thread, and takes as long as there are such objects.
     flood = component(
         "crowd",

@@ -61,7 +61,7 @@ async def run_through(children, habits, script, killed):
             if act == "wait" or scripted is None:
                 await trio.sleep(0.7)
                 continue
-            scripted.end(ValueError("told to") if act == "crash" else None)
+            scripted.end(ValueError("on purpose") if act == "crash" else None)
             await stage.settle()
         if killed:
             stage.root.kill()
@@ -140,7 +140,7 @@ async def test_a_scene_takes_these_steps(scene, autojump_clock):
     children = [worker("a", **fields)]
     events = await run_through(children, {"a": habits}, script, killed=False)
     steps = {step_of(event) for event in events} - {None}
-    # A last try that fails may be told of with or without the promise of another.
+    # A last try that fails may be reported with or without the promise of another.
     assert wanted <= steps <= wanted | {LifeStep.START_FAILED}
     starts = [event.restarts for event in events if isinstance(event, ChildStarted)]
     assert starts == list(range(len(starts)))

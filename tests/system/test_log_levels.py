@@ -73,7 +73,7 @@ def test_a_crash_has_the_traceback_of_the_users_lines_only(caplog):
     assert lines[-1] == "ValueError: boom"
 
 
-def test_whoever_ends_with_the_crashed_does_not_repeat_its_traceback(caplog):
+def test_one_that_ends_with_the_crashed_does_not_repeat_its_traceback(caplog):
     below = supervisor("below", actor("clerk", Clerk), restarts=0)
     caplog.set_level(logging.INFO, logger="airssys")
     crash_of_a_clerk(caplog, below)

@@ -51,7 +51,7 @@ class Worker:
         word = envelope.payload.split()[0] if envelope.payload else b""
         self.log.append((context.self_id.instance, envelope.payload, envelope.topic))
         if word == b"crash":
-            raise ValueError("told to")
+            raise ValueError("on purpose")
         if word in {b"slow", b"long"}:
             await trio.sleep(1 if word == b"slow" else 100)
         return context.self_id.instance.encode()
@@ -82,7 +82,7 @@ def events_of(stream, kind):
             return [event for event in found if isinstance(event, kind)]
 
 
-async def test_it_is_told_sent_and_asked_like_an_actor(autojump_clock):
+async def test_it_takes_tell_send_and_ask_like_an_actor(autojump_clock):
     log = []
     async with open_system(blueprint(workers(log))) as system:
         system.tell("workers", b"1")
@@ -292,10 +292,10 @@ def test_keys_keep_their_order_while_the_pool_is_resized(sizes, mailbox, seconds
 
 
 async def test_each_published_message_is_for_one_member(autojump_clock):
-    log, heard = [], []
+    log, received = [], []
 
     async def listen(context, envelope):
-        heard.append(envelope.payload)
+        received.append(envelope.payload)
 
     plan = blueprint(
         workers(log, size=3, topics="jobs.#"),
@@ -305,14 +305,14 @@ async def test_each_published_message_is_for_one_member(autojump_clock):
         for n in range(9):
             await system.publish("jobs.new", b"%d" % n)
         await settle()
-        assert sorted(payload for _, payload, _ in log) == sorted(heard)
-        assert len(heard) == 9
+        assert sorted(payload for _, payload, _ in log) == sorted(received)
+        assert len(received) == 9
         assert Counter(number for number, _, _ in log) == {"1": 3, "2": 3, "3": 3}
         assert {topic for _, _, topic in log} == {"jobs.new"}
         await system.resize("workers", 1)
         await system.publish("jobs.new", b"9")
         await settle()
-        assert len(log) == len(heard) == 10
+        assert len(log) == len(received) == 10
 
 
 @pytest.mark.parametrize(("lag", "lost"), [("drop-newest", 2), ("block", 0)])
@@ -356,15 +356,15 @@ async def test_a_request_of_a_guest_to_a_pool_ends_in_its_callback():
     plan = blueprint(component("g", CALLS), workers([], size=2))
     async with open_system(plan) as system:
         events = system.events()
-        said = await system.ask("g", b"host-messaging.request\nlocal/workers/0\nhi")
-        assert said.startswith(b"ok:")
+        answer = await system.ask("g", b"host-messaging.request\nlocal/workers/0\nhi")
+        assert answer.startswith(b"ok:")
         await settle()
         lines = [e.message for e in events_of(events, object) if hasattr(e, "message")]
         assert len(lines) == 1
         assert "local/workers/0" in lines[0], "the pool is who was asked"
 
 
-async def test_a_member_that_cannot_start_is_told_of_and_stops_the_start():
+async def test_a_member_that_cannot_start_is_reported_and_stops_the_start():
     class Broken:
         async def started(self, context):
             raise OSError("no disk")
@@ -401,7 +401,7 @@ async def test_a_pool_that_gives_up_is_started_afresh_by_its_supervisor(autojump
         await trio.sleep(60)
         # Its queue is kept: two of them end it, and the other two end the next one.
         assert len(events_of(events, SupervisorGaveUp)) == 2
-        # Numbers are not given again: nobody reaches another one by an old name.
+        # Numbers are not given again: no caller reaches another one by an old name.
         assert members(system) == ["5", "6"]
         assert await system.ask("workers", b"again") in {b"5", b"6"}
 
@@ -436,7 +436,7 @@ async def test_a_member_that_is_gone_for_good_is_replaced_after_a_pause(autojump
         assert started == ["local/workers/3"]
 
 
-async def test_whoever_administers_a_pool_may_stop_a_member_but_no_more(autojump_clock):
+async def test_administration_of_a_pool_may_stop_a_member_but_no_more(autojump_clock):
     async with open_system(blueprint(workers([]))) as system:
         admin = system.supervisor("root/workers")
         assert (await admin.start_from_template()).why is Refusal.POOL
@@ -504,7 +504,7 @@ async def test_threads_reach_the_members_of_a_pool_by_key():
 
 
 class Hesitant:
-    """Sets aside what it is not told to do at once."""
+    """Sets aside what it is not asked to do at once."""
 
     def __init__(self, log):
         self.log = log
@@ -548,32 +548,32 @@ async def test_members_that_drain_handle_what_is_queued(autojump_clock):
 class Subscribed:
     """Declared with topics; subscribes to one of them again, and to another."""
 
-    def __init__(self, heard):
-        self.heard = heard
+    def __init__(self, received):
+        self.received = received
 
     async def started(self, context):
         context.subscribe("news.*")
         context.subscribe("mail")
 
     async def handle(self, context, envelope):
-        self.heard.append(envelope.payload)
+        self.received.append(envelope.payload)
         if envelope.payload == b"crash":
-            raise ValueError("told to")
+            raise ValueError("on purpose")
 
 
 async def test_a_declared_subscription_outlives_its_incarnations(autojump_clock):
-    heard = []
-    plan = blueprint(actor("a", Subscribed, heard, topics=("news.#", "mail")))
+    received = []
+    plan = blueprint(actor("a", Subscribed, received, topics=("news.#", "mail")))
     async with open_system(plan) as system:
         await system.publish("news.1", b"once")
         await system.publish("news.1", b"crash")
         await settle()
-        assert heard == [b"once", b"crash"]
+        assert received == [b"once", b"crash"]
         await system.publish("mail", b"while it waits to be restarted")
         await system.publish("news.1", b"too")
-        assert len(heard) == 2
+        assert len(received) == 2
         await trio.sleep(5)
-        assert heard[2:] == [b"while it waits to be restarted", b"too"]
+        assert received[2:] == [b"while it waits to be restarted", b"too"]
     assert len(system._publishing.subscriptions) == 0
 
 
@@ -581,10 +581,10 @@ async def test_a_component_may_be_declared_with_topics():
     plan = blueprint(component("g", CALLS, topics="news.#", lag="block"))
     async with open_system(plan) as system:
         events = system.events()
-        await system.publish("news.x", b"host-services.log\nheard")
+        await system.publish("news.x", b"host-services.log\nreceived")
         await settle()
         lines = [e.message for e in events_of(events, object) if hasattr(e, "message")]
-        assert lines == ["heard"]
+        assert lines == ["received"]
 
 
 # ------------------------------------------------------- a pool that starts again
@@ -620,7 +620,7 @@ async def test_a_pool_that_starts_again_keeps_its_queue(routing, autojump_clock)
         assert system.waits() == ()
 
 
-async def test_who_asks_while_a_pool_starts_again_waits_for_it(autojump_clock):
+async def test_one_that_asks_while_a_pool_starts_again_waits_for_it(autojump_clock):
     log = []
     slow = {"restarts": 0, "backoff": Backoff(first=5)}
     plan = blueprint(pool("workers", actor("w", Worker, log), size=1, **slow))

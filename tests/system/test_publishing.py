@@ -36,22 +36,27 @@ CALLS = Artifact.at(GUESTS / "calls.wat")
 
 
 class Listener:
-    """Subscribes when it starts; notes what it handles, and does as told."""
+    """Subscribes when it starts; notes what it handles, and does what that says."""
 
-    def __init__(self, heard, patterns, lag=None, gate=None):
-        self.heard, self.patterns, self.lag, self.gate = heard, patterns, lag, gate
+    def __init__(self, received, patterns, lag=None, gate=None):
+        self.received, self.patterns, self.lag, self.gate = (
+            received,
+            patterns,
+            lag,
+            gate,
+        )
 
     async def started(self, context):
         for pattern in self.patterns:
             context.subscribe(pattern, lag=self.lag)
 
     async def handle(self, context, envelope):
-        self.heard.append((envelope.topic, envelope.payload))
+        self.received.append((envelope.topic, envelope.payload))
         if self.gate is not None:
             await self.gate.wait()
         match envelope.payload:
             case b"crash":
-                raise ValueError("told to")
+                raise ValueError("on purpose")
             case b"publish":
                 await context.publish("from.actor", b"hi")
             case b"leave":
@@ -100,9 +105,9 @@ async def test_actors_publish_to_trio_code_in_order():
 
 
 async def test_a_subscription_ends_with_its_incarnation_and_with_its_actor():
-    heard = []
+    received = []
     async with open_system(
-        blueprint(actor("a", Listener, heard, ("x", "y.#"), backoff=NO_BACKOFF))
+        blueprint(actor("a", Listener, received, ("x", "y.#"), backoff=NO_BACKOFF))
     ) as system:
         assert subscriptions(system) == 2
         await system.publish("x", b"crash")
@@ -110,7 +115,7 @@ async def test_a_subscription_ends_with_its_incarnation_and_with_its_actor():
         assert subscriptions(system) == 2, "the next one has subscribed anew"
         await system.publish("y.1", b"still")
         await settle()
-        assert heard == [("x", b"crash"), ("y.1", b"still")]
+        assert received == [("x", b"crash"), ("y.1", b"still")]
     assert subscriptions(system) == 0
 
 
@@ -132,8 +137,8 @@ def dead_letters(events):
     ],
 )
 async def test_what_a_full_actor_does_is_its_lag_policy(lag, handled, lost):
-    heard, gate = [], trio.Event()
-    plan = blueprint(actor("a", Listener, heard, ("x",), lag, gate, mailbox=1))
+    received, gate = [], trio.Event()
+    plan = blueprint(actor("a", Listener, received, ("x",), lag, gate, mailbox=1))
 
     async def publish(*words):
         for word in words:
@@ -151,7 +156,7 @@ async def test_what_a_full_actor_does_is_its_lag_policy(lag, handled, lost):
         await settle()
         await publish(b"5")
         await settle()
-        assert b"".join(word for _, word in heard) == handled
+        assert b"".join(word for _, word in received) == handled
         found = dead_letters(events)
         assert len(found) == lost
         assert all("it was published" in why for why in found)
@@ -166,9 +171,9 @@ async def test_what_a_full_actor_does_is_its_lag_policy(lag, handled, lost):
 async def test_an_overflow_policy_has_no_say_in_what_was_published(
     policy, lag, handled
 ):
-    heard, gate = [], trio.Event()
+    received, gate = [], trio.Event()
     listener = actor(
-        "a", Listener, heard, ("x",), lag, gate, mailbox=1, overflow=policy
+        "a", Listener, received, ("x",), lag, gate, mailbox=1, overflow=policy
     )
     async with (
         open_system(blueprint(listener)) as system,
@@ -182,7 +187,7 @@ async def test_an_overflow_policy_has_no_say_in_what_was_published(
             system.tell("a", b"never pushes them out")
         gate.set()
         await settle()
-        assert b"".join(word for _, word in heard) == handled
+        assert b"".join(word for _, word in received) == handled
         published = [why for why in dead_letters(events) if "it was published" in why]
         assert len(published) == 3 - len(handled)
 
@@ -360,7 +365,7 @@ async def test_guests_publish_and_subscribe():
 async def test_a_guest_sees_the_topic_in_the_content_type():
     plan = blueprint(component("w", GUESTS / "whoami.wat"))
     async with open_system(plan) as system:
-        told = await system._broker.ask(
+        answer = await system._broker.ask(
             ComponentId.parse("w"),
             ComponentId.parse("publisher"),
             b"",
@@ -368,18 +373,18 @@ async def test_a_guest_sees_the_topic_in_the_content_type():
             timeout=PATIENCE,
             waiter=None,
         )
-        assert told.endswith(b"|application/vnd.airssys.topic; topic=a.b")
+        assert answer.endswith(b"|application/vnd.airssys.topic; topic=a.b")
 
 
 @pytest.mark.parametrize(
     "content_type", [TOPIC_TYPE + "a", ENDED, ERROR_TYPE, "Application/VND.airssys.x"]
 )
 @pytest.mark.parametrize("way", ["tell", "send", "ask"])
-async def test_nobody_makes_a_message_look_as_if_the_host_had_made_it(
+async def test_no_actor_makes_a_message_look_as_if_the_host_had_made_it(
     content_type, way
 ):
-    heard = []
-    async with open_system(blueprint(actor("a", Listener, heard, ()))) as system:
+    received = []
+    async with open_system(blueprint(actor("a", Listener, received, ()))) as system:
 
         async def send():
             done = getattr(system, way)("a", b"", content_type=content_type)
@@ -388,14 +393,14 @@ async def test_nobody_makes_a_message_look_as_if_the_host_had_made_it(
         with pytest.raises(InvalidMessage, match="by the host alone"):
             await send()
         await settle()
-        assert heard == []
+        assert received == []
 
 
 async def test_a_broadcast_has_a_result_for_each_target():
     gate = trio.Event()
     full = actor("full", Listener, [], (), None, gate, mailbox=1)
-    heard = []
-    plan = blueprint(full, actor("a", Listener, heard, ()), component("g", CALLS))
+    received = []
+    plan = blueprint(full, actor("a", Listener, received, ()), component("g", CALLS))
     async with open_system(plan) as system:
         for word in (b"1", b"2"):
             await system.send("full", word)
@@ -410,17 +415,19 @@ async def test_a_broadcast_has_a_result_for_each_target():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(broadcast)
             await settle()
-            assert heard == [(None, b"all")], "a full one does not keep it from others"
+            assert received == [(None, b"all")], (
+                "a full one does not keep it from others"
+            )
             gate.set()
-        told = {target.name: error for target, error in results.items()}
-        assert told["full"] is None
-        assert told["a"] is None
-        assert isinstance(told["x"], TargetNotFound)
+        answer = {target.name: error for target, error in results.items()}
+        assert answer["full"] is None
+        assert answer["a"] is None
+        assert isinstance(answer["x"], TargetNotFound)
         request = b"host-messaging.broadcast\nlocal/x/0\nhi\nlocal/y/0"
-        said = (await system.ask("g", request)).decode()
-        assert said.startswith("err:delivery-failed:2 not reached: ")
-        assert "local/x/0: no actor" in said
-        assert "local/y/0: no actor" in said
+        answer = (await system.ask("g", request)).decode()
+        assert answer.startswith("err:delivery-failed:2 not reached: ")
+        assert "local/x/0: no actor" in answer
+        assert "local/y/0: no actor" in answer
         fine = b"host-messaging.broadcast\nlocal/a/0\nhi\nlocal/full/0"
         assert await system.ask("g", fine) == b"ok"
 

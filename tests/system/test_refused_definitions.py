@@ -91,7 +91,7 @@ def test_places_are_named_by_what_was_declared():
     }
 
 
-def test_another_place_that_is_named_is_named_alike():
+def test_another_place_that_is_named_is_named_the_same_way():
     _, second = find_mistakes(
         blueprint(
             actor("a", greet, mailbox=0),

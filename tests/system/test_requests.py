@@ -61,7 +61,7 @@ class Callee:
             case b"hang":
                 await trio.sleep_forever()
             case b"crash":
-                raise ValueError("told to")
+                raise ValueError("on purpose")
             case b"twice":
                 envelope.reply.answer(b"first")
                 return b"second"
@@ -81,10 +81,10 @@ def plan(kept=None, **options):
 
 
 async def request(system, word, ms=1000, target="local/b/0"):
-    told = await system.ask(
+    reply = await system.ask(
         "g", f"host-messaging.request\n{target}\n{word}\n{ms}".encode(), timeout=10
     )
-    return told.decode()
+    return reply.decode()
 
 
 async def cancel(system, name):
@@ -115,8 +115,8 @@ async def test_a_request_ends_in_one_callback(word, content_type, payload):
         name = (await request(system, word)).removeprefix("ok:")
         await settle()
         seen = events_of(events)
-        ((told, sender, kind, body),) = callbacks(seen)
-        assert (told, sender, kind) == (name, "local/b/0", content_type)
+        ((answered, sender, kind, body),) = callbacks(seen)
+        assert (answered, sender, kind) == (name, "local/b/0", content_type)
         assert body == payload or (payload and body.startswith(payload))
         assert kept[0].correlation_id == name
         assert kept[0].deadline is not None
@@ -162,8 +162,8 @@ async def test_a_cancelled_request_says_so_and_its_answer_is_a_dead_letter():
 
 async def test_a_request_that_cannot_be_delivered_is_refused_and_not_pending():
     async with open_system(plan(open_requests=1)) as system:
-        nobody = await request(system, "x", target="local/x/0")
-        assert nobody == "err:target-not-found:local/x/0"
+        missing = await request(system, "x", target="local/x/0")
+        assert missing == "err:target-not-found:local/x/0"
         assert (await request(system, "hang")).startswith("ok:")
         refused = await request(system, "hang")
         assert refused.startswith(
@@ -236,15 +236,15 @@ async def test_nothing_is_pending_after_any_run_with_faults(seed):
                     case 1:
                         await request(system, "self", target="local/g/0")
                     case _:
-                        told = await request(
+                        reply = await request(
                             system, dice.choice(words), dice.choice((0, 2, 20))
                         )
-                        if told.startswith("ok:"):
-                            ids.append(told.removeprefix("ok:"))
+                        if reply.startswith("ok:"):
+                            ids.append(reply.removeprefix("ok:"))
         await trio.sleep(0.05)
         await settle()
         assert_at_rest(system)
-        told = [found[0] for found in callbacks(events_of(events))]
-        assert len(told) == len(set(told)), "one callback at most"
-        assert restarts or set(ids) <= set(told), "and one at least"
+        answered = [found[0] for found in callbacks(events_of(events))]
+        assert len(answered) == len(set(answered)), "one callback at most"
+        assert restarts or set(ids) <= set(answered), "and one at least"
     assert_at_rest(system)

@@ -1,4 +1,4 @@
-"""Asking again when whoever was asked crashes or stops: chosen for each message."""
+"""Asking again when the actor that was asked crashes or stops: chosen for each message."""
 
 from itertools import pairwise
 
@@ -28,7 +28,7 @@ CALLS = Artifact.at(GUESTS / "calls.wat")
 
 
 class Fragile:
-    """Crashes so many times, and answers then."""
+    """Crashes that many times, and answers then."""
 
     def __init__(self, tries, crashes):
         self.tries, self.crashes = tries, crashes
@@ -80,7 +80,7 @@ async def test_it_is_asked_again_until_it_answers(crashes, autojump_clock):
         assert system._broker.pending_count == 0
 
 
-async def test_it_is_asked_so_often_and_not_more(autojump_clock):
+async def test_it_is_asked_that_often_and_not_more(autojump_clock):
     tries = []
     async with open_system(plan(tries, crashes=100)) as system:
         with pytest.raises(CalleeFailed):
@@ -158,7 +158,7 @@ async def test_one_that_comes_back_under_its_name_is_found_again(autojump_clock)
         assert answers == [b"at last"]
 
 
-async def test_an_actor_asks_again_and_waits_for_nobody_in_between(autojump_clock):
+async def test_an_actor_asks_again_and_waits_for_no_actor_in_between(autojump_clock):
     tries = []
     async with open_system(plan(tries, crashes=3)) as system:
         assert await system.ask("asker", b"3", timeout=30) == b"at last"
@@ -191,13 +191,13 @@ async def test_a_guest_that_is_stopped_is_asked_again(autojump_clock):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(spend)
             await trio.sleep(0.5)
-            told = await system.ask("g", b"host-messaging.self-id", retries=2)
-        assert told == b"ok:local/g/0"
+            answer = await system.ask("g", b"host-messaging.self-id", retries=2)
+        assert answer == b"ok:local/g/0"
         assert any(isinstance(events.next_nowait(), DeadLetter) for _ in range(3))
 
 
 @pytest.mark.parametrize("retries", [-1, 1.5, "2", None, True])
-async def test_what_is_no_number_of_retries_is_refused(retries, autojump_clock):
+async def test_what_is_not_a_number_of_retries_is_refused(retries, autojump_clock):
     tries = []
     async with open_system(plan(tries)) as system:
         with pytest.raises(InvalidMessage, match="retries"):

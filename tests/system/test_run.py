@@ -84,13 +84,13 @@ def test_run_exits_70_when_the_root_gave_up(tmp_path):
         status, out, err = ending(process)
     assert (status, out) == (70, [*STARTED, "stopping b", "stop b"])
     assert "the system gave up:\n  root: local/a/0 failed, restart 1" in err
-    assert err.startswith("root/local/a/0 ended, crash (ValueError: told to)\n")
+    assert err.startswith("root/local/a/0 ended, crash (ValueError: on purpose)\n")
     # One for the actor that crashed, and none for the end of the program.
     assert err.count("Traceback") == 1
     assert err.index("Traceback") < err.index("the system gave up")
 
 
-def test_a_main_that_cancels_itself_is_no_signal(tmp_path):
+def test_a_main_that_cancels_itself_is_not_a_signal(tmp_path):
     with program("cancels-itself", tmp_path) as process:
         status, out, _ = ending(process)
     assert (status, out) == (0, [*STARTED, "ready", "went on", *STOPPED])

@@ -74,7 +74,7 @@ async def test_a_sender_gives_way_before_there_is_no_room(room):
         assert statistics.high_water <= min((room - 1) // 2, 16) + 2
 
 
-async def test_one_that_sends_for_long_keeps_nobody_waiting():
+async def test_one_that_sends_for_long_delays_no_other():
     async def slow(context, envelope):
         await trio.lowlevel.checkpoint()
 

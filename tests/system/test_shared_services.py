@@ -18,8 +18,8 @@ from airssys import (
 class Neighbour:
     """Lives from all that is shared; notes what it gets."""
 
-    def __init__(self, heard):
-        self.heard = heard
+    def __init__(self, received):
+        self.received = received
 
     async def started(self, context):
         context.subscribe("news.#")
@@ -27,7 +27,7 @@ class Neighbour:
         context.send_every(1, b"tick")
 
     async def handle(self, context, envelope):
-        self.heard.append(envelope.payload)
+        self.received.append(envelope.payload)
         return b"well"
 
 
@@ -84,35 +84,38 @@ async def leaves(context):
 @pytest.mark.parametrize("worst", [ticks, watches, patterns, topics, leaves])
 async def test_what_an_actor_does_is_its_own_loss(autojump_clock, worst):
     async def victim(context, envelope):
-        raise ValueError("told to")
+        raise ValueError("on purpose")
 
-    heard = []
+    received = []
     actors = (
         actor("victim", victim, restart="temporary"),
-        actor("neighbour", Neighbour, heard),
+        actor("neighbour", Neighbour, received),
         actor("beast", Beast, worst, mailbox=3, restart="temporary"),
     )
     async with open_system(blueprint(*actors)) as system:
         system.tell("beast", b"do")
         await trio.testing.wait_all_tasks_blocked()
         await trio.sleep(2.5)
-        assert heard.count(b"tick") >= 2
+        assert received.count(b"tick") >= 2
         assert await system.ask("neighbour", b"how") == b"well"
         await system.publish("news.today", b"news")
         system.tell("victim", b"")
         await trio.sleep(0.1)
-        assert [word for word in heard[-2:] if word != b"tick"] == [b"news", b"crash"]
+        assert [word for word in received[-2:] if word != b"tick"] == [
+            b"news",
+            b"crash",
+        ]
 
 
 async def test_what_a_listener_does_is_its_own_loss(autojump_clock):
     """They close in the middle of what they are given, never read, or read too late."""
-    heard = []
+    received = []
 
     async def failing(context, envelope):
-        raise ValueError("told to")
+        raise ValueError("on purpose")
 
     actors = (
-        actor("neighbour", Neighbour, heard),
+        actor("neighbour", Neighbour, received),
         actor("failing", failing, on_error={ValueError: "resume"}, mailbox=5000),
     )
     async with open_system(blueprint(*actors)) as system:
@@ -134,7 +137,11 @@ async def test_what_a_listener_does_is_its_own_loss(autojump_clock):
         for _ in range(2000):
             system.tell("failing", b"")
         await trio.sleep(1)
-        assert [payload for payload in heard if payload.isdigit()] == [b"0", b"1", b"2"]
+        assert [payload for payload in received if payload.isdigit()] == [
+            b"0",
+            b"1",
+            b"2",
+        ]
         failed = 0
         while True:
             try:

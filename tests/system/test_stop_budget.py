@@ -25,7 +25,7 @@ from airssys.system import open_system
 
 
 async def stubborn(context):
-    """Hear nothing, until cancelled."""
+    """Ignore every request, until cancelled."""
     context.started()
     await trio.sleep_forever()
 
@@ -56,7 +56,7 @@ def test_what_adds_up_to_the_budget_is_allowed():
     assert mistakes(task(BRUTAL_KILL), group(task(0.0)), budget=0.001) == []
 
 
-def test_who_takes_longest_is_named_with_its_path():
+def test_one_that_takes_longest_is_named_with_its_path():
     many = group(task(1.0, "a"), task(6.0, "b"))
     assert mistakes(task(5.0), many, budget=10.0) == [
         (
@@ -90,12 +90,12 @@ def test_without_a_budget_nothing_is_checked():
 
 
 @pytest.mark.parametrize("budget", [0, -1, math.inf, math.nan, "5", True, []])
-def test_what_is_no_budget_is_refused(budget):
+def test_what_is_not_a_budget_is_refused(budget):
     (mistake,) = find_mistakes(whole(task(1.0), stop_budget=budget))
     assert mistake.path == "$.stop_budget"
 
 
-def test_other_mistakes_are_told_first_and_the_sum_is_not_looked_at():
+def test_other_mistakes_are_reported_first_and_the_sum_is_not_checked():
     (mistake,) = mistakes(task(-1.0), task(90.0, "u"), budget=1.0)
     assert "children[0].shutdown" in mistake
 
@@ -133,12 +133,12 @@ def renamed(spec, name="n"):
 
 @settings(max_examples=50)
 @given(st.lists(TREES, min_size=1, max_size=3))
-def test_no_tree_takes_longer_than_was_said(trees):
+def test_no_tree_takes_longer_than_its_budget(trees):
     children = tuple(renamed(tree, f"n{i}") for i, tree in enumerate(trees))
-    said = sum(map(longest_stop, children))
-    blueprint = whole(*children, stop_budget=said or 1.0)
+    planned = sum(map(longest_stop, children))
+    blueprint = whole(*children, stop_budget=planned or 1.0)
     clock = trio.testing.MockClock(autojump_threshold=0)
-    assert trio.run(time_to_stop, blueprint, clock=clock) <= said + 1e-6
+    assert trio.run(time_to_stop, blueprint, clock=clock) <= planned + 1e-6
 
 
 async def test_the_budget_is_kept_also_by_what_came_later(autojump_clock):

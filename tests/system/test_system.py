@@ -96,7 +96,7 @@ def line(text):
     return Logged(OUTSIDE, LogLevel.INFO, text, ())
 
 
-async def test_a_slow_listener_misses_the_oldest_and_is_told_how_many():
+async def test_a_slow_listener_misses_the_oldest_and_gets_their_number():
     fanout = EventFanout()
     fast, slow = fanout.listen(100), fanout.listen(2)
     for number in range(5):

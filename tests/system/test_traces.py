@@ -151,7 +151,7 @@ async def test_what_failed_tells_its_trace(autojump_clock):
 
 
 @pytest.mark.parametrize("trace", ["", "00-xyz", b"00", 7, PARENT + "-0"])
-async def test_what_is_no_trace_is_refused(trace, cache):
+async def test_what_is_not_a_trace_is_refused(trace, cache):
     kept = []
     async with open_system(plan(kept), cache_directory=cache) as system:
         with pytest.raises(InvalidMessage, match="the trace is none"):
@@ -187,7 +187,7 @@ async def test_a_deadline_goes_on_in_what_is_asked(
     ("name", "payload"),
     [(name, way) for name, way in WAYS if b"ask" not in way and b"later" not in way],
 )
-async def test_no_deadline_goes_on_in_what_nobody_waits_for(
+async def test_no_deadline_goes_on_in_what_is_not_waited_for(
     name, payload, autojump_clock, cache
 ):
     kept = []

@@ -1,4 +1,4 @@
-"""A log that nobody reads holds nobody up, and what is missing in it is counted."""
+"""A log that is not read delays no actor, and what is missing in it is counted."""
 
 import io
 import logging
@@ -83,7 +83,7 @@ class Odd(io.StringIO):
 
 
 @pytest.mark.parametrize("stream", [io.StringIO(), Odd()])
-def test_a_stream_that_is_no_file_is_written_to(stream):
+def test_a_stream_that_is_not_a_file_is_written_to(stream):
     logger, handler = logging.getLogger("airssys"), logging.StreamHandler(stream)
     logger.addHandler(handler)
     try:
@@ -118,7 +118,7 @@ run(blueprint(flood, actor("honest", honest)), main)
 
 
 @pytest.mark.slow
-def test_a_guest_that_floods_an_unread_stderr_stops_nobody(tmp_path):
+def test_a_guest_that_floods_an_unread_stderr_stops_no_other(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
         cwd=tmp_path,

@@ -101,11 +101,11 @@ async def test_a_damaged_secret_is_made_anew(places, caplog, size):
 async def test_without_a_home_a_system_starts(places, caplog, monkeypatch):
     cache, _ = places
 
-    def nobody():
+    def no_home():
         raise RuntimeError("no home")
 
     monkeypatch.delenv("XDG_STATE_HOME")
-    monkeypatch.setattr(Path, "home", nobody)
+    monkeypatch.setattr(Path, "home", no_home)
     (warning,) = await start(cache, caplog)
     assert "set XDG_STATE_HOME" in warning
 

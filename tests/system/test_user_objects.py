@@ -1,8 +1,8 @@
-"""Faults in whatever a program hands in: everybody else goes on, or the program ends in order.
+"""Faults in whatever a program gives: all others go on, or the program ends in order.
 
 A fault is injected wherever the system calls into, formats or compares what a user gave, in
 each of the steps that must not fail (the design page lists them). Then its supervisor
-has heard of every end, its asker has an answer, and the system ends.
+has reported every end, its asker has an answer, and the system ends.
 """
 
 import gc
@@ -93,7 +93,7 @@ class Neighbour:
 
 
 async def outlive(fault, victim, provoke, **options):
-    """Provoke a fault in a system, and see that nobody else is hurt; returns its events.
+    """Provoke a fault in a system, and see that no other actor is affected; returns its events.
 
     One that is to end the program ends it in order: the neighbour is stopped properly.
     """
@@ -138,7 +138,7 @@ def odd_error(fault):
 
 
 class Victim:
-    """Raises an error where it is told to, but only once."""
+    """Raises an error at a chosen place, but only once."""
 
     def __init__(self, where, error, runs):
         self.where, self.error, self.runs = where, error, runs
@@ -156,7 +156,7 @@ class Victim:
     async def handle(self, context, envelope):
         self.fail("handle")
         if envelope.payload == b"crash":
-            raise OSError("as told")
+            raise OSError("on purpose")
         return b"answered"
 
     async def health(self, context):
@@ -372,7 +372,7 @@ async def test_a_class_of_errors_that_cannot_be_asked(
 
 
 class Failing:
-    """Callable: fails from the moment on that it is told to."""
+    """Callable: fails from a chosen moment on."""
 
     def __init__(self, good, fault):
         self.good, self.fault, self.fails = good, fault, False
@@ -386,14 +386,14 @@ class Failing:
 async def test_a_clock_or_a_source_of_randomness(autojump_clock, fault, what):
     good = {"wall_clock": lambda: 5, "randomness": os.urandom}[what]
     given = Failing(good, fault)
-    heard = []
+    received = []
 
     async def timed(context, envelope):
         if envelope.payload == b"start":
             context.send_after(1, b"later")
             context.watch("neighbour")
         elif envelope.payload == b"later":
-            heard.append(envelope)
+            received.append(envelope)
         return await crash(context, envelope)
 
     async def provoke(system):
@@ -409,8 +409,8 @@ async def test_a_clock_or_a_source_of_randomness(autojump_clock, fault, what):
     await outlive(fault, victim, provoke, **{what: given})
 
 
-@pytest.mark.parametrize("told", [-1, 2**63, 0.5, "now", None])
-async def test_a_clock_that_tells_no_time(autojump_clock, told):
+@pytest.mark.parametrize("moment", [-1, 2**63, 0.5, "now", None])
+async def test_a_clock_that_tells_no_time(autojump_clock, moment):
     sent = []
 
     async def note(context, envelope):
@@ -421,7 +421,7 @@ async def test_a_clock_that_tells_no_time(autojump_clock, told):
         None,
         actor("victim", note),
         lambda system: system.ask("victim", b""),
-        wall_clock=lambda: told,
+        wall_clock=lambda: moment,
     )
     assert before <= sent[0] <= time.time_ns()
 
@@ -576,11 +576,11 @@ async def test_payloads_and_answers(autojump_clock, fault, base):
 
     async def provoke(system):
         try:
-            told = await system.ask("victim", kind(b"asked"), timeout=5)
+            moment = await system.ask("victim", kind(b"asked"), timeout=5)
         except CalleeFailed:
-            assert base is bytearray  # which is no answer
+            assert base is bytearray  # which is not an answer
         else:
-            assert (type(told), told) == (bytes, b"answered")
+            assert (type(moment), moment) == (bytes, b"answered")
 
     await outlive(None, actor("victim", answer), provoke)
 
@@ -618,10 +618,10 @@ async def test_seconds_of_a_timer(autojump_clock, fault):
         "__hash__",
     )
     kind = type("Odd", (float,), dict.fromkeys(names, fault))
-    heard = []
+    received = []
 
     async def note(context, envelope):
-        heard.append(envelope.payload)
+        received.append(envelope.payload)
         if envelope.payload == b"start":
             context.send_after(kind(1), b"once")
             context.send_every(kind(1), b"again")
@@ -629,13 +629,13 @@ async def test_seconds_of_a_timer(autojump_clock, fault):
     async def provoke(system):
         await system.ask("victim", b"start", timeout=5)
         await trio.sleep(3.5)
-        assert sorted(heard) == [b"again"] * 3 + [b"once", b"start"]
+        assert sorted(received) == [b"again"] * 3 + [b"once", b"start"]
 
     await outlive(None, actor("victim", note), provoke)
 
 
 @ANY
-async def test_a_specification_that_cannot_be_looked_at(autojump_clock, fault):
+async def test_a_specification_that_cannot_be_inspected(autojump_clock, fault):
     class Odd:
         __eq__ = __hash__ = __bool__ = __repr__ = __str__ = __lt__ = __le__ = fault
         __class__ = property(fault)

@@ -55,7 +55,7 @@ def test_it_jumps_again_after_the_thread():
     assert run(main) == pytest.approx(3000)
 
 
-def test_an_abandoned_thread_holds_nobody_up():
+def test_an_abandoned_thread_does_not_delay_the_test():
     released = threading.Event()
 
     async def main():

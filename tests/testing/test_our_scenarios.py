@@ -77,7 +77,7 @@ async def ask(scene):
 
 
 async def restart_all(scene):
-    scene.probe.will_answer(ValueError("told to"))
+    scene.probe.will_answer(ValueError("on purpose"))
     scene.system.tell("probe", b"crash")
     await scene.record.next(ChildStarted, child="local/guest/0", restarts=1)
     assert await scene.system.ask("guest", b"count") == b"1"

@@ -1,4 +1,4 @@
-"""Every port has one exam; what is real passes it, and so does the fake."""
+"""Every port has one conformance check; what is real passes it, and so does the fake."""
 
 import os
 import time
@@ -84,7 +84,7 @@ async def test_services(open_stand, question, autojump_clock):
         await question(stand)
 
 
-async def test_the_exam_of_services_finds_what_is_wrong(autojump_clock):
+async def test_the_conformance_check_of_services_finds_what_is_wrong(autojump_clock):
     await examine_services(a_fake)
 
     @asynccontextmanager
@@ -106,7 +106,7 @@ def test_stores(make, question):
     question(make())
 
 
-def test_the_exam_of_stores_finds_what_is_wrong(monkeypatch):
+def test_the_conformance_check_of_stores_finds_what_is_wrong(monkeypatch):
     examine_storages(FakeStorage)
     monkeypatch.setattr(FakeKeyspace, "exists", lambda self, key: True)
     with pytest.raises(AssertionError) as caught:
@@ -151,7 +151,7 @@ async def test_loaders(open_loader, question):
         await question(loader, GOOD, BAD)
 
 
-async def test_the_exam_of_loaders_finds_what_is_wrong():
+async def test_the_conformance_check_of_loaders_finds_what_is_wrong():
     await examine_loaders(a_fake_loader, good=GOOD, bad=BAD)
     with pytest.raises(AssertionError) as caught:
         await examine_loaders(FakeLoader, good=GOOD, bad=BAD)

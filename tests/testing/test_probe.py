@@ -1,4 +1,4 @@
-"""A probe records what it gets and answers as told; events are waited for by name."""
+"""A probe records what it gets and answers as set; events are waited for by name."""
 
 import itertools
 import threading
@@ -34,7 +34,7 @@ def payloads(probe):
     return [envelope.payload for envelope in probe.received()]
 
 
-async def test_it_answers_as_told_and_then_as_ever(autojump_clock):
+async def test_it_answers_as_set_and_then_as_before(autojump_clock):
     probe = Probe(answer=b"ever")
 
     async def think(context, envelope):
@@ -50,7 +50,7 @@ async def test_it_answers_as_told_and_then_as_ever(autojump_clock):
 
 async def test_a_crash_is_restarted_and_the_record_stays(autojump_clock):
     probe, record = Probe(answer=b"yes", backoff=NO_BACKOFF), EventRecord()
-    probe.will_answer(ValueError("told to"))
+    probe.will_answer(ValueError("on purpose"))
     async with opened(probe.spec, record=record) as system:
         with trio.fail_after(PATIENCE):
             first = await record.next(ChildStarted, child=CHILD)
@@ -79,7 +79,7 @@ async def test_next_gives_each_message_once_and_waits_for_more(autojump_clock):
         assert (await probe.next()).payload == b"3"
 
 
-async def test_it_sees_what_another_actor_sends_and_from_whom(autojump_clock):
+async def test_it_sees_what_another_actor_sends_and_its_sender(autojump_clock):
     probe = Probe("backend")
 
     async def forward(context, envelope):
@@ -92,7 +92,7 @@ async def test_it_sees_what_another_actor_sends_and_from_whom(autojump_clock):
     assert envelope.sender.name == "front"
 
 
-async def test_an_event_that_never_comes_is_told_with_what_came(autojump_clock):
+async def test_the_error_of_a_missing_event_lists_what_came(autojump_clock):
     record = EventRecord()
     with pytest.raises(AssertionError, match=r"no DeadLetter\(size=3\) can come"):
         await record.next(DeadLetter, size=3)
@@ -162,7 +162,7 @@ def test_an_event_that_does_not_come_ends_the_test_and_shows_what_came(clock, bu
 
 async def test_only_the_last_of_many_events_are_shown():
     record = EventRecord(patience=0.05)
-    probe = Probe(answer=ValueError("told to"), backoff=NO_BACKOFF)
+    probe = Probe(answer=ValueError("on purpose"), backoff=NO_BACKOFF)
     async with opened(probe.spec, record=record, restarts=100) as system:
         for _ in range(40):
             system.tell("probe", b"")

@@ -62,15 +62,15 @@ class Clerk:
     async def do(self, context: ActorContext, do: Do) -> str:
         match do.what:
             case "crash":
-                raise ValueError("told to")
+                raise ValueError("on purpose")
             case "hang":
                 await trio.sleep_forever()
             case "lie":
-                return 5  # type: ignore[return-value]  # told to
+                return 5  # type: ignore[return-value]  # on purpose
             case "answer nothing":
-                return None  # type: ignore[return-value]  # told to
+                return None  # type: ignore[return-value]  # on purpose
             case "answer nonsense":
-                return object()  # type: ignore[return-value]  # told to
+                return object()  # type: ignore[return-value]  # on purpose
             case "watch":
                 context.watch("nobody")
             case "wait":

@@ -1,7 +1,7 @@
 """Message classes put together at random, with strategies for their values.
 
 What is drawn is a pair: a type, and a strategy for its values. Some of the types cannot
-be sent, and some are unions whose members look alike: a class with such a field is to be
+be sent, and some are unions whose members look the same: a class with such a field is to be
 refused.
 """
 

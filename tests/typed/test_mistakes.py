@@ -41,8 +41,12 @@ def test_every_planted_mistake_is_found():
     assert len(planted) == 14
     found = [m for m in found_in(wrong_clerks.Many) if m.line]
     for line, text in planted:
-        told = [m for m in found if line < m.line <= line + 2]
-        assert any(text in f"{m.found} ({m.hint})" for m in told), (line, text, told)
+        reported = [m for m in found if line < m.line <= line + 2]
+        assert any(text in f"{m.found} ({m.hint})" for m in reported), (
+            line,
+            text,
+            reported,
+        )
 
 
 def test_and_no_other():
@@ -70,7 +74,7 @@ def test_a_handler_without_a_list_gets_the_line_to_write():
     assert mistake.line == PLANTED[-1][0] + 1
 
 
-def test_arguments_are_looked_at_as_well():
+def test_arguments_are_checked_as_well():
     assert [m.path for m in found_in(Open)] == ["$.root.children[0].arguments"]
 
 
@@ -109,7 +113,7 @@ def test_what_is_defined_later_is_found_later():
         del globals()["Late"]
 
 
-def test_a_function_from_elsewhere_is_no_handler():
+def test_a_function_from_elsewhere_is_not_a_handler():
     class Borrowing:
         handle = handlers(Clerk.order, otherwise=Open.rest)
 
@@ -197,6 +201,6 @@ def test_without_the_extra_all_else_works_and_errors_say_what_to_install():
     assert not done.stderr
     plain, ref, mistake = done.stdout.splitlines()
     assert plain == "b'x'"
-    for told in (ref, mistake):
-        assert "typed messages need the package msgpack" in told
-        assert "pip install 'airssys[typed]'" in told
+    for reported in (ref, mistake):
+        assert "typed messages need the package msgpack" in reported
+        assert "pip install 'airssys[typed]'" in reported

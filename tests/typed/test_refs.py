@@ -118,7 +118,7 @@ async def test_a_message_that_cannot_be_written_is_not_sent():
         assert system.mailbox("clerk").handled == 0
 
 
-async def test_a_field_of_another_type_is_told_to_the_asker():
+async def test_a_field_of_another_type_is_reported_to_the_asker():
     async with open_system(plan()) as system:
         with pytest.raises(CalleeFailed) as caught:
             await system.ref("clerk", Clerk).ask(Order("tea", "two"))
@@ -141,7 +141,9 @@ async def test_a_field_of_another_type_is_told_to_the_asker():
         (b'{"_type":"Order","item":5,"count":"x"}', "@ $.item"),
     ],
 )
-async def test_bad_input_is_told_to_the_asker_and_the_actor_lives(payload, problem):
+async def test_bad_input_is_reported_to_the_asker_and_the_actor_keeps_running(
+    payload, problem
+):
     async with open_system(plan()) as system:
         clerk = system.ref("clerk", Clerk)
         await clerk.ask(Order("tea"))
@@ -157,7 +159,7 @@ async def test_bad_input_is_told_to_the_asker_and_the_actor_lives(payload, probl
 
 @pytest.mark.parametrize("levels", [500, 1000, 1020, 100_000])
 @pytest.mark.parametrize("place", ["_type", "item", "none"])
-async def test_what_is_very_deep_is_told_too(levels, place):
+async def test_what_is_very_deep_is_reported_too(levels, place):
     deep = b"\x91" * levels + b"\xc0"
     payload = {
         "_type": b"\x81\xa5_type" + deep,
@@ -222,7 +224,7 @@ async def test_a_handler_that_crashes_is_a_crash_as_any():
         assert await clerk.ask(Look(1)) is None  # another incarnation
 
 
-async def test_an_answer_of_another_type_is_told():
+async def test_an_answer_of_another_type_is_reported():
     async with open_system(plan()) as system:
         clerk = system.ref("clerk", Clerk)
         for lie in ("lie", "answer nothing"):
@@ -318,7 +320,7 @@ async def test_or_are_reported_without_it(autojump_clock):
 
 
 async def test_a_ref_may_describe_a_guest():
-    """A class whose handlers nobody calls says what a component answers."""
+    """A class whose handlers are never called says what a component answers."""
 
     class Echo:
         @on_message
@@ -346,7 +348,7 @@ async def test_a_guest_sends_typed_messages_too(way):
         assert await system.ref("clerk", Clerk).ask(Look(1)) == Order("tea")
 
 
-async def test_and_is_told_what_is_wrong_with_them():
+async def test_and_gets_what_is_wrong_with_them():
     guest = component("guest", GUESTS / "calls.wat", sends="json")
     call = b'host-messaging.ask\nlocal/clerk/0\n{"_type":"Order","item":5}'
     async with open_system(plan(others=(guest,))) as system:

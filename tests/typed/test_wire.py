@@ -1,4 +1,4 @@
-"""Values to bytes and back; whatever comes is read as said, or not at all."""
+"""Values to bytes and back; whatever comes is read as declared, or not at all."""
 
 import dataclasses
 import datetime as dt
@@ -95,7 +95,9 @@ def test_there_is_a_rule_for_each_field():
     field=st.sampled_from(sorted(RULES)),
     plain=PLAIN | st.binary(max_size=5),
 )
-def test_what_is_read_is_of_its_type_or_told_with_its_path(wire, value, field, plain):
+def test_what_is_read_is_of_its_type_or_reported_with_its_path(
+    wire, value, field, plain
+):
     whole = wire.read(wire.encode(value, Everything))
     whole[field] = plain
     found, problems = attempt(wire.build, whole, Everything)
@@ -104,13 +106,13 @@ def test_what_is_read_is_of_its_type_or_told_with_its_path(wire, value, field, p
 
 
 @given(wire=ANY_WIRE, plain=PLAIN)
-def test_anything_at_all_is_read_or_told(wire, plain):
+def test_anything_at_all_is_read_or_reported(wire, plain):
     for kind in (Everything, Branch, Leaf, Point, Names, list[str], dict[str, int]):
         attempt(wire.build, plain, kind)
 
 
 @given(wire=ANY_WIRE, payload=st.binary(max_size=50))
-def test_any_bytes_are_read_or_told(wire, payload):
+def test_any_bytes_are_read_or_reported(wire, payload):
     _, problems = attempt(wire.read, payload)
     assert all(wire.content_type in problem for problem in problems)
 
@@ -176,7 +178,7 @@ def test_nothing_is_converted(wire, plain, kind):
 
 
 @each_wire
-def test_all_that_is_wrong_is_told_at_once(wire):
+def test_all_that_is_wrong_is_reported_at_once(wire):
     plain = {"leaves": [{"weight": 1}, {"name": 5}], "below": [{"leaves": 3}]}
     with pytest.raises(Unreadable) as caught:
         wire.build(plain, Branch)
@@ -200,14 +202,14 @@ def deep_json(levels):
 
 
 @pytest.mark.parametrize("levels", [2_000, 100_000])
-def test_what_is_too_deep_is_told(levels):
+def test_what_is_too_deep_is_reported(levels):
     wire = WIRES["json"]
     with pytest.raises(Unreadable):
         read(wire, deep_json(levels), Branch)
 
 
 @pytest.mark.parametrize("payload", [b"\x91" * 100_000, b"\xdd\xff\xff\xff\xff", b""])
-def test_a_messagepack_bomb_is_told(payload):
+def test_a_messagepack_bomb_is_reported(payload):
     with pytest.raises(Unreadable):
         WIRES["msgpack"].read(payload)
 
@@ -228,13 +230,13 @@ def test_a_messagepack_bomb_is_told(payload):
         b'"\xed\xa0\x80"',
     ],
 )
-def test_what_is_no_json_is_told(payload):
+def test_what_is_not_json_is_reported(payload):
     with pytest.raises(Unreadable):
         WIRES["json"].read(payload)
 
 
 @each_wire
-def test_what_a_format_cannot_hold_is_told(wire):
+def test_what_a_format_cannot_hold_is_reported(wire):
     with pytest.raises(NotEncodable) as caught:
         wire.encode(object(), Any)
     assert caught.value.content_type == wire.content_type
@@ -257,7 +259,7 @@ def test_each_format_has_limits_of_its_own(name, value):
 
 
 @each_wire
-def test_a_validator_of_the_user_is_heard(wire):
+def test_a_validator_of_the_user_is_called(wire):
     @attrs.frozen
     class Even:
         number: int = attrs.field()
@@ -281,7 +283,7 @@ def test_half_a_character_is_not_written(wire, text):
 
 
 @each_wire
-def test_an_error_of_the_user_that_cannot_be_shown_is_told(wire):
+def test_an_error_of_the_user_that_cannot_be_shown_is_reported(wire):
     class Worse(Exception):
         def __str__(self):
             raise RuntimeError
@@ -427,7 +429,7 @@ class Moved:
 
 
 @each_wire
-def test_message_classes_in_a_union_are_told_apart(wire):
+def test_message_classes_in_a_union_are_distinguished(wire):
     union = Started | Ended | Moved | None
     for value in Started("started"), Ended("ended", 2.5), Moved("x"), None:
         assert wire.build(wire.read(wire.encode(value, union)), union) == value
@@ -439,7 +441,7 @@ def test_message_classes_in_a_union_are_told_apart(wire):
 
 
 @each_wire
-def test_where_a_field_cannot_be_written_is_told(wire):
+def test_where_a_field_cannot_be_written_is_reported(wire):
     with pytest.raises(NotEncodable, match=r"@ \$\.below\[1\]\.leaves\[0\]"):
         wire.encode(Branch([], [Branch([]), Branch([object()])]), Branch)
 
@@ -455,7 +457,7 @@ def test_a_class_in_a_function_may_be_of_itself_only(wire):
 
 
 @each_wire
-def test_all_wrong_fields_are_told(wire):
+def test_all_wrong_fields_are_reported(wire):
     @attrs.frozen
     class Wrong:
         one: complex

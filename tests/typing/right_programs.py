@@ -116,7 +116,7 @@ async def listen(context: TaskContext) -> None:
 
 
 async def count(context: TaskContext, first: int) -> int:
-    """Take more; what is returned is nobody's business."""
+    """Take more; what is returned does not matter."""
     return first
 
 
@@ -211,12 +211,12 @@ async def use_pools(system: System) -> None:
 
 
 async def embed() -> None:
-    """Open a topology and a blueprint alike."""
+    """Open a topology, and a blueprint."""
     async with open_system(App) as system, open_system(a_blueprint):
         assert_type(system, System)
 
 
 def start() -> None:
-    """Run a topology and a blueprint alike."""
+    """Run a topology, and a blueprint."""
     assert_type(run(App, main), int | None)
     assert_type(run(a_blueprint, main), int | None)

@@ -90,7 +90,7 @@ def start(directory, choice, report):
 
 
 def play(directory, choice):
-    """Play one round; the letters, and what became of the processes."""
+    """Play one round; the letters, and how the processes ended."""
     reading, report = os.pipe()
     children = [start(directory, choice, report) for _ in range(PROCESSES)]
     os.close(report)

@@ -113,7 +113,7 @@ async def load(inputs, last, counts):
                 counts["loaded"] += 1
             except ComponentRefused as refusal:
                 is_complete = refusal.problem and refusal.advice
-                counts["refused" if is_complete else "refused without a word"] += 1
+                counts["refused" if is_complete else "refused silently"] += 1
 
 
 def main():

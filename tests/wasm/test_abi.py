@@ -214,7 +214,7 @@ def test_numbers_out_of_range_are_refused_wherever_they_stand(number):
 
 
 def refused(wit, value, text):
-    """See that a value is refused alike flat and in memory."""
+    """See that a value is refused both flat and in memory."""
     many = tuple((f"q{number}", Number.U8) for number in range(20))
     for more in ((), many):
         signature = ExportSignature(Function((("p", wit), *more), None))
@@ -426,7 +426,7 @@ def test_what_a_value_costs_is_bounded():
         memory.elements(8, 4, 1, 1, 32)
 
 
-def test_a_list_that_is_too_long_for_a_guest_is_no_fault_of_the_guest():
+def test_a_list_that_is_too_long_for_a_guest_is_not_the_fault_of_the_guest():
     with pytest.raises(OverflowError):
         Memory().room(2**26, 4, 4)
 

@@ -1,4 +1,4 @@
-"""Handles keep a resource alive as long as somebody may use it, and no longer.
+"""Handles keep a resource alive as long as it may be used, and no longer.
 
 A state machine gives, lends and drops at random and compares with books of its own: who
 owns what, and what is lent to which call. Each refusal is named.

@@ -64,7 +64,7 @@ class Mirror:
         self.seen = seen
 
     async def echo(self, value, number=0):
-        """Return what came back, after a look at what the host was given."""
+        """Return what came back, after checking what the host was given."""
         self.seen.clear()
         found = await self.instance.call(f"run-{number}", value)
         assert len(self.seen) == 1
@@ -318,7 +318,7 @@ async def test_an_answer_that_does_not_fit_costs_the_instance(mirror):
         await one.instance.call("run-0", 1)
 
 
-async def test_a_type_nested_very_deep_is_no_limit_of_python(mirror):
+async def test_a_type_nested_very_deep_does_not_meet_the_recursion_limit(mirror):
     wit, value = NUMBERS, (1, 2, 3)
     for _ in range(7):
         wit, value = List(Option(Result(wit, None))), (None, Ok(value))
@@ -426,11 +426,11 @@ async def test_a_call_obeys_its_limits_and_can_be_cancelled(guests):
 async def test_an_instance_does_one_call_at_a_time(guests):
     may_end = trio.Event()
 
-    async def add_when_told(one, other):
+    async def add_when_it_may(one, other):
         await may_end.wait()
         return one + other
 
-    adder = await start_adder(guests, [], add=add_when_told)
+    adder = await start_adder(guests, [], add=add_when_it_may)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(adder.call, "acme:shop/sums#add", 1, 2)
         await trio.testing.wait_all_tasks_blocked()
@@ -603,7 +603,7 @@ async def test_a_host_function_of_any_kind_may_wait(guests, kind):
 
 
 @pytest.mark.parametrize("wit", [Number.U32, Option(STRING)])
-async def test_one_that_is_not_seen_to_wait_is_told(guests, wit):
+async def test_one_that_is_not_seen_to_wait_is_reported(guests, wit):
     waiting = Waiting()
 
     def echo(value):
@@ -620,7 +620,7 @@ async def test_one_that_is_not_seen_to_wait_is_told(guests, wit):
     assert caught.value.reason is TrapReason.HOST_ERROR
 
 
-# -- resources are told apart by what they are, not by their names
+# -- resources are distinguished by what they are, not by their names
 
 SHOP = """(component
   (import "acme:shop/till" (instance $h
@@ -661,7 +661,7 @@ async def test_one_resource_cannot_be_taken_for_another(guests):
     )
 
 
-async def test_a_name_that_the_host_does_not_know_is_no_resource_of_it(guests):
+async def test_a_name_that_the_host_does_not_know_is_not_a_resource_of_it(guests):
     artifact, host, _ = shop("(eq $t)", ticket=None)
     with pytest.raises(ComponentRefused, match=f"it imports {DRAWER}, which this host"):
         await load_any(guests.loader, artifact, host)
@@ -690,7 +690,7 @@ async def test_two_that_are_two_stay_two(guests):
 
 
 @pytest.mark.parametrize("wrong", ["nobody", "a", "b"])
-def test_the_same_as_what_is_no_resource_is_refused(wrong):
+def test_the_same_as_what_is_not_a_resource_is_refused(wrong):
     with pytest.raises(
         ValueError, match="missing or a SameAs itself: name one that has"
     ):

@@ -312,7 +312,7 @@ async def test_a_damaged_file_is_ignored_and_replaced(
     assert len(compilations) == 2
 
 
-async def test_what_cannot_be_written_is_no_failure(folder, compilations, caplog):
+async def test_what_cannot_be_written_is_not_a_failure(folder, compilations, caplog):
     await load_echo(folder)
     make_a_directory(*names(folder, ".entry"))
     await load_echo(folder)
@@ -397,7 +397,7 @@ async def test_a_directory_for_others_is_refused(folder, mode):
     assert str(folder) in str(caught.value)
 
 
-async def test_a_directory_of_somebody_else_is_refused(folder, monkeypatch):
+async def test_a_directory_of_another_user_is_refused(folder, monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: 12345)
     with pytest.raises(PermissionError, match="make it private"):
         ArtifactCache(folder, EngineSettings())
@@ -510,7 +510,7 @@ class File:
 
 
 def entry(number, size, age):
-    """An entry that was used so many seconds ago."""
+    """An entry that was used that many seconds ago."""
     key = f"{number:064x}"
     code = (code_name(key, "f" * 64), File(size - 1, NOW - age - DAY))
     return [code, (record_name(key), File(1, NOW - age))]
@@ -545,7 +545,7 @@ def test_a_record_goes_before_its_code():
     assert [name.endswith(".entry") for name in gone] == [True, False]
 
 
-def test_what_nobody_finishes_goes_and_what_is_not_ours_stays():
+def test_what_is_never_finished_goes_and_what_is_not_ours_stays():
     old, young = File(10, NOW - DAY), File(10, NOW - 60)
     files = [
         (".unfinished-old", old),

@@ -1,7 +1,7 @@
 """What an instance consists of beside memories and tables is within its limit too.
 
 Globals, functions, segments and what connects components cost memory and the time of
-whoever makes an instance, and a few bytes of a file can say that there are many.
+making an instance, and a few bytes of a file can say that there are many.
 """
 
 import pytest
@@ -36,7 +36,7 @@ def section(kind, content):
 
 
 def component(module, instances):
-    """A component that instantiates a core module so often."""
+    """A component that instantiates a core module that often."""
     content = b"\0\0\0" * instances  # each: instantiate, module 0, without arguments
     return COMPONENT + section(1, module) + section(2, leb(instances) + content)
 

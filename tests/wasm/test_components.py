@@ -1,7 +1,7 @@
 """Components taken apart: what the plan says of one is what wasmtime says of it.
 
 wasmtime is the judge: it validates the skeleton as it validates the whole, and reflects
-on imports and exports. A damaged binary is refused by one of the two or read alike.
+on imports and exports. A damaged binary is refused by one of the two or read the same way.
 """
 
 import functools
@@ -256,13 +256,13 @@ def judge(engine, code):
     assert {n: t for n, t in made.imports.items() if "#" in n} == imports
     inside = {n: one.type for n, one in made.exports.items() if "#" in n}
     assert inside == exports
-    return "read alike"
+    return "read the same way"
 
 
 @pytest.mark.parametrize("rounds", [300, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_a_damaged_component_is_never_misread(engine, rounds):
     rng = random.Random(13)
-    ends = {"refused": 0, "validated away": 0, "read alike": 0}
+    ends = {"refused": 0, "validated away": 0, "read the same way": 0}
     for _ in range(rounds):
         code = binary(rng.choice(["calls", "echo", "handover", "requester"]))
         ends[judge(engine, damage(code, rng))] += 1

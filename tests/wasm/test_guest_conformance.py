@@ -1,4 +1,4 @@
-"""A real guest passes the exam that any guest must pass, the fake one too."""
+"""A real guest passes the conformance check of every guest, and so does the fake."""
 
 import pytest
 
@@ -12,9 +12,9 @@ IS = """\
   (result i32)
   (call $equal (local.get $at) (local.get $size) (local.get $word) (local.get $length)))
 """
-EXAMINEE = Guest(
-    name="examinee",
-    does="does what the exam wants of any guest",
+CONFORMING = Guest(
+    name="conforming",
+    does="does what the conformance check wants",
     fields="(global $seen (mut i64) (i64.const 0))\n" + IS,
     exports={
         "initialize": """\
@@ -22,7 +22,7 @@ EXAMINEE = Guest(
   (if (call $is (local.get $data) (local.get $data-size) (text "trap"))
     (then unreachable))
   (if (call $is (local.get $data) (local.get $data-size) (text "reject"))
-    (then (return (call $initialization-failed (text "told to")))))))
+    (then (return (call $initialization-failed (text "on purpose")))))))
 """
         + KEEP_CONFIG,
         "handle-message": """\
@@ -32,7 +32,7 @@ EXAMINEE = Guest(
 (local.set $at)
 (if (call $is (local.get $at) (local.get $size) (text "trap")) (then unreachable))
 (if (call $is (local.get $at) (local.get $size) (text "reject"))
-  (then (return (call $runtime-error (text "told to")))))
+  (then (return (call $runtime-error (text "on purpose")))))
 (if (call $is (local.get $at) (local.get $size) (text "hang"))
   (then (call $host-services.sleep-millis (i64.const 1000000000))))
 (if (call $is (local.get $at) (local.get $size) (text "count")) (then
@@ -51,5 +51,5 @@ EXAMINEE = Guest(
 
 
 @pytest.mark.parametrize("question", GUEST_QUESTIONS)
-async def test_a_real_guest_passes_the_exam(guests, question):
-    await question(await guests.loader.load(Artifact.from_text(EXAMINEE.wat())))
+async def test_a_real_guest_passes_the_conformance_check(guests, question):
+    await question(await guests.loader.load(Artifact.from_text(CONFORMING.wat())))

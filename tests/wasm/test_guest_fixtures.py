@@ -180,7 +180,7 @@ def test_a_fixture_compiles(engine, name):
         ("malformed", "expected valid component field"),
     ],
 )
-def test_what_is_no_component_does_not_compile(engine, name, reason):
+def test_what_is_not_a_component_does_not_compile(engine, name, reason):
     with pytest.raises(WasmtimeError, match=reason):
         Component(engine, (GUESTS / f"{name}.wat").read_text())
 
@@ -341,7 +341,7 @@ def test_asker_answers_with_the_answer(start, data, timeout):
 
 
 @pytest.mark.parametrize("verb", ["send", "ask"])
-def test_those_that_repeat_send_or_ask_so_often(start, verb):
+def test_those_that_repeat_send_or_ask_that_often(start, verb):
     guest = start(f"repeat-{verb}er", b"test/dave/1/3")
     assert guest.tell(b"hello") is None
     sent = [(text_of(target), payload) for _, target, payload, *_ in guest.host.calls]
@@ -424,7 +424,7 @@ def test_calls_imports_every_function_of_the_world(engine):
 
 
 @pytest.mark.parametrize("name", sorted(ANSWERS))
-def test_calls_calls_what_it_is_told(start, name):
+def test_calls_calls_what_its_message_names(start, name):
     guest = start("calls")
     assert guest.tell(name.encode()) == ANSWERS[name]
     assert [label for label, *_ in guest.host.calls] == [name]
@@ -566,18 +566,18 @@ def fail_at(engine, name, moment):
 
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("reason", WAYS_TO_TRAP)
-def test_a_guest_traps_when_it_is_told_to(engine, reason, moment):
+def test_a_guest_traps_when_its_message_wants_it(engine, reason, moment):
     assert TRAP_TEXTS[reason] in fail_at(engine, f"trap-{reason}", moment)
 
 
 @pytest.mark.parametrize("reason", WAYS_TO_TRAP)
-def test_a_guest_traps_in_handle_message_when_it_is_told_nothing(start, reason):
+def test_a_guest_traps_in_handle_message_when_its_message_is_empty(start, reason):
     with pytest.raises(WasmtimeError, match=re.escape(TRAP_TEXTS[reason])):
         start(f"trap-{reason}").tell(b"")
 
 
 @pytest.mark.parametrize("reason", [*WAYS_TO_TRAP, *BROKEN_PROMISES, "bad-realloc"])
-def test_a_guest_that_is_told_another_moment_is_an_echo(start, reason):
+def test_a_guest_that_is_given_another_moment_is_an_echo(start, reason):
     guest = start(f"trap-{reason}", b"-")
     assert guest.tell(b"hello") == b"hello"
     assert guest.call("health") == "healthy"
@@ -605,7 +605,7 @@ BROKEN_TEXTS = {
     [(reason, moment) for reason, ends in BROKEN_PROMISES.items() for moment in ends]
     + [(reason, moment) for reason in list(BROKEN_TEXTS)[-2:] for moment in "na"],
 )
-def test_a_guest_breaks_the_abi_when_it_is_told_to(engine, reason, moment):
+def test_a_guest_breaks_the_abi_when_its_message_wants_it(engine, reason, moment):
     text = fail_at(engine, f"trap-{reason}", moment)
     assert re.search(BROKEN_TEXTS[reason], text)
     assert "wasm trap" not in text
@@ -638,7 +638,7 @@ def test_shutdown_never_returns(start):
         guest.call("shutdown")
 
 
-def test_spin_spins_as_often_as_it_is_told(start):
+def test_spin_spins_as_often_as_its_message_says(start):
     guest = start("spin", fuel=100_000_000)
     before = guest.store.get_fuel()
     assert guest.tell(b"2") == b"2"
@@ -651,7 +651,7 @@ def test_sleep_asks_the_host_to_sleep(start):
     assert guest.host.calls == [("host-services.sleep-millis", 250)]
 
 
-def test_deep_recursion_goes_as_deep_as_it_is_told(start):
+def test_deep_recursion_goes_as_deep_as_its_message_says(start):
     assert start("deep-recursion").tell(b"1000") == b"1000"
     with pytest.raises(WasmtimeError, match="call stack exhausted"):
         start("deep-recursion", fuel=1_000_000_000).tell(b"10000000")

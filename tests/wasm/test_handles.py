@@ -341,7 +341,7 @@ async def test_a_failing_value_takes_back_what_it_has_given(guests):
     assert dropped == []
 
 
-async def test_two_kinds_of_resources_are_told_apart(guests):
+async def test_two_kinds_of_resources_are_distinguished(guests):
     wat = """(component
       (import "a" (type $a (sub resource))) (import "b" (type $b (sub resource)))
       (import "again" (type $again (eq $a)))
@@ -440,7 +440,7 @@ def test_a_marshaller_without_a_table_has_no_resources():
         marshaller.lower_result("A")
 
 
-async def test_guests_that_nobody_closed_drop_what_they_hold(holder, guests, things):
+async def test_guests_that_were_not_closed_drop_what_they_hold(holder, guests, things):
     await (await holder()).call("keep", Thing(1))
     with pytest.warns(ResourceWarning, match="a guest store was not closed"):
         guests.started.clear()

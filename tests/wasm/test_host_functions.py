@@ -127,12 +127,12 @@ def test_only_what_looks_something_up_is_instant():
 
 
 async def call(guests, payload, **answers):
-    """Have `calls` call a function; returns what it told and what the host was asked."""
+    """Have `calls` call a function; returns its answer and what the host was asked."""
     services = ScriptedServices(**answers)
     guest = await guests.start("calls", services=services)
-    told = await guest.handle_message(envelope(payload.encode()))
+    expected = await guest.handle_message(envelope(payload.encode()))
     assert guest.spent is None
-    return told.decode(), services.calls
+    return expected.decode(), services.calls
 
 
 DAVE = ComponentId("größe", "名前", "🦀")
@@ -218,9 +218,9 @@ def test_every_function_is_driven():
     assert {payload.partition("\n")[0] for payload, *_ in DRIVEN} == set(HOST_FUNCTIONS)
 
 
-@pytest.mark.parametrize(("payload", "asked", "answers", "told"), DRIVEN)
-async def test_values_cross_whole(guests, payload, asked, answers, told):
-    assert await call(guests, payload, **answers) == (told, [asked])
+@pytest.mark.parametrize(("payload", "asked", "answers", "expected"), DRIVEN)
+async def test_values_cross_whole(guests, payload, asked, answers, expected):
+    assert await call(guests, payload, **answers) == (expected, [asked])
 
 
 async def test_a_log_line_may_have_no_context(guests):
@@ -284,12 +284,12 @@ def test_every_messaging_error_is_tested():
     assert {type(error) for error, _ in REFUSALS} == ours - {MessagingError}
 
 
-@pytest.mark.parametrize(("error", "told"), REFUSALS)
-async def test_a_messaging_error_is_told_by_its_case(guests, error, told):
+@pytest.mark.parametrize(("error", "expected"), REFUSALS)
+async def test_a_messaging_error_is_reported_by_its_case(guests, error, expected):
     for name in MESSAGING:
         service = name.replace("-", "_")
         answer, _ = await call(guests, f"host-messaging.{name}", **{service: error})
-        assert answer.startswith(f"err:{told}"), name
+        assert answer.startswith(f"err:{expected}"), name
 
 
 STORAGE = {
@@ -303,7 +303,7 @@ STORAGE = {
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "expected"),
     [
         (StorageRefused("not-found", "colour"), "err:not-found:colour"),
         (StorageRefused("already-exists", "colour"), "err:already-exists:colour"),
@@ -313,10 +313,10 @@ STORAGE = {
         (StorageRefused("io-error"), "err:io-error:"),
     ],
 )
-async def test_a_storage_error_is_told_by_its_case(guests, error, told):
+async def test_a_storage_error_is_reported_by_its_case(guests, error, expected):
     for name, service in STORAGE.items():
         answer, _ = await call(guests, f"storage.{name}", **{service: error})
-        assert answer.startswith(told)
+        assert answer.startswith(expected)
         assert "None" not in answer
 
 
@@ -326,7 +326,7 @@ async def test_a_case_that_the_world_has_not_is_a_host_error(guests):
     assert caught.value.reason is TrapReason.HOST_ERROR
 
 
-async def test_nobody_of_that_name_is_told(guests):
+async def test_a_name_that_is_not_there_is_reported(guests):
     answer, _ = await call(
         guests, "host-services.get-component-metadata", component_info=None
     )
@@ -334,14 +334,14 @@ async def test_nobody_of_that_name_is_told(guests):
 
 
 @pytest.mark.parametrize("target", ["//", "a//0", "a/b/c\x07", f"a/b/{'c' * 129}"])
-async def test_a_name_that_nobody_can_have_is_not_found(guests, target):
+async def test_a_name_that_is_not_valid_is_not_found(guests, target):
     for name in ("send", "request", "ask", "broadcast"):
         answer, asked = await call(guests, f"host-messaging.{name}\n{target}")
         assert answer == f"err:target-not-found:{target}"
         assert asked == []
 
 
-async def test_a_name_that_nobody_can_have_has_no_metadata(guests):
+async def test_a_name_that_is_not_valid_has_no_metadata(guests):
     answer, asked = await call(guests, "host-services.get-component-metadata\n//")
     assert answer == "err:invalid-state:no component is called //"
     assert asked == []

@@ -324,7 +324,7 @@ async def test_the_first_class_that_fits_decides(guests):
     assert await instance.call("run-0", Ok(1)) == Err("lookup")
 
 
-async def test_where_the_type_has_no_error_an_exception_is_no_answer(guests):
+async def test_where_the_type_has_no_error_an_exception_is_not_an_answer(guests):
     def fail(_context, _value):
         raise OutOfStock(1)
 
@@ -333,7 +333,7 @@ async def test_where_the_type_has_no_error_an_exception_is_no_answer(guests):
         await instance.call("run-0", 1)
 
 
-# -- what is no function of its kind
+# -- what is not a function of its kind
 
 
 @pytest.mark.parametrize(

@@ -336,7 +336,7 @@ async def test_a_call_that_needs_no_wait_ignores_a_cancelled_scope(unticked):
     assert guest.spent is None
 
 
-async def test_a_guest_that_nobody_closed_is_closed_with_a_warning(guests):
+async def test_a_guest_that_was_not_closed_is_closed_with_a_warning(guests):
     await guests.make("echo")
     with pytest.warns(ResourceWarning, match="a guest store was not closed"):
         guests.started.clear()
@@ -421,7 +421,7 @@ async def test_a_message_crosses_whole(guests, sender, correlation, kind):
         ({"correlation_id": 7}, "msg.metadata.correlation-id"),
     ],
 )
-async def test_what_cannot_cross_is_rejected_and_the_guest_lives_on(
+async def test_what_cannot_cross_is_rejected_and_the_guest_keeps_running(
     guests, fields, part
 ):
     guest = await guests.start("state")
@@ -441,12 +441,16 @@ async def test_a_configuration_crosses_whole(guests):
     limits = Limits(memory_bytes=2**20, execution_time=1.5001, fuel=10**9)
     env = (("A", "1"), ("B", ""), ("名", "前"))
     await guest.initialize(ComponentConfig(env=env, data=b"\0\xff", limits=limits))
-    told = [await guest.handle_message(envelope(topic)) for topic in (b"c", b"e", b"l")]
-    assert told == [b"\0\xff", "A=1\nB=\n名=前\n".encode(), b"1048576 1501 1000000000"]
+    texts = [
+        await guest.handle_message(envelope(topic)) for topic in (b"c", b"e", b"l")
+    ]
+    assert texts == [b"\0\xff", "A=1\nB=\n名=前\n".encode(), b"1048576 1501 1000000000"]
 
 
 async def test_a_configuration_may_say_nothing(guests):
     guest = await guests.make("config")
     await guest.initialize(ComponentConfig())
-    told = [await guest.handle_message(envelope(topic)) for topic in (b"c", b"e", b"l")]
-    assert told == [None, b"", b"67108864 30000 -"]
+    texts = [
+        await guest.handle_message(envelope(topic)) for topic in (b"c", b"e", b"l")
+    ]
+    assert texts == [None, b"", b"67108864 30000 -"]

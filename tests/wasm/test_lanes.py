@@ -1,4 +1,4 @@
-"""Which lane a component runs on, and that nobody can tell from what it does.
+"""Which lane a component runs on, which cannot be seen from what it does.
 
 All tests of this folder run on either lane (`--lane own`); these run on both at once.
 """
@@ -70,7 +70,7 @@ async def test_a_spent_instance_is_not_entered_again(lane):
     assert await is_spent_because(guest, caught.value)
 
 
-async def test_a_store_that_nobody_closed_is_closed_when_it_is_found(lane):
+async def test_a_store_that_was_not_closed_is_closed_when_it_is_found(lane):
     await lane.start("echo")
     stores = len(lane.runtime.engine.ledger.stores)
     with pytest.warns(ResourceWarning, match="guest store was not closed"):
@@ -138,7 +138,7 @@ async def test_a_lane_finds_nothing_of_the_other_one(tmp_path):
 
 
 @pytest.mark.parametrize("lane", LANES)
-async def test_a_pool_holds_so_many_instances_and_refuses_the_next_one(lane):
+async def test_a_pool_holds_that_many_instances_and_refuses_the_next_one(lane):
     async with open_guests(lane=lane, pooled_instances=2) as guests:
         kept, closed = await guests.many(2, "echo")
         with pytest.raises(CapacityReached, match="all 2 instances of the pool"):

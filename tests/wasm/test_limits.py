@@ -107,7 +107,7 @@ def hold_the_line(guests, seconds):
     turns.begin = begin
 
 
-async def test_what_nobody_waits_for_when_its_turn_comes_is_not_begun(
+async def test_a_call_whose_caller_has_gone_when_its_turn_comes_is_not_begun(
     guests, autojump_clock
 ):
     guest = await guests.start("state")
@@ -121,7 +121,7 @@ async def test_what_nobody_waits_for_when_its_turn_comes_is_not_begun(
     assert await guest.handle_message(envelope()) == b"1"
 
 
-async def test_who_is_cancelled_while_it_waits_for_its_turn_spends_nothing(
+async def test_a_call_cancelled_while_it_waits_for_its_turn_spends_nothing(
     guests, autojump_clock
 ):
     guest = await guests.start("state")
@@ -136,7 +136,9 @@ async def test_who_is_cancelled_while_it_waits_for_its_turn_spends_nothing(
     assert await guest.handle_message(envelope()) == b"1"
 
 
-async def test_a_deadline_of_the_asker_is_no_limit_of_the_guest(guests, autojump_clock):
+async def test_a_deadline_of_the_asker_is_not_a_limit_of_the_guest(
+    guests, autojump_clock
+):
     guest = await guests.start("sleep", execution_time=30)
     deadline = trio.current_time() + 4
     answer = await guest.handle_message(envelope(b"5000", deadline=deadline))

@@ -134,7 +134,7 @@ async def test_a_fixture_is_refused(guests, name, problem, advice):
         ),
     ],
 )
-async def test_bytes_that_are_no_guest_are_refused(guests, source, problem):
+async def test_bytes_that_are_not_a_guest_are_refused(guests, source, problem):
     error = await refused(guests, Artifact(source, "mine"))
     assert problem in error.problem
 
@@ -271,7 +271,7 @@ async def test_an_import_of_another_type_is_refused(guests, monkeypatch, label, 
     assert f"{interface}@1.0.0 has other types for {name}" in error.problem
 
 
-async def test_an_import_that_is_no_function_is_refused(guests):
+async def test_an_import_that_is_not_a_function_is_refused(guests):
     text = ECHO.replace(
         "(component\n",
         '(component (import "airssys:core/storage@1.0.0" (instance'
@@ -380,7 +380,7 @@ async def test_a_load_is_not_adopted_by_a_closed_engine(compilations):
 
 
 def big_component(functions):
-    """An echo with very many functions that nobody calls."""
+    """An echo with very many functions that are never called."""
     body = "(i64.add (i64.mul (local.get 0) (i64.const 3)) (i64.const 1))"
     many = "".join(
         f"(func (param i64) (result i64) {body})\n" for _ in range(functions)
@@ -511,7 +511,7 @@ def no_compiler(monkeypatch):
 async def test_a_component_with_wasi_is_refused_before_it_is_compiled(
     no_compiler, guests
 ):
-    """Who forgot --stub-wasi need not wait half a minute to be told."""
+    """A missing --stub-wasi is reported at once, not after half a minute."""
     error = await refused(guests, Artifact.at(GUESTS / "wasi-import.wat"))
     assert "wasi:io/poll@0.2.9, wasi:io/streams@0.2.9" in error.problem
     assert "--stub-wasi" in error.advice
@@ -672,7 +672,7 @@ print(len(os.listdir("/proc/self/task")) - threading.active_count())
 
 
 def test_a_compiler_is_one_thread():
-    """With more, it would be no use to limit how many compile."""
+    """With more, limiting how many compile would have no effect."""
     done = subprocess.run(
         [sys.executable, "-c", ONE_COMPILATION],
         input=to_binary(big_component(300)),

@@ -1,4 +1,4 @@
-"""Whatever a file contains, it is loaded or refused; the process lives on."""
+"""Whatever a file contains, it is loaded or refused; the process keeps running."""
 
 import json
 import sys

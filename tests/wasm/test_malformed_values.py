@@ -68,7 +68,7 @@ MALFORMED = {
     ),
     "string outside": returning("string", const(8), words(PAGE - 1, 2)),
     "string far outside": returning("string", const(8), words(LAST, LAST)),
-    "string that is no UTF-8": returning("string", const(8), words(16, 1, 0xFF)),
+    "string that is not UTF-8": returning("string", const(8), words(16, 1, 0xFF)),
     "string cut off": returning("string", const(8), words(16, 2, 0x82E2)),
     "string with an unpaired surrogate": returning(
         "string", const(8), words(16, 1, 0xD800), options="string-encoding=utf16"
@@ -96,7 +96,7 @@ MALFORMED = {
     "passed variant": passing("$t", "i32 i32", const(2, 0), types=VARIANT),
     "passed option": passing("(option u8)", "i32 i32", const(3, 0)),
     "passed string outside": passing("string", "i32 i32", const(PAGE, 1)),
-    "passed string that is no UTF-8": passing(
+    "passed string that is not UTF-8": passing(
         "string", "i32 i32", const(8, 1), words(0x80)
     ),
     "passed list outside": passing("(list f64)", "i32 i32", const(PAGE - 8, 2)),
@@ -136,12 +136,12 @@ async def test_a_malformed_value_is_a_trap(run_text, what):
 
 
 @pytest.mark.parametrize(
-    ("wit", "said", "value"),
+    ("wit", "given", "value"),
     [
-        *(("bool", said, bool(said)) for said in (0, 1, 2, LAST)),
-        *(("u8", said, said % 2**8) for said in (127, 255, 256, LAST)),
-        *(("u16", said, said % 2**16) for said in (32767, 65535, 65536, LAST)),
-        *(("u32", said, said) for said in (0, 2**31, LAST)),
+        *(("bool", given, bool(given)) for given in (0, 1, 2, LAST)),
+        *(("u8", given, given % 2**8) for given in (127, 255, 256, LAST)),
+        *(("u16", given, given % 2**16) for given in (32767, 65535, 65536, LAST)),
+        *(("u32", given, given) for given in (0, 2**31, LAST)),
         ("s8", 127, 127),
         ("s8", 128, -128),
         ("s8", 255, -1),
@@ -159,8 +159,8 @@ async def test_a_malformed_value_is_a_trap(run_text, what):
         ("char", 0x10FFFF, "\U0010ffff"),
     ],
 )
-async def test_a_word_is_cut_to_the_size_of_its_type(run_text, wit, said, value):
-    found = await run_text(returning(wit, const(said)))
+async def test_a_word_is_cut_to_the_size_of_its_type(run_text, wit, given, value):
+    found = await run_text(returning(wit, const(given)))
     assert (found, type(found)) == (value, type(value))
 
 

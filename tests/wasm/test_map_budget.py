@@ -17,7 +17,7 @@ LIMIT = 10_000
 
 
 class Kernel:
-    """A process with so many maps, which counts how often it is asked."""
+    """A process with that many maps, which counts how often it is asked."""
 
     def __init__(self, maps=100):
         self.maps = maps
@@ -126,7 +126,7 @@ def test_where_no_limit_is_known_there_is_none(monkeypatch, tmp_path):
     assert kernel.counts == 0
 
 
-def test_a_limit_that_is_no_number_is_none(monkeypatch, tmp_path):
+def test_a_limit_that_is_not_a_number_is_none(monkeypatch, tmp_path):
     path = tmp_path / "limit"
     path.write_text("many")
     monkeypatch.setattr(_map_budget, "_LIMIT", path)

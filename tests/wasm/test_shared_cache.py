@@ -123,7 +123,7 @@ async def test_a_default_that_others_can_reach_is_not_used_and_no_failure(caplog
 @pytest.mark.parametrize(
     ("cache", "then"), [(USER_CACHE, "once"), (None, "are not kept")]
 )
-async def test_who_waits_for_a_compiler_is_told(monkeypatch, cache, then):
+async def test_a_load_that_waits_for_a_compiler_is_reported(monkeypatch, cache, then):
     go_on, lines = threading.Event(), []
 
     def report(line):

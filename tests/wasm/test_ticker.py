@@ -1,4 +1,4 @@
-"""The ticker parks when nobody runs, and never misses anybody who does."""
+"""The ticker parks when no store runs, and never misses one that does."""
 
 import random
 import threading
@@ -95,7 +95,7 @@ def test_no_touch_is_missed_whenever_it_comes(clockwork):
 
 
 class TouchedBetween(Ticker):
-    """Somebody touches it after its last tick, and looks just before it says parked."""
+    """It is touched after its last tick, and read just before it says parked."""
 
     @property
     def parked(self):
@@ -155,13 +155,13 @@ def test_a_tick_that_fails_is_not_the_last(monkeypatch):
     def tick():
         ticks.append(None)
         if len(ticks) < 3:
-            raise ValueError("told to")
+            raise ValueError("on purpose")
 
     ticker = Ticker(PERIOD, tick, ())
     wait_until(lambda: len(ticks) > 5)
     ticker.close()
     assert [each.exc_type for each in reported] == [ValueError]
-    assert str(ticker.failure) == "told to"
+    assert str(ticker.failure) == "on purpose"
 
 
 async def test_a_guest_that_loops_after_a_quiet_time_is_stopped(guests):

@@ -1,4 +1,4 @@
-"""What may never happen: a signal, a hang, or memory of C that nobody gives back.
+"""What may never happen: a signal, a hang, or memory of C that is never given back.
 
 Each scenario runs in a process of its own, because there is nothing to assert after a
 crash. A script says what it tries next, so that its last words name the culprit.
@@ -19,7 +19,7 @@ SCRIPTS = Path(__file__).with_name("torture")
 def torture(script, *arguments, status=0, flags=(), seconds=60, noise=False):
     """Run a script to its end and return what it printed.
 
-    Unless `noise` is expected nothing may have been raised where nobody can catch it.
+    Unless `noise` is expected nothing may have been raised where it cannot be caught.
     """
     path = os.pathsep.join(filter(None, [str(SCRIPTS), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, *flags, str(SCRIPTS / f"{script}.py"), *arguments]
@@ -58,7 +58,7 @@ def test_sigint_at_random_moments_ends_as_keyboard_interrupt():
     [
         "from_a_callback",
         "while_another_thread_is_in",
-        "by_somebody_else",
+        "by_a_stranger",
         "after_closing",
         "an_old_call_has_no_say",
     ],

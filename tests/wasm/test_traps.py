@@ -57,7 +57,7 @@ async def call_at(guest, moment):
 
 
 async def fail_at(guests, name, moment, **limits):
-    """Bring a guest to fail; returns how it failed, after looking at what is left."""
+    """Bring a guest to fail; returns how it failed, after checking what is left."""
     if moment == "start":
         with pytest.raises(GuestTrapped) as caught:
             await guests.make(f"{name}-start", **limits)
@@ -295,7 +295,7 @@ async def test_one_failure_leaves_other_guests_alone(guests):
         "out of memory (failed to allocate 4096 bytes)",
     ],
 )
-def test_a_want_of_memory_maps_is_no_fault_of_the_guest(text):
+def test_a_lack_of_memory_maps_is_not_the_fault_of_the_guest(text):
     failure = failure_of(f"a\n\nCaused by:\n    {text}", "health")
     assert isinstance(failure, CapacityReached)
     assert text in str(failure)

@@ -1,4 +1,4 @@
-"""However many guests are busy, nobody waits long; lines and rota as the theory says."""
+"""However many guests are busy, none waits long; lines and rota as the theory says."""
 
 import math
 import threading
@@ -328,7 +328,7 @@ async def test_the_rota_passes_over_empty_lines(queue):
     assert await queue.passes(10) == [[]] * 10
 
 
-async def test_who_comes_too_late_in_a_pass_stays_first_in_line(queue):
+async def test_a_call_that_comes_too_late_in_a_pass_stays_first_in_line(queue):
     await queue.add("b1", "b2", "f1")
     assert await queue.passes(1, spent=TICK) == [[]]
     assert queue.turns.waiting == 3
@@ -362,7 +362,7 @@ async def test_a_first_slice_may_run_while_half_a_tick_is_left(queue):
     assert turns.may_begin(proven=True)
 
 
-async def test_the_keeper_moves_the_lines_and_sleeps_when_nobody_waits(
+async def test_the_keeper_moves_the_lines_and_sleeps_when_none_waits(
     queue, autojump_clock
 ):
     async with trio.open_nursery() as nursery:
@@ -421,7 +421,7 @@ async def test_a_slice_in_a_worker_is_not_left_alone():
 
 
 class Polled:
-    """A call whose polls take so many seconds of the processor."""
+    """A call whose polls take that many seconds of the processor."""
 
     owner = "me"
 
@@ -484,7 +484,7 @@ def test_a_component_remembers_what_its_instances_did(monkeypatch):
     assert PollPlacement(TICK, habits).in_worker, "which is made only now"
 
 
-def test_who_holds_the_thread_again_stays_away_twice_as_long(monkeypatch):
+def test_a_guest_that_holds_the_thread_again_stays_away_twice_as_long(monkeypatch):
     call, placement = Polled(monkeypatch), PollPlacement(TICK)
     stays = []
     for _ in range(12):

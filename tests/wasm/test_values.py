@@ -334,7 +334,7 @@ IDS = st.builds(ComponentId, SEGMENTS, SEGMENTS, SEGMENTS)
 
 @pytest.fixture(scope="session")
 def with_guest(compiled):
-    """Runs a check with a fresh guest; its services can be told what to answer."""
+    """Runs a check with a fresh guest; its services can be given answers."""
 
     def run(name, check, config=None, services=None, **answers):
         async def main():
@@ -404,12 +404,12 @@ def test_configurations_arrive_whole(with_guest, env, data, limits):
         ]
 
     config = ComponentConfig(env=tuple(env), data=data, limits=limits)
-    told_data, told_env, told_limits = with_guest("config", check, config)
+    got_data, got_env, got_limits = with_guest("config", check, config)
     fuel = "-" if limits.fuel is None else limits.fuel
     milliseconds = math.ceil(limits.execution_time * 1000)
-    assert told_data == data
-    assert told_env.decode() == "".join(f"{name}={value}\n" for name, value in env)
-    assert told_limits.decode() == f"{limits.memory_bytes} {milliseconds} {fuel}"
+    assert got_data == data
+    assert got_env.decode() == "".join(f"{name}={value}\n" for name, value in env)
+    assert got_limits.decode() == f"{limits.memory_bytes} {milliseconds} {fuel}"
 
 
 U64 = st.integers(0, 2**64 - 1)
@@ -424,23 +424,23 @@ U64 = st.integers(0, 2**64 - 1)
 )
 @FEW
 def test_answers_of_the_host_arrive_whole(with_guest, ids, keys, data, usage, time):
-    def told(payload, **answers):
+    def answer_for(payload, **answers):
         return with_guest("calls", answer_to(payload), **answers)
 
     joined = ",".join(map(str, ids))
-    assert told(b"host-services.list-components", list_components=ids) == (
+    assert answer_for(b"host-services.list-components", list_components=ids) == (
         f"ok:{joined}".encode()
     )
-    assert told(b"storage.list-keys", storage_keys=keys) == (
+    assert answer_for(b"storage.list-keys", storage_keys=keys) == (
         f"ok:{','.join(keys)}".encode()
     )
-    assert told(b"storage.get", storage_get=data) == (
+    assert answer_for(b"storage.get", storage_get=data) == (
         b"ok" if data is None else b"ok:" + data
     )
-    assert told(b"storage.usage", storage_usage=usage) == (
+    assert answer_for(b"storage.usage", storage_usage=usage) == (
         "ok:{} {} {}".format(*usage).encode()
     )
-    assert told(b"host-services.current-time", current_time=time) == (
+    assert answer_for(b"host-services.current-time", current_time=time) == (
         f"ok:{time.seconds} {time.nanoseconds}".encode()
     )
 

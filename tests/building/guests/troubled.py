@@ -96,7 +96,7 @@ class ComponentLifecycle(exports.ComponentLifecycle):
         raise Err(WasmError_Timeout())
 
     def refused(self):
-        raise Err(WasmError_RuntimeError("as it was said"))
+        raise Err(WasmError_RuntimeError("as it was raised"))
 
     def refused_with_an_exception(self):
         raise Err(WasmError_RuntimeError(ValueError("not a str")))
@@ -104,10 +104,10 @@ class ComponentLifecycle(exports.ComponentLifecycle):
     def refused_with_a_str(self):
         raise Err("no variant")
 
-    def ask_nobody(self):
+    def ask_a_missing_one(self):
         host_messaging.ask(ComponentId("test", "nobody", "0"), b"", 1000)
 
-    def told_by_itself(self):
+    def caught_by_itself(self):
         try:
             return trouble.deep()
         except ZeroDivisionError:

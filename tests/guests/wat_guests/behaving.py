@@ -54,11 +54,11 @@ def guests() -> Iterator[Guest]:
 
 def _handing_over() -> Guest:
     step = """\
-(if (call $is-told (text "trap-{0}")) (then unreachable))
-(if (call $is-told (text "loop-{0}")) (then (loop $ever (br $ever))))
-(if (call $is-told (text "reject-{0}"))
-  (then (return (call $invalid-state (text "told to")))))
-(if (call $is-told (text "sleep-{0}"))
+(if (call $config-is (text "trap-{0}")) (then unreachable))
+(if (call $config-is (text "loop-{0}")) (then (loop $ever (br $ever))))
+(if (call $config-is (text "reject-{0}"))
+  (then (return (call $invalid-state (text "on purpose")))))
+(if (call $config-is (text "sleep-{0}"))
   (then (call $host-services.sleep-millis (i64.const 1000000))))
 """
     return Guest(
@@ -73,7 +73,7 @@ def _handing_over() -> Guest:
         state={
             "export-state": step.format("export")
             + """\
-(if (call $is-told (text "large-export")) (then
+(if (call $config-is (text "large-export")) (then
   (return (call $bytes
     (call $realloc (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 100000))
     (i32.const 100000)))))
@@ -325,7 +325,7 @@ def _sending() -> Iterator[Guest]:
     for verb, timeout in (("send", ""), ("ask", "(i64.const 5000)")):
         yield Guest(
             name=f"repeat-{verb}er",
-            does=f"{verb}s each payload so often: 'namespace/name/instance/times'",
+            does=f"{verb}s each payload that often: 'namespace/name/instance/times'",
             exports={
                 "initialize": KEEP_CONFIG,
                 "handle-message": f"""\

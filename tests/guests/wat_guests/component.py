@@ -131,7 +131,7 @@ class Guest:
             words += [METADATA_TEXTS + len(texts), len(text)]
             texts += text.encode("ascii")
         if METADATA_TEXTS + len(texts) > TEXTS:
-            msg = f"{self.name}: too much is said about it"
+            msg = f"{self.name}: its metadata is too long"
             raise ValueError(msg)
         operations_at = METADATA + 52
         record = [*words, operations_at, 1, int(self.stateful), *words[:2]]

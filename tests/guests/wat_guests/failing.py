@@ -162,7 +162,7 @@ def _arm(where: int) -> str:
 
 
 def _armed_memory(in_realloc: str, in_reset: str = "unreachable") -> str:
-    """Return an allocator that does this in the place where `arm` last said."""
+    """Return an allocator that does this in the place that was last given to `arm`."""
     if_armed = "(if (i32.eq (global.get $armed) (i32.const {})) (then {}))\n  "
     fields = allocator(
         if_armed.format(_IN_REALLOC, in_realloc),

@@ -119,7 +119,7 @@ def _with_names() -> Iterator[Guest]:
 def _with_bytes() -> Iterator[Guest]:
     yield Guest(
         name="log-large-flood",
-        does="logs a message of as many control characters as said, for ever",
+        does="logs a message of as many control characters as the payload says, for ever",
         exports={
             "handle-message": _N
             + _filled(1, 1)
@@ -131,7 +131,7 @@ def _with_bytes() -> Iterator[Guest]:
     )
     yield Guest(
         name="send-large-flood",
-        does="sends as many bytes as the payload says to nobody, for ever",
+        does="sends as many bytes as the payload says to no actor, for ever",
         exports={
             "handle-message": _N
             + _filled(1, 1)

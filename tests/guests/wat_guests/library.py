@@ -38,8 +38,8 @@ def allocator(in_realloc: str = "", in_reset: str = "") -> str:
 
     It is a module of its own so that host functions, which need memory and `realloc`, can
     be lowered before the module that calls them exists. `keep` saves what the heap holds
-    from the `reset` that follows each call. `reserve` says whether so many bytes can still
-    be had. What is given as code is run at the beginning of `realloc` or `reset`.
+    from the `reset` that follows each call. `reserve` says whether that many bytes are
+    still free. What is given as code is run at the beginning of `realloc` or `reset`.
     """
     return f"""\
 (memory (export "memory") 1)
@@ -263,7 +263,7 @@ _FUNCTIONS = dedent(f"""\
         (global.set $config-size (local.get $size)))))
 
     ;; Whether the config-data is this.
-    (func $is-told (param $word i32) (param $length i32) (result i32)
+    (func $config-is (param $word i32) (param $length i32) (result i32)
       (call $equal (global.get $config-at) (global.get $config-size)
         (local.get $word) (local.get $length)))
 

@@ -71,7 +71,7 @@ _EMPTY = """\
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Yield name and text of those that are no guests at all."""
+    """Yield name and text of those that are not guests at all."""
     yield "core-module", _CORE_MODULE
     yield "malformed", _MALFORMED
     yield "empty", _EMPTY

@@ -1,6 +1,6 @@
 """The books of a world: what was sent, and every trace that messages left.
 
-A message is known by its payload and its target. Its end leaves one trace: somebody
+A message is known by its payload and its target. Its end leaves one trace: an actor
 handled it, its actor failed it, it is a dead letter, or its sender was refused. What
 leaves none was dropped by a policy or withdrawn by its sender, and the mailboxes say how
 many these are.
@@ -54,9 +54,9 @@ class Books:
         self.known: set[Key] = set()
         self.unordered: set[bytes] = set()
         """Payloads that the program published or broadcast, beside other sends."""
-        self.untold: set[bytes] = set()
-        """What was broadcast by those who were not told the results, or not yet; and
-        what is asked again, whose tries before the last nobody is told of."""
+        self.unreported: set[bytes] = set()
+        """What was broadcast by actors that did not get the results, or not yet; and
+        what is asked again, whose tries before the last are not reported."""
         self.mailboxes: dict[int, Mailbox] = {}
         self.began: dict[tuple[str, str], list[bytes]] = defaultdict(list)
         """What each target began to handle, by sender and target."""
@@ -112,18 +112,18 @@ class Books:
                 raise
 
     def note_broadcast(
-        self, payload: bytes, told: Mapping[ComponentId, MessagingError | None]
+        self, payload: bytes, results: Mapping[ComponentId, MessagingError | None]
     ) -> None:
-        """Note what a broadcaster was told of its targets."""
-        self.untold.discard(payload)
-        for target, error in told.items():
+        """Note the results that a broadcaster got."""
+        self.unreported.discard(payload)
+        for target, error in results.items():
             if error is not None:
                 self.refuse((payload, target.name), error)
 
     def refuse(self, key: Key, error: MessagingError) -> None:
         """Note an error that the sender of a message got."""
         if isinstance(error, (AskTimedOut, CalleeFailed)):
-            return  # It was delivered, or withdrawn: its end is told elsewhere.
+            return  # It was delivered, or withdrawn: its end is reported elsewhere.
         if key not in self.known:
             return  # It never got as far as the gate.
         self.refused[key] += 1
@@ -137,8 +137,8 @@ class Books:
             is_over: the system has ended, so that none may be.
         """
         self._letters += _read(self.letters)
-        told = _read(self.events)
-        self._failures += sum(isinstance(each, MessageFailed) for each in told)
+        events = _read(self.events)
+        self._failures += sum(isinstance(each, MessageFailed) for each in events)
         sent = Counter(map(key_of, self.sent.values()))
         dead, callbacks_dead, published_lost = self._sort_letters(set(sent))
         cut = self.cut - dead
@@ -152,9 +152,9 @@ class Books:
         assert not (is_over and still_there), f"left over: {sums}"
         unseen = sums["dropped"] + sums["withdrawn"] - self.pushed_out
         unseen -= self.expired_while_blocked
-        untold = [p for p, _ in (sent - ends).elements() if p in self.untold]
-        told = vanished - unseen - still_there
-        assert 0 <= told <= len(untold), (sums, sent - ends)
+        unreported = [p for p, _ in (sent - ends).elements() if p in self.unreported]
+        reported = vanished - unseen - still_there
+        assert 0 <= reported <= len(unreported), (sums, sent - ends)
         assert sums["handled"] == self.handled.total() + self.callbacks_handled
         assert sums["failed"] == self.failed.total() + cut.total()
         assert sums["failed"] == self._failures

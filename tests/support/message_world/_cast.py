@@ -1,4 +1,4 @@
-"""Who plays in a world: Python actors that do what they read, and guests that are watched."""
+"""The actors of a world: Python actors that do what they read, and guests that are watched."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Refusing(Exception):
-    """An actor answers with an error and lives on."""
+    """An actor answers with an error and keeps running."""
 
 
 class Crashing(Exception):
@@ -97,9 +97,9 @@ class Player:
                 await context.publish(rest[0], rest[1].encode())
             case "broadcast":
                 other, number = rest[1].split("|")
-                self._books.untold.add(number.encode())
-                told = await context.broadcast([rest[0], other], number.encode())
-                self._books.note_broadcast(number.encode(), told)
+                self._books.unreported.add(number.encode())
+                results = await context.broadcast([rest[0], other], number.encode())
+                self._books.note_broadcast(number.encode(), results)
         return b"done"
 
     def _stash(self, context: ActorContext, key: Key) -> None:
@@ -171,10 +171,10 @@ class WatchedMessages:
         return name
 
     async def broadcast(self, targets: Sequence[ComponentId], payload: bytes) -> None:
-        self._books.untold.add(payload)
+        self._books.unreported.add(payload)
         try:
             await self._services.messages.broadcast(targets, payload)
-            self._books.untold.discard(payload)
+            self._books.unreported.discard(payload)
         except BroadcastFailed as error:
             self._books.note_broadcast(payload, error.failures)
             raise

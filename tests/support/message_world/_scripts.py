@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ._books import Books
 
 NAMES = ("block", "oldest", "buried", "guest", "other")
-"""Three Python actors, by what becomes of messages that find them full, and two guests."""
+"""Three Python actors, by what happens to messages that find them full, and two guests."""
 GUESTS = ("guest", "other")
 
 

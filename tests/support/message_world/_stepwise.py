@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @final
 class StepwiseRun:
-    """One Trio run; `main` is given this object and returns when it is told to stop."""
+    """One Trio run; `main` is given this object and returns when it is to stop."""
 
     def __init__(self, main: Callable[[StepwiseRun], Awaitable[None]]) -> None:
         self.clock = MockClock()

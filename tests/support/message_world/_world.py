@@ -175,7 +175,7 @@ class World:
         self._run.do(wish)
 
     def settle(self, seconds: float = 0) -> None:
-        """Let time pass, and everybody do what can be done."""
+        """Let time pass, and every task do what can be done."""
 
         async def wish() -> None:
             await wait_all_tasks_blocked()
@@ -196,7 +196,7 @@ class World:
                 self._system.tell(target, payload, **more)
         else:
             if more.get("retries"):
-                self.books.untold.add(payload)
+                self.books.unreported.add(payload)
             self._start(self._send_or_ask, way, key, more)
 
     async def _send_or_ask(
@@ -216,9 +216,9 @@ class World:
         self._start(self._send_to_all, targets, self._unordered())
 
     async def _send_to_all(self, targets: list[str], payload: bytes) -> None:
-        self.books.untold.add(payload)
-        told = await self._system.broadcast(targets, payload)
-        self.books.note_broadcast(payload, told)
+        self.books.unreported.add(payload)
+        results = await self._system.broadcast(targets, payload)
+        self.books.note_broadcast(payload, results)
 
     def _unordered(self) -> bytes:
         payload = b"%d" % self.books.fresh_number()
@@ -282,7 +282,7 @@ class World:
         self.books.check_requests(at_rest=False)
 
     def finish(self) -> None:
-        """Come to rest, see that everybody still works, end the system, check all."""
+        """Come to rest, see that every actor still works, end the system, check all."""
         self._run.do(self._rest)
         self._run.stop()
         self.books.balance(is_over=True)
@@ -290,7 +290,7 @@ class World:
         self.books.check_requests(at_rest=True)
 
     def abandon(self) -> None:
-        """End the run without a word about it."""
+        """End the run silently."""
         with suppress(BaseException):
             self._run.stop()
 

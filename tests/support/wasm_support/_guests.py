@@ -110,7 +110,7 @@ async def open_guests(
         finally:
             guests.close()
         assert not guests.runtime.engine.ledger.stores, "a guest was left open"
-        assert not guests.runtime.turns.waiting, "somebody was left in a line"
+        assert not guests.runtime.turns.waiting, "a call was left in a line"
 
 
 async def is_spent_because(guest: Instance, failure: GuestFailed | None = None) -> bool:
@@ -130,7 +130,7 @@ async def is_spent_because(guest: Instance, failure: GuestFailed | None = None) 
         with pytest.raises(GuestSpent) as refusal:
             await call()
         assert refusal.value.reason is why.reason
-        # Told once, and not as an error within an error.
+        # Reported once, and not as an error within an error.
         assert str(refusal.value).count("spent") == 1
     guest.close()
     guest.close()

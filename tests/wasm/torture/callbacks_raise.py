@@ -23,8 +23,8 @@ from airssys.wasm import open_runtime
 from airssys.wasm.engine._fiber import Call, CallbackFailed
 
 
-class Unheard(BaseException):
-    """Nobody knows this one."""
+class Unknown(BaseException):
+    """Not known to any handler."""
 
 
 def a_real_cancelled():
@@ -46,8 +46,8 @@ EXCEPTIONS = (
     StopIteration(),
     AttributeError(),
     ExceptionGroup("several", [ValueError()]),
-    Unheard("a BaseException"),
-    BaseExceptionGroup("several", [Unheard()]),
+    Unknown("a BaseException"),
+    BaseExceptionGroup("several", [Unknown()]),
     KeyboardInterrupt(),
     SystemExit(7),
     GeneratorExit(),
@@ -172,14 +172,14 @@ def at_each_step():
     guarded = [at for at in guarded if steps.lines[at] < lines[-2]]
 
     def strike():
-        raise Unheard
+        raise Unknown
 
     assert len(guarded) > 10
     for at in guarded:
         call = bench.message(bench.store(component, TARGET), b"x")
         with Steps("host_was_called", at, strike).traced():
             raised = what_is_raised_by(bench.poll_until, call, is_waiting)
-        assert type(raised) is Unheard, (at, steps.lines[at], raised)
+        assert type(raised) is Unknown, (at, steps.lines[at], raised)
         call._store.close()
     bench.engine.close()
 

@@ -45,7 +45,7 @@ def deep_in_json():
 
 
 def freed_link_by_link():
-    """No recursion that anybody wrote: C frees one object in freeing another."""
+    """Not a recursion in anyone's code: C frees one object in freeing another."""
 
     class Link:
         def __init__(self, following):

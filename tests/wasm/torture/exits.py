@@ -1,4 +1,4 @@
-"""The interpreter exits while calls are in flight; nobody has closed anything."""
+"""The interpreter exits while calls are in flight; nothing was closed."""
 
 import sys
 import threading

@@ -113,7 +113,7 @@ def in_the_keeper():
 
     Turns._serve_one_line = strike_and_move
     trio.run(main)
-    assert struck, "nobody stood in a line"
+    assert struck, "none stood in a line"
     assert raised, "the interrupt was not raised in the main task"
 
 

@@ -1,4 +1,4 @@
-"""Nobody enters a store that somebody is in: refused before C sees it."""
+"""No call enters a store that is entered: refused before C sees it."""
 
 import contextlib
 import threading
@@ -69,7 +69,7 @@ def outcome_in(runs_in, attempt):
     def run():
         try:
             attempt()
-        except BaseException as error:  # noqa: BLE001  # all are told
+        except BaseException as error:  # noqa: BLE001  # all are reported
             outcome.append(error)
         else:
             outcome.append(None)
@@ -208,7 +208,7 @@ def in_closing():
         busy.bench.engine.close()
 
 
-def by_somebody_else():
+def by_a_stranger():
     bench = Bench()
     busy = Busy(bench)
     busy.begin()
@@ -283,7 +283,7 @@ run_scenarios(
         for scenario in (
             from_a_callback,
             while_another_thread_is_in,
-            by_somebody_else,
+            by_a_stranger,
             after_closing,
             an_old_call_has_no_say,
         )

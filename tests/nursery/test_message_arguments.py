@@ -35,14 +35,14 @@ def test_what_may_change_is_copied():
 
 
 @pytest.mark.parametrize("payload", NO_BYTES, ids=repr)
-def test_what_is_no_bytes_is_refused_with_advice(payload):
+def test_what_is_not_bytes_is_refused_with_advice(payload):
     with pytest.raises(InvalidMessage, match=r"no bytes\. Encode it") as caught:
         as_payload(payload)
     assert type(payload).__name__ in str(caught.value)
     assert caught.value.fault is Fault.SENDER
 
 
-def test_a_released_view_is_no_bytes():
+def test_a_released_view_is_not_bytes():
     view = memoryview(b"red")
     view.release()
     with pytest.raises(InvalidMessage):
@@ -55,7 +55,7 @@ def test_a_name_may_be_an_identity_or_its_text(target):
 
 
 @pytest.mark.parametrize("target", NO_NAMES, ids=repr)
-def test_what_is_no_name_is_refused(target):
+def test_what_is_not_a_name_is_refused(target):
     with pytest.raises(InvalidMessage, match="the target is") as caught:
         as_id(target)
     assert isinstance(caught.value, ValueError)
@@ -90,7 +90,7 @@ async def test_a_bad_message_is_refused_and_nothing_is_delivered(verb, field, va
 
 
 @pytest.mark.parametrize("verb", ["tell", "send", "ask"])
-async def test_an_actor_is_told_as_well_and_may_go_on(verb):
+async def test_an_actor_gets_the_error_too_and_may_go_on(verb):
     async def clumsy(context, envelope):
         refused = 0
         for target, payload in [(None, b""), ("alice", "text"), ("a/b", b"")]:

@@ -1,4 +1,4 @@
-"""What a supervisor hears, and in whose step."""
+"""What a supervisor is notified of, and in whose step."""
 
 from __future__ import annotations
 
@@ -257,22 +257,22 @@ async def test_each_child_that_starts_takes_one_pass():
     async with acting(attrs.evolve(group(), children=tasks), wait=False) as stage:
         _, passes = await passes_of(stage.ready.wait)
         assert [child for child, _ in stage.starts()] == names
-        # One more to begin, and one for the supervisor to hear that it is open.
+        # One more to begin, and one for the supervisor to see that it is open.
         assert passes <= len(names) + 3
 
 
 async def test_a_crashed_child_is_back_after_one_pass():
-    told = [trio.Event(), trio.Event()]
+    ends = [trio.Event(), trio.Event()]
 
     async def crash(task):
         task.started()
-        await told[-1].wait()
-        raise ValueError("told to")
+        await ends[-1].wait()
+        raise ValueError("on purpose")
 
     async with acting(of_tasks(crash)) as stage:
-        told.pop().set()
-        # To crash, to start again; the third sees both, whoever goes first in a pass.
+        ends.pop().set()
+        # To crash, to start again; the third sees both, whichever goes first in a pass.
         for _ in range(3):
             await trio.lowlevel.checkpoint()
         assert stage.starts() == [("t", 0), ("t", 1)]
-        told.pop().set()
+        ends.pop().set()

@@ -28,7 +28,7 @@ class Loader:
 
     async def handle(self, context, envelope):
         if envelope.payload == b"crash":
-            raise ValueError("told to")
+            raise ValueError("on purpose")
         self.log.append(envelope.payload)
 
 
@@ -96,12 +96,12 @@ async def test_others_do_not_reach_it_before_it_is_ready(autojump_clock):
         assert system.find("slow") is not None
 
 
-async def test_what_one_told_itself_that_never_was_ready_is_a_dead_letter(
+async def test_what_an_actor_sent_itself_is_a_dead_letter_if_it_never_was_ready(
     autojump_clock,
 ):
     async def start(context):
         context.tell(context.self_id, b"load")
-        raise ValueError("told to")
+        raise ValueError("on purpose")
 
     loader = python(
         "loader", Loader, arguments=([], start), restart=RestartType.TEMPORARY
@@ -115,8 +115,8 @@ async def test_what_one_told_itself_that_never_was_ready_is_a_dead_letter(
         assert watch.of(ChildStarted) == []
 
 
-async def test_who_watches_one_that_starts_hears_of_its_real_end(autojump_clock):
-    """And one that watches itself does not hear that it is absent."""
+async def test_watching_one_that_starts_reports_its_real_end(autojump_clock):
+    """And one that watches itself is not notified that it is absent."""
 
     async def start(context):
         context.watch(context.self_id)
