@@ -143,6 +143,15 @@ class Unanswered(Enum):
     """The call is in progress and must be completed."""
 
 
+class GuestSnapshot(Protocol):
+    """The state of a guest between two calls; only its own component can use it."""
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        ...
+
+
 class Guest(Protocol):
     """One running instance of a component. It takes one call at a time.
 
@@ -199,6 +208,14 @@ class Guest(Protocol):
 
     async def import_state(self, state: bytes) -> None: ...
 
+    async def snapshot(self) -> GuestSnapshot:
+        """Take a snapshot between two calls; the guest does not notice.
+
+        Raises:
+            SnapshotRefused: something cannot go along. The guest continues.
+        """
+        ...
+
     def close(self) -> None:
         """Release all resources at once. Calling it again does nothing."""
         ...
@@ -213,6 +230,29 @@ class LoadedComponent(Protocol):
         Raises:
             GuestTrapped: its start function trapped, or it needs more than `limits`.
             CapacityReached: the kernel has no more memory maps.
+        """
+        ...
+
+    async def restore(
+        self, snapshot: GuestSnapshot, limits: Limits, services: HostServices
+    ) -> Guest:
+        """Make an instance that continues from a snapshot of an instance of the same code.
+
+        `initialize` must not be called on it.
+
+        Raises:
+            SnapshotRefused: the snapshot does not fit.
+            GuestTrapped: as of `instantiate`.
+            CapacityReached: as of `instantiate`.
+        """
+        ...
+
+    async def initial_snapshot(self, config: ComponentConfig) -> GuestSnapshot:
+        """Return the state of an instance on which `initialize` was called.
+
+        Raises:
+            SnapshotRefused: there is none, because the guest calls the host before, or
+                because of what it has.
         """
         ...
 

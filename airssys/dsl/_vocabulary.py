@@ -119,6 +119,7 @@ class LimitValues(TypedDict, total=False):
     fuel: int | None
     host_call_bytes: int
     state_bytes: int
+    snapshot_bytes: int
     storage_bytes: int
     storage_keys: int
     open_requests: int

@@ -22,6 +22,7 @@ from .host import (
     SameAs,
     full_name,
 )
+from .lane.snapshots import Snapshot
 from .values import Case, Err, Ok, Some, ValueUnfit
 
 __all__ = (
@@ -42,6 +43,7 @@ __all__ = (
     "Loader",
     "Ok",
     "SameAs",
+    "Snapshot",
     "Some",
     "Ticks",
     "TicksMaker",

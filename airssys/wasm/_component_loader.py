@@ -27,9 +27,6 @@ from airssys.contracts import (
     Artifact,
     ComponentRefused,
     EngineSettings,
-    Guest,
-    HostServices,
-    Limits,
     repr_of,
 )
 
@@ -49,7 +46,7 @@ from .artifacts import (
     read,
     to_binary,
 )
-from .cache import Kept, KeptParts
+from .cache import ArtifactCache, Kept, KeptParts
 from .host import (
     CORE_INTERFACES,
     EXPORTS,
@@ -63,7 +60,14 @@ from .host import (
     full_name,
     read_imports,
 )
-from .instances import EXPORT_NUMBERS, Code, CoreProgram, Instance, Runtime
+from .instances import (
+    EXPORT_NUMBERS,
+    Code,
+    Component,
+    CoreProgram,
+    Runtime,
+    identity,
+)
 from .lane.components import skeleton
 from .lane.core import (
     CoreCode,
@@ -79,8 +83,6 @@ from .lane.core import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .cache import ArtifactCache
-
 
 _MOST_STEPS: Final = 250_000
 """Steps of making one instance, which a worker does in up to 40 ms. Deleting it, which
@@ -91,31 +93,6 @@ SLOW_AFTER: Final = 1.0
 """Seconds of compiling after which the slow component is reported."""
 
 _T = TypeVar("_T")
-
-
-@final
-@attrs.frozen
-class Component:
-    """A component, ready to run (the port `LoadedComponent`)."""
-
-    runtime: Runtime = attrs.field(repr=False)
-    code: Code
-
-    async def instantiate(self, limits: Limits, services: HostServices) -> Guest:
-        """Make a fresh instance.
-
-        Raises:
-            GuestTrapped: Its start function trapped, or it needs more than `limits`.
-            CapacityReached: The kernel has no more memory maps.
-        """
-        self.runtime.check_room(self.code.maps)
-        instance = Instance(self.runtime, self.code, limits, services)
-        try:
-            await instance.start()
-        except BaseException:
-            instance.close()
-            raise
-        return instance
 
 
 @final
@@ -137,6 +114,8 @@ class _Ready:
     """What the host provides in addition to our world."""
     why_whole: str | None = None
     """Why it was not split, if that was tried."""
+    digest: str = ""
+    """SHA-256 of the component, if it was split."""
 
 
 @final
@@ -254,10 +233,10 @@ class Loader:
             return None
         check_counts(kept.footprint, artifact.label, self.runtime.settings)
         if not given_to(artifact):
-            return _Ready(kept, None)
+            return _Ready(kept, None, digest=digest)
         whole = Compiled(engine, kept.parts.skeleton)
         try:
-            return _Ready(kept, self._further(artifact, whole))
+            return _Ready(kept, self._further(artifact, whole), digest=digest)
         finally:
             whole.close()
 
@@ -299,7 +278,7 @@ class Loader:
                 why_whole = str(error)
             else:
                 self._keep(artifact, source, parts, found)
-                return ready
+                return attrs.evolve(ready, digest=source.digest)
             whole = self._find_whole(artifact, source.digest)
             if whole is not None:
                 return attrs.evolve(whole, why_whole=why_whole)
@@ -356,7 +335,7 @@ class Loader:
         engine, kept, runtime = self.runtime.engine, ready.kept, self.runtime
         engine.check()
         if isinstance(kept, KeptParts):
-            return self._adopt_parts(artifact, kept, ready.further)
+            return self._adopt_parts(artifact, kept, ready)
         pointer = c.component_clone(c.address_of(kept.compiled.ptr()))
         engine.ledger.components.add(pointer)
         kept.compiled.close()
@@ -374,9 +353,9 @@ class Loader:
         return Component(runtime, code)
 
     def _adopt_parts(
-        self, artifact: Artifact, apart: KeptParts, further: HostTable | None
+        self, artifact: Artifact, apart: KeptParts, ready: _Ready
     ) -> Component:
-        runtime, parts = self.runtime, apart.parts
+        runtime, parts, further = self.runtime, apart.parts, ready.further
         table = runtime.table
         if further is not None:
             table = table.joined(further)
@@ -402,9 +381,10 @@ class Loader:
             core,
             [names[name] for name in EXPORT_NUMBERS],
             host_calls(core, functions),
+            identity(ready.digest),
         )
         code = Code(artifact.label, 0, exports, apart.footprint, program)
-        return Component(runtime, code)
+        return Component(runtime, code, self.cache)
 
     def _indices(
         self, pointer: int, interface: str, names: Iterable[str]

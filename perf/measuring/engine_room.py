@@ -23,7 +23,7 @@ from airssys.wasm.values._types import Budget  # noqa: PLC2701 (see above)
 if TYPE_CHECKING:
     from airssys.contracts import Guest, LoadedComponent
     from airssys.wasm._any_instance import AnyInstance
-    from airssys.wasm._component_loader import Component
+    from airssys.wasm.instances import Component
     from airssys.wasm.instances._instance import Instance
 
 __all__ = ("Engine", "RawHealth", "RawInstances")

@@ -16,6 +16,7 @@ RANGES = {
     (Limits, "execution_time"): (0.001, 86_400, float),
     (Limits, "fuel"): (1, 2**63, int),
     (Limits, "host_call_bytes"): (1, 128 * MIB, int),
+    (Limits, "snapshot_bytes"): (0, 2**32, int),
     (Limits, "state_bytes"): (0, 128 * MIB - KIB, int),
     (Limits, "storage_bytes"): (0, 2**40, int),
     (Limits, "storage_keys"): (0, 2**32, int),

@@ -22,7 +22,7 @@ from airssys.wasm.lane.core import (
     compile_modules,
     link,
 )
-from airssys.wasm.lane.snapshots import PAGE, _format, from_bytes, to_bytes
+from airssys.wasm.lane.snapshots import PAGE, Snapshot, _snapshot
 
 ENGINE = Engine(EngineSettings(), ManualTicks())
 MOST = 2**24
@@ -307,12 +307,12 @@ class Model:
 
     def snapshot(self):
         self.saved = bytes(self.memory), self.number
-        self.written = to_bytes(self.program.take(self.instance))
+        self.written = self.program.take(self.instance).to_bytes()
 
     def restore(self):
         self.close()
         self.memory, self.number = bytearray(self.saved[0]), self.saved[1]
-        self.instance = self.program.put(from_bytes(self.written, MOST))
+        self.instance = self.program.put(Snapshot.from_bytes(self.written, MOST))
 
     def close(self):
         self.program.started.remove(self.instance)
@@ -348,13 +348,13 @@ def some_snapshot(program):
 @pytest.mark.parametrize("deflate", [True, False])
 def test_a_snapshot_is_the_same_after_it_was_written_down(program, deflate):
     snapshot = some_snapshot(program)
-    assert from_bytes(to_bytes(snapshot, deflate=deflate), MOST) == snapshot
+    assert Snapshot.from_bytes(snapshot.to_bytes(deflate=deflate), MOST) == snapshot
 
 
 @given(st.data())
 def test_damaged_bytes_are_refused_and_never_misread(shared_program, data):
-    written = to_bytes(
-        some_snapshot_once(shared_program), deflate=data.draw(st.booleans())
+    written = some_snapshot_once(shared_program).to_bytes(
+        deflate=data.draw(st.booleans())
     )
     at = data.draw(st.integers(0, len(written) - 1))
     kind = data.draw(st.sampled_from(["flip", "cut", "longer"]))
@@ -368,7 +368,7 @@ def test_damaged_bytes_are_refused_and_never_misread(shared_program, data):
         case _:
             damaged = written + data.draw(st.binary(min_size=1, max_size=9))
     with pytest.raises(SnapshotRefused):
-        from_bytes(bytes(damaged), MOST)
+        Snapshot.from_bytes(bytes(damaged), MOST)
 
 
 KEPT = {}
@@ -401,8 +401,8 @@ def places_in(value, path=()):
 @given(st.data())
 def test_a_body_with_a_right_checksum_may_say_anything(shared_program, data):
     snapshot = some_snapshot_once(shared_program)
-    written = to_bytes(snapshot, deflate=False)
-    line, _, pages = written[_format._HEAD.size + 32 :].partition(b"\n")
+    written = snapshot.to_bytes(deflate=False)
+    line, _, pages = written[_snapshot._HEAD.size + 32 :].partition(b"\n")
     fields = json.loads(line)
     *above, last = data.draw(st.sampled_from(list(places_in(fields))[1:]))
     where = fields
@@ -410,10 +410,10 @@ def test_a_body_with_a_right_checksum_may_say_anything(shared_program, data):
         where = where[key]
     where[last] = data.draw(JSON)
     body = json.dumps(fields).encode() + b"\n" + pages
-    head = _format._HEAD.pack(b"airssnap", 1, 0, bytes(32), len(body))
+    head = _snapshot._HEAD.pack(b"airssnap", 1, 0, bytes(32), len(body))
     instance = shared_program.start()
     try:
-        read = from_bytes(head + _format._checksum(head, body) + body, MOST)
+        read = Snapshot.from_bytes(head + _snapshot._checksum(head, body) + body, MOST)
         shared_program.put(read, instance)
     except SnapshotRefused:
         pass

@@ -87,6 +87,9 @@ class Limits:
     byte lists count their length, other values 32 bytes each."""
     state_bytes: int = attrs.field(default=MIB, validator=_bytes(0, 128 * MIB - KIB))
     """Bytes of state that the component may hand over to the code that replaces it."""
+    snapshot_bytes: int = attrs.field(default=16 * MIB, validator=_bytes(0, 2**32))
+    """Bytes of memory that may differ from a fresh instance's in a snapshot. One that
+    would have more is refused, and the guest continues."""
     storage_bytes: int = attrs.field(default=100 * MIB, validator=_bytes(0, 2**40))
     """Sum over the keys and values that the component stores, in bytes."""
     storage_keys: int = attrs.field(

@@ -45,7 +45,7 @@ from airssys.wasm.artifacts import Footprint
 from airssys.wasm.host import EXPORTS, IMPORTS, STATE_EXPORTS
 from airssys.wasm.lane.core import CoreParts
 
-from ._entries import code_name, record_name, seen_name, surplus
+from ._entries import code_name, record_name, seen_name, state_name, surplus
 from ._private_directory import NotPrivate, PrivateDirectory
 from ._record import CacheRecord, Seen, identity_of
 from ._secret import (
@@ -98,6 +98,11 @@ class KeptParts:
 
 
 _APART: Final = " apart"
+_STATE: Final = " state"
+_MARK: Final = 32
+"""Bytes of a message authentication code."""
+_AROUND_STATE: Final = 16 << 20
+"""Bytes of a snapshot besides its pages."""
 _Form = TypeVar("_Form", Compiled, CoreParts)
 
 
@@ -212,6 +217,38 @@ class ArtifactCache:
             self._has_warned = True
             words = label, str(self._files.path), str(error)
             _log.log(level, "%s is not kept in %s: %s", *map(one_line, words))
+
+    def find_state(self, digest: str, most: int) -> bytes | None:
+        """Read a snapshot of a guest that was kept under this digest; None if there is none.
+
+        Args:
+            digest: of the component and of what it was given.
+            most: bytes that the snapshot may have.
+        """
+        key = self._key(digest, _STATE)
+        name = state_name(key)
+        try:
+            whole = self._files.read(name, most=most + _AROUND_STATE)
+        except OSError:
+            return None
+        mark, content = whole[:_MARK], whole[_MARK:]
+        if not self._secret.is_ours(mark, "state", key, content):
+            _log.info("%s is taken anew: it is not what was written", name)
+            return None
+        self._files.touch(name)
+        return content
+
+    def keep_state(self, digest: str, snapshot: bytes) -> None:
+        """Write a snapshot of a guest; if that fails, it is not kept."""
+        key = self._key(digest, _STATE)
+        if len(snapshot) > self._most_bytes:
+            return
+        mark = self._secret.mark("state", key, snapshot)
+        try:
+            self._files.write(state_name(key), mark + snapshot)
+            self._make_room()
+        except OSError as error:
+            _log.info("a snapshot is not kept: %s", one_line(str(error)))
 
     def recognise(self, path: Path, found: os.stat_result) -> str | None:
         """Return the digest of a large file that was read before.

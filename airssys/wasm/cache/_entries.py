@@ -2,7 +2,8 @@
 
 An entry is a record and the code that it describes: `<key>.entry`, and
 `<key>-<mark>.cwasm`. The code is written first. Code without a record is not finished,
-or no longer used. `<mark>.seen` records what a file elsewhere contained.
+or no longer used. `<key>.state` is a snapshot of a guest, an entry of its own.
+`<mark>.seen` records what a file elsewhere contained.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _OURS: Final = re.compile(
-    r"(?P<key>[0-9a-f]{64})(\.entry|-[0-9a-f]{64}\.cwasm)|[0-9a-f]{64}\.seen"
+    r"(?P<key>[0-9a-f]{64})(\.entry|\.state|-[0-9a-f]{64}\.cwasm)|[0-9a-f]{64}\.seen"
 )
 _ABANDONED_AFTER: Final = 3600.0
 """Seconds after which an unfinished file is not being written any more."""
@@ -36,6 +37,11 @@ def code_name(key: str, mark: str) -> str:
     return f"{key}-{mark}.cwasm"
 
 
+def state_name(key: str) -> str:
+    """Return the name of a snapshot."""
+    return f"{key}.state"
+
+
 def seen_name(mark: str) -> str:
     """Return the name of the note on a file elsewhere."""
     return f"{mark}.seen"
@@ -48,12 +54,12 @@ class _Entry:
     used: float = 0.0
     """When its record was touched, or its newest code written; seconds since 1970."""
     record: list[str] = attrs.Factory(list)
-    """Its name, or an empty text."""
+    """Its name, or that of a snapshot."""
     codes: list[tuple[float, str]] = attrs.Factory(list)
     """When each was written, and its name: two processes may have compiled the same."""
 
     def add(self, name: str, found: os.stat_result) -> None:
-        if name.endswith(".entry"):
+        if name.endswith((".entry", ".state")):
             self.record.append(name)
         else:
             self.codes.append((found.st_mtime, name))
@@ -125,7 +131,11 @@ def _abandoned(files: Iterable[tuple[float, str]], now: float) -> Iterator[str]:
 def keys(directory: PrivateDirectory) -> list[tuple[str, int, float]]:
     """List the entries, the latest used first: key, bytes, seconds since 1970."""
     entries = _Contents.of(directory.files()).entries
-    listed = [(key, e.size, e.used) for key, e in entries.items() if e.record]
+    listed = [
+        (key, entry.size, entry.used)
+        for key, entry in entries.items()
+        if record_name(key) in entry.record
+    ]
     return sorted(listed, key=lambda each: -each[2])
 
 

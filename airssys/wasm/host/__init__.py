@@ -8,7 +8,10 @@ from ._any_world import (
     read_imports,
     read_world,
 )
-from ._contexts import Contexts
+from ._contexts import (
+    Contexts,
+    HostCalled,
+)
 from ._core_functions import CORE_INTERFACES, forget_names
 from ._core_world import (
     EXPORT_STATE,
@@ -50,6 +53,7 @@ __all__ = (
     "Contexts",
     "FunctionKind",
     "Host",
+    "HostCalled",
     "HostFunction",
     "HostInterface",
     "HostTable",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from airssys.contracts import find_fatal, repr_of
 
@@ -16,6 +16,36 @@ if TYPE_CHECKING:
     from ._host_interface import HostInterface
 
 _LOG: Final = logging.getLogger("airssys")
+
+
+class HostCalled(Exception):  # not for users: `_instance` refuses a snapshot
+    """A guest called the host while it had none."""
+
+
+@final
+class _Nobody:
+    """The services of no actor: lines that are logged go nowhere."""
+
+    def log(self, level: object, message: str, context: object) -> None:
+        """Drop a line."""
+
+    def __getattr__(self, name: str) -> object:
+        raise HostCalled(f"the actor's {name}")
+
+
+@final
+class _NoContexts(list[object]):
+    """What stands in the place of contexts: whoever takes one has called the host."""
+
+    def __init__(self, interfaces: Sequence[HostInterface]) -> None:
+        super().__init__()
+        self._interfaces = interfaces
+
+    def __getitem__(self, place: Any) -> Any:
+        interface = self._interfaces[place]
+        if interface.make_context is None and interface.name.startswith("airssys:core"):
+            return _Nobody()
+        raise HostCalled(interface.name)
 
 
 @final
@@ -39,6 +69,17 @@ class Contexts:
         for interface in self._interfaces:
             make = interface.make_context
             self.objects.append(services if make is None else make(services, limits))
+
+    @classmethod
+    def of_nobody(cls, interfaces: Sequence[HostInterface]) -> Contexts:
+        """Return what an instance gets that must not call the host.
+
+        Taking a context raises `HostCalled`, but that lines may be logged, which are
+        dropped.
+        """
+        contexts = cls(())
+        contexts.objects = _NoContexts(interfaces)
+        return contexts
 
     def close(self) -> None:
         """Close what was made, the last one first; does nothing twice.

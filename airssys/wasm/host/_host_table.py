@@ -89,6 +89,10 @@ class HostTable:
         """Make room for the contexts of one instance."""
         return Contexts(self.interfaces)
 
+    def no_contexts(self) -> Contexts:
+        """Return the contexts of an instance that must not call the host."""
+        return Contexts.of_nobody(self.interfaces)
+
     def number_of(self, imported: str) -> int:
         """Find a function by the full name that a component imports it under.
 

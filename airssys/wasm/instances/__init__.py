@@ -1,5 +1,6 @@
 """Running instances: calls, turns, limits."""
 
+from ._component import Component
 from ._driver import Driver
 from ._instance import (
     EXPORT_NUMBERS,
@@ -10,16 +11,19 @@ from ._instance import (
 )
 from ._outcomes import name_failure, unnamed
 from ._runtime import Code, CoreProgram, Runtime
+from ._saving import identity
 from ._turns import Turns, now
 
 __all__ = (
     "EXPORT_NUMBERS",
     "Code",
+    "Component",
     "CoreProgram",
     "Driver",
     "Instance",
     "Runtime",
     "Turns",
+    "identity",
     "name_failure",
     "now",
     "open_contexts",

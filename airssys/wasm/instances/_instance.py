@@ -40,6 +40,7 @@ from airssys.contracts import (
     HealthStatus,
     HostServices,
     Limits,
+    SnapshotRefused,
     TrapReason,
     Unanswered,
     Unwanted,
@@ -47,11 +48,14 @@ from airssys.contracts import (
 from airssys.wasm.artifacts import fair_cap
 from airssys.wasm.engine import MAX_PARAMS, Store
 from airssys.wasm.host import EXPORT_STATE, EXPORTS, STATE_EXPORTS
+from airssys.wasm.lane.core import CoreStore, StateReader, StateWriter
+from airssys.wasm.lane.snapshots import Snapshot
 from airssys.wasm.values import Budget, Err, Ok, ValueUnfit
 
 from ._core_values import config_value, message_value, metadata_of
 from ._driver import Driver, HostFailed
 from ._outcomes import name_failure, too_much_state, unnamed
+from ._saving import in_pieces, without_host
 from ._turns import now
 
 if TYPE_CHECKING:
@@ -62,9 +66,10 @@ if TYPE_CHECKING:
     from airssys.wasm.artifacts import Footprint
     from airssys.wasm.engine import GuestCall, GuestStore
     from airssys.wasm.host import Contexts
+    from airssys.wasm.lane.snapshots import FreshImage
     from airssys.wasm.values import Marshaller
 
-    from ._runtime import Code, Runtime
+    from ._runtime import Code, CoreProgram, Runtime
 
 
 EXPORT_NUMBERS = {name: number for number, name in enumerate(EXPORTS | STATE_EXPORTS)}
@@ -105,15 +110,20 @@ def share_out(store: GuestStore, code: Code, limits: Limits) -> None:
         GuestTrapped: What it has besides them exceeds its memory limit.
     """
     found, most = code.footprint, limits.memory_bytes
-    beside = max(0, found.instance_bytes - _FREE)
-    if beside > most:
+    free = free_bytes(found, limits)
+    if free < 0:
         text = (
             f"globals, functions and segments of up to {found.instance_bytes} bytes, "
             f"more than {most} (memory_bytes)"
         )
         raise GuestTrapped(TrapReason.MEMORY_LIMIT, "instantiate", text)
-    shares = _shares(code, most - beside, limits.table_elements)
+    shares = _shares(code, free, limits.table_elements)
     store.limit(*shares, len(found.memories), len(found.tables))
+
+
+def free_bytes(found: Footprint, limits: Limits) -> int:
+    """Return how many bytes are left for the memories of an instance."""
+    return limits.memory_bytes - max(0, found.instance_bytes - _FREE)
 
 
 def prepare_making(driver: Driver, found: Footprint) -> None:
@@ -147,14 +157,21 @@ class Instance:
     """A running component (the port `Guest`). Created by `Component.instantiate`."""
 
     def __init__(
-        self, runtime: Runtime, code: Code, limits: Limits, services: HostServices
+        self,
+        runtime: Runtime,
+        code: Code,
+        limits: Limits,
+        services: HostServices | None,
     ) -> None:
+        """Prepare an instance; without services it must not call the host."""
         self._runtime = runtime
         self._code = code
         self._limits = limits
         self._services = services
         table = runtime.table
         self._contexts, handles = table.contexts(), None
+        if services is None:
+            self._contexts = table.no_contexts()
         self._store: GuestStore
         if code.core:
             few = min(limits.host_call_bytes, runtime.settings.thread_payload_bytes)
@@ -191,7 +208,8 @@ class Instance:
             CapacityReached: The kernel has no more memory maps.
         """
         try:
-            open_contexts(self._contexts, self._services, self._limits)
+            if self._services is not None:
+                open_contexts(self._contexts, self._services, self._limits)
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, "instantiate")
         share_out(self._store, self._code, self._limits)
@@ -291,6 +309,97 @@ class Instance:
     async def import_state(self, state: bytes) -> None:
         """Give the guest the state of its predecessor."""
         await self._run("import-state", (state,), size=len(state))
+
+    async def snapshot(self) -> Snapshot:
+        """Take a snapshot of its state, between two calls.
+
+        Other guests go on meanwhile; this one cannot be called. The first snapshot of a
+        component takes longer: a fresh instance is made to compare with.
+
+        Raises:
+            SnapshotRefused: Something cannot go along, it has more than
+                `Limits.snapshot_bytes`, or it does not run on the lane `"own"`.
+            EngineMisused: It is in the middle of a call.
+            GuestSpent: It was spent before.
+            CapacityReached: There is no room for a fresh instance.
+        """
+        self._check_idle()
+        program, store = self._program()
+        self._is_called = True
+        try:
+            reader = StateReader(store.instance)
+            free = free_bytes(self._code.footprint, self._limits)
+            shares = _shares(self._code, free, self._limits.table_elements)
+            fresh = await program.images.find(shares, self._fresh_image)
+            most = self._limits.snapshot_bytes
+            pieces = reader.take(fresh, program.identity, most)
+            return await in_pieces(self._runtime.turns, pieces)
+        finally:
+            self._is_called = False
+
+    async def restore(self, snapshot: Snapshot | bytes) -> None:
+        """Continue from a snapshot, instead of `initialize`; only if never called.
+
+        If it fails after it began, the instance is spent.
+
+        Args:
+            snapshot: What `snapshot` returned, perhaps as bytes.
+
+        Raises:
+            SnapshotRefused: It is damaged, of another component, or does not fit.
+            EngineMisused: The instance was called before.
+        """
+        self._check_idle()
+        program, store = self._program()
+        if not store.is_fresh:
+            raise EngineMisused(
+                "only an instance that was never called can be restored"
+            )
+        self._is_called = True
+        try:
+            if isinstance(snapshot, bytes):
+                # In a worker: inflating takes several milliseconds a megabyte.
+                read = partial(
+                    Snapshot.from_bytes, snapshot, self._limits.snapshot_bytes
+                )
+                snapshot = await self._runtime.turns.in_worker(read)
+            if snapshot.component != program.identity:
+                raise SnapshotRefused("it belongs to another component")
+            pieces = StateWriter(store.instance, snapshot).put()
+            self._spent = GuestSpent("its snapshot was not restored")
+            await in_pieces(self._runtime.turns, pieces)
+            if not store.closed:
+                self._spent = None
+        finally:
+            self._is_called = False
+
+    def _program(self) -> tuple[CoreProgram, CoreStore]:
+        program, store = self._code.core, self._store
+        if program is None or not isinstance(store, CoreStore):
+            why = self._code.why_whole
+            problem = "it runs whole, by wasmtime's component API"
+            raise SnapshotRefused(
+                f"{problem}, because {why}" if why else problem,
+                "" if why else 'Choose EngineSettings(lane="own")',
+            )
+        return program, store
+
+    async def _fresh_image(self) -> FreshImage:
+        """Make another instance, which nobody calls, and read it.
+
+        Raises:
+            SnapshotRefused: It calls the host while it is made.
+        """
+        self._runtime.check_room(self._code.maps)
+        fresh = Instance(self._runtime, self._code, self._limits, None)
+        try:
+            await fresh.start()
+            reader = StateReader(fresh._program()[1].instance)
+            return await in_pieces(self._runtime.turns, reader.fresh_image())
+        except GuestFailed as error:
+            raise without_host(error) from error
+        finally:
+            fresh.close()
 
     async def shutdown(self) -> None:
         """Let the guest shut down; this does not close it."""

@@ -26,6 +26,7 @@ from airssys.wasm.values import Marshaller
 
 from ._map_budget import MapBudget, kernel_limit, maps_of
 from ._poll_placement import Habits
+from ._saving import FreshImages, StartStates
 from ._turns import Turns
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ class CoreProgram:
     """Full names of its exports, by their numbers."""
     calls: Mapping[int, HostCall]
     """By canonical function, the host function that it calls."""
+    identity: bytes = b""
+    """What snapshots say of the component; empty: none are taken."""
+    images: FreshImages = attrs.field(factory=FreshImages, repr=False)
+    """What snapshots are compared with."""
+    starts: StartStates = attrs.field(factory=StartStates, repr=False)
+    """Its snapshots after `initialize`."""
 
     def open_store(self, contexts: Sequence[object], few: int) -> CoreStore:
         """Make a store for an instance.

@@ -32,7 +32,7 @@ from ._services import ScriptedServices
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from airssys.wasm._component_loader import Component
+    from airssys.wasm.instances import Component
     from airssys.wasm.instances._runtime import Runtime
 
 GUESTS = Path(__file__).resolve().parents[2] / "guests"

@@ -191,6 +191,11 @@ class CoreStore:
         """Whether the store is gone."""
         return not self._open.pointer
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether its instance was made, and not called yet."""
+        return self._open.begun == 1 and not self._open.future
+
     def entered(self) -> Entered:
         """Hold the store for one entry into C."""
         return Entered(self._lock)

@@ -1,8 +1,8 @@
 """Snapshots of instances as values, and as bytes."""
 
-from ._format import from_bytes, to_bytes
 from ._image import CHUNK, FreshImage, PageChanges
-from ._snapshot import PAGE, Handle, HandleState, MemoryState, Snapshot
+from ._snapshot import Snapshot
+from ._states import PAGE, Handle, HandleState, MemoryState
 
 __all__ = (
     "CHUNK",
@@ -13,6 +13,4 @@ __all__ = (
     "MemoryState",
     "PageChanges",
     "Snapshot",
-    "from_bytes",
-    "to_bytes",
 )

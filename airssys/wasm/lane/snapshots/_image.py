@@ -6,7 +6,7 @@ from typing import Final, final
 
 import attrs
 
-from ._snapshot import PAGE, MemoryState
+from ._states import PAGE, MemoryState
 
 CHUNK: Final = 16 * PAGE
 """Bytes that are compared at once; the size of every memory is a multiple of it."""
