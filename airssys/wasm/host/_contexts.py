@@ -35,7 +35,7 @@ class _Nobody:
 
 @final
 class _NoContexts(list[object]):
-    """What stands in the place of contexts: whoever takes one has called the host."""
+    """What stands in the place of contexts: taking one means calling the host."""
 
     def __init__(self, interfaces: Sequence[HostInterface]) -> None:
         super().__init__()

@@ -385,7 +385,7 @@ class Instance:
         return program, store
 
     async def _fresh_image(self) -> FreshImage:
-        """Make another instance, which nobody calls, and read it.
+        """Make another instance, which is never called, and read it.
 
         Raises:
             SnapshotRefused: It calls the host while it is made.

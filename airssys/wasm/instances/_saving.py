@@ -1,6 +1,6 @@
 """Snapshots of one component: fresh images to compare with, and work in pieces.
 
-A fresh image is made once for each set of limits, of an instance that nobody calls and
+A fresh image is made once for each set of limits, of an instance that is never called and
 that has no host. It takes as much memory as the memories of a fresh instance, without
 what is zero.
 """
