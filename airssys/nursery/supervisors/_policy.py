@@ -1,30 +1,29 @@
-"""What differs between supervisors: the interface of the two policies for children.
+"""What differs between supervisors: three questions, each with two answers.
 
-A supervisor is one loop, in `_supervisor`. It serves notices, decides about restarts and
-ends. Which children there are, and in which order they start and stop, is decided by
-its policy:
+A supervisor is one loop, in `_supervisor`, which serves notices and decides about restarts
+and ends; its children are started and stopped in `_children_in_rounds`. Both are the same
+for all. The specification says who shares a restart; a dynamic supervisor always restarts
+one child on its own. The rest is the policy:
 
-* `OrderedChildren`: declared in order, started and stopped one at a time, and perhaps
-  restarted together;
-* `DynamicChildren`: come and go at run time, have no order, and stop all at once.
+|                                        | ordered             | dynamic             |
+|----------------------------------------|---------------------|---------------------|
+| do all children stop at the same time? | one after the other | yes                 |
+| is a slot kept for a child that is gone? | unless it is temporary | no             |
+| why does its name lead nowhere?        | whose doing it was  | only a closing is   |
+|                                        |                     | remembered          |
+
+What may be asked of each is in `_request_handler` and `_dynamic_requests`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Final, Protocol, final
 
-from airssys.contracts import is_fatal
-from airssys.nursery.restarts import why_children_end
+from airssys.contracts import RestartType, is_a, is_fatal
+from airssys.nursery.restarts import GaveUp, why_children_end
 
 if TYPE_CHECKING:
-    from airssys.contracts import (
-        AutoShutdown,
-        DynamicSupervisorSpec,
-        Strategy,
-        SupervisorSpec,
-    )
-    from airssys.nursery.children import Notice, Roster, Slot
-    from airssys.nursery.restarts import Attempt
+    from airssys.nursery.children import GivenNames, Slot
 
 
 @final
@@ -50,83 +49,76 @@ class Closing:
         self.has_begun, self.outcome = True, outcome
         return True
 
-    def why(self) -> str:
-        """Return why the children are gone, as a clause."""
+    @property
+    def why(self) -> str | None:
+        """Why the children are gone, as a clause; None if the supervisor goes on."""
+        if not self.has_begun:
+            return None
         return why_children_end(self._path, self.outcome)
 
 
 class ChildPolicy(Protocol):
-    """The children of one supervisor, and in which order they start and stop."""
-
-    roster: Roster
-    is_open: bool
-    """All children that were declared have been started once."""
+    """What differs between the children of one supervisor and of another."""
 
     @property
     def stops_together(self) -> bool:
-        """Whether children stop at the same time, not the newest first."""
+        """Do all children stop at the same time, or one at a time, the newest first?"""
         ...
 
-    @property
-    def spec(self) -> SupervisorSpec | DynamicSupervisorSpec:
-        """The specification of the supervisor, as it is now."""
+    def keeps(self, slot: Slot) -> bool:
+        """Is a slot kept for a child that is gone, for it may come again?"""
         ...
 
-    @property
-    def strategy(self) -> Strategy: ...
-
-    @property
-    def auto_shutdown(self) -> AutoShutdown: ...
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the supervisor was about to end, and all children are gone."""
-        ...
-
-    def open(self) -> None:
-        """Begin to start the children that were declared."""
-        ...
-
-    def go_on(self) -> None:
-        """Start or stop the children whose turn has come."""
-        ...
-
-    def must_wait(self, notice: Notice) -> bool:
-        """Return whether a notice is served only after the round in progress."""
-        ...
-
-    def pass_on(self, slot: Slot) -> None:
-        """Note that a child has been started or stopped: the next one may follow."""
-        ...
-
-    def settle(self, slot: Slot) -> None:
-        """Settle the slot of a child that is gone, and answer those that wait for it."""
-        ...
-
-    def forget(self, slot: Slot) -> None:
-        """Remove the slot of a child that is gone."""
-        ...
-
-    def restart(self, slot: Slot, attempt: Attempt[Slot]) -> None:
-        """Make a restart that was counted."""
-        ...
-
-    def break_off(self) -> None:
-        """Note that a restart failed: those that share it stay down until the next."""
-        ...
-
-    def clear_for(self, slot: Slot, pause: float) -> float:
-        """Stop those that share a restart that is due later; return the whole pause."""
-        ...
-
-    def stop_all(self, cause: Slot | None) -> None:
-        """Stop all children for good.
+    def note_gone(self, slot: Slot, closing: str | None) -> str:
+        """Why does the name of this child, which is gone for good, lead nowhere?
 
         Args:
-            cause: the slot of the child because of which the supervisor ends.
+            slot: the slot of a child that is gone.
+            closing: why all children end, if the supervisor is about to end.
+
+        Returns:
+            A clause, as for `Cell.release`; empty if the name is not remembered.
         """
         ...
 
-    def close(self) -> None:
-        """Leave all slots; the children are gone, and every request is answered."""
-        ...
+
+@final
+class OrderedPolicy:
+    """Children that are declared in an order; their slots outlive them."""
+
+    stops_together: Final = False
+
+    def keeps(self, slot: Slot) -> bool:
+        """Keep all but temporary children."""
+        return slot.spec.restart is not RestartType.TEMPORARY
+
+    def note_gone(self, slot: Slot, closing: str | None) -> str:
+        """Return whose doing it was."""
+        if closing is not None:
+            return closing
+        if slot.stop_replies:
+            return "it was stopped"
+        gave_up = slot.last_end is not None and is_a(slot.last_end.error, GaveUp)
+        return "it gave up" if gave_up else "it ended"
+
+
+@final
+class DynamicPolicy:
+    """Children that come and go: nothing is kept of one that is gone."""
+
+    stops_together: Final = True
+
+    def __init__(self, names: GivenNames) -> None:
+        self._names = names
+
+    def keeps(self, _: Slot) -> bool:
+        """Keep none."""
+        return False
+
+    def note_gone(self, slot: Slot, closing: str | None) -> str:
+        """Let go of the name, and of the reason if the child went by itself.
+
+        It may never come again, and there may be many.
+        """
+        self._names.note_gone(slot.name)
+        return closing or ""

@@ -39,7 +39,7 @@ from airssys.nursery.restarts import merged_order, mistakes_of_change
 if TYPE_CHECKING:
     from airssys.nursery.children import Reply
 
-    from ._ordered_children import OrderedChildren
+    from ._children_in_rounds import ChildrenInRounds
 
 
 NOT_STOPPED: Final = {
@@ -63,7 +63,7 @@ def kill_in(slot: Slot, reply: Reply) -> None:
 class RequestHandler:
     """Serves the requests to one supervisor, one after the other."""
 
-    def __init__(self, children: OrderedChildren) -> None:
+    def __init__(self, children: ChildrenInRounds) -> None:
         self._children = children
 
     def serve(self, request: Request, reply: Reply) -> None:
@@ -155,8 +155,8 @@ class RequestHandler:
             reply.give(Refused(Refusal.INVALID_SPEC, mistakes=mistakes))
             return
         before = [slot.name for slot in children.roster]
-        children.adopt(spec)
-        for child in children.spec.children:
+        children.change(spec)
+        for child in children.declared:
             slot = children.roster.find(child_name(child))
             if slot is None:
                 children.roster.add(children.place(child))

@@ -69,9 +69,9 @@ from airssys.nursery.restarts import (
     plan_attempt,
 )
 
-from ._dynamic_children import DynamicChildren
-from ._ordered_children import OrderedChildren
-from ._policy import ChildPolicy, Closing
+from ._children_in_rounds import ChildrenInRounds
+from ._dynamic_requests import DynamicRequestHandler
+from ._policy import Closing, DynamicPolicy, OrderedPolicy
 from ._request_handler import RequestHandler
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Supervisor:
         self._runner = ChildRunner(path, setup.events, self._note_end)
         self._closing = Closing(path)
         runner, closing = self._runner, self._closing
-        self._children, self._serve_request = _policy_for(setup, runner, closing)
+        self._children, self._serve_request = _children_for(setup, runner, closing)
         self._account = RestartRecord(path, self.spec.intensity, setup.rng)
         self._deferred: deque[Notice] = deque()
         """Put off until the round in progress is over. Empty when there is none."""
@@ -366,13 +366,13 @@ class Supervisor:
             self._children.restart(slot, attempt)
 
 
-def _policy_for(
+def _children_for(
     setup: SupervisorSetup, runner: ChildRunner, closing: Closing
-) -> tuple[ChildPolicy, Callable[[Request, Reply], None]]:
-    """Return the policy for the children, and what serves requests."""
+) -> tuple[ChildrenInRounds, Callable[[Request, Reply], None]]:
+    """Return the children, by the policy that is declared, and what serves requests."""
     if isinstance(setup.declared.running, SupervisorSpec):
-        declared, make_cell = setup.declared, setup.make_cell
-        ordered = OrderedChildren(declared, runner, make_cell, closing)
-        return ordered, RequestHandler(ordered).serve
-    children = DynamicChildren(setup, runner, closing)
-    return children, children.serve
+        children = ChildrenInRounds(OrderedPolicy(), setup, runner, closing)
+        return children, RequestHandler(children).serve
+    names = setup.names
+    children = ChildrenInRounds(DynamicPolicy(names), setup, runner, closing)
+    return children, DynamicRequestHandler(children, names).serve

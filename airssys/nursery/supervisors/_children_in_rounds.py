@@ -1,29 +1,29 @@
-"""Children in a declared order, and the round in progress.
+"""The children of one supervisor, and the round in progress.
 
-This is one of the two policies of a supervisor, see `_policy`. Here children are given
-slots, started and stopped; when they are gone their slots are settled, and the requests
-that wait for that are answered. Why they start or stop is not known here: the supervisor
-decides that from notices, and `_request_handler` from requests.
+Here children are given slots, started and stopped; when they are gone their slots are
+settled, and the requests that wait for that are answered. Why they start or stop is not
+known here: the supervisor decides that from notices and requests. What differs between
+kinds of supervisors is in `_policy`; those whose children share no restarts have no round
+but to open and, unless all stop together, to close.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, final
 
 import trio
 
 from airssys.contracts import (
     AutoShutdown,
     ChildSpec,
+    DynamicSupervisorSpec,
     InternalError,
     Mistake,
     Refusal,
     Refused,
-    RestartType,
     Strategy,
     SupervisorSpec,
     find_child_mistakes,
-    is_a,
 )
 from airssys.nursery.children import (
     REORDERING,
@@ -39,34 +39,32 @@ from airssys.nursery.restarts import (
     Act,
     Aim,
     Declared,
-    GaveUp,
     Round,
     sharing,
 )
 
 if TYPE_CHECKING:
-    from airssys.nursery.children import CellMaker, ChildRunner, Notice
-    from airssys.nursery.restarts import Attempt
+    from airssys.nursery.children import ChildRunner, Notice, SupervisorSetup
+    from airssys.nursery.restarts import Attempt, ChangeableSpec
 
-    from ._policy import Closing
+    from ._policy import ChildPolicy, Closing
 
 
 @final
-class OrderedChildren:
-    """The places of one supervisor's children."""
-
-    stops_together: Final = False
+class ChildrenInRounds:
+    """The slots of one supervisor's children, and whose turn it is."""
 
     def __init__(
         self,
-        declared: Declared,
+        policy: ChildPolicy,
+        setup: SupervisorSetup,
         runner: ChildRunner,
-        make_cell: CellMaker,
         closing: Closing,
     ) -> None:
-        self._declared, self._make_cell = declared, make_cell
-        self.runner, self._closing = runner, closing
-        self.roster = Roster(map(self.place, self.spec.children))
+        self._policy, self._closing = policy, closing
+        self._declared, self._make_cell = setup.declared, setup.make_cell
+        self.runner = runner
+        self.roster = Roster(map(self.place, self.declared))
         self.round: Round[Slot] | None = None
         """The one under way."""
         self.is_open = False
@@ -75,22 +73,39 @@ class OrderedChildren:
         """The supervisor was about to end, and all children are gone."""
 
     @property
-    def spec(self) -> SupervisorSpec:
+    def spec(self) -> ChangeableSpec:
         """The specification of the supervisor, as it is now."""
         spec = self._declared.declaration.running
-        if not isinstance(spec, SupervisorSpec):
-            raise InternalError(f"{self.runner.path} has no order of children")
-        return spec
+        if isinstance(spec, (SupervisorSpec, DynamicSupervisorSpec)):
+            return spec
+        raise InternalError(f"{self.runner.path} is not declared as a supervisor")
+
+    @property
+    def declared(self) -> tuple[ChildSpec, ...]:
+        """The children that are declared, in their order."""
+        spec = self._declared.declaration.running
+        return spec.children if isinstance(spec, SupervisorSpec) else ()
 
     @property
     def strategy(self) -> Strategy:
         """Which children share a restart."""
-        return self.spec.strategy
+        spec = self._declared.declaration.running
+        if isinstance(spec, SupervisorSpec):
+            return spec.strategy
+        return Strategy.ONE_FOR_ONE
 
     @property
     def auto_shutdown(self) -> AutoShutdown:
         """Which significant children end the supervisor by their end."""
-        return self.spec.auto_shutdown
+        spec = self._declared.declaration.running
+        if isinstance(spec, SupervisorSpec):
+            return spec.auto_shutdown
+        return AutoShutdown.NEVER
+
+    @property
+    def stops_together(self) -> bool:
+        """Whether all children stop at the same time, not the newest first."""
+        return self._policy.stops_together
 
     @property
     def is_ending(self) -> bool:
@@ -100,7 +115,7 @@ class OrderedChildren:
     @property
     def is_grouping(self) -> bool:
         """Whether children share restarts."""
-        return self.spec.strategy is not Strategy.ONE_FOR_ONE
+        return self.strategy is not Strategy.ONE_FOR_ONE
 
     @property
     def depth(self) -> int:
@@ -109,24 +124,40 @@ class OrderedChildren:
 
     def mistakes_of(self, spec: ChildSpec) -> tuple[Mistake, ...]:
         """Check the specification of one more child."""
-        rule, above = self.spec.auto_shutdown, self.depth + 1
+        rule, above = self.auto_shutdown, self.depth + 1
         return tuple(find_child_mistakes(spec, rule, above=above))
 
     def open(self) -> None:
         """Start all children, in order."""
         self.round = Round(Aim.OPENING, to_start=self.roster)
 
-    def stop_all(self, _: Slot | None) -> None:
-        """Stop all children, one at a time, the newest first."""
-        self.round = Round(Aim.CLOSING, to_stop=reversed(self.roster))
+    def stop_all(self, cause: Slot | None) -> None:
+        """Stop all children for good.
+
+        Args:
+            cause: the slot of the child because of which the supervisor ends.
+        """
+        if not self.stops_together:
+            self.round = Round(Aim.CLOSING, to_stop=reversed(self.roster))
+            return
+        if cause is not None:
+            self._drop(cause, None)
+            self._answer_for(cause)
+        for slot in tuple(self.roster):
+            if slot.child is None:
+                self.settle(slot)
+            elif slot.child.reason is not None:
+                self.runner.stop(slot)
+        self.runner.stop_together(self.roster)
+        self.is_over = len(self.roster) == 0
 
     def close(self) -> None:
         """Leave all slots; every request that waits for one is answered."""
         self._closing.begin(None)
-        for slot in self.roster:
+        for slot in tuple(self.roster):
             self.settle(slot)
 
-    def adopt(self, spec: SupervisorSpec) -> None:
+    def change(self, spec: ChangeableSpec) -> None:
         """Go by another specification, also after a restart of this or one above."""
         self._declared.change(spec)
 
@@ -187,7 +218,7 @@ class OrderedChildren:
         """
         if not self.is_grouping:
             return pause
-        group = sharing(self.spec.strategy, self.roster, slot)
+        group = sharing(self.strategy, self.roster, slot)
         now = trio.current_time()
         for member in group:
             if member is not slot and member.retry is not None:
@@ -248,7 +279,7 @@ class OrderedChildren:
     def _release_group(self, slot: Slot) -> None:
         if slot.retry is None or not self.is_grouping:
             return
-        for member in sharing(self.spec.strategy, self.roster, slot):
+        for member in sharing(self.strategy, self.roster, slot):
             if self.round is not None:
                 self.round.returning.discard(member)
             if member.state is SlotState.DOWN and not self.is_due(member):
@@ -268,25 +299,27 @@ class OrderedChildren:
 
     def settle(self, slot: Slot) -> None:
         """Settle the slot of a child that is gone, and answer those that wait for it."""
-        if slot.spec.restart is RestartType.TEMPORARY and not self.is_ending:
+        # Those that stop one after the other leave their slots when all are gone.
+        is_left = self.is_ending and not self.stops_together
+        if not (is_left or self._policy.keeps(slot)):
             self.forget(slot)
         elif self.round is not None and slot in self.round.returning:
             slot.be_down()
         else:
-            slot.retire(self._why_gone(slot))
+            slot.retire(self._policy.note_gone(slot, self._closing.why))
         self.pass_on(slot)
+        self._answer_for(slot)
+
+    def _answer_for(self, slot: Slot) -> None:
         slot.answer_start(Refused(Refusal.CUT_OFF, slot.name))
         slot.answer_stops()
 
-    def _why_gone(self, slot: Slot) -> str:
-        if self.is_ending:
-            return self._closing.why()
-        if slot.stop_replies:
-            return "it was stopped"
-        gave_up = slot.last_end is not None and is_a(slot.last_end.error, GaveUp)
-        return "it gave up" if gave_up else "it ended"
-
     def forget(self, slot: Slot) -> None:
         """Keep nothing of a child."""
-        slot.retire(self._why_gone(slot))
+        self._drop(slot, self._closing.why)
+
+    def _drop(self, slot: Slot, closing: str | None) -> None:
+        slot.retire(self._policy.note_gone(slot, closing))
         self.roster.remove(slot)
+        if self.is_ending and self.stops_together:
+            self.is_over = len(self.roster) == 0
