@@ -5,7 +5,7 @@ suffix of the source, and keeps what it builds in a cache, keyed by content. The
 is an ordinary component for the world in `wit_directory()`.
 """
 
-from ._build import Built, build
+from ._build import Built, build, sources_of
 from ._build_cache import default_build_cache
 from .encoding import encode_component
 from .recipes import BuildFailed, CoreModuleUnfit, ToolMissing, wit_directory
@@ -19,6 +19,7 @@ __all__ = (
     "build",
     "default_build_cache",
     "encode_component",
+    "sources_of",
     "wit_directory",
     "write_stubs",
 )

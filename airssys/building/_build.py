@@ -12,7 +12,7 @@ import attrs
 
 from ._build_cache import default_build_cache, digest, find_or_make
 from .encoding import encode_component
-from .recipes import BuildFailed, Recipe, read_source, wit_directory
+from .recipes import BuildFailed, Recipe, Stage, read_source, wit_directory
 from .toolchains import c_recipe, python_recipe, rust_recipe
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def build(
     *,
     cache_directory: Path | None = None,
     fresh: bool = False,
+    dev: bool = False,
     tell: Callable[[str], object] = lambda _: None,
 ) -> Built:
     """Build a component from a guest's source, or reuse an earlier build of the same.
@@ -54,6 +55,8 @@ def build(
         cache_directory: Where built components are kept; None for
             `default_build_cache()`.
         fresh: Build even if it was built before.
+        dev: Build a Python guest so that its next versions take a second; its modules
+            are then imported by the first call. Other guests are built as usual.
         tell: Called with a line of text before each slow step.
 
     Raises:
@@ -63,22 +66,50 @@ def build(
     """
     source = Path(source).absolute()
     recipe = _recipe(source)
-    made_from = digest(recipe.made_with, recipe.files | _of_ours())
-    name = f"{source.stem}-{made_from[:32]}.wasm"
+    stage = recipe.stage if dev else None
+    planned = recipe if stage is None else stage.recipe
+    stem = source.stem if stage is None else "stage"  # which guests may share
+    try:
+        with ExitStack() as leaving:
+            keeping = (cache_directory, None if output is None else tell)
+            job = (_name(stem, planned), _telling(planned, tell))
+            made, is_new = _find_or_make(leaving, *job, *keeping, fresh=fresh)
+            path = _finish(stage, made, output, source)
+    except OSError as error:
+        raise BuildFailed(_about(error)) from error
+    return Built(path, is_new or stage is not None, recipe.does)
 
+
+def _finish(
+    stage: Stage | None, made: Path, output: Path | str | None, source: Path
+) -> Path:
+    """Put a component where it is wanted, filled if it is only a stage."""
+    if stage is not None:
+        target = Path(output or made.with_name(_dev_name(source)))
+        return _write(stage.fill(made.read_bytes()), target, source)
+    return made if output is None else _write(made.read_bytes(), Path(output), source)
+
+
+def _name(stem: str, recipe: Recipe) -> str:
+    made_from = digest(recipe.made_with, recipe.files | _of_ours())
+    return f"{stem}-{made_from[:32]}.wasm"
+
+
+def _telling(recipe: Recipe, tell: Callable[[str], object]) -> Callable[[Path], None]:
     def make(path: Path) -> None:
         tell(recipe.does)
         recipe.make(path)
 
-    try:
-        with ExitStack() as leaving:
-            keeping = (cache_directory, None if output is None else tell)
-            path, is_new = _find_or_make(leaving, name, make, *keeping, fresh=fresh)
-            if output is not None:
-                path = _copy(path, Path(output), source)
-    except OSError as error:
-        raise BuildFailed(_about(error)) from error
-    return Built(path, is_new, recipe.does)
+    return make
+
+
+def sources_of(source: Path | str) -> dict[str, bytes]:
+    """Read the files that a guest would be built from, by name.
+
+    Raises:
+        BuildFailed: One cannot be read, or a tool is missing.
+    """
+    return _recipe(Path(source).absolute()).files
 
 
 def _find_or_make(
@@ -148,12 +179,19 @@ _RECIPES: Final[dict[str, Callable[[Path], Recipe]]] = {
 }
 
 
-def _copy(made: Path, output: Path, source: Path) -> Path:
-    """Copy a component to its destination, completely or not at all."""
+def _dev_name(source: Path) -> str:
+    """Name the latest component that was built of a file for development.
+
+    These are not kept by their content: each takes a moment, and there are many.
+    """
+    return f"{source.stem}-dev-{digest((str(source),), {})[:32]}.wasm"
+
+
+def _write(content: bytes, output: Path, source: Path) -> Path:
+    """Write a component to its destination, completely or not at all."""
     if output.absolute() == source:
         msg = f"{output} is the source; choose another file for the component"
         raise BuildFailed(msg)
-    content = made.read_bytes()
     descriptor, name = tempfile.mkstemp(dir=output.absolute().parent, prefix=".making-")
     unfinished = Path(name)
     try:

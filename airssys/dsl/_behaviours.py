@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Final
 
-from airssys.contracts import Mistake
+from airssys.contracts import Mistake, signature_of
 from airssys.typed import handler_mistakes
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def few_argument_mistakes(
     if not inspect.isclass(behaviour):
         return
     try:
-        inspect.signature(behaviour).bind_partial(*arguments)
+        signature_of(behaviour).bind_partial(*arguments)
     except TypeError as error:
         text = f"{behaviour.__qualname__} cannot be instantiated: {error}"
         yield Mistake(ARGUMENTS, text, "a start adds to the arguments of its template")
@@ -125,7 +125,7 @@ def _yields(code: object) -> bool:
 def _misfit(code: Callable[..., Any], arguments: tuple[object, ...]) -> str | None:
     """Return why something cannot be called with these arguments; None if it may be."""
     try:
-        signature = inspect.signature(code)
+        signature = signature_of(code)
     except (TypeError, ValueError):
         return None
     try:

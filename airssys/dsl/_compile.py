@@ -23,6 +23,7 @@ from airssys.contracts import (
     ComponentId,
     Mistake,
     Origin,
+    annotations_of,
     missing_artifacts,
 )
 
@@ -226,7 +227,7 @@ def _attributes(body: type[object]) -> dict[str, object]:
     for owner in reversed(body.__mro__[:-1]):
         found |= vars(owner)
     for owner in body.__mro__[:-1]:
-        for name in vars(owner).get("__annotations__", ()):
+        for name in annotations_of(owner):
             found.setdefault(name, _ONLY_ANNOTATED)
     return {
         name: value.__func__ if isinstance(value, staticmethod) else value

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import attrs
 
-from airssys.contracts import JSON_TYPE, MSGPACK_TYPE, Mistake
+from airssys.contracts import (
+    JSON_TYPE,
+    MSGPACK_TYPE,
+    Mistake,
+    annotations_of,
+    signature_of,
+)
 
 from ._wire import EXTRA, TAG, missing_extra, wire_of
 
@@ -121,7 +127,7 @@ def _own_mistakes(function: Callable[..., Any]) -> Iterator[Mistake]:
     if not inspect.iscoroutinefunction(function):
         yield mistake_at(function, f"{name} is not async", _FORM)
     try:
-        inspect.signature(function).bind(None, None, None)
+        signature_of(function).bind(None, None, None)
     except TypeError as error:
         text = f"{name} cannot be called with a context and a message: {error}"
         yield mistake_at(function, text, _FORM)
@@ -129,9 +135,9 @@ def _own_mistakes(function: Callable[..., Any]) -> Iterator[Mistake]:
 
 def _read_annotations(function: Callable[..., Any], owner: type) -> tuple[Any, Any]:
     """Read the annotations of message and answer, whatever else is annotated."""
-    parameters = list(inspect.signature(function).parameters)
+    parameters = list(signature_of(function).parameters)
     name = parameters[2] if len(parameters) >= _PARAMETERS else ""
-    written: dict[str, Any] = function.__annotations__
+    written = annotations_of(function)
 
     def read(key: str) -> Any:  # noqa: ANN401 (any annotation)
         if key not in written:

@@ -25,8 +25,8 @@ from airssys.contracts import (
 )
 
 from . import _c_api as c
-from ._component_loader import check_counts, compile_binary, count
-from .artifacts import Footprint, read, to_binary
+from ._component_loader import compile_binary
+from .artifacts import Footprint, check_counts, count, read, to_binary
 from .cache import Kept
 from .engine import MAX_PARAMS, HostResources, Store
 from .host import AnyWorld, Host, HostInterface, HostTable, bind, read_world

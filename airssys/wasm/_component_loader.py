@@ -26,21 +26,19 @@ from wasmtime.component import Component as Compiled
 from airssys.contracts import (
     Artifact,
     ComponentRefused,
-    EngineSettings,
+    SourceArea,
     repr_of,
 )
 
 from . import _c_api as c
 from .artifacts import (
     Footprint,
-    NotOffered,
-    Uncountable,
-    Unreadable,
     advice_for,
+    check_counts,
     check_wasi,
     check_world,
+    count,
     first_lines,
-    footprint,
     import_names,
     opened,
     read,
@@ -82,11 +80,6 @@ from .lane.core import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-
-_MOST_STEPS: Final = 250_000
-"""Steps of making one instance, which a worker does in up to 40 ms. Deleting it, which
-a worker does not do, takes up to 10 ms. The largest guests need a tenth of this."""
 
 
 SLOW_AFTER: Final = 1.0
@@ -262,6 +255,40 @@ class Loader:
         return bind(imported, given, label)
 
     def _compile(self, artifact: Artifact, source: _Source) -> _Ready:
+        area = SourceArea.of(source.code)
+        if area is not None and self.cache is not None:
+            ready = self._compile_filled(artifact, source.code, area)
+            if ready is not None:
+                return ready
+        return self._compile_all(artifact, source)
+
+    def _compile_filled(
+        self, artifact: Artifact, code: bytes, area: SourceArea
+    ) -> _Ready | None:
+        """Compile a component that was built for development.
+
+        What is compiled, and kept, is the component without the guest's sources. They
+        are written into its compiled form, which is then what compiling them would
+        have given.
+        """
+        emptied = area.emptied(code)
+        digest = hashlib.sha256(emptied).hexdigest()
+        empty = self._find_kept(artifact, digest) or self._compile_all(
+            artifact, _Source(emptied, digest)
+        )
+        kept, engine = empty.kept, self.runtime.engine.wasmtime
+        empty_form = kept.parts if isinstance(kept, KeptParts) else kept.compiled
+        filled = area.filled_compiled(code, bytes(empty_form.serialize()))
+        if filled is None:
+            return None
+        if isinstance(kept, KeptParts):
+            parts = CoreParts.deserialize(engine, filled)
+            return attrs.evolve(empty, kept=attrs.evolve(kept, parts=parts))
+        whole = Compiled.deserialize(engine, filled)
+        kept.compiled.close()
+        return attrs.evolve(empty, kept=attrs.evolve(kept, compiled=whole))
+
+    def _compile_all(self, artifact: Artifact, source: _Source) -> _Ready:
         label, settings = artifact.label, self.runtime.settings
         engine = self.runtime.engine.wasmtime
         binary = to_binary(source.code, label)
@@ -481,66 +508,6 @@ def _with_host(digest: str, artifact: Artifact) -> str:
         return digest
     text = " ".join((digest, *(each.signature for each in given)))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def count(binary: bytes, label: str) -> Footprint:
-    """Count what a component consists of, before anything is compiled.
-
-    Raises:
-        ComponentRefused: It is malformed, or cannot be counted.
-    """
-    try:
-        return footprint(binary)
-    except Uncountable as error:
-        raise ComponentRefused(
-            label,
-            f"its parts cannot be counted ({error})",
-            "Link it into one component that contains its modules",
-        ) from error
-    except NotOffered as error:
-        raise ComponentRefused(
-            label, f"it uses unsupported features: {error}", advice_for(str(error))
-        ) from error
-    except Unreadable as error:
-        raise ComponentRefused(
-            label,
-            f"it is malformed ({error})",
-            "Build it again: the file may be truncated or damaged, or in a format that "
-            "is newer than this engine",
-        ) from error
-
-
-def check_counts(found: Footprint, label: str, settings: EngineSettings) -> None:
-    """Check that compiling a component cannot take too much time or memory.
-
-    Raises:
-        ComponentRefused: It has too many functions, or too large ones, or an instance
-            of it starts with too much data.
-    """
-    most = settings.component_functions
-    if found.functions > most:
-        raise ComponentRefused(
-            label,
-            f"it has {found.functions} functions, more than {most} "
-            f"(component_functions)",
-            "Remove unused functions, or raise EngineSettings.component_functions",
-        )
-    most = settings.function_bytes
-    if found.largest_function > most:
-        raise ComponentRefused(
-            label,
-            f"it has a function of {found.largest_function} bytes, more than {most} "
-            f"(function_bytes)",
-            "Split that function, or raise EngineSettings.function_bytes",
-        )
-    if found.steps > _MOST_STEPS:
-        raise ComponentRefused(
-            label,
-            f"making an instance takes about {found.steps} steps, for its globals, "
-            f"segments, canonical functions and core instances: more than "
-            f"{_MOST_STEPS}",
-            "Instantiate its core modules fewer times, or make them smaller",
-        )
 
 
 def compile_binary(engine: wasmtime.Engine, code: bytes, label: str) -> Compiled:

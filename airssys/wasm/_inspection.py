@@ -15,8 +15,16 @@ from airssys.contracts import (
     UserCache,
 )
 
-from ._component_loader import check_counts, compile_binary, count
-from .artifacts import Footprint, check_world, instances, read, to_binary
+from ._component_loader import compile_binary
+from .artifacts import (
+    Footprint,
+    check_counts,
+    check_world,
+    count,
+    instances,
+    read,
+    to_binary,
+)
 from .cache import chosen_cache
 from .engine import Engine
 from .lane.core import NotTakenApart, take_apart

@@ -58,6 +58,8 @@ class _State:
     """The guest's class, completed."""
     call = None
     """Calls a method of the one object of that class."""
+    hands_over = False
+    """Whether that class has the two functions for its state."""
 
 
 def formatted(error):
@@ -177,8 +179,8 @@ def with_defaults(found):
     return type(found.__name__, (found, Defaults), own)
 
 
-def wrap(module):
-    """Return the class for componentize-py to call, which wraps the guest's class.
+def checked_class(module):
+    """Return the guest's class, completed.
 
     Raises:
         TypeError: The module has no such class, or the class lacks functions.
@@ -196,16 +198,49 @@ def wrap(module):
         raise TypeError(
             f"{', '.join(waiting)} must not be async: calls to the host wait by themselves"
         )
+    return found
+
+
+def wrap(module):
+    """Return the class for componentize-py to call, which wraps the guest's class.
+
+    Raises:
+        TypeError: The module has no such class, or the class lacks functions.
+    """
+    _State.guest = checked_class(module)
     _State.root = str(Path(module.__file__).parent)
+    return _wrapper(lambda: _State.guest)
+
+
+def wrap_late(load, root):
+    """Return such a class for a module that is only imported by the first call.
+
+    Args:
+        load: Imports it.
+        root: The folder of its sources, as tracebacks show it.
+    """
+    _State.root = root
+
+    def find():
+        if _State.guest is None:
+            _State.guest = checked_class(load())
+            if _State.hands_over:
+                check_state_functions()
+        return _State.guest
+
+    return _wrapper(find)
+
+
+def _wrapper(find):
     made = []
 
     def call(name, *arguments):
         if not made:
-            made.append(found())
+            made.append(find()())
         answer = getattr(made[0], name)(*arguments)
         return CHECKS[name](answer) if name in CHECKS else None
 
-    _State.guest, _State.call = found, call
+    _State.call = call
     return type(
         "ComponentLifecycle", (), {name: _method(name, call) for name in FUNCTIONS}
     )
@@ -217,14 +252,21 @@ def wrap_state():
     Raises:
         TypeError: It defines only one of the two functions, or one is async.
     """
+    _State.hands_over = True
+    if _State.guest is not None:
+        check_state_functions()
+    methods = {name: _method(name, _State.call) for name in STATE_FUNCTIONS}
+    return type("StateHandover", (), methods)
+
+
+def check_state_functions():
+    """Check that the guest's class can hand over its state."""
     lacking = [n for n in STATE_FUNCTIONS if not hasattr(_State.guest, n)]
     if lacking:
         raise TypeError(f"ComponentLifecycle does not define {', '.join(lacking)}")
     for name in STATE_FUNCTIONS:
         if inspect.iscoroutinefunction(getattr(_State.guest, name)):
             raise TypeError(f"{name} must not be async")
-    methods = {name: _method(name, _State.call) for name in STATE_FUNCTIONS}
-    return type("StateHandover", (), methods)
 
 
 def _method(name, call):

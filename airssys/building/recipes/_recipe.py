@@ -32,6 +32,21 @@ class Recipe:
     Raises:
         BuildFailed: The source is wrong, or a tool is missing.
     """
+    stage: Stage | None = None
+    """How it is built for development, if that is another way."""
+
+
+@final
+@attrs.frozen
+class Stage:
+    """A component without the author's own files, which are filled in afterwards.
+
+    It is built once for all versions of these files.
+    """
+
+    recipe: Recipe
+    fill: Callable[[bytes], bytes]
+    """Makes the component from what was built."""
 
 
 def read_source(source: Path) -> bytes:

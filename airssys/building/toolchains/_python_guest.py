@@ -1,7 +1,9 @@
 """Python guests: componentize-py, with our module between the guest and the host.
 
 The module that is built is not the author's but a small one. It imports the author's
-module between the two halves of the modules in `guest/`, which explain why.
+module between the two halves of the modules in `guest/`, which explain why. For
+development there is another one: it only imports what the author's modules import, and
+leaves an area for these modules themselves (`airssys.contracts.SourceArea`).
 """
 
 from __future__ import annotations
@@ -10,32 +12,40 @@ import ast
 import importlib.metadata
 import importlib.util
 import keyword
+import marshal
 import os
 import sys
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from airssys.building.recipes import (
     BuildFailed,
     Recipe,
+    Stage,
     ToolMissing,
     run_tool,
     wit_directory,
 )
+from airssys.contracts import MOST_AREA, SourceArea, area_size
 
+from ._python_imports import outside_imports
 from ._python_sources import python_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 WORLD: Final = "runtime-host"
 WITH_STATE: Final = "runtime-host-with-state"
 STATE_METHODS: Final = ("export_state", "import_state")
 """A guest whose class defines one of them is built for the world with both."""
 _GUEST_SIDE: Final = Path(__file__).parents[1] / "guest"
-_OURS: Final = ("airssys_guest.py", "airssys_outside.py")
+_OURS: Final = ("airssys_guest.py", "airssys_late.py", "airssys_outside.py")
 _RESERVED: Final = {
     "airssys_app": "a module that airssys adds",
     "airssys_guest": "a module that airssys adds",
+    "airssys_late": "a module that airssys adds",
     "airssys_outside": "a module that airssys adds",
     "componentize_py_runtime": "a module of componentize-py",
     "componentize_py_types": "a module of componentize-py",
@@ -55,6 +65,20 @@ import {module}
 ComponentLifecycle = airssys_guest.wrap({module})
 {state}airssys_guest.finish()
 """
+_APP_FOR_DEVELOPMENT: Final = """\
+import airssys_outside
+
+airssys_outside.prepare()
+
+import airssys_guest
+import airssys_late
+
+airssys_late.reserve({size})
+{imports}
+
+ComponentLifecycle = airssys_guest.wrap_late(airssys_late.load, airssys_late.ROOT)
+{state}airssys_guest.finish()
+"""
 _STATE: Final = "StateHandover = airssys_guest.wrap_state()\n"
 _GUEST_ROOT: Final = "/1"
 """How componentize-py shows the second folder of its path, the author's."""
@@ -69,16 +93,56 @@ def python_recipe(source: Path) -> Recipe:
     """
     version = _tool_version()
     _check_name(source)
-    wit = wit_directory()
-    files = python_sources(source)
-    files = {f"guest/{name}": content for name, content in files.items()}
+    sources = python_sources(source)
+    files = {f"guest/{name}": content for name, content in sources.items()}
     tool = f"componentize-py {version}"
     return Recipe(
         f"building {source.name} with {tool} (10 to 30 s)",
         ("python", tool, source.stem),
         files,
-        partial(_componentize, source, wit),
+        partial(_componentize_whole, source),
+        _stage(source, sources, tool),
     )
+
+
+def _stage(source: Path, sources: dict[str, bytes], tool: str) -> Stage | None:
+    """Plan the part of a build that is the same for all versions of the sources.
+
+    Returns:
+        None if they cannot be parsed: the whole build will say why.
+    """
+    imports = outside_imports(sources)
+    if imports is None:
+        return None
+    content = marshal.dumps((source.stem, sources), 2)
+    size = area_size(len(content))
+    if size > MOST_AREA:
+        return None
+    world, state = _world_and_state(source)
+    app = _APP_FOR_DEVELOPMENT.format(
+        size=size, imports="\n".join(imports), state=state
+    )
+
+    def make(path: Path) -> None:
+        _componentize(source, path, world, app, ())
+        marked = SourceArea.marked(path.read_bytes(), size)
+        if marked is None:
+            msg = (
+                f"{source} cannot be built for development with {tool}; leave out --dev"
+            )
+            raise BuildFailed(msg)
+        path.write_bytes(marked)
+
+    def fill(component: bytes) -> bytes:
+        area = SourceArea.of(component)
+        if area is None:
+            raise BuildFailed("a component in the cache is damaged; build with --fresh")
+        return area.filled(component, content)
+
+    what = f"what {source.name} imports"
+    does = f"building {what} with {tool} (10 to 30 s, until the imports change)"
+    made_with = ("python for development", tool, world, app)
+    return Stage(Recipe(does, made_with, {}, make), fill)
 
 
 def write_stubs(directory: Path) -> None:
@@ -165,16 +229,27 @@ def _command(wit: Path, *arguments: str, world: str = WORLD) -> list[str]:
     return [*start, "--wit-path", str(wit), "--world", world, *arguments]
 
 
-def _componentize(source: Path, wit: Path, output: Path) -> None:
+def _world_and_state(source: Path) -> tuple[str, str]:
+    """Return the world for a guest, and the line of its app that this world needs."""
+    return (WITH_STATE, _STATE) if _hands_over(source) else (WORLD, "")
+
+
+def _componentize_whole(source: Path, output: Path) -> None:
+    world, state = _world_and_state(source)
+    app = _APP.format(module=source.stem, state=state)
+    _componentize(source, output, world, app, (source.parent,))
+
+
+def _componentize(
+    source: Path, output: Path, world: str, app: str, folders: Iterable[Path]
+) -> None:
+    """Build a component whose main module is `app`, with modules from some folders."""
     with tempfile.TemporaryDirectory(prefix="airssys-build-") as directory:
         ours = Path(directory)
         for name in _OURS:
             (ours / name).write_bytes((_GUEST_SIDE / name).read_bytes())
-        has_state = _hands_over(source)
-        world = WITH_STATE if has_state else WORLD
-        app = _APP.format(module=source.stem, state=_STATE if has_state else "")
         (ours / "airssys_app.py").write_text(app, "utf-8")
-        paths = ("--python-path", str(ours), "--python-path", str(source.parent))
+        paths = [f"--python-path={folder}" for folder in (ours, *folders)]
         how = (
             "componentize",
             "--stub-wasi",
@@ -182,7 +257,8 @@ def _componentize(source: Path, wit: Path, output: Path) -> None:
             "--output",
             str(output.absolute()),
         )
-        done = run_tool(_command(wit, *how, "airssys_app", world=world), ours)
+        command = _command(wit_directory(), *how, "airssys_app", world=world)
+        done = run_tool(command, ours)
     if done.returncode or not output.is_file():
         problem = _relevant(done.stderr).replace(
             f'"{_GUEST_ROOT}/', f'"{source.parent}{os.sep}'

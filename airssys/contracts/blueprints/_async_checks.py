@@ -11,6 +11,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, Final
 
 from airssys.contracts.errors import Mistake
+from airssys.contracts.texts import annotations_of
 from airssys.contracts.values import shown
 
 if TYPE_CHECKING:
@@ -82,5 +83,5 @@ def _may_be_awaited(function: Any) -> bool:  # noqa: ANN401  # a function
         return True  # reported elsewhere, with the text that it yields
     if function.__code__.co_flags & inspect.CO_ITERABLE_COROUTINE:
         return True
-    said = function.__annotations__.get("return")
+    said = annotations_of(function).get("return")
     return any(word in str(said) for word in _AWAITABLE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 from airssys.contracts.errors import DefinitionError, Mistake
@@ -35,11 +36,16 @@ def missing_artifacts(blueprint: Blueprint) -> list[Mistake]:
 
 def _file_problem(file: Path) -> str | None:
     try:
-        if file.is_file():
-            return None
-        return f"{file} is a folder" if file.is_dir() else f"there is no {file}"
+        # Since Python 3.14 `is_file` of a path hides the error.
+        mode = file.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return f"there is no {file}"
     except OSError as error:
         return f"{file!s:.200} cannot be read: {error.strerror}"
+    if stat.S_ISREG(mode):
+        return None
+    kind = "a folder" if stat.S_ISDIR(mode) else "not a file that can be read twice"
+    return f"{file} is {kind}"
 
 
 def find_all_mistakes(blueprint: Blueprint) -> list[Mistake]:

@@ -1,5 +1,6 @@
-"""Text that comes from outside: guarded, shortened, escaped, on one line."""
+"""What comes from outside: objects and text, guarded, shortened, on one line."""
 
+from ._annotations import annotations_of, signature_of
 from ._foreign import (
     contexts_of,
     find_fatal,
@@ -19,6 +20,7 @@ from ._renamed import keyword_renamed, renamed
 
 __all__ = (
     "MAX_LINE",
+    "annotations_of",
     "contexts_of",
     "find_fatal",
     "is_a",
@@ -33,5 +35,6 @@ __all__ = (
     "plain_text",
     "renamed",
     "repr_of",
+    "signature_of",
     "text_of",
 )

@@ -78,6 +78,7 @@ from ._restart import (
     RestartType,
     Strategy,
 )
+from ._source_area import MOST_AREA, SourceArea, area_size
 from ._trace import TraceContext
 
 __all__ = (
@@ -94,6 +95,7 @@ __all__ = (
     "JSON_TYPE",
     "KIB",
     "MIB",
+    "MOST_AREA",
     "MSGPACK_TYPE",
     "NO_BACKOFF",
     "PREFIXED_TYPE",
@@ -138,6 +140,7 @@ __all__ = (
     "Resource",
     "RestartType",
     "SendOptions",
+    "SourceArea",
     "StorageUsage",
     "Strategy",
     "Timestamp",
@@ -145,6 +148,7 @@ __all__ = (
     "TypedAskOptions",
     "TypedSendOptions",
     "UserCache",
+    "area_size",
     "choices",
     "codec_of",
     "identity_of_child",

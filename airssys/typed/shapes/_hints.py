@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import typing
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 import attrs
+
+from airssys.contracts import annotations_of, signature_of
 
 from ._shape import Kind, described, origin_of, refused, shown
 
@@ -49,7 +50,7 @@ def fields_of(kind: Kind) -> list[Field]:
     fields = fields or list(_dataclass_fields(origin, known))
     try:
         arguments = dict.fromkeys(field.argument for field in fields)
-        inspect.signature(origin).bind(**arguments)
+        signature_of(origin).bind(**arguments)
     except (TypeError, ValueError) as error:
         text = f"{shown(origin)} cannot be made from its fields: {error}"
         raise refused(text) from None
@@ -92,11 +93,7 @@ class _Types:
         """Return the type of a field; `UNTYPED` if it has none."""
         if name not in self.written:
             return UNTYPED
-        owners = (
-            each
-            for each in self._origin.__mro__
-            if name in inspect.get_annotations(each)
-        )
+        owners = (each for each in self._origin.__mro__ if name in annotations_of(each))
         owner = next(owners, self._origin)
         return filled(self.written[name], self._arguments.get(owner, {}))
 

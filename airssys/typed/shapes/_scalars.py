@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import enum
-import inspect
 import math
 import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, get_args
 from uuid import UUID
+
+from airssys.contracts import signature_of
 
 from ._shape import Shape, Unfit, brief, expected, refused, shown
 
@@ -136,7 +137,7 @@ def subclass_shape(kind: type, base: Shape) -> Shape:
     """Return the shape of a user's subclass of a number, text or bytes."""
     name = shown(kind)
     try:
-        inspect.signature(kind).bind(None)
+        signature_of(kind).bind(None)
     except TypeError:
         raise refused(f"{name} cannot be made from one value") from None
     except ValueError:  # its base has no signature, which Python does not know

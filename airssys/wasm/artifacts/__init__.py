@@ -3,6 +3,7 @@
 from ._advice import advice_for
 from ._binary import NotOffered, Range, Reader, Uncountable, Unreadable
 from ._component_check import check_wasi, check_world, instances
+from ._counts import check_counts, count
 from ._footprint import Footprint, fair_cap, footprint, import_names
 from ._source import first_lines, opened, read, to_binary
 
@@ -14,8 +15,10 @@ __all__ = (
     "Uncountable",
     "Unreadable",
     "advice_for",
+    "check_counts",
     "check_wasi",
     "check_world",
+    "count",
     "fair_cap",
     "first_lines",
     "footprint",
