@@ -10,7 +10,7 @@ component, later in its compiled form.
 
 Why this is the same as compiling. WebAssembly's data segments are copied unchanged into
 the compiled form. The pattern is searched for there, and must be found exactly once. It
-cannot be found in anything but data: it is not UTF-8, so that it is no name, and no
+cannot be found in anything but data: it is not UTF-8, so that it cannot be a name, and no
 instruction has thousands of bytes of constants.
 
 The component ends with a custom section that says where the area is.
