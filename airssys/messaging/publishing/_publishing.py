@@ -210,9 +210,8 @@ class Publishing:
 
         Args:
             sender: in whose name.
-            targets: each gets it once, however often it is named. They are all kept
-                until it is over. If there may be a great many, name them by texts,
-                because the garbage collector visits every `ComponentId` and no text.
+            targets: each gets it once, however often it is named. All are kept until
+                it is over; name very many by texts, which the collector does not visit.
             payload: the message.
             identify: returns the identity that a target stands for.
             content_type: the codec of the payload.

@@ -100,6 +100,13 @@ class Reader:
         """Read a name: its size, then that many bytes; invalid UTF-8 is replaced."""
         return self.take(self.number()).decode(errors="replace")
 
+    def exact_name(self) -> str:
+        """Read a name that must be UTF-8: a replaced character could hide another one."""
+        try:
+            return self.take(self.number()).decode()
+        except UnicodeDecodeError:
+            raise self.error("a name is not UTF-8") from None
+
     def sections(self) -> Iterator[tuple[int, Reader]]:
         """Yield the id and the content of each section, up to the end."""
         while self._at < self._end:

@@ -47,7 +47,11 @@ class Secret:
 def user_cache_directory() -> Path:
     """Return where the `airssys` command keeps compiled components of the user.
 
-    It is `airssys/compiled` in $XDG_CACHE_HOME, or in `~/.cache` if that is not set.
+    It is `airssys/compiled` in $XDG_CACHE_HOME, or in `~/.cache` if that is not set. It
+    may not exist yet.
+
+    Raises:
+        FileNotFoundError: There is no home directory.
     """
     return _home("XDG_CACHE_HOME", ".cache") / "airssys" / "compiled"
 

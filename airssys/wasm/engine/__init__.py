@@ -3,7 +3,15 @@
 from ._callbacks import HostCall, leave_room
 from ._collections import poll_future
 from ._engine import Engine
-from ._fiber import ENTERED, Call, CallbackFailed, Entered, WasmtimeFailed
+from ._fiber import (
+    CLOSED,
+    ENTERED,
+    IN_A_CALL,
+    Call,
+    CallbackFailed,
+    Entered,
+    WasmtimeFailed,
+)
 from ._handles import Destructor, HandleTable, HostResources, Owners, refuse_awaitable
 from ._ledger import OpenStore
 from ._ports import GuestCall, GuestStore
@@ -13,7 +21,9 @@ from ._ticker import Ticker, Ticks, TicksMaker
 from ._traps import failure_of, root_cause
 
 __all__ = (
+    "CLOSED",
     "ENTERED",
+    "IN_A_CALL",
     "MAX_PARAMS",
     "UNLIMITED_FUEL",
     "Call",

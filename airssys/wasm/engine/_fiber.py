@@ -50,6 +50,11 @@ if TYPE_CHECKING:
     from ._engine import Engine
     from ._ledger import OpenStore
 
+CLOSED: Final = "this store is closed"
+IN_A_CALL: Final = (
+    "this store is in the middle of a call: a guest handles one call at a time and cannot "
+    "be entered from its own host function"
+)
 ENTERED: Final = (
     "this store is being polled, by another thread or by the guest that just called "
     "the host; only one at a time can enter it"

@@ -14,7 +14,7 @@ from airssys.contracts import CapacityReached, EngineMisused
 from airssys.wasm import _c_api as c
 from airssys.wasm.values import Block, TooMuch
 
-from ._fiber import ENTERED, Call, Entered
+from ._fiber import CLOSED, ENTERED, IN_A_CALL, Call, Entered
 from ._handles import HandleTable, HostResources
 from ._ledger import OpenStore
 from ._result_slots import (
@@ -244,12 +244,9 @@ class Store:
             engine.check()
         opened = self._open
         if not opened.pointer:
-            raise EngineMisused("this store is closed")
+            raise EngineMisused(CLOSED)
         if opened.future:
-            raise EngineMisused(
-                "this store is in the middle of a call: a guest handles one call at a "
-                "time and cannot be entered from its own host function"
-            )
+            raise EngineMisused(IN_A_CALL)
         if opened.owed:
             opened.pay()
 

@@ -6,7 +6,7 @@ from typing import Final, final
 
 import attrs
 
-from airssys.wasm.artifacts import Reader, Unreadable
+from airssys.wasm.artifacts import Reader
 
 from ._parser import Unsupported
 
@@ -45,7 +45,7 @@ def core_imports(code: bytes) -> tuple[CoreImport, ...]:
 
 
 def _import(reader: Reader) -> CoreImport:
-    wanted = CoreImport(_name(reader), _name(reader))
+    wanted = CoreImport(reader.exact_name(), reader.exact_name())
     match reader.byte():
         case 0x00:  # function: its type
             reader.number()
@@ -60,13 +60,6 @@ def _import(reader: Reader) -> CoreImport:
         case _:
             raise Unsupported("a core module that imports an exception")
     return wanted
-
-
-def _name(reader: Reader) -> str:
-    try:
-        return reader.take(reader.number()).decode()
-    except UnicodeDecodeError:
-        raise Unreadable("a core module imports a name that is not UTF-8") from None
 
 
 def _value_type(reader: Reader) -> None:

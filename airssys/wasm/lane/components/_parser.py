@@ -172,17 +172,9 @@ def _flag(reader: Reader) -> bool:
     return bool(flag)
 
 
-def _name(reader: Reader) -> str:
-    """Read a name, which must be UTF-8: a replaced character could hide another name."""
-    try:
-        return reader.take(reader.number()).decode()
-    except UnicodeDecodeError:
-        raise reader.error("a name is not UTF-8") from None
-
-
 def _external_name(reader: Reader) -> str:
     kind = reader.byte()
-    name = _name(reader)
+    name = reader.exact_name()
     if kind > 0x02:
         raise reader.error("a name is of a kind that we do not know")
     if kind == 0x02:
@@ -244,11 +236,11 @@ def _optional_type(reader: Reader) -> TypeReference | None:
 
 
 def _field(reader: Reader) -> tuple[str, TypeReference]:
-    return _name(reader), _type_reference(reader)
+    return reader.exact_name(), _type_reference(reader)
 
 
 def _case(reader: Reader) -> tuple[str, TypeReference | None]:
-    case = _name(reader), _optional_type(reader)
+    case = reader.exact_name(), _optional_type(reader)
     if reader.byte() != 0x00:
         raise reader.error("a case refines another one, which no component can")
     return case
@@ -291,8 +283,8 @@ _TYPES: Final[dict[int, Callable[[Reader], DefinedType]]] = {
     0x71: lambda reader: VariantOf(_all(reader, _case)),
     0x70: lambda reader: ListOf(_type_reference(reader)),
     0x6F: lambda reader: TupleOf(_all(reader, _type_reference)),
-    0x6E: lambda reader: FlagsOf(_all(reader, _name)),
-    0x6D: lambda reader: EnumOf(_all(reader, _name)),
+    0x6E: lambda reader: FlagsOf(_all(reader, Reader.exact_name)),
+    0x6D: lambda reader: EnumOf(_all(reader, Reader.exact_name)),
     0x6B: lambda reader: OptionOf(_type_reference(reader)),
     0x6A: lambda reader: ResultOf(_optional_type(reader), _optional_type(reader)),
     0x69: lambda reader: OwnOf(reader.number()),
@@ -350,8 +342,8 @@ def _core_value_type(reader: Reader) -> None:
 def _core_module_declaration(reader: Reader) -> None:
     match reader.byte():
         case 0x00:
-            _name(reader)
-            _name(reader)
+            reader.exact_name()
+            reader.exact_name()
             _core_description(reader)
         case 0x01:
             _core_type(reader)
@@ -361,7 +353,7 @@ def _core_module_declaration(reader: Reader) -> None:
             reader.number()
             reader.number()
         case 0x03:
-            _name(reader)
+            reader.exact_name()
             _core_description(reader)
         case code:
             raise reader.error(f"{code:#04x} is not a declaration that we know")
@@ -413,11 +405,11 @@ def _core_instance(reader: Reader) -> CoreInstance | CoreBundle:
 
 
 def _core_export(reader: Reader) -> tuple[str, Sort, int]:
-    return _name(reader), _core_sort(reader), reader.number()
+    return reader.exact_name(), _core_sort(reader), reader.number()
 
 
 def _core_argument(reader: Reader) -> tuple[str, int]:
-    name = _name(reader)
+    name = reader.exact_name()
     if _core_sort(reader) is not Sort.CORE_INSTANCE:
         raise reader.error("a core module is given what is not a core instance")
     return name, reader.number()
@@ -434,16 +426,18 @@ def _bundle_export(reader: Reader) -> tuple[str, Sort, int]:
 
 
 def _argument(reader: Reader) -> tuple[str, Sort, int]:
-    return _name(reader), _sort(reader), reader.number()
+    return reader.exact_name(), _sort(reader), reader.number()
 
 
 def _alias(reader: Reader) -> Alias:
     sort = _sort(reader)
     match reader.byte():
         case 0x00:
-            return ExportAlias(sort, reader.number(), _name(reader), is_core=False)
+            return ExportAlias(
+                sort, reader.number(), reader.exact_name(), is_core=False
+            )
         case 0x01:
-            return ExportAlias(sort, reader.number(), _name(reader), is_core=True)
+            return ExportAlias(sort, reader.number(), reader.exact_name(), is_core=True)
         case 0x02:
             return OuterAlias(sort, reader.number(), reader.number())
         case _:

@@ -16,7 +16,9 @@ from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import EngineMisused
 from airssys.wasm.engine import (
+    CLOSED,
     ENTERED,
+    IN_A_CALL,
     CallbackFailed,
     Entered,
     HostCall,
@@ -208,12 +210,9 @@ class CoreStore:
         _check_outside(engine)
         opened = self._open
         if not opened.pointer:
-            raise EngineMisused("this store is closed")
+            raise EngineMisused(CLOSED)
         if opened.future:
-            raise EngineMisused(
-                "this store is in the middle of a call: a guest does one call at a "
-                "time and cannot be entered from its own host function"
-            )
+            raise EngineMisused(IN_A_CALL)
 
     def __del__(self) -> None:
         store = getattr(self, "_open", None)
