@@ -217,8 +217,7 @@ class Publishing:
             content_type: the codec of the payload.
             trace: the distributed trace that it belongs to.
             is_held_up: as for `publish`.
-            most_errors: after this many refusals the others are only counted, because
-                an error for each would take more memory than the names.
+            most_errors: after this many refusals the others are only counted.
         """
         await checkpoint_if_cancelled()
         joint_wait = JointWait(holds_up=is_held_up)

@@ -82,9 +82,7 @@ class Imported:
         return self.signature.is_given_place
 
 
-class NoRoomHere(
-    CapacityReached
-):  # not for users: the answer is laid out after the poll
+class _NoRoomHere(CapacityReached):  # the answer is laid out after the poll
     """An answer needs more scratch memory, which cannot be had in a callback."""
 
 
@@ -180,7 +178,7 @@ def _acting(number: int, imported: Imported, act: Callable[..., Any]) -> _Run:
         value = act(instance.context, *given)
         try:
             answer(instance, cores, value, None)
-        except NoRoomHere:
+        except _NoRoomHere:
             instance.answer_late(number, cores, value)
             return False
         return True

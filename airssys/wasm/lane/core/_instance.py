@@ -45,7 +45,7 @@ from airssys.wasm.values import Block, TooMuch
 from . import _c_api as c
 from ._calls import Asked, Lowered, Ready
 from ._failures import CoreFailed, failed
-from ._host import NoRoomHere, check_may_leave
+from ._host import _NoRoomHere, check_may_leave
 from ._linking import SHIM, Source
 from ._memory import NO_HANDLES, CoreValues, GuestMemory, LinearMemory, address_of
 from ._resources import CallHandles, HostThings
@@ -517,10 +517,10 @@ class CoreInstance:
 
         Raises:
             CapacityReached: it may not be as large as that.
-            NoRoomHere: not while the guest runs.
+            _NoRoomHere: not while the guest runs.
         """
         if get_ident() in self.code.engine.ledger.inside:
-            raise NoRoomHere(f"there are no {size} bytes for an answer in a callback")
+            raise _NoRoomHere(f"there are no {size} bytes for an answer in a callback")
         c.store_limiter(self.opened.pointer, -1, -1, -1, -1, -1)
         try:
             return self.scratch.grow_to(size)
