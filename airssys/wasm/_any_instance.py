@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
@@ -26,12 +27,13 @@ from airssys.contracts import (
 
 from . import _c_api as c
 from ._component_loader import compile_binary
-from .artifacts import Footprint, check_counts, count, read, to_binary
-from .cache import Kept
+from .artifacts import check_counts, count, read, to_binary
+from .cache import Kept, KeptParts
 from .engine import MAX_PARAMS, HostResources, Store
 from .host import AnyWorld, Host, HostInterface, HostTable, bind, read_world
 from .instances import (
     Code,
+    CoreProgram,
     Driver,
     Runtime,
     name_failure,
@@ -41,13 +43,23 @@ from .instances import (
     share_out,
     unnamed,
 )
-from .values import Budget, Marshaller
+from .lane.core import (
+    CoreCode,
+    CoreHost,
+    CoreStore,
+    NotTakenApart,
+    TakenApart,
+    host_calls,
+)
+from .values import Budget, Marshaller, weight
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airssys.contracts import HostServices
 
     from ._component_loader import Loader
-    from .values import Frame
+    from .engine import GuestCall
 
 
 async def load_any(
@@ -63,22 +75,42 @@ async def load_any(
     Raises:
         ComponentRefused: It cannot be run here, or `host` lacks one of its imports.
     """
-    runtime = loader.runtime
     given = host.interfaces if isinstance(host, Host) else tuple(host)
     work = functools.partial(_prepare, loader, artifact, given)
     ready = await loader.compile_in_time(artifact.label, work)
-    engine, world = runtime.engine, ready.world
+    if isinstance(ready.kept, KeptParts):
+        return _adopt_parts(loader.runtime, artifact.label, ready, ready.kept)
+    return _adopt(loader.runtime, artifact.label, ready, ready.kept)
+
+
+def _adopt(runtime: Runtime, label: str, ready: _Prepared, kept: Kept) -> AnyComponent:
+    engine = runtime.engine
     engine.check()
-    pointer = c.component_clone(c.address_of(ready.compiled.ptr()))
+    pointer = c.component_clone(c.address_of(kept.compiled.ptr()))
     engine.ledger.components.add(pointer)
-    ready.compiled.close()
-    exports = {name: _export_index(runtime, pointer, name) for name in world.exports}
-    return AnyComponent(
-        runtime.with_table(ready.table),
-        Code(artifact.label, pointer, exports, ready.footprint),
-        world,
-        ready.marshallers,
-    )
+    kept.compiled.close()
+    names = ready.world.exports
+    exports = {name: _export_index(runtime, pointer, name) for name in names}
+    code = Code(label, pointer, exports, kept.footprint, why_whole=ready.why_whole)
+    runtime = runtime.with_table(ready.table)
+    return AnyComponent(runtime, code, ready.world, ready.marshallers)
+
+
+def _adopt_parts(
+    runtime: Runtime, label: str, ready: _Prepared, apart: KeptParts
+) -> AnyComponent:
+    parts, table = apart.parts, ready.table
+    runtime = runtime.with_table(table, link=False)
+    host = CoreHost(table.instant(parts.plan.imports))
+    core = CoreCode(runtime.engine, parts.plan, parts.linking, parts.modules, host)
+    functions = {
+        each.name: table.number_of(each.name) for each in core.imports.values()
+    }
+    names = list(ready.world.exports)
+    program = CoreProgram(core, names, host_calls(core, functions))
+    exports = {name: number for number, name in enumerate(names)}
+    code = Code(label, 0, exports, apart.footprint, program)
+    return AnyComponent(runtime, code, ready.world, ready.marshallers)
 
 
 @final
@@ -86,35 +118,86 @@ async def load_any(
 class _Prepared:
     """The result of a worker thread; none of it must be undone."""
 
-    compiled: Compiled
-    footprint: Footprint
+    kept: Kept | KeptParts
     world: AnyWorld
     table: HostTable
     marshallers: Mapping[str, Marshaller]
+    why_whole: str | None = None
+    """Why it was not taken apart, if that was tried."""
+
+    @classmethod
+    def of(
+        cls,
+        kept: Kept | KeptParts,
+        world: AnyWorld,
+        table: HostTable,
+        why_whole: str | None = None,
+    ) -> _Prepared:
+        """Put it together; large types take as long as large code."""
+        marshallers = {name: Marshaller(each) for name, each in world.exports.items()}
+        return cls(kept, world, table, marshallers, why_whole)
 
 
 def _prepare(
     loader: Loader, artifact: Artifact, host: Sequence[HostInterface]
 ) -> _Prepared:
-    """Do everything that is slow: large types take as long as large code."""
-    label, engine = artifact.label, loader.runtime.engine.wasmtime
-    kept = _find_or_compile(loader, artifact)
-    world = read_world(engine, kept.compiled, label)
-    table = bind(world.imported, host, label)
-    return _Prepared(
-        kept.compiled,
-        kept.footprint,
-        world,
-        table,
-        {name: Marshaller(each) for name, each in world.exports.items()},
-    )
-
-
-def _find_or_compile(loader: Loader, artifact: Artifact) -> Kept:
-    label, settings, cache = artifact.label, loader.runtime.settings, loader.cache
-    engine = loader.runtime.engine.wasmtime
+    """Do everything that is slow."""
+    settings = loader.runtime.settings
     code = read(artifact, settings.component_bytes)
     digest = hashlib.sha256(code).hexdigest()
+    why_whole = None
+    if settings.lane == "own":
+        try:
+            return _prepare_parts(loader, artifact.label, code, digest, host)
+        except NotTakenApart as error:
+            why_whole = str(error)
+    engine, label = loader.runtime.engine.wasmtime, artifact.label
+    kept = _find_or_compile(loader, label, code, digest)
+    world = read_world(engine, kept.compiled, label)
+    return _Prepared.of(kept, world, bind(world.imported, host, label), why_whole)
+
+
+def _prepare_parts(
+    loader: Loader,
+    label: str,
+    code: bytes,
+    digest: str,
+    host: Sequence[HostInterface],
+) -> _Prepared:
+    """Take a component apart, or find what it was taken apart into.
+
+    Raises:
+        NotTakenApart: The lane cannot run it, or it is not valid.
+        ComponentRefused: `host` lacks what it imports, or it exceeds a limit.
+    """
+    settings, cache = loader.runtime.settings, loader.cache
+    engine = loader.runtime.engine.wasmtime
+    digest = hashlib.sha256(f"{digest} any world".encode()).hexdigest()
+    kept = None if cache is None else cache.find_parts(engine, digest)
+    if kept is not None:
+        check_counts(kept.footprint, label, settings)
+        validated = Compiled(engine, kept.parts.skeleton)
+    else:
+        binary = to_binary(code, label)
+        found = count(binary, label)
+        check_counts(found, label, settings)
+        apart = TakenApart.of(engine, binary)
+        validated = apart.validated
+    try:
+        world = read_world(engine, validated, label, own_resources=True)
+        table = bind(world.imported, host, label)
+    finally:
+        validated.close()
+    if kept is None:
+        kept = KeptParts(apart.compile(engine), found)
+        if cache is not None:
+            cache.keep(digest, kept.parts, found, label)
+    return _Prepared.of(kept, world, table)
+
+
+def _find_or_compile(loader: Loader, label: str, code: bytes, digest: str) -> Kept:
+    settings, cache = loader.runtime.settings, loader.cache
+    engine = loader.runtime.engine.wasmtime
     kept = None if cache is None else cache.find(engine, digest, any_world=True)
     if kept is not None:
         check_counts(kept.footprint, label, settings)
@@ -192,15 +275,22 @@ class AnyInstance:
         self._limits, self._services = limits, services
         functions = [*world.imports.values(), *world.exports.values()]
         params = max((len(each.params) for each in functions), default=0)
-        self._store = Store(
-            runtime.engine,
-            params=max(params, MAX_PARAMS),
-            functions=len(world.exports),
-        )
+        self._store: Store | CoreStore
+        self._is_apart = component.code.core is not None
+        self._contexts = runtime.table.contexts()
+        if component.code.core is not None:
+            few = min(limits.host_call_bytes, runtime.settings.thread_payload_bytes)
+            self._store = component.code.core.open_store(self._contexts.objects, few)
+            self._store.instance.resources.user = weakref.ref(self)
+        else:
+            self._store = Store(
+                runtime.engine,
+                params=max(params, MAX_PARAMS),
+                functions=len(world.exports),
+            )
         runtime.maps.take(component.code.maps)
         self.handles = self._store.give_resources(component.resources)
         """The host's resources that it holds."""
-        self._contexts = runtime.table.contexts()
         contexts, habits = self._contexts.objects, component.code.habits
         self._driver = Driver(runtime, limits, contexts, habits, self.handles)
         self._numbers = {name: number for number, name in enumerate(world.exports)}
@@ -251,13 +341,12 @@ class AnyInstance:
         self._check_idle()
         self._is_called = True
         try:
-            driver = self._driver
-            if not driver.may_begin():
-                await driver.wait_to_begin(deadline)
-            if self._limits.fuel is not None:
-                self._store.refuel(self._limits.fuel)
-            frame = marshaller.lower_params(values, self.handles)
-            result = await self._run(number, marshaller, frame, deadline)
+            await self._drop_abandoned(deadline)
+            await self._begin(deadline)
+            keep = self._limits.host_call_bytes
+            lowered: Any = self._store.lower(number, marshaller, values, keep)
+            size = weight(values) if self._is_apart else lowered.size
+            result = await self._run(number, marshaller, lowered, size, deadline)
             self._driver.drop_noted()
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, name)
@@ -265,29 +354,73 @@ class AnyInstance:
             self._is_called = False
         return result
 
+    async def _begin(self, deadline: float) -> None:
+        """Wait for the turn of a first slice, and give the guest its fuel."""
+        if not self._driver.may_begin():
+            await self._driver.wait_to_begin(deadline)
+        if self._limits.fuel is not None:
+            self._store.refuel(self._limits.fuel)
+
+    async def drop_abandoned(self) -> None:
+        """Run the destructors of the resources of the guest that nobody has any more.
+
+        This happens before each call by itself. In the middle of a call it does
+        nothing.
+
+        Raises:
+            GuestTrapped: A destructor was stopped; the instance is spent.
+        """
+        if self._is_called or self._spent is not None:
+            return
+        self._is_called = True
+        try:
+            await self._drop_abandoned(math.inf)
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
+            self._raise_named(error, "resource-drop")
+        finally:
+            self._is_called = False
+
+    async def _drop_abandoned(self, deadline: float) -> None:
+        store = self._store
+        while isinstance(store, CoreStore) and store.has_abandoned:
+            await self._begin(deadline)
+            call = store.drop_abandoned(owner=current_task())
+            if call is None:
+                return
+            try:
+                await self._driver.drive(call, deadline)
+                self._driver.drop_noted()
+            finally:
+                call.close()
+
     async def _run(
-        self, number: int, marshaller: Marshaller, frame: Frame, deadline: float
+        self,
+        number: int,
+        marshaller: Marshaller,
+        frame: Any,
+        size: int,
+        deadline: float,
     ) -> Any:
         driver, placement = self._driver, self._driver.placement
         budget = Budget(self._limits.host_call_bytes)
         owner = current_task()
         most = self._component.runtime.settings.thread_payload_bytes * c.VAL_SIZE
-        if frame.size <= most and not (placement.suspect or placement.in_worker):
+        if size <= most and not (placement.suspect or placement.in_worker):
             began = now()
             few = Budget(driver.at_once(marshaller, budget.left))
-            few.handles = self.handles
-            call, result = self._store.call_and_poll(
+            begun, result = self._store.call_and_poll(
                 number, marshaller, frame, few, owner=owner
             )
-            if call is None:
+            if begun is None:
                 driver.note_slice(began)
                 return result
+            call: GuestCall = begun
             slices = driver.go_on(call, began, deadline)
         else:
-            begin = functools.partial(
+            begin: Callable[[], GuestCall] = functools.partial(
                 self._store.call, number, marshaller, frame, owner=owner
             )
-            if frame.size > most:
+            if size > most:
                 driver.expect_large()
                 call = await self._component.runtime.turns.in_worker(begin)
             else:

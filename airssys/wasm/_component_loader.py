@@ -66,16 +66,13 @@ from .instances import (
     Runtime,
     identity,
 )
-from .lane.components import skeleton
 from .lane.core import (
     CoreCode,
     CoreHost,
     CoreParts,
-    CoreRefused,
     NotTakenApart,
-    compile_parts,
+    TakenApart,
     host_calls,
-    take_apart,
 )
 
 if TYPE_CHECKING:
@@ -339,23 +336,13 @@ class Loader:
             NotTakenApart: The lane cannot run it, or it is not valid.
         """
         engine, label = self.runtime.engine.wasmtime, artifact.label
-        plan, linking = take_apart(binary)
-        bones = skeleton(binary)
+        apart = TakenApart.of(engine, binary)
         try:
-            validated = Compiled(engine, bones)
-        except wasmtime.WasmtimeError as error:
-            raise NotTakenApart(f"it is not valid ({first_lines(error)})") from error
-        try:
-            check_world(engine, validated, label, given_to(artifact))
-            further = self._further(artifact, validated)
+            check_world(engine, apart.validated, label, given_to(artifact))
+            further = self._further(artifact, apart.validated)
         finally:
-            validated.close()
-        if further is not None and further.resource_names:
-            raise NotTakenApart("the host gives it resources")
-        try:
-            parts = compile_parts(engine, plan, linking, bones)
-        except CoreRefused as error:
-            raise NotTakenApart(f"it has a module that is refused ({error})") from error
+            apart.validated.close()
+        parts = apart.compile(engine)
         return _Ready(KeptParts(parts, found), further), parts
 
     def _adopt(self, artifact: Artifact, ready: _Ready) -> Component:

@@ -34,6 +34,7 @@ from airssys.wasm.values._types import (
     Number,
     Ok,
     Option,
+    Own,
     Result,
     Some,
     Tuple,
@@ -530,7 +531,6 @@ MANY_NAMES = """(component (import "i" (instance
 @pytest.mark.parametrize(
     ("wat", "text"),
     [
-        (OWN_RESOURCE, "its export f has a resource that is defined by a component"),
         ('(component (import "m" (core module)))', "its import m is a module"),
         (DOUBLING, "its import f has types of more than 10000 parts"),
         (MANY_NAMES, "its import i#f has types of more than 10000 parts"),
@@ -538,6 +538,17 @@ MANY_NAMES = """(component (import "i" (instance
 )
 async def test_what_cannot_be_spoken_to_is_refused_at_load(guests, wat, text):
     assert text in await refusal(guests, wat)
+
+
+@pytest.mark.parametrize("lane", ["own", "wasmtime"])
+async def test_resources_of_a_component_go_through_the_own_lane_only(lane):
+    async with open_guests(lane=lane) as guests:
+        if lane == "wasmtime":
+            text = await refusal(guests, OWN_RESOURCE)
+            assert "its export f has a resource that is defined by a component" in text
+        else:
+            loaded = await load_any(guests.loader, Artifact.from_text(OWN_RESOURCE))
+            assert loaded.world.exports["f"].result == Own("r")
 
 
 async def test_types_that_no_function_mentions_do_no_harm(guests):

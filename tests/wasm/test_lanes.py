@@ -15,10 +15,9 @@ from airssys.contracts import (
     GuestTrapped,
     TrapReason,
 )
-from airssys.wasm import _component_loader
 from airssys.wasm.engine import Engine, _engine
 from airssys.wasm.lane.components import skeleton
-from airssys.wasm.lane.core import CoreParts, compile_parts, take_apart
+from airssys.wasm.lane.core import CoreParts, _parts, compile_parts, take_apart
 from wasm_support import GUESTS, envelope, is_spent_because, open_guests
 
 LANES = ["own", "wasmtime"]
@@ -123,7 +122,7 @@ async def test_the_second_start_reads_what_the_first_has_compiled(
 ):
     for is_first in (True, False):
         if not is_first:
-            monkeypatch.setattr(_component_loader, "compile_parts", None)
+            monkeypatch.setattr(_parts, "compile_parts", None)
         async with open_guests(tmp_path / "cache", lane="own") as guests:
             guest = await guests.start("echo")
             assert guest._code.core is not None

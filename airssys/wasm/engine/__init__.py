@@ -12,7 +12,14 @@ from ._fiber import (
     Entered,
     WasmtimeFailed,
 )
-from ._handles import Destructor, HandleTable, HostResources, Owners, refuse_awaitable
+from ._handles import (
+    Destructor,
+    HandleTable,
+    HeldThings,
+    HostResources,
+    Owners,
+    refuse_awaitable,
+)
 from ._ledger import OpenStore
 from ._ports import GuestCall, GuestStore
 from ._result_slots import MAX_PARAMS
@@ -34,6 +41,7 @@ __all__ = (
     "GuestCall",
     "GuestStore",
     "HandleTable",
+    "HeldThings",
     "HostCall",
     "HostResources",
     "OpenStore",

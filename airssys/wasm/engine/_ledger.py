@@ -26,7 +26,7 @@ import warnings
 import weakref
 from collections import deque
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Any, Protocol, final
 
 from airssys.contracts import EngineMisused
 from airssys.wasm import _c_api as c
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airssys.wasm.values import Block
-
-    from ._handles import HandleTable
 
 
 @final
@@ -72,8 +70,9 @@ class OpenStore:
         """Addresses of values that wasmtime gave us: arguments, or the result."""
         self.keep: object = None
         """What the future reads, kept alive until it is deleted."""
-        self.handles: HandleTable | None = None
-        """The host's resources that the guest may hold, if its world has some."""
+        self.handles: Any = None
+        """The host's resources that the guest may hold, if its world has some: `HeldThings`
+        of the kind that its store needs."""
         self.dropped: list[int] | None = None
         """The resources that it dropped, noted by the destructor; None: it has none."""
 

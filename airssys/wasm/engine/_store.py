@@ -46,6 +46,7 @@ class Store:
         "__weakref__",
         "_exports",
         "_functions",
+        "_handles",
         "_lock",
         "_open",
         "_spare",
@@ -72,6 +73,7 @@ class Store:
         self._functions = functions_at(params)
         self._exports: tuple[int, ...] = ()
         """Export indices of its functions, by their numbers."""
+        self._handles: HandleTable | None = None
         self._spare: Call | None = None
         """A finished call that has no other references, to be reused."""
         c.context_set_fuel(context, UNLIMITED_FUEL)
@@ -124,7 +126,7 @@ class Store:
         Raises:
             ValueUnfit: a value does not fit its type; says which and where.
         """
-        return marshaller.lower_params(values)
+        return marshaller.lower_params(values, self._handles)
 
     @enable_ki_protection
     def call(
@@ -162,6 +164,8 @@ class Store:
             try:
                 if not call.poll_held():
                     return call, None
+                if self._handles is not None:
+                    budget.handles = self._handles
                 result = marshaller.lift_result(self.slots + RESULT, budget)
                 self._open.pay()
             except TooMuch:
@@ -205,8 +209,8 @@ class Store:
         )
         if not opened.future:
             raise CapacityReached(_NOT_BEGUN)
-        if opened.handles is not None:
-            opened.handles.begin_call()
+        if self._handles is not None:
+            self._handles.begin_call()
         opened.begun += 1
 
     @enable_ki_protection
@@ -225,7 +229,7 @@ class Store:
         noted: list[int] = []
         self._open.dropped = noted
         table = HandleTable(self._open.context, resources, noted)
-        self._open.handles = table
+        self._open.handles = self._handles = table
         return table
 
     @property

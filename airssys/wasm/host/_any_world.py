@@ -152,9 +152,19 @@ def read_imports(
 
 
 def read_world(
-    engine: wasmtime.Engine, compiled: their.Component, label: str
+    engine: wasmtime.Engine,
+    compiled: their.Component,
+    label: str,
+    *,
+    own_resources: bool = False,
 ) -> AnyWorld:
     """Read what a component says of itself.
+
+    Args:
+        engine: What it was compiled by.
+        compiled: The component.
+        label: Its name in messages.
+        own_resources: Whether resources that it defines may be among its values.
 
     Raises:
         ComponentRefused: naming all that cannot be spoken to.
@@ -165,6 +175,8 @@ def read_world(
     exported.read("", kind.exports(engine))
     wrong, known = _others(imported), imported.known()
     imports = imported.functions_read(known, "import", wrong)
+    if own_resources:
+        known = {**known, **exported.known()}
     exports = exported.functions_read(known, "export", wrong)
     if wrong:
         raise ComponentRefused(label, "; ".join(wrong), _ADVICE)

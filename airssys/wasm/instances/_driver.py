@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from airssys.contracts import Limits
-    from airssys.wasm.engine import GuestCall, HandleTable
+    from airssys.wasm.engine import GuestCall, HeldThings
     from airssys.wasm.host import BoundFunction
     from airssys.wasm.values import Marshaller
 
@@ -61,7 +61,7 @@ class Driver:
         limits: Limits,
         contexts: Sequence[object],
         habits: Habits | None = None,
-        handles: HandleTable | None = None,
+        handles: HeldThings | None = None,
     ) -> None:
         self._functions = runtime.table.functions
         self._turns = runtime.turns

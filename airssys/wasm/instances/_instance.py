@@ -173,14 +173,16 @@ class Instance:
         if services is None:
             self._contexts = table.no_contexts()
         self._store: GuestStore
+        opened: Store | CoreStore
         if code.core:
             few = min(limits.host_call_bytes, runtime.settings.thread_payload_bytes)
-            self._store = code.core.open_store(self._contexts.objects, few)
+            opened = code.core.open_store(self._contexts.objects, few)
         else:
             params = max(table.most_params, MAX_PARAMS)
-            self._store = whole = Store(runtime.engine, params=params)
-            if table.resource_names:
-                handles = whole.give_resources(table.resources)
+            opened = Store(runtime.engine, params=params)
+        self._store = opened
+        if table.resource_names:
+            handles = opened.give_resources(table.resources)
         runtime.maps.take(code.maps)
         self._holds_resources = handles is not None
         contexts, habits = self._contexts.objects, code.habits

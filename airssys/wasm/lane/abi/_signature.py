@@ -56,7 +56,7 @@ class _Sides:
         """Say which value does not fit; if all do, what was raised is a fault of ours."""
         if len(values) != len(self._wits):
             wanted = len(self._wits)
-            raise ValueUnfit(f"{len(values)} values are given, {wanted} are taken")
+            raise ValueUnfit(f"{len(values)} values for {wanted} parameters")
         for name, wit, value in zip(self._names, self._wits, values, strict=True):
             check(wit, value, name)
         raise error

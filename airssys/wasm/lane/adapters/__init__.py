@@ -1,6 +1,13 @@
 """Adapters: core modules, written by the host, through which values reach a guest."""
 
-from ._adapters import SCRATCH, AdapterModule, ExportNeeds, shim_module
+from ._adapters import (
+    DROP,
+    SCRATCH,
+    AdapterModule,
+    ExportNeeds,
+    drop_module,
+    shim_module,
+)
 from ._assembler import name
 from ._image import LARGE, Image
 from ._movers import (
@@ -21,6 +28,7 @@ __all__ = (
     "BROKEN",
     "BROKEN_ALIGNMENT",
     "BROKEN_BOUNDS",
+    "DROP",
     "IMAGE",
     "LARGE",
     "MAY_LEAVE",
@@ -29,6 +37,7 @@ __all__ = (
     "AdapterModule",
     "ExportNeeds",
     "Image",
+    "drop_module",
     "has_pointers",
     "name",
     "shim_module",

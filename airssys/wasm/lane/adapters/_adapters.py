@@ -100,6 +100,30 @@ _Core = tuple[tuple[Core, ...], tuple[Core, ...]]
 _CODES: Final[dict[Core, str]] = {"i32": "I", "i64": "Q", "f32": "f", "f64": "d"}
 
 
+DROP: Final = "drop"
+"""The name under which a `drop_module` exports its function."""
+
+
+def drop_module() -> bytes:
+    """Write the adapter of `resource.drop` for a resource that has a destructor.
+
+    It imports the host's callback, which takes a handle and returns the representation
+    and whether it was the owner's, and the destructor, which then runs here: on the
+    guest's fiber, like anything else that the guest does.
+    """
+    module = Module()
+    let_go = module.import_function("shim", DROP, ["i32"], ["i32", "i32"])
+    destroy = module.import_function("core", DROP, ["i32"], [])
+    handle, representation = 0, 1
+    body = asm.get(handle) + asm.call(let_go) + asm.put(handle)
+    body += asm.put(representation) + asm.get(handle)
+    body += asm.when(asm.get(representation) + asm.call(destroy))
+    adapter = module.declare(["i32"], [])
+    module.define(adapter, ["i32"], body)
+    module.export_function(DROP, adapter)
+    return module.binary()
+
+
 def _pause(module: Module) -> int:
     pause = module.declare([], [])
     module.define(pause, [], b"")

@@ -6,8 +6,8 @@ from ._failures import CoreFailed
 from ._host import CoreHost
 from ._instance import CoreInstance
 from ._linking import Linking, link
-from ._parts import CoreParts, NotTakenApart, compile_parts, take_apart
-from ._resources import GuestResource
+from ._parts import CoreParts, NotTakenApart, TakenApart, compile_parts, take_apart
+from ._resources import GuestResource, HostThings
 from ._snapshots import StateReader, StateWriter
 from ._store import CoreCall, CoreStore, host_calls
 
@@ -22,10 +22,12 @@ __all__ = (
     "CoreRefused",
     "CoreStore",
     "GuestResource",
+    "HostThings",
     "Linking",
     "NotTakenApart",
     "StateReader",
     "StateWriter",
+    "TakenApart",
     "compile_modules",
     "compile_parts",
     "host_calls",

@@ -129,6 +129,12 @@ class CoreCode:
         }
         """The functions of the host that it calls, by canonical function."""
         self.answering = {n: answering(n, one) for n, one in self.imports.items()}
+        self.host_resources = [
+            name for name, each in plan.resources.items() if each.instance is None
+        ]
+        """The resources of the host that it may hold, by name."""
+        self.shown_names = {own: full for full, own in plan.exported_resources.items()}
+        """By the name of a resource in the plan: a name it is exported under."""
         self.exports = {full: self._export(full) for full in linking.entrances}
         self.callback_values = [CoreValues(*one.core) for one in linking.callbacks]
         self._kept.append(modules)

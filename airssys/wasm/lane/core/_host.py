@@ -199,8 +199,14 @@ def _acting_on_handles(
         handles = instance.handles_for(imported.instance)
         memory = instance.memory_for(number)
         memory.begin(handles, instance.keep)
-        value = act(instance.context, *lift(memory, cores))
-        answer(instance, cores, value, handles)
+        given = lift(memory, cores)
+        handles.accept()
+        value = act(instance.context, *given)
+        try:
+            answer(instance, cores, value, handles)
+        except BaseException:
+            handles.undo()
+            raise
         handles.end()
         return True
 

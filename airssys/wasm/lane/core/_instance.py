@@ -20,13 +20,16 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, cast, final
 
 from airssys.contracts import CapacityReached, EngineMisused
-from airssys.wasm.engine import UNLIMITED_FUEL, OpenStore, poll_future
+from airssys.wasm.engine import (
+    UNLIMITED_FUEL,
+    HostResources,
+    OpenStore,
+    poll_future,
+)
 from airssys.wasm.lane.abi import (
     ComponentState,
-    Entry,
     Rule,
     RuleBroken,
-    drop,
 )
 from airssys.wasm.lane.adapters import (
     ANSWERED,
@@ -48,7 +51,7 @@ from ._failures import CoreFailed, failed
 from ._host import _NoRoomHere, check_may_leave
 from ._linking import SHIM, Source
 from ._memory import NO_HANDLES, CoreValues, GuestMemory, LinearMemory, address_of
-from ._resources import CallHandles, HostThings
+from ._resources import CallHandles, GuestResources, HostThings, work_on_handle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
     from ._code import CoreCode
 
 _NOTHING: Final = CoreValues((), ())
+_DESTRUCTOR: Final = CoreValues(("i32",), ())
 _REALLOC: Final = {
     BROKEN_ALIGNMENT: Rule.REALLOC_ALIGNED,
     BROKEN_BOUNDS: Rule.REALLOC_IN_BOUNDS,
@@ -96,9 +100,10 @@ class CoreInstance:
         for parent in code.plan.parents:
             around = None if parent is None else self.states[parent]
             self.states.append(ComponentState(around))
-        self.things = HostThings()
         self.dropped: list[int] = []
         """Numbers of the host's things that the guest has let go."""
+        self.give_resources(HostResources(dict.fromkeys(code.host_resources)))
+        self.resources = GuestResources(code.shown_names, code.linking.destructors)
         self.failure: BaseException | None = None
         self.asked: Asked | None = None
         self._late: tuple[object] | None = None
@@ -213,6 +218,25 @@ class CoreInstance:
             self._externs.pop(source, None)
             raise CoreFailed(None, f"a core instance does not export {source.name!r}")
         return extern.base
+
+    # ---------------------------------------------------- resources
+
+    def give_resources(self, resources: HostResources) -> HostThings:
+        """Say what the host's resources are that the guest may hold."""
+        self.things = HostThings(resources, self.dropped)
+        if resources.destructors:
+            self.opened.handles = self.things
+        return self.things
+
+    def drop_next(self) -> bool:
+        """Begin to drop what the guest's resources need; False if that is nothing."""
+        found = self.resources.next_to_drop()
+        if found is None:
+            return False
+        source, representation = found
+        self._called = self._handles = None
+        self._begin(self._function(source), _DESTRUCTOR, (representation,))
+        return True
 
     # ---------------------------------------------------- calls
 
@@ -361,7 +385,9 @@ class CoreInstance:
                 cores = self._values.result(self._slots, _RESULT)
                 self._taken = signature.lift_result(memory, cores)
             if handles is not None:
+                handles.accept()
                 handles.end()
+                self.things.end_call()
         except BaseException:
             self.is_spent = True
             raise
@@ -386,16 +412,10 @@ class CoreInstance:
 
     def work_on_handle(self, one: ResourceFunction, core: int) -> tuple[int, ...]:
         """Do what a core module does with a handle; on the guest's stack."""
-        state, name = self.states[one.instance], one.resource.name
-        if one.verb is ResourceVerb.REP:
-            return (state.find(core, name).representation,)
-        check_may_leave(self.scratch.view)
-        if one.verb is ResourceVerb.NEW:
-            return (state.add(Entry(name, core, None)),)
-        representation = drop(state, core, name)
-        if representation is not None and one.resource.instance is None:
-            self.dropped.append(representation)
-        return ()
+        if one.verb is not ResourceVerb.REP:
+            check_may_leave(self.scratch.view)
+        state = self.states[one.instance]
+        return work_on_handle(one, state, core, self.dropped)
 
     def ask(
         self, number: int, cores: tuple[Any, ...], handles: CallHandles | None
@@ -429,6 +449,8 @@ class CoreInstance:
         memory = self.memory_for(asked.number)
         memory.begin(asked.handles, keep)
         values = imported.signature.lift_parameters(memory, asked.cores)
+        if asked.handles is not None:
+            asked.handles.accept()
         return values, memory.left
 
     def answer(self, value: Any) -> None:
@@ -441,7 +463,12 @@ class CoreInstance:
         asked = self.asked
         if asked is None:
             raise EngineMisused("there is no host call to answer")
-        self.code.answering[asked.number](self, asked.cores, value, asked.handles)
+        try:
+            self.code.answering[asked.number](self, asked.cores, value, asked.handles)
+        except BaseException:
+            if asked.handles is not None:
+                asked.handles.undo()
+            raise
         if asked.handles is not None:
             asked.handles.end()
         self.asked = None
@@ -473,7 +500,8 @@ class CoreInstance:
     def handles_for(self, instance: int) -> CallHandles:
         """Make the handles for one call."""
         state = self.states[instance]
-        return CallHandles(self, instance, state, self.code.plan.resources, self.things)
+        known = self.code.plan.resources
+        return CallHandles(self.resources, instance, state, known, self.things)
 
     def memory_for(self, number: int) -> GuestMemory:
         """Find the memory of a function that is lowered."""

@@ -16,8 +16,10 @@ import attrs
 
 from airssys.wasm.lane.abi import Core, ImportSignature
 from airssys.wasm.lane.adapters import (
+    DROP,
     AdapterModule,
     ExportNeeds,
+    drop_module,
     shim_module,
 )
 from airssys.wasm.lane.components import (
@@ -80,7 +82,8 @@ class Callback:
     """Its own core type; one of the host returns nothing, but answers in the scratch
     memory."""
     is_adapted: bool
-    """Whether its result is moved to the guest by an adapter."""
+    """Whether an adapter stands before it: to move its result to the guest, or to run
+    the destructor of what it drops."""
 
 
 @final
@@ -105,6 +108,8 @@ class Linking:
     entrances: Mapping[str, Entrance]
     memories: Mapping[CoreItem, Source]
     """Those that values are read from and written to."""
+    destructors: Mapping[str, Source]
+    """Of the resources that the component defines, by name, where they have one."""
 
 
 def link(plan: Plan) -> Linking:
@@ -150,8 +155,8 @@ class _Linker:
         self._steps: list[Step] = []
         self._instances: list[int] = []
         """By the number of an instantiation: that of its step."""
-        self._adapters: dict[int, int] = {}
-        """By the number of a canonical function: the step of its adapter."""
+        self._adapters: dict[int, Source] = {}
+        """By the number of a canonical function: its adapter."""
 
     def link(self) -> Linking:
         self._steps.append(self._shim())
@@ -167,7 +172,22 @@ class _Linker:
             for item in self._memory_items()
             if item is not None
         }
-        return Linking(tuple(self._steps), tuple(self._callbacks), entrances, memories)
+        destructors = self._destructors()
+        return Linking(
+            tuple(self._steps),
+            tuple(self._callbacks),
+            entrances,
+            memories,
+            destructors,
+        )
+
+    def _destructors(self) -> dict[str, Source]:
+        found = {}
+        for name, resource in self._plan.resources.items():
+            if resource.destructor is not None:
+                self._adapt([resource.destructor])
+                found[name] = self._source(resource.destructor)
+        return found
 
     def _shim(self) -> Step:
         pausing: dict[str, Function] = {}
@@ -181,20 +201,19 @@ class _Linker:
 
     def _source(self, item: CoreItem) -> Source:
         if isinstance(item, CanonicalFunction):
-            step = self._adapters.get(item.number, SHIM)
-            return Source(step, name_of(item.number))
+            made = self._adapters.get(item.number)
+            return made or Source(SHIM, name_of(item.number))
         return Source(self._instances[item.instance], item.name)
 
     def _adapt(self, imports: Sequence[CoreItem]) -> None:
         """Make the adapters that these imports need and that are not made yet."""
         groups: dict[tuple[object, ...], tuple[_Group, list[int]]] = {}
-        for item in imports:
-            if not isinstance(item, CanonicalFunction) or item.number in self._adapters:
-                continue
+        for item in filter(self._lacks_adapter, imports):
+            assert isinstance(item, CanonicalFunction)  # noqa: S101  # what lacks one is
             one = self._plan.canonical[item.number]
-            if self._callbacks[item.number].is_adapted and isinstance(
-                one, LoweredFunction
-            ):
+            if isinstance(one, ResourceFunction):
+                self._adapt_drop(item.number, one.resource.destructor)
+            else:
                 group = _Group.of(one.abi)
                 members = groups.setdefault(group.key(), (group, []))[1]
                 if item.number not in members:
@@ -206,7 +225,22 @@ class _Linker:
                 if isinstance(canonical, LoweredFunction):
                     module.add_import(name_of(number), canonical.function.type)
             step = self._add(module, group, {})
-            self._adapters |= dict.fromkeys(numbers, step)
+            made = {number: Source(step, name_of(number)) for number in numbers}
+            self._adapters |= made
+
+    def _lacks_adapter(self, item: CoreItem) -> bool:
+        return (
+            isinstance(item, CanonicalFunction)
+            and self._callbacks[item.number].is_adapted
+            and item.number not in self._adapters
+        )
+
+    def _adapt_drop(self, number: int, destructor: CoreItem | None) -> None:
+        assert destructor is not None  # noqa: S101  # else there is nothing to adapt
+        self._adapt([destructor])
+        sources = Source(SHIM, name_of(number)), self._source(destructor)
+        self._adapters[number] = Source(len(self._steps), DROP)
+        self._steps.append(Step(drop_module(), sources, None))
 
     def _enter(self) -> dict[str, Entrance]:
         """Make the adapters of what the component exports."""
@@ -282,10 +316,12 @@ def name_of(number: int) -> str:
 
 def _callback(number: int, one: LoweredFunction | ResourceFunction) -> Callback:
     if isinstance(one, ResourceFunction):
-        if one.verb is ResourceVerb.DROP and one.resource.destructor is not None:
-            raise Unsupported("a resource of its own that has a destructor")
         results: tuple[Core, ...] = () if one.verb is ResourceVerb.DROP else ("i32",)
-        return Callback(number, (("i32",), results), is_adapted=False)
+        is_adapted = not results and one.resource.destructor is not None
+        if is_adapted:
+            results = ("i32", "i32")
+        kind: _CoreType = ("i32",), results
+        return Callback(number, kind, is_adapted=is_adapted)
     if not isinstance(one.function, ImportedFunction):
         raise Unsupported("components inside it that call each other")
     signature = ImportSignature(one.function.type)

@@ -15,12 +15,19 @@ from typing import Any, final
 
 import attrs
 import wasmtime
+from wasmtime.component import Component as Compiled
 
-from airssys.wasm.artifacts import Unreadable
-from airssys.wasm.lane.components import Plan, Unsupported, make_plan, parse
+from airssys.wasm.artifacts import Unreadable, first_lines
+from airssys.wasm.lane.components import (
+    Plan,
+    Unsupported,
+    make_plan,
+    parse,
+    skeleton,
+)
 from airssys.wasm.lane.modules import Exposed
 
-from ._code import compile_modules
+from ._code import CoreRefused, compile_modules
 from ._linking import Linking, link
 
 
@@ -137,3 +144,40 @@ def compile_parts(
         CoreRefused: wasmtime refuses one of its modules.
     """
     return CoreParts.of(plan, linking, compile_modules(engine, linking), skeleton)
+
+
+@final
+@attrs.frozen
+class TakenApart:
+    """A component that was taken apart, before its code is compiled."""
+
+    plan: Plan
+    linking: Linking
+    skeleton: bytes = attrs.field(repr=False)
+    validated: Compiled
+    """The skeleton as wasmtime has it, which says what the component is; to be closed."""
+
+    @classmethod
+    def of(cls, engine: wasmtime.Engine, binary: bytes) -> TakenApart:
+        """Take a component apart, and have wasmtime validate its skeleton.
+
+        Raises:
+            NotTakenApart: The lane cannot run it, or it is not valid.
+        """
+        plan, linking = take_apart(binary)
+        bones = skeleton(binary)
+        try:
+            return cls(plan, linking, bones, Compiled(engine, bones))
+        except wasmtime.WasmtimeError as error:
+            raise NotTakenApart(f"it is not valid ({first_lines(error)})") from error
+
+    def compile(self, engine: wasmtime.Engine) -> CoreParts:
+        """Compile its modules; takes as long as compiling it.
+
+        Raises:
+            NotTakenApart: wasmtime refuses one of them.
+        """
+        try:
+            return compile_parts(engine, self.plan, self.linking, self.skeleton)
+        except CoreRefused as error:
+            raise NotTakenApart(f"it has a module that is refused ({error})") from error

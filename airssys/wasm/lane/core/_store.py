@@ -34,11 +34,12 @@ from ._instance import CoreInstance
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from airssys.wasm.engine import Engine
+    from airssys.wasm.engine import Engine, HostResources
     from airssys.wasm.values import Budget
 
     from ._calls import Lowered
     from ._code import CoreCode
+    from ._resources import HostThings
 
 
 @final
@@ -176,6 +177,25 @@ class CoreStore:
             return None, result
         finally:
             self._lock.release()
+
+    def give_resources(self, resources: HostResources) -> HostThings:
+        """Let the guest hold the host's resources; the store owns their table."""
+        return self.instance.give_resources(resources)
+
+    @property
+    def has_abandoned(self) -> bool:
+        """Whether resources of the guest must be dropped before its next call."""
+        return bool(self.instance.resources.abandoned)
+
+    @enable_ki_protection
+    def drop_abandoned(self, *, owner: object) -> CoreCall | None:
+        """Begin to drop one resource of the guest; None if there is none to drop."""
+        with self.entered():
+            self._check_idle()
+            if not self.instance.drop_next():
+                return None
+            self._open.begun += 1
+            return CoreCall(self.instance, self._calls).begin(self, owner)
 
     @enable_ki_protection
     def close(self) -> None:
