@@ -362,7 +362,7 @@ class AnyInstance:
             self._store.refuel(self._limits.fuel)
 
     async def drop_abandoned(self) -> None:
-        """Run the destructors of the resources of the guest that nobody has any more.
+        """Run the destructors of the resources of the guest that the program has let go of.
 
         This happens before each call by itself. In the middle of a call it does
         nothing.

@@ -138,7 +138,7 @@ async def test_it_cannot_be_given_and_lent_or_given_twice_in_one_call(guest, nam
 
 
 @pytest.mark.parametrize("value", ["plain", "other", "text", "none"])
-async def test_what_is_no_resource_of_that_type_and_instance_is_refused(
+async def test_what_is_not_a_resource_of_that_type_and_instance_is_refused(
     keeper, guest, value
 ):
     other = await keeper.start()
@@ -278,7 +278,7 @@ async def test_the_wasmtime_lane_refuses_what_it_cannot_do(compiled):
 
 
 class Model:
-    """Who has each resource: the guest under a handle, the host, or nobody."""
+    """The owner of each resource: the guest, under a handle, or the host."""
 
     def __init__(self, guest):
         self._guest = guest

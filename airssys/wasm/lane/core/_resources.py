@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class ResourceUser(Protocol):
-    """Who calls an instance: it alone can run what its resources need."""
+    """The caller of an instance, which alone can run what its resources need."""
 
     async def call(self, name: str, *values: Any) -> Any:
         """Call an export."""
@@ -62,7 +62,7 @@ class GuestResources:
         self.abandoned: deque[GuestResource | AbandonedResource] = deque()
         """What has to be dropped before the next call."""
         self.user: Callable[[], ResourceUser | None] | None = None
-        """Who calls the instance, if somebody does who can run destructors."""
+        """The caller of the instance, if there is one that can run destructors."""
 
     def name_of(self, resource: str) -> str:
         """Give the name under which the component exports a resource."""
