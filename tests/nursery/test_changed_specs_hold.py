@@ -6,6 +6,7 @@ import trio
 
 from airssys.contracts import (
     MAX_DEPTH,
+    Directive,
     Done,
     Intensity,
     Refusal,
@@ -219,3 +220,23 @@ async def test_a_template_that_would_be_too_deep_is_refused_when_it_is_given(
         assert find_spec_mistakes(wanted) == []
         answer = await admin_of(stage, "pool").change_specs(wanted)
         assert answer.why is Refusal.INVALID_SPEC
+
+
+@pytest.mark.parametrize("on_error", [(), ((Exception, Directive.RESTART),)])
+async def test_a_child_whose_arguments_were_let_go_is_not_started_without_them(
+    on_error, autojump_clock
+):
+    once = worker("a", arguments=(1,), restart=RestartType.TEMPORARY)
+    always = attrs.evolve(once, restart=RestartType.PERMANENT, on_error=on_error)
+    async with acting(dynamic(once, restarts=9)) as stage:
+        await stage.admin.start_from_template(2)
+        assert await stage.admin.change_specs(dynamic(always, restarts=9)) == Done()
+        await stage.admin.start_from_template(3)
+        await stage.crash("a/1")
+        await stage.crash("a/2")
+        assert stage.presences() == ["a/2:running"]
+        assert stage.arguments == [
+            ("a/1", "(1, 2)"),
+            ("a/2", "(1, 3)"),
+            ("a/2", "(1, 3)"),
+        ]

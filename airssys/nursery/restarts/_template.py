@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -13,12 +13,22 @@ from airssys.contracts import (
     ComponentSpec,
     Mistake,
     PoolSpec,
+    RestartType,
     SupervisorSpec,
     TaskSpec,
 )
 
 Template: TypeAlias = ActorSpec | ComponentSpec | SupervisorSpec
 """What the children of a dynamic supervisor are made from."""
+
+
+class _LetGo(tuple[object, ...]):
+    """No arguments, in place of some."""
+
+    __slots__ = ()
+
+
+_LET_GO: Final = _LetGo()
 
 
 def stem_of(template: Template) -> str:
@@ -61,11 +71,15 @@ def made_from(
 def remade_from(template: Template, present: ChildSpec) -> ChildSpec:
     """Apply a changed template to a child; its name and arguments stay.
 
-    Of a supervisor its own rules change, and its children stay.
+    Of a supervisor its own rules change, and its children stay. A child whose arguments
+    were let go stays one that is never started again.
     """
     if isinstance(template, ActorSpec) and isinstance(present, ActorSpec):
-        own = present.arguments
-        return attrs.evolve(template, id=present.id, arguments=own)
+        own, changed = present.arguments, template
+        if own is _LET_GO:
+            once, on_error = RestartType.TEMPORARY, present.on_error
+            changed = attrs.evolve(changed, restart=once, on_error=on_error)
+        return attrs.evolve(changed, id=present.id, arguments=own)
     if isinstance(template, ComponentSpec) and isinstance(present, ComponentSpec):
         return attrs.evolve(template, id=present.id, config=present.config)
     if isinstance(template, SupervisorSpec) and isinstance(present, SupervisorSpec):
@@ -118,5 +132,5 @@ def _takes_arguments(group: SupervisorSpec) -> bool:
 def without_arguments(spec: ChildSpec) -> ChildSpec:
     """Return a specification that holds on to no arguments."""
     if isinstance(spec, (ActorSpec, TaskSpec)) and spec.arguments:
-        return attrs.evolve(spec, arguments=())
+        return attrs.evolve(spec, arguments=_LET_GO)
     return spec
