@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import airssys
-from pace import PATIENCE
+from pace import PATIENCE, unmeasured
 
 PROGRAMS = Path(__file__).with_name("programs.py")
 STARTED = ["start a", "start b"]
@@ -22,6 +22,7 @@ def program(way, tmp_path, *before):
     with subprocess.Popen(
         [*before, sys.executable, str(PROGRAMS), way],
         cwd=tmp_path,
+        env=unmeasured(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -17,6 +17,8 @@ from pathlib import Path
 import attrs
 import pytest
 
+from pace import unmeasured
+
 PROGRAM = Path(__file__).with_name("signalled.py")
 NOT_YET = 99
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
@@ -65,6 +67,7 @@ def strike(way, folder, rng):
     with subprocess.Popen(
         [sys.executable, str(PROGRAM), way, str(folder)],
         cwd=folder,
+        env=unmeasured(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:

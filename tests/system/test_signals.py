@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from pace import finished
+from pace import finished, unmeasured
 
 SIGINT, SIGTERM = signal.SIGINT, signal.SIGTERM
 PREAMBLE = """
@@ -109,7 +109,7 @@ def run_program(folder, text, numbers=()):
     program.write_text(dedent(PREAMBLE) + dedent(text))
     (folder / "program.py.wat").write_text("(component)")
     words = " ".join(str(int(number)) for number in numbers)
-    return finished([sys.executable, str(program), words], cwd=folder)
+    return finished([sys.executable, str(program), words], cwd=folder, env=unmeasured())
 
 
 def loud(err):

@@ -83,6 +83,16 @@ def finished(
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
+def unmeasured() -> dict[str, str]:
+    """Return an environment in which a program's coverage is not measured.
+
+    For programs that are struck by KeyboardInterrupt anywhere: coverage takes a lock for
+    each new file, and does not give it back if it is interrupted there.
+    """
+    starting = "COVERAGE_PROCESS_"
+    return {n: text for n, text in os.environ.items() if not n.startswith(starting)}
+
+
 def seconds_taken(work: Callable[[], object]) -> float:
     """Processor seconds of this thread for one run, the least of a few."""
     least = float("inf")
