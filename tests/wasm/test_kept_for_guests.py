@@ -5,6 +5,9 @@ import tracemalloc
 
 import pytest
 
+from airssys.wasm.lane.abi import ExportSignature, ImportSignature, flat, layout
+from airssys.wasm.lane.abi._lifting import loader
+from airssys.wasm.lane.abi._lowering import storer
 from airssys.wasm.values import (
     _lifting as _wit_lifting,
     _lowering as _wit_lowering,
@@ -13,7 +16,16 @@ from airssys.wasm.values import (
 from airssys.wasm.values._cache import MOST_KEPT
 from airssys.wasm.values._marshaller import Marshaller
 from airssys.wasm.values._strings import TextRows, forget_rows
-from airssys.wasm.values._types import STRING, Number, Record, Tuple, function, record
+from airssys.wasm.values._types import (
+    STRING,
+    List,
+    Number,
+    Option,
+    Record,
+    Tuple,
+    function,
+    record,
+)
 from wasm_support import envelope, open_guests
 
 MIB = 1 << 20
@@ -91,6 +103,32 @@ def test_code_for_large_types_goes_with_the_component(kept_bytes):
     for number in range(40):
         Marshaller(function(x=large(number), to=Tuple((large(number), STRING))))
     assert kept_bytes() < MIB
+
+
+def test_code_of_the_own_lane_for_large_types_goes_with_the_component(kept_bytes):
+    for number in range(40):
+        signature = function(x=large(number), to=Tuple((large(number), STRING)))
+        ImportSignature(signature)
+        ExportSignature(signature)
+    assert kept_bytes() < MIB
+
+
+def test_large_types_in_large_types_take_no_longer_for_each_level():
+    """Without what is kept meanwhile, each level would take four times as long."""
+    wit = large(0)
+    for level in range(30):
+        wit = Record(((f"level-{level}-{'x' * 1000}", wit), ("beside", Number.U32)))
+        if level == 12:
+            wit = List(wit)
+    assert layout(List(wit)) == (8, 4)
+    size, alignment = layout(Tuple((wit,)))
+    assert (size > 1000, alignment) == (True, 4)
+
+
+@pytest.mark.parametrize("make", [layout, flat, loader, storer])
+def test_what_the_own_lane_makes_for_small_types_is_made_once(make):
+    wit = record(a=Number.U8, b=Option(STRING))
+    assert make(wit) is make(wit)
 
 
 @pytest.mark.parametrize(

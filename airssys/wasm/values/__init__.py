@@ -1,5 +1,6 @@
 """Converts values between Python and wasmtime's component API."""
 
+from ._cache import remember_small
 from ._checks import as_bytes, as_float
 from ._marshaller import Marshaller
 from ._memory import MEMORY, Block, Frame, encoded, error_text
@@ -80,6 +81,7 @@ __all__ = (
     "mentions",
     "read_function",
     "record",
+    "remember_small",
     "unfit",
     "variant",
     "weight",

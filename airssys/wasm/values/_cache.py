@@ -3,12 +3,16 @@
 Code for a type is made once for all engines, because that takes long. But a component
 may declare types of any size, in many variations. What is made for large types exists
 as long as the component's marshallers, and is not kept for others.
+
+Only while something is made for a large type, what is made for its parts is kept as
+well: otherwise the time would double with each level that types are nested.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+import threading
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from ._types import Borrow, Enum, Flags, Own, Record, Variant, parts_of
 
@@ -23,17 +27,42 @@ the world of actors have half of that."""
 MOST_KEPT: Final = 256
 
 
+class _Large(threading.local):
+    """What a thread has made for large types, until it has what it wanted."""
+
+    def __init__(self) -> None:
+        self.made: dict[object, Any] | None = None
+
+
+_large: Final = _Large()
+
+
 def remember_small(make: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Make a function of a type, or of a type and a path, remember its results."""
+    """Make a function of types, or of a type and a path, remember its results."""
     kept = functools.lru_cache(maxsize=MOST_KEPT)(make)
 
     @functools.wraps(kept)
     def remembering(*parts: _P.args, **names: _P.kwargs) -> _R:
         if _is_small(parts):
             return kept(*parts, **names)  # type: ignore[arg-type]  # types and paths can be hashed
-        return make(*parts, **names)
+        return _make_large(make, *parts, **names)
 
     return remembering
+
+
+def _make_large(make: Callable[_P, _R], *parts: _P.args, **names: _P.kwargs) -> _R:
+    made = _large.made
+    if made is None:
+        _large.made = {}
+        try:
+            return make(*parts, **names)
+        finally:
+            _large.made = None
+    key = make, parts, *names.items()
+    if key not in made:
+        made[key] = make(*parts, **names)
+    found: _R = made[key]
+    return found
 
 
 def _is_small(parts: Iterable[object]) -> bool:
@@ -42,6 +71,8 @@ def _is_small(parts: Iterable[object]) -> bool:
         one = waiting.pop()
         if isinstance(one, str):
             left -= len(one)
+        elif isinstance(one, tuple):
+            waiting += one
         else:
             left -= 1 + sum(map(len, _names(one)))
             waiting += parts_of(one)  # type: ignore[arg-type]  # a type

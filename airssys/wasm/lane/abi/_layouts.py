@@ -11,7 +11,6 @@ The source is `CanonicalABI.md` of WebAssembly/component-model.
 
 from __future__ import annotations
 
-import functools
 import struct
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -31,6 +30,7 @@ from airssys.wasm.values import (
     Tuple,
     Variant,
     WitType,
+    remember_small,
 )
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def payload_offset(wit: Variant | Enum | Option | Result) -> int:
     return align(struct.calcsize(discriminant(len(cases))), max(alignments, default=1))
 
 
-@functools.lru_cache(maxsize=4096)
+@remember_small
 def layout(wit: WitType) -> tuple[int, int]:
     """Size and alignment of a type, in bytes."""
     match wit:
@@ -139,7 +139,7 @@ def _cases_layout(wit: Variant | Enum | Option | Result) -> tuple[int, int]:
     return align(payload_offset(wit) + size, alignment), alignment
 
 
-@functools.lru_cache(maxsize=4096)
+@remember_small
 def flat(wit: WitType) -> tuple[Core, ...]:
     """The core values that a value becomes."""
     match wit:

@@ -11,7 +11,6 @@ The second step's `place` is where the value begins in memory, None for a flat o
 
 from __future__ import annotations
 
-import functools
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias, final
@@ -36,6 +35,7 @@ from airssys.wasm.values import (
     Tuple,
     Variant,
     WitType,
+    remember_small,
 )
 
 from ._code import DEEPEST, Code, pattern_of
@@ -86,7 +86,7 @@ _NAMES: Final[dict[str, Any]] = {
 }
 
 
-@functools.lru_cache(maxsize=4096)
+@remember_small
 def loader(wit: WitType) -> Load:
     """Make the function that reads a value of this type from memory."""
     code = _Lifting("def load(cx, at):", _NAMES)
@@ -96,7 +96,7 @@ def loader(wit: WitType) -> Load:
     return load
 
 
-@functools.lru_cache(maxsize=1024)
+@remember_small
 def flat_lifter(wits: tuple[WitType, ...]) -> LiftFlat:
     """Make the function that turns flat core values into a tuple of these types."""
     code = _Lifting("", _NAMES)

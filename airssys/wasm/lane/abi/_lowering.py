@@ -11,7 +11,6 @@ writes all its slots (see `_lifting`). What a case carries comes last, at its pl
 
 from __future__ import annotations
 
-import functools
 import math
 import struct
 from array import array
@@ -39,6 +38,7 @@ from airssys.wasm.values import (
     WitType,
     as_bytes,
     as_float,
+    remember_small,
 )
 
 from ._code import DEEPEST, Code, pattern_of
@@ -156,7 +156,7 @@ _NAMES: Final[dict[str, Any]] = {
 }
 
 
-@functools.lru_cache(maxsize=4096)
+@remember_small
 def storer(wit: WitType) -> Storer:
     """Make the function that writes a value of this type to memory."""
     code = _Lowering("def store(cx, at, v):", _NAMES)
@@ -165,7 +165,7 @@ def storer(wit: WitType) -> Storer:
     return store
 
 
-@functools.lru_cache(maxsize=1024)
+@remember_small
 def flat_lowerer(wits: tuple[WitType, ...]) -> LowerFlat:
     """Make the function that turns values of these types into flat core values."""
     values = [f"p{number}" for number in range(len(wits))]

@@ -19,6 +19,10 @@ LARGE: Final = 16 * 1024
 _NOT_COPIED: Final = 2**31
 
 
+def _size_of(data: bytes | bytearray | memoryview) -> int:
+    return memoryview(data).nbytes
+
+
 @final
 class Image(Context):
     """One image at a time; `begin` anew for each value."""
@@ -55,11 +59,17 @@ class Image(Context):
         if self.encoding is not Encoding.UTF8:
             return super().put_string(text)
         data = text.encode()
-        return self._append(data, len(data))
+        size, at = len(data), self._top
+        end = at + size
+        if size >= LARGE or end > len(self.view):
+            return self._append(data, size)
+        self._top = end
+        self.view[at:end] = data
+        return at, size
 
     def put_bytes(self, data: bytes | bytearray | memoryview) -> tuple[int, int]:
         """Write a list of bytes."""
-        return self._append(data, len(memoryview(data)))
+        return self._append(data, len(data) if type(data) is bytes else _size_of(data))
 
     def _append(
         self, data: bytes | bytearray | memoryview, size: int

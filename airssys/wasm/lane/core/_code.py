@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, MutableSet
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast, final
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast, final
 
 import attrs
 import wasmtime
@@ -21,6 +22,7 @@ from airssys.wasm.lane.components import (
 from airssys.wasm.values import Block, Borrow, Own, Tuple, error_text, mentions
 
 from . import _c_api as c
+from ._failures import CoreFailed
 from ._host import (
     Act,
     CoreHost,
@@ -29,7 +31,7 @@ from ._host import (
     instant,
     pausing,
 )
-from ._linking import SHIM, Linking, Source, name_of
+from ._linking import SHIM, Linking, Source, Step, name_of
 from ._memory import CoreValues, address_of, answer_epoch, callback_address
 
 if TYPE_CHECKING:
@@ -61,9 +63,68 @@ class Running(Protocol):
         ...
 
 
-LookUp: TypeAlias = tuple[int, int, int, int]
-"""Of an import: where among the core instances that one is which exports it, the address
-and size of its name, and where among the imports it is wanted."""
+@final
+class Imports:
+    """Looks up what the core modules of one component import from those before them.
+
+    A Python guest imports 2,400 things, each by a call into C. To make the arguments of
+    that call takes longer than the call. So they are made once, for memory that all
+    instances use, one at a time: `lock` is held until the module was made of what has
+    been found. What repeats among them exists once.
+    """
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.lock = threading.Lock()
+        self._instances = Block(c.INSTANCE_SIZE * len(steps))
+        self._externs = Block(c.EXTERN_SIZE * sum(len(s.imports) for s in steps) + 8)
+        self._kept: dict[str, bytes] = {}
+        self._arguments: dict[int, Any] = {}
+        self._counted = 0
+        self._wanted = [self._prepare(step.imports) for step in steps]
+        self._arguments.clear()
+
+    def _prepare(self, sources: Sequence[Source]) -> tuple[int, list[list[Any]]]:
+        first = self._externs.base + self._counted * c.EXTERN_SIZE
+        self._counted += len(sources)
+        base, places = self._instances.base, range(first, 2**63, c.EXTERN_SIZE)
+        names = [
+            self._kept.setdefault(each.name, each.name.encode()) for each in sources
+        ]
+        return first, [
+            [self._argument(base + s.step * c.INSTANCE_SIZE) for s in sources],
+            [self._argument(address_of(name)) for name in names],
+            [self._argument(len(name)) for name in names],
+            [c.prepared(place) for place, _ in zip(places, sources, strict=False)],
+        ]
+
+    def _argument(self, number: int) -> Any:
+        found = self._arguments.get(number)
+        if found is None:
+            found = self._arguments[number] = c.prepared(number)
+        return found
+
+    def look_up(self, context: int, instances: Block, number: int) -> tuple[int, int]:
+        """Look up the imports of one step; hold the lock until they are used.
+
+        Args:
+            context: of the store.
+            instances: the core instances of that store.
+            number: of the step.
+
+        Returns:
+            Where they are, and how many.
+
+        Raises:
+            CoreFailed: one is not exported.
+        """
+        self._instances.data[:] = instances.data
+        first, arguments = self._wanted[number]
+        found = map(
+            c.instance_export_get_prepared, repeat(c.prepared(context)), *arguments
+        )
+        if not all(found):
+            raise CoreFailed(None, "a core instance lacks what another one imports")
+        return first, len(arguments[0])
 
 
 class CoreRefused(Exception):  # not for users: the loader says which component
@@ -139,25 +200,13 @@ class CoreCode:
         self.callback_values = [CoreValues(*one.core) for one in linking.callbacks]
         self._kept.append(modules)
         self.modules = [c_pointer(module) for module in modules]
-        self.import_bytes = 0
-        """How much memory the imports of all steps take, of one instance."""
-        self.imports_of = [self._look_ups(step.imports) for step in linking.steps]
+        self.looking_up = Imports(linking.steps)
         self._linker = self.shim = 0
         epoch = c.EpochCallback(_give_way)
         self._kept.append(epoch)
         self.epoch = callback_address(epoch)
         engine.ledger.cores.add(self)
         self._link()
-
-    def _look_ups(self, sources: Sequence[Source]) -> list[LookUp]:
-        found = []
-        for source in sources:
-            name = source.name.encode()
-            self._kept.append(name)
-            of = source.step * c.INSTANCE_SIZE
-            found.append((of, address_of(name), len(name), self.import_bytes))
-            self.import_bytes += c.EXTERN_SIZE
-        return found
 
     def _import(self, number: int, one: LoweredFunction) -> Imported:
         function = one.function
@@ -300,9 +349,10 @@ def _guarded(guard: _Guard, act: Callable[[Any, int], None]) -> Callable[..., in
 
     @enable_ki_protection
     def callback(_env: int | None, caller: int, values: int, _count: int) -> int:
-        instance = None
+        instance, ident = None, 0
         try:
-            inside.add(get_ident())
+            ident = get_ident()
+            inside.add(ident)
             instance = running[context_of(caller)]
             act(instance, values)
         except BaseException as error:  # noqa: BLE001, ASYNC103  # nothing may leave a callback
@@ -311,7 +361,7 @@ def _guarded(guard: _Guard, act: Callable[[Any, int], None]) -> Callable[..., in
             trap: int = trap_new(_FAILED, len(_FAILED))
             return trap  # noqa: ASYNC104  # as above
         finally:
-            inside.discard(get_ident())
+            inside.discard(ident)
         return 0
 
     return callback

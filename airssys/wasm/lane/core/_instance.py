@@ -109,7 +109,6 @@ class CoreInstance:
         self._late: tuple[object] | None = None
         """The answer of an instant function that had no room in the callback."""
         self._instances = Block(c.INSTANCE_SIZE * len(code.linking.steps))
-        self._imports = Block(code.import_bytes + 8)
         self._externs: dict[Source, Block] = {}
         self._ready: dict[str, Ready] = {}
         self._memories: dict[CoreItem, LinearMemory] = {}
@@ -181,21 +180,17 @@ class CoreInstance:
             c.store_limiter(self.opened.pointer, *self._limits)
 
     def _instantiate(self, number: int) -> None:
-        look_up, context = c.instance_export_get, self._context
-        instances, imports = self._instances.base, self._imports.base
-        wanted = self.code.imports_of[number]
-        for of, name, size, at in wanted:
-            if not look_up(context, instances + of, name, size, imports + at):
-                raise CoreFailed(None, "a core instance lacks what another one imports")
+        context, instances = self._context, self._instances
+        imports = self.code.looking_up
         words = self._slots.words
-        error = c.instance_new(
-            context,
-            self.code.modules[number],
-            imports + (wanted[0][3] if wanted else 0),
-            len(wanted),
-            instances + number * c.INSTANCE_SIZE,
-            self._slots.base + _TRAP * 8,
-        )
+        with imports.lock:
+            error = c.instance_new(
+                context,
+                self.code.modules[number],
+                *imports.look_up(context, instances, number),
+                instances.base + number * c.INSTANCE_SIZE,
+                self._slots.base + _TRAP * 8,
+            )
         trap, words[_TRAP] = words[_TRAP], 0
         self._check(error, trap)
 
@@ -298,7 +293,8 @@ class CoreInstance:
         self, function: int, values: CoreValues, arguments: Sequence[int | float]
     ) -> None:
         slots = self._slots
-        values.lay_out(slots, 0, arguments)
+        if arguments:
+            values.lay_out(slots, 0, arguments)
         self._values = values
         c.context_set_epoch_deadline(self._context, 1)
         base = slots.base

@@ -131,8 +131,6 @@ class CoreValues:
 
     def lay_out(self, block: Block, at: int, values: Sequence[int | float]) -> None:
         """Write the arguments of a call."""
-        if not values:
-            return
         pairs = zip(self._kinds, values, strict=True)
         self._arguments(block.data, at, *(part for pair in pairs for part in pair))
 
