@@ -18,7 +18,6 @@ from airssys.wasm.values._marshaller import Marshaller
 from airssys.wasm.values._strings import TextRows, forget_rows
 from airssys.wasm.values._types import (
     STRING,
-    List,
     Number,
     Option,
     Record,
@@ -118,11 +117,7 @@ def test_large_types_in_large_types_take_no_longer_for_each_level():
     wit = large(0)
     for level in range(30):
         wit = Record(((f"level-{level}-{'x' * 1000}", wit), ("beside", Number.U32)))
-        if level == 12:
-            wit = List(wit)
-    assert layout(List(wit)) == (8, 4)
-    size, alignment = layout(Tuple((wit,)))
-    assert (size > 1000, alignment) == (True, 4)
+    assert layout(wit) == (16 + 30 * 4, 4)
 
 
 @pytest.mark.parametrize("make", [layout, flat, loader, storer])
