@@ -21,7 +21,9 @@ def stamps_of(gaps):
 def test_the_window_agrees_with_the_whole_history(restarts, period, gaps):
     window, history = RestartWindow(Intensity(restarts, period)), []
     for now in stamps_of(gaps):
+        allows = window.allows(now)
         window = window.stamped(now)
+        assert allows is not window.is_exceeded
         history.append(now)
         counted = [stamp for stamp in history if stamp >= now - period]
         assert window.count == len(counted)

@@ -226,6 +226,6 @@ class ChildRunner:
             asked=child.asked,
             restarting=restarting,
         )
-        if end.cut_its_start_short:
+        if slot.start_reply is not None and end.cut_its_start_short:
             slot.answer_start(answer_to_start(slot.name, reason))
         self.emit(event_of(end))

@@ -48,7 +48,7 @@ class RestartRecord:
 
     def allows(self, at: float) -> bool:
         """Say whether one more restart is allowed at that time; counts nothing."""
-        return not self.window.stamped(at).is_exceeded
+        return self.window.allows(at)
 
     def count(self, now: float) -> None:
         """Count a restart, before it is made."""

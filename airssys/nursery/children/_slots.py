@@ -183,9 +183,11 @@ class Slot:
 
     def drop_arguments(self) -> None:
         """Let go of the arguments of a temporary child that is started only once."""
-        asked_for = any(way is Directive.RESTART for _, way in self.spec.on_error)
-        if self.spec.restart is RestartType.TEMPORARY and not asked_for:
-            self.declared.declare_again(without_arguments(self.spec))
+        spec = self.spec
+        if spec.restart is not RestartType.TEMPORARY:
+            return
+        if not any(way is Directive.RESTART for _, way in spec.on_error):
+            self.declared.declare_again(without_arguments(spec))
 
     def answer_start(self, answer: Answer) -> None:
         """Answer the request for the start, if there was one."""

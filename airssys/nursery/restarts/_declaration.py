@@ -60,6 +60,8 @@ class Declaration:
 
     def started(self) -> Declaration:
         """Return it as it is when an incarnation starts."""
+        if self.running is self.spec:
+            return self  # as it is almost always
         return attrs.evolve(self, running=self.spec)
 
     def declared_again(self, spec: ChildSpec) -> Declaration:

@@ -31,6 +31,12 @@ class RestartWindow:
         kept = self.stamps[bisect_left(self.stamps, oldest) :]
         return RestartWindow(self.intensity, (*kept, now))
 
+    def allows(self, now: float) -> bool:
+        """Say whether one more restart attempt, made now, would not exceed this."""
+        oldest = now - self.intensity.period
+        kept = len(self.stamps) - bisect_left(self.stamps, oldest)
+        return kept < self.intensity.restarts
+
     @property
     def count(self) -> int:
         """Restarts within the period that ends with the last one."""

@@ -149,6 +149,8 @@ def plan_attempt(
     """
     if window.is_exceeded:
         return Attempt(window)
+    if strategy is Strategy.ONE_FOR_ONE:
+        return Attempt(window, (), (offender,))
     group = sharing(strategy, members, offender)
     leaving = (m for m in reversed(group) if m is not offender)
     stop = tuple(m for m in leaving if m.is_occupied or _is_temporary(m))

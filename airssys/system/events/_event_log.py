@@ -50,6 +50,8 @@ from ._short_traceback import Tracebacks
 from ._writable import MAX_BYTES, fitting, log_would_block
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airssys.contracts import ExitReason
 
 _HOST: Final = logging.getLogger("airssys")
@@ -61,6 +63,18 @@ _LEVELS: Final = {
     LogLevel.WARN: logging.WARNING,
     LogLevel.ERROR: logging.ERROR,
 }
+_FIXED_LEVELS: Final[Mapping[type[Event], int]] = {
+    ChildStarted: logging.INFO,
+    ChildStartFailed: logging.WARNING,
+    ChildUnstopped: logging.WARNING,
+    DeadLetter: logging.DEBUG,
+    HandlerHeldThread: logging.WARNING,
+    HookFailed: logging.WARNING,
+    ListenerStalled: logging.WARNING,
+    MessageFailed: logging.INFO,
+    SupervisorGaveUp: logging.ERROR,
+}
+"""Of events that are always of one level. A restart has two that nobody reads."""
 MAX_GUEST_LINE: Final = 4000
 """Characters of a guest's log line that go into the log; events have all of it."""
 _WENT_WRONG: Final = {ExitKind.CRASH, ExitKind.KILLED, ExitKind.UNHEALTHY}
@@ -196,19 +210,16 @@ def _guest_line(event: Logged) -> str:
 
 
 def _level_of(event: Event) -> int:
+    level = _FIXED_LEVELS.get(type(event))
+    if level is not None:
+        return level
     match event:
-        case SupervisorGaveUp():
-            return logging.ERROR
-        case ChildStartFailed() | ChildUnstopped() | HandlerHeldThread() | HookFailed():
-            return logging.WARNING
-        case ListenerStalled():
-            return logging.WARNING
         case ChildExited(reason=reason):
             went_wrong = reason.kind in _WENT_WRONG
             return logging.WARNING if went_wrong else logging.INFO
         case HealthChanged(status=HealthStatus.UNHEALTHY):
             return logging.WARNING
-        case ChildStarted() | MessageFailed() | HealthChanged():
+        case HealthChanged():
             return logging.INFO
         case _:
             return logging.DEBUG
