@@ -31,6 +31,9 @@ class ExitKind(enum.Enum):
     IGNORED = "ignored"
     UNHEALTHY = "unhealthy"
 
+    # That of `Enum` is Python code, and each end looks it up.
+    __hash__ = object.__hash__
+
 
 _FAILURES: Final = (ExitKind.CRASH, ExitKind.REFUSED, ExitKind.UNHEALTHY)
 

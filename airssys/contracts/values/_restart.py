@@ -19,6 +19,9 @@ class RestartType(enum.Enum):
     TRANSIENT = "transient"
     TEMPORARY = "temporary"
 
+    # That of `Enum` is Python code, and each restart looks it up.
+    __hash__ = object.__hash__
+
 
 class Strategy(enum.Enum):
     """Which siblings are restarted with a child (OTP supervisor, "strategy").

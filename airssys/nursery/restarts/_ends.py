@@ -95,10 +95,8 @@ def event_of(end: End) -> ChildExited | ChildStartFailed:
 
 def problem_of(end: End) -> Problem | None:
     """Return the problem that OTP would report of an end; None if there is none."""
-    match end.cause:
-        case Cause.OWN:
-            return problem_of_end(end.spec.restart, end.reason)
-        case Cause.STOPPED:
-            return problem_of_stop(end.spec, end.reason)
-        case Cause.SUPERVISOR_KILLED:
-            return None
+    if end.cause is Cause.OWN:
+        return problem_of_end(end.spec.restart, end.reason)
+    if end.cause is Cause.STOPPED:
+        return problem_of_stop(end.spec, end.reason)
+    return None

@@ -83,8 +83,10 @@ def judge_end(
 ) -> Verdict:
     """Decide what follows when a child ended that was running and was not asked to end."""
     directive = None
-    if reason.kind in (ExitKind.CRASH, ExitKind.UNHEALTHY):
+    if on_error and reason.kind in (ExitKind.CRASH, ExitKind.UNHEALTHY):
         directive = directive_for(on_error, reason.error)
+    if directive is None:
+        return RESTARTS[restart, reason.kind in EXPECTED]
     match directive:
         case Directive.RESTART:
             return Verdict.RESTART
@@ -93,7 +95,7 @@ def judge_end(
         case Directive.STOP:
             is_temporary = restart is RestartType.TEMPORARY
             return Verdict.FORGET if is_temporary else Verdict.KEEP_STOPPED
-        case _:  # no directive, or RESUME for an end that cannot be taken back
+        case Directive.RESUME:  # an end cannot be taken back
             return RESTARTS[restart, reason.kind in EXPECTED]
 
 

@@ -74,7 +74,7 @@ _FIXED_LEVELS: Final[Mapping[type[Event], int]] = {
     MessageFailed: logging.INFO,
     SupervisorGaveUp: logging.ERROR,
 }
-"""Of events that are always of one level. A restart has two that nobody reads."""
+"""The levels of events that always have the same; a match takes longer."""
 MAX_GUEST_LINE: Final = 4000
 """Characters of a guest's log line that go into the log; events have all of it."""
 _WENT_WRONG: Final = {ExitKind.CRASH, ExitKind.KILLED, ExitKind.UNHEALTHY}
