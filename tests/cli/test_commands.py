@@ -91,10 +91,12 @@ def test_check_loads_components_if_asked_to(airssys, write):
     assert airssys("check", "refused:App").exit_code == 0
     done = airssys("check", "--load", "refused:App")
     assert (done.exit_code, done.stdout) == (1, "")
-    first, second, count = done.stderr.splitlines()
+    first, second, *quoted, count = done.stderr.splitlines()
     assert first.startswith(f"{path}:6: ")
     assert "--stub-wasi" in first
+    assert "[App.wasi.artifact]" in first
     assert second.startswith(f"{path}:8: ")
+    assert quoted[-1].strip(" |") == "^"
     assert count == "2 mistakes"
 
 

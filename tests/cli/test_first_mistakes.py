@@ -200,3 +200,10 @@ def test_another_event_loop_is_named_at_once():
 def test_a_trace_is_shown_as_its_text():
     text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     assert str(TraceContext(text, "a=b")) == text
+
+
+def test_inspect_quotes_wat_text_with_its_caret(airssys, write):
+    path = write("bad.wat", "(component\n  (core modul))")
+    *_, line, caret, advice = airssys("inspect", str(path)).stderr.splitlines()
+    assert line.index("core") == caret.index("^")
+    assert advice == "Pass a .wasm component or its .wat text."

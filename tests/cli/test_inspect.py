@@ -65,7 +65,7 @@ def test_what_would_be_refused_says_why_and_fails(name):
     problem, advice = REFUSED[name]
     result = inspect(GUESTS / f"{name}.wat")
     assert result.exit_code == 1
-    why, way_out = result.stderr.splitlines()
+    why, *_quoted, way_out = result.stderr.splitlines()
     assert why.startswith("Refused: ")
     assert problem in why
     assert advice in way_out

@@ -15,7 +15,6 @@ from airssys.cli.common import (
     cache_option,
     give_up,
     loader_opener,
-    report,
     run_async,
     say,
     target_argument,
@@ -31,8 +30,10 @@ from airssys.contracts import (
     PoolSpec,
     SupervisorSpec,
     UserCache,
+    lines_of_mistakes,
     walk,
 )
+from airssys.contracts.specs import place_mistakes
 from airssys.system import EXIT_INTERRUPTED, LoaderOpener
 
 if TYPE_CHECKING:
@@ -60,31 +61,45 @@ def command(target: Declared, *, load: bool, cache: Path | UserCache | None) -> 
         except PermissionError as error:  # about the cache directory
             give_up(error)
         if refused:
-            report(refused)
+            _report(blueprint, refused)
             sys.exit(EXIT_MISTAKES)
     say(f"no mistakes: {_count(blueprint)}")
 
 
-async def _load_all(blueprint: Blueprint, open_loader: LoaderOpener) -> list[Mistake]:
-    """Load each artifact once; return a mistake for each that was refused."""
-    first: dict[Artifact, tuple[str, ComponentSpec]] = {}
+def _report(blueprint: Blueprint, refused: dict[str, AirssysError]) -> None:
+    """Print what was refused at each path on stderr, with the lines of text it quotes."""
+    found = [Mistake(path, str(error)) for path, error in refused.items()]
+    placed = place_mistakes(found, [("$", blueprint), *walk(blueprint.root)])
+    *lines, count = lines_of_mistakes(placed)
+    notes = {str(each): getattr(refused[each.path], "__notes__", ()) for each in placed}
+    for line in lines:
+        say(line, err=True)
+        for note in notes[line]:
+            say(note, err=True)
+    say(count, err=True)
+
+
+async def _load_all(
+    blueprint: Blueprint, open_loader: LoaderOpener
+) -> dict[str, AirssysError]:
+    """Load each artifact once; return why some were refused, by their paths."""
+    first: dict[Artifact, str] = {}
     for path, spec in walk(blueprint.root):
         if isinstance(spec, ComponentSpec):
-            first.setdefault(spec.artifact, (path, spec))
-    refused: list[Mistake] = []
+            first.setdefault(spec.artifact, path)
+    refused: dict[str, AirssysError] = {}
     if not first:
         return refused
 
-    async def load(artifact: Artifact, path: str, spec: ComponentSpec) -> None:
+    async def load(artifact: Artifact, path: str) -> None:
         try:
             await loader.load(artifact)
         except AirssysError as error:
-            place = (spec.origin.file, spec.origin.line) if spec.origin else ()
-            refused.append(Mistake(f"{path}.artifact", str(error), "", *place))
+            refused[f"{path}.artifact"] = error
 
     async with open_loader(blueprint.engine) as loader, trio.open_nursery() as nursery:
-        for artifact, (path, spec) in first.items():
-            nursery.start_soon(load, artifact, path, spec)
+        for artifact, path in first.items():
+            nursery.start_soon(load, artifact, path)
     return refused
 
 

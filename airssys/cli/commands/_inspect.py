@@ -41,6 +41,8 @@ def command(file: Path, *, cache: Path | UserCache | None) -> None:
         say(line)
     if found.refusal is not None:
         say(f"Refused: {found.refusal.problem}.", err=True)
+        for note in getattr(found.refusal, "__notes__", ()):
+            say(note, err=True)
         say(f"{found.refusal.advice}.", err=True)
         sys.exit(1)
 

@@ -2,7 +2,7 @@
 
 from ._loading import cache_option, give_up, loader_opener, run_async
 from ._say import escaped, say
-from ._target import EXIT_MISTAKES, Declared, as_checked, report, target_argument
+from ._target import EXIT_MISTAKES, Declared, as_checked, target_argument
 
 __all__ = (
     "EXIT_MISTAKES",
@@ -12,7 +12,6 @@ __all__ = (
     "escaped",
     "give_up",
     "loader_opener",
-    "report",
     "run_async",
     "say",
     "target_argument",

@@ -214,9 +214,7 @@ class Publishing:
                 it is over; name very many by texts, which the collector does not visit.
             payload: the message.
             identify: returns the identity that a target stands for.
-            content_type: the codec of the payload.
-            trace: the distributed trace that it belongs to.
-            is_held_up: as for `publish`.
+            content_type, trace: of the message. `is_held_up`: as for `publish`.
             most_errors: after this many refusals the others are only counted.
         """
         await checkpoint_if_cancelled()
