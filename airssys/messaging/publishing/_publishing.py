@@ -205,16 +205,17 @@ class Publishing:
     ) -> Outcomes[Target]:
         """Send a payload to each of some actors, once, waiting for room as `send` does.
 
-        A checkpoint. If it is cancelled, some of them may have it. The targets are
-        read, once, before any of them gets it; an exception from reading them is raised.
+        A checkpoint. If it is cancelled, some of them may have it. Reading the targets
+        comes first; what that raises is passed on.
 
         Args:
             sender: in whose name.
-            targets: each gets it once, however often it is named. All are kept until
-                it is over; name very many by texts, which the collector does not visit.
+            targets: each gets it once. Name very many by texts: the collector skips them.
             payload: the message.
             identify: returns the identity that a target stands for.
-            content_type, trace: of the message. `is_held_up`: as for `publish`.
+            content_type: the codec of the payload.
+            trace: the distributed trace that it belongs to.
+            is_held_up: as for `publish`.
             most_errors: after this many refusals the others are only counted.
         """
         await checkpoint_if_cancelled()
@@ -233,8 +234,7 @@ class Publishing:
                         trace=trace,
                     )
                     note = partial(outcomes.note, target)
-                    error = self._join(joint_wait, envelope, note)
-                    if error is not None:
+                    if error := self._join(joint_wait, envelope, note):
                         note(error)
             await self._wait(joint_wait)
         finally:
