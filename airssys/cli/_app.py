@@ -5,13 +5,13 @@ Each command only imports what it needs, and listing the commands imports none o
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from typing import Final
 
 import click
 
 import airssys
+from airssys.contracts import meant
 
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "build": ("_build", "Build a component from a Python, C or Rust file."),
@@ -49,10 +49,10 @@ class _Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            close = difflib.get_close_matches(args[0], _COMMANDS, 1) if args else []
-            if not close:
+            if not args:
                 raise
-            text = f"{error.message.rstrip('.')}: did you mean {close[0]}?"
+            hint = meant(args[0], _COMMANDS, "the commands are")
+            text = f"{error.message.rstrip('.')}: {hint}"
             raise click.UsageError(text, ctx) from error
 
     def format_commands(

@@ -241,10 +241,13 @@ from .values import (
     TypedSendOptions,
     UserCache,
     area_size,
+    choices,
     codec_of,
     identity_of_child,
     known_codecs,
+    meant,
     rules_of,
+    shown,
 )
 
 __all__ = (
@@ -446,6 +449,7 @@ __all__ = (
     "check_child_specs",
     "check_interpreter",
     "child_name",
+    "choices",
     "codec_of",
     "contexts_of",
     "find_all_mistakes",
@@ -463,6 +467,7 @@ __all__ = (
     "known_codecs",
     "leaves_of",
     "lines_of_mistakes",
+    "meant",
     "missing_artifacts",
     "next_state",
     "one_line",
@@ -474,6 +479,7 @@ __all__ = (
     "renamed",
     "repr_of",
     "rules_of",
+    "shown",
     "signature_of",
     "step_of",
     "stop_time",

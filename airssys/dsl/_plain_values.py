@@ -18,6 +18,7 @@ from airssys.contracts import (
     Mistake,
     Overflow,
     OverflowRules,
+    meant,
 )
 
 from ._declarations import shown
@@ -40,7 +41,7 @@ def read_values(
             read[name] = read_word(Growth, cast("str", value)) if is_word else value
         else:
             text = f"there is no field {shown(name)}"
-            hint = f"the fields are {listed(fields)}"
+            hint = meant(name, sorted(fields), "the fields are")
             mistakes.append(Mistake(f".{option}.{name}", text, hint))
     return kind(**read)
 
@@ -64,7 +65,7 @@ def read_limits(given: object, mistakes: list[Mistake]) -> Limits:
     read: dict[str, Any] = {}
     for name, value in given.items():
         if name not in fields:
-            hint = f"the limits are {listed(fields)}"
+            hint = meant(name, sorted(fields), "the limits are")
             text = f"there is no limit {shown(name)}"
             mistakes.append(Mistake(f".limits.{name}", text, hint))
             continue
@@ -89,14 +90,9 @@ def read_rules(
             read[name] = read_word(Overflow, value) if isinstance(value, str) else value
         else:
             text = f"there is no priority {shown(name)}"
-            hint = f"the priorities are {listed(fields)}"
+            hint = meant(name, sorted(fields), "the priorities are")
             mistakes.append(Mistake(f".overflow.{name}", text, hint))
     return OverflowRules(**read)
-
-
-def listed(names: Mapping[str, object] | frozenset[str]) -> str:
-    """List names for a hint."""
-    return ", ".join(sorted(names))
 
 
 def read_word(reader: Callable[[str], _T], text: str) -> _T:

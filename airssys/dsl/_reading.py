@@ -7,7 +7,6 @@ does that.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -45,6 +44,7 @@ from airssys.contracts import (
     SupervisorSpec,
     TaskSpec,
     is_a,
+    meant,
 )
 
 from ._behaviours import (
@@ -55,7 +55,7 @@ from ._behaviours import (
 )
 from ._codecs import codec_clash, codecs_read_by, pop_codecs
 from ._declarations import Declaration, Kind, declaration_of, shown
-from ._plain_values import listed, read_limits, read_rules, read_values, read_word
+from ._plain_values import read_limits, read_rules, read_values, read_word
 from ._vocabulary import (
     ActorOptions,
     ComponentOptions,
@@ -349,8 +349,7 @@ def _read_topics(topics: object) -> object:
 
 
 def _no_option(word: str, known: frozenset[str]) -> Mistake:
-    close = difflib.get_close_matches(word, known, 1)
-    hint = f"did you mean {close[0]}?" if close else f"the options are {listed(known)}"
+    hint = meant(word, sorted(known), "the options are")
     return Mistake(f".{word}", f"there is no option {word!r}", hint)
 
 
@@ -395,10 +394,8 @@ def _read_size(
     fields = attrs.fields_dict(PoolSize)
     for name in given:
         if name not in fields:
-            text, hint = (
-                f"there is no {shown(name)}",
-                f"the fields are {listed(fields)}",
-            )
+            text = f"there is no {shown(name)}"
+            hint = meant(name, sorted(fields), "the fields are")
             mistakes.append(Mistake(f".size.{name}", text, hint))
     read: dict[str, Any] = {str(n): v for n, v in given.items() if n in fields}
     if "maximum" not in read:

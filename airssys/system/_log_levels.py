@@ -6,13 +6,12 @@ is the shortcut for programs that do not configure it.
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
-from airssys.contracts import InvalidMessage, one_line
+from airssys.contracts import InvalidMessage, meant, one_line
 from airssys.nursery import as_id
 
 if TYPE_CHECKING:
@@ -101,8 +100,7 @@ class _LevelFilter(logging.Filter):
 def _level(text: object) -> int:
     if isinstance(text, str) and text.lower() in LOG_LEVELS:
         return LOG_LEVELS[text.lower()]
-    close = difflib.get_close_matches(str(text).lower(), LOG_LEVELS, 1)
-    hint = f"did you mean {close[0]}?" if close else f"write {', '.join(LOG_LEVELS)}"
+    hint = meant(text, LOG_LEVELS, "write")
     raise ValueError(one_line(f"{text!r} is not a log level: {hint}"))
 
 

@@ -8,20 +8,24 @@ import trio.testing
 from airssys.contracts import (
     NO_BACKOFF,
     ActorSpec,
+    Artifact,
     Blueprint,
     CalleeFailed,
     ChildExited,
     ChildStarted,
     ChildStartFailed,
     ComponentId,
+    ComponentSpec,
     ExitKind,
     ExitReason,
     Intensity,
     RestartType,
     SupervisorGaveUp,
     SupervisorSpec,
+    TraceContext,
 )
 from airssys.system import CrashReport, open_system
+from wasm_support import GUESTS
 
 MANY = Intensity(2, 60.0)
 
@@ -234,3 +238,43 @@ def test_an_error_that_can_be_asked_nothing_is_shown_with_its_cause():
     error.__cause__ = Untrue()
     lines = report_on(ExceptionGroup("group", [error])).traceback
     assert sum("Untrue: <it cannot be shown" in line for line in lines) == 2
+
+
+async def crash_by(child, payload, trace, caplog):
+    """Send a message that an actor crashes over; return the event and the record."""
+    opening = open_system(
+        Blueprint(root=SupervisorSpec(name="root", children=(child,)))
+    )
+    stream = opening.listen(100)
+    async with opening as system:
+        system.tell(child.id, payload, trace=trace)
+        await trio.testing.wait_all_tasks_blocked(0.02)
+        async for event in stream:
+            if isinstance(event, ChildExited):
+                break
+    records = [r for r in caplog.records if r.__dict__.get("event") == "ChildExited"]
+    return event, records[0]
+
+
+TRACE = TraceContext("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+TRAPPING = ComponentSpec(
+    id=ComponentId.parse("a"),
+    artifact=Artifact.at(GUESTS / "trap-unreachable.wat"),
+    backoff=NO_BACKOFF,
+)
+
+
+@pytest.mark.parametrize("child", [actor(), TRAPPING], ids=["actor", "component"])
+@pytest.mark.parametrize("trace", [TRACE, None])
+async def test_a_crash_has_the_trace_of_the_message_in_progress(child, trace, caplog):
+    event, record = await crash_by(child, b"x", trace, caplog)
+    assert event.reason.kind is ExitKind.CRASH
+    assert event.trace == trace
+    assert record.trace == (trace and trace.traceparent)
+
+
+async def test_an_actor_that_is_stopped_between_messages_has_no_trace():
+    events = await happen(tree(actor()), 1)
+    ended = of(events, ChildExited)
+    assert ended
+    assert all(event.trace is None for event in ended)

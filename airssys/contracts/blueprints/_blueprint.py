@@ -294,7 +294,7 @@ def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
         return
     yield from _own_mistakes(spec, path)
     if not is_kind(spec.restart, RestartType):
-        hint = "write 'permanent', 'transient' or 'temporary' as a RestartType"
+        hint = choices(RestartType, spec.restart)
         text = f"{shown(spec.restart)} is not a valid restart type"
         yield Mistake(f"{path}.restart", text, hint)
     is_kill = is_kind(spec.shutdown, BrutalKill)

@@ -12,6 +12,7 @@ from airssys.contracts.values import (
     Limits,
     LogLevel,
     OnAbandoned,
+    choices,
     is_kind,
     is_text,
     shown,
@@ -36,11 +37,11 @@ def component_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
         yield from _host_mistakes(spec.artifact.host, f"{path}.host")
     if not is_kind(spec.log_level, LogLevel):
         text = f"{shown(spec.log_level)} is not a valid log level"
-        hint = "write 'trace', 'debug', 'info', 'warn' or 'error' as a LogLevel"
+        hint = choices(LogLevel, spec.log_level)
         yield Mistake(f"{path}.log_level", text, hint)
     if not is_kind(spec.on_abandoned, OnAbandoned):
         text = f"{shown(spec.on_abandoned)} is not a valid choice"
-        hint = "write 'continue' or 'cancel' as an OnAbandoned"
+        hint = choices(OnAbandoned, spec.on_abandoned)
         yield Mistake(f"{path}.on_abandoned", text, hint)
     if not is_kind(spec.config, ComponentConfig):
         text = f"{shown(spec.config)} is not a ComponentConfig"

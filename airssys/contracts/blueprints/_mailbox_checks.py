@@ -11,6 +11,7 @@ from airssys.contracts.values import (
     Overflow,
     OverflowPolicy,
     OverflowRules,
+    choices,
     is_count,
     is_kind,
     shown,
@@ -45,13 +46,12 @@ def mailbox_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mis
 
 
 def _overflow_mistakes(policy: OverflowPolicy, path: str) -> Iterator[Mistake]:
-    hint = f"write one of {', '.join(repr(each.value) for each in Overflow)}"
     if is_kind(policy, OverflowRules):
         for name in attrs.fields_dict(OverflowRules):
             each = getattr(policy, name)
             if not is_kind(each, Overflow):
                 text = f"{shown(each)} is not an overflow policy"
-                yield Mistake(f"{path}.{name}", text, hint)
+                yield Mistake(f"{path}.{name}", text, choices(Overflow, each))
     elif not is_kind(policy, Overflow):
-        hint += ", or a dict of one for each priority"
+        hint = f"{choices(Overflow, policy)}, or a dict of one for each priority"
         yield Mistake(path, f"{shown(policy)} is not an overflow policy", hint)

@@ -20,6 +20,7 @@ from airssys.contracts.values import (
     ComponentId,
     Lag,
     RestartType,
+    choices,
     is_callable,
     is_kind,
     is_number,
@@ -47,9 +48,8 @@ def pool_mistakes(spec: PoolSpec, path: str) -> Iterator[Mistake]:
     yield from _member_mistakes(spec.member, f"{path}.member")
     yield from _size_mistakes(spec.size, f"{path}.size")
     if not is_kind(spec.routing, Routing):
-        words = ", ".join(repr(each.value) for each in Routing)
         text = f"{shown(spec.routing)} is not a valid routing"
-        yield Mistake(f"{path}.routing", text, f"write one of {words}")
+        yield Mistake(f"{path}.routing", text, choices(Routing, spec.routing))
     yield from _key_mistakes(spec, f"{path}.key")
     yield from subscription_mistakes(spec, path)
 
@@ -131,10 +131,10 @@ def subscription_mistakes(
             except BadTopic as bad:
                 text, hint = bad.problem, BadTopic.advice
                 yield Mistake(f"{path}.topics[{index}]", text, hint)
-    words = ", ".join(repr(lag.value) for lag in Lag if lag is not Lag.DROP_OLDEST)
+    hint = choices(Lag, spec.lag, but=Lag.DROP_OLDEST)
     if not is_kind(spec.lag, Lag):
         text = f"{shown(spec.lag)} is not a valid lag policy"
-        yield Mistake(f"{path}.lag", text, f"write one of {words}")
+        yield Mistake(f"{path}.lag", text, hint)
     elif spec.lag is Lag.DROP_OLDEST:
         text = "an actor cannot drop the oldest message, which may not be published"
-        yield Mistake(f"{path}.lag", text, f"write one of {words}")
+        yield Mistake(f"{path}.lag", text, hint)

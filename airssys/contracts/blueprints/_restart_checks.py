@@ -62,6 +62,9 @@ def on_error_mistakes(
                     text = f"an actor cannot resume after {kind.__name__}"
                     hint = "only Python actors keep their state after an error"
                     yield Mistake(f"{path}[{index}]", text, hint)
+            case (type() as kind, str() as word) if issubclass(kind, Exception):
+                text = f"{shown(word)} is not a valid directive"
+                yield Mistake(f"{path}[{index}]", text, choices(Directive, word))
             case _:
                 hint = "write (error type, Directive)"
                 yield Mistake(f"{path}[{index}]", f"{shown(entry)}", hint)
@@ -104,7 +107,7 @@ def intensity_mistakes(intensity: Intensity, path: str) -> Iterator[Mistake]:
 def crash_mistakes(poison: object, path: str) -> Iterator[Mistake]:
     """Check what happens to a message that makes an actor crash."""
     if not isinstance(poison, Poison):
-        hint = "write 'drop', 'retry' or 'quarantine' as a Poison"
+        hint = choices(Poison, poison)
         text = f"{shown(poison)} is not a valid poison policy"
         yield Mistake(f"{path}.poison", text, hint)
 

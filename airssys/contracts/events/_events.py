@@ -77,6 +77,10 @@ class ChildExited(ChildEvent):
     """The specification it was started from; None if it is not known."""
     restarts: int = attrs.field(default=0, eq=False, kw_only=True)
     """How often it had become ready again until then."""
+    trace: TraceContext | None = attrs.field(
+        default=None, eq=False, repr=False, kw_only=True
+    )
+    """The trace of the message that was in progress; None if there was none."""
 
 
 @final

@@ -9,6 +9,7 @@ from ._checking import (
     is_number,
     is_text,
     is_time,
+    meant,
     shown,
 )
 from ._codecs import (
@@ -159,6 +160,7 @@ __all__ = (
     "is_text",
     "is_time",
     "known_codecs",
+    "meant",
     "rules_of",
     "segment_problem",
     "shown",

@@ -6,6 +6,7 @@ Nothing here raises: a value may be of any type, and its `repr` may fail.
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 import reprlib
 from typing import TYPE_CHECKING, Final, cast
@@ -14,6 +15,7 @@ from airssys.contracts.texts import is_a, kind_name, one_line, plain_text
 
 if TYPE_CHECKING:
     import enum
+    from collections.abc import Iterable
 
 _MOST_SHOWN: Final = 80
 """Characters of a value that are put into a message."""
@@ -74,18 +76,51 @@ def is_text(value: object) -> bool:
     return True
 
 
-def choices(kind: type[enum.Enum], found: object) -> str:
-    """List the words of an enum for a hint, what is most like `found` first."""
-    words = [str(each.value) for each in kind]
-    if is_text(found):
-        wanted = _in_order(plain_text(cast("str", found))[:50])
+def choices(kind: type[enum.Enum], found: object, but: object = None) -> str:
+    """List the words of an enum for a hint, what is most like `found` first.
 
-        def likeness(word: str) -> float:
-            return difflib.SequenceMatcher(None, _in_order(word), wanted).ratio()
-
-        words.sort(key=likeness, reverse=True)
+    Args:
+        kind: The enum. It is named if `found` is one of its words: then a member of it
+            is wanted, and not the word.
+        found: What was written instead.
+        but: A member that is not to be listed.
+    """
+    words = [str(each.value) for each in kind if each is not but]
+    wanted = _plain(found)
+    words.sort(key=functools.partial(_likeness, wanted), reverse=True)
     *others, last = [f"'{each}'" for each in words]
-    return f"write {', '.join(others)} or {last}"
+    article = "an" if kind.__name__[0] in "AEIOU" else "a"
+    made = f" as {article} {kind.__name__}" if wanted in words else ""
+    return f"write {', '.join(others)} or {last}{made}"
+
+
+def meant(found: object, known: Iterable[str], otherwise: str) -> str:
+    """Ask whether the known name that is most like a wrong one was meant.
+
+    Args:
+        found: What was written.
+        known: The names that could have been written.
+        otherwise: Returned, followed by all names, if none is like it.
+    """
+    names = list(known)
+    wanted = _plain(found)
+    best = max(names, key=functools.partial(_likeness, wanted), default="")
+    if best and _likeness(wanted, best) >= _ALIKE:
+        return f"did you mean {best}?"
+    return f"{otherwise} {', '.join(names)}"
+
+
+_ALIKE: Final = 0.6
+"""From 0 to 1, how alike two words are that may be confused; as difflib has it."""
+
+
+def _plain(found: object) -> str:
+    return plain_text(cast("str", found))[:50] if is_text(found) else ""
+
+
+def _likeness(wanted: str, word: str) -> float:
+    sorted_words = _in_order(word), _in_order(wanted)
+    return difflib.SequenceMatcher(None, *sorted_words).ratio()
 
 
 def _in_order(word: str) -> str:

@@ -61,7 +61,7 @@ from ._prober import Prober
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from airssys.contracts import ActorSpec, ComponentSpec
+    from airssys.contracts import ActorSpec, ComponentSpec, TraceContext
     from airssys.nursery.behaviours import Behaviour, Successor
 
     from ._address import Address
@@ -87,6 +87,8 @@ class Actor:
         """Around preparing for the next incarnation, or replacing a spent instance."""
         self._goodbye: trio.CancelScope | None = None
         """Around the last thing it does; limited by its shutdown time unless a stop was requested."""
+        self.trace: TraceContext | None = None
+        """That of the message in progress when it ended."""
         self._is_started = False
         self._is_stopping = False
         self._prober: Prober | None = None
@@ -208,6 +210,7 @@ class Actor:
             await self._live(ready)
         except BaseException as error:
             if _is_cancellation(error):
+                self._note_trace()
                 give_up_message(self._address, "its actor was cancelled")
                 raise
             give_up_in_hand(self._address, error)
@@ -231,11 +234,16 @@ class Actor:
                 await self._serve()
             await self._say_goodbye()
         except Exception as error:
+            self._note_trace()
             settle_message(self._address, self._spec.poison, error)
             if self._is_started and not self._is_stopping:
                 # One that is cancelled here was killed, whatever it had raised before.
                 await self._prepare_restart(error)  # noqa: ASYNC120  # see the line above
             raise
+
+    def _note_trace(self) -> None:
+        if self._mailbox.in_hand is not None:
+            self.trace = self._mailbox.in_hand.trace
 
     async def _prepare_restart(self, error: Exception) -> None:
         """Let the code know that another incarnation is to follow, and why."""

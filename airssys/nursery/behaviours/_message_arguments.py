@@ -15,10 +15,12 @@ from airssys.contracts import (
     Priority,
     PriorityWord,
     TraceContext,
+    choices,
     is_a,
     kind_name,
     plain_bytes,
     plain_text,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -116,9 +118,9 @@ def as_priority(priority: PriorityWord | None) -> Priority | None:
     try:
         return Priority(priority)
     except ValueError:
-        advice = "Give 'low', 'normal', 'high', 'critical', or None"
-        kind = type(priority).__name__
-        raise InvalidMessage(f"the priority is {kind}, none of ours", advice) from None
+        problem = f"{shown(priority)} is not a valid priority"
+        advice = f"{choices(Priority, priority)}, or None".capitalize()
+        raise InvalidMessage(problem, advice) from None
 
 
 def as_key(key: str | bytes) -> str | bytes:

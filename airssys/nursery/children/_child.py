@@ -25,6 +25,7 @@ from airssys.contracts import (
     BrutalKill,
     ExitReason,
     Shutdown,
+    TraceContext,
     find_fatal,
     is_a,
     leaves_of,
@@ -81,6 +82,14 @@ class Commander(Protocol):
         ...
 
 
+@runtime_checkable
+class Traced(Protocol):
+    """An incarnation that may end in the middle of a message."""
+
+    trace: TraceContext | None
+    """That of the message; None if there was none."""
+
+
 class Supervision(Protocol):
     """What a child reports to."""
 
@@ -121,6 +130,12 @@ class Child:
     def start(self, nursery: trio.Nursery) -> None:
         """Start its task; it reports when it is ready and when it has ended."""
         nursery.start_soon(self._live, name=f"airssys {self.name}")
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """The trace of the message in progress when it ended, if there was one."""
+        incarnation = self._incarnation
+        return incarnation.trace if isinstance(incarnation, Traced) else None
 
     def runs_caller(self) -> bool:
         """Say whether the task that calls is this child's, or one below it."""

@@ -225,6 +225,7 @@ class ChildRunner:
             was_ready=child.is_ready,
             asked=child.asked,
             restarting=restarting,
+            trace=child.trace,
         )
         if slot.start_reply is not None and end.cut_its_start_short:
             slot.answer_start(answer_to_start(slot.name, reason))

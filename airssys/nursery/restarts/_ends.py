@@ -24,6 +24,7 @@ from airssys.contracts import (
     ExitKind,
     ExitReason,
     Problem,
+    TraceContext,
 )
 
 from ._reports import problem_of_end, problem_of_stop
@@ -58,6 +59,8 @@ class End(NamedTuple):
     """Its supervisor asked it to stop or killed it, before it had ended."""
     restarting: bool
     """It is going to be started again."""
+    trace: TraceContext | None = None
+    """That of the message in progress."""
 
     @property
     def failed_to_start(self) -> bool:
@@ -90,6 +93,7 @@ def event_of(end: End) -> ChildExited | ChildStartFailed:
         problem=problem_of(end),
         spec=end.spec,
         restarts=end.restarts,
+        trace=end.trace,
     )
 
 

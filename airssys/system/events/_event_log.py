@@ -12,7 +12,8 @@ A record has fields for programs that read logs, as attributes (logging's `extra
 * `reason`: how it ended, e.g. `crash`; None if it did not end;
 * `restarts`: how often it had been restarted; None if that is not known;
 * `incarnation`: which incarnation it was, 1 for the first; None like `restarts`;
-* `trace`: the `traceparent` of the message it was about, or None.
+* `trace`: the `traceparent` of the message it was about, for a crash of the message in
+  progress, or None.
 
 A crash has the traceback of its error in `exc_text`, which formatters append.
 """
