@@ -111,7 +111,7 @@ def meant(found: object, known: Iterable[str], otherwise: str) -> str:
 
 
 _ALIKE: Final = 0.6
-"""From 0 to 1, how alike two words are that may be confused; as difflib has it."""
+"""From this likeness on, of 0 to 1, one word may have been meant by the other."""
 
 
 def _plain(found: object) -> str:
