@@ -12,6 +12,7 @@ import attrs
 
 from airssys.contracts import (
     Backoff,
+    CheckpointEvery,
     Growth,
     Health,
     Limits,
@@ -27,11 +28,11 @@ _T = TypeVar("_T")
 
 
 def read_values(
-    kind: type[Backoff | Health],
+    kind: type[Backoff | Health | CheckpointEvery],
     option: str,
     given: Mapping[object, object],
     mistakes: list[Mistake],
-) -> Backoff | Health:
+) -> Backoff | Health | CheckpointEvery:
     """Read a dict of plain values as the value it stands for."""
     fields = attrs.fields_dict(kind)
     read: dict[str, Any] = {}

@@ -20,6 +20,7 @@ from airssys.contracts import (
     AutoShutdown,
     Backoff,
     Blueprint,
+    CheckpointEvery,
     ChildSpec,
     ComponentConfig,
     ComponentId,
@@ -38,8 +39,10 @@ from airssys.contracts import (
     Poison,
     PoolSize,
     PoolSpec,
+    RestartFrom,
     RestartType,
     Routing,
+    StartFrom,
     Strategy,
     SupervisorSpec,
     TaskSpec,
@@ -79,6 +82,8 @@ _WORDS: Final[dict[str, type[Enum]]] = {
     "overflow": Overflow,
     "poison": Poison,
     "restart": RestartType,
+    "restart_from": RestartFrom,
+    "start_from": StartFrom,
     "routing": Routing,
     "strategy": Strategy,
 }
@@ -103,6 +108,13 @@ def read_component(
         limits=read_limits(chosen.pop("limits", None), mistakes),
     )
     artifact = read_artifact(code, origin)
+    every = chosen.get("checkpoint_every")
+    if isinstance(every, Mapping):
+        chosen["checkpoint_every"] = read_values(
+            CheckpointEvery, "checkpoint_every", every, mistakes
+        )
+    elif isinstance(every, (int, float)):
+        chosen["checkpoint_every"] = CheckpointEvery(seconds=every)
     host = chosen.pop("host", None)
     if host is not None and is_a(artifact, Artifact):
         artifact = _read_host(artifact, host)

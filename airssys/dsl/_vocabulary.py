@@ -15,6 +15,7 @@ from airssys.contracts import (
     Artifact,
     AutoShutdown,
     Backoff,
+    CheckpointEvery,
     ComponentId,
     Directive,
     EngineSettings,
@@ -31,9 +32,11 @@ from airssys.contracts import (
     OverflowRules,
     Poison,
     PoolSize,
+    RestartFrom,
     RestartType,
     Routing,
     Shutdown,
+    StartFrom,
     Strategy,
 )
 
@@ -55,6 +58,8 @@ StrategyWord: TypeAlias = (
 )
 PoisonWord: TypeAlias = Poison | Literal["drop", "retry", "quarantine"]
 OnAbandonedWord: TypeAlias = OnAbandoned | Literal["continue", "cancel"]
+StartFromWord: TypeAlias = StartFrom | Literal["code", "snapshot"]
+RestartFromWord: TypeAlias = RestartFrom | Literal["start", "checkpoint"]
 RestartWord: TypeAlias = RestartType | Literal["permanent", "transient", "temporary"]
 
 CodecWord: TypeAlias = str
@@ -137,6 +142,13 @@ class BackoffValues(TypedDict, total=False):
     reset_after: float
 
 
+class CheckpointValues(TypedDict, total=False):
+    """`CheckpointEvery` as plain values; at least one of them."""
+
+    seconds: float | None
+    messages: int | None
+
+
 class HealthValues(TypedDict, total=False):
     """`Health` as plain values; missing ones have the default of their field."""
 
@@ -211,6 +223,14 @@ class ComponentOptions(_AnyActorOptions, total=False):
     on_abandoned: OnAbandonedWord
     """What happens to a call when its asker stops waiting: it continues, or it is
     dropped and the instance replaced, which does not count as a restart."""
+    start_from: StartFromWord
+    """How an instance begins: from its code, or from a snapshot that was taken after
+    `initialize` of the same code with the same configuration."""
+    checkpoint_every: float | CheckpointEvery | CheckpointValues | None
+    """When checkpoints are taken: seconds, or a dict with `seconds`, `messages` or
+    both."""
+    restart_from: RestartFromWord
+    """What it continues from after a restart: nothing, or the last checkpoint."""
     host: Sequence[NamedInterface]
     """What it may import in addition to `airssys:core`: each a `HostInterface` of
     `airssys.wasm`."""

@@ -121,6 +121,11 @@ class OpenRequests:
     """By correlation id. Invariant: one that is over has a callback in the mailbox."""
 
     @property
+    def count(self) -> int:
+        """How many there are, also of those whose callback waits in the mailbox."""
+        return len(self._open)
+
+    @property
     def pending(self) -> PendingRequests:
         """Where they wait, with the asks and requests of all others."""
         return self._broker.pending

@@ -59,9 +59,14 @@ class Watch:
 
 
 @asynccontextmanager
-async def running(*children, loader=None, stop_timeout=30.0, restarts=3, **options):
-    """Open a small system; yields it, and a watch on its events."""
-    plan = blueprint(*children, restarts=restarts, stop_timeout=stop_timeout)
+async def running(*children, loader=None, **options):
+    """Open a small system; yields it, and a watch on its events.
+
+    Options that are those of a blueprint go there, the others to `open_system`.
+    """
+    own = {"restarts", "stop_timeout", "engine"}
+    of_plan = {name: options.pop(name) for name in own & options.keys()}
+    plan = blueprint(*children, **of_plan)
     opening = open_system(plan, open_loader=loader or FakeLoader(), **options)
     from_the_start = Watch(opening.listen(100_000))
     try:

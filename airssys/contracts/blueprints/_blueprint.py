@@ -43,7 +43,7 @@ from airssys.contracts.values import (
 )
 
 from ._async_checks import async_mistakes
-from ._component_checks import component_mistakes
+from ._component_checks import component_mistakes, lane_mistakes
 from ._mailbox_checks import mailbox_mistakes
 from ._pool_checks import pool_mistakes, subscription_mistakes
 from ._restart_checks import (
@@ -170,6 +170,7 @@ def _find_mistakes(blueprint: Blueprint) -> list[Mistake]:
         hint = "write SupervisorSpec(name='root', children=(...))"
         return [*mistakes, Mistake("$.root", text, hint)]
     mistakes.extend(_find_spec_mistakes(blueprint.root, "$.root"))
+    mistakes.extend(_lane_mistakes(blueprint))
     budget = blueprint.restart_budget
     if budget is not None and not is_count(budget, at_least=1):
         text = f"{shown(budget)} is not a valid restart budget"
@@ -183,6 +184,13 @@ def _find_mistakes(blueprint: Blueprint) -> list[Mistake]:
     elif seconds is not None and not mistakes:
         mistakes.extend(stop_mistakes(blueprint.root, seconds))
     return mistakes
+
+
+def _lane_mistakes(blueprint: Blueprint) -> Iterator[Mistake]:
+    engine = blueprint.engine
+    for path, spec in walk(blueprint.root):
+        if isinstance(spec, ComponentSpec) and is_kind(engine, EngineSettings):
+            yield from lane_mistakes(spec, path, engine)
 
 
 def _supervisors(

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 from airssys.contracts.errors import Mistake
 from airssys.contracts.values import (
     Artifact,
+    CheckpointEvery,
     ComponentConfig,
+    EngineSettings,
     Limits,
     LogLevel,
     OnAbandoned,
+    RestartFrom,
+    StartFrom,
     choices,
+    is_count,
     is_kind,
+    is_number,
     is_text,
     shown,
 )
@@ -43,11 +49,68 @@ def component_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
         text = f"{shown(spec.on_abandoned)} is not a valid choice"
         hint = choices(OnAbandoned, spec.on_abandoned)
         yield Mistake(f"{path}.on_abandoned", text, hint)
+    yield from _snapshot_mistakes(spec, path)
     if not is_kind(spec.config, ComponentConfig):
         text = f"{shown(spec.config)} is not a ComponentConfig"
         yield Mistake(f"{path}.config", text, "write ComponentConfig(...)")
     else:
         yield from _config_mistakes(spec.config, f"{path}.config")
+
+
+def _snapshot_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
+    if not is_kind(spec.start_from, StartFrom):
+        text = f"{shown(spec.start_from)} is not a valid choice"
+        hint = choices(StartFrom, spec.start_from)
+        yield Mistake(f"{path}.start_from", text, hint)
+    if not is_kind(spec.restart_from, RestartFrom):
+        text = f"{shown(spec.restart_from)} is not a valid choice"
+        hint = choices(RestartFrom, spec.restart_from)
+        yield Mistake(f"{path}.restart_from", text, hint)
+        return
+    every, wants = spec.checkpoint_every, spec.restart_from is RestartFrom.CHECKPOINT
+    if every is None and wants:
+        text = "it restarts from a checkpoint, and none is ever taken"
+        hint = "write e.g. checkpoint_every=60.0"
+        yield Mistake(f"{path}.checkpoint_every", text, hint)
+    elif every is not None:
+        yield from _checkpoint_mistakes(every, path, wants=wants)
+
+
+def _checkpoint_mistakes(every: object, path: str, *, wants: bool) -> Iterator[Mistake]:
+    at = f"{path}.checkpoint_every"
+    if not isinstance(every, CheckpointEvery):
+        hint = "write seconds, or CheckpointEvery(seconds=..., messages=...)"
+        yield Mistake(at, f"{shown(every)} is not a CheckpointEvery", hint)
+        return
+    if every.seconds is None and every.messages is None:
+        hint = "give it seconds, messages or both"
+        yield Mistake(at, "it says neither seconds nor messages", hint)
+    if every.seconds is not None and not is_number(
+        every.seconds, 0.01, 1e9, whole=False
+    ):
+        text = f"{shown(every.seconds)} is not a valid number of seconds"
+        yield Mistake(f"{at}.seconds", text, "write a number from 0.01, or None")
+    if every.messages is not None and not is_count(every.messages, at_least=1):
+        text = f"{shown(every.messages)} is not a valid number of messages"
+        yield Mistake(f"{at}.messages", text, "write a whole number from 1, or None")
+    if not wants:
+        text = "its checkpoints are taken, and never used"
+        hint = "write restart_from='checkpoint', or leave out checkpoint_every"
+        yield Mistake(f"{path}.restart_from", text, hint)
+
+
+def lane_mistakes(
+    spec: ComponentSpec, path: str, engine: EngineSettings
+) -> Iterator[Mistake]:
+    """Check that the engine can do what a component needs."""
+    if not spec.uses_snapshots or engine.lane == "own":
+        return
+    option = "checkpoint_every"
+    if spec.start_from is StartFrom.SNAPSHOT:
+        option = "start_from"
+    text = f"snapshots are not possible on the lane {engine.lane!r}"
+    hint = "write engine=EngineSettings(lane='own') for the system"
+    yield Mistake(f"{path}.{option}", text, hint)
 
 
 def _host_mistakes(host: object, path: str) -> Iterator[Mistake]:

@@ -27,6 +27,7 @@ from ._events import (
     Logged,
     MessageFailed,
     Problem,
+    SnapshotFailed,
     SupervisorGaveUp,
 )
 from ._lifecycle import MOVES, LifeState, LifeStep, follow, next_state, step_of
@@ -59,6 +60,7 @@ __all__ = (
     "Problem",
     "Refusal",
     "Refused",
+    "SnapshotFailed",
     "Started",
     "SupervisorGaveUp",
     "Waiting",

@@ -234,6 +234,19 @@ class HookFailed:
 
 @final
 @attrs.frozen
+class SnapshotFailed:
+    """A snapshot of a component was to be used or taken; the actor does without it."""
+
+    actor: ComponentId
+    use: str
+    """`start`: it is instantiated and initialised instead. `restart`: it begins without
+    its last checkpoint. `checkpoint`: none is taken; it is tried again when the next one
+    is due. `replace`: the new code begins without the state of the old one."""
+    error: Exception = attrs.field(eq=False, repr=shown)
+
+
+@final
+@attrs.frozen
 class HealthChanged:
     """An actor with health probes reports another health than before."""
 
@@ -271,6 +284,7 @@ Event: TypeAlias = (
     | MessageFailed
     | HandlerHeldThread
     | HookFailed
+    | SnapshotFailed
     | HealthChanged
     | ListenerStalled
 )

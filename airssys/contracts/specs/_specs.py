@@ -19,6 +19,7 @@ from airssys.contracts.values import (
     AutoShutdown,
     Backoff,
     BrutalKill,
+    CheckpointEvery,
     Codecs,
     ComponentConfig,
     ComponentId,
@@ -30,7 +31,9 @@ from airssys.contracts.values import (
     OverflowPolicy,
     OverflowRules,
     Poison,
+    RestartFrom,
     RestartType,
+    StartFrom,
     Strategy,
 )
 
@@ -85,6 +88,12 @@ class ComponentSpec:
     """What happens to a message that made it crash."""
     on_abandoned: OnAbandoned = OnAbandoned.CONTINUE
     """What happens to a call when its asker stops waiting."""
+    start_from: StartFrom = StartFrom.CODE
+    """How an instance begins. SNAPSHOT needs the lane `"own"`."""
+    checkpoint_every: CheckpointEvery | None = None
+    """When checkpoints are taken; None: never. They need the lane `"own"`."""
+    restart_from: RestartFrom = RestartFrom.START
+    """What it continues from after a restart."""
     health: Health | None = None
     """How its health is probed; None: it is not probed."""
     topics: tuple[str, ...] = ()
@@ -94,6 +103,12 @@ class ComponentSpec:
     """What happens to a published message for which there is no room."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
     """Where it was declared."""
+
+    @property
+    def uses_snapshots(self) -> bool:
+        """Whether it needs the lane on which they can be taken."""
+        is_saved = self.checkpoint_every is not None
+        return is_saved or self.start_from is StartFrom.SNAPSHOT
 
     @property
     def limits(self) -> Limits:

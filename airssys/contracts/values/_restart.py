@@ -91,6 +91,30 @@ class OnAbandoned(enum.Enum):
     CANCEL = "cancel"
 
 
+class StartFrom(enum.Enum):
+    """How an instance of a component begins.
+
+    - CODE: it is instantiated and initialised.
+    - SNAPSHOT: that is done once, by an instance that has no host; each instance
+      continues from what that one was then.
+    """
+
+    CODE = "code"
+    SNAPSHOT = "snapshot"
+
+
+class RestartFrom(enum.Enum):
+    """What a component that is restarted continues from.
+
+    - START: nothing; it begins as it did first.
+    - CHECKPOINT: the last checkpoint, once. If it crashes again before the next one was
+      taken, it begins as it did first.
+    """
+
+    START = "start"
+    CHECKPOINT = "checkpoint"
+
+
 class Growth(enum.Enum):
     """How the pause before a restart grows with each failure."""
 
@@ -153,6 +177,21 @@ class Backoff:
     """Full jitter, so that children that failed together do not restart together."""
     reset_after: float = 60.0
     """Seconds that a child must run until its failures are forgotten."""
+
+
+@final
+@attrs.frozen(kw_only=True)
+class CheckpointEvery:
+    """When a checkpoint of a component is due, if it has handled a message since.
+
+    It is due as soon as one of the two is reached, and taken at the next moment between
+    two messages.
+    """
+
+    seconds: float | None = None
+    """Since the last one, or since it became ready. None: however long that is."""
+    messages: int | None = None
+    """Handled since then. None: however many these are."""
 
 
 NO_BACKOFF: Final = Backoff(growth=Growth.CONSTANT, first=0.0)

@@ -127,7 +127,7 @@ class Mailbox:
     """How that task waits. A member of a pool passes this and the queue, to be notified."""
     _closed: bool = attrs.field(init=False, default=False)
     _high_water: int = attrs.field(init=False, default=0)
-    _handled: int = attrs.field(init=False, default=0)
+    handled: int = attrs.field(init=False, default=0)
     _tally: Tally = attrs.field(init=False, repr=False, factory=Tally)
 
     @unexamined_bytes.default
@@ -193,7 +193,7 @@ class Mailbox:
     def statistics(self) -> MailboxStatistics:
         """Count what is here now."""
         return self._tally.statistics(
-            handled=self._handled,
+            handled=self.handled,
             high_water=self._high_water,
             queued=len(self._queue),
             callbacks=len(self._callbacks.waiting),
@@ -446,7 +446,7 @@ class Mailbox:
             return answer
         self.in_hand = None
         if answer is not _NOT_BEGUN:
-            self._handled += 1
+            self.handled += 1
         return answer
 
     @enable_ki_protection
@@ -454,7 +454,7 @@ class Mailbox:
         """Count the message that was taken, if there is one, as handled."""
         if self.in_hand is not None:
             self.in_hand = None
-            self._handled += 1
+            self.handled += 1
 
     @enable_ki_protection
     def release(self, ending: Ending | None = None) -> Envelope | None:
@@ -466,7 +466,7 @@ class Mailbox:
         envelope, self.in_hand = self.in_hand, None
         if envelope is not None:
             if ending is None:
-                self._handled += 1
+                self.handled += 1
             else:
                 self._tally.count(ending)
         return envelope

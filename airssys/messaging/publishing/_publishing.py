@@ -377,6 +377,11 @@ class ActorSubscriber:
         if named is None or not self._publishing.withdraw(named, pattern):
             raise BadTopic(f"{self.id} is not subscribed to {pattern!r:.80}")
 
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The patterns that it is subscribed to by itself."""
+        return tuple(self._own)
+
     def close(self) -> None:
         """End its subscriptions for good; doing it again does nothing."""
         self._has_ended = True

@@ -9,6 +9,7 @@ from airssys.nursery.behaviours import ComponentBehaviour, PythonBehaviour
 
 from ._actor_loop import Actor
 from ._address import Address
+from ._checkpoints import Checkpoints
 
 if TYPE_CHECKING:
     from airssys.contracts import ChildSpec
@@ -29,17 +30,28 @@ class ActorCell:
         self.present: Actor | None = None
         """The present incarnation, or the last one."""
         self.address = Address(_of_actor(declared.spec), shared, pool)
+        self._checkpoints: Checkpoints | None = None
+        """Those of a component that is declared to have some."""
 
     def incarnate(self) -> Actor:
         """Make a fresh incarnation, by what is declared now; the mailbox stays."""
         spec, shared = _of_actor(self._declared.start()), self._shared
         if isinstance(spec, ComponentSpec):
-            guest = ComponentBehaviour(spec, shared, self.address.mailbox)
-            self.present = Actor(self.address, guest, spec)
+            checkpoints = self._checkpoints_of(spec)
+            saved = None if checkpoints is None else checkpoints.next_start(spec)
+            guest = ComponentBehaviour(spec, shared, self.address.mailbox, saved)
+            self.present = Actor(self.address, guest, spec, checkpoints)
         else:
             behaviour = PythonBehaviour(spec, shared, self.address.mailbox)
             self.present = Actor(self.address, behaviour, spec)
         return self.present
+
+    def _checkpoints_of(self, spec: ComponentSpec) -> Checkpoints | None:
+        if spec.checkpoint_every is None:
+            self._checkpoints = None
+        elif self._checkpoints is None:
+            self._checkpoints = Checkpoints(self.address)
+        return self._checkpoints
 
     def release(self, why: str = "", /) -> None:
         """Give up name and mailbox."""

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
 import attrs
@@ -38,12 +39,14 @@ import trio
 
 from airssys.contracts import (
     BrutalKill,
+    CapacityReached,
     Envelope,
     HealthStatus,
     Unanswered,
     find_fatal,
     is_wholly,
 )
+from airssys.nursery.behaviours import ComponentBehaviour
 from airssys.nursery.restarts import CutOff, Stop, Verdict, exit_reason, judge_end
 
 from ._endings import (
@@ -65,6 +68,7 @@ if TYPE_CHECKING:
     from airssys.nursery.behaviours import Behaviour, Successor
 
     from ._address import Address
+    from ._checkpoints import Checkpoints
 
 MESSAGES_PER_TURN: Final = 256
 SECONDS_PER_TURN: Final = 0.001
@@ -80,8 +84,11 @@ class Actor:
         address: Address,
         behaviour: Behaviour,
         spec: ActorSpec | ComponentSpec,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self._address, self._behaviour, self._spec = address, behaviour, spec
+        self._checkpoints = checkpoints
+        """None unless it is a component that is declared to have some."""
         self._mailbox = address.mailbox
         self._scope: trio.CancelScope | None = None
         """Around preparing for the next incarnation, or replacing a spent instance."""
@@ -195,6 +202,8 @@ class Actor:
         infos[address.id] = attrs.evolve(successor.info, health=before)
         if (health := self._spec.health) is not None:
             self._prober = Prober(health, self._spec.on_error, address, told)
+        if self._checkpoints is not None:
+            self._checkpoints.forget()
         successor.commit()
         successor.settled.set()
 
@@ -219,6 +228,7 @@ class Actor:
             raise
         finally:
             self._close()
+        self._keep_checkpoint()
         if not self._is_stopping:
             raise Stop("stopped itself")
 
@@ -236,6 +246,8 @@ class Actor:
         except Exception as error:
             self._note_trace()
             settle_message(self._address, self._spec.poison, error)
+            if not self._is_started and isinstance(error, CapacityReached):
+                self._keep_checkpoint()
             if self._is_started and not self._is_stopping:
                 # One that is cancelled here was killed, whatever it had raised before.
                 await self._prepare_restart(error)  # noqa: ASYNC120  # see the line above
@@ -267,7 +279,17 @@ class Actor:
         """There is a call into its code, which would not survive being cut off."""
         is_probing = self._prober is not None and self._prober.is_probing
         is_called = is_probing or self._is_handing_over or self._is_renewing
+        is_called = is_called or self._is_saving
         return is_called or self._mailbox.in_hand is not None
+
+    def _keep_checkpoint(self) -> None:
+        """Let the next incarnation use the last checkpoint: nothing is wrong with it."""
+        if self._checkpoints is not None:
+            self._checkpoints.note_ended_well()
+
+    @property
+    def _is_saving(self) -> bool:
+        return self._checkpoints is not None and self._checkpoints.is_taking
 
     @property
     def _goes_on(self) -> bool:
@@ -293,7 +315,13 @@ class Actor:
         self._address.open()
         if (health := self._spec.health) is not None:
             self._prober = Prober(health, self._spec.on_error, self._address)
+        self._count_for_checkpoints()
         ready()
+
+    def _count_for_checkpoints(self) -> None:
+        every = getattr(self._spec, "checkpoint_every", None)
+        if self._checkpoints is not None and every is not None:
+            self._checkpoints.note_ready(every)
 
     def _serve(self) -> Awaitable[None]:
         """Serve the mailbox until it is time to stop or a message was cut off."""
@@ -324,7 +352,11 @@ class Actor:
         self._is_renewing = True
         try:
             with trio.CancelScope() as self._scope:
+                behaviour = self._component
+                if behaviour is not None and self._checkpoints is not None:
+                    behaviour.saved = self._checkpoints.next_start(behaviour.spec)
                 self._behaviour = await self._behaviour.renewed()
+            self._count_for_checkpoints()
         finally:
             self._is_renewing, self._scope = False, None
 
@@ -376,8 +408,26 @@ class Actor:
                         return
             messages += 1
             if messages >= MESSAGES_PER_TURN or clock() >= turn_ends:
-                await trio.lowlevel.checkpoint()
+                await self._end_turn()
                 messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+
+    @property
+    def _component(self) -> ComponentBehaviour | None:
+        behaviour = self._behaviour
+        return behaviour if isinstance(behaviour, ComponentBehaviour) else None
+
+    async def _end_turn(self) -> None:
+        """Check in with Trio; a busy actor's checkpoints are taken here."""
+        await trio.lowlevel.checkpoint()
+        await self._save_if_due()
+
+    async def _save_if_due(self) -> None:
+        """Take a checkpoint, between two messages, if one is due."""
+        checkpoints, behaviour = self._checkpoints, self._component
+        if checkpoints is None or behaviour is None or self._is_stopping:
+            return
+        if checkpoints.is_due and not behaviour.is_spent:
+            await checkpoints.take(behaviour)
 
     async def _probe(self, prober: Prober) -> bool:
         """Make a probe if one is due."""
@@ -415,6 +465,8 @@ class Actor:
         """Wait for the next message; None if there is something else to do before."""
         may_begin = self._behaviour.handle_at_once is not None
         at_once = self._handle_at_once if may_begin else None
+        if self._checkpoints is not None:
+            return await self._save_or_wait(self._checkpoints)
         try:
             if self._prober is None:
                 return await self._mailbox.take(at_once)
@@ -423,6 +475,28 @@ class Actor:
         except trio.WouldBlock:
             pass
         return None
+
+    async def _save_or_wait(self, checkpoints: Checkpoints) -> Envelope | None:
+        """Take a checkpoint if one is due; else wait for a message, or until one is."""
+        if checkpoints.is_due:
+            await self._save_if_due()
+            return None
+        due_at = checkpoints.due_at
+        if self._prober is not None:
+            due_at = min(due_at, self._prober.due_at)
+        with suppress(trio.WouldBlock), trio.move_on_at(due_at):
+            return await self._mailbox.take(self._handle_before_checkpoint)
+        return None
+
+    def _handle_before_checkpoint(
+        self, envelope: Envelope, owner: trio.lowlevel.Task
+    ) -> bytes | Unanswered | None:
+        """Handle an ask in the step of its asker, and wake this task if it has to look."""
+        answer = self._handle_at_once(envelope, owner)
+        checkpoints, is_handled = self._checkpoints, not isinstance(answer, Unanswered)
+        if is_handled and checkpoints is not None and checkpoints.is_changed_by_one():
+            self._mailbox.interrupt()
+        return answer
 
     def _handle_at_once(
         self, envelope: Envelope, owner: trio.lowlevel.Task

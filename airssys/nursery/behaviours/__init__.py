@@ -3,7 +3,10 @@
 from ._actor_context import ActorContext
 from ._actor_services import ActorServices
 from ._behaviour import Behaviour, Inheritance, Successor
-from ._component_actor import ComponentBehaviour
+from ._component_actor import (
+    ComponentBehaviour,
+    SavedState,
+)
 from ._handover import hand_state_over
 from ._message_arguments import (
     as_content_type,
@@ -28,6 +31,7 @@ __all__ = (
     "Inheritance",
     "Messenger",
     "PythonBehaviour",
+    "SavedState",
     "Successor",
     "as_content_type",
     "as_expiry",

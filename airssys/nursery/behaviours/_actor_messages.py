@@ -91,6 +91,11 @@ class ActorMessages:
         if self._requests is not None:
             self._requests.note_taken(callback)
 
+    @property
+    def has_open_requests(self) -> bool:
+        """Whether a callback is still to come, or to be handled."""
+        return self._requests is not None and self._requests.count > 0
+
     def close(self) -> None:
         """Forget the requests of this incarnation, for good."""
         if self._requests is not None:
@@ -184,6 +189,11 @@ class ActorTopics:
     def __init__(self, sender: Sender, publishing: Publishing) -> None:
         self._sender, self._publishing = sender, publishing
         self._subscriber: ActorSubscriber | None = None
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """What it has subscribed itself to."""
+        return () if self._subscriber is None else self._subscriber.patterns
 
     def close(self) -> None:
         """Forget the subscriptions of this incarnation, for good."""

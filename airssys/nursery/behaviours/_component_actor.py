@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
+import attrs
 import trio
 
 from airssys.contracts import (
@@ -25,10 +26,14 @@ from airssys.contracts import (
     Guest,
     GuestFailed,
     GuestRejected,
+    GuestSnapshot,
     HealthStatus,
     HookFailed,
     InternalError,
     OnAbandoned,
+    SnapshotFailed,
+    SnapshotRefused,
+    StartFrom,
     Unanswered,
     Unwanted,
 )
@@ -40,9 +45,24 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
     from typing import Any
 
-    from airssys.contracts import ComponentMetadata
+    from airssys.contracts import (
+        Artifact,
+        ComponentConfig,
+        ComponentMetadata,
+        LoadedComponent,
+    )
     from airssys.messaging import Mailbox
     from airssys.nursery.shared import Shared
+
+
+@final
+@attrs.frozen
+class SavedState:
+    """What an instance can be continued from, by another one of the same code."""
+
+    snapshot: GuestSnapshot
+    patterns: tuple[str, ...]
+    """The topics that it had subscribed itself to."""
 
 
 @final
@@ -51,8 +71,16 @@ class ComponentBehaviour:
 
     wants_to_end = False
 
-    def __init__(self, spec: ComponentSpec, shared: Shared, mailbox: Mailbox) -> None:
+    def __init__(
+        self,
+        spec: ComponentSpec,
+        shared: Shared,
+        mailbox: Mailbox,
+        saved: SavedState | None = None,
+    ) -> None:
         self._spec, self._shared = spec, shared
+        self.saved = saved
+        """What it, or the instance that replaces it, continues from; None: nothing."""
         self._mailbox = mailbox
         self.is_cut_off = spec.on_abandoned is OnAbandoned.CANCEL
         self._kept: bytes | None = None
@@ -86,13 +114,89 @@ class ComponentBehaviour:
             problem = "it was not loaded when the system opened"
             advice = "Name it in the blueprint, e.g. in the template of its supervisor"
             raise ComponentRefused(spec.artifact.label, problem, advice)
-        self._guest = guest = await loaded.instantiate(spec.limits, self._services)
+        guest = await self._restored(loaded) or await self._initialized(loaded)
         self.hands_over = guest.hands_over
-        await guest.initialize(spec.config)
         if spec.id not in shared.infos:
             known = shared.metadata_cache.find(spec)
             info = await self.introduce() if known is None else self._info(known)
             shared.infos[spec.id] = info
+
+    async def _restored(self, loaded: LoadedComponent) -> Guest | None:
+        """Continue from a snapshot, if there is one and it can be used."""
+        if self.saved is not None:
+            try:
+                return await self._continue_from(loaded, self.saved)
+            except SnapshotRefused as error:
+                self.report("restart", error)
+        if self._spec.start_from is StartFrom.SNAPSHOT:
+            try:
+                snapshot = await loaded.initial_snapshot(self._spec.config)
+                return await self._continue_from(loaded, SavedState(snapshot, ()))
+            except SnapshotRefused as error:
+                self.report("start", error)
+        return None
+
+    async def _continue_from(self, loaded: LoadedComponent, saved: SavedState) -> Guest:
+        """Make an instance that continues from a snapshot.
+
+        Raises:
+            SnapshotRefused: it does not fit.
+            GuestTrapped: as when an instance is made.
+        """
+        services = self._services
+        guest = await loaded.restore(saved.snapshot, self._spec.limits, services)
+        self._guest = guest
+        for pattern in saved.patterns:
+            services.topics.subscribe(pattern)
+        return guest
+
+    async def _initialized(self, loaded: LoadedComponent) -> Guest:
+        spec = self._spec
+        self._guest = guest = await loaded.instantiate(spec.limits, self._services)
+        await guest.initialize(spec.config)
+        return guest
+
+    def report(self, use: str, error: Exception) -> None:
+        """Report that a snapshot is not used, and why."""
+        self._shared.events(SnapshotFailed(self._spec.id, use, error))
+
+    @property
+    def spec(self) -> ComponentSpec:
+        """What it was made by."""
+        return self._spec
+
+    @property
+    def made_of(self) -> tuple[Artifact, ComponentConfig]:
+        """What a saved state of it belongs to."""
+        return self._spec.artifact, self._spec.config
+
+    async def save(self) -> SavedState:
+        """Save the state of the guest; only between two messages.
+
+        Raises:
+            SnapshotRefused: something cannot go along.
+            GuestFailed: the guest is spent.
+            CapacityReached: there is no room for a fresh instance to compare with.
+        """
+        services = self._services
+        if services.messages.has_open_requests:
+            raise SnapshotRefused(
+                "it has open requests, whose callbacks another instance would not get",
+                "One is taken when they are answered",
+            )
+        snapshot = await self._present().snapshot()
+        return SavedState(snapshot, services.topics.patterns)
+
+    async def become(self, saved: SavedState) -> None:
+        """Continue from the state of another one, in the place of the present instance.
+
+        Raises:
+            SnapshotRefused: it does not fit; this one goes on.
+            GuestTrapped: as when an instance is made.
+        """
+        before, loaded = self._present(), self._shared.components[self._spec.artifact]
+        await self._continue_from(loaded, saved)
+        before.close()
 
     async def introduce(self) -> ComponentInfo:
         """Ask the guest, once started, what it is; its health is not known yet."""
@@ -182,7 +286,8 @@ class ComponentBehaviour:
             Exception: it did not start, or did not take the state.
         """
         seconds = self._spec.start_timeout
-        fresh = ComponentBehaviour(self._spec, self._shared, self._mailbox)
+        saved = self.saved if state is None else None
+        fresh = ComponentBehaviour(self._spec, self._shared, self._mailbox, saved)
         try:
             with trio.move_on_after(seconds) as starting:
                 await fresh.start()

@@ -1,6 +1,7 @@
 """Restart decisions as pure functions: who, how often, how soon."""
 
 from ._backoff import failures_before, pause_before_restart
+from ._checkpoints import CheckpointClock, CheckpointUse
 from ._declaration import Declaration, Declared
 from ._ends import Cause, End, event_of
 from ._exit_reason import (
@@ -44,6 +45,8 @@ __all__ = (
     "Attempt",
     "Cause",
     "ChangeableSpec",
+    "CheckpointClock",
+    "CheckpointUse",
     "CutOff",
     "Declaration",
     "Declared",

@@ -22,15 +22,19 @@ from airssys.contracts import (
     Answer,
     Artifact,
     BrutalKill,
+    CapacityReached,
     ChildSpec,
     ComponentRefused,
     ComponentSpec,
     Done,
+    GuestFailed,
     Health,
     HealthStatus,
     InternalError,
     Refusal,
     Refused,
+    RestartFrom,
+    SnapshotRefused,
     TaskSpec,
     Unhealthy,
     child_name,
@@ -191,7 +195,30 @@ def _inheritance(
     old = actor.behaviour
     if isinstance(old, ComponentBehaviour) and old.hands_over and new.hands_over:
         return partial(_hand_over, actor, new, spec.start_timeout)
+    if spec.restart_from is RestartFrom.CHECKPOINT:
+        return partial(_carry_over, actor, new, spec.start_timeout)
     return None
+
+
+async def _carry_over(actor: Actor, new: ComponentBehaviour, seconds: float) -> None:
+    """Let new code continue from what the old instance has, if both are the same.
+
+    If that is not possible, the new code begins from scratch, and an event says why.
+
+    Raises:
+        Exception: the old instance was stopped.
+    """
+    old = actor.behaviour
+    if not isinstance(old, ComponentBehaviour):
+        raise InternalError("a component was followed by something else")
+    try:
+        saved = await old.save()
+        with trio.fail_after(seconds):
+            await new.become(saved)
+    except (SnapshotRefused, GuestFailed, CapacityReached, trio.TooSlowError) as error:
+        if old.is_spent:
+            raise
+        new.report("replace", error)
 
 
 async def _hand_over(

@@ -40,6 +40,7 @@ from airssys.contracts import (
     Logged,
     LogLevel,
     MessageFailed,
+    SnapshotFailed,
     SupervisorGaveUp,
     find_fatal,
     one_line,
@@ -72,6 +73,7 @@ _FIXED_LEVELS: Final[Mapping[type[Event], int]] = {
     HandlerHeldThread: logging.WARNING,
     HookFailed: logging.WARNING,
     ListenerStalled: logging.WARNING,
+    SnapshotFailed: logging.WARNING,
     MessageFailed: logging.INFO,
     SupervisorGaveUp: logging.ERROR,
 }
@@ -245,6 +247,8 @@ def _line(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one match ove
             return f"{actor}: {handler} blocked the Trio thread for {seconds:.2f} s"
         case HookFailed(actor, hook, error):
             return f"{actor}: its hook {hook} failed, {describe(error)}"
+        case SnapshotFailed(actor, use, error):
+            return f"{actor}: {use} without a snapshot: {text_of(error)}"
         case HealthChanged(actor, status, before):
             return f"{actor} is {status.value}, was {before.value}"
         case MessageFailed(actor, sender, error):

@@ -12,6 +12,7 @@ from airssys.contracts import (
     HookFailed,
     Logged,
     MessageFailed,
+    SnapshotFailed,
     SupervisorGaveUp,
 )
 
@@ -29,7 +30,11 @@ def text_bytes(event: Event) -> int:
             return _size(message) + sum(_size(k) + _size(v) for k, v in context)
         case DeadLetter(why=why, payload=payload):
             return _size(why) + len(payload)
-        case MessageFailed(error=error) | HookFailed(error=error):
+        case (
+            MessageFailed(error=error)
+            | HookFailed(error=error)
+            | SnapshotFailed(error=error)
+        ):
             return _error_bytes(error)
         case ChildExited(reason=reason) | ChildStartFailed(reason=reason):
             return 0 if reason.error is None else _error_bytes(reason.error)

@@ -34,16 +34,32 @@ from airssys.contracts import (
     Limits,
     LogLevel,
     MessagingError,
+    SnapshotRefused,
     TrapReason,
     Unanswered,
 )
 
 if TYPE_CHECKING:
-    from airssys.contracts import EngineSettings
+    from airssys.contracts import EngineSettings, GuestSnapshot
 
 _METADATA = ComponentMetadata(
     "fake", "1.2.3", "does as instructed", "airssys", "MIT", (), stateful=True
 )
+
+
+@final
+@attrs.frozen
+class FakeSnapshot:
+    """What a `FakeGuest` has."""
+
+    component: FakeComponent = attrs.field(repr=False)
+    count: int
+    config: ComponentConfig
+
+    @property
+    def size(self) -> int:
+        """As if its count took a page."""
+        return 4096
 
 
 @final
@@ -120,6 +136,18 @@ class FakeGuest:
         """Continue counting from there, after running the component's `importing`."""
         await self._call("import-state", self.component.importing.encode())
         self.count = int(state)
+
+    async def snapshot(self) -> FakeSnapshot:
+        """Return its count and its configuration.
+
+        Raises:
+            SnapshotRefused: The component has a `snapshot_refusal`.
+        """
+        await self._call("snapshot", b"")
+        await trio.sleep(self.component.saving)
+        if self.component.snapshot_refusal:
+            raise SnapshotRefused(self.component.snapshot_refusal)
+        return FakeSnapshot(self.component, self.count, self.config)
 
     def close(self) -> None:
         """Become spent; calling it again does nothing."""
@@ -211,6 +239,10 @@ class FakeComponent:
     """The command that `export-state` runs first."""
     importing: str = ""
     """The command that `import-state` runs first."""
+    saving: float = 0
+    """Seconds that taking a snapshot takes."""
+    snapshot_refusal: str = ""
+    """Why there are no snapshots; empty: there are."""
 
     async def instantiate(self, limits: Limits, services: HostServices) -> FakeGuest:
         """Make a guest, unless this one is to be refused.
@@ -230,6 +262,33 @@ class FakeComponent:
         guest = FakeGuest(self, services, limits)
         self.guests.append(guest)
         return guest
+
+    async def restore(
+        self, snapshot: GuestSnapshot, limits: Limits, services: HostServices
+    ) -> FakeGuest:
+        """Make a guest that goes on counting.
+
+        Raises:
+            SnapshotRefused: It is of another component, or refused as instructed.
+        """
+        if not isinstance(snapshot, FakeSnapshot) or snapshot.component is not self:
+            raise SnapshotRefused("it belongs to another component")
+        if self.snapshot_refusal:
+            raise SnapshotRefused(self.snapshot_refusal)
+        guest = await self.instantiate(limits, services)
+        guest.count, guest.config = snapshot.count, snapshot.config
+        return guest
+
+    async def initial_snapshot(self, config: ComponentConfig) -> FakeSnapshot:
+        """Return the snapshot of a guest that has counted nothing.
+
+        Raises:
+            SnapshotRefused: As instructed.
+        """
+        await trio.lowlevel.checkpoint()
+        if self.snapshot_refusal:
+            raise SnapshotRefused(self.snapshot_refusal)
+        return FakeSnapshot(self, 0, config)
 
 
 @final
