@@ -138,8 +138,10 @@ def test_the_design_lists_every_folder_of_each_package():
         package, *lines = block.strip("\n").splitlines()
         listed[package] = sorted(line.split()[0] for line in lines)
     folders = {}
-    for door in (ROOT / "airssys").glob("*/*/__init__.py"):
-        folders.setdefault(door.parts[-3], []).append(door.parts[-2])
+    for door in (ROOT / "airssys").glob("*/**/__init__.py"):
+        *package, folder = door.parent.relative_to(ROOT / "airssys").parts
+        if package:
+            folders.setdefault("/".join(package), []).append(folder)
     assert listed == {package: sorted(found) for package, found in folders.items()}
 
 
@@ -224,3 +226,11 @@ def test_all_functions_of_the_lifecycle_are_in_the_guest_that_is_shown():
     wit = (ROOT / "wit/component-lifecycle.wit").read_text("utf-8")
     wanted = re.findall(r"^    ([\w-]+): func", wit, re.MULTILINE)
     assert shown == {name.replace("-", "_") for name in wanted}
+
+
+def test_the_reference_explains_every_refusal():
+    text = (ROOT / "docs/reference/supervisors.md").read_text("utf-8")
+    explained = {
+        name: cell for name, (cell, *_) in rows(text).items() if name.isupper()
+    }
+    assert explained == {each.name: each.value for each in airssys.Refusal}
