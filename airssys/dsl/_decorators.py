@@ -87,6 +87,7 @@ class ActorDecorator(Protocol):
 
     def __call__(self, behaviour: _Actor, /) -> _Actor:
         """Attach a record to it, and return it."""
+        ...
 
 
 class ClassDecorator(Protocol):
@@ -94,6 +95,7 @@ class ClassDecorator(Protocol):
 
     def __call__(self, body: _Class, /) -> _Class:
         """Attach a record to it, and return it."""
+        ...
 
 
 @overload

@@ -70,6 +70,7 @@ class TaskDecorator(Protocol):
 
     def __call__(self, function: _Function, /) -> _Function:
         """Attach a record to it, and return it."""
+        ...
 
 
 @overload

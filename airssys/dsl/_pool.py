@@ -35,6 +35,7 @@ class PoolDecorator(Protocol):
 
     def __call__(self, member: _Code, /) -> _Code:
         """Attach a record to it, and return it."""
+        ...
 
 
 @overload

@@ -113,6 +113,7 @@ class Behaviour(Protocol):
         /,
     ) -> Awaitable[bytes | None]:
         """Handle one message."""
+        ...
 
 
 class LimitValues(TypedDict, total=False):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import attrs
+
 from airssys.contracts.errors import DefinitionError, Mistake
 from airssys.contracts.specs import ComponentSpec, guarded, place_mistakes
 from airssys.contracts.values import is_kind
@@ -28,8 +30,9 @@ def missing_artifacts(blueprint: Blueprint) -> list[Mistake]:
         found[file, spec.origin] = None
         if problem := _file_problem(file):
             hint = "a relative path starts at the file that it is written in"
-            place = (spec.origin.file, spec.origin.line) if spec.origin else ()
-            mistake = Mistake(f"{path}.artifact", problem, hint, *place)
+            mistake = Mistake(f"{path}.artifact", problem, hint)
+            if origin := spec.origin:
+                mistake = attrs.evolve(mistake, file=origin.file, line=origin.line)
             found[file, spec.origin] = mistake
     return [mistake for mistake in found.values() if mistake is not None]
 
