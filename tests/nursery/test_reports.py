@@ -6,14 +6,17 @@ from airssys.contracts import (
     BRUTAL_KILL,
     ExitKind,
     ExitReason,
+    Ignored,
     IntensityExceeded,
     NameTaken,
     Problem,
     Refusal,
+    Refused,
     RestartType,
 )
 from airssys.nursery import GaveUp, Stop
 from airssys.nursery.restarts._reports import (
+    answer_to_start,
     problem_of_end,
     problem_of_stop,
     refused_start,
@@ -87,3 +90,13 @@ def test_a_taken_name_is_refused_as_such():
     assert answer.reason is taken
     assert refused_start("local/a/0", CRASH).why is Refusal.START_FAILED
     assert refused_start("local/a/0", CRASH).reason is CRASH
+
+
+@pytest.mark.parametrize("kind", ExitKind)
+def test_the_request_for_a_start_is_answered_by_how_it_ended(kind):
+    reason = ExitReason(kind, ValueError("no"))
+    answer = answer_to_start("local/a/0", reason)
+    if kind is ExitKind.IGNORED:
+        assert answer == Ignored("local/a/0")
+    else:
+        assert answer == Refused(Refusal.START_FAILED, "local/a/0", reason)

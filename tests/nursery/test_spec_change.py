@@ -4,6 +4,7 @@ import attrs
 from hypothesis import given, strategies as st
 
 from airssys.contracts import (
+    MAX_DEPTH,
     ActorSpec,
     AutoShutdown,
     ComponentId,
@@ -17,6 +18,7 @@ from airssys.nursery.restarts._spec_change import (
     given_below,
     merged,
     merged_order,
+    mistakes_of_change,
     says_the_same,
     with_child,
     with_inside,
@@ -118,3 +120,21 @@ def test_what_cannot_be_compared_is_not_the_same():
     assert says_the_same(one, one)
     assert not says_the_same(one, other)
     assert with_child(sub("top", one), other, sub("s")) == sub("top", one)
+
+
+def test_a_running_supervisor_is_given_one_of_its_own_kind():
+    ordered, dynamic = sub("top"), DynamicSupervisorSpec(name="top")
+    assert mistakes_of_change(ordered, sub("top", sub("s")), above=0) == ()
+    assert mistakes_of_change(dynamic, dynamic, above=0) == ()
+    for present, wanted in ((ordered, dynamic), (dynamic, ordered)):
+        (mistake,) = mistakes_of_change(present, wanted, above=0)
+        assert mistake.path == "$"
+        assert mistake.found.startswith(f"a {type(wanted).__name__} for a running")
+        assert mistake.hint.startswith(f"give a {type(present).__name__},")
+
+
+def test_a_change_is_checked_where_its_supervisor_stands():
+    assert mistakes_of_change(sub("top"), sub("top"), above=MAX_DEPTH - 1) == ()
+    assert mistakes_of_change(sub("top"), sub("top"), above=MAX_DEPTH)
+    (mistake,) = mistakes_of_change(sub("top"), sub("top", sub("")), above=0)
+    assert mistake.path == "$.children[0].name"

@@ -50,9 +50,9 @@ def mistakes_of_change(
     """
     if mistakes := tuple(find_spec_mistakes(wanted, above=above)):
         return mistakes
-    has, given = type(present).__name__, type(wanted).__name__
-    if has == given:
+    if type(present) is type(wanted):
         return ()
+    has, given = type(present).__name__, type(wanted).__name__
     found = f"a {given} for a running supervisor that was made from a {has}"
     hint = f"give a {has}, or change what the supervisor above declares"
     return (Mistake("$", found, hint),)
