@@ -361,12 +361,21 @@ class Actor:
             self._is_renewing, self._scope = False, None
 
     async def _serve_within(self, scope: trio.CancelScope | None) -> None:  # noqa: C901, PLR0912  # every message would pay for a call
+        """Take messages, and let each end as one row of the table above says.
+
+        Returns when it is time to stop, and when a message was cut off.
+        """
         mailbox, clock = self._mailbox, time.perf_counter
         messages, turn_ends = 0, clock() + SECONDS_PER_TURN
         # A message does not pay for `_goes_on` before a stop is requested.
         while not self._behaviour.wants_to_end and (
             self._owed is None or self._goes_on
         ):
+            if messages >= MESSAGES_PER_TURN or clock() >= turn_ends:
+                await self._end_turn()
+                messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+                continue
+            messages += 1
             if self._successor is not None:
                 await self._be_followed(self._successor)
                 continue
@@ -375,41 +384,38 @@ class Actor:
             envelope = mailbox.take_if_any()
             if envelope is None:
                 envelope = await self._wait_for_message()
-                messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+                messages, turn_ends = 1, clock() + SECONDS_PER_TURN
                 if envelope is None:
                     continue
             reply = envelope.reply
-            is_bound = (
-                reply is not None
-                or envelope.deadline is not None
-                or envelope.expires_at is not None
-            )
-            if not is_bound or not self._is_too_late(envelope):
-                end = scope if is_bound else None
-                try:
-                    answer = await self._behaviour.handle(envelope, end)
-                except Exception as error:
-                    if not lives_on(self._address, self._spec.on_error, error):
-                        raise
-                else:
-                    is_late = (
-                        reply is not None
-                        and mailbox.in_hand is not None
-                        and not reply.answer(answer)
-                    )
-                    if is_late:
-                        self._fall_behind()
-                    mailbox.finish()
-                if self._overload is not None:
-                    self._overload.note_end(trio.current_time())
-                if end is not None:
-                    end.deadline = math.inf
-                    if end.cancel_called:
-                        return
-            messages += 1
-            if messages >= MESSAGES_PER_TURN or clock() >= turn_ends:
-                await self._end_turn()
-                messages, turn_ends = 0, clock() + SECONDS_PER_TURN
+            if (
+                reply is None
+                and envelope.deadline is None
+                and envelope.expires_at is None
+            ):
+                end = None  # it can neither be late nor be cut off
+            elif self._is_too_late(envelope):  # or passed over
+                continue
+            else:
+                end = scope
+            try:
+                answer = await self._behaviour.handle(envelope, end)
+            except Exception as error:
+                if not lives_on(self._address, self._spec.on_error, error):
+                    raise  # crashed the actor
+            else:  # handled, perhaps too late for its caller
+                is_late = (
+                    reply is not None
+                    and mailbox.in_hand is not None
+                    and not reply.answer(answer)
+                )
+                if is_late:
+                    self._fall_behind()
+                mailbox.finish()
+            if self._overload is not None:
+                self._overload.note_end(trio.current_time())
+            if end is not None and _was_cut_off(end):
+                return
 
     @property
     def _component(self) -> ComponentBehaviour | None:
@@ -520,6 +526,12 @@ class Actor:
         if answer is Unanswered.BEGUN:
             self._begun = envelope
         return answer
+
+
+def _was_cut_off(scope: trio.CancelScope) -> bool:
+    """Say so of the present message, and take its deadline away."""
+    scope.deadline = math.inf
+    return scope.cancel_called
 
 
 def _is_cancellation(error: BaseException) -> bool:
