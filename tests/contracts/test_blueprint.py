@@ -381,7 +381,7 @@ def test_checking_children_takes_time_in_proportion(make):
         assert len(find_mistakes(blueprint)) <= 1
         return partial(find_mistakes, blueprint)
 
-    assert growth(check_of, 400, 4_000) < 3
+    assert growth(check_of, 200, 2_000) < 3
 
 
 # -- properties

@@ -10,7 +10,7 @@ from airssys.contracts import AskTimedOut, ComponentId
 
 from .company import python, running
 
-LINKS = 2 * sys.getrecursionlimit()
+LINKS = sys.getrecursionlimit() + 100
 
 
 class Link:
