@@ -8,11 +8,14 @@ It prints what happens as lines; the test reads them and sends signals.
 import math
 import signal
 import sys
+from functools import partial
 
 import trio
 
 import airssys
 from airssys import ActorSpec, Blueprint, ComponentId, Intensity, SupervisorSpec
+
+run = partial(airssys.run, held_thread_after=math.inf)  # which a busy machine does, too
 
 
 def say(line):
@@ -110,7 +113,9 @@ def plain(main, goodbye=0.0):
     """Not `run` but `trio.run`, where Ctrl-C is Trio's own."""
 
     async def program():
-        async with airssys.open_system(plan(goodbye)) as system:
+        async with airssys.open_system(
+            plan(goodbye), held_thread_after=math.inf
+        ) as system:
             await main(system)
 
     trio.run(program)
@@ -119,7 +124,7 @@ def plain(main, goodbye=0.0):
 def in_thread():
     import threading
 
-    thread = threading.Thread(target=lambda: say(airssys.run(plan(), answer)))
+    thread = threading.Thread(target=lambda: say(run(plan(), answer)))
     thread.start()
     thread.join()
 
@@ -131,14 +136,14 @@ async def busy_body(system):
 
 
 WAYS = {
-    "answer": lambda: say(airssys.run(plan(), answer)),
-    "fail": lambda: airssys.run(plan(), fail),
-    "give-up": lambda: airssys.run(plan(), give_up),
-    "wait": lambda: airssys.run(plan(), wait),
-    "no-main": lambda: airssys.run(plan()),
-    "slow": lambda: airssys.run(plan(999.0), wait),
-    "spin": lambda: airssys.run(plan(), spin),
-    "cancels-itself": lambda: airssys.run(plan(), cancels_itself),
+    "answer": lambda: say(run(plan(), answer)),
+    "fail": lambda: run(plan(), fail),
+    "give-up": lambda: run(plan(), give_up),
+    "wait": lambda: run(plan(), wait),
+    "no-main": lambda: run(plan()),
+    "slow": lambda: run(plan(999.0), wait),
+    "spin": lambda: run(plan(), spin),
+    "cancels-itself": lambda: run(plan(), cancels_itself),
     "in-thread": in_thread,
     "plain": lambda: plain(wait),
     "plain-slow": lambda: plain(wait, 999.0),

@@ -83,6 +83,15 @@ def finished(
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
+def without_lateness(stderr: str) -> str:
+    """Return what a program wrote, without warnings that a handler blocked the thread.
+
+    On a busy machine they are about the machine: it gave the thread's processor to others.
+    """
+    lines = stderr.splitlines(keepends=True)
+    return "".join(line for line in lines if "blocked the Trio thread" not in line)
+
+
 def unmeasured() -> dict[str, str]:
     """Return an environment in which a program's coverage is not measured.
 
