@@ -118,11 +118,11 @@ def test_ctrl_c_does_not_wait_for_the_compiler(tmp_path):
         time.sleep(0.3)  # noqa: TID251  # a real process, in the middle of it
         spent, of_others = processor_seconds(process.pid), ended_processes()
         process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
+        printed = process.stderr.read()
         assert process.wait(PATIENCE) == 1
     # Compiling takes ten times that; how long it takes to end says more of the machine.
     assert ended_processes() - of_others - spent < 1
-    assert said.strip() == "Aborted!"
+    assert printed.strip() == "Aborted!"
 
 
 def ended_processes():

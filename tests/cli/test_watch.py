@@ -39,10 +39,10 @@ async def test_each_change_of_the_sources_is_built_once(
     with trio.move_on_after(20):
         await _build._watch(job)
     assert built == [b"1", b"2", b"3"]
-    told = capsys.readouterr()
-    assert told.out == "made\n" * 3
-    assert told.err.count("does not build") == 2
-    assert told.err.count("watching guest.py") == 5
+    printed = capsys.readouterr()
+    assert printed.out == "made\n" * 3
+    assert printed.err.count("does not build") == 2
+    assert printed.err.count("watching guest.py") == 5
 
 
 @pytest.mark.parametrize("option", ["--dev", "--watch"])

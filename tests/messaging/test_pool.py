@@ -592,10 +592,10 @@ class History:
         except CalleeFailed:
             self.ended["failed asks"] += 1
 
-    async def tell_or_send(self, key, is_told):
+    async def tell_or_send(self, key, by_tell):
         serial = self.sent[key]
         self.sent[key] += 1
-        if not is_told:
+        if not by_tell:
             self.nursery.start_soon(self.post, key, serial)
             return
         try:

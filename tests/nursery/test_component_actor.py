@@ -18,7 +18,7 @@ from airssys.contracts import (
     StartFailed,
 )
 from airssys.nursery import RETRY_PAUSE
-from airssys.nursery.shared import _metadata_cache as _introductions
+from airssys.nursery.shared import _metadata_cache
 
 from .company import ARTIFACT, component, python, running
 from .fake_guest import FakeComponent, FakeLoader
@@ -194,8 +194,8 @@ async def test_equal_components_are_asked_once_what_they_are(loader):
 
 
 def test_the_latest_metadata_is_remembered_of_that_many(monkeypatch):
-    monkeypatch.setattr(_introductions, "KEPT", 3)
-    known = _introductions.MetadataCache()
+    monkeypatch.setattr(_metadata_cache, "KEPT", 3)
+    known = _metadata_cache.MetadataCache()
     specs = [component("c", data=bytes([n])) for n in range(5)]
     for number, spec in enumerate(specs):
         assert known.find(spec) is None

@@ -24,17 +24,17 @@ A = ComponentId.parse("a")
 
 
 def test_one_that_fails_keeps_the_end_from_no_other(caplog):
-    registry, heard = Registry(), []
+    registry, received = Registry(), []
     registry.register(Mailbox(A, 1))
     watches = Watches(registry)
 
     def fail(_):
         raise ValueError("on purpose")
 
-    for on_end in (heard.append, fail, heard.append):
+    for on_end in (received.append, fail, received.append):
         watches.add(A, on_end)
     watches.note_gone(A)
-    assert heard == [ActorEnded(A, None, restarting=False)] * 2
+    assert received == [ActorEnded(A, None, restarting=False)] * 2
     assert "on purpose" in caplog.text
     assert len(watches) == 0
 
@@ -49,18 +49,18 @@ async def victim(context, envelope):
 class Watcher:
     """Watches the actors that its messages name, and notes the ends reported to it."""
 
-    heard: list[tuple[str, bytes]]
+    received: list[tuple[str, bytes]]
     contexts: list
 
-    def __init__(self, heard, contexts):
-        self.heard, self.contexts = heard, contexts
+    def __init__(self, received, contexts):
+        self.received, self.contexts = received, contexts
 
     async def started(self, context):
         self.contexts.append(context)
 
     async def handle(self, context, envelope):
         if envelope.content_type == ENDED:
-            self.heard.append((envelope.sender.name, envelope.payload))
+            self.received.append((envelope.sender.name, envelope.payload))
             return
         word, _, name = envelope.payload.decode().partition(" ")
         match word:
@@ -76,8 +76,8 @@ class Watcher:
 
 class Scene:
     def __init__(self, **options):
-        self.heard, self.contexts = [], []
-        arguments = (self.heard, self.contexts)
+        self.received, self.contexts = [], []
+        arguments = (self.received, self.contexts)
         self.watcher = python("w", Watcher, arguments=arguments, **options)
 
 
@@ -98,17 +98,17 @@ async def test_an_actor_is_notified_of_one_end_once(scene, word, kind, autojump_
     async with running(python("a", victim), scene.watcher) as (system, _):
         await ask_each(system, b"watch a", b"watch a")
         await trio.sleep(10)
-        assert scene.heard == []
+        assert scene.received == []
         system.tell("a", word)
         await trio.sleep(1)
-        assert scene.heard == [("a", kind)]
+        assert scene.received == [("a", kind)]
         system.tell("a", word)
         await trio.sleep(1)
-        assert scene.heard == [("a", kind)]
+        assert scene.received == [("a", kind)]
         await ask_each(system, b"watch a")
         await system.supervisor("root").terminate_child("local/a/0")
         await trio.sleep(1)
-        assert scene.heard == [("a", kind), ("a", b"shutdown")]
+        assert scene.received == [("a", kind), ("a", b"shutdown")]
         assert len(system._watches) == 0
 
 
@@ -116,7 +116,7 @@ async def test_one_that_never_was_is_reported_at_once(scene, autojump_clock):
     async with running(python("a", victim), scene.watcher) as (system, _):
         await ask_each(system, b"watch missing", b"watch missing")
         await trio.sleep(1)
-        assert scene.heard == [("missing", b"absent")] * 2
+        assert scene.received == [("missing", b"absent")] * 2
         assert len(system._watches) == 0
 
 
@@ -126,7 +126,7 @@ async def test_unwatched_is_not_reported(scene, autojump_clock):
         assert len(system._watches) == 0
         system.tell("a", b"crash")
         await trio.sleep(1)
-        assert scene.heard == []
+        assert scene.received == []
 
 
 async def test_watches_end_with_the_incarnation_that_made_them(scene, autojump_clock):
@@ -138,7 +138,7 @@ async def test_watches_end_with_the_incarnation_that_made_them(scene, autojump_c
         assert len(system._watches) == 0
         system.tell("a", b"crash")
         await trio.sleep(1)
-        assert scene.heard == []
+        assert scene.received == []
         first, _ = scene.contexts
         with pytest.raises(EngineMisused):
             first.watch("a")
@@ -158,9 +158,9 @@ async def test_a_full_mailbox_delays_notifications_and_loses_none(autojump_clock
         system.tell("a", b"stop")
         system.tell("b", b"crash")
         await trio.sleep(1)
-        assert scene.heard == []
+        assert scene.received == []
         await trio.sleep(10)
-        assert sorted(scene.heard) == [("a", b"shutdown"), ("b", b"crash")]
+        assert sorted(scene.received) == [("a", b"shutdown"), ("b", b"crash")]
         assert len(scene.contexts[0]._post) == 0
         assert [d for d in watch.of(DeadLetter) if d.target.name == "w"] == []
 
@@ -227,7 +227,7 @@ async def test_what_waits_for_room_ends_with_its_incarnation(autojump_clock):
         context.close()
         assert len(context._post) == 0
         await trio.sleep(1)
-        assert scene.heard == [("nobody", b"absent")]
+        assert scene.received == [("nobody", b"absent")]
 
 
 def test_a_start_that_failed_for_good_is_an_end():

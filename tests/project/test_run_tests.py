@@ -67,10 +67,10 @@ def is_running(pid):
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_busy_loops_end_with_what_started_them(number):
-    told = [sys.executable, "-c", "print('begun', flush=True); input()"]
+    command = [sys.executable, "-c", "print('begun', flush=True); input()"]
     options = ["--loops", "2", "--times", "1"]
     with subprocess.Popen(
-        [sys.executable, str(STRESSED), *options, *told],
+        [sys.executable, str(STRESSED), *options, *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -146,11 +146,11 @@ def test_an_event_that_does_not_come_ends_the_test_and_shows_what_came(clock, bu
             await record.next(ChildStarted, child="local/one/0")
             with pytest.raises(AssertionError) as failure:
                 await record.next(ChildStarted, child="local/one/0", restarts=3)
-            said.append(str(failure.value))
+            texts.append(str(failure.value))
 
-    said = []
+    texts = []
     in_time_of(clock, main)
-    first, *lines = said[0].splitlines()
+    first, *lines = texts[0].splitlines()
     assert first.startswith(
         "no ChildStarted(child='local/one/0', restarts=3) came in 0.15 s; "
     )

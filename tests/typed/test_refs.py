@@ -86,9 +86,9 @@ async def test_an_actor_has_refs_too():
 
 async def test_what_the_broker_says_of_any_message_it_says_of_these():
     async with open_system(plan(mailbox=1)) as system:
-        nobody = system.ref("nobody", Clerk)
+        missing = system.ref("nobody", Clerk)
         with pytest.raises(TargetNotFound):
-            nobody.tell(Order("tea"))
+            missing.tell(Order("tea"))
         clerk = system.ref("clerk", Clerk)
         with pytest.raises(AskTimedOut) as late:
             await clerk.ask(Do("hang"), timeout=0.01)

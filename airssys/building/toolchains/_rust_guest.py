@@ -46,8 +46,8 @@ def rust_recipe(source: Path) -> Recipe:
         )
     versions: dict[str, str] = {}
     for rustc in found:
-        said = run_tool([rustc, "--version"], source.parent).stdout.strip()
-        version = versions[rustc] = said
+        printed = run_tool([rustc, "--version"], source.parent).stdout.strip()
+        version = versions[rustc] = printed
         sysroot = run_tool([rustc, "--print", "sysroot"], source.parent).stdout.strip()
         if (Path(sysroot) / "lib" / "rustlib" / TARGET / "lib").is_dir():
             break

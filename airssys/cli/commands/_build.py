@@ -95,7 +95,7 @@ class _Job:
             dev=self.how["dev"],
             tell=_tell,
         )
-        say(_told(made))
+        say(_describe(made))
         if not self.how["no_compile"]:
             _compile_ahead(made.path)
 
@@ -158,7 +158,7 @@ def _tell(text: str) -> None:
     say(f"{text} ...", err=True)
 
 
-def _told(made: Built) -> str:
+def _describe(made: Built) -> str:
     size = made.path.stat().st_size
     again = "" if made.is_new else ", built before from the same source"
     return f"{made.path}: {size:,} bytes{again}"

@@ -83,5 +83,5 @@ def _may_be_awaited(function: Any) -> bool:  # noqa: ANN401  # a function
         return True  # reported elsewhere, with the text that it yields
     if function.__code__.co_flags & inspect.CO_ITERABLE_COROUTINE:
         return True
-    said = annotations_of(function).get("return")
-    return any(word in str(said) for word in _AWAITABLE)
+    declared = annotations_of(function).get("return")
+    return any(word in str(declared) for word in _AWAITABLE)

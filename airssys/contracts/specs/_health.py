@@ -43,8 +43,8 @@ def worst_health(statuses: Iterable[HealthStatus | None]) -> HealthStatus | None
 
     From best to worst: healthy, unknown, degraded, unhealthy.
     """
-    told = (status for status in statuses if status is not None)
-    return max(told, key=_ORDER.index, default=None)
+    known = (status for status in statuses if status is not None)
+    return max(known, key=_ORDER.index, default=None)
 
 
 def health_mistakes(health: object, code: object, path: str) -> Iterator[Mistake]:

@@ -68,13 +68,13 @@ def place_mistakes(
         if isinstance(own, Origin):
             origins[path] = own
             found += [attrs.evolve(m, path=path + m.path) for m in own.mistakes]
-    told: dict[object, Mistake] = {}
+    unique: dict[object, Mistake] = {}
     for mistake in (*found, *mistakes):
         placed, below = _place(mistake, origins, names)
         file, line = placed.file, placed.line
         key = placed if file is None else (file, line, below, mistake.found)
-        told.setdefault(key, placed)
-    return list(told.values())
+        unique.setdefault(key, placed)
+    return list(unique.values())
 
 
 def _name(path: str, each: object, names: dict[str, str]) -> str:

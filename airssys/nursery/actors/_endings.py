@@ -115,11 +115,11 @@ def give_up_in_hand(address: Address, error: BaseException) -> None:
     """
     if address.mailbox.in_hand is None:
         return
-    said = kind_name(error)
+    described = kind_name(error)
     try:
-        said = describe(error)
+        described = describe(error)
     finally:
-        give_up_message(address, f"its actor ended: {said}", error)
+        give_up_message(address, f"its actor ended: {described}", error)
 
 
 def give_up_message(

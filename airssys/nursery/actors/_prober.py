@@ -35,20 +35,20 @@ class Probed(Protocol):
 
 @final
 class Prober:
-    """The probes of one instance, which is ready now; `told` is what is known of it."""
+    """The probes of one instance, which is ready now; `known` is its health."""
 
     def __init__(
         self,
         plan: Health,
         on_error: OnError,
         address: Address,
-        told: HealthStatus = HealthStatus.UNKNOWN,
+        known: HealthStatus = HealthStatus.UNKNOWN,
     ) -> None:
         self._plan, self._on_error, self._address = plan, on_error, address
         self._failures = 0
         """In a row. Invariant between two probes: below the threshold."""
         self.is_probing = False
-        self._note(told)
+        self._note(known)
         self.due_at = trio.current_time() + plan.interval
         """Trio time of the next probe."""
 
@@ -82,14 +82,14 @@ class Prober:
         if status is None:
             self._failures = plan.threshold
         self._failures += timeouts
-        told = HealthStatus.UNKNOWN if status is None or timeouts else status
-        if told is HealthStatus.HEALTHY:
+        known = HealthStatus.UNKNOWN if status is None or timeouts else status
+        if known is HealthStatus.HEALTHY:
             self._failures = 0
-        elif told is HealthStatus.UNHEALTHY:
+        elif known is HealthStatus.UNHEALTHY:
             self._failures += 1
-        self._note(told)
+        self._note(known)
         if self._failures >= plan.threshold:
-            raise Unhealthy(self._address.id, plan.threshold, told)
+            raise Unhealthy(self._address.id, plan.threshold, known)
 
     async def _ask(self, behaviour: Probed) -> HealthStatus:
         try:

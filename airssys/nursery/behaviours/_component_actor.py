@@ -200,13 +200,13 @@ class ComponentBehaviour:
 
     async def introduce(self) -> ComponentInfo:
         """Ask the guest, once started, what it is; its health is not known yet."""
-        told = await self._present().metadata()
-        self._shared.metadata_cache.note(self._spec, told)
-        return self._info(told)
+        metadata = await self._present().metadata()
+        self._shared.metadata_cache.note(self._spec, metadata)
+        return self._info(metadata)
 
-    def _info(self, told: ComponentMetadata) -> ComponentInfo:
+    def _info(self, metadata: ComponentMetadata) -> ComponentInfo:
         health = HealthStatus.UNKNOWN.value
-        return ComponentInfo(self._spec.id, told.name, told.version, health)
+        return ComponentInfo(self._spec.id, metadata.name, metadata.version, health)
 
     def watched(self, serving: Coroutine[Any, Any, None]) -> Awaitable[None]:
         """Leave serving as it is: a guest gives way by itself."""

@@ -92,16 +92,16 @@ def as_content_type(content_type: str | None) -> str | None:
         return None
     try:
         content_type = plain_text(content_type)
-        said = content_type.encode().lower()
+        encoded = content_type.encode().lower()
     except (TypeError, ValueError):
         advice = "Give text, e.g. 'application/msgpack', or None"
         kind = kind_name(content_type)
         problem = f"the content type is {kind}, no text that UTF-8 can hold"
         raise InvalidMessage(problem, advice) from None
-    if len(said) > _MOST_TYPE:
-        problem = f"the content type has {len(said)} bytes, more than {_MOST_TYPE}"
+    if len(encoded) > _MOST_TYPE:
+        problem = f"the content type has {len(encoded)} bytes, more than {_MOST_TYPE}"
         raise InvalidMessage(problem, "Give a codec, and what matters of it")
-    if said.startswith(RESERVED_TYPES.encode()):
+    if encoded.startswith(RESERVED_TYPES.encode()):
         problem = f"the content type {content_type!r:.80} is set by the host alone"
         raise InvalidMessage(problem, "Publish it, or name a codec")
     return content_type

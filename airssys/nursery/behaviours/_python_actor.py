@@ -162,12 +162,12 @@ class PythonBehaviour:
             Exception: what it raised.
         """
         try:
-            told: object = await self._call_hook("health")
+            status: object = await self._call_hook("health")
         finally:
             self._watch.pause()
-        if type(told) is HealthStatus:
-            return told
-        raise TypeError(f"health returned {kind_name(told)}; return a HealthStatus")
+        if type(status) is HealthStatus:
+            return status
+        raise TypeError(f"health returned {kind_name(status)}; return a HealthStatus")
 
     def hear_stop(self) -> None:
         """Notify the code that it is asked to stop."""

@@ -258,8 +258,8 @@ async def _prepare(behaviour: ComponentBehaviour, spec: ComponentSpec) -> Compon
         status = await behaviour.health()
     if status is None or status is HealthStatus.UNHEALTHY:
         raise Unhealthy(spec.id, 1, status or HealthStatus.UNKNOWN)
-    told = status if spec.health else HealthStatus.UNKNOWN
-    return attrs.evolve(info, health=told.value)
+    known = status if spec.health else HealthStatus.UNKNOWN
+    return attrs.evolve(info, health=known.value)
 
 
 async def _dismiss(old: Behaviour, spec: ComponentSpec) -> None:

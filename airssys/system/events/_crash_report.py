@@ -86,10 +86,10 @@ class CrashReport:
 def _lines(error: BaseException | None) -> list[str]:
     if error is None:
         return []
-    told = traceback.TracebackException.from_exception(
+    shown = traceback.TracebackException.from_exception(
         plain_copy(error), limit=-MAX_FRAMES, max_group_width=MAX_ERRORS
     )
-    text = "".join(told.format())
+    text = "".join(shown.format())
     return [one_line(line, MAX_COLUMNS) for line in _shortened(text)]
 
 

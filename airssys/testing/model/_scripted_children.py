@@ -37,7 +37,7 @@ class ScriptedChild:
     _troupe: ScriptedChildren
     _habit: Habit
     _outcome: str | None
-    _told: trio.Event = attrs.Factory(trio.Event)
+    _ends: trio.Event = attrs.Factory(trio.Event)
     _asked: bool = False
     _error: Exception | None = None
 
@@ -49,7 +49,7 @@ class ScriptedChild:
         try:
             await self._start()
             ready()
-            await self._told.wait()
+            await self._ends.wait()
             await self._end()
         finally:
             self._troupe.alive.pop(self.name, None)
@@ -71,14 +71,14 @@ class ScriptedChild:
 
     def stop_soon(self) -> bool:
         """Be asked to stop."""
-        self._asked = not self._told.is_set()
-        self._told.set()
+        self._asked = not self._ends.is_set()
+        self._ends.set()
         return True
 
     def end(self, error: Exception | None = None) -> None:
         """End by itself."""
         self._error = error
-        self._told.set()
+        self._ends.set()
 
 
 @final

@@ -19,7 +19,7 @@ from airssys.wasm.host import (
     STATE_EXPORTS,
     STATE_HANDOVER,
     full_name,
-    nobody_provides,
+    not_provided,
 )
 
 from ._signatures import fits
@@ -137,7 +137,7 @@ def _check_imports(
     if unknown:
         raise ComponentRefused(
             label,
-            nobody_provides((*CORE_INTERFACES, *host), unknown, _listed(unknown)),
+            not_provided((*CORE_INTERFACES, *host), unknown, _listed(unknown)),
             _OTHERS,
         )
     for interface in both:

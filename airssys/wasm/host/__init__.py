@@ -35,7 +35,7 @@ from ._host_table import (
     bind,
     bind_all,
     check_distinct,
-    nobody_provides,
+    not_provided,
 )
 from ._linker import make_linker
 
@@ -66,7 +66,7 @@ __all__ = (
     "full_name",
     "interfaces_of",
     "make_linker",
-    "nobody_provides",
+    "not_provided",
     "read_imports",
     "read_world",
 )

@@ -285,7 +285,7 @@ class _Binding:
         if missing:
             raise ComponentRefused(
                 self._label,
-                nobody_provides(self.interfaces, missing, ", ".join(missing)),
+                not_provided(self.interfaces, missing, ", ".join(missing)),
                 "Give the host these functions and resources",
             )
         wrong = [
@@ -389,7 +389,7 @@ def check_distinct(interfaces: Sequence[HostInterface], label: str) -> None:
                 )
 
 
-def nobody_provides(
+def not_provided(
     interfaces: Sequence[HostInterface], missing: Sequence[str], listed: str
 ) -> str:
     """Say what is missing, and which other version of it there is."""

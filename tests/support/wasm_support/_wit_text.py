@@ -113,8 +113,8 @@ class _Reader:
 
     def a_world(self) -> None:
         if self.next() == "runtime-host-with-state":
-            said = self.until("}")
-            assert said == "{includeruntime-host;exportstate-handover;"
+            included = self.until("}")
+            assert included == "{includeruntime-host;exportstate-handover;"
             return
         self.next("{")
         while not self.accept("}"):
