@@ -33,7 +33,7 @@ async def test_each_change_of_the_sources_is_built_once(
 
     monkeypatch.setattr(_build, "sources_of", sources_of)
     monkeypatch.setattr(_build, "build", build)
-    monkeypatch.setattr(_build, "_told", str)
+    monkeypatch.setattr(_build, "_describe", str)
     how = {"dev": True, "no_compile": True, "watch": True, "fresh": False}
     job = _build._Job(Path("guest.py"), Path("guest.wasm"), None, how)
     with trio.move_on_after(20):
