@@ -175,7 +175,7 @@ class FakeGuest:
 
     async def _do(self, phase: str, word: str) -> bytes | None:
         name, _, argument = word.partition(":")
-        _fail_as_told(name, phase)
+        _fail_on_purpose(name, phase)
         match name:
             case "hang" | "sleep":
                 await self.services.clock.sleep(float(argument or "inf"))
@@ -206,7 +206,7 @@ class FakeGuest:
             return error.case.encode()
 
 
-def _fail_as_told(word: str, phase: str) -> None:
+def _fail_on_purpose(word: str, phase: str) -> None:
     match word:
         case "trap":
             raise GuestTrapped(TrapReason.UNREACHABLE, phase, "as instructed")

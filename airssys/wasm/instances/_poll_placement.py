@@ -56,7 +56,7 @@ class Habits:
 class PollPlacement:
     """The recent polls of one guest."""
 
-    __slots__ = ("_good_polls_due", "_habits", "_heard", "patience", "suspect")
+    __slots__ = ("_good_polls_due", "_habits", "_seen", "patience", "suspect")
 
     def __init__(self, tick: float, habits: Habits | None = None) -> None:
         self._habits = Habits() if habits is None else habits
@@ -65,13 +65,13 @@ class PollPlacement:
         self.suspect = 0
         """The number of its next polls that must be measured, by `poll`."""
         self._good_polls_due = 0
-        self._heard = 0
+        self._seen = 0
 
     @property
     def in_worker(self) -> bool:
         """Whether its slices belong in a worker thread."""
-        if self._heard != self._habits.news:
-            self._heard = self._habits.news
+        if self._seen != self._habits.news:
+            self._seen = self._habits.news
             self._good_polls_due = max(self._good_polls_due, self._habits.good_polls)
         return self._good_polls_due > 0
 
