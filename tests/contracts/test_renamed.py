@@ -4,6 +4,8 @@ import importlib
 
 import pytest
 
+from airssys.contracts import IntensityExceeded, SupervisorGaveUp
+
 OLD = {
     "airssys.contracts": {"Store": "Storage"},
     "airssys.storage": {"MemoryStore": "MemoryStorage"},
@@ -29,3 +31,10 @@ def test_an_old_name_is_the_new_thing(door, old, new):
 def test_other_names_are_not_there(door):
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         importlib.import_module(door).nothing  # noqa: B018  # asking is enough
+
+
+def test_the_old_name_of_a_field_is_the_new_one():
+    exceeded = IntensityExceeded("root", "local/a/0", 4, 5.0, "crash")
+    event = SupervisorGaveUp("root", exceeded)
+    with pytest.warns(DeprecationWarning, match="`exceeded`"):
+        assert event.offence is exceeded

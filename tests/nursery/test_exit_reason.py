@@ -21,9 +21,9 @@ from airssys.nursery.restarts._exit_reason import (
     Ignore,
     Stop,
     describe,
+    exceeded_behind,
     exit_reason,
     failure_to_start,
-    offences_behind,
     unjudged,
     why_children_end,
 )
@@ -139,10 +139,10 @@ def test_the_last_intensity_exceeded_is_shown():
 
 def test_exceeded_intensities_are_found_behind_a_failed_start():
     reason = judge(GaveUp([EXCEEDED]))
-    assert offences_behind(reason) == (EXCEEDED,)
+    assert exceeded_behind(reason) == (EXCEEDED,)
     behind = judge(StartFailed("root", "child", reason), ready=False)
-    assert offences_behind(behind) == (EXCEEDED,)
-    assert offences_behind(judge(ValueError())) == ()
+    assert exceeded_behind(behind) == (EXCEEDED,)
+    assert exceeded_behind(judge(ValueError())) == ()
 
 
 def test_a_supervisor_that_gave_up_says_why():
@@ -165,9 +165,9 @@ def test_the_children_of_a_supervisor_are_gone_for_a_reason(outcome, why):
 def test_the_reasons_behind_a_failed_start_may_lead_in_a_cycle_or_to_nothing():
     error = StartFailed("root", "child", REFUSED)
     error.reason = ExitReason(ExitKind.SHUTDOWN, error)
-    assert offences_behind(ExitReason(ExitKind.SHUTDOWN, error)) == ()
+    assert exceeded_behind(ExitReason(ExitKind.SHUTDOWN, error)) == ()
     error.reason = "what a user put there"
-    assert offences_behind(ExitReason(ExitKind.SHUTDOWN, error)) == ()
+    assert exceeded_behind(ExitReason(ExitKind.SHUTDOWN, error)) == ()
     assert judge(error, ready=False).kind is ExitKind.SHUTDOWN
 
 

@@ -448,7 +448,7 @@ async def gives_up(stage, name):
     assert stage.root.reason is None
     await stage.crash(name)
     (gave_up,) = stage.of(SupervisorGaveUp)
-    assert short(gave_up.offence.child) == name
+    assert short(gave_up.exceeded.child) == name
     assert stage.alive == []
     return stage.root.reason
 

@@ -179,9 +179,9 @@ async def test_rule_35_giving_up_stops_all_in_reverse_and_is_a_shutdown(autojump
             "root shutdown",
         ]
         (gave_up,) = stage.of(SupervisorGaveUp)
-        assert gave_up.offence.child == "local/b/0"
-        assert gave_up.offence.restarts == 1
-        assert gave_up.offence.reason == "crash (ValueError: on purpose)"
+        assert gave_up.exceeded.child == "local/b/0"
+        assert gave_up.exceeded.restarts == 1
+        assert gave_up.exceeded.reason == "crash (ValueError: on purpose)"
 
 
 @pytest.mark.parametrize("restart", RestartType)

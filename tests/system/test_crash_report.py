@@ -86,8 +86,8 @@ async def test_events_tell_the_offender_the_reason_the_spec_and_the_count():
     assert all(e.spec == spec for e in ended)
     (gave_up,) = of(events, SupervisorGaveUp)
     assert gave_up.spec == spec
-    assert gave_up.offence.child == "local/a/0"
-    assert gave_up.offence.restarts == 3
+    assert gave_up.exceeded.child == "local/a/0"
+    assert gave_up.exceeded.restarts == 3
 
 
 async def test_a_start_that_failed_tells_the_same():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import warnings
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 import attrs
@@ -118,12 +119,20 @@ class SupervisorGaveUp:
     """A supervisor used up its restarts and stops."""
 
     supervisor: str
-    offence: IntensityExceeded
-    """The offender, how it ended, and the count of restarts."""
+    exceeded: IntensityExceeded
+    """Which child needed one restart too many, how it ended, and the count."""
     spec: ChildSpec | None = attrs.field(
         default=None, eq=False, repr=False, kw_only=True
     )
-    """The specification the offender was started from; None if it is not known."""
+    """The specification that child was started from; None if it is not known."""
+
+    @property
+    def offence(self) -> IntensityExceeded:
+        """The former name of `exceeded`; reading it warns."""
+        msg = "`SupervisorGaveUp.offence` was renamed to `exceeded`"
+        msg = f"{msg}; the next version removes `offence`"
+        warnings.warn(msg, DeprecationWarning, stacklevel=2)
+        return self.exceeded
 
 
 @final

@@ -117,7 +117,7 @@ class Actor:
         later; what it has set aside only if it takes it back.
         """
         self._is_stopping = True
-        self._behaviour.hear_stop()
+        self._behaviour.note_stop_asked()
         if not self._is_started:
             return False
         held = self._mailbox.contents() if self._spec.drain else ()
@@ -259,7 +259,7 @@ class Actor:
 
     async def _prepare_restart(self, error: Exception) -> None:
         """Let the code know that another incarnation is to follow, and why."""
-        if not self._behaviour.hears_of_restarts:
+        if not self._behaviour.prepares_for_restarts:
             return  # Most do not, and a scope costs a tenth of a restart.
         spec = self._spec
         reason = exit_reason(error, asked=False, killed=False, ready=True)

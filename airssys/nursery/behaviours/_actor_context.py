@@ -73,7 +73,7 @@ class ActorContext(Messenger):
                 self._stop_asked.set()
         return self._stop_asked
 
-    def hear_stop(self) -> None:
+    def note_stop_asked(self) -> None:
         """Let the code know that the actor is asked to stop."""
         self._heard_stop = True
         if self._stop_asked is not None:

@@ -68,12 +68,12 @@ class Behaviour(Protocol):
         """Say how the actor is, between two messages; only of one that is probed."""
         ...
 
-    def hear_stop(self) -> None:
+    def note_stop_asked(self) -> None:
         """Note that it is asked to stop, perhaps in the middle of a message."""
         ...
 
     @property
-    def hears_of_restarts(self) -> bool:
+    def prepares_for_restarts(self) -> bool:
         """Whether `before_restart` does anything."""
         ...
 

@@ -332,10 +332,10 @@ class ComponentBehaviour:
         """
         await self._present().import_state(state)
 
-    def hear_stop(self) -> None:
+    def note_stop_asked(self) -> None:
         """Do nothing: a guest is notified by its `shutdown`, between two messages."""
 
-    hears_of_restarts = False
+    prepares_for_restarts = False
 
     async def before_restart(self, reason: ExitReason) -> None:
         """Do nothing: an instance that failed is spent, or is not to be trusted."""

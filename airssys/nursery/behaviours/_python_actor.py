@@ -169,12 +169,12 @@ class PythonBehaviour:
             return status
         raise TypeError(f"health returned {kind_name(status)}; return a HealthStatus")
 
-    def hear_stop(self) -> None:
+    def note_stop_asked(self) -> None:
         """Notify the code that it is asked to stop."""
-        self._context.hear_stop()
+        self._context.note_stop_asked()
 
     @property
-    def hears_of_restarts(self) -> bool:
+    def prepares_for_restarts(self) -> bool:
         """Whether the code has a hook for it."""
         return hasattr(self._code, "before_restart")
 

@@ -69,7 +69,7 @@ class Incarnation(Protocol):
 class Commander(Protocol):
     """An incarnation that has children of its own."""
 
-    def hear_of_kill(self) -> None:
+    def note_kill_above(self) -> None:
         """Note that a supervisor above was killed; this one is cancelled next.
 
         OTP's would stop its children, with all the time that they may take. It has none,
@@ -77,7 +77,7 @@ class Commander(Protocol):
         """
         ...
 
-    async def wait_until_all_heard(self) -> None:
+    async def wait_until_all_cancelled(self) -> None:
         """Wait until all below have been cancelled or have ended; takes no time."""
         ...
 
@@ -175,14 +175,14 @@ class Child:
         """
         below = self._incarnation if isinstance(self._incarnation, Commander) else None
         if self.reason is None and below is not None:
-            below.hear_of_kill()
+            below.note_kill_above()
         if self.reason is None and not is_kill:
             self.asked = self._is_cut_off = True
             self._scope.cancel()
         else:
             self.kill()
         if self.reason is None and below is not None:
-            await below.wait_until_all_heard()
+            await below.wait_until_all_cancelled()
         for _ in range(PROMPT_PASSES):
             if self.reason is None:
                 await trio.lowlevel.checkpoint()

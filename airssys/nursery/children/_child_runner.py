@@ -55,7 +55,7 @@ class ChildRunner:
         """Its supervisor serves notices."""
         self.stops_its_children = False
         """When it is killed it still does, because a supervisor above was killed."""
-        self.have_all_heard = trio.Event()
+        self.all_cancelled = trio.Event()
         """The supervisor was killed, and all below are cancelled or have ended."""
 
     def begin_to_serve(self, nursery: trio.Nursery) -> None:
@@ -166,7 +166,7 @@ class ChildRunner:
                 await self._fell_together(left)
             for child in () if together else reversed(left):
                 await self._fell(child, left[child])
-            self.have_all_heard.set()
+            self.all_cancelled.set()
             for child in await still_alive(left, GRACE):
                 self.emit(ChildUnstopped(self.path, left[child].name, GRACE))
             for child in reversed(left):

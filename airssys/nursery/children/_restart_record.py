@@ -10,8 +10,8 @@ from airssys.contracts import ExitKind, ExitReason, Intensity, IntensityExceeded
 from airssys.nursery.restarts import (
     GaveUp,
     RestartWindow,
+    exceeded_behind,
     failures_before,
-    offences_behind,
     pause_before_restart,
 )
 
@@ -58,5 +58,5 @@ class RestartRecord:
         """Put on record which child needed one restart too many."""
         reason = slot.last_end or ExitReason(ExitKind.CRASH)
         count, period = self.window.count, self.window.intensity.period
-        offence = IntensityExceeded(self._path, slot.name, count, period, str(reason))
-        return GaveUp((*offences_behind(reason), offence))
+        exceeded = IntensityExceeded(self._path, slot.name, count, period, str(reason))
+        return GaveUp((*exceeded_behind(reason), exceeded))

@@ -84,7 +84,7 @@ def failure_to_start(supervisor: str, child: str, reason: ExitReason) -> StartFa
     return StartFailed(supervisor, child, reason)
 
 
-def offences_behind(reason: ExitReason) -> tuple[IntensityExceeded, ...]:
+def exceeded_behind(reason: ExitReason) -> tuple[IntensityExceeded, ...]:
     """Return each exceeded intensity that led to this end, the first one first."""
     error, seen = reason.error, set[int]()
     while type(error) is StartFailed and id(error) not in seen:

@@ -106,7 +106,7 @@ class Restartable(Protocol):
     def restart(self) -> RestartType: ...
 
 
-class Member(Protocol):
+class Sibling(Protocol):
     """What a plan needs to know of a place among the children of a supervisor."""
 
     @property
@@ -118,19 +118,19 @@ class Member(Protocol):
         ...
 
 
-_M = TypeVar("_M", bound=Member)
+_S = TypeVar("_S", bound=Sibling)
 
 
 @final
 @attrs.frozen
-class Attempt(Generic[_M]):
+class Attempt(Generic[_S]):
     """One restart: who stops for it, and who starts, each in this order."""
 
     window: RestartWindow
     """The restarts counted with this one; if they exceed the intensity, the supervisor
     gives up, and no child stops or starts for this attempt."""
-    stop: tuple[_M, ...] = ()
-    start: tuple[_M, ...] = ()
+    stop: tuple[_S, ...] = ()
+    start: tuple[_S, ...] = ()
 
     @property
     def gives_up(self) -> bool:
@@ -139,13 +139,13 @@ class Attempt(Generic[_M]):
 
 
 def plan_attempt(
-    strategy: Strategy, members: Iterable[_M], offender: _M, window: RestartWindow
-) -> Attempt[_M]:
+    strategy: Strategy, siblings: Iterable[_S], offender: _S, window: RestartWindow
+) -> Attempt[_S]:
     """Plan a restart that was counted in `window` already.
 
     Args:
         strategy: who shares the restart.
-        members: all children's places, in start order.
+        siblings: all children's places, in start order.
         offender: the one that ended, or whose start failed.
         window: the restarts of the supervisor, this one included.
     """
@@ -153,26 +153,26 @@ def plan_attempt(
         return Attempt(window)
     if strategy is Strategy.ONE_FOR_ONE:
         return Attempt(window, (), (offender,))
-    group = sharing(strategy, members, offender)
+    group = sharing(strategy, siblings, offender)
     leaving = (m for m in reversed(group) if m is not offender)
     stop = tuple(m for m in leaving if m.is_occupied or _is_temporary(m))
     start = tuple(m for m in group if m is offender or not _is_temporary(m))
     return Attempt(window, stop, start)
 
 
-def _is_temporary(member: Member) -> bool:
-    return member.spec.restart is RestartType.TEMPORARY
+def _is_temporary(sibling: Sibling) -> bool:
+    return sibling.spec.restart is RestartType.TEMPORARY
 
 
-def sharing(strategy: Strategy, members: Iterable[_M], offender: _M) -> tuple[_M, ...]:
+def sharing(strategy: Strategy, siblings: Iterable[_S], offender: _S) -> tuple[_S, ...]:
     """Return those that share a child's restart, itself included, in start order."""
     match strategy:
         case Strategy.ONE_FOR_ONE:
             return (offender,)
         case Strategy.ONE_FOR_ALL:
-            return tuple(members)
+            return tuple(siblings)
         case Strategy.REST_FOR_ONE:
-            everybody = tuple(members)
+            everybody = tuple(siblings)
             return everybody[everybody.index(offender) :]
 
 

@@ -143,13 +143,13 @@ class Supervisor:
         self._end(outcome)
         self._runner.inbox.post(StopAsked())
 
-    def hear_of_kill(self) -> None:
+    def note_kill_above(self) -> None:
         """Note that a supervisor above was killed; this one is cancelled next."""
         self._runner.stops_its_children = True
 
-    async def wait_until_all_heard(self) -> None:
+    async def wait_until_all_cancelled(self) -> None:
         """Wait until all below have been cancelled or have ended; takes no time."""
-        await self._runner.have_all_heard.wait()
+        await self._runner.all_cancelled.wait()
 
     def ask(self, request: Request) -> Reply:
         """Ask it for something; the reply always comes."""
@@ -359,8 +359,8 @@ class Supervisor:
         attempt = plan_attempt(strategy, self.roster, slot, window)
         if attempt.gives_up:
             gave_up = self._account.give_up(slot)
-            offence = gave_up.chain[-1]
-            self._emit(SupervisorGaveUp(self.path, offence, spec=slot.spec))
+            exceeded = gave_up.chain[-1]
+            self._emit(SupervisorGaveUp(self.path, exceeded, spec=slot.spec))
             self._end(gave_up, slot)
         else:
             self._children.restart(slot, attempt)

@@ -95,13 +95,13 @@ class PoolSupervisor:
         """Ask it to stop its members and to end."""
         return self._inner.stop_soon()
 
-    def hear_of_kill(self) -> None:
+    def note_kill_above(self) -> None:
         """Note that a supervisor above was killed; this one is cancelled next."""
-        self._inner.hear_of_kill()
+        self._inner.note_kill_above()
 
-    async def wait_until_all_heard(self) -> None:
+    async def wait_until_all_cancelled(self) -> None:
         """Wait until all members have been cancelled or have ended; takes no time."""
-        await self._inner.wait_until_all_heard()
+        await self._inner.wait_until_all_cancelled()
 
     def ask(self, request: Request) -> Reply:
         """Ask it to stop or kill one member, which is replaced; it refuses all else."""

@@ -241,8 +241,8 @@ def _line(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one match ove
         case ChildUnstopped(supervisor, child, waited):
             after = f"{waited:.1f} s after it was stopped"
             return f"{supervisor}/{child} is still running {after}"
-        case SupervisorGaveUp(supervisor, offence):
-            return f"{supervisor} gives up: {offence.child} failed ({offence.reason})"
+        case SupervisorGaveUp(supervisor, exceeded):
+            return f"{supervisor} gives up: {exceeded.child} failed ({exceeded.reason})"
         case HandlerHeldThread(actor, handler, seconds):
             return f"{actor}: {handler} blocked the Trio thread for {seconds:.2f} s"
         case HookFailed(actor, hook, error):

@@ -38,8 +38,8 @@ def text_bytes(event: Event) -> int:
             return _error_bytes(error)
         case ChildExited(reason=reason) | ChildStartFailed(reason=reason):
             return 0 if reason.error is None else _error_bytes(reason.error)
-        case SupervisorGaveUp(offence=offence):
-            return _size(offence.reason)
+        case SupervisorGaveUp(exceeded=exceeded):
+            return _size(exceeded.reason)
         case _:
             return 0
 

@@ -290,8 +290,8 @@ def _line_of(event: Event) -> Line:
             found = problem and problem.value
             kind = reason.kind.value
             return (supervisor, "exited", child, kind, asked, restarting, found)
-        case SupervisorGaveUp(supervisor, offence):
-            return (supervisor, "gave up", offence.child, offence.restarts)
+        case SupervisorGaveUp(supervisor, exceeded):
+            return (supervisor, "gave up", exceeded.child, exceeded.restarts)
         case _:
             raise AssertionError(f"unexpected event {event}")
 
