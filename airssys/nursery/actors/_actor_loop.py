@@ -361,10 +361,7 @@ class Actor:
             self._is_renewing, self._scope = False, None
 
     async def _serve_within(self, scope: trio.CancelScope | None) -> None:  # noqa: C901, PLR0912  # every message would pay for a call
-        """Take messages, and let each end as one row of the table above says.
-
-        Returns when it is time to stop, and when a message was cut off.
-        """
+        """Let each message end as the table above says; return when one is cut off."""
         mailbox, clock = self._mailbox, time.perf_counter
         messages, turn_ends = 0, clock() + SECONDS_PER_TURN
         # A message does not pay for `_goes_on` before a stop is requested.
@@ -404,12 +401,11 @@ class Actor:
                 if not lives_on(self._address, self._spec.on_error, error):
                     raise  # crashed the actor
             else:  # handled, perhaps too late for its caller
-                is_late = (
+                if (
                     reply is not None
                     and mailbox.in_hand is not None
                     and not reply.answer(answer)
-                )
-                if is_late:
+                ):
                     self._fall_behind()
                 mailbox.finish()
             if self._overload is not None:
