@@ -384,12 +384,8 @@ class Actor:
                 messages, turn_ends = 1, clock() + SECONDS_PER_TURN
                 if envelope is None:
                     continue
-            reply = envelope.reply
-            if (
-                reply is None
-                and envelope.deadline is None
-                and envelope.expires_at is None
-            ):
+            reply, deadline = envelope.reply, envelope.deadline
+            if reply is None and deadline is None and envelope.expires_at is None:
                 end = None  # it can neither be late nor be cut off
             elif self._is_too_late(envelope):  # or passed over
                 continue
