@@ -225,9 +225,9 @@ class CoreStore:
     def _check_idle(self) -> None:
         engine = self.engine
         ledger = engine.ledger
-        if engine.closed or ledger.is_forked or ledger.found:
+        if engine.closed or ledger.is_forked or ledger.found or ledger.inside:
             engine.check()
-        _check_outside(engine)
+            _check_outside(engine)
         opened = self._open
         if not opened.pointer:
             raise EngineMisused(CLOSED)
@@ -312,8 +312,10 @@ class CoreCall:
         if self._number != self._open.begun or not self._open.pointer or self.finished:
             raise EngineMisused("this call is closed or has finished")
         leave_room()
-        _check_outside(self._instance.code.engine)
-        ticker = self._instance.code.engine.ticker
+        engine = self._instance.code.engine
+        if engine.ledger.inside:
+            _check_outside(engine)
+        ticker = engine.ticker
         ticker.touched = True
         if ticker.parked:
             ticker.touch()
@@ -432,8 +434,7 @@ def _check_outside(engine: Engine) -> None:
     Raises:
         EngineMisused: this is called from an instant host function.
     """
-    inside = engine.ledger.inside
-    if inside and get_ident() in inside:
+    if get_ident() in engine.ledger.inside:
         raise EngineMisused(
             "a host function that is instant may not run a guest: give it another "
             "FunctionKind"
