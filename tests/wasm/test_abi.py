@@ -288,7 +288,7 @@ def test_what_is_refused_in_memory_is_refused_by_the_check_and_flat(data):
 def test_a_wrong_number_of_values_is_refused():
     signature = ExportSignature(function(a=CHAR))
     for values in ((), ("a", "b")):
-        with pytest.raises(ValueUnfit, match="1 are taken"):
+        with pytest.raises(ValueUnfit, match="values for 1 parameters"):
             signature.lower_parameters(Memory(), values)
 
 
