@@ -90,6 +90,7 @@ class Asking(Protocol):
     """The side of an instance that calls of the host see."""
 
     scratch: LinearMemory
+    lowered: dict[int, GuestMemory]
     context: object
     home: int
     few: int
@@ -168,8 +169,8 @@ def _acting(number: int, imported: Imported, act: Callable[..., Any]) -> _Run:
     def run(instance: Asking, cores: Cores) -> bool:
         memory = None
         if needs_memory:
-            memory = instance.memory_for(number)
-            memory.begin(None, instance.few)
+            memory = instance.lowered.get(number) or instance.memory_for(number)
+            memory.left = instance.few
         try:
             given = lift(memory, *cores)
         except TooMuch:

@@ -113,7 +113,7 @@ class CoreInstance:
         self._ready: dict[str, Ready] = {}
         self._memories: dict[CoreItem, LinearMemory] = {}
         self._contexts: dict[tuple[CoreItem | None, Encoding], GuestMemory] = {}
-        self._lowered: dict[int, GuestMemory] = {}
+        self.lowered: dict[int, GuestMemory] = {}
         """By canonical function: the memory that it uses."""
         self._images: dict[Encoding, Image] = {}
         self._limits: tuple[int, int, int, int, int] | None = None
@@ -501,10 +501,10 @@ class CoreInstance:
 
     def memory_for(self, number: int) -> GuestMemory:
         """Find the memory of a function that is lowered."""
-        found = self._lowered.get(number)
+        found = self.lowered.get(number)
         if found is None:
             abi = self.code.imports[number].abi
-            found = self._lowered[number] = self._memory_of(abi)
+            found = self.lowered[number] = self._memory_of(abi)
         return found
 
     def _memory_of(self, abi: Abi) -> GuestMemory:
