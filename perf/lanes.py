@@ -54,7 +54,7 @@ class Echo:
 
 
 def asking(system: System, name: str, size: int) -> Act:
-    """Make what asks an actor, and looks at the size of the answer."""
+    """Make what asks an actor, and checks the size of the answer."""
     sent = bytes(size)
 
     async def ask() -> None:

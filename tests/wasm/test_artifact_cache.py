@@ -22,6 +22,7 @@ from airssys.wasm.cache._artifact_cache import ArtifactCache
 from airssys.wasm.cache._entries import code_name, record_name, seen_name, surplus
 from airssys.wasm.cache._private_directory import PrivateDirectory
 from airssys.wasm.cache._secret import Secret, load_secret, user_state_directory
+from airssys.wasm.lane.core import _parts
 from pace import PATIENCE, finished
 from wasm_support import GUESTS, envelope, open_guests
 
@@ -42,9 +43,11 @@ def compilations(monkeypatch):
 
         return compile_noted
 
-    for name in ("compile_binary", "compile_parts"):  # of either lane
-        original = getattr(_component_loader, name)
-        monkeypatch.setattr(_component_loader, name, noting(original))
+    for module, name in (  # of either lane
+        (_component_loader, "compile_binary"),
+        (_parts, "compile_parts"),
+    ):
+        monkeypatch.setattr(module, name, noting(getattr(module, name)))
     return threads
 
 

@@ -27,6 +27,7 @@ from airssys.contracts import (
 from airssys.wasm import _component_loader, open_runtime
 from airssys.wasm.artifacts import _source
 from airssys.wasm.instances._runtime import Runtime
+from airssys.wasm.lane.core import _parts
 from pace import PATIENCE
 from wasm_support import GUESTS, Guests, beat, envelope, open_guests
 from wat_guests import world
@@ -290,7 +291,7 @@ async def test_the_types_of_the_world_are_taken(guests, name):
 # -- once, and off the Trio thread
 
 
-COMPILERS = ["compile_binary", "compile_parts"]
+COMPILERS = [(_component_loader, "compile_binary"), (_parts, "compile_parts")]
 """Of either lane."""
 
 
@@ -309,9 +310,8 @@ def compilations(monkeypatch):
 
     threads_may_go_on = threading.Event()
     threads_may_go_on.set()
-    for name in COMPILERS:
-        original = getattr(_component_loader, name)
-        monkeypatch.setattr(_component_loader, name, noting(original))
+    for module, name in COMPILERS:
+        monkeypatch.setattr(module, name, noting(getattr(module, name)))
     threads_may_go_on.threads = threads
     return threads_may_go_on
 
@@ -504,8 +504,8 @@ def no_compiler(monkeypatch):
     def compile_binary(*_):
         pytest.fail("it was compiled")
 
-    for name in COMPILERS:
-        monkeypatch.setattr(_component_loader, name, compile_binary)
+    for module, name in COMPILERS:
+        monkeypatch.setattr(module, name, compile_binary)
 
 
 async def test_a_component_with_wasi_is_refused_before_it_is_compiled(
