@@ -44,6 +44,7 @@ def pytest_configure(config):
         os.environ[variable] = directory.name
     defaults = airssys.EngineSettings.__init__.__kwdefaults__
     defaults["lane"] = config.getoption("--lane")
+    defaults["compile_time"] = 3600.0  # a busy machine needs minutes for a Python guest
     # On a busy machine any handler may hold the thread: tests of that set it themselves.
     for function in (airssys.open_system, airssys.run):
         inspect.unwrap(function).__kwdefaults__["held_thread_after"] = math.inf
