@@ -24,6 +24,7 @@ from measuring.ratios import Report, check_count, seconds
 from measuring.sides import Side, least_times
 
 from airssys.dsl import blueprint, component
+from airssys.security import everything
 from airssys.system import open_system
 
 if TYPE_CHECKING:
@@ -66,11 +67,21 @@ def _relayed(system: System, name: str, times: int, each: int) -> Side:
 
 def _actors(burst: int) -> Blueprint:
     return blueprint(
-        component("echo", guest_file("echo")),
-        component("sender", guest_file("sender"), data=_TARGET),
-        component("asker", guest_file("asker"), data=_TARGET),
-        component("sends", guest_file("repeat-sender"), data=f"{_TARGET}/{burst}"),
-        component("asks", guest_file("repeat-asker"), data=f"{_TARGET}/{burst}"),
+        component("echo", guest_file("echo"), can=everything()),
+        component("sender", guest_file("sender"), data=_TARGET, can=everything()),
+        component("asker", guest_file("asker"), data=_TARGET, can=everything()),
+        component(
+            "sends",
+            guest_file("repeat-sender"),
+            data=f"{_TARGET}/{burst}",
+            can=everything(),
+        ),
+        component(
+            "asks",
+            guest_file("repeat-asker"),
+            data=f"{_TARGET}/{burst}",
+            can=everything(),
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from measuring.ratios import Report, count, percentile, seconds
 
 from airssys.contracts import BRUTAL_KILL, MIB, ActorSpec, EngineSettings, Limits
 from airssys.dsl import actor, blueprint, component
+from airssys.security import everything
 from airssys.system import System, open_system
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ class Scene:
         """Declare the guests."""
         file, stop = guest_file(self.guest), BRUTAL_KILL
         return [
-            component(f"crowd-{n}", file, limits=self.limits, shutdown=stop)
+            component(
+                f"crowd-{n}", file, limits=self.limits, shutdown=stop, can=everything()
+            )
             for n in range(self.size)
         ]
 
@@ -111,7 +114,10 @@ class Seen:
 async def play(scene: Scene, length: float) -> Seen:
     """Play one scene in a system of its own."""
     seen, crowd = Seen(), scene.crowd() if scene.size else []
-    honest = component("echo", guest_file("echo")), actor("python", _answer)
+    honest = (
+        component("echo", guest_file("echo"), can=everything()),
+        actor("python", _answer),
+    )
     whole = blueprint(*honest, *scene.bystanders(), *crowd, restart_budget=None)
     async with open_system(whole) as system:
         for each in crowd:

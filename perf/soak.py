@@ -37,6 +37,7 @@ from airssys.contracts import (
     MailboxFull,
 )
 from airssys.dsl import actor, blueprint, component
+from airssys.security import everything
 from airssys.system import open_system
 
 if TYPE_CHECKING:
@@ -100,10 +101,18 @@ def _actors() -> Blueprint:
 def _components() -> Blueprint:
     code, names = guest_file("stage"), itertools.pairwise(_NAMES)
     stages = [
-        component(name, code, data=f"local/{after}/0/{n}", backoff=NO_BACKOFF)
+        component(
+            name,
+            code,
+            data=f"local/{after}/0/{n}",
+            backoff=NO_BACKOFF,
+            can=everything(),
+        )
         for n, (name, after) in enumerate(names, 1)
     ]
-    last = component(_NAMES[-1], guest_file("fragile"), backoff=NO_BACKOFF)
+    last = component(
+        _NAMES[-1], guest_file("fragile"), backoff=NO_BACKOFF, can=everything()
+    )
     return _unlimited([*stages, last])
 
 

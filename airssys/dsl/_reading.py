@@ -7,7 +7,7 @@ does that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -28,6 +28,7 @@ from airssys.contracts import (
     Directive,
     DynamicSupervisorSpec,
     EngineSettings,
+    Grant,
     Health,
     Intensity,
     Lag,
@@ -267,7 +268,7 @@ def read_blueprint(
         mistakes: The values among the children of the root that are not children.
     """
     chosen, others = _read_options(options, TopologyOptions)
-    of_root = ("strategy", "auto_shutdown")
+    of_root = ("strategy", "auto_shutdown", "bound")
     root = SupervisorSpec(
         name="root",
         children=children,
@@ -337,13 +338,9 @@ def _read_options(
     for word, kind in _WORDS.items():
         if isinstance(text := chosen.get(word), str):
             chosen[word] = read_word(kind, text)
-    if isinstance(table := chosen.get("on_error"), Mapping):
-        chosen["on_error"] = tuple(
-            (kind, read_word(Directive, word) if isinstance(word, str) else word)
-            for kind, word in table.items()
-        )
-    if "topics" in chosen:
-        chosen["topics"] = _read_topics(chosen["topics"])
+    for word, read in _LISTS.items():
+        if word in chosen:
+            chosen[word] = read(chosen[word])
     mistakes = [_no_option(word, known) for word in options if word not in known]
     if isinstance(rules := chosen.get("overflow"), Mapping):
         chosen["overflow"] = read_rules(rules, mistakes)
@@ -358,6 +355,32 @@ def _read_topics(topics: object) -> object:
     if isinstance(topics, str):
         return (topics,)
     return tuple(topics) if isinstance(topics, Sequence) else topics
+
+
+def _read_grants(grants: object) -> object:
+    """Read one grant or several; other values are left for the blueprint's check."""
+    if is_a(grants, Grant):
+        return (grants,)
+    return tuple(grants) if isinstance(grants, (list, tuple)) else grants
+
+
+def _read_directives(table: object) -> object:
+    """Read what to do about errors; other values are left for the blueprint's check."""
+    if not isinstance(table, Mapping):
+        return table
+    return tuple(
+        (kind, read_word(Directive, word) if isinstance(word, str) else word)
+        for kind, word in table.items()
+    )
+
+
+_LISTS: Final[dict[str, Callable[[object], object]]] = {
+    "on_error": _read_directives,
+    "topics": _read_topics,
+    "can": _read_grants,
+    "bound": _read_grants,
+}
+"""Options that may be written as one value or as several."""
 
 
 def _no_option(word: str, known: frozenset[str]) -> Mistake:

@@ -20,6 +20,7 @@ from airssys.contracts import (
     Directive,
     EngineSettings,
     Envelope,
+    Grant,
     Growth,
     Health,
     KeyFunction,
@@ -203,9 +204,15 @@ class _AnyActorOptions(_RestartOptions, _TopicOptions, total=False):
     """How its health is probed; a Python actor needs a method `health` for this."""
 
 
+Grants: TypeAlias = Grant | Sequence[Grant]
+"""One grant or several, made by the words of `airssys.security`."""
+
+
 class ActorOptions(_AnyActorOptions, total=False):
     """Options of a Python actor."""
 
+    can: Grants | None
+    """What it may do through its context; by default whatever the bounds above allow."""
     hook_timeout: float
     """Seconds for `before_restart`; and for `stopped`, if `shutdown` is infinite."""
 
@@ -237,6 +244,8 @@ class ComponentOptions(_AnyActorOptions, total=False):
     `airssys.wasm`."""
     sends: CodecWord | None
     """The codec of all that it sends; by default the first one that it accepts."""
+    can: Grants
+    """What it may do to others and to the outside; by default nothing."""
 
 
 class _Names(TypedDict, total=False):
@@ -275,11 +284,20 @@ class _SupervisedOptions(_RestartOptions, total=False):
     """Seconds to become ready in; for a supervisor, by default its children decide."""
 
 
-class SupervisorOptions(_StrategyOptions, _SupervisedOptions, total=False):
+class _BoundOptions(TypedDict, total=False):
+    bound: Grants | None
+    """What actors below it may hold at most, however they are started."""
+
+
+class SupervisorOptions(
+    _StrategyOptions, _SupervisedOptions, _BoundOptions, total=False
+):
     """Options of a supervisor."""
 
 
-class DynamicSupervisorOptions(_IntensityOptions, _SupervisedOptions, total=False):
+class DynamicSupervisorOptions(
+    _IntensityOptions, _SupervisedOptions, _BoundOptions, total=False
+):
     """Options of a supervisor whose children are added and removed while it runs."""
 
     max_children: int | None
@@ -317,7 +335,7 @@ class DeclaredPoolOptions(PoolOptions, _Names, total=False):
     """Options of a pool that gets its name from its attribute."""
 
 
-class TopologyOptions(_StrategyOptions, total=False):
+class TopologyOptions(_StrategyOptions, _BoundOptions, total=False):
     """Options of a whole system; strategy, restarts and so on are those of its root."""
 
     engine: EngineSettings | None

@@ -7,7 +7,13 @@ from ._quarantine import Quarantine, QuarantinedMessage
 from ._who_waits import who_waits
 from .mailboxes import AtOnce, Ending, Mailbox, MailboxStatistics, WaitGraph
 from .pools import Pool, Routee
-from .publishing import ActorSubscriber, Delivery, Publishing, Subscriptions
+from .publishing import (
+    ActorSubscriber,
+    Delivery,
+    Outcomes,
+    Publishing,
+    Subscriptions,
+)
 from .requests import Alarm, Sleepers, ask_again
 from .routing import Admission, Broker, Registry, content_type_sent, unavailable
 
@@ -23,6 +29,7 @@ __all__ = (
     "Mailbox",
     "MailboxStatistics",
     "OpenRequests",
+    "Outcomes",
     "Pool",
     "Publishing",
     "Quarantine",

@@ -30,7 +30,7 @@ from .children import (
     TaskContext,
 )
 from .restarts import RETRY_PAUSE, Declared, GaveUp, Ignore, Stop, describe
-from .shared import ENDED, HELD_THREAD_AFTER, Shared, Timer, Timers, Watches
+from .shared import ENDED, HELD_THREAD_AFTER, Expiries, Shared, Timer, Timers, Watches
 from .supervisors import Supervisor
 from .tree import (
     Administration,
@@ -59,6 +59,7 @@ __all__ = (
     "CellMaker",
     "Child",
     "Declared",
+    "Expiries",
     "GaveUp",
     "Ignore",
     "Incarnation",

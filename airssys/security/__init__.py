@@ -1,3 +1,71 @@
-"""Authority: what a component may do, decided without Trio and without wasmtime."""
+"""Authority: what a component may do, decided without Trio and without wasmtime.
 
-__all__ = ()
+What is offered here are the words for grants; see `_grants`.
+"""
+
+from airssys.contracts import Grant
+
+from ._grants import (
+    arguments,
+    ask,
+    bind,
+    broadcast,
+    clock,
+    connect,
+    custom,
+    delete_files,
+    env,
+    everything,
+    http,
+    insecure_random,
+    list_files,
+    monotonic_clock,
+    publish,
+    random,
+    read_files,
+    read_store,
+    request,
+    resolve,
+    run_command,
+    see,
+    send,
+    stderr,
+    stdin,
+    stdout,
+    store,
+    subscribe,
+    write_files,
+)
+
+__all__ = (
+    "Grant",
+    "arguments",
+    "ask",
+    "bind",
+    "broadcast",
+    "clock",
+    "connect",
+    "custom",
+    "delete_files",
+    "env",
+    "everything",
+    "http",
+    "insecure_random",
+    "list_files",
+    "monotonic_clock",
+    "publish",
+    "random",
+    "read_files",
+    "read_store",
+    "request",
+    "resolve",
+    "run_command",
+    "see",
+    "send",
+    "stderr",
+    "stdin",
+    "stdout",
+    "store",
+    "subscribe",
+    "write_files",
+)

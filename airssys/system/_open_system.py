@@ -43,6 +43,7 @@ from airssys.contracts import (
     stop_time,
 )
 from airssys.nursery import HELD_THREAD_AFTER
+from airssys.security.policies import grant_mistakes
 
 from ._given import steady_clock, steady_randomness, steady_rng
 from ._root import Root
@@ -109,9 +110,9 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
     """
     whole = as_blueprint(blueprint)
     if open_loader is open_wasm_loader:
-        check_all(whole)
+        check_all(whole, grant_mistakes)
     else:  # another loader may find its files elsewhere
-        check(whole)
+        check(whole, grant_mistakes)
     opener = with_cache(open_loader, cache_directory)
     return SystemManager(whole, opener, wall_clock, randomness, held_thread_after, rng)
 
@@ -275,6 +276,7 @@ class SystemManager(AbstractAsyncContextManager["System"]):
                     await nursery.start(parts.sleepers.serve)
                     await nursery.start(parts.replacer.serve)
                     await nursery.start(parts.timers.serve)
+                    await nursery.start(parts.expiries.serve)
                     await parts.broker.run(task_status=task_status)
         finally:
             self._services_ended.set()

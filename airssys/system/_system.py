@@ -11,6 +11,7 @@ from trio.lowlevel import enable_ki_protection
 from airssys.contracts import (
     MIB,
     ComponentId,
+    Grant,
     Lag,
     Refusal,
     Refused,
@@ -27,6 +28,7 @@ from airssys.nursery import (
     find_supervisor,
     take_snapshot,
 )
+from airssys.security.authority import Grants, find_authority
 
 from .events import (
     DEAD_LETTER_BYTES,
@@ -41,6 +43,8 @@ from .events import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airssys.contracts import (
         ActorEnded,
         Answer,
@@ -70,6 +74,7 @@ class System(Messenger):
 
     def __init__(self, parts: Wired, events: EventFanout) -> None:
         super().__init__(OUTSIDE, None, parts.broker, parts.publishing)
+        self._parts = parts
         self._registry, self._quarantine = parts.registry, parts.quarantine
         self._root, self._events = parts.root, events
         self._subscriptions: dict[Subscription, None] = {}
@@ -114,7 +119,7 @@ class System(Messenger):
             raise ValueError(text)
         made = Subscription(
             OUTSIDE,
-            self._publishing,
+            self._parts.publishing,
             capacity,
             Lag(lag),
             patience=patience,
@@ -122,7 +127,7 @@ class System(Messenger):
             events=self._events.emit,
             on_end=self._forget_subscription,
         )
-        self._publishing.subscriptions.add(pattern, made)
+        self._parts.publishing.subscriptions.add(pattern, made)
         self._subscriptions[made] = None
         if self._has_ended:
             made.end()
@@ -197,10 +202,16 @@ class System(Messenger):
 
     def waits(self) -> tuple[Waiting, ...]:
         """Return which actor waits for which now, and what for."""
-        return who_waits(self._broker)
+        return who_waits(self._parts.broker)
 
     @enable_ki_protection
-    async def replace(self, name: ComponentId | str, artifact: Artifact) -> Answer:
+    async def replace(
+        self,
+        name: ComponentId | str,
+        artifact: Artifact,
+        *,
+        can: Grant | Iterable[Grant] | None = None,
+    ) -> Answer:
         """Replace the code of a component while the system runs.
 
         The new instance is loaded, started and probed while the old one continues. It
@@ -209,7 +220,15 @@ class System(Messenger):
         run the new code until the supervisor itself is restarted: then it starts what
         the blueprint says.
 
+        The new code may do what the old code may do, with everything that was cut from
+        its grants since, unless `can` says what it may do instead.
+
         Cancelling the waiting task does not undo the request.
+
+        Args:
+            name: The component.
+            artifact: The new code.
+            can: What the new code may do, within the bounds above it.
 
         Returns:
             `Done`; or `Refused`, and the old code continues: it is not a component, is
@@ -223,7 +242,9 @@ class System(Messenger):
         slot = find_actor(self._root, wanted)
         if slot is None:
             return Refused(Refusal.NOT_FOUND, str(wanted))
-        return await self._replacer.replace(slot, artifact).wait()
+        if can is not None:
+            can = (can,) if isinstance(can, Grant) else tuple(can)
+        return await self._replacer.replace(slot, artifact, can).wait()
 
     @enable_ki_protection
     async def watch(self, name: ComponentId | str) -> ActorEnded:
@@ -247,6 +268,17 @@ class System(Messenger):
         finally:
             self._watches.discard(watch)
         return ends[0]
+
+    def grants(self, name: ComponentId | str) -> Grants:
+        """Return what an actor may do, to read and change it.
+
+        Raises:
+            NotGranted: Nothing restricts the actor, or there is no such actor.
+            ValueError: The name is not valid.
+        """
+        authority = find_authority(self._parts.authorities, name)
+        parts = self._parts
+        return Grants(authority, parts.authorities, parts.expiries.note)
 
     @property
     def quarantine(self) -> Quarantine:

@@ -38,6 +38,7 @@ from airssys.messaging import (
 )
 from airssys.nursery import (
     Declared,
+    Expiries,
     Replacer,
     Shared,
     Slot,
@@ -47,6 +48,7 @@ from airssys.nursery import (
     cell_maker,
     pool_opener,
 )
+from airssys.security.authority import Authorities
 from airssys.storage import MemoryStorage
 
 from ._late_loader import late_loader
@@ -116,6 +118,8 @@ class Wired:
     timers: Timers
     watches: Watches
     replacer: Replacer
+    authorities: Authorities
+    expiries: Expiries
     root: Slot
     """The cell of the root supervisor, which has not been started yet."""
 
@@ -173,6 +177,8 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         timers=shared.timers,
         watches=watches,
         replacer=Replacer(shared),
+        authorities=shared.authorities,
+        expiries=shared.expiries,
         root=_root_slot(blueprint.root, shared, emit, rng),
     )
 

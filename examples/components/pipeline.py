@@ -7,6 +7,7 @@ from wasmtime import wat2wasm
 
 from airssys import ActorContext, Envelope, System, actor, blueprint, component, run
 from airssys.building import encode_component
+from airssys.security import send
 
 HERE = Path(__file__).parent
 
@@ -36,9 +37,11 @@ async def main(system: System) -> None:
 if __name__ == "__main__":
     run(
         blueprint(
-            component("packer", relay, data="weigher: packed"),
-            component("weigher", relay, data="driver: weighed"),
-            component("driver", relay, data="customer: delivered"),
+            component("packer", relay, data="weigher: packed", can=send("weigher")),
+            component("weigher", relay, data="driver: weighed", can=send("driver")),
+            component(
+                "driver", relay, data="customer: delivered", can=send("customer")
+            ),
             actor("customer", customer),
         ),
         main,

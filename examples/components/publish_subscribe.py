@@ -6,6 +6,7 @@ from wasmtime import wat2wasm
 
 from airssys import System, blueprint, component, run
 from airssys.building import encode_component
+from airssys.security import publish, subscribe
 
 HERE = Path(__file__).parent
 TILLS = {"french": "orders.fr.*", "paid": "orders.*.paid", "all": "orders.#"}
@@ -38,9 +39,12 @@ async def main(system: System) -> None:
 if __name__ == "__main__":
     run(
         blueprint(
-            *(component(name, till, data=text) for name, text in TILLS.items()),
-            component("paris", shop, data="orders.fr.paid"),
-            component("rome", shop, data="orders.it.returned"),
+            *(
+                component(name, till, data=text, can=subscribe(text))
+                for name, text in TILLS.items()
+            ),
+            component("paris", shop, data="orders.fr.paid", can=publish("orders.fr.#")),
+            component("rome", shop, data="orders.it.returned", can=publish("orders.#")),
         ),
         main,
     )

@@ -7,6 +7,7 @@ from wasmtime import wat2wasm
 
 from airssys import System, blueprint, component, run
 from airssys.building import encode_component
+from airssys.security import ask
 
 HERE = Path(__file__).parent
 
@@ -32,7 +33,7 @@ if __name__ == "__main__":
     run(
         blueprint(
             component("divider", guest("divider")),
-            component("clerk", guest("clerk")),
+            component("clerk", guest("clerk"), can=ask("divider")),
         ),
         main,
     )

@@ -265,7 +265,7 @@ def test_a_wrapper_stays_declared():
 def test_the_vocabulary_is_in_step_with_what_it_describes():
     assert set(LimitValues.__optional_keys__) == set(attrs.fields_dict(Limits))
     own = {"names", "restarts", "period", "data", "env", "limits"}
-    own |= {"strategy", "auto_shutdown"}  # of a topology: those of its root
+    own |= {"strategy", "auto_shutdown", "bound"}  # of a topology: those of its root
     own |= {"prefixed", "sends"}  # parts of `codecs`
     own |= {"host"}  # a part of `artifact`
     for options, spec in (

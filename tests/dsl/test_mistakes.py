@@ -149,7 +149,7 @@ def test_the_line_is_that_of_the_class_and_the_assignment_that_counts():
         ("mailbux", "did you mean mailbox?"),
         (
             "colour",
-            "the options are backoff, codecs, drain, health, hook_timeout, lag, mailbox",
+            "the options are backoff, can, codecs, drain, health, hook_timeout, lag",
         ),
     ],
 )

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from airssys.contracts import (
+    EVERYTHING,
     ActorSpec,
     Artifact,
     Blueprint,
@@ -31,6 +32,7 @@ def python(name, behaviour, **options):
 
 
 def component(name, data=None, artifact=ARTIFACT, limits=None, **options):
+    options.setdefault("can", (EVERYTHING,))  # tests/security has what is not granted
     config = ComponentConfig(data=data, limits=limits or Limits())
     return ComponentSpec(
         id=ComponentId.parse(name), artifact=artifact, config=config, **options

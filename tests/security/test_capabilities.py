@@ -58,7 +58,7 @@ ACCESSES = [
     *[Access("clock", "wall", r) for r in ("0", "0.01", "5", "soon")],
     Access("random", "secure"),
     *[Access("environment", "read", n) for n in ("HOME", "SECRET")],
-    Access("components", "list"),
+    Access("components", "list", "shop/orders/0"),
     Access("unheard-of", "do"),
 ]  # fmt: skip
 SETS = st.lists(st.sampled_from(GRANTS), max_size=6).map(lambda grants: rules(*grants))

@@ -6,6 +6,7 @@ their wildcards filled in.
 """
 
 import ipaddress
+import itertools
 import re
 
 import pytest
@@ -18,6 +19,7 @@ from airssys.security.patterns import (
     PathPattern,
     PatternMistake,
     Ports,
+    SubscriptionPattern,
     TopicPattern,
     includes,
     is_private,
@@ -205,6 +207,8 @@ def test_keys_are_compared_as_they_are():
         ("*", "a/b/c", True),
         ("shop/orders/0", "shop/orders/1", False),
         ("shop/*/*", "shop/orders", False),
+        ("shop/orders", "shop/orders/7", True),
+        ("shop/orders", "local/orders/7", False),
     ],
 )
 def test_which_names_a_pattern_stands_for(pattern, name, verdict):
@@ -212,7 +216,7 @@ def test_which_names_a_pattern_stands_for(pattern, name, verdict):
 
 
 @pytest.mark.parametrize(
-    "pattern", ["", "a/b", "a/b/c/d", "a//c", "sh*p/a/b", "a/b/\n", "x" * 200]
+    "pattern", ["", "a/", "/b", "a/b/c/d", "a//c", "sh*p/a/b", "a/b/\n", "x" * 200]
 )
 def test_patterns_of_names_that_are_mistakes(pattern):
     with pytest.raises(PatternMistake):
@@ -373,3 +377,27 @@ def test_ports_include_what_is_between():
     assert Ports.parse("*").includes(Ports.parse("80-90"))
     assert not Ports.parse("80-90").includes(Ports.parse("85-91"))
     assert [str(Ports.parse(p)) for p in ("*", 80, "80-90")] == ["*", "80", "80-90"]
+
+
+TOPICS = st.lists(st.sampled_from(["a", "b", "*"]), min_size=1, max_size=3)
+SUBSCRIPTIONS = st.builds(
+    lambda segments, rest: ".".join([*segments, *rest]),
+    TOPICS,
+    st.sampled_from([[], ["#"]]),
+)
+SOME_TOPICS = [
+    ".".join(each)
+    for size in range(1, 6)
+    for each in itertools.product("ab", repeat=size)
+]
+
+
+@MANY
+@given(SUBSCRIPTIONS, SUBSCRIPTIONS)
+def test_subscriptions_touch_when_a_topic_fits_both(granted, wanted):
+    pattern = SubscriptionPattern.parse(granted)
+    asked = TopicPattern.parse(wanted)
+    both = [t for t in SOME_TOPICS if pattern.topics.matches(t) and asked.matches(t)]
+    assert pattern.touches(wanted) is bool(both)
+    every = all(pattern.topics.matches(t) for t in SOME_TOPICS if asked.matches(t))
+    assert not pattern.matches(wanted) or every

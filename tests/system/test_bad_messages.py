@@ -26,6 +26,7 @@ from airssys import (
 )
 from airssys.contracts import NO_BACKOFF
 from airssys.messaging import WaitGraph
+from airssys.security import everything
 from wasm_support import GUESTS
 
 FOREVER = str(2**64 - 1)
@@ -54,7 +55,9 @@ class Actor:
 
 
 def guest(name, **options):
-    return component(name, GUESTS / "calls.wat", backoff=NO_BACKOFF, **options)
+    return component(
+        name, GUESTS / "calls.wat", backoff=NO_BACKOFF, can=everything(), **options
+    )
 
 
 @asynccontextmanager
@@ -431,6 +434,7 @@ async def test_a_guest_that_publishes_for_ever_is_stopped_and_others_work(cache)
         GUESTS / "publish-flood.wat",
         backoff=NO_BACKOFF,
         limits=Limits(execution_time=0.3),
+        can=everything(),
     )
     async with system_of(cache, flood) as (system, _):
         listener = system.subscribe("flood", capacity=3)
@@ -512,7 +516,9 @@ def ring(length, kinds, timeout=30):
         else:
             data = f"local/{following}/0/{timeout * 1000}".encode()
             code = GUESTS / "asker.wat"
-            members.append(component(name, code, data=data, backoff=NO_BACKOFF))
+            members.append(
+                component(name, code, data=data, backoff=NO_BACKOFF, can=everything())
+            )
     return members
 
 

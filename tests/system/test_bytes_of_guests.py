@@ -5,6 +5,7 @@ import trio
 
 from airssys import Lag, Limits, MailboxFull, actor, blueprint, component, open_system
 from airssys.contracts import BRUTAL_KILL, KIB, MIB
+from airssys.security import everything
 from pace import PATIENCE
 from wasm_support import GUESTS
 
@@ -13,7 +14,12 @@ PATIENT = Limits(execution_time=3600)
 
 def guest(name, code, **options):
     return component(
-        name, GUESTS / f"{code}.wat", limits=PATIENT, shutdown=BRUTAL_KILL, **options
+        name,
+        GUESTS / f"{code}.wat",
+        limits=PATIENT,
+        shutdown=BRUTAL_KILL,
+        can=everything(),
+        **options,
     )
 
 

@@ -19,6 +19,7 @@ from airssys import (
     open_system,
 )
 from airssys.contracts import NO_BACKOFF
+from airssys.security import everything
 from wasm_support import GUESTS
 
 
@@ -59,8 +60,8 @@ async def company(cache, autojump_clock):
     log = []
     plan = blueprint(
         *[actor(name, Callee, log, backoff=NO_BACKOFF) for name in "ab"],
-        component("g", GUESTS / "calls.wat", backoff=NO_BACKOFF),
-        component("cut", GUESTS / "calls.wat", on_abandoned="cancel"),
+        component("g", GUESTS / "calls.wat", backoff=NO_BACKOFF, can=everything()),
+        component("cut", GUESTS / "calls.wat", on_abandoned="cancel", can=everything()),
     )
     async with open_system(plan, cache_directory=cache) as system:
         events = system.events()

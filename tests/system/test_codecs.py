@@ -23,6 +23,7 @@ from airssys.contracts import (
     ComponentId,
     check,
 )
+from airssys.security import everything
 from wasm_support import GUESTS
 
 CALLS = Artifact.at(GUESTS / "calls.wat")
@@ -109,7 +110,7 @@ async def test_an_actor_gets_the_codecs_that_both_know(way):
 @pytest.mark.parametrize("way", ["send", "ask", "broadcast", "request"])
 async def test_a_guest_gets_invalid_message_and_keeps_running(way):
     kept = []
-    guest = component("g", CALLS, codecs="borsh")
+    guest = component("g", CALLS, codecs="borsh", can=everything())
     call = f"host-messaging.{way}\nlocal/b/0\nhi".encode()
     if way == "broadcast":
         call += b"\nlocal/b/0"
@@ -127,7 +128,7 @@ async def test_a_guest_gets_invalid_message_and_keeps_running(way):
 
 async def test_a_guest_may_send_another_codec_than_it_takes():
     kept = []
-    guest = component("g", CALLS, sends="json")
+    guest = component("g", CALLS, sends="json", can=everything())
     call = b"host-messaging.ask\nlocal/b/0\nhi"
     async with open_system(plan(kept, guest, codecs="json")) as system:
         assert await system.ask("g", call) == b"ok:done"
@@ -135,7 +136,7 @@ async def test_a_guest_may_send_another_codec_than_it_takes():
 
 
 async def test_a_guest_that_declares_prefixes_gets_no_payload_without():
-    guest = component("g", ECHO, prefixed=True)
+    guest = component("g", ECHO, prefixed=True, can=everything())
     async with open_system(blueprint(guest)) as system:
         with pytest.raises(MessageTooShort):
             await system.ask("g", b"\x07")
@@ -146,7 +147,7 @@ async def test_a_guest_that_declares_prefixes_gets_no_payload_without():
 
 async def test_what_it_sends_has_the_codec_of_its_prefix():
     kept = []
-    guest = component("g", SENDER, prefixed=True, data="local/b/0")
+    guest = component("g", SENDER, prefixed=True, data="local/b/0", can=everything())
     async with open_system(plan(kept, guest, prefixed=True, codecs="borsh")) as system:
         await system.ask("g", b"\x07\x01abc")
         await system.ask("b", b"\x07\x01last")
@@ -196,7 +197,7 @@ async def test_one_that_declares_nothing_takes_anything():
 )
 def test_all_that_is_wrong_with_codecs_is_found(options, ends):
     with pytest.raises(DefinitionError) as caught:
-        check(blueprint(component("g", ECHO, **options)))
+        check(blueprint(component("g", ECHO, can=everything(), **options)))
     assert sorted(m.path for m in caught.value.mistakes) == [
         f"$.root.children[0]{end}" for end in ends
     ]

@@ -8,6 +8,7 @@ import trio
 
 from airssys import Logged, LogLevel, blueprint, component, open_system
 from airssys.contracts import Artifact
+from airssys.security import everything
 from wasm_support import GUESTS
 
 CALLS = Artifact.at(GUESTS / "calls.wat")
@@ -25,7 +26,7 @@ def lines_of(stream):
 @pytest.mark.parametrize("minimum", ["trace", "info", "error"])
 async def test_a_guest_logs_from_its_level_on(minimum, caplog):
     caplog.set_level(1, logger="airssys.guest")
-    guest = component("a", CALLS, log_level=minimum)
+    guest = component("a", CALLS, log_level=minimum, can=everything())
     async with open_system(blueprint(guest)) as system:
         events = system.events()
         for number in range(len(NAMES)):
@@ -41,14 +42,19 @@ async def test_a_guest_logs_from_its_level_on(minimum, caplog):
 
 async def test_the_clock_of_a_guest_is_the_systems():
     options = {"wall_clock": lambda: 5_000_000_007}
-    async with open_system(blueprint(component("a", CALLS)), **options) as system:
+    async with open_system(
+        blueprint(component("a", CALLS, can=everything())), **options
+    ) as system:
         assert await system.ask("a", b"host-services.current-time") == b"ok:5 7"
         millis = await system.ask("a", b"host-services.current-time-millis")
         assert millis == b"ok:5000"
 
 
 async def test_a_guest_sees_what_others_say_of_themselves():
-    plan = blueprint(component("a", CALLS), component("b", GUESTS / "echo.wat"))
+    plan = blueprint(
+        component("a", CALLS, can=everything()),
+        component("b", GUESTS / "echo.wat", can=everything()),
+    )
     async with open_system(plan) as system:
         names = await system.ask("a", b"host-services.list-components")
         assert names == b"ok:local/a/0,local/b/0"

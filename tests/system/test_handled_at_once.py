@@ -18,6 +18,7 @@ from airssys.contracts import (
     TrapReason,
 )
 from airssys.dsl import blueprint, component
+from airssys.security import everything
 from airssys.system import open_system
 from pace import PATIENCE, passes_of
 
@@ -26,7 +27,7 @@ NAP = b"50"
 
 
 def guest(name, wat=None, **options):
-    return component(name, GUESTS / f"{wat or name}.wat", **options)
+    return component(name, GUESTS / f"{wat or name}.wat", can=everything(), **options)
 
 
 @asynccontextmanager

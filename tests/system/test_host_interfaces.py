@@ -10,6 +10,7 @@ from airssys.contracts import (
     DefinitionError,
     Done,
 )
+from airssys.security import ask
 from airssys.wasm import HostInterface
 from wasm_support import shop_guest
 
@@ -45,7 +46,8 @@ async def test_a_function_may_wait_for_other_actors():
         (found,) = await services.messages.ask(target, bytes([item]), 5.0)
         return found
 
-    tree = blueprint(actor("list", answer), component("shop", SHOP, host=[till(price)]))
+    shop = component("shop", SHOP, host=[till(price)], can=ask("list"))
+    tree = blueprint(actor("list", answer), shop)
     async with open_system(tree) as system:
         assert await system.ask("shop", b"\x05") == b"\x06"
 

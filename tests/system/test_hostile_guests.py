@@ -12,6 +12,7 @@ import trio
 
 from airssys import Limits, actor, blueprint, component, open_system
 from airssys.contracts import BRUTAL_KILL, KIB, MIB, NO_BACKOFF, ComponentId
+from airssys.security import everything
 from wasm_support import GUESTS
 
 LIMITS = Limits(execution_time=3600, host_call_bytes=16 * MIB, memory_bytes=64 * MIB)
@@ -94,6 +95,7 @@ async def test_no_host_call_holds_the_thread(guest, much, neighbours, cache):
             limits=LIMITS,
             shutdown=BRUTAL_KILL,
             backoff=NO_BACKOFF,
+            can=everything(),
         )
         for n in range(CROWD)
     ]
@@ -129,6 +131,7 @@ async def test_names_that_are_not_there_are_not_objects_that_the_collector_visit
         limits=LIMITS,
         shutdown=BRUTAL_KILL,
         backoff=NO_BACKOFF,
+        can=everything(),
     )
     async with open_system(blueprint(flood), cache_directory=cache) as system:
         gc.collect()

@@ -36,6 +36,7 @@ from airssys import (
     render,
 )
 from airssys.contracts import Artifact
+from airssys.security import everything
 from wasm_support import GUESTS
 
 CALLS = Artifact.at(GUESTS / "calls.wat")
@@ -333,7 +334,7 @@ async def test_what_a_full_pool_does_with_what_is_published(autojump_clock, lag,
 
 async def test_guests_reach_a_pool_by_its_name_and_are_members_of_one():
     plan = blueprint(
-        pool("guests", component("g", CALLS), size=2),
+        pool("guests", component("g", CALLS, can=everything()), size=2),
         workers([], size=2),
     )
     async with open_system(plan) as system:
@@ -353,7 +354,7 @@ async def test_guests_reach_a_pool_by_its_name_and_are_members_of_one():
 
 
 async def test_a_request_of_a_guest_to_a_pool_ends_in_its_callback():
-    plan = blueprint(component("g", CALLS), workers([], size=2))
+    plan = blueprint(component("g", CALLS, can=everything()), workers([], size=2))
     async with open_system(plan) as system:
         events = system.events()
         answer = await system.ask("g", b"host-messaging.request\nlocal/workers/0\nhi")
@@ -578,7 +579,9 @@ async def test_a_declared_subscription_outlives_its_incarnations(autojump_clock)
 
 
 async def test_a_component_may_be_declared_with_topics():
-    plan = blueprint(component("g", CALLS, topics="news.#", lag="block"))
+    plan = blueprint(
+        component("g", CALLS, topics="news.#", lag="block", can=everything())
+    )
     async with open_system(plan) as system:
         events = system.events()
         await system.publish("news.x", b"host-services.log\nreceived")

@@ -29,6 +29,7 @@ from airssys.contracts import (
     Artifact,
     ComponentId,
 )
+from airssys.security import everything
 from pace import PATIENCE
 from wasm_support import GUESTS
 
@@ -342,7 +343,9 @@ async def test_a_publisher_that_is_cancelled_while_it_waits_for_many(autojump_cl
 
 
 async def test_guests_publish_and_subscribe():
-    plan = blueprint(component("g", CALLS), component("h", CALLS))
+    plan = blueprint(
+        component("g", CALLS, can=everything()), component("h", CALLS, can=everything())
+    )
     async with open_system(plan) as system:
         events = system.events()
         assert await system.ask("h", b"host-messaging.subscribe\nnews.*") == b"ok"
@@ -363,7 +366,7 @@ async def test_guests_publish_and_subscribe():
 
 
 async def test_a_guest_sees_the_topic_in_the_content_type():
-    plan = blueprint(component("w", GUESTS / "whoami.wat"))
+    plan = blueprint(component("w", GUESTS / "whoami.wat", can=everything()))
     async with open_system(plan) as system:
         answer = await system._broker.ask(
             ComponentId.parse("w"),
@@ -400,7 +403,11 @@ async def test_a_broadcast_has_a_result_for_each_target():
     gate = trio.Event()
     full = actor("full", Listener, [], (), None, gate, mailbox=1)
     received = []
-    plan = blueprint(full, actor("a", Listener, received, ()), component("g", CALLS))
+    plan = blueprint(
+        full,
+        actor("a", Listener, received, ()),
+        component("g", CALLS, can=everything()),
+    )
     async with open_system(plan) as system:
         for word in (b"1", b"2"):
             await system.send("full", word)

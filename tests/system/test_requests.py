@@ -24,6 +24,7 @@ from airssys.contracts import (
     ChildStarted,
     MessagingError,
 )
+from airssys.security import everything
 from wasm_support import GUESTS
 
 CALLS = Artifact.at(GUESTS / "calls.wat")
@@ -75,7 +76,9 @@ class Callee:
 def plan(kept=None, **options):
     kept = [] if kept is None else kept
     limits = Limits(**options)
-    guest = component("g", CALLS, limits=limits, mailbox=2, backoff=NO_BACKOFF)
+    guest = component(
+        "g", CALLS, limits=limits, mailbox=2, backoff=NO_BACKOFF, can=everything()
+    )
     callee = actor("b", Callee, kept, backoff=NO_BACKOFF)
     return blueprint(guest, callee, restarts=1000, restart_budget=None)
 
@@ -189,7 +192,7 @@ async def test_a_callback_comes_through_a_full_mailbox():
                 envelope_count += 1
         return str(envelope_count).encode()
 
-    guest = component("g", CALLS, mailbox=2)
+    guest = component("g", CALLS, mailbox=2, can=everything())
     async with open_system(blueprint(guest, actor("b", flooder))) as system:
         events = system.events()
         assert (await request(system, "x")).startswith("ok:")

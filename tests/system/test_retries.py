@@ -22,6 +22,7 @@ from airssys import (
     open_system,
 )
 from airssys.contracts import Artifact, Directive
+from airssys.security import everything
 from wasm_support import GUESTS
 
 CALLS = Artifact.at(GUESTS / "calls.wat")
@@ -180,7 +181,7 @@ async def test_a_cancelled_asker_asks_no_more(autojump_clock):
 async def test_a_guest_that_is_stopped_is_asked_again(autojump_clock):
     """Its instance is spent at its own limit; the next one answers."""
     limits = {"execution_time": 1}
-    guest = component("g", CALLS, backoff=NO_BACKOFF, limits=limits)
+    guest = component("g", CALLS, backoff=NO_BACKOFF, limits=limits, can=everything())
     async with open_system(blueprint(guest)) as system:
 
         async def spend():

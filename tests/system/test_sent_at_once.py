@@ -10,6 +10,7 @@ import trio.testing
 
 from airssys.contracts import BRUTAL_KILL
 from airssys.dsl import actor, blueprint, component
+from airssys.security import everything
 from airssys.system import open_system
 from pace import passes_of
 
@@ -18,7 +19,9 @@ GUESTS = Path(__file__).resolve().parents[1] / "guests"
 
 def sender(target, times, **options):
     wat = GUESTS / "repeat-sender.wat"
-    return component("sender", wat, data=f"local/{target}/0/{times}", **options)
+    return component(
+        "sender", wat, data=f"local/{target}/0/{times}", can=everything(), **options
+    )
 
 
 def log(**options):
@@ -39,7 +42,7 @@ async def opened(*children):
 
 
 async def test_many_messages_take_few_passes():
-    echo = component("echo", GUESTS / "echo.wat")
+    echo = component("echo", GUESTS / "echo.wat", can=everything())
     async with opened(echo, sender("echo", 64)) as system:
         fewest = math.inf
         for turn in range(1, 11):  # a tick may fall into one of them
@@ -78,7 +81,7 @@ async def test_one_that_sends_for_long_delays_no_other():
     async def slow(context, envelope):
         await trio.lowlevel.checkpoint()
 
-    echo = component("echo", GUESTS / "echo.wat")
+    echo = component("echo", GUESTS / "echo.wat", can=everything())
     busy = actor("slow", slow, mailbox=100)
     endless = sender("slow", 4_000_000_000, shutdown=BRUTAL_KILL)
     async with opened(echo, busy, endless) as system:

@@ -15,6 +15,7 @@ from airssys import (
     open_system,
 )
 from airssys.contracts import Artifact
+from airssys.security import everything
 from wasm_support import GUESTS
 
 CALLS = Artifact.at(GUESTS / "calls.wat")
@@ -22,7 +23,7 @@ SLEEP_TOO_LONG = b"host-services.sleep-millis\n10000"
 
 
 def caller(name, **limits):
-    return component(name, CALLS, limits=Limits(**limits))
+    return component(name, CALLS, limits=Limits(**limits), can=everything())
 
 
 def drained(stream):

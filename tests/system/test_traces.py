@@ -15,6 +15,7 @@ from airssys import (
     open_system,
 )
 from airssys.contracts import Artifact, Directive
+from airssys.security import everything
 from wasm_support import GUESTS
 
 CALLS = Artifact.at(GUESTS / "calls.wat")
@@ -80,7 +81,7 @@ def plan(kept):
     return blueprint(
         actor("keeper", Keeper, kept),
         actor("actor", pass_on),
-        component("guest", CALLS),
+        component("guest", CALLS, can=everything()),
     )
 
 

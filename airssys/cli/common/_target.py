@@ -33,6 +33,7 @@ from airssys.contracts import (
     lines_of_mistakes,
 )
 from airssys.dsl import declaration_of
+from airssys.security.policies import grant_mistakes
 from airssys.system import EXIT_INTERRUPTED
 
 from ._say import escaped, say, say_lines
@@ -90,7 +91,7 @@ def as_checked(declared: Declared) -> Blueprint:
         SystemExit: there are mistakes, which were printed on stderr.
     """
     blueprint = as_blueprint(declared)
-    mistakes = find_all_mistakes(blueprint)
+    mistakes = find_all_mistakes(blueprint, grant_mistakes)
     if mistakes:
         report(mistakes)
         sys.exit(EXIT_MISTAKES)

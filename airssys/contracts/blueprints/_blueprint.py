@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final, final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 import attrs
 
@@ -44,6 +45,7 @@ from airssys.contracts.values import (
 
 from ._async_checks import async_mistakes
 from ._component_checks import component_mistakes, lane_mistakes
+from ._grant_checks import grants_mistakes
 from ._mailbox_checks import mailbox_mistakes
 from ._pool_checks import pool_mistakes, subscription_mistakes
 from ._restart_checks import (
@@ -57,7 +59,7 @@ from ._restart_checks import (
 from ._stop_budget import stop_mistakes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 DEFAULT_STOP_TIMEOUT: Final = 30.0
 DEFAULT_RESTART_BUDGET: Final = 1000
@@ -99,7 +101,11 @@ def walk(root: ChildSpec, path: str = "$.root") -> Iterator[tuple[str, ChildSpec
         yield at, spec
 
 
-def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
+Check: TypeAlias = "Callable[[Blueprint], list[Mistake]]"
+"""A check of a whole blueprint, besides those that are made here."""
+
+
+def find_mistakes(blueprint: Blueprint, *more: Check) -> list[Mistake]:
     """Check a whole blueprint. An empty list means that it can be run.
 
     Raises nothing, whatever is in the blueprint. A mistake names the file and line of
@@ -111,7 +117,10 @@ def find_mistakes(blueprint: Blueprint) -> list[Mistake]:
             text = f"{shown(blueprint)} is not a Blueprint"
             return [Mistake("$", text, "write airssys.blueprint(...)")]
         places = [("$", blueprint), *walk(blueprint.root)]
-        return place_mistakes(_find_mistakes(blueprint), places)
+        found = _find_mistakes(blueprint)
+        for further in more:
+            found += guarded(partial(further, blueprint), "$")
+        return place_mistakes(found, places)
 
     return guarded(look, "$")
 
@@ -217,13 +226,13 @@ def _find_spec_mistakes(spec: ChildSpec, path: str, above: int = 0) -> list[Mist
     return mistakes
 
 
-def check(blueprint: Blueprint) -> None:
+def check(blueprint: Blueprint, *more: Check) -> None:
     """Raise if a blueprint cannot be run.
 
     Raises:
         DefinitionError: with every mistake, each with its path and a hint.
     """
-    if mistakes := find_mistakes(blueprint):
+    if mistakes := find_mistakes(blueprint, *more):
         raise DefinitionError(mistakes)
 
 
@@ -340,6 +349,7 @@ def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
         hint = choices(Strategy, spec.strategy)
         yield Mistake(f"{path}.strategy", text, hint)
     yield from intensity_mistakes(spec.intensity, f"{path}.intensity")
+    yield from grants_mistakes(spec.bound, f"{path}.bound")
     rule = spec.auto_shutdown
     if not is_kind(rule, AutoShutdown):
         text = f"{shown(rule)} is not a valid auto_shutdown"
@@ -373,6 +383,7 @@ def _name_mistakes(
 def _dynamic_mistakes(spec: DynamicSupervisorSpec, path: str) -> Iterator[Mistake]:
     yield from _name_mistakes(spec, path)
     yield from intensity_mistakes(spec.intensity, f"{path}.intensity")
+    yield from grants_mistakes(spec.bound, f"{path}.bound")
     limit, template = spec.max_children, spec.template
     if limit is not None and not is_count(limit, at_least=0):
         text = f"{shown(limit)} is not a valid number of children"
@@ -417,6 +428,7 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
         text = f"{shown(spec.drain)} is not a bool"
         yield Mistake(f"{path}.drain", text, "write True or False")
     yield from crash_mistakes(spec.poison, path)
+    yield from grants_mistakes(spec.can, f"{path}.can")
     if isinstance(spec, ActorSpec):
         if not is_time(spec.hook_timeout, allow_infinity=True):
             yield _bad_time(path, "hook_timeout", spec.hook_timeout)

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 def component_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
     """Check what only components have."""
+    grants: object = spec.can
+    if grants is None:
+        hint = "write can=[everything()] for code that is trusted like the program"
+        yield Mistake(f"{path}.can", "a component has grants, and may have none", hint)
     if not is_kind(spec.artifact, Artifact):
         text = f"{shown(spec.artifact)} is not an artifact"
         yield Mistake(f"{path}.artifact", text, "write Artifact.at(path)")

@@ -11,7 +11,7 @@ from airssys.contracts.errors import DefinitionError, Mistake
 from airssys.contracts.specs import ComponentSpec, guarded, place_mistakes
 from airssys.contracts.values import is_kind
 
-from ._blueprint import Blueprint, find_mistakes, walk
+from ._blueprint import Blueprint, Check, find_mistakes, walk
 
 
 def missing_artifacts(blueprint: Blueprint) -> list[Mistake]:
@@ -51,9 +51,12 @@ def _file_problem(file: Path) -> str | None:
     return f"{file} is {kind}"
 
 
-def find_all_mistakes(blueprint: Blueprint) -> list[Mistake]:
-    """Check a whole blueprint, and the files that it names; raises nothing."""
-    mistakes = find_mistakes(blueprint)
+def find_all_mistakes(blueprint: Blueprint, *more: Check) -> list[Mistake]:
+    """Check a whole blueprint, and the files that it names; raises nothing.
+
+    `more`: further checks of the whole, by packages that know more about parts of it.
+    """
+    mistakes = find_mistakes(blueprint, *more)
     # A topology has looked for its files when it was compiled.
     known = {(m.file, m.line, m.found) for m in mistakes}
 
@@ -67,11 +70,11 @@ def find_all_mistakes(blueprint: Blueprint) -> list[Mistake]:
     return mistakes + [m for m in missing if (m.file, m.line, m.found) not in known]
 
 
-def check_all(blueprint: Blueprint) -> None:
+def check_all(blueprint: Blueprint, *more: Check) -> None:
     """Refuse a blueprint that cannot be run, or that names a file that is not there.
 
     Raises:
         DefinitionError: with every mistake, each with its path and a hint.
     """
-    if mistakes := find_all_mistakes(blueprint):
+    if mistakes := find_all_mistakes(blueprint, *more):
         raise DefinitionError(mistakes)

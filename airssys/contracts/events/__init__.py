@@ -12,6 +12,7 @@ from ._answers import (
     Started,
 )
 from ._events import (
+    AccessDenied,
     ChildEvent,
     ChildExited,
     ChildStarted,
@@ -20,6 +21,7 @@ from ._events import (
     DeadLetter,
     DeadReason,
     Event,
+    GrantsChanged,
     HandlerHeldThread,
     HealthChanged,
     HookFailed,
@@ -35,6 +37,7 @@ from ._waiting import Waiting
 
 __all__ = (
     "MOVES",
+    "AccessDenied",
     "Answer",
     "ChildCounts",
     "ChildEvent",
@@ -47,6 +50,7 @@ __all__ = (
     "DeadReason",
     "Done",
     "Event",
+    "GrantsChanged",
     "HandlerHeldThread",
     "HealthChanged",
     "HookFailed",

@@ -11,6 +11,7 @@ import attrs
 from airssys.contracts.errors import ExitReason, IntensityExceeded
 from airssys.contracts.specs import ChildSpec
 from airssys.contracts.values import (
+    Access,
     ComponentId,
     HealthStatus,
     LogLevel,
@@ -282,6 +283,34 @@ class ListenerStalled:
     """Seconds."""
 
 
+@final
+@attrs.frozen
+class AccessDenied:
+    """An actor wanted to do something that it is not granted; nothing was done."""
+
+    actor: ComponentId
+    access: Access
+    why: str
+    """One line for people."""
+    on_behalf_of: ComponentId | None = None
+    """The sender of the message that it was handling."""
+    times: int = attrs.field(default=1, eq=False)
+    """How often the same was denied; only the first time is a warning in the log."""
+    trace: TraceContext | None = attrs.field(default=None, eq=False, repr=False)
+
+
+@final
+@attrs.frozen
+class GrantsChanged:
+    """What an actor may do was changed while the system runs."""
+
+    actor: ComponentId
+    change: str
+    """What was done, for people: `revoked messaging send shop/*`."""
+    cancelled: int = 0
+    """What was in progress and is not allowed any more."""
+
+
 Event: TypeAlias = (
     ChildStarted
     | ChildExited
@@ -296,4 +325,6 @@ Event: TypeAlias = (
     | SnapshotFailed
     | HealthChanged
     | ListenerStalled
+    | AccessDenied
+    | GrantsChanged
 )

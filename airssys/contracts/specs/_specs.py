@@ -23,6 +23,7 @@ from airssys.contracts.values import (
     Codecs,
     ComponentConfig,
     ComponentId,
+    Grant,
     Intensity,
     Lag,
     LogLevel,
@@ -101,6 +102,8 @@ class ComponentSpec:
     while it is being restarted."""
     lag: Lag = Lag.DROP_NEWEST
     """What happens to a published message for which there is no room."""
+    can: tuple[Grant, ...] = ()
+    """What it may do; by default nothing that concerns others."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
     """Where it was declared."""
 
@@ -148,6 +151,9 @@ class ActorSpec:
     """How its health is probed, with its method `health`; None: it is not probed."""
     topics: tuple[str, ...] = ()
     lag: Lag = Lag.DROP_NEWEST
+    can: tuple[Grant, ...] | None = None
+    """What it may do through its context. None: whatever the bounds above it allow. It is
+    Python code in the host's own process: grants catch its mistakes, not its malice."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
 
@@ -190,6 +196,8 @@ class SupervisorSpec:
     significant: bool = False
     backoff: Backoff = Backoff()
     on_error: OnError = ()
+    bound: tuple[Grant, ...] | None = None
+    """What actors below it may hold at most, however they are started; None: no bound."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
 
@@ -219,6 +227,8 @@ class DynamicSupervisorSpec:
     significant: bool = False
     backoff: Backoff = Backoff()
     on_error: OnError = ()
+    bound: tuple[Grant, ...] | None = None
+    """As of `SupervisorSpec`."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
 

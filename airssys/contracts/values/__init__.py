@@ -22,7 +22,7 @@ from ._codecs import (
     codec_of,
     known_codecs,
 )
-from ._grants import Access, Grant
+from ._grants import EVERYTHING, Access, Grant
 from ._guest import (
     ComponentConfig,
     ComponentInfo,
@@ -96,6 +96,7 @@ __all__ = (
     "DEFAULT_SHUTDOWN",
     "DEFAULT_START_TIMEOUT",
     "ERROR_TYPE",
+    "EVERYTHING",
     "JSON_TYPE",
     "KIB",
     "MIB",

@@ -8,13 +8,13 @@ what paths or hosts are.
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 import attrs
 
 
 @final
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Grant:
     """Leave to do something: the kind, what may be done, and to what.
 
@@ -44,3 +44,7 @@ class Access:
     """What it is done to, in full: a name, a topic, a path, `host:port`."""
     details: tuple[tuple[str, str], ...] = ()
     """What limits are compared with, by name."""
+
+
+EVERYTHING: Final = Grant("*", ("*",))
+"""The grant of all kinds, for code that is trusted as the program itself is."""

@@ -212,7 +212,8 @@ class Publishing:
             sender: in whose name.
             targets: each gets it once. Name very many by texts: the collector skips them.
             payload: the message.
-            identify: returns the identity that a target stands for.
+            identify: returns the identity that a target stands for, or refuses the target
+                by a `MessagingError`.
             content_type: the codec of the payload.
             trace: the distributed trace that it belongs to.
             is_held_up: as for `publish`.
@@ -220,41 +221,25 @@ class Publishing:
         """
         await checkpoint_if_cancelled()
         joint_wait = JointWait(holds_up=is_held_up)
+        sign = partial(self.broker.sign, content_type=content_type, trace=trace)
         try:
             with self._floor.work() as work:
                 outcomes = Outcomes(await _each_once(targets, work), most_errors)
                 for target in outcomes.targets:
                     if work.is_due():
                         await work.pause()
-                    envelope = self.broker.sign(
-                        identify(target),
-                        sender,
-                        payload,
-                        content_type=content_type,
-                        trace=trace,
-                    )
                     note = partial(outcomes.note, target)
-                    if error := self._join(joint_wait, envelope, note):
-                        note(error)
+                    try:
+                        envelope = sign(identify(target), sender, payload)
+                        self.broker.join(joint_wait, envelope, note)
+                    except MessagingError as error:
+                        # The traceback would keep the frames, once for each of many.
+                        note(error.with_traceback(None))
             await self._wait(joint_wait)
         finally:
             joint_wait.leave()
         outcomes.check()
         return outcomes
-
-    def _join(
-        self,
-        joint_wait: JointWait,
-        envelope: Envelope,
-        note: Callable[[Exception], None],
-    ) -> MessagingError | None:
-        """Deliver a message now or let it wait; return why it is not delivered at all."""
-        try:
-            self.broker.join(joint_wait, envelope, note)
-        except MessagingError as error:
-            # The traceback would keep the frames alive, once for each of many.
-            return error.with_traceback(None)
-        return None
 
     async def _wait(self, joint_wait: JointWait, slow: Sequence[Delivery] = ()) -> None:
         """Wait until no message has to be waited for any more; a checkpoint."""

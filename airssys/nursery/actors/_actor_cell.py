@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, final
 
 from airssys.contracts import ActorSpec, ComponentSpec, InternalError, child_name
 from airssys.nursery.behaviours import ComponentBehaviour, PythonBehaviour
+from airssys.nursery.restarts import bounds_above
 
 from ._actor_loop import Actor
 from ._address import Address
@@ -36,13 +37,15 @@ class ActorCell:
     def incarnate(self) -> Actor:
         """Make a fresh incarnation, by what is declared now; the mailbox stays."""
         spec, shared = _of_actor(self._declared.start()), self._shared
+        mailbox = self.address.mailbox
+        authority = shared.authorities.open(spec, bounds_above(self._declared))
         if isinstance(spec, ComponentSpec):
             checkpoints = self._checkpoints_of(spec)
             saved = None if checkpoints is None else checkpoints.next_start(spec)
-            guest = ComponentBehaviour(spec, shared, self.address.mailbox, saved)
+            guest = ComponentBehaviour(spec, shared, mailbox, authority, saved)
             self.present = Actor(self.address, guest, spec, checkpoints)
         else:
-            behaviour = PythonBehaviour(spec, shared, self.address.mailbox)
+            behaviour = PythonBehaviour(spec, shared, mailbox, authority)
             self.present = Actor(self.address, behaviour, spec)
         return self.present
 
@@ -57,6 +60,7 @@ class ActorCell:
         """Give up name and mailbox."""
         self.present = None
         self.address.close(why)
+        self._shared.authorities.release(self.address.id)
 
 
 def cell_maker(shared: Shared) -> CellMaker:

@@ -15,6 +15,7 @@ from airssys.contracts import (
 )
 from airssys.nursery.shared import ENDED, SelfMessages
 
+from ._guard import GuardedBroker, GuardedPublishing
 from ._message_arguments import as_id, as_payload
 from ._messenger import Messenger
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from airssys.contracts import ActorEnded, TraceContext
     from airssys.messaging import ActorSubscriber, Mailbox
     from airssys.nursery.shared import SelfMessage, Shared, Timer, Watch
+
+    from ._guard import Guard, GuardedSubscriber
 
 
 @final
@@ -40,12 +43,18 @@ class ActorContext(Messenger):
         self,
         self_id: ComponentId,
         shared: Shared,
-        subscriber: ActorSubscriber,
+        subscriber: ActorSubscriber | GuardedSubscriber,
         mailbox: Mailbox,
+        guard: Guard | None = None,
     ) -> None:
         self.self_id = self_id
         """The actor's own name; the sender of all it sends."""
-        super().__init__(self_id, self_id, shared.broker, shared.publishing)
+        broker, publishing = shared.broker, shared.publishing
+        if guard is None:
+            super().__init__(self_id, self_id, broker, publishing)
+        else:
+            guarded = GuardedPublishing(publishing, guard)
+            super().__init__(self_id, self_id, GuardedBroker(broker, guard), guarded)
         self._subscriber, self._mailbox = subscriber, mailbox
         self._timers, self._watches = shared.timers, shared.watches
         self._post = SelfMessages(mailbox)

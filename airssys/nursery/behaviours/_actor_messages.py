@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, final
 from airssys.contracts import BroadcastFailed, NotGranted
 from airssys.messaging import ActorSubscriber, OpenRequests, content_type_sent
 
+from ._guard import GuardedBroker, GuardedPublishing, GuardedSubscriber
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     )
     from airssys.messaging import Broker, Mailbox, Publishing
     from airssys.nursery.shared import Shared
+
+    from ._guard import Guard
 
 _ERRORS_REPORTED: Final = 100
 """Of one broadcast, each by itself; a guest gets no more than a text."""
@@ -70,19 +74,31 @@ class ActorMessages:
 
     __slots__ = (
         "_broker",
+        "_guard",
         "_limits",
         "_mailbox",
         "_publishing",
         "_requests",
         "_sender",
+        "_unguarded",
     )
 
     def __init__(
-        self, sender: Sender, shared: Shared, mailbox: Mailbox, limits: Limits
+        self,
+        sender: Sender,
+        shared: Shared,
+        mailbox: Mailbox,
+        limits: Limits,
+        guard: Guard | None = None,
     ) -> None:
         self._sender, self._mailbox, self._limits = sender, mailbox, limits
-        self._broker: Broker = shared.broker
-        self._publishing: Publishing = shared.publishing
+        self._guard, broker, publishing = guard, shared.broker, shared.publishing
+        self._broker = broker if guard is None else GuardedBroker(broker, guard)
+        self._publishing = (
+            publishing if guard is None else GuardedPublishing(publishing, guard)
+        )
+        self._unguarded: Broker = broker
+        """For requests, which are checked here."""
         # Most actors never use it, and it costs as much as a tenth of a message.
         self._requests: OpenRequests | None = None
 
@@ -131,6 +147,8 @@ class ActorMessages:
     def request(self, target: ComponentId, payload: bytes, timeout: float) -> str:
         """Deliver a message now or not at all; its answer comes as a callback."""
         kind = self._sender.content_type(payload)
+        if self._guard is not None:
+            self._guard.check("request", target.text)
         return self._open_requests.request(target, payload, timeout, content_type=kind)
 
     def cancel_request(self, request_id: str) -> None:
@@ -168,7 +186,10 @@ class ActorMessages:
             self._sender.check_alive()
             limits = self._limits
             self._requests = OpenRequests(
-                self._broker, self._mailbox, limits.open_requests, limits.request_bytes
+                self._unguarded,
+                self._mailbox,
+                limits.open_requests,
+                limits.request_bytes,
             )
         return self._requests
 
@@ -184,11 +205,16 @@ class ActorMessages:
 class ActorTopics:
     """What one actor publishes and is subscribed to (implements `Topics`)."""
 
-    __slots__ = ("_publishing", "_sender", "_subscriber")
+    __slots__ = ("_guard", "_publishing", "_sender", "_subscriber", "_unguarded")
 
-    def __init__(self, sender: Sender, publishing: Publishing) -> None:
-        self._sender, self._publishing = sender, publishing
-        self._subscriber: ActorSubscriber | None = None
+    def __init__(
+        self, sender: Sender, publishing: Publishing, guard: Guard | None = None
+    ) -> None:
+        self._sender, self._unguarded, self._guard = sender, publishing, guard
+        self._publishing = (
+            publishing if guard is None else GuardedPublishing(publishing, guard)
+        )
+        self._subscriber: ActorSubscriber | GuardedSubscriber | None = None
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -215,8 +241,10 @@ class ActorTopics:
         self._subscriptions.unsubscribe(pattern)
 
     @property
-    def _subscriptions(self) -> ActorSubscriber:
+    def _subscriptions(self) -> ActorSubscriber | GuardedSubscriber:
         if self._subscriber is None:
             self._sender.check_alive()
-            self._subscriber = ActorSubscriber(self._sender.id, self._publishing)
+            own = ActorSubscriber(self._sender.id, self._unguarded)
+            guard = self._guard
+            self._subscriber = own if guard is None else GuardedSubscriber(own, guard)
         return self._subscriber

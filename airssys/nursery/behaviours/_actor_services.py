@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING, Final, final
 from airssys.contracts import ComponentId, Logged, LogLevel, StorageRefused
 
 from ._actor_messages import ActorMessages, ActorTopics, Sender
+from ._guard import GuardedClock, GuardedDirectory, GuardedKeyspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airssys.contracts import Callback, Codecs, Keyspace, Limits
+    from airssys.contracts import (
+        Callback,
+        Clock,
+        Codecs,
+        Directory,
+        Keyspace,
+        Limits,
+    )
     from airssys.messaging import Mailbox
     from airssys.nursery.shared import Shared
+
+    from ._guard import Guard
 
 _KEY_BYTES: Final = 32
 """What an element of a list counts in `host_call_bytes`, besides its text."""
@@ -23,7 +33,7 @@ _KEY_BYTES: Final = 32
 class ActorServices:
     """The services of one actor (implements `HostServices`)."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what an actor's services depend on
         self,
         self_id: ComponentId,
         shared: Shared,
@@ -32,12 +42,18 @@ class ActorServices:
         log_level: LogLevel = LogLevel.TRACE,
         *,
         codecs: Codecs | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self.self_id = self_id
         self._sender = sender = Sender(self_id, mailbox, codecs)
-        self.messages = ActorMessages(sender, shared, mailbox, limits)
-        self.topics = ActorTopics(sender, shared.publishing)
-        self.clock, self.directory = shared.clock, shared.directory
+        self.messages = ActorMessages(sender, shared, mailbox, limits, guard)
+        self.topics = ActorTopics(sender, shared.publishing, guard)
+        self.clock: Clock = shared.clock
+        self.directory: Directory = shared.directory
+        self._guard = guard
+        if guard is not None:
+            self.clock = GuardedClock(shared.clock, guard)
+            self.directory = GuardedDirectory(shared.directory, guard)
         self._emit, self._storage, self._limits = shared.events, shared.storage, limits
         self._levels_wanted = log_level.and_above
         self._keyspace: Keyspace | None = None
@@ -71,6 +87,8 @@ class ActorServices:
                 max_bytes=limits.storage_bytes,
                 max_keys=limits.storage_keys,
             )
+            if self._guard is not None:
+                keyspace = GuardedKeyspace(keyspace, self._guard)
             self._keyspace = _BoundedListing(keyspace, limits.host_call_bytes)
         return self._keyspace
 

@@ -10,6 +10,7 @@ had not come.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, final
 
 import attrs
@@ -30,6 +31,7 @@ from airssys.contracts import (
     HealthStatus,
     HookFailed,
     InternalError,
+    NotGranted,
     OnAbandoned,
     SnapshotFailed,
     SnapshotRefused,
@@ -40,6 +42,7 @@ from airssys.contracts import (
 from airssys.nursery.restarts import RETRY_PAUSE
 
 from ._actor_services import ActorServices
+from ._guard import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     )
     from airssys.messaging import Mailbox
     from airssys.nursery.shared import Shared
+    from airssys.security.authority import Authority
 
 
 @final
@@ -76,12 +80,13 @@ class ComponentBehaviour:
         spec: ComponentSpec,
         shared: Shared,
         mailbox: Mailbox,
+        authority: Authority | None = None,
         saved: SavedState | None = None,
     ) -> None:
         self._spec, self._shared = spec, shared
         self.saved = saved
         """What it, or the instance that replaces it, continues from; None: nothing."""
-        self._mailbox = mailbox
+        self._mailbox, self._authority = mailbox, authority
         self.is_cut_off = spec.on_abandoned is OnAbandoned.CANCEL
         self._kept: bytes | None = None
         """Its state before the present message, if that may be cut off."""
@@ -92,6 +97,7 @@ class ComponentBehaviour:
             mailbox,
             spec.log_level,
             codecs=spec.codecs,
+            guard=None if authority is None else Guard(authority, mailbox),
         )
         self._guest: Guest | None = None
         self.hands_over = False
@@ -147,7 +153,8 @@ class ComponentBehaviour:
         guest = await loaded.restore(saved.snapshot, self._spec.limits, services)
         self._guest = guest
         for pattern in saved.patterns:
-            services.topics.subscribe(pattern)
+            with suppress(NotGranted):  # revoked since, which was reported
+                services.topics.subscribe(pattern)
         return guest
 
     async def _initialized(self, loaded: LoadedComponent) -> Guest:
@@ -287,7 +294,9 @@ class ComponentBehaviour:
         """
         seconds = self._spec.start_timeout
         saved = self.saved if state is None else None
-        fresh = ComponentBehaviour(self._spec, self._shared, self._mailbox, saved)
+        fresh = ComponentBehaviour(
+            self._spec, self._shared, self._mailbox, self._authority, saved
+        )
         try:
             with trio.move_on_after(seconds) as starting:
                 await fresh.start()

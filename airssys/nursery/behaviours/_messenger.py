@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     )
     from airssys.messaging import Broker, Publishing
 
+    from ._guard import GuardedBroker, GuardedPublishing
+
 _Typed = TypeVar("_Typed", bound=HasHandlers[Any, Any])
 
 ASK_TIMEOUT: Final = 5.0
@@ -56,8 +58,8 @@ class Messenger:
         self,
         sender: ComponentId,
         waiter: ComponentId | None,
-        broker: Broker,
-        publishing: Publishing,
+        broker: Broker | GuardedBroker,
+        publishing: Publishing | GuardedPublishing,
     ) -> None:
         self._sender, self._waiter = sender, waiter
         self._broker, self._publishing = broker, publishing

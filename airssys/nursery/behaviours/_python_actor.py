@@ -54,11 +54,13 @@ from airssys.contracts import (
 from airssys.messaging import ActorSubscriber
 
 from ._actor_context import ActorContext
+from ._guard import Guard, GuardedSubscriber
 from ._held_thread import HeldThreadWatch
 
 if TYPE_CHECKING:
     from airssys.messaging import Mailbox
     from airssys.nursery.shared import Shared
+    from airssys.security.authority import Authority
 
 _T = TypeVar("_T")
 _Handle: TypeAlias = Callable[
@@ -75,11 +77,19 @@ class PythonBehaviour:
     handle_at_once = None
     """A coroutine cannot go on in another task than it began in."""
 
-    def __init__(self, spec: ActorSpec, shared: Shared, mailbox: Mailbox) -> None:
+    def __init__(
+        self,
+        spec: ActorSpec,
+        shared: Shared,
+        mailbox: Mailbox,
+        authority: Authority | None = None,
+    ) -> None:
         self._spec, self._shared = spec, shared
         self._mailbox = mailbox
-        self._subscriber = ActorSubscriber(spec.id, shared.publishing)
-        self._context = ActorContext(spec.id, shared, self._subscriber, mailbox)
+        own = ActorSubscriber(spec.id, shared.publishing)
+        guard = None if authority is None else Guard(authority, mailbox)
+        self._subscriber = own if guard is None else GuardedSubscriber(own, guard)
+        self._context = ActorContext(spec.id, shared, self._subscriber, mailbox, guard)
         self.wants_to_end = False
         """The actor called `context.stop`."""
         self._code: object = None

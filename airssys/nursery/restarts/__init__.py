@@ -2,7 +2,13 @@
 
 from ._backoff import failures_before, pause_before_restart
 from ._checkpoints import CheckpointClock, CheckpointUse
-from ._declaration import Declaration, Declared
+from ._declaration import (
+    Declaration,
+    Declared,
+    bounds_above,
+    grant_mistakes_below,
+    grant_mistakes_of,
+)
 from ._ends import Cause, End, event_of
 from ._exit_reason import (
     CutOff,
@@ -59,6 +65,7 @@ __all__ = (
     "Template",
     "Verdict",
     "answer_to_start",
+    "bounds_above",
     "describe",
     "directive_for",
     "ends_supervisor",
@@ -68,6 +75,8 @@ __all__ = (
     "exit_reason",
     "failure_to_start",
     "failures_before",
+    "grant_mistakes_below",
+    "grant_mistakes_of",
     "grown",
     "judge_end",
     "made_from",

@@ -24,11 +24,12 @@ of the supervisors below it, as they are now, up to the root.
 
 from __future__ import annotations
 
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import attrs
 
 from airssys.contracts import ChildSpec, DynamicSupervisorSpec, SupervisorSpec
+from airssys.security.policies import bound_of, find_grant_mistakes
 
 from ._spec_change import (
     ChangeableSpec,
@@ -39,6 +40,12 @@ from ._spec_change import (
     with_child,
     with_inside,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airssys.contracts import Mistake
+    from airssys.security.policies import Bound
 
 
 @final
@@ -119,6 +126,13 @@ class Declared:
         self.declaration: Declaration = of(spec)
         """What it is now."""
 
+    def those_above(self) -> Iterator[ChildSpec]:
+        """Visit what the supervisors above go by, the nearest first."""
+        above = self._above
+        while above is not None:
+            yield above.running
+            above = above._above  # noqa: SLF001  # of the same class
+
     @property
     def spec(self) -> ChildSpec:
         """What the next incarnation starts by."""
@@ -148,3 +162,22 @@ class Declared:
             above.declaration = own.with_child(before, changed)
             before, changed = own.spec, above.declaration.spec
             above = above._above  # noqa: SLF001  # of the same class
+
+
+def bounds_above(declared: Declared) -> tuple[Bound, ...]:
+    """Return the bounds of the supervisors above a child, the nearest last."""
+    bounds: list[Bound] = []
+    for spec in declared.those_above():
+        bounds += bound_of(spec)
+    return tuple(reversed(bounds))
+
+
+def grant_mistakes_below(spec: ChildSpec, above: Declared) -> list[Mistake]:
+    """Check the grants of a child that a supervisor is to have."""
+    bounds = (*bounds_above(above), *bound_of(above.running))
+    return find_grant_mistakes(spec, above=bounds)
+
+
+def grant_mistakes_of(spec: ChildSpec, declared: Declared) -> list[Mistake]:
+    """Check the grants of what a child is to be from now on."""
+    return find_grant_mistakes(spec, above=bounds_above(declared))

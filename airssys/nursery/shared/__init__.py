@@ -1,5 +1,6 @@
 """What all actors of one system share: timers, watches, what guests say of themselves."""
 
+from ._expiries import Expiries
 from ._self_messages import SelfMessage, SelfMessages
 from ._shared import HELD_THREAD_AFTER, Shared
 from ._timers import Timer, Timers
@@ -8,6 +9,7 @@ from ._watches import ENDED, Watch, Watches
 __all__ = (
     "ENDED",
     "HELD_THREAD_AFTER",
+    "Expiries",
     "SelfMessage",
     "SelfMessages",
     "Shared",

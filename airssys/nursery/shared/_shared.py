@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, final
 
 import attrs
+import trio
 
 from airssys.contracts import (
     Artifact,
@@ -18,7 +19,9 @@ from airssys.contracts import (
     WallClock,
 )
 from airssys.messaging import Broker, Publishing, Quarantine, Registry, Sleepers
+from airssys.security.authority import Authorities
 
+from ._expiries import Expiries
 from ._metadata_cache import MetadataCache
 from ._system_services import ActorDirectory, SystemClock
 from ._timers import Timers
@@ -70,12 +73,24 @@ class Shared:
     """The time that guests are given."""
     directory: ActorDirectory = attrs.field(init=False)
     """The actors that guests can find."""
+    authorities: Authorities = attrs.field(
+        default=attrs.Factory(
+            lambda self: Authorities(self.events, trio.current_time), takes_self=True
+        )
+    )
+    """What each restricted actor may do."""
+    expiries: Expiries = attrs.field(init=False)
+    """Takes grants away in time."""
     metadata_cache: MetadataCache = attrs.field(factory=MetadataCache)
     """The metadata of components, by their code and configuration."""
 
     @watches.default
     def _make_watches(self) -> Watches:
         return Watches(self.registry)
+
+    @expiries.default
+    def _make_expiries(self) -> Expiries:
+        return Expiries(self.authorities)
 
     @clock.default
     def _make_clock(self) -> SystemClock:

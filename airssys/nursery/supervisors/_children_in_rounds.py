@@ -40,6 +40,9 @@ from airssys.nursery.restarts import (
     Aim,
     Declared,
     Round,
+    grant_mistakes_below,
+    grant_mistakes_of,
+    mistakes_of_change,
     sharing,
 )
 
@@ -125,7 +128,13 @@ class ChildrenInRounds:
     def mistakes_of(self, spec: ChildSpec) -> tuple[Mistake, ...]:
         """Check the specification of one more child."""
         rule, above = self.auto_shutdown, self.depth + 1
-        return tuple(find_child_mistakes(spec, rule, above=above))
+        mistakes = find_child_mistakes(spec, rule, above=above)
+        return (*mistakes, *grant_mistakes_below(spec, self._declared))
+
+    def mistakes_of_change(self, wanted: ChildSpec) -> tuple[Mistake, ...]:
+        """Check what the supervisor is to be from now on."""
+        mistakes = mistakes_of_change(self.spec, wanted, above=self.depth)
+        return (*mistakes, *grant_mistakes_of(wanted, self._declared))
 
     def open(self) -> None:
         """Start all children, in order."""

@@ -30,7 +30,7 @@ from airssys.nursery.children import (
     StartFromTemplate,
     TerminateChild,
 )
-from airssys.nursery.restarts import mistakes_of_change, remade_from
+from airssys.nursery.restarts import remade_from
 
 from ._dynamic_start import ChildAdmission
 from ._request_handler import kill_in
@@ -47,7 +47,7 @@ class DynamicRequestHandler:
 
     def __init__(self, children: ChildrenInRounds, names: GivenNames) -> None:
         self._children, self._names = children, names
-        self._admissions = ChildAdmission(names, children.depth)
+        self._admissions = ChildAdmission(names, children.mistakes_of)
 
     @property
     def _rules(self) -> DynamicSupervisorSpec:
@@ -110,7 +110,7 @@ class DynamicRequestHandler:
 
     def _change(self, spec: ChildSpec) -> Answer:
         children = self._children
-        mistakes = mistakes_of_change(children.spec, spec, above=children.depth)
+        mistakes = children.mistakes_of_change(spec)
         if mistakes or not isinstance(spec, DynamicSupervisorSpec):
             return Refused(Refusal.INVALID_SPEC, mistakes=mistakes)
         children.change(spec)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, final
 
 from airssys.contracts import (
-    AutoShutdown,
     ChildSpec,
     DynamicSupervisorSpec,
     Mistake,
     Refusal,
     Refused,
     child_name,
-    find_child_mistakes,
 )
 from airssys.nursery.children import StartChild, StartFromTemplate
 from airssys.nursery.restarts import made_from, stem_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airssys.nursery.children import GivenNames, Roster
     from airssys.nursery.restarts import Template
 
@@ -33,9 +33,11 @@ _WANTS_SPEC: Final = Mistake(
 class ChildAdmission:
     """Judges who may join, and numbers those made from the template."""
 
-    def __init__(self, names: GivenNames, depth: int = 0) -> None:
-        self._names, self._depth = names, depth
-        """How many supervisors stand above this one."""
+    def __init__(
+        self, names: GivenNames, check: Callable[[ChildSpec], tuple[Mistake, ...]]
+    ) -> None:
+        self._names, self._check = names, check
+        """Finds what is wrong with the specification of one more child."""
 
     def judge(
         self,
@@ -56,9 +58,7 @@ class ChildAdmission:
         spec = self._spec_for(request, rules.template)
         if isinstance(spec, Mistake):
             return Refused(Refusal.INVALID_SPEC, mistakes=(spec,))
-        rule, above = AutoShutdown.NEVER, self._depth + 1
-        mistakes = tuple(find_child_mistakes(spec, rule, above=above))
-        if mistakes:
+        if mistakes := self._check(spec):
             return Refused(Refusal.INVALID_SPEC, mistakes=mistakes)
         if (slot := roster.find(child_name(spec))) is not None:
             occupied = slot.is_occupied

@@ -34,7 +34,7 @@ from airssys.nursery.children import (
     StartFromTemplate,
     TerminateChild,
 )
-from airssys.nursery.restarts import merged_order, mistakes_of_change
+from airssys.nursery.restarts import merged_order
 
 if TYPE_CHECKING:
     from airssys.nursery.children import Reply
@@ -150,7 +150,7 @@ class RequestHandler:
         if children.is_ending:
             reply.give(Refused(Refusal.NOT_RUNNING))
             return
-        mistakes = mistakes_of_change(children.spec, spec, above=children.depth)
+        mistakes = children.mistakes_of_change(spec)
         if mistakes or not isinstance(spec, SupervisorSpec):
             reply.give(Refused(Refusal.INVALID_SPEC, mistakes=mistakes))
             return

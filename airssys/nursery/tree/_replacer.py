@@ -46,10 +46,12 @@ from airssys.contracts import (
 from airssys.nursery.actors import ActorCell
 from airssys.nursery.behaviours import ComponentBehaviour, Successor, hand_state_over
 from airssys.nursery.children import Reply, Slot, SlotState
-from airssys.nursery.restarts import exit_reason
+from airssys.nursery.restarts import bounds_above, exit_reason, grant_mistakes_of
 
 if TYPE_CHECKING:
-    from airssys.contracts import ComponentInfo
+    from collections.abc import Callable
+
+    from airssys.contracts import ComponentInfo, Grant
     from airssys.messaging import Mailbox
     from airssys.nursery.actors import Actor
     from airssys.nursery.behaviours import Behaviour, Inheritance
@@ -76,20 +78,31 @@ class Replacer:
         finally:
             self._nursery = None
 
-    def replace(self, slot: Slot, artifact: Artifact) -> Reply:
-        """Replace the code of one actor; the reply always comes."""
+    def replace(
+        self, slot: Slot, artifact: Artifact, can: tuple[Grant, ...] | None = None
+    ) -> Reply:
+        """Replace the code of one actor; the reply always comes.
+
+        `can`: what the new code may do; None: what the present one may do.
+        """
         reply = Reply()
         if self._nursery is None:
             reply.give(Refused(Refusal.NOT_RUNNING, slot.name))
         else:
-            self._nursery.start_soon(self._replace, slot, artifact, reply)
+            self._nursery.start_soon(self._replace, slot, artifact, can, reply)
         return reply
 
     @enable_ki_protection
-    async def _replace(self, slot: Slot, artifact: Artifact, reply: Reply) -> None:
+    async def _replace(
+        self,
+        slot: Slot,
+        artifact: Artifact,
+        can: tuple[Grant, ...] | None,
+        reply: Reply,
+    ) -> None:
         answer: Answer = Refused(Refusal.NOT_RUNNING, slot.name)
         try:
-            answer = await self._answer(slot, artifact)
+            answer = await self._answer(slot, artifact, can)
         except trio.Cancelled:
             raise
         except BaseException as error:  # noqa: ASYNC103  # raised again, or reported
@@ -103,7 +116,9 @@ class Replacer:
         finally:
             reply.give(answer)
 
-    async def _answer(self, slot: Slot, artifact: Artifact) -> Answer:
+    async def _answer(
+        self, slot: Slot, artifact: Artifact, can: tuple[Grant, ...] | None
+    ) -> Answer:
         """Do it, or say why not.
 
         Raises:
@@ -111,11 +126,14 @@ class Replacer:
         """
         if not isinstance(slot.spec, ComponentSpec):
             return Refused(Refusal.NO_COMPONENT, slot.name)
-        spec = attrs.evolve(slot.spec, artifact=artifact)
-        if mistakes := tuple(find_spec_mistakes(spec)):
-            return Refused(Refusal.INVALID_SPEC, slot.name, mistakes=mistakes)
+        present = slot.spec
+        grants = present.can if can is None else can
+        spec = attrs.evolve(present, artifact=artifact, can=grants)
+        mistakes = find_spec_mistakes(spec) + grant_mistakes_of(spec, slot.declared)
+        if mistakes:
+            return Refused(Refusal.INVALID_SPEC, slot.name, mistakes=tuple(mistakes))
         if not artifact.host:
-            given = artifact.given(slot.spec.artifact.host)
+            given = artifact.given(present.artifact.host)
             spec = attrs.evolve(spec, artifact=given)
         if _present(slot) is None or not isinstance(slot.cell, ActorCell):
             return Refused(Refusal.DOWN, slot.name)
@@ -126,7 +144,13 @@ class Replacer:
     ) -> Answer:
         artifact = spec.artifact
         await self._load(artifact)
-        behaviour = ComponentBehaviour(spec, self._around, mailbox)
+        is_regranted = (
+            isinstance(slot.spec, ComponentSpec) and slot.spec.can != spec.can
+        )
+        authority, declare = self._around.authorities.prepare(
+            spec, bounds_above(slot.declared), anew=is_regranted
+        )
+        behaviour = ComponentBehaviour(spec, self._around, mailbox, authority)
         old: Behaviour | None = None
         try:
             info = await _prepare(behaviour, spec)
@@ -135,7 +159,7 @@ class Replacer:
                 return Refused(Refusal.DOWN, slot.name)
             if actor.has_successor:
                 return Refused(Refusal.REPLACING, slot.name)
-            commit = partial(_change_code, slot, artifact)
+            commit = partial(_change_code, slot, spec, declare)
             inherit = _inheritance(actor, behaviour, spec)
             successor = Successor(behaviour, info, commit, inherit)
             old = await actor.hand_over(successor)
@@ -235,9 +259,13 @@ async def _hand_over(
     return await hand_state_over(old, new, seconds)
 
 
-def _change_code(slot: Slot, artifact: Artifact) -> None:
+def _change_code(
+    slot: Slot, spec: ComponentSpec, declare: Callable[[], object]
+) -> None:
     if isinstance(slot.spec, ComponentSpec):
-        slot.declared.declare_again(attrs.evolve(slot.spec, artifact=artifact))
+        changed = attrs.evolve(slot.spec, artifact=spec.artifact, can=spec.can)
+        slot.declared.declare_again(changed)
+        declare()
 
 
 async def _prepare(behaviour: ComponentBehaviour, spec: ComponentSpec) -> ComponentInfo:

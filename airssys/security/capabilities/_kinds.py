@@ -19,6 +19,7 @@ from airssys.security.patterns import (
     PathPattern,
     PatternMistake,
     Ports,
+    SubscriptionPattern,
     TopicPattern,
     normal_path,
 )
@@ -96,6 +97,33 @@ class Words:
         if self.words is None:
             return True
         return other.words is not None and other.words <= self.words
+
+
+@final
+@attrs.frozen
+class Exactly:
+    """One text and no other, such as a folder of the host."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read it.
+
+        Raises:
+            PatternMistake: it is empty.
+        """
+        if not text:
+            raise PatternMistake(text, "it is empty")
+        return cls(text)
+
+    def matches(self, resource: str) -> bool:
+        """Say whether it is this text."""
+        return resource == self.text
+
+    def includes(self, other: Self) -> bool:
+        """Say whether the other is the same."""
+        return self == other
 
 
 @final
@@ -243,18 +271,22 @@ def _same(read: Read, *verbs: str) -> dict[str, Read]:
     return dict.fromkeys(verbs, read)
 
 
-_NAMES, _TOPICS = NamePattern.parse, TopicPattern.parse
+_NAMES: Final = NamePattern.parse
 KINDS: Final[Mapping[str, Kind]] = {
     kind.name: kind
     for kind in (
         Kind(
             "messaging",
             _same(_NAMES, "send", "ask", "request", "broadcast")
-            | _same(_TOPICS, "publish", "subscribe"),
+            | {"publish": TopicPattern.parse, "subscribe": SubscriptionPattern.parse},
         ),
-        Kind("components", _same(_NAMES, "metadata") | _same(Everything.parse, "list")),
+        Kind("components", _same(_NAMES, "list", "metadata")),
         Kind("storage", _same(KeyPattern.parse, "read", "write", "delete")),
-        Kind("files", _same(PathPattern.parse, "read", "write", "delete", "list")),
+        Kind(
+            "files",
+            _same(PathPattern.parse, "read", "write", "delete", "list"),
+            {"at": Exactly.parse},
+        ),
         Kind(
             "network",
             _same(Endpoint.parse, "connect", "bind")

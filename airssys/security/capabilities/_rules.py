@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
-from airssys.contracts import Access, Grant
+from airssys.contracts import EVERYTHING, Access, Grant
 from airssys.security.patterns import PatternMistake
 
-from ._kinds import KINDS, Kind, Pattern
+from ._kinds import KINDS, Everything, Kind, Pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _MOST_GRANTS: Final = 1000
+_ALL: Final = EVERYTHING.kind
 
 
 class GrantMistake(ValueError):
@@ -46,8 +47,17 @@ class Rule:
     grant: Grant = attrs.field(eq=False)
     """The grant that it is part of; decisions name it."""
 
+    def __str__(self) -> str:
+        """Name it in words: `messaging send shop/*`."""
+        if self.kind == _ALL:
+            return "everything"
+        limits = "".join(f" {name}={text}" for name, text in self.grant.limits)
+        return f"{self.kind} {self.verb} {self.grant.resource}{limits}"
+
     def allows(self, access: Access) -> bool:
         """Say whether it allows an access."""
+        if self.kind == _ALL:
+            return True
         if access.kind != self.kind or access.verb != self.verb:
             return False
         if not self.resource.matches(access.resource):
@@ -60,8 +70,19 @@ class Rule:
             for name, pattern in self.limits
         )
 
+    def touches(self, access: Access) -> bool:
+        """Say whether it allows an access or a part of it: one may be a whole pattern."""
+        if self.allows(access):
+            return True
+        if (access.kind, access.verb) != (self.kind, self.verb):
+            return False
+        is_part = getattr(self.resource, "touches", None)
+        return is_part is not None and is_part(access.resource)
+
     def covers(self, other: Rule) -> bool:
         """Say whether it allows all that another rule allows."""
+        if self.kind == _ALL:
+            return True
         if (self.kind, self.verb) != (other.kind, other.verb):
             return False
         if type(self.resource) is not type(other.resource):
@@ -82,6 +103,11 @@ class Rules:
 
     rules: tuple[Rule, ...] = ()
 
+    @property
+    def is_everything(self) -> bool:
+        """Whether one of them is the grant of everything."""
+        return any(rule.kind == _ALL for rule in self.rules)
+
     def deciding(self, access: Access) -> Rule | None:
         """Find the first rule that allows an access; None: it is denied."""
         for rule in self.rules:
@@ -92,6 +118,10 @@ class Rules:
     def allows(self, access: Access) -> bool:
         """Say whether an access is allowed."""
         return self.deciding(access) is not None
+
+    def touches(self, access: Access) -> bool:
+        """Say whether an access, or a part of it, is allowed."""
+        return any(rule.touches(access) for rule in self.rules)
 
     def beyond(self, bound: Rules) -> tuple[Rule, ...]:
         """Give the rules that go beyond a bound: what no rule of that covers."""
@@ -166,6 +196,8 @@ def read_grants(
 
 
 def _read(grant: Grant, verb: str, kinds: Mapping[str, Kind]) -> Rule:
+    if grant == EVERYTHING:
+        return Rule(_ALL, verb, Everything(), (), grant)
     kind = kinds.get(grant.kind)
     if kind is None:
         problem = f"{grant.kind!r} is not a kind of grants: {', '.join(kinds)}"

@@ -11,7 +11,7 @@ from ._hosts import (
 )
 from ._mistakes import PatternMistake
 from ._paths import KeyPattern, PathPattern, normal_path
-from ._segments import NamePattern, TopicPattern
+from ._segments import NamePattern, SubscriptionPattern, TopicPattern
 from ._wildcards import Wild, includes, matches, overlap, tokens_of
 
 __all__ = (
@@ -22,6 +22,7 @@ __all__ = (
     "PathPattern",
     "PatternMistake",
     "Ports",
+    "SubscriptionPattern",
     "TopicPattern",
     "Wild",
     "includes",

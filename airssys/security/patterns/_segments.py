@@ -21,8 +21,8 @@ _LONGEST: Final = 128
 class NamePattern:
     """Names of components: `namespace/name/instance`, `*` for any one segment.
 
-    `name` alone stands for `local/name/*`, and `*` alone for every name: a grant to send
-    to `worker` covers all members of a pool of that name.
+    `name` alone stands for `local/name/*`, `shop/orders` for `shop/orders/*`, and `*` alone
+    for every name: a grant to send to `worker` covers all members of a pool of that name.
     """
 
     segments: tuple[str, str, str]
@@ -32,16 +32,19 @@ class NamePattern:
         """Read a pattern.
 
         Raises:
-            PatternMistake: it has two or more than three segments, or an empty one.
+            PatternMistake: it has more than three segments, or an empty one.
         """
         parts = text.split("/")
         if text == ANY:
             parts = [ANY, ANY, ANY]
         elif len(parts) == 1:
             parts = ["local", text, ANY]
+        elif len(parts) == _NAME_PARTS - 1:
+            parts = [*parts, ANY]
         if len(parts) != _NAME_PARTS:
-            problem = f"it has {len(parts)} segments; write 'name' or "
-            raise PatternMistake(text, f"{problem}'namespace/name/instance'")
+            problem = f"it has {len(parts)} segments; write 'name', "
+            problem += "'namespace/name' or 'namespace/name/instance'"
+            raise PatternMistake(text, problem)
         for part in parts:
             if part != ANY and (not part or ANY in part or not part.isprintable()):
                 advice = "a segment is a whole name, or '*' for any one"
@@ -112,6 +115,57 @@ class TopicPattern:
 
     def __str__(self) -> str:
         return self.text
+
+
+@final
+@attrs.frozen
+class SubscriptionPattern:
+    """Topics that may be subscribed to: what is asked for is a pattern too."""
+
+    topics: TopicPattern
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a pattern.
+
+        Raises:
+            PatternMistake: no subscription could have it.
+        """
+        return cls(TopicPattern.parse(text))
+
+    def matches(self, wanted: str) -> bool:
+        """Say whether all topics of a pattern that is asked for are among these."""
+        try:
+            return self.topics.includes(TopicPattern.parse(wanted))
+        except PatternMistake:
+            return False
+
+    def touches(self, wanted: str) -> bool:
+        """Say whether some topic of a pattern that is asked for is among these."""
+        try:
+            other = TopicPattern.parse(wanted)
+        except PatternMistake:
+            return False
+        return _overlap(self.topics.text.split("."), other.text.split("."))
+
+    def includes(self, other: Self) -> bool:
+        """Say whether it stands for every topic that the other one stands for."""
+        return self.topics.includes(other.topics)
+
+    def __str__(self) -> str:
+        return str(self.topics)
+
+
+def _overlap(one: list[str], other: list[str]) -> bool:
+    """Say whether a topic fits both of two patterns."""
+    for mine, theirs in zip(one, other, strict=False):
+        if "#" in {mine, theirs}:
+            return True
+        if ANY not in {mine, theirs} and mine != theirs:
+            return False
+    longer = one if len(one) > len(other) else other
+    shorter = min(len(one), len(other))
+    return len(one) == len(other) or longer[shorter] == "#"
 
 
 def _takes(pattern: list[str], path: list[str]) -> bool:

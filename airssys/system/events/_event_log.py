@@ -25,6 +25,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, final
 
 from airssys.contracts import (
+    AccessDenied,
     ChildExited,
     ChildStarted,
     ChildStartFailed,
@@ -32,6 +33,7 @@ from airssys.contracts import (
     DeadLetter,
     Event,
     ExitKind,
+    GrantsChanged,
     HandlerHeldThread,
     HealthChanged,
     HealthStatus,
@@ -217,12 +219,14 @@ def _level_of(event: Event) -> int:
     if level is not None:
         return level
     match event:
+        case AccessDenied(times=1):
+            return logging.WARNING
         case ChildExited(reason=reason):
             went_wrong = reason.kind in _WENT_WRONG
             return logging.WARNING if went_wrong else logging.INFO
         case HealthChanged(status=HealthStatus.UNHEALTHY):
             return logging.WARNING
-        case HealthChanged():
+        case HealthChanged() | GrantsChanged():
             return logging.INFO
         case _:
             return logging.DEBUG
@@ -261,6 +265,10 @@ def _line(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one match ove
                 f"message of {topic} waited: publishers no longer wait for it. "
                 "Read from it, close it, or choose another lag"
             )
+        case AccessDenied(actor, _, why):
+            return f"{actor} was denied: {why}"
+        case GrantsChanged(actor, change):
+            return f"{actor}: {change}"
         case _:
             return str(event)
 

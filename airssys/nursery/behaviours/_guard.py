@@ -1,0 +1,380 @@
+"""The gates of one actor: what it does passes them if something restricts it.
+
+An actor without restrictions uses broker, topics and services themselves, and pays
+nothing. A restricted one is given the objects of this module in their place. Each checks
+the actor's authority, whose owner is known from the host's own record, and then calls
+what it stands for. What waits is held: if its grant is taken away meanwhile, it is
+cancelled, and ends as if it had been refused at first.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, TypedDict, TypeVar, final
+
+import trio
+
+from airssys.contracts import (
+    Access,
+    ComponentId,
+    NotGranted,
+    StorageRefused,
+    Timestamp,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Unpack
+
+    from airssys.contracts import (
+        CheckedOptions,
+        Clock,
+        ComponentInfo,
+        Directory,
+        Envelope,
+        Keyspace,
+        Lag,
+        StorageUsage,
+        TraceContext,
+    )
+    from airssys.messaging import (
+        ActorSubscriber,
+        Broker,
+        Mailbox,
+        Outcomes,
+        Publishing,
+    )
+    from airssys.security.authority import Authority, Hold, Verdict
+
+Target = TypeVar("Target")
+
+_MESSAGING: Final = "messaging"
+_STORAGE: Final = "storage"
+
+
+@final
+class Guard:
+    """The authority of an actor, at work for one incarnation."""
+
+    def __init__(self, authority: Authority, mailbox: Mailbox) -> None:
+        self.authority = authority
+        authority.incarnation += 1
+        authority.in_hand = lambda: mailbox.in_hand
+        self.sends = authority.memo(_MESSAGING, "send")
+        self.asks = authority.memo(_MESSAGING, "ask")
+
+    def check(self, verb: str, resource: str) -> Verdict:
+        """Check an access of messaging.
+
+        Raises:
+            NotGranted: it is denied.
+        """
+        return self.authority.check(_MESSAGING, verb, resource)
+
+    @contextmanager
+    def waiting(self, verdict: Verdict) -> Iterator[None]:
+        """Cancel the block when its access is not allowed any more.
+
+        Raises:
+            NotGranted: that is what happened.
+        """
+        scope = trio.CancelScope(deadline=verdict.until)
+        hold = self.authority.hold(verdict.access, scope.cancel)
+        try:
+            with scope:
+                yield
+        finally:
+            self.authority.release(hold)
+        if scope.cancelled_caught:
+            self.authority.deny(verdict.access)
+
+
+@final
+class GuardedBroker:
+    """The broker, as a restricted actor may use it."""
+
+    def __init__(self, broker: Broker, guard: Guard) -> None:
+        self._broker, self._guard = broker, guard
+        self._sends, self._asks = guard.sends, guard.asks
+        self.keeps_up, self.sign = broker.keeps_up, broker.sign
+        self.registry = broker.registry
+
+    def post(
+        self,
+        target: ComponentId,
+        sender: ComponentId,
+        payload: bytes,
+        trace: TraceContext | None,
+    ) -> None:
+        """As of `Broker`.
+
+        Raises:
+            NotGranted: it may not send to the target.
+        """
+        verdict = self._sends.get(target.text)
+        if verdict is None:
+            self._guard.check("send", target.text)
+        else:
+            verdict.uses += 1
+        self._broker.post(target, sender, payload, trace)
+
+    def tell(self, envelope: Envelope) -> None:
+        """As of `Broker`.
+
+        Raises:
+            NotGranted: it may not send to the target.
+        """
+        self._guard.check("send", envelope.target.text)
+        self._broker.tell(envelope)
+
+    async def send(self, envelope: Envelope, *is_held_up: Callable[[], bool]) -> None:
+        """As of `Broker`.
+
+        Raises:
+            NotGranted: it may not send to the target, or may not any more.
+        """
+        with self._guard.waiting(self._guard.check("send", envelope.target.text)):
+            await self._broker.send(envelope, *is_held_up)
+
+    async def ask(
+        self,
+        target: ComponentId,
+        sender: ComponentId,
+        payload: bytes,
+        *,
+        timeout: float,
+        waiter: ComponentId | None,
+        useless_after: float | None = None,
+        **options: Unpack[CheckedOptions],
+    ) -> bytes | None:
+        """As of `Broker`.
+
+        Raises:
+            NotGranted: it may not ask the target, or may not any more.
+        """
+        with self._guard.waiting(self._guard.check("ask", target.text)):
+            return await self._broker.ask(
+                target,
+                sender,
+                payload,
+                timeout=timeout,
+                waiter=waiter,
+                useless_after=useless_after,
+                **options,
+            )
+
+
+class BroadcastOptions(TypedDict, total=False):
+    """Options of `Publishing.broadcast`."""
+
+    content_type: str | None
+    trace: TraceContext | None
+    is_held_up: bool
+    most_errors: float
+
+
+@final
+class GuardedPublishing:
+    """Topics and broadcasts, as a restricted actor may use them."""
+
+    def __init__(self, publishing: Publishing, guard: Guard) -> None:
+        self._publishing, self._guard = publishing, guard
+
+    async def publish(
+        self,
+        sender: ComponentId,
+        topic: str,
+        payload: bytes,
+        trace: TraceContext | None = None,
+        *,
+        is_held_up: bool = True,
+    ) -> None:
+        """As of `Publishing`.
+
+        Raises:
+            NotGranted: it may not publish to the topic, or may not any more.
+        """
+        with self._guard.waiting(self._guard.check("publish", topic)):
+            await self._publishing.publish(
+                sender, topic, payload, trace, is_held_up=is_held_up
+            )
+
+    async def broadcast(
+        self,
+        sender: ComponentId,
+        targets: Iterable[Target],
+        payload: bytes,
+        identify: Callable[[Target], ComponentId],
+        **options: Unpack[BroadcastOptions],
+    ) -> Outcomes[Target]:
+        """As of `Publishing`; a target that is denied does not get the message.
+
+        Raises:
+            NotGranted: one of the targets may not be reached any more. Those that had no
+                room yet do not get it.
+        """
+        authority = self._guard.authority
+        access, reached = Access(_MESSAGING, "broadcast"), list[str]()
+
+        def permitted(target: Target) -> ComponentId:
+            found = identify(target)
+            self._guard.check("broadcast", found.text)
+            reached.append(found.text)
+            return found
+
+        with trio.CancelScope() as scope:
+            hold = authority.hold(access, scope.cancel, reached)
+            try:
+                return await self._publishing.broadcast(
+                    sender, targets, payload, permitted, **options
+                )
+            finally:
+                authority.release(hold)
+        return authority.deny(access)
+
+
+@final
+class GuardedSubscriber:
+    """Subscriptions of a restricted actor: they end with what allows them."""
+
+    def __init__(self, subscriber: ActorSubscriber, guard: Guard) -> None:
+        self._subscriber, self._guard = subscriber, guard
+        self._holds: dict[str, Hold] = {}
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """As of `ActorSubscriber`."""
+        return self._subscriber.patterns
+
+    def subscribe(self, pattern: str, lag: Lag | None = None) -> None:
+        """As of `ActorSubscriber`.
+
+        Raises:
+            NotGranted: it may not subscribe to all these topics.
+        """
+        authority = self._guard.authority
+        verdict = authority.check(_MESSAGING, "subscribe", pattern)
+        self._subscriber.subscribe(pattern, lag)
+        if pattern not in self._holds:
+            end = lambda: self._end(pattern)  # noqa: E731  # its argument is known here
+            self._holds[pattern] = authority.hold(verdict.access, end)
+
+    def unsubscribe(self, pattern: str) -> None:
+        """As of `ActorSubscriber`."""
+        self._subscriber.unsubscribe(pattern)
+        self._release(pattern)
+
+    def close(self) -> None:
+        """As of `ActorSubscriber`."""
+        for pattern in tuple(self._holds):
+            self._release(pattern)
+        self._subscriber.close()
+
+    def _end(self, pattern: str) -> None:
+        self._holds.pop(pattern, None)
+        self._subscriber.unsubscribe(pattern)
+
+    def _release(self, pattern: str) -> None:
+        hold = self._holds.pop(pattern, None)
+        if hold is not None:
+            self._guard.authority.release(hold)
+
+
+@final
+class GuardedDirectory:
+    """The actors that a restricted one may see; it always sees itself."""
+
+    def __init__(self, directory: Directory, guard: Guard) -> None:
+        self._directory, self._authority = directory, guard.authority
+
+    def list_components(self) -> Sequence[ComponentId]:
+        """List those that it may see, and itself."""
+        authority = self._authority
+        return [
+            each
+            for each in self._directory.list_components()
+            if each == authority.actor
+            or authority.allows(Access("components", "list", each.text))
+        ]
+
+    def component_info(self, target: ComponentId) -> ComponentInfo | None:
+        """Look one up; one that it may not see is as if it were not there."""
+        if target != self._authority.actor:
+            try:
+                self._authority.check("components", "metadata", target.text)
+            except NotGranted:
+                return None
+        return self._directory.component_info(target)
+
+
+@final
+class GuardedClock:
+    """The time of day, cut to what a restricted actor may know; sleeping is free."""
+
+    def __init__(self, clock: Clock, guard: Guard) -> None:
+        self._clock, self._authority = clock, guard.authority
+        self.sleep = clock.sleep
+        self._version = -1
+        self._resolution = math.inf
+
+    def current_time(self) -> Timestamp:
+        """Return the time, a multiple of its resolution; 0 if it may not know any."""
+        if self._version != self._authority.version:
+            self._version = self._authority.version
+            self._resolution = self._authority.finest("clock", "wall")
+        if self._resolution == 0:
+            return self._clock.current_time()
+        if self._resolution == math.inf:
+            return Timestamp(0, 0)
+        return _cut(self._clock.current_time(), self._resolution)
+
+
+def _cut(time: Timestamp, resolution: float) -> Timestamp:
+    step = max(1, round(resolution * 1e9))
+    total = (time.seconds * 1_000_000_000 + time.nanoseconds) // step * step
+    return Timestamp(*divmod(total, 1_000_000_000))
+
+
+@final
+class GuardedKeyspace:
+    """What a restricted component keeps: it reaches only the keys it is granted."""
+
+    def __init__(self, keyspace: Keyspace, guard: Guard) -> None:
+        self._keyspace, self._authority = keyspace, guard.authority
+
+    def _check(self, verb: str, key: str) -> None:
+        try:
+            self._authority.check(_STORAGE, verb, key)
+        except NotGranted as error:
+            raise StorageRefused("io-error", str(error)) from error
+
+    def get(self, key: str) -> bytes | None:
+        """As of `Keyspace`; refused without a grant to read the key."""
+        self._check("read", key)
+        return self._keyspace.get(key)
+
+    def set(self, key: str, value: bytes) -> None:
+        """As of `Keyspace`; refused without a grant to write the key."""
+        self._check("write", key)
+        self._keyspace.set(key, value)
+
+    def delete(self, key: str) -> None:
+        """As of `Keyspace`; refused without a grant to delete the key."""
+        self._check("delete", key)
+        self._keyspace.delete(key)
+
+    def exists(self, key: str) -> bool:
+        """As of `Keyspace`; refused without a grant to read the key."""
+        self._check("read", key)
+        return self._keyspace.exists(key)
+
+    def keys(self, prefix: str | None) -> Sequence[str]:
+        """List the keys that it may read."""
+        allows = self._authority.allows
+        keys = self._keyspace.keys(prefix)
+        return [key for key in keys if allows(Access(_STORAGE, "read", key))]
+
+    def usage(self) -> StorageUsage:
+        """As of `Keyspace`: how much it uses may be known to it."""
+        return self._keyspace.usage()

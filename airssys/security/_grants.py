@@ -1,0 +1,234 @@
+"""What a component may do, in words that read like what they allow.
+
+A component holds nothing by default: whatever it asks its host to do to others is
+refused. `can=` lists what it may do, and `bound=` of a supervisor what anything below it
+may hold at most:
+
+    from airssys.security import ask, publish, send, store
+
+    component("cart", "cart.wasm", can=[send("shop/*"), ask("stock"), store("cart/*")])
+
+    @supervisor(bound=[send("shop/*"), ask("*"), publish("orders.#"), store("**")])
+    class Shop: ...
+
+Each word makes one `Grant`, which is a plain value. A pattern that is not valid is a
+mistake of the definition, and `airssys check` shows it with its file and line. The
+grammar of each kind of pattern is in docs/reference/grants.
+
+What needs no grant: the component's own name, sleeping, and its log lines.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airssys.contracts import EVERYTHING, Grant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = (
+    "Grant",
+    "arguments",
+    "ask",
+    "bind",
+    "broadcast",
+    "clock",
+    "connect",
+    "custom",
+    "delete_files",
+    "env",
+    "everything",
+    "http",
+    "insecure_random",
+    "list_files",
+    "monotonic_clock",
+    "publish",
+    "random",
+    "read_files",
+    "read_store",
+    "request",
+    "resolve",
+    "run_command",
+    "see",
+    "send",
+    "stderr",
+    "stdin",
+    "stdout",
+    "store",
+    "subscribe",
+    "write_files",
+)
+
+
+def everything() -> Grant:
+    """Allow all there is, of every kind: for code that is trusted like the program."""
+    return EVERYTHING
+
+
+# ---------------------------------------------------------------- messages
+
+
+def send(names: str) -> Grant:
+    """Send messages to components: `shop/*`, `stock`, `*`."""
+    return Grant("messaging", ("send",), names)
+
+
+def ask(names: str) -> Grant:
+    """Ask components and wait for their answers."""
+    return Grant("messaging", ("ask",), names)
+
+
+def request(names: str) -> Grant:
+    """Ask components and have their answers later, as callbacks."""
+    return Grant("messaging", ("request",), names)
+
+
+def broadcast(names: str) -> Grant:
+    """Send one message to several components at once; each of them has to be allowed."""
+    return Grant("messaging", ("broadcast",), names)
+
+
+def publish(topics: str) -> Grant:
+    """Publish to topics: `orders.#`, `orders.*.paid`."""
+    return Grant("messaging", ("publish",), topics)
+
+
+def subscribe(topics: str) -> Grant:
+    """Subscribe to these topics, or to fewer of them."""
+    return Grant("messaging", ("subscribe",), topics)
+
+
+def see(names: str) -> Grant:
+    """Find components in lists, and read their metadata and health."""
+    return Grant("components", ("list", "metadata"), names)
+
+
+# ---------------------------------------------------------------- what is kept
+
+
+def store(keys: str) -> Grant:
+    """Read, write and delete keys of the component's own store: `cart/*`, `**`."""
+    return Grant("storage", ("read", "write", "delete"), keys)
+
+
+def read_store(keys: str) -> Grant:
+    """Read keys of the component's own store."""
+    return Grant("storage", ("read",), keys)
+
+
+def read_files(paths: str, *, at: str | None = None) -> Grant:
+    """Read files and folders, by the paths that the guest sees: `/data/**`.
+
+    Args:
+        paths: what may be read.
+        at: the folder of the host that the guest sees as the fixed beginning of `paths`.
+    """
+    return Grant("files", ("read", "list"), paths, _at(at))
+
+
+def write_files(paths: str, *, at: str | None = None) -> Grant:
+    """Create and change files; see `read_files`."""
+    return Grant("files", ("write",), paths, _at(at))
+
+
+def delete_files(paths: str, *, at: str | None = None) -> Grant:
+    """Delete files and folders; see `read_files`."""
+    return Grant("files", ("delete",), paths, _at(at))
+
+
+def list_files(paths: str, *, at: str | None = None) -> Grant:
+    """List folders without reading what is in their files; see `read_files`."""
+    return Grant("files", ("list",), paths, _at(at))
+
+
+def _at(folder: str | None) -> tuple[tuple[str, str], ...]:
+    return () if folder is None else (("at", folder),)
+
+
+# ---------------------------------------------------------------- the network
+
+
+def connect(host: str, ports: int | str = "*") -> Grant:
+    """Open connections to hosts: `connect("*.example.com", 443)`, `"10.0.0.0/8"`."""
+    return Grant("network", ("connect",), f"{host}:{ports}")
+
+
+def bind(host: str, ports: int | str = "*") -> Grant:
+    """Listen at an address of this machine."""
+    return Grant("network", ("bind",), f"{host}:{ports}")
+
+
+def resolve(host: str) -> Grant:
+    """Look up the addresses of host names."""
+    return Grant("network", ("resolve",), host)
+
+
+def http(origin: str, *, methods: str | Iterable[str] = "*") -> Grant:
+    """Send requests below an origin: `http("https://api.example.com/v1", methods="GET")`.
+
+    Args:
+        origin: scheme, host, port and the beginning of the path.
+        methods: one or several; by default any.
+    """
+    wanted = methods if isinstance(methods, str) else ",".join(methods)
+    limits = () if wanted == "*" else (("methods", wanted),)
+    return Grant("http", ("request",), origin, limits)
+
+
+# ---------------------------------------------------------------- the rest
+
+
+def clock(resolution: float = 0) -> Grant:
+    """Read the time of day; it is cut to the resolution, in seconds, if there is one."""
+    return Grant("clock", ("wall",), f"{resolution:g}" if resolution else "*")
+
+
+def monotonic_clock(resolution: float = 0) -> Grant:
+    """Measure time; see `clock`."""
+    return Grant("clock", ("monotonic",), f"{resolution:g}" if resolution else "*")
+
+
+def random() -> Grant:
+    """Get random bytes that cannot be guessed."""
+    return Grant("random", ("secure", "insecure"))
+
+
+def insecure_random() -> Grant:
+    """Get random numbers for purposes that need no secrecy."""
+    return Grant("random", ("insecure",))
+
+
+def env(*names: str) -> Grant:
+    """Read variables of the component's environment; without names, all of them."""
+    return Grant("environment", ("read",), ",".join(names) or "*")
+
+
+def arguments() -> Grant:
+    """Read the arguments that the component was given."""
+    return Grant("arguments", ("read",))
+
+
+def stdin() -> Grant:
+    """Read what it is given as standard input."""
+    return Grant("streams", ("stdin",))
+
+
+def stdout() -> Grant:
+    """Write standard output, which comes into the log."""
+    return Grant("streams", ("stdout",))
+
+
+def stderr() -> Grant:
+    """Write standard error, which comes into the log."""
+    return Grant("streams", ("stderr",))
+
+
+def run_command(paths: str) -> Grant:
+    """Start programs of the host. No host function of this library offers that."""
+    return Grant("process", ("run",), paths)
+
+
+def custom(kind: str, verb: str, resource: str = "*", **limits: str) -> Grant:
+    """Allow something of a kind that the program itself defines."""
+    return Grant(kind, (verb,), resource, tuple(sorted(limits.items())))

@@ -1,0 +1,523 @@
+"""What one actor may do, decided for each access, and remembered until it changes.
+
+Theory. An access is allowed if some grant allows it, no later cut takes it away, and every
+bound of the supervisors above allows it. Grants come from the actor's declaration, and
+from extensions at run time, which may expire, or be lent by another actor and fall with
+its own. A cut revokes some of what was granted before it, or all but some. So each change
+can be made without knowing the others: nothing that widens gets past a bound, what was
+cut stays so across restarts, and what is granted again after a cut is allowed.
+
+Decisions are remembered by the text of what was accessed. A change forgets all of them
+and checks what is in progress: whatever is not allowed any more is cancelled. A
+decision that ends by itself is not remembered.
+
+An `Authority` belongs to a name and outlives the incarnations of its actor.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, final
+
+import attrs
+
+from airssys.contracts import (
+    Access,
+    AccessDenied,
+    ComponentId,
+    Envelope,
+    EventSink,
+    Grant,
+    GrantsChanged,
+    NotGranted,
+    one_line,
+)
+from airssys.security.capabilities import AtLeast, Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airssys.security.capabilities import Rule
+    from airssys.security.policies import Bound
+
+_REMEMBERED: Final = 1024
+"""Decisions for each verb."""
+_LONGEST: Final = 512
+"""Characters of what a remembered decision is about."""
+_SHOWN: Final = 200
+
+Observer: TypeAlias = "Callable[[Decision], None]"
+
+
+@final
+class Verdict:
+    """An access that is allowed, by which rule, and how often it was made."""
+
+    __slots__ = ("access", "rule", "until", "uses")
+
+    def __init__(self, access: Access, rule: Rule, until: float = math.inf) -> None:
+        self.access, self.rule, self.until = access, rule, until
+        self.uses = 0
+        """How often it was made since the last account was taken."""
+
+
+@final
+@attrs.frozen
+class Decision:
+    """One decision, for a record of them."""
+
+    actor: ComponentId
+    incarnation: int
+    access: Access
+    allowed: bool
+    rule: str
+    """The grant that allowed it, or why it was denied; one line."""
+    times: int = 1
+    on_behalf_of: ComponentId | None = None
+    """The sender of the message that the actor was handling."""
+    correlation: str | None = None
+    trace: str | None = None
+
+
+@final
+@attrs.frozen
+class Cut:
+    """Takes away what was granted before."""
+
+    rules: Rules
+    keeps: bool
+    """Whether the rules say what is kept, and not what goes."""
+
+    def spares(self, access: Access) -> bool:
+        """Whether an access is still allowed after it."""
+        if self.keeps:
+            return self.rules.allows(access)
+        return not self.rules.touches(access)
+
+    def spares_all(self, rule: Rule) -> bool:
+        """Whether all that a rule allows is still allowed; no is a safe answer."""
+        if self.keeps:
+            return _is_covered(rule, self.rules)
+        return not any(rule.covers(r) or r.covers(rule) for r in self.rules.rules)
+
+    def __str__(self) -> str:
+        word = "narrowed to" if self.keeps else "revoked"
+        return f"{word} {_listed(self.rules) or 'nothing'}"
+
+
+@final
+@attrs.frozen
+class _Granted:
+    """Grants, and how they may end."""
+
+    rules: Rules
+    since: int = 0
+    """The number of cuts that were made before it."""
+    until: float = math.inf
+    lender: Authority | None = None
+
+    def deciding(self, access: Access, now: float, cuts: list[Cut]) -> Rule | None:
+        if now >= self.until:
+            return None
+        rule = self.rules.deciding(access)
+        if rule is None or not all(c.spares(access) for c in cuts[self.since :]):
+            return None
+        if self.lender is not None and not self.lender.allows(access):
+            return None
+        return rule
+
+
+@final
+class Hold:
+    """Something in progress that is allowed now, and is cancelled if that changes."""
+
+    __slots__ = ("_cancel", "access", "is_revoked", "resources")
+
+    def __init__(
+        self,
+        access: Access,
+        cancel: Callable[[], object],
+        resources: list[str] | None = None,
+    ) -> None:
+        self.access, self._cancel, self.resources = access, cancel, resources
+        self.is_revoked = False
+
+    def accesses(self) -> Iterator[Access]:
+        """Visit all that has to be allowed for it to go on."""
+        if self.resources is None:
+            yield self.access
+            return
+        for each in self.resources:
+            yield Access(self.access.kind, self.access.verb, each)
+
+    def revoke(self) -> None:
+        """Cancel it; its owner finds `is_revoked`."""
+        if not self.is_revoked:
+            self.is_revoked = True
+            self._cancel()
+
+
+@final
+class Authority:
+    """What one actor may do now.
+
+    Args:
+        actor: Its name.
+        granted: What it was declared with.
+        bounds: Those of the supervisors above it, and its own.
+        events: Notified of what was denied and what was changed.
+        now: The present time, for what expires.
+    """
+
+    def __init__(
+        self,
+        actor: ComponentId,
+        granted: Rules,
+        bounds: tuple[Bound, ...],
+        events: EventSink,
+        now: Callable[[], float],
+    ) -> None:
+        self.actor, self._bounds = actor, bounds
+        self._events, self._now = events, now
+        self._held = [_Granted(granted)]
+        """What it was declared with, and then what was added."""
+        self._cuts: list[Cut] = []
+        self._memos: dict[tuple[str, str], dict[str, Verdict]] = {}
+        self._holds: dict[Hold, None] = {}
+        self._borrowers: dict[Authority, None] = {}
+        self._denials: dict[Access, int] = {}
+        self.version = 0
+        """Grows by one with each change."""
+        self.incarnation = 0
+        self.in_hand: Callable[[], Envelope | None] = lambda: None
+        """Finds the message that the actor handles now."""
+        self.observer: Observer | None = None
+        """Given each denial at once, and what was allowed when an account is taken."""
+
+    # ------------------------------------------------------------ decisions
+
+    def memo(self, kind: str, verb: str) -> dict[str, Verdict]:
+        """The remembered decisions of one verb, by resource; the same dict for good."""
+        return self._memos.setdefault((kind, verb), {})
+
+    def check(self, kind: str, verb: str, resource: str = "") -> Verdict:
+        """Decide an access without details, or remember how it was decided.
+
+        Raises:
+            NotGranted: it is denied, which is reported.
+        """
+        memo = self.memo(kind, verb)
+        verdict = memo.get(resource)
+        if verdict is None:
+            verdict = self._decide(Access(kind, verb, resource))
+            if verdict.until == math.inf and len(resource) <= _LONGEST:
+                if len(memo) >= _REMEMBERED:
+                    self._forget(memo)
+                memo[resource] = verdict
+        verdict.uses += 1
+        return verdict
+
+    def check_access(self, access: Access) -> Verdict:
+        """Decide an access with details; it is not remembered.
+
+        Raises:
+            NotGranted: it is denied, which is reported.
+        """
+        verdict = self._decide(access)
+        verdict.uses = 1
+        self._account([verdict])
+        return verdict
+
+    def allows(self, access: Access) -> bool:
+        """Whether an access is allowed now; nothing is reported."""
+        return self._find(access) is not None
+
+    def rule_for(self, access: Access) -> Rule | None:
+        """The rule that allows an access now; nothing is reported."""
+        verdict = self._find(access)
+        return None if verdict is None else verdict.rule
+
+    def finest(self, kind: str, verb: str) -> float:
+        """The smallest number of seconds that a clock may be exact to; inf: none may."""
+        seconds = {
+            rule.resource.seconds
+            for held in self._held
+            for rule in held.rules.rules
+            if isinstance(rule.resource, AtLeast)
+        }
+        if any(held.rules.is_everything for held in self._held):
+            seconds.add(0.0)
+        limits = [*(b.rules for b in self._bounds), *(c.rules for c in self._cuts)]
+        seconds |= {
+            rule.resource.seconds
+            for each in limits
+            for rule in each.rules
+            if isinstance(rule.resource, AtLeast)
+        }
+        for each in sorted(seconds):
+            if self.allows(Access(kind, verb, f"{each!r}")):
+                return each
+        return math.inf
+
+    def _decide(self, access: Access) -> Verdict:
+        verdict = self._find(access)
+        if verdict is None:
+            self.deny(access)
+        return verdict
+
+    def deny(self, access: Access) -> NoReturn:
+        """Report a denial, and refuse.
+
+        Raises:
+            NotGranted: always.
+        """
+        why, times = self._why_denied(access), self._count_denial(access)
+        handled = self.in_hand()
+        sender = None if handled is None else handled.sender
+        trace = None if handled is None else handled.trace
+        self._events(AccessDenied(self.actor, access, why, sender, times, trace))
+        if self.observer is not None:
+            self.observer(self._decision(access, why, allowed=False))
+        raise NotGranted(f"{self.actor}: {why}")
+
+    def _count_denial(self, access: Access) -> int:
+        if len(self._denials) >= _REMEMBERED:
+            self._denials.clear()
+        short = len(access.resource) <= _LONGEST
+        times = self._denials.get(access, 0) + 1
+        if short:
+            self._denials[access] = times
+        return times
+
+    def _find(self, access: Access) -> Verdict | None:
+        if not all(bound.rules.allows(access) for bound in self._bounds):
+            return None
+        now, latest = self._now(), None
+        for held in self._held:
+            rule = held.deciding(access, now, self._cuts)
+            if rule is not None and (latest is None or held.until > latest.until):
+                latest = Verdict(access, rule, held.until)
+        return latest
+
+    def _why_denied(self, access: Access) -> str:
+        said = _said(access)
+        for bound in self._bounds:
+            if not bound.rules.allows(access):
+                return f"{said} is beyond the bound of {bound.supervisor}"
+        if not any(held.rules.allows(access) for held in self._held):
+            return f"{said} is not granted"
+        cut = next((cut for cut in self._cuts if not cut.spares(access)), None)
+        return f"{said} is not granted any more" + ("" if cut is None else f": {cut}")
+
+    def _decision(
+        self, access: Access, why: str, *, allowed: bool, times: int = 1
+    ) -> Decision:
+        handled = self.in_hand()
+        return Decision(
+            self.actor,
+            self.incarnation,
+            access,
+            allowed,
+            why,
+            times,
+            None if handled is None else handled.sender,
+            None if handled is None else handled.correlation_id,
+            None
+            if handled is None or handled.trace is None
+            else handled.trace.traceparent,
+        )
+
+    # ------------------------------------------------------------ accounts
+
+    def take_account(self) -> None:
+        """Give the observer what was allowed since the last time, counted."""
+        for memo in self._memos.values():
+            self._account(memo.values())
+
+    def _account(self, verdicts: object) -> None:
+        for verdict in verdicts:  # type: ignore[attr-defined]  # of verdicts
+            uses, verdict.uses = verdict.uses, 0
+            if uses and self.observer is not None:
+                rule = str(verdict.rule)
+                self.observer(
+                    self._decision(verdict.access, rule, allowed=True, times=uses)
+                )
+
+    def _forget(self, memo: dict[str, Verdict]) -> None:
+        self._account(memo.values())
+        memo.clear()
+
+    # ------------------------------------------------------------ in progress
+
+    def hold(
+        self,
+        access: Access,
+        cancel: Callable[[], object],
+        resources: list[str] | None = None,
+    ) -> Hold:
+        """Have something cancelled when its access is not allowed any more.
+
+        Call `release` when it is over. `resources`: if it is about
+        several, all of them; the list may grow.
+        """
+        hold = Hold(access, cancel, resources)
+        self._holds[hold] = None
+        return hold
+
+    def release(self, hold: Hold) -> None:
+        """Note that something is over."""
+        self._holds.pop(hold, None)
+
+    # ------------------------------------------------------------ changes
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """What it was declared with, and what was added since and has not expired."""
+        now = self._now()
+        rules = [r for held in self._held if now < held.until for r in held.rules.rules]
+        return tuple(dict.fromkeys(rule.grant for rule in rules))
+
+    @property
+    def cuts(self) -> tuple[Cut, ...]:
+        """What was taken away; what was granted after a cut is not touched by it."""
+        return tuple(self._cuts)
+
+    @property
+    def bounds(self) -> tuple[Bound, ...]:
+        """What the supervisors above allow at most."""
+        return self._bounds
+
+    @property
+    def is_as_declared(self) -> bool:
+        """Whether nothing was cut or added since it was declared."""
+        return not self._cuts and len(self._held) == 1
+
+    def widening(self, rules: Rules) -> tuple[Rule, ...]:
+        """What of these rules goes beyond a bound."""
+        return tuple(r for bound in self._bounds for r in rules.beyond(bound.rules))
+
+    def beyond(self, rules: Rules) -> tuple[Rule, ...]:
+        """What of these rules it does not hold now."""
+        return tuple(rule for rule in rules.rules if not self.holds_all(rule))
+
+    def declare(
+        self, granted: Rules, bounds: tuple[Bound, ...], *, anew: bool = False
+    ) -> None:
+        """Go by another declaration; unless it is made anew, cuts stay cuts."""
+        since = len(self._cuts) if anew else self._held[0].since
+        now = (self._held[0].rules, self._held[0].since, self._bounds)
+        if (granted, since, bounds) == now:
+            return
+        self._held[0], self._bounds = _Granted(granted, since), bounds
+        self._change("declared anew", quiet=not anew)
+
+    def revoke(self, rules: Rules) -> int:
+        """Take away all that these rules allow; returns how much in progress was cancelled."""
+        return self._cut(Cut(rules, keeps=False))
+
+    def narrow(self, rules: Rules) -> int:
+        """Keep only what these rules allow; returns how much in progress was cancelled."""
+        return self._cut(Cut(rules, keeps=True))
+
+    def _cut(self, cut: Cut) -> int:
+        if cut in self._cuts:  # a repeated cut does not make the list grow
+            before = self._cuts.index(cut)
+            del self._cuts[before]
+            self._held = [
+                attrs.evolve(each, since=each.since - (each.since > before))
+                for each in self._held
+            ]
+        self._cuts.append(cut)
+        return self._change(str(cut))
+
+    def extend(
+        self,
+        rules: Rules,
+        *,
+        until: float = math.inf,
+        lender: Authority | None = None,
+    ) -> None:
+        """Allow more, within the bounds, whatever was cut before.
+
+        Raises:
+            NotGranted: some of it is beyond a bound, or is not the lender's to give.
+        """
+        wider = self.widening(rules)
+        if wider:
+            raise NotGranted(f"{wider[0]} is beyond a bound of {self.actor}")
+        if lender is not None:
+            missing = lender.beyond(rules)
+            if missing:
+                raise NotGranted(f"{lender.actor} does not hold {missing[0]}")
+            lender.lend_to(self)
+        self._held.append(_Granted(rules, len(self._cuts), until, lender))
+        self._change(f"extended by {_listed(rules)}")
+
+    def holds_all(self, rule: Rule) -> bool:
+        """Whether one grant allows now all that a rule allows; no is a safe answer."""
+        if not all(_is_covered(rule, bound.rules) for bound in self._bounds):
+            return False
+        now = self._now()
+        return any(
+            now < held.until
+            and held.lender is None
+            and _is_covered(rule, held.rules)
+            and all(cut.spares_all(rule) for cut in self._cuts[held.since :])
+            for held in self._held
+        )
+
+    def lend_to(self, borrower: Authority) -> None:
+        """Note an actor that goes by grants of this one, and is notified of changes."""
+        self._borrowers[borrower] = None
+
+    def expire(self, now: float) -> float:
+        """Drop what has expired; returns when the next extension does, or inf."""
+        expired = [each for each in self._held if each.until <= now]
+        if expired:
+            self._held = [each for each in self._held if each.until > now]
+            for each in expired:
+                self._change(f"{_listed(each.rules)} has expired")
+        return min(each.until for each in self._held)
+
+    def note_lender_changed(self) -> None:
+        """Look again at what goes by another one's grants."""
+        self._change("what it was lent has changed", quiet=True)
+
+    def _change(self, change: str, *, quiet: bool = False) -> int:
+        self.version += 1
+        for memo in self._memos.values():
+            self._forget(memo)
+        ended = [
+            hold
+            for hold in self._holds
+            if not all(self.allows(each) for each in hold.accesses())
+        ]
+        for hold in ended:
+            self._holds.pop(hold, None)
+            hold.revoke()
+        if not quiet or ended:
+            self._events(GrantsChanged(self.actor, one_line(change), len(ended)))
+        for borrower in tuple(self._borrowers):
+            borrower.note_lender_changed()
+        return len(ended)
+
+    def __iter__(self) -> Iterator[Verdict]:
+        """Visit what was decided and is remembered."""
+        for memo in self._memos.values():
+            yield from memo.values()
+
+
+def _is_covered(rule: Rule, by: Rules) -> bool:
+    return any(each.covers(rule) for each in by.rules)
+
+
+def _said(access: Access) -> str:
+    resource = access.resource
+    shown = resource if len(resource) <= _SHOWN else f"{resource[:_SHOWN]}…"
+    return one_line(f"{access.kind} {access.verb} {shown}".rstrip())
+
+
+def _listed(rules: Rules) -> str:
+    shown = [str(rule) for rule in rules.rules[:5]]
+    more = len(rules.rules) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

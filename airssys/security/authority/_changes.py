@@ -1,0 +1,153 @@
+"""What one actor may do, to be read and changed while the system runs."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, final
+
+from airssys.contracts import (
+    Access,
+    ComponentId,
+    DefinitionError,
+    Grant,
+    Mistake,
+    NotGranted,
+)
+from airssys.security.capabilities import Rules, read_grants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._authority import Authority
+    from ._register import Authorities
+
+
+@final
+class Grants:
+    """The grants of one actor; made by `System.grants`.
+
+        grants = system.grants("cart")
+        grants.revoke(send("shop/*"))           # what is being sent there is cancelled
+        grants.extend(ask("stock"), seconds=60)
+        grants.lend("till", send("shop/*"))     # falls when cart loses it
+
+    A change holds from the next call of a host function or the next message on, and
+    cancels what is in progress under a grant that is gone: that ends with `NotGranted`.
+    It holds until the system ends, also when the actor is restarted or replaced. Nothing
+    can be extended beyond the bounds of the supervisors above.
+    """
+
+    def __init__(
+        self,
+        authority: Authority,
+        authorities: Authorities,
+        extended: Callable[[], None],
+    ) -> None:
+        self._authority, self._authorities = authority, authorities
+        self._extended = extended
+
+    @property
+    def held(self) -> tuple[Grant, ...]:
+        """What it was declared with, and what was added and has not expired."""
+        return self._authority.grants
+
+    @property
+    def cuts(self) -> tuple[str, ...]:
+        """What was taken away of that, in words, the oldest first."""
+        return tuple(str(cut) for cut in self._authority.cuts)
+
+    @property
+    def bounds(self) -> tuple[tuple[str, tuple[Grant, ...]], ...]:
+        """For each supervisor above that has a bound: its name, and what that allows."""
+        return tuple((b.supervisor, b.grants) for b in self._authority.bounds)
+
+    @property
+    def used(self) -> tuple[Grant, ...]:
+        """The grants by which something was allowed since the last change."""
+        return tuple(dict.fromkeys(v.rule.grant for v in self._authority))
+
+    def allows(self, kind: str, verb: str, resource: str = "", **details: str) -> bool:
+        """Whether it may do something now: `allows("messaging", "send", "shop/a/0")`."""
+        access = Access(kind, verb, resource, tuple(sorted(details.items())))
+        return self._authority.allows(access)
+
+    def revoke(self, *grants: Grant) -> int:
+        """Take away all that these grants allow, by whatever grant it is allowed.
+
+        Returns:
+            How much in progress was cancelled.
+
+        Raises:
+            DefinitionError: a grant is not valid.
+        """
+        return self._authority.revoke(self._read(grants))
+
+    def narrow(self, *grants: Grant) -> int:
+        """Keep only what these grants allow; without grants, nothing.
+
+        Returns:
+            How much in progress was cancelled.
+
+        Raises:
+            DefinitionError: a grant is not valid.
+        """
+        return self._authority.narrow(self._read(grants))
+
+    def extend(self, *grants: Grant, seconds: float = math.inf) -> None:
+        """Allow more, also what was revoked before.
+
+        Args:
+            grants: What to allow.
+            seconds: After this time they are gone; above 0.
+
+        Raises:
+            NotGranted: some of it is beyond a bound of a supervisor above.
+            DefinitionError: a grant is not valid.
+            ValueError: the seconds are not above 0.
+        """
+        self._authority.extend(self._read(grants), until=self._until(seconds))
+        self._extended()
+
+    def lend(
+        self, borrower: ComponentId | str, *grants: Grant, seconds: float = math.inf
+    ) -> None:
+        """Let another actor do what this one may do, for as long as this one may.
+
+        Raises:
+            NotGranted: this actor does not hold all of it by one of its own grants, or it
+                is beyond a bound of the borrower, or nothing restricts the borrower.
+            DefinitionError: a grant is not valid.
+            ValueError: the seconds are not above 0, or the name is not valid.
+        """
+        other = find_authority(self._authorities, borrower)
+        rules, until = self._read(grants), self._until(seconds)
+        other.extend(rules, until=until, lender=self._authority)
+        self._extended()
+
+    def _until(self, seconds: float) -> float:
+        if not seconds > 0:
+            raise ValueError(f"seconds must be above 0, not {seconds!r}")
+        return self._authorities.now() + seconds
+
+    def _read(self, grants: tuple[Grant, ...]) -> Rules:
+        rules, problems = read_grants(grants, self._authorities.kinds)
+        if problems:
+            hint = "write grants by the words of airssys.security"
+            raise DefinitionError([Mistake("$", str(p), hint) for p in problems])
+        return rules
+
+
+def find_authority(authorities: Authorities, name: ComponentId | str) -> Authority:
+    """Find the authority of an actor.
+
+    Raises:
+        NotGranted: nothing restricts it, or there is no such actor.
+        ValueError: the name is not valid.
+    """
+    wanted = name if isinstance(name, ComponentId) else ComponentId.parse(name)
+    found = authorities.find(wanted)
+    if found is None:
+        error = NotGranted(f"nothing restricts {wanted}, or there is no such actor")
+        error.advice = "Declare it with can=[...]: then its grants can be changed"
+        raise error
+    return found

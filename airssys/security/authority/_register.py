@@ -1,0 +1,111 @@
+"""The authorities of one system, by the names of their actors."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, final
+
+from airssys.security.capabilities import KINDS, Rules
+from airssys.security.policies import rules_of_grants
+
+from ._authority import Authority
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from airssys.contracts import ActorSpec, ComponentId, ComponentSpec, EventSink
+    from airssys.security.capabilities import Kind
+    from airssys.security.policies import Bound
+
+    from ._authority import Observer
+
+
+@final
+class Authorities:
+    """What each restricted actor of one system may do.
+
+    Args:
+        events: Notified of what is denied and changed.
+        now: The present time.
+        kinds: The kinds of grants that there are.
+        observer: Given decisions, for a record of them; None: there is none.
+    """
+
+    def __init__(
+        self,
+        events: EventSink,
+        now: Callable[[], float],
+        kinds: Mapping[str, Kind] = KINDS,
+        observer: Observer | None = None,
+    ) -> None:
+        self._events, self.now, self.kinds = events, now, kinds
+        self._observer = observer
+        self._by_name: dict[ComponentId, Authority] = {}
+
+    def open(
+        self, spec: ActorSpec | ComponentSpec, bounds: tuple[Bound, ...]
+    ) -> Authority | None:
+        """Return the authority of an actor; None if nothing restricts it.
+
+        It is the one that its name had before, with whatever was changed since.
+        """
+        authority, declare = self.prepare(spec, bounds)
+        declare()
+        return authority
+
+    def prepare(
+        self,
+        spec: ActorSpec | ComponentSpec,
+        bounds: tuple[Bound, ...],
+        *,
+        anew: bool = False,
+    ) -> tuple[Authority | None, Callable[[], None]]:
+        """Return what `open` does, and what makes it hold.
+
+        `anew`: what was cut from its grants before is granted again by this declaration.
+        """
+        known = self._by_name.get(spec.id)
+        if spec.can is None:
+            granted = bounds[-1].rules if bounds else Rules()
+        else:
+            granted = rules_of_grants(spec.can, self.kinds)
+        if known is not None:
+            return known, partial(known.declare, granted, bounds, anew=anew)
+        is_free = spec.can is None or granted.is_everything
+        if is_free and all(bound.rules.is_everything for bound in bounds):
+            return None, _nothing
+        made = Authority(spec.id, granted, bounds, self._events, self.now)
+        made.observer = self._observer
+        return made, partial(self._by_name.__setitem__, spec.id, made)
+
+    def find(self, name: ComponentId) -> Authority | None:
+        """Return the authority of a name; None if nothing restricts it, or there is none."""
+        return self._by_name.get(name)
+
+    def release(self, name: ComponentId) -> None:
+        """Note that a name was given up; what was changed at run time is still kept.
+
+        The actor may come back, when its supervisor is restarted.
+        """
+        gone = self._by_name.get(name)
+        if gone is not None and gone.is_as_declared:
+            gone.take_account()
+            del self._by_name[name]
+
+    def __iter__(self) -> Iterator[Authority]:
+        return iter(tuple(self._by_name.values()))
+
+    def take_account(self) -> None:
+        """Give the observer what was allowed since the last time, counted."""
+        for each in self:
+            each.take_account()
+
+    def expire(self) -> float:
+        """Drop what has expired; returns when something expires next, or inf."""
+        now = self.now()
+        return min((each.expire(now) for each in self), default=math.inf)
+
+
+def _nothing() -> None:
+    """Nothing restricts it, so nothing has to be noted."""

@@ -1,0 +1,201 @@
+"""Checks the grants of a tree: each is valid, and none is beyond a bound above it.
+
+A supervisor's `bound` holds for all that is below it, at any depth, whether it stands in
+the blueprint, is a template, or is started later. So what is checked always comes with
+the bounds of all supervisors above it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, TypeAlias, final
+
+import attrs
+
+from airssys.contracts import (
+    MAX_DEPTH,
+    Access,
+    ActorSpec,
+    Blueprint,
+    ChildSpec,
+    ComponentSpec,
+    DynamicSupervisorSpec,
+    Grant,
+    Mistake,
+    PoolSpec,
+    SupervisorSpec,
+    is_kind,
+)
+from airssys.security.capabilities import KINDS, Kind, Rule, Rules, read_grants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_HINT: Final = (
+    "write a list of grants, such as can=[send('shop/*')], from airssys.security"
+)
+_Place: TypeAlias = "tuple[str, ChildSpec, tuple[Bound, ...], int]"
+
+
+@final
+@attrs.frozen
+class Bound:
+    """What a supervisor allows at most to all that is below it."""
+
+    supervisor: str
+    """Its name, for people."""
+    grants: tuple[Grant, ...]
+    rules: Rules = attrs.field(eq=False, repr=False)
+
+
+@lru_cache(maxsize=1024)
+def _rules(grants: tuple[Grant, ...]) -> Rules:
+    return read_grants(grants)[0]
+
+
+def rules_of_grants(
+    grants: tuple[Grant, ...], kinds: Mapping[str, Kind] = KINDS
+) -> Rules:
+    """Return what grants allow; those that are not valid allow nothing."""
+    return _rules(grants) if kinds is KINDS else read_grants(grants, kinds)[0]
+
+
+def bound_of(spec: ChildSpec, kinds: Mapping[str, Kind] = KINDS) -> tuple[Bound, ...]:
+    """Return the bound that a child puts on what is below it: one, or none."""
+    if not isinstance(spec, (SupervisorSpec, DynamicSupervisorSpec)):
+        return ()
+    if spec.bound is None:
+        return ()
+    grants = _valid(spec.bound)
+    return (Bound(spec.name, grants, rules_of_grants(grants, kinds)),)
+
+
+def find_grant_mistakes(
+    spec: ChildSpec,
+    path: str = "$",
+    *,
+    above: tuple[Bound, ...] = (),
+    kinds: Mapping[str, Kind] = KINDS,
+) -> list[Mistake]:
+    """Check the grants of a child, and of all that is below it.
+
+    Args:
+        spec: The child.
+        path: Where it stands, for the mistakes.
+        above: The bounds of the supervisors above it.
+        kinds: The kinds of grants that there are.
+    """
+    mistakes: list[Mistake] = []
+    entered: set[int] = set()
+    stack: list[_Place] = [(path, spec, above, 0)]
+    while stack:
+        at, each, bounds, depth = stack.pop()
+        if isinstance(each, (ComponentSpec, ActorSpec)):
+            mistakes += _actor_mistakes(each, at, bounds, kinds)
+            continue
+        if id(each) in entered or depth > MAX_DEPTH:
+            continue  # which is another mistake
+        entered.add(id(each))
+        if isinstance(each, (SupervisorSpec, DynamicSupervisorSpec)):
+            mistakes += _bound_mistakes(each, at, bounds, kinds)
+            bounds = (*bounds, *bound_of(each, kinds))
+        below = [(p, s, bounds, depth + 1) for p, s in _children(each, at)]
+        stack.extend(reversed(below))
+    return mistakes
+
+
+def grant_mistakes(blueprint: Blueprint) -> list[Mistake]:
+    """Check the grants of a whole blueprint: one more check for `check_all`."""
+    return find_grant_mistakes(blueprint.root, "$.root")
+
+
+def _children(spec: ChildSpec, path: str) -> Iterator[tuple[str, ChildSpec]]:
+    match spec:
+        case SupervisorSpec(children=children) if is_kind(children, (tuple, list)):
+            for index, child in enumerate(children):
+                yield f"{path}.children[{index}]", child
+        case DynamicSupervisorSpec(template=template) if template is not None:
+            yield f"{path}.template", template
+        case PoolSpec(member=member):
+            yield f"{path}.member", member
+        case _:
+            return
+
+
+def _valid(grants: object) -> tuple[Grant, ...]:
+    """Return what of a list are grants; what is not is reported once."""
+    if not isinstance(grants, tuple):
+        return ()
+    return tuple(each for each in grants if is_kind(each, Grant))
+
+
+def _actor_mistakes(
+    spec: ComponentSpec | ActorSpec,
+    path: str,
+    bounds: tuple[Bound, ...],
+    kinds: Mapping[str, Kind],
+) -> Iterator[Mistake]:
+    if spec.can is None and isinstance(spec, ActorSpec):
+        return
+    yield from _list_mistakes(spec.can, f"{path}.can", kinds)
+    grants = _valid(spec.can)
+    yield from _beyond(grants, f"{path}.can", bounds, kinds)
+    rules = rules_of_grants(grants, kinds)
+    for topic in spec.topics if is_kind(spec.topics, tuple) else ():
+        access = Access("messaging", "subscribe", f"{topic}")
+        if not rules.allows(access):
+            text = f"it is subscribed to {topic!r}, which it is not granted"
+            hint = f"add subscribe({topic!r}) to can=, or leave the topic out"
+            yield Mistake(f"{path}.topics", text, hint)
+
+
+def _bound_mistakes(
+    spec: SupervisorSpec | DynamicSupervisorSpec,
+    path: str,
+    bounds: tuple[Bound, ...],
+    kinds: Mapping[str, Kind],
+) -> Iterator[Mistake]:
+    if spec.bound is None:
+        return
+    yield from _list_mistakes(spec.bound, f"{path}.bound", kinds)
+    yield from _beyond(_valid(spec.bound), f"{path}.bound", bounds, kinds)
+
+
+def _list_mistakes(
+    grants: object, path: str, kinds: Mapping[str, Kind]
+) -> Iterator[Mistake]:
+    """Check what the grants of one list mean; the blueprint's check finds what is none."""
+    if not isinstance(grants, tuple):
+        return
+    valid = _valid(grants)
+    places = {id(each): index for index, each in enumerate(grants)}
+    if kinds is KINDS and len(_rules(valid).rules) == sum(
+        len(each.verbs) for each in valid
+    ):
+        return  # all were read, and are remembered
+    for problem in read_grants(valid, kinds)[1]:
+        at = f"{path}[{places[id(problem.grant)]}]"
+        hint = "docs/reference/grants has the grammar of each kind"
+        yield Mistake(at, f"{problem.grant.resource!r}: {problem}", hint)
+
+
+def _beyond(
+    grants: tuple[Grant, ...],
+    path: str,
+    bounds: tuple[Bound, ...],
+    kinds: Mapping[str, Kind],
+) -> Iterator[Mistake]:
+    for bound in bounds:
+        if kinds is KINDS:
+            wider = _wider(grants, bound.grants)
+        else:
+            wider = rules_of_grants(grants, kinds).beyond(bound.rules)
+        for rule in wider:
+            text = f"{rule} goes beyond the bound of {bound.supervisor}"
+            hint = f"grant less here, or widen bound= of {bound.supervisor}"
+            yield Mistake(path, text, hint)
+
+
+@lru_cache(maxsize=1024)
+def _wider(grants: tuple[Grant, ...], bound: tuple[Grant, ...]) -> tuple[Rule, ...]:
+    return _rules(grants).beyond(_rules(bound))
