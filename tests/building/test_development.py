@@ -1,6 +1,7 @@
 """Components whose own sources are written into an area after they were built."""
 
 import ast
+import faulthandler
 import importlib.util
 import linecache
 import marshal
@@ -271,6 +272,8 @@ async def test_an_edited_guest_is_built_without_its_toolchain(
         source.write_text(text, "utf-8")
         build(source, output, cache_directory=built_before, dev=True)
 
+    # On a busy machine this takes longer than a test that hangs is given.
+    faulthandler.cancel_dump_traceback_later()
     build_it(GREETER.format(answer="one"))
     assert await answer() == b"one"
     monkeypatch.setattr(

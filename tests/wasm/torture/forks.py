@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import traceback
+import warnings
 
 from bench import (
     SUSPENSION_POINTS,
@@ -22,7 +23,10 @@ from airssys.wasm.values._types import Ok
 
 def in_a_child(act):
     """Fork, act in the child, and let it end as Python programs do."""
-    child = os.fork()
+    with warnings.catch_warnings():
+        # Since Python 3.12 it warns of what is tested here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 0, f"the child ended with {status}"
