@@ -22,10 +22,17 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 LOGS: Final = ROOT / ".build"
 PARTS: Final = min(3 * (os.cpu_count() or 1), 12)
 SECONDS: Final = {
+    "building/test_build.py": 6,
     "building/test_python_guest.py": 25,
+    "contracts/test_blueprint.py": 6,
+    "contracts/test_foreign.py": 6,
+    "dsl/test_speed.py": 6,
     "examples/test_components.py": 4,
     "examples/test_documents.py": 20,
-    "system/test_accounts.py": 4,
+    "nursery/test_long_chains.py": 8,
+    "nursery/test_supervision_model.py": 8,
+    "system/test_accounts.py": 12,
+    "system/test_faults.py": 6,
     "system/test_run.py": 5,
     "system/test_signals.py": 4,
     "system/test_user_objects.py": 12,
