@@ -36,12 +36,19 @@ from .instances import (
     CoreProgram,
     Driver,
     Runtime,
+    Saved,
+    identity,
     name_failure,
     now,
     open_contexts,
     prepare_making,
+    put,
+    read_fresh,
     share_out,
+    shares_of,
+    take,
     unnamed,
+    without_host,
 )
 from .lane.core import (
     CoreCode,
@@ -60,6 +67,7 @@ if TYPE_CHECKING:
 
     from ._component_loader import Loader
     from .engine import GuestCall
+    from .lane.snapshots import FreshImage, Snapshot
 
 
 async def load_any(
@@ -107,7 +115,8 @@ def _adopt_parts(
         each.name: table.number_of(each.name) for each in core.imports.values()
     }
     names = list(ready.world.exports)
-    program = CoreProgram(core, names, host_calls(core, functions))
+    calls = host_calls(core, functions)
+    program = CoreProgram(core, names, calls, identity(ready.digest))
     exports = {name: number for number, name in enumerate(names)}
     code = Code(label, 0, exports, apart.footprint, program)
     return AnyComponent(runtime, code, ready.world, ready.marshallers)
@@ -124,6 +133,8 @@ class _Prepared:
     marshallers: Mapping[str, Marshaller]
     why_whole: str | None = None
     """Why it was not taken apart, if that was tried."""
+    digest: str = ""
+    """SHA-256 of the component, if it was."""
 
     @classmethod
     def of(
@@ -148,7 +159,8 @@ def _prepare(
     why_whole = None
     if settings.lane == "own":
         try:
-            return _prepare_parts(loader, artifact.label, code, digest, host)
+            ready = _prepare_parts(loader, artifact.label, code, digest, host)
+            return attrs.evolve(ready, digest=digest)
         except NotTakenApart as error:
             why_whole = str(error)
     engine, label = loader.runtime.engine.wasmtime, artifact.label
@@ -262,14 +274,46 @@ class AnyComponent:
             raise
         return instance
 
+    async def restore(
+        self,
+        snapshot: Snapshot | bytes,
+        limits: Limits | None = None,
+        services: HostServices | None = None,
+    ) -> AnyInstance:
+        """Make an instance that continues from a snapshot.
+
+        Args:
+            snapshot: What `AnyInstance.snapshot` returned, here or in another process.
+            limits: What the instance may use.
+            services: As of `instantiate`.
+
+        Raises:
+            SnapshotRefused: It is damaged, of another component, or does not fit.
+            GuestTrapped: As of `instantiate`.
+            CapacityReached: As of `instantiate`.
+        """
+        instance = await self.instantiate(limits, services)
+        try:
+            await instance.restore(snapshot)
+        except BaseException:
+            instance.close()
+            raise
+        return instance
+
 
 @final
 class AnyInstance:
     """A running component of any world. Created by `AnyComponent.instantiate`."""
 
     def __init__(
-        self, component: AnyComponent, limits: Limits, services: HostServices | None
+        self,
+        component: AnyComponent,
+        limits: Limits,
+        services: HostServices | None,
+        *,
+        is_alone: bool = False,
     ) -> None:
+        """Prepare an instance; one that is alone must not call the host."""
         runtime, world = component.runtime, component.world
         self._component = component
         self._limits, self._services = limits, services
@@ -278,6 +322,9 @@ class AnyInstance:
         self._store: Store | CoreStore
         self._is_apart = component.code.core is not None
         self._contexts = runtime.table.contexts()
+        self._is_alone = is_alone
+        if is_alone:
+            self._contexts = runtime.table.no_contexts()
         if component.code.core is not None:
             few = min(limits.host_call_bytes, runtime.settings.thread_payload_bytes)
             self._store = component.code.core.open_store(self._contexts.objects, few)
@@ -306,7 +353,8 @@ class AnyInstance:
         """Make the instance itself; its start functions run here."""
         runtime, code = self._component.runtime, self._component.code
         try:
-            open_contexts(self._contexts, self._services, self._limits)
+            if not self._is_alone:
+                open_contexts(self._contexts, self._services, self._limits)
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, "instantiate")
         share_out(self._store, code, self._limits)
@@ -360,6 +408,63 @@ class AnyInstance:
             await self._driver.wait_to_begin(deadline)
         if self._limits.fuel is not None:
             self._store.refuel(self._limits.fuel)
+
+    async def snapshot(self) -> Snapshot:
+        """Take a snapshot of its state, between two calls; see `Instance.snapshot`.
+
+        Raises:
+            SnapshotRefused: Something cannot go along, such as a resource of the guest
+                that the program holds.
+            EngineMisused: It is in the middle of a call.
+            GuestSpent: It was spent before.
+            CapacityReached: There is no room for a fresh instance.
+        """
+        await self.drop_abandoned()
+        self._check_idle()
+        self._is_called = True
+        try:
+            return await take(self._saved(), self._fresh_image)
+        finally:
+            self._is_called = False
+
+    async def restore(self, snapshot: Snapshot | bytes) -> None:
+        """Continue from a snapshot; only if never called.
+
+        If it fails, the instance is spent.
+
+        Raises:
+            SnapshotRefused: It is damaged, of another component, or does not fit.
+            EngineMisused: The instance was called before.
+        """
+        self._check_idle()
+        self._is_called = True
+        self._spent = GuestSpent("its snapshot was not restored")
+        try:
+            await put(self._saved(), snapshot)
+            if not self._store.closed:
+                self._spent = None
+        except EngineMisused:
+            self._spent = None
+            raise
+        finally:
+            self._is_called = False
+
+    def _saved(self) -> Saved:
+        runtime, code = self._component.runtime, self._component.code
+        shares = shares_of(code, self._limits)
+        return Saved(runtime, code, self._store, self._limits, shares)
+
+    async def _fresh_image(self) -> FreshImage:
+        component = self._component
+        component.runtime.check_room(component.code.maps)
+        fresh = AnyInstance(component, self._limits, None, is_alone=True)
+        try:
+            await fresh.start()
+            return await read_fresh(fresh._saved())
+        except GuestFailed as error:
+            raise without_host(error) from error
+        finally:
+            fresh.close()
 
     async def drop_abandoned(self) -> None:
         """Run the destructors of the resources of the guest that the program has let go of.

@@ -15,6 +15,7 @@ from airssys.contracts import (
     GuestSpent,
     GuestTrapped,
     Limits,
+    SnapshotRefused,
     TrapReason,
 )
 from airssys.wasm import load_any
@@ -44,6 +45,11 @@ class Keeper:
         host = interfaces_of({"asked": ask})
         self._component = await load_any(self._guests.loader, Artifact.at(WAT), host)
         return self
+
+    async def restore(self, snapshot):
+        instance = await self._component.restore(snapshot)
+        self._guests.started.append(instance)
+        return instance
 
     async def start(self, **limits):
         instance = await self._component.instantiate(Limits(**limits))
@@ -372,3 +378,26 @@ def test_any_sequence_of_steps_agrees_with_the_reference(steps):
             await follow(guest, steps)
 
     trio.run(main)
+
+
+async def test_an_instance_is_saved_when_its_resources_are_not_held_outside(keeper):
+    guest = await keeper.start()
+    thing = await make(guest, 5)
+    with pytest.raises(SnapshotRefused, match="held outside"):
+        await guest.snapshot()
+    await thing.aclose()
+    snapshot = await guest.snapshot()
+    other = await keeper.restore(snapshot)
+    assert (await other.snapshot()) == snapshot
+    async with await make(other, 6) as again:
+        assert again.is_owned
+    with pytest.raises(EngineMisused, match="never called"):
+        await guest.restore(snapshot)
+
+
+async def test_a_resource_that_was_lost_is_dropped_before_a_snapshot(keeper):
+    guest = await keeper.start()
+    thing = await make(guest, 5)
+    del thing
+    gc.collect()
+    assert await keeper.restore(await guest.snapshot())

@@ -8,10 +8,12 @@ from ._instance import (
     open_contexts,
     prepare_making,
     share_out,
+    shares_of,
 )
 from ._outcomes import name_failure, unnamed
 from ._runtime import Code, CoreProgram, Runtime
-from ._saving import identity
+from ._saved import Saved, put, read_fresh, take
+from ._saving import identity, without_host
 from ._turns import Turns, now
 
 __all__ = (
@@ -22,12 +24,18 @@ __all__ = (
     "Driver",
     "Instance",
     "Runtime",
+    "Saved",
     "Turns",
     "identity",
     "name_failure",
     "now",
     "open_contexts",
     "prepare_making",
+    "put",
+    "read_fresh",
     "share_out",
+    "shares_of",
+    "take",
     "unnamed",
+    "without_host",
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, final
 import attrs
 import trio
 
-from airssys.contracts import GuestFailed, SnapshotRefused, repr_of
+from airssys.contracts import GuestFailed, SnapshotRefused
 from airssys.wasm.lane.snapshots import Snapshot
 
 from ._instance import Instance
@@ -78,8 +78,6 @@ class Component:
             GuestTrapped: As of `instantiate`.
             CapacityReached: As of `instantiate`.
         """
-        if not isinstance(snapshot, (Snapshot, bytes)):
-            raise SnapshotRefused(f"{repr_of(snapshot, 80)} is not a snapshot")
         instance = await self.instantiate(limits, services)
         try:
             await instance.restore(snapshot)

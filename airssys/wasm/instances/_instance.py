@@ -35,12 +35,12 @@ from airssys.contracts import (
     Envelope,
     GuestFailed,
     GuestRejected,
+    GuestSnapshot,
     GuestSpent,
     GuestTrapped,
     HealthStatus,
     HostServices,
     Limits,
-    SnapshotRefused,
     TrapReason,
     Unanswered,
     Unwanted,
@@ -48,14 +48,13 @@ from airssys.contracts import (
 from airssys.wasm.artifacts import fair_cap
 from airssys.wasm.engine import MAX_PARAMS, Store
 from airssys.wasm.host import EXPORT_STATE, EXPORTS, STATE_EXPORTS
-from airssys.wasm.lane.core import CoreStore, StateReader, StateWriter
-from airssys.wasm.lane.snapshots import Snapshot
 from airssys.wasm.values import Budget, Err, Ok, ValueUnfit
 
 from ._core_values import config_value, message_value, metadata_of
 from ._driver import Driver, HostFailed
 from ._outcomes import name_failure, too_much_state, unnamed
-from ._saving import in_pieces, without_host
+from ._saved import Saved, put, read_fresh, take
+from ._saving import without_host
 from ._turns import now
 
 if TYPE_CHECKING:
@@ -66,10 +65,11 @@ if TYPE_CHECKING:
     from airssys.wasm.artifacts import Footprint
     from airssys.wasm.engine import GuestCall, GuestStore
     from airssys.wasm.host import Contexts
-    from airssys.wasm.lane.snapshots import FreshImage
+    from airssys.wasm.lane.core import CoreStore
+    from airssys.wasm.lane.snapshots import FreshImage, Snapshot
     from airssys.wasm.values import Marshaller
 
-    from ._runtime import Code, CoreProgram, Runtime
+    from ._runtime import Code, Runtime
 
 
 EXPORT_NUMBERS = {name: number for number, name in enumerate(EXPORTS | STATE_EXPORTS)}
@@ -124,6 +124,11 @@ def share_out(store: GuestStore, code: Code, limits: Limits) -> None:
 def free_bytes(found: Footprint, limits: Limits) -> int:
     """Return how many bytes are left for the memories of an instance."""
     return limits.memory_bytes - max(0, found.instance_bytes - _FREE)
+
+
+def shares_of(code: Code, limits: Limits) -> tuple[int, int]:
+    """Return the limit of each memory, in bytes, and of each table."""
+    return _shares(code, free_bytes(code.footprint, limits), limits.table_elements)
 
 
 def prepare_making(driver: Driver, found: Footprint) -> None:
@@ -326,20 +331,13 @@ class Instance:
             CapacityReached: There is no room for a fresh instance.
         """
         self._check_idle()
-        program, store = self._program()
         self._is_called = True
         try:
-            reader = StateReader(store.instance)
-            free = free_bytes(self._code.footprint, self._limits)
-            shares = _shares(self._code, free, self._limits.table_elements)
-            fresh = await program.images.find(shares, self._fresh_image)
-            most = self._limits.snapshot_bytes
-            pieces = reader.take(fresh, program.identity, most)
-            return await in_pieces(self._runtime.turns, pieces)
+            return await take(self._saved(), self._fresh_image)
         finally:
             self._is_called = False
 
-    async def restore(self, snapshot: Snapshot | bytes) -> None:
+    async def restore(self, snapshot: GuestSnapshot | bytes) -> None:
         """Continue from a snapshot, instead of `initialize`; only if never called.
 
         If it fails after it began, the instance is spent.
@@ -352,39 +350,21 @@ class Instance:
             EngineMisused: The instance was called before.
         """
         self._check_idle()
-        program, store = self._program()
-        if not store.is_fresh:
-            raise EngineMisused(
-                "only an instance that was never called can be restored"
-            )
         self._is_called = True
+        self._spent = GuestSpent("its snapshot was not restored")
         try:
-            if isinstance(snapshot, bytes):
-                # In a worker: inflating takes several milliseconds a megabyte.
-                read = partial(
-                    Snapshot.from_bytes, snapshot, self._limits.snapshot_bytes
-                )
-                snapshot = await self._runtime.turns.in_worker(read)
-            if snapshot.component != program.identity:
-                raise SnapshotRefused("it belongs to another component")
-            pieces = StateWriter(store.instance, snapshot).put()
-            self._spent = GuestSpent("its snapshot was not restored")
-            await in_pieces(self._runtime.turns, pieces)
-            if not store.closed:
+            await put(self._saved(), snapshot)
+            if not self._store.closed:
                 self._spent = None
+        except EngineMisused:
+            self._spent = None
+            raise
         finally:
             self._is_called = False
 
-    def _program(self) -> tuple[CoreProgram, CoreStore]:
-        program, store = self._code.core, self._store
-        if program is None or not isinstance(store, CoreStore):
-            why = self._code.why_whole
-            problem = "it runs whole, by wasmtime's component API"
-            raise SnapshotRefused(
-                f"{problem}, because {why}" if why else problem,
-                "" if why else 'Choose EngineSettings(lane="own")',
-            )
-        return program, store
+    def _saved(self) -> Saved:
+        shares = shares_of(self._code, self._limits)
+        return Saved(self._runtime, self._code, self._store, self._limits, shares)
 
     async def _fresh_image(self) -> FreshImage:
         """Make another instance, which is never called, and read it.
@@ -396,8 +376,7 @@ class Instance:
         fresh = Instance(self._runtime, self._code, self._limits, None)
         try:
             await fresh.start()
-            reader = StateReader(fresh._program()[1].instance)
-            return await in_pieces(self._runtime.turns, reader.fresh_image())
+            return await read_fresh(fresh._saved())
         except GuestFailed as error:
             raise without_host(error) from error
         finally:

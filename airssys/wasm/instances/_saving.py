@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Final, TypeVar, final
 
 import trio
 
-from airssys.contracts import GuestFailed, SnapshotRefused
+from airssys.contracts import (
+    GuestFailed,
+    SnapshotRefused,
+)
 from airssys.wasm.host import HostCalled
 
 from ._turns import now

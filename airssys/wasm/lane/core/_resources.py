@@ -13,6 +13,7 @@ the instance drops it before its next call.
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol, Self, final
 
@@ -63,6 +64,13 @@ class GuestResources:
         """What has to be dropped before the next call."""
         self.user: Callable[[], ResourceUser | None] | None = None
         """The caller of the instance, if there is one that can run destructors."""
+        self.made: weakref.WeakSet[GuestResource] = weakref.WeakSet()
+        """What the host was given."""
+
+    @property
+    def are_held(self) -> bool:
+        """Whether the host holds some, or has not dropped them yet."""
+        return bool(self.abandoned) or any(each.is_owned for each in self.made)
 
     def name_of(self, resource: str) -> str:
         """Give the name under which the component exports a resource."""
@@ -135,6 +143,7 @@ class GuestResource:
         """Whether it is the host's still: neither given away nor closed."""
         self.lends = 0
         """How many times it is lent to the present call."""
+        owner.made.add(self)
 
     @property
     def name(self) -> str:

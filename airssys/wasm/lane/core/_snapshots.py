@@ -313,6 +313,11 @@ def _handles_of(instance: CoreInstance) -> tuple[HandleState, ...]:
             f"the guest holds {len(instance.things)} resources of the host",
             "Have it drop them before",
         )
+    if instance.resources.are_held:
+        raise SnapshotRefused(
+            "resources of the guest are held outside it",
+            "Close them, or give them back, before",
+        )
     return tuple(map(_state_of, instance.states))
 
 
