@@ -88,7 +88,7 @@ def known_names():
     names |= {*typing.__all__, "Decimal"}
     # Of guests and of tools.
     of_guests = {"AIRSSYS_STATE", "ComponentLifecycle", "Err"}
-    return names | of_guests | {"ChildSpec", "Python"}
+    return names | of_guests | {"ChildSpec", "Python", "PYTHON_GIL"}
 
 
 @pytest.mark.parametrize("path", PRESENT, ids=lambda p: p.name)
