@@ -10,7 +10,7 @@ from airssys.cli.commands import _build
 
 
 async def test_each_change_of_the_sources_is_built_once(
-    monkeypatch, autojump_clock, capsys
+    monkeypatch, airssys_clock, capsys
 ):
     """A build that fails is reported, and is tried again after the next change."""
     contents = [b"1", b"1", b"2", b"2", b"wrong", b"wrong", None, b"3"]
