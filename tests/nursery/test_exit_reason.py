@@ -17,11 +17,13 @@ from airssys.contracts import (
 )
 from airssys.nursery.restarts._exit_reason import (
     MAX_DETAIL,
+    CutOff,
     GaveUp,
     Ignore,
     Stop,
     describe,
     exceeded_behind,
+    exit_kind,
     exit_reason,
     failure_to_start,
     unjudged,
@@ -46,6 +48,10 @@ def judge(error, *, asked=False, killed=False, ready=True):
         (None, {"asked": True, "killed": True}, ExitKind.KILLED),
         (Stop("stopped itself"), {}, ExitKind.SHUTDOWN),
         (GaveUp([EXCEEDED]), {}, ExitKind.SHUTDOWN),
+        (CutOff("too slow"), {}, ExitKind.KILLED),
+        (CutOff("too slow"), {"ready": False}, ExitKind.KILLED),
+        (Ignore("not now"), {"ready": False}, ExitKind.IGNORED),
+        (Ignore("not now"), {"ready": True}, ExitKind.CRASH),
         (ValueError("x"), {}, ExitKind.CRASH),
         (ValueError("x"), {"asked": True}, ExitKind.CRASH),
         (ValueError("x"), {"asked": True, "killed": True}, ExitKind.CRASH),
@@ -65,6 +71,16 @@ def judge(error, *, asked=False, killed=False, ready=True):
 )
 def test_the_mapping(error, facts, kind):
     assert judge(error, **facts).kind is kind
+
+
+@pytest.mark.parametrize("ready", [True, False])
+@pytest.mark.parametrize(
+    "error", [CutOff("x"), CapacityReached("x"), Ignore("x"), Stop("x"), TRAP]
+)
+def test_the_kind_is_known_before_the_reason_is_made(error, ready):
+    group = ExceptionGroup("g", [error])
+    for each in (error, group):
+        assert exit_kind(each, ready=ready) is judge(each, ready=ready).kind
 
 
 def nested(leaf, siblings, depth):
