@@ -15,6 +15,7 @@ from airssys.contracts import (
     SupervisorSpec,
 )
 from airssys.nursery.restarts._spec_change import (
+    declares,
     given_below,
     merged,
     merged_order,
@@ -138,3 +139,13 @@ def test_a_change_is_checked_where_its_supervisor_stands():
     assert mistakes_of_change(sub("top"), sub("top"), above=MAX_DEPTH)
     (mistake,) = mistakes_of_change(sub("top"), sub("top", sub("")), above=0)
     assert mistake.path == "$.children[0].name"
+
+
+def test_what_has_no_children_in_order_declares_none_and_takes_no_change_of_one():
+    pool, one = DynamicSupervisorSpec(name="pool"), sub("s")
+    assert with_child(pool, one, sub("s", sub("t"))) is pool
+    assert merged(GIVEN, CHANGED, pool) is pool
+    assert not declares(pool, one)
+    assert declares(sub("top", one), one)
+    assert declares(sub("top", sub("r"), one), one)
+    assert not declares(sub("top", sub("r"), sub("s")), one)
