@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export COVERAGE_FILE := $(CURDIR)/.build/coverage/data
 
 .PHONY: help demo test test-slow test-stressed pytest-slow soak lint ruff-format ruff flake8 mypy pyright imports english
-.PHONY: format wheel pytest pytest-covered examples docs perf mutants venv venv-demo clean
+.PHONY: format wheel pytest pytest-covered examples docs perf suites mutants venv venv-demo clean
 .PHONY: constraints constraints-add
 
 help:
@@ -39,6 +39,7 @@ help:
 	@echo "make examples    only the examples, with the built wheel"
 	@echo "make format      format the code and apply the fixes of ruff"
 	@echo "make perf        show what can be run in perf/"
+	@echo "make suites      the component model's suites (SUITES=its checkout; ARGS='linking/ --lane own')"
 	@echo "make mutants     change the deciding modules line by line: does a test fail? (ARGS=_backoff)"
 	@echo "make clean       remove everything that make created"
 
@@ -155,6 +156,11 @@ test-slow: pytest-slow soak $(WASMTIME_MAJORS:%=test-wasmtime-%)
 
 perf: venv
 	@$(BIN)/python .ci/list_perf.py
+
+# The component model's own tests, which are not part of this repository.
+suites: venv
+	@test -n '$(SUITES)' || { echo "make suites SUITES=CHECKOUT of WebAssembly/component-model"; exit 2; }
+	@PYTHONPATH=.:tests:tests/support $(BIN)/python -m suites '$(SUITES)' $(ARGS)
 
 # Each mutant is tried in memory, by a separate process; the checkout is not changed.
 mutants:

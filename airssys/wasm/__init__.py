@@ -22,6 +22,7 @@ from .host import (
     SameAs,
     full_name,
 )
+from .lane.core import GuestResource
 from .lane.snapshots import Snapshot
 from .values import Case, Err, Ok, Some, ValueUnfit
 
@@ -36,6 +37,7 @@ __all__ = (
     "Case",
     "Err",
     "FunctionKind",
+    "GuestResource",
     "Host",
     "HostFunction",
     "HostInterface",

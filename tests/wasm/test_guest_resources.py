@@ -280,6 +280,70 @@ async def test_the_wasmtime_lane_refuses_what_it_cannot_do(compiled):
             await Keeper(guests).open()
 
 
+# -- where a guest may not call out of itself
+
+LEAVING = """(component
+  (import "ask" (func $ask)) (core func $ask (canon lower (func $ask)))
+  (type $t (resource (rep i32)))
+  (core func $new (canon resource.new $t)) (core func $rep (canon resource.rep $t))
+  (core func $drop (canon resource.drop $t))
+  (core module $m
+    (import "h" "ask" (func $ask)) (import "h" "new" (func $new (param i32) (result i32)))
+    (import "h" "rep" (func $rep (param i32) (result i32)))
+    (import "h" "drop" (func $drop (param i32)))
+    (memory (export "memory") 1)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) {realloc} (i32.const 64))
+    (func (export "f") (param i32 i32) (result i32) {body} (i32.const 8))
+    (func (export "post") (param i32) {post}))
+  (core instance $i (instantiate $m (with "h" (instance (export "ask" (func $ask))
+    (export "new" (func $new)) (export "rep" (func $rep)) (export "drop" (func $drop))))))
+  (func (export "f") (param "x" string) (result string) (canon lift (core func $i "f")
+    (memory (core memory $i "memory")) (realloc (core func $i "realloc"))
+    (post-return (core func $i "post")))))"""
+LEAVES = {
+    "ask": "(call $ask)",
+    "new": "(drop (call $new (i32.const 1)))",
+    "drop": "(call $drop (call $new (i32.const 1)))",
+    "rep": "(drop (call $rep (i32.const 1)))",
+}
+
+
+@pytest.mark.parametrize("where", ["realloc", "body", "post"])
+@pytest.mark.parametrize("what", LEAVES)
+async def test_a_guest_may_not_call_out_of_realloc_and_post_return(
+    compiled, what, where
+):
+    places = dict.fromkeys(("realloc", "body", "post"), "") | {where: LEAVES[what]}
+    artifact = Artifact.from_text(LEAVING.format(**places))
+    host = interfaces_of({"ask": lambda: None})
+    async with open_guests(compiled, lane="own") as guests:
+        guest = await (await load_any(guests.loader, artifact, host)).instantiate()
+        guests.started.append(guest)
+        if where == "body" and what != "rep":
+            assert await guest.call("f", "x") == ""
+            return
+        with pytest.raises(GuestTrapped) as caught:
+            await guest.call("f", "x")
+    assert caught.value.reason is TrapReason.BAD_VALUE
+    may = what == "rep"  # the reference lets an instance check its handles anywhere
+    assert ("no such handle" if may else "where it may not") in caught.value.text
+
+
+async def test_a_handle_that_was_lent_may_not_be_left_at_the_end_of_a_call(compiled):
+    things = Path(__file__).with_name("things.wat")
+    functions = dict.fromkeys(["make", "look", "take"], lambda *_: None)
+    host = interfaces_of(
+        {f"test:things/host#{name}": act for name, act in functions.items()},
+        {"test:things/host#thing": None},
+    )
+    async with open_guests(compiled, lane="own") as guests:
+        component = await load_any(guests.loader, Artifact.at(things), host)
+        guest = await component.instantiate()
+        guests.started.append(guest)
+        with pytest.raises(GuestTrapped, match="left at the end of a call"):
+            await guest.call("hold-on", "thing")
+
+
 # -- a model of the reference's rules
 
 

@@ -11,10 +11,12 @@ from wasmtime import wat2wasm
 from airssys.contracts import (
     Artifact,
     CapacityReached,
+    ComponentRefused,
     EngineSettings,
     GuestTrapped,
     TrapReason,
 )
+from airssys.wasm import load_any
 from airssys.wasm.engine import Engine, _engine
 from airssys.wasm.lane.components import skeleton
 from airssys.wasm.lane.core import CoreParts, _parts, compile_parts, take_apart
@@ -51,6 +53,37 @@ async def test_what_cannot_be_taken_apart_runs_whole_and_says_why():
         component = await guests.loader.load(Artifact.from_text(composed))
         assert component.code.core is None
         assert "call each other" in component.code.why_whole
+
+
+@pytest.mark.parametrize("lane", LANES)
+@pytest.mark.parametrize(
+    "section",
+    [b"", b"\x05ab", b"\x01\xff", b"\x80", b"\xff\xff\xff\xff\xff\xff"],
+    ids=["no-name", "name-too-long", "not-utf8", "no-number", "long-number"],
+)
+async def test_a_custom_section_without_a_valid_name_is_refused(lane, section):
+    head = b"\0asm\x0d\0\x01\0\0"
+    code = head + bytes([len(section)]) + section
+    async with open_guests(lane=lane) as guests:
+        with pytest.raises(ComponentRefused):
+            await load_any(guests.loader, Artifact.from_bytes(code, label="x"))
+
+
+@pytest.mark.parametrize("lane", LANES)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(core module (func i32.add))",
+        "(core module $m (func $f (param i32)) (start $f)) (core instance (instantiate $m))",
+        """(core module $m (func $f (result i32) (i32.const 1)) (start $f))
+        (core instance (instantiate $m))""",
+    ],
+    ids=["never-instantiated", "start-takes", "start-returns"],
+)
+async def test_core_modules_that_are_not_valid_are_refused(lane, text):
+    async with open_guests(lane=lane) as guests:
+        with pytest.raises(ComponentRefused, match="wasmtime refuses it"):
+            await load_any(guests.loader, Artifact.from_text(f"(component {text})"))
 
 
 @pytest.mark.parametrize("size", [0, 64, 16 * 1024, 100_000, 1 << 20])

@@ -6,6 +6,7 @@ from ._any_world import (
     ImportedTypes,
     interfaces_of,
     read_imports,
+    read_types,
     read_world,
 )
 from ._contexts import (
@@ -68,5 +69,6 @@ __all__ = (
     "make_linker",
     "not_provided",
     "read_imports",
+    "read_types",
     "read_world",
 )

@@ -16,7 +16,13 @@ from wasmtime import component as their
 
 from airssys.contracts import ComponentRefused
 from airssys.wasm.engine import Destructor
-from airssys.wasm.values import Function, Unspeakable, read_function
+from airssys.wasm.values import (
+    Function,
+    Unspeakable,
+    WitType,
+    read_function,
+    read_type,
+)
 
 from ._host_interface import HostFunction, HostInterface, SameAs, is_async
 
@@ -183,6 +189,32 @@ def read_world(
     return AnyWorld(imports, exports, imported.first_names())
 
 
+def read_types(
+    engine: wasmtime.Engine, compiled: their.Component
+) -> tuple[dict[str, WitType], frozenset[str]]:
+    """Read the types that a component names, and the names of the resources it defines.
+
+    Types that cannot be passed are left out.
+    """
+    kind = compiled.type
+    imported, exported = _Side(engine), _Side(engine)
+    imported.read("", kind.imports(engine))
+    exported.read("", kind.exports(engine))
+    own = frozenset(exported.resources) - frozenset(
+        name
+        for name, each in exported.resources.items()
+        if any(each == other for other in imported.resources.values())
+    )
+    known = {**imported.known(), **exported.known()}
+    found = {}
+    for name, stated in (imported.types | exported.types).items():
+        try:
+            found[name] = read_type(stated, known)
+        except Unspeakable:
+            continue
+    return found, own
+
+
 def _others(imported: _Side) -> list[str]:
     return [f"its import {name} is {what}" for name, what in imported.others.items()]
 
@@ -195,6 +227,7 @@ class _Side:
         self._engine = engine
         self.functions: dict[str, their.FuncType] = {}
         self.resources: dict[str, their.ResourceType] = {}
+        self.types: dict[str, their.ValType] = {}
         self.others: dict[str, str] = {}
 
     def first_names(self) -> dict[str, str]:
@@ -233,6 +266,8 @@ class _Side:
                 self.resources[full] = kind
             elif isinstance(kind, their.ComponentInstanceType) and not interface:
                 self.read(name, kind.exports(self._engine))
-            elif not isinstance(kind, their.ValType):
+            elif isinstance(kind, their.ValType):
+                self.types[full] = kind
+            else:
                 word = type(kind).__name__.removesuffix("Type").lower()
                 self.others[full] = f"a {word}"

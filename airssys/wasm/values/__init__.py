@@ -5,7 +5,7 @@ from ._checks import as_bytes, as_float
 from ._marshaller import Marshaller
 from ._memory import MEMORY, Block, Frame, encoded, error_text
 from ._strings import forget_rows, unfit
-from ._type_reader import Unspeakable, read_function
+from ._type_reader import Unspeakable, read_function, read_type
 from ._types import (
     BYTES,
     CHAR,
@@ -35,6 +35,7 @@ from ._types import (
     WitType,
     function,
     mentions,
+    parts_of,
     record,
     variant,
     weight,
@@ -79,7 +80,9 @@ __all__ = (
     "forget_rows",
     "function",
     "mentions",
+    "parts_of",
     "read_function",
+    "read_type",
     "record",
     "remember_small",
     "unfit",

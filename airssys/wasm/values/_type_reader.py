@@ -76,6 +76,14 @@ def read_function(
         raise Unspeakable("a type that wasmtime-py does not know") from error
 
 
+def read_type(stated: Any, resources: Mapping[str, their.ResourceType]) -> WitType:
+    """Read a type; errors as for `read_function`."""
+    try:
+        return _Reader(resources).read(stated)
+    except TypeError as error:
+        raise Unspeakable("a type that wasmtime-py does not know") from error
+
+
 @final
 class _Reader:
     """Reads the types of one signature."""

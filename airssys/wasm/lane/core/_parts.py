@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, final
 
 import attrs
 import wasmtime
 from wasmtime.component import Component as Compiled
 
-from airssys.wasm.artifacts import Unreadable, first_lines
+from airssys.wasm.artifacts import Reader, Unreadable, first_lines
 from airssys.wasm.lane.components import (
     Plan,
     Unsupported,
@@ -29,6 +29,10 @@ from airssys.wasm.lane.modules import Exposed
 
 from ._code import CoreRefused, compile_modules
 from ._linking import Linking, link
+
+_MAGIC_SIZE: Final = 8
+_START: Final = 8
+"""The number of the section with the start function."""
 
 
 class NotTakenApart(Exception):  # not for users: the loader goes another way
@@ -178,6 +182,27 @@ class TakenApart:
             NotTakenApart: wasmtime refuses one of them.
         """
         try:
+            self._validate_others(engine)
             return compile_parts(engine, self.plan, self.linking, self.skeleton)
-        except CoreRefused as error:
+        except (CoreRefused, wasmtime.WasmtimeError) as error:
             raise NotTakenApart(f"it has a module that is refused ({error})") from error
+
+    def _validate_others(self, engine: wasmtime.Engine) -> None:
+        """Validate the modules that are not compiled as they are in the component.
+
+        These are the ones that are never instantiated, and those whose start function
+        is made an export, which may be of any type.
+
+        Raises:
+            WasmtimeError: one of them is not valid.
+        """
+        used = {one.module for one in self.plan.instantiations}
+        for number, code in enumerate(self.plan.modules):
+            if number not in used or _has_start(code):
+                wasmtime.Module.validate(engine, code)
+
+
+def _has_start(code: bytes) -> bool:
+    reader = Reader(code)
+    reader.take(_MAGIC_SIZE)
+    return any(number == _START for number, _ in reader.sections())
