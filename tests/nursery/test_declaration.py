@@ -254,3 +254,16 @@ def test_what_was_given_of_a_child_is_forgotten_of_one_added_by_its_name():
     root = Node(Declared(SupervisorSpec(name="root", children=(sub,))))
     added = attrs.evolve(sub, intensity=Intensity(9, 9.0))
     assert Declared(added, root.declared).declaration == Declaration.of(added)
+
+
+def test_a_start_returns_what_the_incarnation_goes_by():
+    declared = Declared(SupervisorSpec(name="root"))
+    assert declared.start() is declared.spec
+
+
+def test_what_was_given_of_a_dynamic_supervisor_is_remembered_too():
+    pool = DynamicSupervisorSpec(name="pool")
+    root = Node(Declared(SupervisorSpec(name="root", children=(pool,))))
+    root.children["pool"].change(attrs.evolve(pool, intensity=Intensity(9, 9.0)))
+    root.restart()
+    assert root.children["pool"].declared.declaration.given == pool
