@@ -6,11 +6,14 @@ import trio.lowlevel
 
 from airssys.contracts import (
     Artifact,
+    AskTimedOut,
     BrutalKill,
     CheckpointEvery,
+    ComponentId,
     Done,
     EngineSettings,
     Intensity,
+    OnAbandoned,
     RestartFrom,
     SnapshotFailed,
     StartFrom,
@@ -301,3 +304,53 @@ async def test_a_replacement_while_one_is_taken_waits_for_it(
         assert isinstance(await system.replace("c", other), Done)
         assert await count(system) == 3
         assert fake.open_guests == 1
+
+
+async def test_an_instance_that_was_cut_off_continues_from_the_checkpoint_once(
+    loader, autojump_clock
+):
+    spec = saved(on_abandoned=OnAbandoned.CANCEL)
+    async with running_own(spec, loader=loader) as (system, watch):
+        assert await count(system, 2) == 2
+        await trio.sleep(1)
+        for expected in (3, 1):
+            with pytest.raises(AskTimedOut):
+                await system.ask("c", b"hang", timeout=1)
+            assert await count(system) == expected
+        assert failures(watch) == []
+
+
+async def test_no_checkpoint_is_taken_while_requests_are_open(
+    loader, fake, autojump_clock
+):
+    async def sleep(context, envelope):
+        await trio.sleep(50)
+
+    tree = (python("sleeper", sleep), saved())
+    async with running_own(*tree, loader=loader) as (system, watch):
+        guest = fake.guests[0]
+        guest.services.messages.request(ComponentId.parse("sleeper"), b"", 100.0)
+        assert await count(system, 2) == 2
+        await trio.sleep(1)
+        ((use, problem),) = failures(watch)
+        assert use == "checkpoint"
+        assert "open requests" in problem
+        assert "snapshot" not in guest.calls
+        await trio.sleep(100)
+        assert guest.calls.count("handle-callback") == 1
+        assert await count(system, 2) == 4
+        await trio.sleep(1)
+        assert "snapshot" in guest.calls
+
+
+async def test_topics_that_it_has_subscribed_itself_to_go_along(
+    loader, fake, autojump_clock
+):
+    async with running_own(saved(), loader=loader) as (system, _):
+        fake.guests[0].services.topics.subscribe("news.*")
+        assert await count(system, 2) == 2
+        await trio.sleep(1)
+        await crash(system)
+        await system.publish("news.today", b"count")
+        await trio.sleep(1)
+        assert fake.guests[1].count == 3

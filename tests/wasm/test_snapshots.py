@@ -5,13 +5,16 @@ Instances of this part are driven by hand, without Trio.
 
 import json
 
+import attrs
 import pytest
+import wasmtime
 from hypothesis import given, settings, strategies as st
 from wasmtime import wat2wasm
 
 from airssys.contracts import EngineSettings, SnapshotRefused
 from airssys.testing import ManualTicks
-from airssys.wasm.engine import Engine
+from airssys.wasm.engine import Engine, HostResources
+from airssys.wasm.lane.abi import RuleBroken
 from airssys.wasm.lane.components import make_plan, parse
 from airssys.wasm.lane.core import (
     CoreCode,
@@ -22,6 +25,7 @@ from airssys.wasm.lane.core import (
     compile_modules,
     link,
 )
+from airssys.wasm.lane.modules import Exposed, prepared
 from airssys.wasm.lane.snapshots import PAGE, Snapshot, _snapshot
 
 ENGINE = Engine(EngineSettings(), ManualTicks())
@@ -422,3 +426,156 @@ def test_a_body_with_a_right_checksum_may_say_anything(shared_program, data):
     finally:
         shared_program.started.remove(instance)
         instance.close()
+
+
+OWN_THINGS = """(component
+    (type $thing (resource (rep i32)))
+    (core func $new (canon resource.new $thing))
+    (core func $rep (canon resource.rep $thing))
+    (core func $drop (canon resource.drop $thing))
+    (core module $m
+      (import "own" "new" (func $new (param i32) (result i32)))
+      (import "own" "rep" (func $rep (param i32) (result i32)))
+      (import "own" "drop" (func $drop (param i32)))
+      (func (export "make") (param i32) (result i32) (call $new (local.get 0)))
+      (func (export "rep") (param i32) (result i32) (call $rep (local.get 0)))
+      (func (export "drop") (param i32) (call $drop (local.get 0))))
+    (core instance $i (instantiate $m (with "own" (instance
+      (export "new" (func $new)) (export "rep" (func $rep))
+      (export "drop" (func $drop))))))
+    (func (export "make") (param "a" u32) (result u32)
+      (canon lift (core func $i "make")))
+    (func (export "rep") (param "a" u32) (result u32)
+      (canon lift (core func $i "rep")))
+    (func (export "drop") (param "a" u32) (canon lift (core func $i "drop"))))"""
+
+
+@pytest.fixture
+def things():
+    made = Program(OWN_THINGS)
+    yield made
+    made.close()
+
+
+def test_handles_of_a_guest_keep_their_numbers(things):
+    first = things.start()
+    handles = [call(first, "make", number) for number in (70, 71, 72, 73)]
+    for gone in (handles[1], handles[2]):
+        call(first, "drop", gone)
+    written = things.take(first).to_bytes()
+    second = things.put(Snapshot.from_bytes(written, MOST))
+    for each in (first, second):
+        assert call(each, "rep", handles[0]) == 70
+        assert call(each, "rep", handles[3]) == 73
+        assert call(each, "make", 74) == handles[2]
+        assert call(each, "make", 75) == handles[1]
+        assert call(each, "make", 76) == 5
+    third = things.put(Snapshot.from_bytes(written, MOST))
+    with pytest.raises(RuleBroken):
+        call(third, "rep", handles[1])
+
+
+def test_a_handle_of_a_resource_that_is_not_known_is_refused(things, program):
+    instance = things.start()
+    call(instance, "make", 1)
+    handles = things.take(instance).handles
+    other = attrs.evolve(program.take(program.start()), handles=handles)
+    with pytest.raises(SnapshotRefused, match="unknown resource"):
+        program.put(other)
+
+
+def test_a_resource_of_the_host_does_not_go_along(program):
+    instance = program.start()
+    instance.give_resources(HostResources({"file": None}))
+    assert program.take(instance)
+    instance.things._things[1] = ("file", object())
+    with pytest.raises(SnapshotRefused, match="1 resources of the host"):
+        program.take(instance)
+    instance.things._things.clear()
+
+
+def test_another_version_is_refused(program):
+    written = bytearray(some_snapshot(program).to_bytes())
+    written[8] = 2
+    with pytest.raises(SnapshotRefused, match="version 2"):
+        Snapshot.from_bytes(bytes(written), MOST)
+
+
+def test_what_would_inflate_to_more_than_is_allowed_is_refused(program):
+    instance = program.start()
+    call(instance, "grow", 30)
+    call(instance, "set", 3 * 65536, 1)
+    written = program.take(instance).to_bytes()
+    with pytest.raises(SnapshotRefused, match="more than 4095"):
+        Snapshot.from_bytes(written, PAGE - 1)
+    assert Snapshot.from_bytes(written, PAGE)
+
+
+# ---------------------------------------------------- what core modules export
+
+
+def exported(text):
+    return prepared(bytes(wat2wasm(f"(module {text})")))
+
+
+def test_a_module_without_state_and_functions_is_left_as_it_is():
+    ready = exported("")
+    assert ready.code == bytes(wat2wasm("(module)"))
+    assert ready.start is None
+
+
+def test_what_is_imported_comes_first_and_is_not_exported():
+    ready = exported("""
+        (import "a" "f" (func (param i32)))
+        (import "a" "t" (table 1 funcref))
+        (import "a" "m" (memory 1))
+        (import "a" "g" (global (mut i64)))
+        (table 2 externref) (memory 3 4)
+        (global (mut i32) (i32.const 1)) (global f64 (f64.const 2))
+        (global (mut f32) (f32.const 3)) (global (mut v128) (v128.const i64x2 1 2))
+        (global (mut externref) (ref.null extern))
+        (global (mut i32) (i32.add (i32.const 1) (i32.const 2)))
+        (export "mine" (memory 1))
+    """)
+    assert ready.exposed == Exposed(
+        "airssys",
+        has_function=True,
+        memories=(1,),
+        tables=(1,),
+        globals=(1, 3, 4, 5, 6),
+    )
+    made = wasmtime.Module(ENGINE.wasmtime, ready.code)
+    names = {each.name for each in made.exports}
+    assert {"mine", "airssys memory 1", "airssys global 6"} <= names
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "(memory i64 1)",
+        "(memory 1 2 shared)",
+        "(table 1 (ref null 0)) (type (func))",
+        "(table 1 funcref (ref.null func))",
+        "(type $s (struct)) (global (mut (ref null $s)) (ref.null $s))",
+        "(global (mut i31ref) (ref.i31 (i32.const 1)))",
+    ],
+)
+def test_state_of_a_kind_that_is_not_known_is_left_alone(state):
+    assert exported(state).exposed is None
+
+
+def test_tags_may_be_imported_too():
+    assert exported('(import "a" "e" (tag)) (memory 1)').exposed.memories == (0,)
+
+
+def test_names_never_clash():
+    ready = exported('(memory (export "airssys memory 0") 1) (func) (start 0)')
+    assert ready.start == "airssys' start function"
+    assert ready.exposed.memory_names == ["airssys' memory 0"]
+    assert wasmtime.Module(ENGINE.wasmtime, ready.code)
+
+
+def test_an_instance_with_state_of_an_unknown_kind_is_not_saved():
+    text = component('(memory i64 1) (func (export "f"))', {"f": ""})
+    plan = make_plan(parse(bytes(wat2wasm(text))))
+    assert [step.exposed for step in link(plan).steps].count(None) == 1
