@@ -22,6 +22,7 @@ from airssys.wasm.lane.core import (
     CoreInstance,
     StateReader,
     StateWriter,
+    _snapshots,
     compile_modules,
     link,
 )
@@ -579,3 +580,17 @@ def test_an_instance_with_state_of_an_unknown_kind_is_not_saved():
     text = component('(memory i64 1) (func (export "f"))', {"f": ""})
     plan = make_plan(parse(bytes(wat2wasm(text))))
     assert [step.exposed for step in link(plan).steps].count(None) == 1
+
+
+def test_more_handles_than_a_snapshot_holds_are_refused(things, monkeypatch):
+    monkeypatch.setattr(_snapshots, "_MOST_HANDLES", 3)
+    instance = things.start()
+    for number in range(3):
+        call(instance, "make", number)
+    snapshot = things.take(instance)
+    call(instance, "make", 3)
+    with pytest.raises(SnapshotRefused, match="more than 3 handles"):
+        things.take(instance)
+    monkeypatch.setattr(_snapshots, "_MOST_HANDLES", 2)
+    with pytest.raises(SnapshotRefused, match="more than 2 handles"):
+        things.put(snapshot)

@@ -205,6 +205,8 @@ class CoreCode:
         epoch = c.EpochCallback(_give_way)
         self._kept.append(epoch)
         self.epoch = callback_address(epoch)
+        self.state_parts: object = None
+        """Where the state of its instances is, once a snapshot was taken of one."""
         engine.ledger.cores.add(self)
         self._link()
 

@@ -14,7 +14,7 @@ other two functions of the same two core instances.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, final
 
 import attrs
 
@@ -48,6 +48,9 @@ _CHUNKS_AT_ONCE: Final = 32
 """Comparing 2 MiB takes half a millisecond."""
 _ELEMENTS_AT_ONCE: Final = 512
 _GLOBALS_AT_ONCE: Final = 256
+_COMPARED_AT_ONCE: Final = 4096
+_MOST_HANDLES: Final = 10_000
+"""More of them would be read and written for longer than a tick."""
 _NUMBERS: Final = 5
 """Types below this are numbers, `funcref` is the first that is not."""
 _FUNCREF: Final = 5
@@ -55,6 +58,7 @@ _FUNCTION: Final = struct.Struct("<QQ")
 """A function as wasmtime has it: whose it is, 0 for null, and its address."""
 _OWN: Final = "it has a memory, table or global of a kind that snapshots do not know"
 
+T = TypeVar("T")
 Pieces: TypeAlias = "Generator[None, None, None]"
 
 
@@ -75,6 +79,9 @@ class _Parts:
         Raises:
             SnapshotRefused: some of them are of a kind that is not known here.
         """
+        known = instance.code.state_parts
+        if isinstance(known, cls):
+            return known
         memories: list[Source] = []
         tables: list[Source] = []
         mutable: list[Source] = []
@@ -87,7 +94,9 @@ class _Parts:
             mutable += (Source(number, n) for n in step.exposed.global_names)
             if step.exposed.has_function:
                 functions.append(Source(number, step.exposed.function_name))
-        return cls(tuple(memories), tuple(tables), tuple(mutable), tuple(functions))
+        found = cls(tuple(memories), tuple(tables), tuple(mutable), tuple(functions))
+        instance.code.state_parts = found
+        return found
 
 
 @final
@@ -229,9 +238,12 @@ class StateReader:
             present = yield from self._table(source)
             if len(present) != len(before):
                 raise SnapshotRefused("it has changed a table of functions")
-            for here, there in zip(present, before, strict=True):
-                if here != there or here:
-                    self._check_function(here, there, distances)
+            for start in range(0, len(present), _COMPARED_AT_ONCE):
+                part = slice(start, start + _COMPARED_AT_ONCE)
+                for here, there in zip(present[part], before[part], strict=True):
+                    if here != there or here:
+                        self._check_function(here, there, distances)
+                yield
 
     @staticmethod
     def _check_function(here: int, there: int, distances: set[int]) -> None:
@@ -318,6 +330,9 @@ def _handles_of(instance: CoreInstance) -> tuple[HandleState, ...]:
             "resources of the guest are held outside it",
             "Close them, or give them back, before",
         )
+    if sum(map(len, instance.states)) > _MOST_HANDLES:
+        problem = f"it has more than {_MOST_HANDLES} handles of its own resources"
+        raise SnapshotRefused(problem)
     return tuple(map(_state_of, instance.states))
 
 
@@ -359,6 +374,8 @@ class StateWriter:
         if any(number >= len(parts.globals) for number, *_ in snapshot.globals):
             raise SnapshotRefused("it belongs to a component with other globals")
         resources = self._instance.code.plan.resources
+        if sum(len(each.handles) for each in snapshot.handles) > _MOST_HANDLES:
+            raise SnapshotRefused(f"it has more than {_MOST_HANDLES} handles")
         for state in snapshot.handles:
             for handle in state.handles:
                 known = resources.get(handle.resource)
@@ -382,9 +399,12 @@ class StateWriter:
             self._parts.memories, self._snapshot.memories, strict=True
         ):
             yield from self._put_memory(source, state)
+        for some in _some_of(self._snapshot.globals):
+            with self._entered():
+                for number, kind, content in some:
+                    self._put_global(self._parts.globals[number], kind, content)
+            yield
         with self._entered():
-            for number, kind, content in self._snapshot.globals:
-                self._put_global(self._parts.globals[number], kind, content)
             pairs = zip(self._instance.states, self._snapshot.handles, strict=True)
             for there, here in pairs:
                 entries = [
@@ -452,6 +472,6 @@ _PAGES_AT_ONCE: Final = 256
 """Writing a page that was not touched yet takes about a microsecond."""
 
 
-def _some_of(pages: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(pages), _PAGES_AT_ONCE):
-        yield pages[start : start + _PAGES_AT_ONCE]
+def _some_of(things: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(things), _PAGES_AT_ONCE):
+        yield things[start : start + _PAGES_AT_ONCE]

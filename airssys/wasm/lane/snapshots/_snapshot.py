@@ -42,8 +42,8 @@ _HEAD: Final = struct.Struct("<8sBB32sQ")
 _CHECKSUM: Final = 32
 _LEVEL: Final = 1
 """Of deflation: higher ones take five times as long for a tenth less."""
-_MOST_HEAD: Final = 16 << 20
-"""Bytes of JSON."""
+_MOST_HEAD: Final = 1 << 20
+"""Bytes of JSON, and 16 more for each page: reading them holds the interpreter lock."""
 _NUMBERS: Final = 2**32
 _KINDS: Final = 5
 """Types of globals that are numbers: i32, i64, f32, f64, v128."""
@@ -111,7 +111,7 @@ def _from_bytes(written: bytes, most: int) -> Snapshot:
         raise SnapshotRefused(problem, "Take it again")
     if _checksum(head, packed) != written[_HEAD.size : start]:
         raise SnapshotRefused("it is damaged: its checksum is wrong", "Take it again")
-    if size > most + _MOST_HEAD:
+    if size > most + most // PAGE * 16 + _MOST_HEAD:
         raise SnapshotRefused(f"it has {size} bytes, more than {most}")
     try:
         body = _inflated(packed, size) if deflated else packed
@@ -155,7 +155,7 @@ def _fields(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _read(body: bytes, component: bytes, most: int) -> Snapshot:
-    end = body.index(b"\n")
+    end = body.index(b"\n", 0, _MOST_HEAD + most // PAGE * 16)
     fields = json.loads(body[:end])
     at = end + 1
     memories = []
