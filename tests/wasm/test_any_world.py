@@ -105,6 +105,7 @@ async def mirror(guests):
 # -- values of every type, host to guest to host to guest to host
 
 
+@pytest.mark.parametrize("lane", ["own", "wasmtime"])
 @SEVERAL
 @given(
     st.lists(types(), min_size=1, max_size=4).flatmap(
@@ -114,11 +115,11 @@ async def mirror(guests):
         )
     )
 )
-def test_any_value_of_any_type_comes_back_from_a_component(drawn):
+def test_any_value_of_any_type_comes_back_from_a_component(lane, drawn):
     wits, *lists = drawn
 
     async def main():
-        async with open_guests() as guests:
+        async with open_guests(lane=lane) as guests:
             mirror = await open_mirror(guests, *wits)
             for number, values in enumerate(lists):
                 for value in values:
