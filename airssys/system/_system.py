@@ -216,7 +216,8 @@ class System(Messenger):
 
         The new instance is loaded, started and probed while the old one continues. It
         takes over between two messages; queued messages stay queued. Stored data stays,
-        and if both codes export `state-handover`, the state is handed over. Restarts
+        and if both codes export `state-handover`, the state is handed over. A component
+        that restarts from checkpoints keeps its state if the code is the same. Restarts
         run the new code until the supervisor itself is restarted: then it starts what
         the blueprint says.
 

@@ -3,7 +3,8 @@
 The new instance is loaded, started and asked how it is beside the old one, which goes on
 meanwhile. Only when all that went well does it take over, between two messages: the
 mailbox, the name and the keys in the store are those of the place and stay. If both can,
-the state of the old one is handed over in that step. Whatever fails before leaves
+the state of the old one is handed over in that step; or, if the code is the same and the
+component restarts from checkpoints, the new one continues from a snapshot. Whatever fails before leaves
 everything as it was. The old instance is asked to shut down after the
 new one took over, so both may be there at the same time for a while.
 """

@@ -36,6 +36,7 @@ from airssys.contracts import (
     HealthStatus,
     Limits,
     LoadedComponent,
+    SnapshotRefused,
     TrapReason,
     Unanswered,
 )
@@ -236,6 +237,39 @@ async def _state_that_is_too_large_is_refused_and_it_lives_on(
         guest.close()
 
 
+async def _a_snapshot_is_exact_or_refused(component: LoadedComponent) -> None:
+    services, limits = cast("HostServices", _ExamServices()), Limits()
+    async with _started(component) as old:
+        await old.handle_message(_message(b"count"))
+        try:
+            snapshot = await old.snapshot()
+        except SnapshotRefused:
+            same(await old.handle_message(_message(b"count")), b"2")
+            return
+        new = await component.restore(snapshot, limits, services)
+        try:
+            same(await new.handle_message(_message(b"count")), b"2")
+            same(await old.handle_message(_message(b"count")), b"2")
+        finally:
+            new.close()
+
+
+async def _a_start_from_a_snapshot_is_like_any_other(
+    component: LoadedComponent,
+) -> None:
+    services, limits = cast("HostServices", _ExamServices()), Limits()
+    try:
+        snapshot = await component.initial_snapshot(ComponentConfig())
+    except SnapshotRefused:
+        return
+    for _ in range(2):
+        guest = await component.restore(snapshot, limits, services)
+        try:
+            same(await guest.handle_message(_message(b"count")), b"1")
+        finally:
+            guest.close()
+
+
 GUEST_QUESTIONS: Final[tuple[Question, ...]] = (
     _answers_and_keeps_its_state,
     _instances_share_nothing,
@@ -249,6 +283,8 @@ GUEST_QUESTIONS: Final[tuple[Question, ...]] = (
     _at_once_is_as_good_as_later,
     _hands_its_state_over_and_keeps_it,
     _state_that_is_too_large_is_refused_and_it_lives_on,
+    _a_snapshot_is_exact_or_refused,
+    _a_start_from_a_snapshot_is_like_any_other,
 )
 """For parametrizing a test; each takes a `LoadedComponent`."""
 
