@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, final
+from typing import final
 
 import attrs
+import wasmtime
+from wasmtime.component import Component as Compiled
 
 from airssys.contracts import Artifact, ComponentRefused, EngineSettings
-from airssys.wasm.artifacts import count, read, to_binary
+from airssys.wasm.artifacts import (
+    advice_for,
+    count,
+    first_lines,
+    read,
+    to_binary,
+)
 from airssys.wasm.engine import Engine
 from airssys.wasm.host import AnyWorld, read_types, read_world
-from airssys.wasm.lane.core import NotTakenApart, TakenApart
+from airssys.wasm.lane.components import skeleton
 from airssys.wasm.values import WitType
-
-if TYPE_CHECKING:
-    from wasmtime.component import Component as Compiled
 
 
 @final
@@ -35,23 +40,23 @@ def describe(artifact: Artifact, settings: EngineSettings) -> Described:
     """Read the types of a component; its code is not compiled.
 
     Raises:
-        ComponentRefused: It cannot be read, or the own lane cannot run it.
+        ComponentRefused: It is malformed, or has types that cannot be passed.
     """
     label = artifact.label
     binary = to_binary(read(artifact, settings.component_bytes), label)
     count(binary, label)
     engine = Engine(settings)
     try:
-        apart = TakenApart.of(engine.wasmtime, binary)
+        compiled = Compiled(engine.wasmtime, skeleton(binary))
         try:
-            return _described(engine, apart.validated, label)
+            return _described(engine, compiled, label)
         finally:
-            apart.validated.close()
-    except NotTakenApart as error:
+            compiled.close()
+    except wasmtime.WasmtimeError as error:
         raise ComponentRefused(
             label,
-            f"it cannot be described ({error})",
-            "Describe a component whose parts the own lane can run",
+            f"wasmtime refuses it: {first_lines(error)}",
+            advice_for(str(error)),
         ) from error
     finally:
         engine.close()
