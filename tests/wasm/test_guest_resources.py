@@ -422,6 +422,8 @@ async def follow(guest, steps):
     """Do the steps in a guest and in the model; a trap ends both."""
     model = Model(guest)
     for number, (step, which) in enumerate(steps, start=1000):
+        if which and model.table and step in {"rep", "drop", "give"}:
+            which = list(model.table)[which % len(model.table)]  # noqa: PLW2901  # one that there is
         if step in {"new", "make"}:
             await getattr(model, step)(number)
         elif step in {"look", "keep", "close"}:
