@@ -61,7 +61,10 @@ async def open_runtime(
             yield Loader(runtime, cache, report)
     finally:
         async with runtime.turns.without_workers():  # noqa: ASYNC102  # shielded in there
-            runtime.engine.close()
+            try:
+                runtime.engine.close()
+            finally:
+                runtime.turns.end()
         forget_names()
         forget_rows()
 

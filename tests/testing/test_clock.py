@@ -10,8 +10,9 @@ from trio.testing import MockClock
 
 from airssys.contracts import Artifact, EngineSettings
 from airssys.testing import steady_clock
-from airssys.wasm import _component_loader, open_runtime
+from airssys.wasm import open_runtime
 from pace import PATIENCE, own_time
+from wasm_support import wrap_compilers
 
 SHOUT = Path(__file__).resolve().parents[2] / "examples" / "shout.wat"
 
@@ -107,12 +108,15 @@ def test_a_real_compile_does_not_meet_a_deadline(monkeypatch):
     assert run(lambda: compile_within(0.001))
     # With a clock that jumps over threads it does; the compiler is held, or it could be
     # done before the clock gets to jump.
-    held, compile_binary = threading.Event(), _component_loader.compile_binary
+    held = threading.Event()
 
-    def compile_late(*arguments):
-        held.wait(PATIENCE)
-        return compile_binary(*arguments)
+    def holding(original):
+        def compile_late(*arguments):
+            held.wait(PATIENCE)
+            return original(*arguments)
 
-    monkeypatch.setattr(_component_loader, "compile_binary", compile_late)
+        return compile_late
+
+    wrap_compilers(monkeypatch, holding)
     assert not run(lambda: compile_within(0.001), MockClock(autojump_threshold=0))
     held.set()

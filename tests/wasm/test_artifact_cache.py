@@ -22,9 +22,8 @@ from airssys.wasm.cache._artifact_cache import ArtifactCache
 from airssys.wasm.cache._entries import code_name, record_name, seen_name, surplus
 from airssys.wasm.cache._private_directory import PrivateDirectory
 from airssys.wasm.cache._secret import Secret, load_secret, user_state_directory
-from airssys.wasm.lane.core import _parts
 from pace import PATIENCE, finished
-from wasm_support import GUESTS, envelope, open_guests
+from wasm_support import GUESTS, envelope, open_guests, wrap_compilers
 
 ECHO = (GUESTS / "echo.wat").read_text()
 SMALL = bytes(wasmtime.wat2wasm("(component)"))
@@ -43,11 +42,7 @@ def compilations(monkeypatch):
 
         return compile_noted
 
-    for module, name in (  # of either lane
-        (_component_loader, "compile_binary"),
-        (_parts, "compile_parts"),
-    ):
-        monkeypatch.setattr(module, name, noting(getattr(module, name)))
+    wrap_compilers(monkeypatch, noting)
     return threads
 
 

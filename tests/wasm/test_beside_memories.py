@@ -17,7 +17,7 @@ from airssys.contracts import (
 from airssys.wasm._any_instance import load_any
 from airssys.wasm.artifacts._footprint import footprint
 from pace import PATIENCE
-from wasm_support import process_memory
+from wasm_support import process_memory, wrap_compilers
 
 MIB = 1 << 20
 MODULE = b"\0asm\x01\0\0\0"
@@ -83,7 +83,7 @@ HUGE = {
 async def test_what_takes_long_to_make_is_refused_before_it_is_compiled(
     guests, monkeypatch, kind
 ):
-    monkeypatch.setattr("airssys.wasm._any_instance.compile_binary", None)
+    wrap_compilers(monkeypatch, lambda _: None)
     artifact = Artifact.from_bytes(HUGE[kind](), label=kind)
     with pytest.raises(ComponentRefused, match=r"steps, for its globals") as caught:
         await load_any(guests.loader, artifact, ())

@@ -24,12 +24,11 @@ from airssys.contracts import (
     Limits,
     one_line,
 )
-from airssys.wasm import _component_loader, open_runtime
+from airssys.wasm import open_runtime
 from airssys.wasm.artifacts import _source
 from airssys.wasm.instances._runtime import Runtime
-from airssys.wasm.lane.core import _parts
 from pace import PATIENCE
-from wasm_support import GUESTS, Guests, beat, envelope, open_guests
+from wasm_support import GUESTS, Guests, beat, envelope, open_guests, wrap_compilers
 from wat_guests import world
 from wat_guests.component import Guest
 
@@ -291,10 +290,6 @@ async def test_the_types_of_the_world_are_taken(guests, name):
 # -- once, and off the Trio thread
 
 
-COMPILERS = [(_component_loader, "compile_binary"), (_parts, "compile_parts")]
-"""Of either lane."""
-
-
 @pytest.fixture
 def compilations(monkeypatch):
     """Notes the thread of each compilation; `let_go` holds them up while it is clear."""
@@ -310,8 +305,7 @@ def compilations(monkeypatch):
 
     threads_may_go_on = threading.Event()
     threads_may_go_on.set()
-    for module, name in COMPILERS:
-        monkeypatch.setattr(module, name, noting(getattr(module, name)))
+    wrap_compilers(monkeypatch, noting)
     threads_may_go_on.threads = threads
     return threads_may_go_on
 
@@ -504,8 +498,7 @@ def no_compiler(monkeypatch):
     def compile_binary(*_):
         pytest.fail("it was compiled")
 
-    for module, name in COMPILERS:
-        monkeypatch.setattr(module, name, compile_binary)
+    wrap_compilers(monkeypatch, lambda _: compile_binary)
 
 
 async def test_a_component_with_wasi_is_refused_before_it_is_compiled(
@@ -703,6 +696,25 @@ async def test_a_path_to_what_never_ends_is_refused(guests, tmp_path, kind):
 async def test_a_path_that_cannot_be_one_is_refused(guests):
     error = await refused(guests, Artifact.at("a\0b"))
     assert "null" in error.problem
+
+
+async def test_leaving_ends_the_calls_that_wait_for_a_turn():
+    ends = []
+
+    async def loop(guest):
+        try:
+            await guest.handle_message(envelope())
+        except (EngineMisused, GuestSpent) as error:
+            ends.append(error)
+
+    opening = open_runtime(EngineSettings(tick=0.001))
+    async with trio.open_nursery() as nursery, opening as loader:
+        guests = Guests(loader)
+        for _ in range(3):
+            nursery.start_soon(loop, await guests.start("loop"))
+        while loader.runtime.turns.waiting < 3:
+            await trio.lowlevel.checkpoint()
+    assert len(ends) == 3
 
 
 async def test_leaving_waits_for_the_slice_of_a_worker():

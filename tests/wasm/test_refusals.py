@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 import airssys.wasm
-from airssys.contracts import Artifact, ComponentRefused
-from airssys.wasm import HostFunction, HostInterface, SameAs, _component_loader
+from airssys.contracts import Artifact, ComponentRefused, EngineSettings
+from airssys.wasm import HostFunction, HostInterface, SameAs
+from airssys.wasm.lane.stubs import describe
 from airssys.wasm.values import function
 from pace import PATIENCE
-from wasm_support import GUESTS, open_guests, shop_guest
+from wasm_support import GUESTS, open_guests, shop_guest, wrap_compilers
 
 PACKAGE = Path(airssys.wasm.__file__).parent
 SOURCES = [  # components of any world have tests of their own
@@ -32,6 +33,16 @@ ODD_IMPORT = ECHO.replace(
     ' (export "get" (type (sub resource)))))\n',
     1,
 )
+COMPOSED = """\
+(component
+  (component $a (core module $m (func (export "f")))
+    (core instance $i (instantiate $m))
+    (func (export "f") (canon lift (core func $i "f"))))
+  (component $b (import "f" (func $f)) (core func (canon lower (func $f))))
+  (instance $ai (instantiate $a))
+  (instance (instantiate $b (with "f" (func $ai "f")))))
+"""
+NOT_DESCRIBED = "Describe a component whose parts the own lane can run"
 
 
 TILL = "acme:shop/till@1.2.0"
@@ -211,9 +222,7 @@ async def test_a_refusal_says_what_is_wrong_and_what_to_do(case, monkeypatch):
     artifact, problem, advice, *settings = REFUSALS[case]
     may_go_on = threading.Event()
     if case == "too slow":
-        monkeypatch.setattr(
-            _component_loader, "compile_binary", lambda *_: may_go_on.wait(PATIENCE)
-        )
+        wrap_compilers(monkeypatch, lambda _: lambda *_: may_go_on.wait(PATIENCE))
     async with open_guests(**(settings[0] if settings else {})) as guests:
         with pytest.raises(ComponentRefused) as caught:
             await guests.loader.load(artifact)
@@ -254,8 +263,15 @@ def advice_in_the_code():
                     )
 
 
+def test_what_cannot_be_described_is_refused_like_what_cannot_be_run():
+    with pytest.raises(ComponentRefused) as caught:
+        describe(Artifact.from_text(COMPOSED), EngineSettings())
+    assert "it cannot be described (it has" in caught.value.problem
+    assert caught.value.advice == NOT_DESCRIBED
+
+
 def test_no_refusal_is_left_out_here():
-    tested = [advice for _, _, advice, *_ in REFUSALS.values()]
+    tested = [NOT_DESCRIBED, *(advice for _, _, advice, *_ in REFUSALS.values())]
     found = list(advice_in_the_code())
     assert len(found) >= 15
     assert [each for each in found if not any(one in each for one in tested)] == []

@@ -8,17 +8,14 @@ import trio
 
 from airssys.contracts import USER_CACHE, Artifact, EngineSettings
 from airssys.wasm import (
-    _any_instance,
     _component_loader,
-    _inspection,
     inspect,
     load_any,
     open_runtime,
     user_cache_directory,
 )
-from airssys.wasm.lane.core import _parts
 from pace import PATIENCE
-from wasm_support import GUESTS
+from wasm_support import GUESTS, wrap_compilers
 
 ECHO = Artifact.at(GUESTS / "echo.wat")
 ADDER = Artifact.from_text(
@@ -39,20 +36,15 @@ def home(tmp_path, monkeypatch):
 def compiled(monkeypatch):
     """The labels of what was compiled."""
     labels = []
-    for module in (_any_instance, _component_loader, _inspection):
 
-        def compile_noted(engine, code, label, original=module.compile_binary):
-            labels.append(label)
-            return original(engine, code, label)
+    def noting(original):
+        def compile_noted(*arguments):
+            labels.append(arguments[2] if len(arguments) == 3 else "parts")
+            return original(*arguments)
 
-        monkeypatch.setattr(module, "compile_binary", compile_noted)
-    compile_parts = _parts.compile_parts
+        return compile_noted
 
-    def compile_parts_noted(*arguments):
-        labels.append("parts")
-        return compile_parts(*arguments)
-
-    monkeypatch.setattr(_parts, "compile_parts", compile_parts_noted)
+    wrap_compilers(monkeypatch, noting)
     return labels
 
 
@@ -141,13 +133,14 @@ async def test_a_load_that_waits_for_a_compiler_is_reported(monkeypatch, cache, 
         lines.append(line)
         go_on.set()
 
-    compile_binary = _component_loader.compile_binary
+    def waiting(original):
+        def wait(*arguments):
+            assert go_on.wait(PATIENCE)
+            return original(*arguments)
 
-    def wait(*arguments):
-        assert go_on.wait(PATIENCE)
-        return compile_binary(*arguments)
+        return wait
 
-    monkeypatch.setattr(_component_loader, "compile_binary", wait)
+    wrap_compilers(monkeypatch, waiting)
     monkeypatch.setattr(_component_loader, "SLOW_AFTER", 0.01)
     await load_by_loader(cache_directory=cache, report=report)
     [line] = lines

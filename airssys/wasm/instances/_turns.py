@@ -102,6 +102,8 @@ class Turns:
         self._turned_back = 0
         """Proven calls that found the pass full since their line was last served."""
         self._wanted = trio.Event()
+        self._ended = False
+        """Whether the engine is closed, so that no slice can be run any more."""
         self._workers = trio.CapacityLimiter(worker_threads)
         self._notice = _PassNotice(self)
         self._rota = cycle(
@@ -129,19 +131,33 @@ class Turns:
 
     async def begin(self, *, proven: bool) -> None:
         """Wait until a first slice may run."""
-        self._wanted.set()
         line = self._proven if proven else self._fresh
-        await _wait_in(line)
-        while self.spent >= self._allowance:
+        await self._wait_in(line)
+        while self.spent >= self._allowance and not self._ended:
             self._turned_back += proven
             await _wait_in(line, in_front=True)
 
     async def next_slice(self) -> None:
         """Wait for the next turn of a busy call; always a checkpoint."""
-        self._wanted.set()
-        await _wait_in(self._busy)
-        while self.spent >= self._allowance:
+        await self._wait_in(self._busy)
+        while self.spent >= self._allowance and not self._ended:
             await _wait_in(self._busy, in_front=True)
+
+    async def _wait_in(self, line: _Line) -> None:
+        if self._ended:
+            await trio.lowlevel.checkpoint()
+            return
+        self._wanted.set()
+        await _wait_in(line)
+
+    def end(self) -> None:
+        """Let all calls through, now and later: the keeper of the lines has ended.
+
+        The engine must be closed, so that each finds out that its call is.
+        """
+        self._ended = True
+        for line in (self._proven, self._busy, self._fresh):
+            _let_through(line, len(line))
 
     async def in_worker(self, work: Callable[[], T]) -> T:
         """Run a slice in a worker thread.

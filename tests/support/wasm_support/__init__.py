@@ -1,5 +1,6 @@
 """What the tests of airssys.wasm share: real guests, host services, a heartbeat."""
 
+from ._compilers import wrap_compilers
 from ._echo import HOST, echo_component, flatten, stray_component
 from ._guests import (
     GUESTS,
@@ -48,4 +49,5 @@ __all__ = (
     "types",
     "values_of",
     "wit_folder",
+    "wrap_compilers",
 )
