@@ -33,9 +33,8 @@ _MOST: Final = 2**28
 """Entries of one table, the unused first one included."""
 
 
-@final
 class Entry:
-    """One handle."""
+    """One handle: of a resource, or (in a subclass) of what a guest can wait for."""
 
     __slots__ = ("borrowed_for", "lends", "representation", "resource")
 
@@ -92,11 +91,20 @@ class ComponentState:
         Raises:
             RuleBroken: there is no such handle, or it is one of something else.
         """
+        entry = self.look_up(number)
+        if entry.resource != resource:
+            raise RuleBroken(Rule.HANDLE_OF_RIGHT_TYPE, number)
+        return entry
+
+    def look_up(self, number: int) -> Entry:
+        """Look up a handle of anything.
+
+        Raises:
+            RuleBroken: there is no such handle.
+        """
         entry = self._entries[number] if number < len(self._entries) else None
         if entry is None:
             raise RuleBroken(Rule.HANDLE_KNOWN, number)
-        if entry.resource != resource:
-            raise RuleBroken(Rule.HANDLE_OF_RIGHT_TYPE, number)
         return entry
 
     def take(self, number: int, resource: str) -> Entry:
@@ -108,9 +116,13 @@ class ComponentState:
         entry = self.find(number, resource)
         if entry.lends:
             raise RuleBroken(Rule.HANDLE_NOT_LENT, number)
+        self.remove(number)
+        return entry
+
+    def remove(self, number: int) -> None:
+        """Remove a handle that was found."""
         self._entries[number] = None
         self._free.append(number)
-        return entry
 
     def contents(self) -> tuple[int, list[tuple[int, Entry]], list[int]]:
         """Return how many numbers were ever used, those that are, and those free again."""

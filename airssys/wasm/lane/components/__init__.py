@@ -1,10 +1,12 @@
 """Components taken apart: from the binary to a plan of core instances."""
 
-from ._definitions import Component, Encoding, ResourceVerb
+from ._definitions import Component, Encoding, ResourceVerb, TaskVerb
 from ._parser import Unsupported, parse
 from ._plan import (
     Abi,
+    Canonical,
     CanonicalFunction,
+    CopyType,
     CoreExport,
     CoreItem,
     ImportedFunction,
@@ -14,14 +16,17 @@ from ._plan import (
     Plan,
     ResourceFunction,
     ResourceType,
+    TaskFunction,
 )
 from ._planner import make_plan
 from ._skeleton import leb, skeleton
 
 __all__ = (
     "Abi",
+    "Canonical",
     "CanonicalFunction",
     "Component",
+    "CopyType",
     "CoreExport",
     "CoreItem",
     "Encoding",
@@ -33,6 +38,8 @@ __all__ = (
     "ResourceFunction",
     "ResourceType",
     "ResourceVerb",
+    "TaskFunction",
+    "TaskVerb",
     "Unsupported",
     "leb",
     "make_plan",

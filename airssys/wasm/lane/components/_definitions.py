@@ -6,14 +6,14 @@ to earlier ones by index only. Nothing is resolved here: an index stays a number
 type that stands for another one stays a reference. `_plan` resolves them.
 
 What is not here, because no toolchain writes it and nothing runs it: values, core type
-definitions that something refers to, `start`, and everything asynchronous.
+definitions that something refers to, `start`, contexts of errors, and threads.
 The format is `design/mvp/Binary.md` of WebAssembly/component-model.
 """
 
 from __future__ import annotations
 
 import enum
-from typing import TypeAlias, final
+from typing import Final, TypeAlias, final
 
 import attrs
 
@@ -129,11 +129,28 @@ class BorrowOf:
 
 @final
 @attrs.frozen
+class StreamOf:
+    """`stream<element>`."""
+
+    element: TypeReference | None
+
+
+@final
+@attrs.frozen
+class FutureOf:
+    """`future<element>`."""
+
+    element: TypeReference | None
+
+
+@final
+@attrs.frozen
 class FunctionOf:
-    """The type of a function that is not asynchronous."""
+    """The type of a function."""
 
     parameters: tuple[tuple[str, TypeReference], ...]
     result: TypeReference | None
+    is_async: bool = False
 
 
 @final
@@ -147,7 +164,9 @@ class InstanceOf:
 @final
 @attrs.frozen
 class ComponentOf:
-    """The type of a component. Nothing that runs here needs to know what is in it."""
+    """The type of a component: declarations, without those of imports."""
+
+    declarations: tuple[Declaration, ...]
 
 
 @final
@@ -171,6 +190,8 @@ DefinedType: TypeAlias = (
     | ResultOf
     | OwnOf
     | BorrowOf
+    | StreamOf
+    | FutureOf
     | FunctionOf
     | InstanceOf
     | ComponentOf
@@ -296,6 +317,8 @@ class Options:
     memory: int | None = None
     realloc: int | None = None
     post_return: int | None = None
+    callback: int | None = None
+    is_async: bool = False
 
 
 @final
@@ -333,6 +356,88 @@ class ResourceOperation:
 
     verb: ResourceVerb
     resource: int
+
+
+@final
+class TaskVerb(enum.Enum):
+    """What a core module can do with tasks, and with what they wait for."""
+
+    TASK_CANCEL = 0x05
+    SUBTASK_CANCEL = 0x06
+    TASK_RETURN = 0x09
+    CONTEXT_GET = 0x0A
+    CONTEXT_SET = 0x0B
+    YIELD = 0x0C
+    SUBTASK_DROP = 0x0D
+    STREAM_NEW = 0x0E
+    STREAM_READ = 0x0F
+    STREAM_WRITE = 0x10
+    STREAM_CANCEL_READ = 0x11
+    STREAM_CANCEL_WRITE = 0x12
+    STREAM_DROP_READABLE = 0x13
+    STREAM_DROP_WRITABLE = 0x14
+    FUTURE_NEW = 0x15
+    FUTURE_READ = 0x16
+    FUTURE_WRITE = 0x17
+    FUTURE_CANCEL_READ = 0x18
+    FUTURE_CANCEL_WRITE = 0x19
+    FUTURE_DROP_READABLE = 0x1A
+    FUTURE_DROP_WRITABLE = 0x1B
+    SET_NEW = 0x1F
+    SET_WAIT = 0x20
+    SET_POLL = 0x21
+    SET_DROP = 0x22
+    JOIN = 0x23
+    BACKPRESSURE_INC = 0x24
+    BACKPRESSURE_DEC = 0x25
+
+
+COPYING: Final = frozenset(
+    [
+        TaskVerb.STREAM_READ,
+        TaskVerb.STREAM_WRITE,
+        TaskVerb.FUTURE_READ,
+        TaskVerb.FUTURE_WRITE,
+    ]
+)
+CANCELLING: Final = frozenset(
+    [
+        TaskVerb.STREAM_CANCEL_READ,
+        TaskVerb.STREAM_CANCEL_WRITE,
+        TaskVerb.FUTURE_CANCEL_READ,
+        TaskVerb.FUTURE_CANCEL_WRITE,
+    ]
+)
+OF_A_TYPE: Final = frozenset(
+    [
+        TaskVerb.STREAM_NEW,
+        TaskVerb.STREAM_DROP_READABLE,
+        TaskVerb.STREAM_DROP_WRITABLE,
+        TaskVerb.FUTURE_NEW,
+        TaskVerb.FUTURE_DROP_READABLE,
+        TaskVerb.FUTURE_DROP_WRITABLE,
+    ]
+)
+"""Those that only need the type of a stream or future."""
+
+
+@final
+@attrs.frozen
+class TaskOperation:
+    """A core function that works with tasks; what its verb has no use for is left out."""
+
+    verb: TaskVerb
+    type: int | None = None
+    """Of the stream or future."""
+    result: TypeReference | None = None
+    """What a task returns."""
+    options: Options = Options()
+    flag: bool = False
+    """Whether it does not wait, or can be cancelled while it does."""
+    place: int = 0
+    """Which word of the context."""
+    is_wide: bool = False
+    """Whether that word has 64 bits."""
 
 
 @final
@@ -387,6 +492,7 @@ Definition: TypeAlias = (
     | Lift
     | Lower
     | ResourceOperation
+    | TaskOperation
     | Import
     | Export
 )

@@ -17,6 +17,9 @@ from airssys.wasm.artifacts import Reader
 from airssys.wasm.values import CHAR, STRING, Float, Number
 
 from ._definitions import (
+    CANCELLING,
+    COPYING,
+    OF_A_TYPE,
     Alias,
     BorrowOf,
     Bundle,
@@ -38,6 +41,7 @@ from ._definitions import (
     ExportDeclaration,
     FlagsOf,
     FunctionOf,
+    FutureOf,
     Import,
     Instance,
     InstanceOf,
@@ -55,6 +59,9 @@ from ._definitions import (
     ResultOf,
     Simple,
     Sort,
+    StreamOf,
+    TaskOperation,
+    TaskVerb,
     TupleOf,
     Type,
     TypeBound,
@@ -71,6 +78,7 @@ _MAGIC: Final = b"\0asm\x0d\0\x01\0"
 _DEEPEST: Final = 100
 """Components, and types, inside each other: reading them is recursive."""
 _I32: Final = 0x7F
+_I64: Final = 0x7E
 
 _SIMPLE: Final[dict[int, Simple]] = {
     0x7F: Number.BOOL,
@@ -106,10 +114,7 @@ _SORTS: Final = {
 _LATER: Final = {
     0x63: "a map",
     0x64: "an error context",
-    0x65: "a future",
-    0x66: "a stream",
     0x67: "a list of fixed length",
-    0x43: "an asynchronous function",
     0x3E: "a resource with an asynchronous destructor",
 }
 """Types that the format has and this lane does not run."""
@@ -119,17 +124,47 @@ class Unsupported(Exception):  # not for users: `airssys inspect` says it in a s
     """A component uses something that this lane does not run; says what."""
 
 
-def parse(code: bytes) -> Component:
+def parse(code: bytes, *, concurrent: bool = False) -> Component:
     """Read a component.
 
     Args:
         code: The component in its binary format.
+        concurrent: Whether it may have asynchronous functions, streams and futures.
 
     Raises:
         Unreadable: These bytes are not a component in the format that is known here.
         Unsupported: It has parts that this lane does not run.
     """
-    return _component(Reader(code), 0)
+    component = _component(Reader(code), 0)
+    if not concurrent:
+        for found in _concurrent_parts(component.definitions):
+            raise Unsupported(found)
+    return component
+
+
+def _concurrent_parts(  # noqa: C901  # one match over a closed union
+    definitions: tuple[Definition | Declaration, ...],
+) -> Iterator[str]:
+    for one in definitions:
+        match one:
+            case Component(inside):
+                yield from _concurrent_parts(inside)
+            case Type(InstanceOf(inside) | ComponentOf(inside)):
+                yield from _concurrent_parts(inside)
+            case Type(FunctionOf(is_async=True)):
+                yield "an asynchronous function"
+            case Type(StreamOf()):
+                yield "a stream"
+            case Type(FutureOf()):
+                yield "a future"
+            case Lift(options=options) | Lower(options=options):
+                if options.is_async or options.callback is not None:
+                    yield "an asynchronous function"
+            case TaskOperation(verb):
+                code = f"{verb.value:#04x}"
+                yield f"the canonical function {code}, which is asynchronous"
+            case _:
+                pass
 
 
 def _component(reader: Reader, depth: int) -> Component:
@@ -247,12 +282,19 @@ def _case(reader: Reader) -> tuple[str, TypeReference | None]:
 
 
 def _function_type(reader: Reader) -> FunctionOf:
-    parameters = _all(reader, _field)
+    return FunctionOf(_all(reader, _field), _result(reader))
+
+
+def _async_function_type(reader: Reader) -> FunctionOf:
+    return FunctionOf(_all(reader, _field), _result(reader), is_async=True)
+
+
+def _result(reader: Reader) -> TypeReference | None:
     if not _flag(reader):
-        return FunctionOf(parameters, _type_reference(reader))
+        return _type_reference(reader)
     if reader.byte() != 0x00:
         raise reader.error("a function has named results, which no component can")
-    return FunctionOf(parameters, None)
+    return None
 
 
 def _resource_type(reader: Reader) -> ResourceOf:
@@ -267,6 +309,7 @@ def _instance_type(reader: Reader) -> InstanceOf:
 
 
 def _component_type(reader: Reader) -> ComponentOf:
+    declarations: list[Declaration] = []
     with reader.deeper(_DEEPEST):
         for _ in reader.items():
             if reader.peek() == 0x03:  # only a component imports
@@ -274,8 +317,8 @@ def _component_type(reader: Reader) -> ComponentOf:
                 _external_name(reader)
                 _description(reader)
             else:
-                _declaration(reader)
-    return ComponentOf()
+                declarations.append(_declaration(reader))
+    return ComponentOf(tuple(declarations))
 
 
 _TYPES: Final[dict[int, Callable[[Reader], DefinedType]]] = {
@@ -289,7 +332,10 @@ _TYPES: Final[dict[int, Callable[[Reader], DefinedType]]] = {
     0x6A: lambda reader: ResultOf(_optional_type(reader), _optional_type(reader)),
     0x69: lambda reader: OwnOf(reader.number()),
     0x68: lambda reader: BorrowOf(reader.number()),
+    0x66: lambda reader: StreamOf(_optional_type(reader)),
+    0x65: lambda reader: FutureOf(_optional_type(reader)),
     0x40: _function_type,
+    0x43: _async_function_type,
     0x41: _component_type,
     0x42: _instance_type,
     0x3F: _resource_type,
@@ -446,24 +492,29 @@ def _alias(reader: Reader) -> Alias:
 
 def _options(reader: Reader) -> Options:
     found: dict[str, int] = {}
-    encoding = Encoding.UTF8
+    encoding, is_async = Encoding.UTF8, False
     for _ in reader.items():
         code = reader.byte()
         if code in {0x00, 0x01, 0x02}:
             encoding = Encoding(code)
         elif code in _INDEX_OPTIONS:
             found[_INDEX_OPTIONS[code]] = reader.number()
-        elif code in {0x06, 0x07}:
-            raise Unsupported("an asynchronous function")
+        elif code == 0x06:
+            is_async = True
         else:
             raise Unsupported(f"the canonical option {code:#04x}")
-    return Options(encoding, **found)
+    return Options(encoding, is_async=is_async, **found)
 
 
-_INDEX_OPTIONS: Final = {0x03: "memory", 0x04: "realloc", 0x05: "post_return"}
+_INDEX_OPTIONS: Final = {
+    0x03: "memory",
+    0x04: "realloc",
+    0x05: "post_return",
+    0x07: "callback",
+}
 
 
-def _canonical(reader: Reader) -> Lift | Lower | ResourceOperation:
+def _canonical(reader: Reader) -> Lift | Lower | ResourceOperation | TaskOperation:
     code = reader.byte()
     if code in {0x00, 0x01}:
         if reader.byte() != 0x00:
@@ -472,7 +523,37 @@ def _canonical(reader: Reader) -> Lift | Lower | ResourceOperation:
         return Lower(index, options) if code else Lift(index, options, reader.number())
     if code in {verb.value for verb in ResourceVerb}:
         return ResourceOperation(ResourceVerb(code), reader.number())
+    if code in _TASK_VERBS:
+        return _task_operation(reader, TaskVerb(code))
     raise Unsupported(f"the canonical function {code:#04x}, which is asynchronous")
+
+
+_TASK_VERBS: Final = frozenset(verb.value for verb in TaskVerb)
+
+
+def _task_operation(reader: Reader, verb: TaskVerb) -> TaskOperation:  # noqa: C901  # one for each form
+    if verb in COPYING:
+        return TaskOperation(verb, reader.number(), options=_options(reader))
+    if verb in CANCELLING:
+        return TaskOperation(verb, reader.number(), flag=_flag(reader))
+    if verb in OF_A_TYPE:
+        return TaskOperation(verb, reader.number())
+    match verb:
+        case TaskVerb.TASK_RETURN:
+            result = _result(reader)
+            return TaskOperation(verb, result=result, options=_options(reader))
+        case TaskVerb.CONTEXT_GET | TaskVerb.CONTEXT_SET:
+            kind, place = reader.byte(), reader.number()
+            if kind not in {_I32, _I64} or place > 1:
+                raise Unsupported("a context of another kind")
+            return TaskOperation(verb, place=place, is_wide=kind == _I64)
+        case TaskVerb.SET_WAIT | TaskVerb.SET_POLL:
+            flag, memory = _flag(reader), reader.number()
+            return TaskOperation(verb, options=Options(memory=memory), flag=flag)
+        case TaskVerb.SUBTASK_CANCEL | TaskVerb.YIELD:
+            return TaskOperation(verb, flag=_flag(reader))
+        case _:
+            return TaskOperation(verb)
 
 
 def _import(reader: Reader) -> Import:

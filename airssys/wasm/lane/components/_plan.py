@@ -6,9 +6,9 @@ from typing import TypeAlias, final
 
 import attrs
 
-from airssys.wasm.values import Function
+from airssys.wasm.values import Float, Function, Number, WitType
 
-from ._definitions import Encoding, ResourceVerb
+from ._definitions import Encoding, ResourceVerb, TaskVerb
 
 
 @final
@@ -42,6 +42,8 @@ class Instantiation:
     module: int
     """Its place in `Plan.modules`."""
     imports: tuple[CoreItem, ...]
+    owner: int = 0
+    """The component instance that it is part of."""
 
 
 @final
@@ -65,6 +67,26 @@ class Abi:
     memory: CoreItem | None
     realloc: CoreItem | None
     post_return: CoreItem | None
+    callback: CoreItem | None = None
+    is_async: bool = False
+    """Whether the guest is not held up: it returns by `task.return`, or goes on."""
+
+
+@final
+@attrs.frozen
+class CopyType:
+    """The type of a stream or future."""
+
+    is_stream: bool
+    element: WitType | None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its values are numbers, or nothing."""
+        element = self.element
+        return element is None or (
+            isinstance(element, (Number, Float)) and element is not Number.BOOL
+        )
 
 
 @final
@@ -75,6 +97,7 @@ class ImportedFunction:
     name: str
     """Such as `wasi:io/streams@0.2.0#[method]input-stream.read`."""
     type: Function
+    is_async: bool = False
 
 
 @final
@@ -86,6 +109,8 @@ class LiftedFunction:
     core: CoreItem
     abi: Abi
     instance: int
+    is_async: bool = False
+    """Whether its type is that of an asynchronous function."""
 
 
 ComponentFunction: TypeAlias = ImportedFunction | LiftedFunction
@@ -111,7 +136,22 @@ class ResourceFunction:
     instance: int
 
 
-Canonical: TypeAlias = LoweredFunction | ResourceFunction
+@final
+@attrs.frozen
+class TaskFunction:
+    """The canonical function by which a core module works with tasks."""
+
+    verb: TaskVerb
+    instance: int
+    abi: Abi
+    copied: CopyType | None
+    result: WitType | None
+    flag: bool
+    place: int
+    is_wide: bool
+
+
+Canonical: TypeAlias = LoweredFunction | ResourceFunction | TaskFunction
 
 
 @final
@@ -134,6 +174,14 @@ class Plan:
     """All resources, by name."""
     exported_resources: dict[str, str]
     """By full name of the export: the name of the resource."""
+    copied: dict[str, CopyType] = attrs.field(factory=dict)
+    """Streams and futures, by the name that stands for them in `Own`: when a value is
+    given away, its readable end is a handle like that of a resource."""
+
+    @property
+    def is_concurrent(self) -> bool:
+        """Whether anything in it is asynchronous."""
+        return any(map(_is_concurrent, (*self.canonical, *self.exports.values())))
 
     @property
     def is_composed(self) -> bool:
@@ -143,3 +191,17 @@ class Plan:
             and isinstance(one.function, LiftedFunction)
             for one in self.canonical
         )
+
+
+def _is_concurrent(one: Canonical | ComponentFunction) -> bool:
+    match one:
+        case TaskFunction():
+            return True
+        case LoweredFunction():
+            return one.abi.is_async or _is_concurrent(one.function)
+        case LiftedFunction():
+            return one.abi.is_async or one.is_async
+        case ImportedFunction():
+            return one.is_async
+        case _:
+            return False

@@ -49,6 +49,7 @@ from ._plan import (
     Canonical,
     CanonicalFunction,
     ComponentFunction,
+    CopyType,
     CoreExport,
     CoreItem,
     ImportedFunction,
@@ -58,6 +59,7 @@ from ._plan import (
     Plan,
     ResourceFunction,
     ResourceType,
+    TaskFunction,
 )
 
 _MOST_INSTANCES: Final = 10_000
@@ -102,7 +104,17 @@ class _Definition:
     scope: _Scope
 
 
-_Type: TypeAlias = WitType | Function | ResourceType | _InstanceType | _ComponentType
+@final
+@attrs.frozen
+class _AsyncFunction:
+    """The type of an asynchronous function."""
+
+    function: Function
+
+
+_Type: TypeAlias = (
+    WitType | Function | _AsyncFunction | ResourceType | _InstanceType | _ComponentType
+)
 _CoreInstance: TypeAlias = int | dict[str, CoreItem]
 """The number of an instantiation, or a bundle."""
 _Exports: TypeAlias = dict[str, tuple[Sort, object]]
@@ -159,6 +171,7 @@ class _Planner:
         self._imports: dict[str, Function] = {}
         self._resources: dict[str, ResourceType] = {}
         self._type_sizes: dict[int, tuple[object, int]] = {}
+        self._copied: dict[str, CopyType] = {}
 
     def finish(self, exported: _Exports) -> Plan:
         exports: dict[str, ComponentFunction] = {}
@@ -177,6 +190,7 @@ class _Planner:
             exports=exports,
             resources=self._resources,
             exported_resources=resources,
+            copied=self._copied,
         )
 
     def run(
@@ -235,7 +249,7 @@ class _Planner:
                 scope.add(Sort.TYPE, self._type(scope, definition.type))
             case d.Lift():
                 scope.add(Sort.FUNCTION, _lifted(scope, definition))
-            case d.Lower() | d.ResourceOperation():
+            case d.Lower() | d.ResourceOperation() | d.TaskOperation():
                 scope.add(
                     Sort.CORE_FUNCTION, self._canonical_function(scope, definition)
                 )
@@ -252,7 +266,7 @@ class _Planner:
             for name, index in definition.arguments
         }
         imports = tuple([_supplied(one, arguments) for one in self._imports_of[module]])
-        self._instantiations.append(Instantiation(module, imports))
+        self._instantiations.append(Instantiation(module, imports, scope.instance))
         return len(self._instantiations) - 1
 
     def _nested(self, scope: _Scope, definition: d.Instance) -> _Exports:
@@ -288,9 +302,9 @@ class _Planner:
             case d.TypeBound(equals=index):
                 return Sort.TYPE, scope.type(cast("int", index))
             case d.Described(sort=Sort.FUNCTION, type=index):
-                function = _function(scope, index)
+                function, is_async = _function(scope, index)
                 self._imports[name] = function
-                return Sort.FUNCTION, ImportedFunction(name, function)
+                return Sort.FUNCTION, ImportedFunction(name, function, is_async)
             case d.Described(sort=Sort.INSTANCE, type=index):
                 return Sort.INSTANCE, self._given_instance(scope, name, index)
             case _:
@@ -318,14 +332,18 @@ class _Planner:
     # -------------------------------------------------------- functions
 
     def _canonical_function(
-        self, scope: _Scope, definition: d.Lower | d.ResourceOperation
+        self,
+        scope: _Scope,
+        definition: d.Lower | d.ResourceOperation | d.TaskOperation,
     ) -> CanonicalFunction:
         match definition:
+            case d.TaskOperation():
+                made: Canonical = self._task_function(scope, definition)
             case d.Lower():
                 found = scope.find(Sort.FUNCTION, definition.function)
                 function = cast("ComponentFunction", found)
                 abi = _abi(scope, definition.options)
-                made: Canonical = LoweredFunction(function, abi, scope.instance)
+                made = LoweredFunction(function, abi, scope.instance)
             case d.ResourceOperation():
                 resource = scope.type(definition.resource)
                 if not isinstance(resource, ResourceType):
@@ -333,6 +351,28 @@ class _Planner:
                 made = ResourceFunction(definition.verb, resource, scope.instance)
         self._canonical.append(made)
         return CanonicalFunction(len(self._canonical) - 1)
+
+    def _task_function(
+        self, scope: _Scope, definition: d.TaskOperation
+    ) -> TaskFunction:
+        copied = None
+        if definition.type is not None:
+            kind = scope.type(definition.type)
+            copied = self._copied.get(kind.resource) if isinstance(kind, Own) else None
+            if copied is None:
+                raise Unreadable(
+                    f"type {definition.type} is not that of a stream or future"
+                )
+        return TaskFunction(
+            definition.verb,
+            scope.instance,
+            _abi(scope, definition.options),
+            copied,
+            self._optional(scope, definition.result),
+            definition.flag,
+            definition.place,
+            definition.is_wide,
+        )
 
     # -------------------------------------------------------- types
 
@@ -355,7 +395,8 @@ class _Planner:
             case d.FunctionOf():
                 value = self._value
                 parameters = tuple((n, value(scope, t)) for n, t in of.parameters)
-                return Function(parameters, self._optional(scope, of.result))
+                function = Function(parameters, self._optional(scope, of.result))
+                return _AsyncFunction(function) if of.is_async else function
             case _:
                 return self._counted(self._value_type(scope, of))
 
@@ -384,14 +425,24 @@ class _Planner:
                 return Own(_resource_name(scope, of.resource))
             case d.BorrowOf():
                 return Borrow(_resource_name(scope, of.resource))
+            case d.StreamOf() | d.FutureOf():
+                return self._copy_type(scope, of)
             case _:
                 return self._value(scope, cast("d.Simple", of))
+
+    def _copy_type(self, scope: _Scope, of: d.StreamOf | d.FutureOf) -> Own:
+        """Let a handle stand for a stream or future; equal types have equal names."""
+        element = self._optional(scope, of.element)
+        is_stream = isinstance(of, d.StreamOf)
+        name = f"{'stream' if is_stream else 'future'}<{element!r}>"
+        self._copied[name] = CopyType(is_stream, element)
+        return Own(name)
 
     def _value(self, scope: _Scope, reference: d.TypeReference) -> WitType:
         if not isinstance(reference, int):
             return reference
         kind = scope.type(reference)
-        if isinstance(kind, (Function, ResourceType, _InstanceType, _ComponentType)):
+        if isinstance(kind, _NOT_VALUES):
             raise Unreadable(f"type {reference} is not that of a value")
         return kind
 
@@ -410,6 +461,15 @@ class _Planner:
 
     def _size(self, kind: WitType) -> int:
         return self._type_sizes.get(id(kind), (kind, 1))[1]
+
+
+_NOT_VALUES: Final = (
+    Function,
+    _AsyncFunction,
+    ResourceType,
+    _InstanceType,
+    _ComponentType,
+)
 
 
 def _parts(kind: WitType) -> list[WitType]:
@@ -437,20 +497,25 @@ def _resource_name(scope: _Scope, index: int) -> str:
     return kind.name
 
 
-def _function(scope: _Scope, index: int) -> Function:
+def _function(scope: _Scope, index: int) -> tuple[Function, bool]:
+    """Look up the type of a function, and whether it is asynchronous."""
     kind = scope.type(index)
+    if isinstance(kind, _AsyncFunction):
+        return kind.function, True
     if not isinstance(kind, Function):
         raise Unreadable(f"type {index} is not that of a function")
-    return kind
+    return kind, False
 
 
 def _lifted(scope: _Scope, definition: d.Lift) -> LiftedFunction:
     core = scope.item(Sort.CORE_FUNCTION, definition.core_function)
+    function, is_async = _function(scope, definition.type)
     return LiftedFunction(
-        _function(scope, definition.type),
+        function,
         cast("CoreItem", core),
         _abi(scope, definition.options),
         scope.instance,
+        is_async,
     )
 
 
@@ -460,6 +525,8 @@ def _abi(scope: _Scope, options: d.Options) -> Abi:
         scope.item(Sort.CORE_MEMORY, options.memory),
         scope.item(Sort.CORE_FUNCTION, options.realloc),
         scope.item(Sort.CORE_FUNCTION, options.post_return),
+        scope.item(Sort.CORE_FUNCTION, options.callback),
+        options.is_async,
     )
 
 

@@ -24,6 +24,7 @@ from airssys.wasm.lane.adapters import (
 )
 from airssys.wasm.lane.components import (
     Abi,
+    Canonical,
     CanonicalFunction,
     CoreItem,
     ImportedFunction,
@@ -32,6 +33,7 @@ from airssys.wasm.lane.components import (
     Plan,
     ResourceFunction,
     ResourceVerb,
+    TaskFunction,
     Unsupported,
 )
 from airssys.wasm.lane.modules import NOTHING, Exposed, prepared
@@ -213,7 +215,7 @@ class _Linker:
             one = self._plan.canonical[item.number]
             if isinstance(one, ResourceFunction):
                 self._adapt_drop(item.number, one.resource.destructor)
-            else:
+            elif isinstance(one, LoweredFunction):
                 group = _Group.of(one.abi)
                 members = groups.setdefault(group.key(), (group, []))[1]
                 if item.number not in members:
@@ -314,7 +316,9 @@ def name_of(number: int) -> str:
     return f"c{number}"
 
 
-def _callback(number: int, one: LoweredFunction | ResourceFunction) -> Callback:
+def _callback(number: int, one: Canonical) -> Callback:
+    if isinstance(one, TaskFunction):
+        raise Unsupported("what only the lane of asynchronous components runs")
     if isinstance(one, ResourceFunction):
         results: tuple[Core, ...] = () if one.verb is ResourceVerb.DROP else ("i32",)
         is_adapted = not results and one.resource.destructor is not None
