@@ -50,6 +50,12 @@ from airssys.contracts import (
     is_a,
     meant,
 )
+from airssys.security.manifest import (
+    describe,
+    effective,
+    requested,
+    with_manifest,
+)
 
 from ._behaviours import (
     ARGUMENTS,
@@ -101,14 +107,22 @@ _OPTIONS: Final[dict[Kind, type[Any]]] = {
 def read_component(
     name: object, code: object, options: Options, origin: Origin
 ) -> ComponentSpec:
-    """Read a component actor."""
+    """Read a component actor; what is written here wins over its manifest."""
+    artifact = read_artifact(code, origin)
+    described = describe(artifact)
+    if described is not None:
+        artifact, options = described.artifact, with_manifest(options, described)
     chosen, mistakes = _read_options(options, ComponentOptions)
+    if described is not None:
+        granted = chosen.get("can", ())
+        chosen["requested"] = requested(described, granted)
+        chosen["can"] = effective(described, granted)
+        mistakes += described.mistakes
     config = ComponentConfig(
         env=_read_env(chosen.pop("env", None), mistakes),
         data=_read_data(chosen.pop("data", None), mistakes),
         limits=read_limits(chosen.pop("limits", None), mistakes),
     )
-    artifact = read_artifact(code, origin)
     every = chosen.get("checkpoint_every")
     if isinstance(every, Mapping):
         chosen["checkpoint_every"] = read_values(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 import trio
@@ -10,6 +11,7 @@ from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import (
     MIB,
+    Artifact,
     ComponentId,
     Grant,
     Lag,
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
     from airssys.contracts import (
         ActorEnded,
         Answer,
-        Artifact,
         PoolStatus,
         Waiting,
     )
@@ -208,7 +209,7 @@ class System(Messenger):
     async def replace(
         self,
         name: ComponentId | str,
-        artifact: Artifact,
+        artifact: Artifact | Path | str,
         *,
         can: Grant | Iterable[Grant] | None = None,
     ) -> Answer:
@@ -224,11 +225,17 @@ class System(Messenger):
         The new code may do what the old code may do, with everything that was cut from
         its grants since, unless `can` says what it may do instead.
 
+        If the new code has a manifest, it may do what that asks for and the topology
+        grants; if this is more than the old code may do, it is refused, with the
+        difference, unless `can` is passed.
+
         Cancelling the waiting task does not undo the request.
 
         Args:
             name: The component.
-            artifact: The new code.
+            artifact: The new code: an artifact, or the path of it or of its manifest,
+                relative to the current directory. Of a manifest, only the code and
+                what it asks for are taken over.
             can: What the new code may do, within the bounds above it.
 
         Returns:
@@ -245,6 +252,8 @@ class System(Messenger):
             return Refused(Refusal.NOT_FOUND, str(wanted))
         if can is not None:
             can = (can,) if isinstance(can, Grant) else tuple(can)
+        if isinstance(artifact, (str, Path)):
+            artifact = Artifact.at(artifact)
         return await self._replacer.replace(slot, artifact, can).wait()
 
     @enable_ki_protection

@@ -35,6 +35,7 @@ from .artifacts import (
     Footprint,
     advice_for,
     check_counts,
+    check_digest,
     check_wasi,
     check_world,
     count,
@@ -213,6 +214,7 @@ class Loader:
 
     def _find_kept(self, artifact: Artifact, digest: str) -> _Ready | None:
         """Find the compiled form of a component, whole or split, as configured."""
+        check_digest(artifact, digest)
         if self.runtime.settings.lane != "own":
             return self._find_whole(artifact, digest)
         if self.cache is None:

@@ -120,7 +120,7 @@ async def test_whatever_is_asked_for_is_answered(loader, autojump_clock):
     async with running(component("c"), python("p", nothing), loader=loader) as (s, _):
         assert (await s.replace("nobody", NEW)).why is Refusal.NOT_FOUND
         assert (await s.replace("p", NEW)).why is Refusal.NO_COMPONENT
-        assert (await s.replace("c", "new.wasm")).why is Refusal.INVALID_SPEC
+        assert (await s.replace("c", 3)).why is Refusal.INVALID_SPEC
         admin = s.supervisor("root")
         assert (await admin.replace_child("local/x/0", NEW)).why is Refusal.NOT_FOUND
         assert await admin.replace_child("local/c/0", NEW) == Done("local/c/0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from airssys.contracts.values import (
     Limits,
     LogLevel,
     OnAbandoned,
+    Requested,
     RestartFrom,
     StartFrom,
     choices,
@@ -36,15 +38,10 @@ def component_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
     if grants is None:
         hint = "write can=[everything()] for code that is trusted like the program"
         yield Mistake(f"{path}.can", "a component has grants, and may have none", hint)
-    if not is_kind(spec.artifact, Artifact):
-        text = f"{shown(spec.artifact)} is not an artifact"
-        yield Mistake(f"{path}.artifact", text, "write Artifact.at(path)")
-    elif not is_kind(spec.artifact.source, (Path, bytes, str)):
-        text = f"{shown(spec.artifact.source)} is not code"
-        hint = "a Path, bytes, or WAT text as str"
-        yield Mistake(f"{path}.artifact.source", text, hint)
-    else:
-        yield from _host_mistakes(spec.artifact.host, f"{path}.host")
+    if spec.requested is not None and not is_kind(spec.requested, Requested):
+        text = f"{shown(spec.requested)} is not what a manifest requests"
+        yield Mistake(f"{path}.requested", text, "leave it out, or name a manifest")
+    yield from _artifact_mistakes(spec, path)
     if not is_kind(spec.log_level, LogLevel):
         text = f"{shown(spec.log_level)} is not a valid log level"
         hint = choices(LogLevel, spec.log_level)
@@ -59,6 +56,26 @@ def component_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
         yield Mistake(f"{path}.config", text, "write ComponentConfig(...)")
     else:
         yield from _config_mistakes(spec.config, f"{path}.config")
+
+
+def _artifact_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:
+    if not is_kind(spec.artifact, Artifact):
+        text = f"{shown(spec.artifact)} is not an artifact"
+        yield Mistake(f"{path}.artifact", text, "write Artifact.at(path)")
+    elif not is_kind(spec.artifact.source, (Path, bytes, str)):
+        text = f"{shown(spec.artifact.source)} is not code"
+        hint = "a Path, bytes, or WAT text as str"
+        yield Mistake(f"{path}.artifact.source", text, hint)
+    elif spec.artifact.sha256 is not None and not _is_digest(spec.artifact.sha256):
+        text = f"{shown(spec.artifact.sha256)} is not a SHA-256"
+        hint = "write 64 digits of 0-9 and a-f, or None"
+        yield Mistake(f"{path}.artifact.sha256", text, hint)
+    else:
+        yield from _host_mistakes(spec.artifact.host, f"{path}.host")
+
+
+def _is_digest(value: object) -> bool:
+    return is_text(value) and re.fullmatch(r"[0-9a-f]{64}", f"{value}") is not None
 
 
 def _snapshot_mistakes(spec: ComponentSpec, path: str) -> Iterator[Mistake]:

@@ -32,6 +32,7 @@ from airssys.contracts.values import (
     OverflowPolicy,
     OverflowRules,
     Poison,
+    Requested,
     RestartFrom,
     RestartType,
     StartFrom,
@@ -104,6 +105,9 @@ class ComponentSpec:
     """What happens to a published message for which there is no room."""
     can: tuple[Grant, ...] = ()
     """What it may do; by default nothing that concerns others."""
+    requested: Requested | None = None
+    """What its manifest asks for and the topology grants: `can` is what both say. None:
+    it has no manifest, and `can` is what the topology grants."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
     """Where it was declared."""
 

@@ -22,7 +22,7 @@ from ._codecs import (
     codec_of,
     known_codecs,
 )
-from ._grants import EVERYTHING, Access, Grant
+from ._grants import EVERYTHING, Access, Grant, Requested
 from ._guest import (
     ComponentConfig,
     ComponentInfo,
@@ -143,6 +143,7 @@ __all__ = (
     "Priority",
     "PriorityWord",
     "ReplySlot",
+    "Requested",
     "Resource",
     "RestartFrom",
     "RestartType",

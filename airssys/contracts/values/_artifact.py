@@ -56,6 +56,9 @@ class Artifact:
     host: tuple[NamedInterface, ...] = attrs.field(default=(), repr=False)
     """What it may import in addition to `airssys:core`: each an
     `airssys.wasm.HostInterface`."""
+    sha256: str | None = attrs.field(default=None, repr=False)
+    """The digest that its code must have, in 64 small hexadecimal digits; other code is
+    refused when it is loaded. None: any code."""
 
     @classmethod
     def at(cls, path: str | Path) -> Artifact:

@@ -48,3 +48,18 @@ class Access:
 
 EVERYTHING: Final = Grant("*", ("*",))
 """The grant of all kinds, for code that is trusted as the program itself is."""
+
+
+@final
+@attrs.frozen
+class Requested:
+    """What the manifest of a component asks for, beside what the topology grants.
+
+    What holds is what both say; it is `can` of the specification.
+    """
+
+    manifest: str
+    """The file."""
+    asked: tuple[Grant, ...]
+    granted: tuple[Grant, ...]
+    """What the topology wrote, also what the manifest does not ask for."""

@@ -28,10 +28,12 @@ from airssys.contracts import (
     ComponentRefused,
     ComponentSpec,
     Done,
+    Grant,
     GuestFailed,
     Health,
     HealthStatus,
     InternalError,
+    Mistake,
     Refusal,
     Refused,
     RestartFrom,
@@ -48,11 +50,18 @@ from airssys.nursery.actors import ActorCell
 from airssys.nursery.behaviours import ComponentBehaviour, Successor, hand_state_over
 from airssys.nursery.children import Reply, Slot, SlotState
 from airssys.nursery.restarts import bounds_above, exit_reason, grant_mistakes_of
+from airssys.security.manifest import (
+    describe,
+    effective,
+    is_manifest,
+    requested,
+    widened,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airssys.contracts import ComponentInfo, Grant
+    from airssys.contracts import ComponentInfo
     from airssys.messaging import Mailbox
     from airssys.nursery.actors import Actor
     from airssys.nursery.behaviours import Behaviour, Inheritance
@@ -84,7 +93,8 @@ class Replacer:
     ) -> Reply:
         """Replace the code of one actor; the reply always comes.
 
-        `can`: what the new code may do; None: what the present one may do.
+        `can`: what the new code may do; None: what the present one may do. If the
+        artifact is a manifest, the new code may do that of it which the manifest asks for.
         """
         reply = Reply()
         if self._nursery is None:
@@ -128,28 +138,34 @@ class Replacer:
         if not isinstance(slot.spec, ComponentSpec):
             return Refused(Refusal.NO_COMPONENT, slot.name)
         present = slot.spec
-        grants = present.can if can is None else can
-        spec = attrs.evolve(present, artifact=artifact, can=grants)
-        mistakes = find_spec_mistakes(spec) + grant_mistakes_of(spec, slot.declared)
+        spec, mistakes = await _with_code(present, artifact, can)
+        mistakes += find_spec_mistakes(spec) + grant_mistakes_of(spec, slot.declared)
         if mistakes:
             return Refused(Refusal.INVALID_SPEC, slot.name, mistakes=tuple(mistakes))
-        if not artifact.host:
-            given = artifact.given(present.artifact.host)
+        if not spec.artifact.host:
+            given = spec.artifact.given(present.artifact.host)
             spec = attrs.evolve(spec, artifact=given)
         if _present(slot) is None or not isinstance(slot.cell, ActorCell):
             return Refused(Refusal.DOWN, slot.name)
-        return await self._replace_by(spec, slot, slot.cell.address.mailbox)
+        mailbox = slot.cell.address.mailbox
+        return await self._replace_by(spec, slot, mailbox, present, can)
 
     async def _replace_by(
-        self, spec: ComponentSpec, slot: Slot, mailbox: Mailbox
+        self,
+        spec: ComponentSpec,
+        slot: Slot,
+        mailbox: Mailbox,
+        present: ComponentSpec,
+        can: tuple[Grant, ...] | None,
     ) -> Answer:
-        artifact = spec.artifact
+        """Load new code, start it and let it take over.
+
+        If new grants are passed, what was cut from the old ones holds again.
+        """
+        artifact, anew = spec.artifact, can is not None and present.can != spec.can
         await self._load(artifact)
-        is_regranted = (
-            isinstance(slot.spec, ComponentSpec) and slot.spec.can != spec.can
-        )
         authority, declare = self._around.authorities.prepare(
-            spec, bounds_above(slot.declared), anew=is_regranted
+            spec, bounds_above(slot.declared), anew=anew
         )
         behaviour = ComponentBehaviour(spec, self._around, mailbox, authority)
         old: Behaviour | None = None
@@ -158,7 +174,7 @@ class Replacer:
             actor = _present(slot)
             if actor is None:
                 return Refused(Refusal.DOWN, slot.name)
-            if actor.has_successor:
+            if actor.has_successor or (can is None and _is_regranted(slot, present)):
                 return Refused(Refusal.REPLACING, slot.name)
             commit = partial(_change_code, slot, spec, declare)
             inherit = _inheritance(actor, behaviour, spec)
@@ -203,6 +219,47 @@ class Replacer:
             problem = "no engine was opened for this system"
             raise ComponentRefused(artifact.label, problem, "Name it in the blueprint")
         shared.components[artifact] = await shared.loader.load(artifact)
+
+
+def _is_regranted(slot: Slot, present: ComponentSpec) -> bool:
+    """Whether what the old code may do has changed since it was read."""
+    now = slot.spec
+    return not isinstance(now, ComponentSpec) or now.can != present.can
+
+
+async def _with_code(
+    present: ComponentSpec, artifact: Artifact, can: tuple[Grant, ...] | None
+) -> tuple[ComponentSpec, list[Mistake]]:
+    """Return the specification with other code, and why it may not be that.
+
+    New code may not do more than the present code, unless `can` lists that. The
+    topology may have granted what the present manifest did not ask for: a new one that
+    asks for it would widen what holds.
+    """
+    if not is_manifest(artifact):
+        grants = present.can if can is None else can
+        spec = attrs.evolve(present, artifact=artifact, can=grants, requested=None)
+        return spec, []
+    described = await trio.to_thread.run_sync(describe, artifact)
+    if described is None:
+        raise InternalError("a manifest is none any more")
+    granted = present.can if can is None else can
+    if can is None and present.requested is not None:
+        granted = present.requested.granted
+    holds = effective(described, granted)
+    spec = attrs.evolve(
+        present,
+        artifact=described.artifact,
+        can=holds,
+        requested=requested(described, granted),
+    )
+    mistakes = list(described.mistakes)
+    wider = widened(spec.can, present.can) if can is None else ()
+    if wider:
+        text = f"the new code could do more than the present code: {', '.join(wider)}"
+        hint = "pass can=, with all that the new code may do"
+        mistakes.append(Mistake("$.can", text, hint))
+    return spec, mistakes
 
 
 def _present(slot: Slot) -> Actor | None:
@@ -264,7 +321,12 @@ def _change_code(
     slot: Slot, spec: ComponentSpec, declare: Callable[[], object]
 ) -> None:
     if isinstance(slot.spec, ComponentSpec):
-        changed = attrs.evolve(slot.spec, artifact=spec.artifact, can=spec.can)
+        changed = attrs.evolve(
+            slot.spec,
+            artifact=spec.artifact,
+            can=spec.can,
+            requested=spec.requested,
+        )
         slot.declared.declare_again(changed)
         declare()
 

@@ -5,7 +5,7 @@ from ._binary import NotOffered, Range, Reader, Uncountable, Unreadable
 from ._component_check import check_wasi, check_world, instances
 from ._counts import check_counts, count
 from ._footprint import Footprint, fair_cap, footprint, import_names
-from ._source import first_lines, opened, read, to_binary
+from ._source import check_digest, first_lines, opened, read, to_binary
 
 __all__ = (
     "Footprint",
@@ -16,6 +16,7 @@ __all__ = (
     "Unreadable",
     "advice_for",
     "check_counts",
+    "check_digest",
     "check_wasi",
     "check_world",
     "count",

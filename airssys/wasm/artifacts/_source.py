@@ -6,6 +6,7 @@ files are read, and no more of them than the limit.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from contextlib import contextmanager
@@ -118,8 +119,16 @@ def read(artifact: Artifact, most: int) -> bytes:
     """Read an artifact of any kind.
 
     Raises:
-        ComponentRefused: It cannot be read, or has more than `most` bytes.
+        ComponentRefused: It cannot be read, has more than `most` bytes, or is not the
+            code that its digest names.
     """
+    code = _read(artifact, most)
+    if artifact.sha256 is not None:
+        check_digest(artifact, hashlib.sha256(code).hexdigest())
+    return code
+
+
+def _read(artifact: Artifact, most: int) -> bytes:
     match artifact.source:
         case Path() as path:
             with opened(path, artifact.label, most) as reading:
@@ -128,6 +137,21 @@ def read(artifact: Artifact, most: int) -> bytes:
             return read_given(code, artifact.label, most)
         case resource:
             return read_resource(resource, artifact.label, most)
+
+
+def check_digest(artifact: Artifact, found: str) -> None:
+    """Check that code is that which was named with the artifact.
+
+    Raises:
+        ComponentRefused: It is other code.
+    """
+    if artifact.sha256 not in {None, found}:
+        raise ComponentRefused(
+            artifact.label,
+            f"its SHA-256 is {found}, not {artifact.sha256}",
+            "This is other code than its manifest names: get the right file, or write "
+            "the digest of this one there",
+        )
 
 
 def check_size(size: int, label: str, most: int) -> None:

@@ -1,0 +1,78 @@
+"""What a component may do that has a manifest: what that asks and the topology grants."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
+
+import attrs
+
+from airssys.contracts import EVERYTHING, Grant, Requested
+from airssys.contracts.values import is_kind
+from airssys.security.capabilities import Rule, Rules, read_grants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ._reading import Described
+
+
+def requested(described: Described, granted: object) -> Requested:
+    """Put what a manifest asks for beside what the topology grants.
+
+    Of what the topology wrote, values that are not grants are left out.
+    """
+    given = granted if isinstance(granted, tuple) else ()
+    grants = tuple(each for each in given if is_kind(each, Grant))
+    return Requested(str(described.file), described.requests, grants)
+
+
+def effective(described: Described, granted: object) -> tuple[Grant, ...]:
+    """Return the grants that hold: what the manifest asks for and the topology grants.
+
+    Where the two only overlap, less is allowed than both say, never more. What is not a
+    valid grant stays, for the check of the definition to find; it allows nothing.
+    """
+    if not isinstance(granted, tuple):
+        return cast("tuple[Grant, ...]", granted)
+    both = _both(described.requests, requested(described, granted).granted)
+    return (*(each for each in granted if not _is_valid(each)), *both)
+
+
+def _is_valid(grant: object) -> bool:
+    return is_kind(grant, Grant) and not _read((grant,))[1]
+
+
+@lru_cache(maxsize=1024)
+def _read(grants: tuple[Grant, ...]) -> tuple[Rules, tuple[Exception, ...]]:
+    return read_grants(grants)
+
+
+@lru_cache(maxsize=1024)
+def _both(asked: tuple[Grant, ...], granted: tuple[Grant, ...]) -> tuple[Grant, ...]:
+    return grants_of_rules(_read(asked)[0].intersection(_read(granted)[0]).rules)
+
+
+def grants_of_rules(rules: Iterable[Rule]) -> tuple[Grant, ...]:
+    """Write rules as grants: of each grant, the verbs that are left."""
+    verbs: dict[Grant, list[str]] = {}
+    for rule in rules:
+        verbs.setdefault(rule.grant, []).append(rule.verb)
+    return tuple(
+        EVERYTHING if grant == EVERYTHING else attrs.evolve(grant, verbs=tuple(left))
+        for grant, left in verbs.items()
+    )
+
+
+def refused_of(found: Requested) -> tuple[Rule, ...]:
+    """Return what a manifest asks for and the topology does not grant."""
+    return _read(found.asked)[0].beyond(_read(found.granted)[0])
+
+
+def widened(new: tuple[Grant, ...], present: tuple[Grant, ...]) -> tuple[str, ...]:
+    """Say in words what new grants allow beyond the present ones, and what they lack."""
+    difference = _read(new)[0].difference(_read(present)[0])
+    if not difference.wider:
+        return ()
+    signs = [("+", difference.wider), ("-", difference.narrower)]
+    return tuple(f"{sign} {rule}" for sign, rules in signs for rule in rules)

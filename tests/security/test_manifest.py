@@ -1,0 +1,457 @@
+"""`Component.toml`: all mistakes at once with their lines, and what it can ask for."""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import attrs
+import pytest
+from hypothesis import example, given, settings, strategies as st
+
+from airssys import component
+from airssys.contracts import (
+    EVERYTHING,
+    Grant,
+    Health,
+    RestartType,
+    find_spec_mistakes,
+)
+from airssys.dsl import blueprint, pool
+from airssys.security import ask, everything, http, send, store
+from airssys.security.manifest import (
+    MOST_BYTES,
+    effective,
+    read_manifest,
+    refused_of,
+)
+from airssys.security.manifest._lines import find_lines
+
+PLANTED = Path(__file__).with_name("twenty_mistakes.toml")
+LEAST = """
+[package]
+name = "shelf"
+version = "1.0.0"
+
+[source]
+path = "shelf.wat"
+"""
+
+
+def written(folder, text, name="Component.toml"):
+    file = folder / name
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    (folder / "shelf.wat").write_text("(component)", "utf-8")
+    return file
+
+
+def lines_with(text, mark=r"# \d+$"):
+    return [n for n, line in enumerate(text.split("\n"), 1) if re.search(mark, line)]
+
+
+# ---------------------------------------------------------------- mistakes
+
+
+def test_each_planted_mistake_is_found_with_its_line():
+    found = read_manifest(PLANTED).mistakes
+    wanted = lines_with(PLANTED.read_text("utf-8"))
+    assert len(wanted) >= 20
+    assert [m.line for m in found] == wanted
+    assert {m.file for m in found} == {str(PLANTED)}
+    assert all(m.hint for m in found)
+
+
+@pytest.mark.parametrize(
+    ("line", "nearest"),
+    [
+        (6, "license"),
+        (12, "component"),
+        (16, "warn"),
+        (21, "send"),
+        (32, "memory_bytes"),
+        (39, "permanent"),
+    ],
+)
+def test_hints_name_the_nearest_word(line, nearest):
+    hints = [m.hint for m in read_manifest(PLANTED).mistakes if m.line == line]
+    assert any(nearest in hint for hint in hints), hints
+
+
+def test_a_component_has_the_mistakes_of_its_manifest_once():
+    spec = component("shelf", PLANTED, mailbx=4)
+    found = find_spec_mistakes(spec)
+    theirs = [m for m in found if m.file == str(PLANTED)]
+    assert sorted(m.line for m in theirs) == lines_with(PLANTED.read_text("utf-8"))
+    assert [m.file for m in found if m not in theirs] == [__file__]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "found"),
+    [
+        (b"[package\n", 1, "not TOML"),
+        (b"[package]\nname = 'a'\nname = 'b'\n", 3, "not TOML"),
+        (b"[package]\nname = \n", 2, "not TOML"),
+        (b"[package]\nname = '", 2, "not TOML"),
+        (b"# a\n\n# \xff\n", 3, "not UTF-8"),
+        (b"\xef\xbb\xbf[package]\n", 1, "not TOML"),
+        (b"a = " + b"[" * 20_000, 1, "nested too deeply"),
+        (b"a = " + b"9" * 5000, 1, "not TOML"),
+        (b"#" * (MOST_BYTES + 1), 1, "more than"),
+        (b"", 1, "no table [package]"),
+        (b"package = 3\nsource = 4\n", 1, "3 is not a table"),
+        (b"[[package]]\n", 1, "not a table"),
+        (b"[source]\npath='a'\n[package]\nname='a'\nversion = 1e9\n", 5, "not text"),
+    ],
+)
+def test_bad_files(tmp_path, text, line, found):
+    file = written(tmp_path, text)
+    first = read_manifest(file).mistakes[0]
+    assert (first.file, first.line) == (str(file), line)
+    assert found in first.found
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    pipe = tmp_path / "pipe.toml"
+    os.mkfifo(pipe)
+    folder = tmp_path / "folder.toml"
+    folder.mkdir()
+    for file, found in [
+        (tmp_path / "missing.toml", "there is no"),
+        (folder, "it is a folder"),
+        (pipe, "it is not a file"),
+        (Path("a\0b.toml"), "cannot be read"),
+        (Path("/dev/zero/x.toml"), "cannot be read"),
+    ]:
+        spec = component("shelf", file)
+        (mistake,) = find_spec_mistakes(spec)
+        assert found in mistake.found
+        assert mistake.file == __file__, "it is the mistake of who named it"
+
+
+GARBAGE = st.one_of(
+    st.binary(max_size=300),
+    st.text("[]{}=.,\"'#\n ab1-\\tf", max_size=200).map(str.encode),
+)
+
+
+@given(GARBAGE)
+@settings(max_examples=300)
+def test_garbage_is_reported(tmp_path_factory, text):
+    file = tmp_path_factory.getbasetemp() / "garbage.toml"
+    file.write_bytes(text)
+    found = read_manifest(file)
+    assert found.mistakes
+    lines = text.count(b"\n") + 1
+    assert all(1 <= m.line <= lines for m in found.mistakes)
+
+
+VALUES = st.recursive(
+    st.one_of(
+        st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5)
+    ),
+    lambda below: st.one_of(
+        st.lists(below, max_size=3),
+        st.dictionaries(st.text(max_size=5), below, max_size=3),
+    ),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(
+    [
+        *(
+            "name",
+            "version",
+            "path",
+            "sha256",
+            "env",
+            "data",
+            "shutdown",
+            "send",
+            "ask",
+        ),
+        *("http", "clock", "random", "messages", "overflow", "type", "backoff", "fuel"),
+        *("interval", "threshold", "accepts", "sends", "other"),
+    ]
+)
+TABLES = st.sampled_from(
+    [
+        *("package", "source", "component", "capabilities", "limits", "mailbox"),
+        *("restart", "health", "codecs", "other"),
+    ]
+)
+
+
+@given(st.dictionaries(TABLES, st.dictionaries(KEYS, VALUES, max_size=4), max_size=6))
+@settings(max_examples=200)
+def test_valid_toml_of_any_shape_is_reported(tmp_path_factory, document):
+    text, _ = as_toml(document)
+    file = tmp_path_factory.getbasetemp() / "shape.toml"
+    file.write_text(text, "utf-8")
+    found = read_manifest(file)
+    assert found.mistakes
+    assert not find_spec_mistakes(component("shelf", "x.wat", **dict(found.options)))
+
+
+# ---------------------------------------------------------------- lines
+
+
+def quoted(text):
+    safe = "".join(
+        c if c.isascii() and c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}"
+        for c in text
+    )
+    return f'"{safe}"'
+
+
+def as_toml(document, gap=""):  # noqa: C901  # one case for each type
+    """Write a document; returns the text, and the line of each key and item."""
+    lines, where = [], {(): 1}
+
+    def value(given, key):
+        match given:
+            case bool():
+                lines[-1] += str(given).lower()
+            case int() | float():
+                lines[-1] += repr(given)
+            case str():
+                lines[-1] += quoted(given)
+            case list():
+                lines[-1] += "["
+                for index, each in enumerate(given):
+                    lines.append("  ")
+                    where[*key, index] = len(lines)
+                    value(each, (*key, index))
+                    lines[-1] += f", # {gap}]"
+                lines.append("]")
+            case dict():
+                lines[-1] += "{"
+                for index, (name, each) in enumerate(given.items()):
+                    lines[-1] += (", " if index else " ") + f"{quoted(name)} = "
+                    where[*key, name] = len(lines)
+                    value(each, (*key, name))
+                lines[-1] += " }"
+
+    for table, below in document.items():
+        lines.append(f"[{quoted(table)}] # {gap}]")
+        where[table,] = len(lines)
+        for name, each in below.items():
+            lines.append(f"{quoted(name)} = ")
+            where[table, name] = len(lines)
+            value(each, (table, name))
+        lines.append("")
+    return "\n".join(lines), where
+
+
+def keys_of(value, key=()):
+    yield key
+    if isinstance(value, (dict, list)):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, each in pairs:
+            yield from keys_of(each, (*key, name))
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+DOCUMENTS = st.dictionaries(
+    TEXTS, st.dictionaries(TEXTS, VALUES, max_size=4), max_size=4
+)
+
+
+@given(DOCUMENTS, st.sampled_from(["", '"', "'''", "= {", "[["]))
+@settings(max_examples=300)
+def test_lines_are_those_of_the_keys(document, gap):
+    text, where = as_toml(document, gap)
+    assert tomllib.loads(text) == document
+    assert find_lines(text) == where
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "line"),
+    [
+        ("a.b.c = 1\na.d = 2", ("a", "d"), 2),
+        ("[a.b]\n[a]\nx = 1", ("a",), 2),
+        ("[[a]]\n[[a]]\n[a.b]\nx = 1", ("a", 1, "b", "x"), 4),
+        ("[[a]]\n[[a.b]]\n[[a.b]]\nx = 1\n[[a]]\n[[a.b]]", ("a", 1, "b", 0), 6),
+        ('a = """\n"" \\""" """""\nb = 1', ("b",), 3),
+        ("a = '''\n'' \\'''''\nb = 1", ("b",), 3),
+        ("a = ''\nb = \"\"\nc = 1", ("c",), 3),
+        ("a = [ # ]\n 1, 2\n, # ,\n 3 ]\nb = 1", ("a", 2), 4),
+        ("a = 1979-05-27 07:32:00Z # x\nb = 1", ("b",), 2),
+        ("\"a.b\" . 'c' = 1", ("a.b", "c"), 1),
+        ("a = {b.c = [{d = 1},\n {e = 2}]}", ("a", "b", "c", 1, "e"), 2),
+    ],
+)
+def test_lines_of_what_is_seldom(text, key, line):
+    document = tomllib.loads(text)
+    lines = find_lines(text)
+    assert lines[key] == line
+    assert set(keys_of(document)) == set(lines)
+
+
+# ---------------------------------------------------------------- options
+
+
+def test_a_manifest_has_options_and_the_program_wins(tmp_path):
+    file = written(
+        tmp_path,
+        LEAST
+        + """
+[component]
+env = { A = "1", B = "2" }
+shutdown = inf
+[limits]
+memory_bytes = 1_000_000
+fuel = 50
+[mailbox]
+messages = 7
+bytes = 1000
+[restart]
+type = "transient"
+backoff = { first = 1, jitter = true }
+[health]
+interval = 3
+threshold = 9
+[codecs]
+accepts = ["json"]
+""",
+    )
+    alone = component("shelf", file)
+    assert not find_spec_mistakes(alone)
+    assert alone.artifact.source == tmp_path / "shelf.wat"
+    assert (alone.mailbox, alone.mailbox_bytes) == (7, 1000)
+    assert alone.restart is RestartType.TRANSIENT
+    assert (alone.limits.memory_bytes, alone.limits.fuel) == (1_000_000, 50)
+    assert alone.shutdown == float("inf")
+    changed = component(
+        "shelf",
+        file,
+        mailbox=9,
+        restart="permanent",
+        limits={"fuel": 99},
+        env={"B": "3"},
+        health={"interval": 4},
+        codecs="msgpack",
+    )
+    assert not find_spec_mistakes(changed)
+    assert (changed.mailbox, changed.mailbox_bytes) == (9, 1000)
+    assert changed.restart is RestartType.PERMANENT
+    assert (changed.limits.memory_bytes, changed.limits.fuel) == (1_000_000, 99)
+    assert changed.config.env == (("A", "1"), ("B", "3"))
+    assert changed.health == Health(interval=4, threshold=9)
+    assert changed.backoff.jitter
+    assert changed.codecs.takes == ("application/msgpack",)
+    assert component("shelf", file, health=None).health is None
+
+
+def test_a_manifest_is_named_wherever_a_path_is(tmp_path):
+    file = written(tmp_path, LEAST + "[mailbox]\nmessages = 7\n")
+    declared = component(file)
+    for spec in (
+        component("a", declared),
+        component("a", str(file)),
+        pool("p", declared).member,
+        pool("p", component("a", file)).member,
+        blueprint(component("a", file)).root.children[0],
+    ):
+        assert spec.artifact.source == tmp_path / "shelf.wat"
+        assert spec.mailbox == 7
+        assert spec.requested is not None
+
+
+def test_a_manifest_is_relative_to_the_file_that_names_it():
+    spec = component("shelf", "twenty_mistakes.toml")
+    assert spec.requested.manifest == str(PLANTED)
+
+
+# ---------------------------------------------------------------- grants
+
+
+def asks(tmp_path, text):
+    return written(tmp_path, f"{LEAST}[capabilities]\n{text}\n")
+
+
+def test_what_holds_is_what_both_say(tmp_path):
+    file = asks(tmp_path, 'send = ["shop/*"]\nask = ["stock"]\nstore = ["a/*", "b/*"]')
+    spec = component(
+        "shelf", file, can=[send("shop/a/0"), send("other"), ask("*"), store("a/**")]
+    )
+    assert set(spec.can) == {send("shop/a/0"), ask("stock"), store("a/*")}
+    assert {str(rule) for rule in refused_of(spec.requested)} == {
+        "messaging send shop/*",
+        "storage read b/*",
+        "storage write b/*",
+        "storage delete b/*",
+    }
+    assert component("shelf", file).can == ()
+    assert not refused_of(component("shelf", file, can=everything()).requested)
+
+
+def test_a_manifest_alone_grants_nothing(tmp_path):
+    file = asks(tmp_path, 'send = ["**"]\nask = ["*"]\nrandom = true')
+    assert component("shelf", file).can == ()
+    assert component("shelf", file, can=[]).can == ()
+
+
+def test_a_grant_that_is_not_valid_is_still_found(tmp_path):
+    file = asks(tmp_path, 'send = ["shop/*"]')
+    wrong = Grant("files", ("read",), "not absolute")
+    spec = component("shelf", file, can=[send("shop/*"), wrong])
+    assert set(spec.can) == {send("shop/*"), wrong}
+    found = find_spec_mistakes(component("shelf", file, can=[send("shop/*"), 3]))
+    assert [m.found for m in found] == ["3 is not a grant"]
+    found = find_spec_mistakes(component("shelf", file, can=3))
+    assert [m.found for m in found] == ["3 is not a list of grants"]
+
+
+def test_every_word_can_be_asked_for(tmp_path):
+    file = asks(
+        tmp_path,
+        """
+send = ["a"]
+ask = ["a"]
+request = ["a"]
+broadcast = ["a"]
+publish = ["a.*"]
+subscribe = ["a.#"]
+see = ["a"]
+store = ["**"]
+read_store = ["a"]
+read_files = ["/a/**"]
+write_files = ["/a"]
+delete_files = ["/a"]
+list_files = ["/a"]
+connect = ["*.example.com:443"]
+bind = ["127.0.0.1:80-90"]
+resolve = ["example.com"]
+http = ["https://a.example.com", { origin = "https://b.example.com/v1", methods = ["GET"] }]
+clock = 0.5
+monotonic_clock = 0
+random = true
+insecure_random = true
+env = ["HOME", "PATH"]
+arguments = true
+stdin = true
+stdout = true
+stderr = true
+run_command = ["/bin/ls"]
+""",
+    )
+    found = read_manifest(file)
+    assert not found.mistakes
+    assert len(found.requests) == 28
+    assert http("https://b.example.com/v1", methods=["GET"]) in found.requests
+    assert EVERYTHING not in found.requests
+
+
+PATTERNS = st.sampled_from(["shop/*", "shop/a/0", "stock", "*", "other"])
+LISTS = st.lists(st.builds(send, PATTERNS) | st.builds(ask, PATTERNS), max_size=5)
+
+
+@given(LISTS, LISTS)
+@example([send("shop/*")], [everything()])
+def test_what_holds_is_never_more_than_either_says(asked, granted):
+    described = attrs.evolve(read_manifest(PLANTED), requests=tuple(asked))
+    found = effective(described, tuple(granted))
+    from airssys.security.capabilities import read_grants
+
+    held = read_grants(found)[0]
+    assert held.attenuates(read_grants(asked)[0])
+    assert held.attenuates(read_grants(granted)[0])
