@@ -10,6 +10,7 @@ from ._kinds import (
     Origin,
     Pattern,
     Words,
+    define_kind,
 )
 from ._rules import Difference, GrantMistake, Rule, Rules, read_grants
 
@@ -27,5 +28,6 @@ __all__ = (
     "Rule",
     "Rules",
     "Words",
+    "define_kind",
     "read_grants",
 )

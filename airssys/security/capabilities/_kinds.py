@@ -7,11 +7,14 @@ text, matches a resource and compares itself with another pattern.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, Protocol, Self, final
 
 import attrs
 
+from airssys.contracts import Access
 from airssys.security.patterns import (
     HostPattern,
     KeyPattern,
@@ -259,12 +262,23 @@ Read = Callable[[str], Pattern]
 @final
 @attrs.frozen
 class Kind:
-    """A kind of grants: its verbs, with what reads a pattern of their resources."""
+    """A kind of grants: its verbs, with what reads a pattern of their resources.
+
+    A program defines its own for what its host functions offer (`define_kind`):
+
+        TILL = define_kind(Kind("till", {"open": NamePattern.parse}))
+        component("clerk", "clerk.wasm", host=[...], can=[custom("till", "open", "front")])
+
+    The host function then asks `services.permissions`.
+    """
 
     name: str
     verbs: Mapping[str, Read] = attrs.field(eq=False)
     limits: Mapping[str, Read] = attrs.field(factory=dict, eq=False)
     """What may narrow a grant besides, by name."""
+    check: Callable[[Access], bool] | None = attrs.field(default=None, eq=False)
+    """A further condition on each access of this kind, beside its pattern. Its answer is
+    remembered like the rest of a decision, until grants change."""
 
 
 def _same(read: Read, *verbs: str) -> dict[str, Read]:
@@ -272,7 +286,7 @@ def _same(read: Read, *verbs: str) -> dict[str, Read]:
 
 
 _NAMES: Final = NamePattern.parse
-KINDS: Final[Mapping[str, Kind]] = {
+_KNOWN: Final[dict[str, Kind]] = {
     kind.name: kind
     for kind in (
         Kind(
@@ -302,4 +316,26 @@ KINDS: Final[Mapping[str, Kind]] = {
         Kind("process", _same(PathPattern.parse, "run")),
     )
 }
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType(_KNOWN)
 """By name. What no host function offers yet is decided all the same."""
+
+_WORD: Final = re.compile(r"[a-z][a-z0-9-]*")
+
+
+def define_kind(kind: Kind) -> Kind:
+    """Add a kind of grants for this process; returns it.
+
+    Define it when the module that offers it is imported, before a blueprint names it.
+
+    Raises:
+        ValueError: there is another kind of that name, or the name or a verb is not a
+            word of small letters, digits and hyphens, or it has no verbs.
+    """
+    for word in (kind.name, *kind.verbs, *kind.limits):
+        if not isinstance(word, str) or not _WORD.fullmatch(word):
+            raise ValueError(f"{word!r} is not a word of small letters")
+    if not kind.verbs:
+        raise ValueError(f"the kind {kind.name} has nothing that can be granted")
+    if _KNOWN.setdefault(kind.name, kind) is not kind:
+        raise ValueError(f"there is another kind of grants called {kind.name!r}")
+    return kind

@@ -11,6 +11,7 @@ Everything here is a pure function of values: no clock, no file, no name is look
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, final
 
 import attrs
@@ -46,6 +47,10 @@ class Rule:
     limits: tuple[tuple[str, Pattern], ...]
     grant: Grant = attrs.field(eq=False)
     """The grant that it is part of; decisions name it."""
+    check: Callable[[Access], bool] | None = attrs.field(
+        default=None, eq=False, repr=False
+    )
+    """As of its `Kind`."""
 
     def __str__(self) -> str:
         """Name it in words: `messaging send shop/*`."""
@@ -61,6 +66,8 @@ class Rule:
         if access.kind != self.kind or access.verb != self.verb:
             return False
         if not self.resource.matches(access.resource):
+            return False
+        if self.check is not None and not self.check(access):
             return False
         if not self.limits:
             return True
@@ -213,4 +220,5 @@ def _read(grant: Grant, verb: str, kinds: Mapping[str, Kind]) -> Rule:
             problem = f"{name!r} is not a limit of {grant.kind}: {known}"
             raise GrantMistake(grant, problem)
         limits.append((name, kind.limits[name](text)))
-    return Rule(grant.kind, verb, read(grant.resource), tuple(limits), grant)
+    resource = read(grant.resource)
+    return Rule(grant.kind, verb, resource, tuple(limits), grant, kind.check)

@@ -49,7 +49,8 @@ class Bound:
 
 
 @lru_cache(maxsize=1024)
-def _rules(grants: tuple[Grant, ...]) -> Rules:
+def _rules(grants: tuple[Grant, ...], kinds: int = 0) -> Rules:
+    del kinds  # the number of kinds that there were: what is remembered is of these
     return read_grants(grants)[0]
 
 
@@ -57,7 +58,9 @@ def rules_of_grants(
     grants: tuple[Grant, ...], kinds: Mapping[str, Kind] = KINDS
 ) -> Rules:
     """Return what grants allow; those that are not valid allow nothing."""
-    return _rules(grants) if kinds is KINDS else read_grants(grants, kinds)[0]
+    return (
+        _rules(grants, len(KINDS)) if kinds is KINDS else read_grants(grants, kinds)[0]
+    )
 
 
 def bound_of(spec: ChildSpec, kinds: Mapping[str, Kind] = KINDS) -> tuple[Bound, ...]:
@@ -169,7 +172,7 @@ def _list_mistakes(
         return
     valid = _valid(grants)
     places = {id(each): index for index, each in enumerate(grants)}
-    if kinds is KINDS and len(_rules(valid).rules) == sum(
+    if kinds is KINDS and len(_rules(valid, len(KINDS)).rules) == sum(
         len(each.verbs) for each in valid
     ):
         return  # all were read, and are remembered
@@ -187,7 +190,7 @@ def _beyond(
 ) -> Iterator[Mistake]:
     for bound in bounds:
         if kinds is KINDS:
-            wider = _wider(grants, bound.grants)
+            wider = _wider(grants, bound.grants, len(KINDS))
         else:
             wider = rules_of_grants(grants, kinds).beyond(bound.rules)
         for rule in wider:
@@ -197,5 +200,7 @@ def _beyond(
 
 
 @lru_cache(maxsize=1024)
-def _wider(grants: tuple[Grant, ...], bound: tuple[Grant, ...]) -> tuple[Rule, ...]:
-    return _rules(grants).beyond(_rules(bound))
+def _wider(
+    grants: tuple[Grant, ...], bound: tuple[Grant, ...], kinds: int
+) -> tuple[Rule, ...]:
+    return _rules(grants, kinds).beyond(_rules(bound, kinds))
