@@ -36,8 +36,11 @@ from ._grants import (
     subscribe,
     write_files,
 )
+from .audit import AuditLog, Ed25519Signer
 
 __all__ = (
+    "AuditLog",
+    "Ed25519Signer",
     "Grant",
     "arguments",
     "ask",

@@ -57,13 +57,15 @@ from ._wiring import (
     wire,
     with_cache,
 )
-from .events import EVENTS_KEPT, EventFanout, EventStream
+from .events import EVENTS_KEPT, Auditor, EventFanout, EventStream
 
 if TYPE_CHECKING:
     import random
     from collections.abc import AsyncIterator
     from pathlib import Path
     from types import TracebackType
+
+    from airssys.security.audit import AuditLog
 
 
 @keyword_renamed("chance", "rng")
@@ -76,52 +78,54 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
     randomness: Randomness = os.urandom,
     held_thread_after: float = HELD_THREAD_AFTER,
     rng: random.Random | None = None,
+    audit: AuditLog | None = None,
 ) -> SystemManager:
     """Run a blueprint for as long as a block lasts.
 
         async with open_system(blueprint) as system:
             print(await system.ask("greeter", b"world"))
 
-    The block begins when every component is loaded and every actor is ready. When it is
-    left, in any way, the tree stops in reverse order, within its shutdown times and
-    within `stop_timeout` and `stop_budget`; what is left then is cancelled. Only then
-    does the block's own exception or cancellation continue, unchanged.
+    The block begins when every component is loaded and every actor is ready. However it
+    is left, the tree stops in reverse order, within its shutdown times, `stop_timeout`
+    and `stop_budget`; what is left then is cancelled. Only then does the block's own
+    exception or cancellation continue, unchanged.
 
     Args:
         blueprint: What to run, or a topology: a class that makes a blueprint.
         cache_directory: Where compiled components are kept between runs. It is created
             for its owner alone if it does not exist. By default it is the user's own,
-            `airssys.wasm.user_cache_directory()`. None: nothing is kept, and each run
-            compiles again. If the directory cannot be used (a full disk, say), a
-            warning is logged and nothing is kept.
+            `airssys.wasm.user_cache_directory()`. None: each run compiles again. If the
+            directory cannot be used (a full disk, say), a warning is logged.
         open_loader: Opens the engine. `cache_directory` is for the default one only.
         wall_clock: Nanoseconds since 1970, for messages and guests.
         randomness: For correlation ids; must be unguessable.
         held_thread_after: Seconds for which a handler may block Trio without an event.
-        rng: Where the jitter of back-offs comes from. A generator with a fixed seed
-            makes them reproducible.
+        rng: Where the jitter of back-offs comes from; a fixed seed repeats them.
+        audit: Where decisions about accesses of restricted actors are recorded, if at all.
 
     Raises:
+        AuditFailed: The audit log is damaged, or cannot be opened or completed.
         DefinitionError: The blueprint cannot be run.
         PermissionError: Other users can access the cache directory that was given.
         ComponentRefused: A component cannot be loaded.
         StartFailed: An actor did not become ready.
         SystemGaveUp: The root supervisor used up its restarts; the block was cancelled.
     """
+    # Another loader may find its files elsewhere.
     whole = as_blueprint(blueprint)
-    if open_loader is open_wasm_loader:
-        check_all(whole, grant_mistakes)
-    else:  # another loader may find its files elsewhere
-        check(whole, grant_mistakes)
+    check_it = check_all if open_loader is open_wasm_loader else check
+    check_it(whole, grant_mistakes)
     opener = with_cache(open_loader, cache_directory)
-    return SystemManager(whole, opener, wall_clock, randomness, held_thread_after, rng)
+    return SystemManager(
+        whole, opener, wall_clock, randomness, held_thread_after, rng, audit=audit
+    )
 
 
 @final
 class SystemManager(AbstractAsyncContextManager["System"]):
     """One system from its opening to its end; entered once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what open_system was given
         self,
         blueprint: Blueprint,
         open_loader: LoaderOpener,
@@ -129,12 +133,17 @@ class SystemManager(AbstractAsyncContextManager["System"]):
         randomness: Randomness,
         held_thread_after: float,
         rng: random.Random | None = None,
+        *,
+        audit: AuditLog | None = None,
     ) -> None:
         self._blueprint, self._open_loader = blueprint, open_loader
         self._wall_clock = steady_clock(wall_clock, self._end_by)
         self._randomness = steady_randomness(randomness, self._end_by)
         self._rng = steady_rng(rng, self._end_by)
         self._held_thread_after = held_thread_after
+        self._auditor = (
+            None if audit is None else Auditor(audit, self._wall_clock, self._end_by)
+        )
         self._events = EventFanout(self._end_by)
         self._keeper_scope = trio.CancelScope(shield=True)
         """Cancelled only while there is no root; later the root is stopped in order."""
@@ -228,6 +237,8 @@ class SystemManager(AbstractAsyncContextManager["System"]):
         """Open, keep and stop everything; raises nothing."""
         try:
             with self._keeper_scope:
+                if self._auditor is not None:
+                    await self._auditor.open()
                 async with load_components(
                     self._blueprint, self._open_loader
                 ) as components:
@@ -250,6 +261,7 @@ class SystemManager(AbstractAsyncContextManager["System"]):
             on_fatal=self._note_escape,
             end_by=self._end_by,
             rng=self._rng,
+            recorder=self._auditor,
         )
         if self._is_left.is_set():
             return
@@ -258,6 +270,9 @@ class SystemManager(AbstractAsyncContextManager["System"]):
         self._root = root = Root(parts.root, self._body_scope.cancel)
         async with trio.open_nursery() as nursery:
             await nursery.start(self._run_services, parts)
+            if self._auditor is not None:
+                self._auditor.attach(parts.authorities)
+                nursery.start_soon(self._auditor.serve)
             root.start(nursery)
             await root.wait_ready()
             if root.failure() is None and not self._is_left.is_set():
@@ -265,6 +280,8 @@ class SystemManager(AbstractAsyncContextManager["System"]):
                 self._is_decided.set()
                 await self._is_left.wait()
             await self._stop(root)
+        if self._auditor is not None:
+            self._auditor.check_end()
 
     @enable_ki_protection
     async def _run_services(  # noqa: ASYNC128  # the broker calls it
@@ -289,6 +306,8 @@ class SystemManager(AbstractAsyncContextManager["System"]):
         await root.ended.wait()
         self._services_scope.cancel()
         await self._services_ended.wait()
+        if self._auditor is not None:
+            await self._auditor.finish(stop_time(self._blueprint))
 
     async def _outlast(self, event: trio.Event) -> None:
         """Wait for an event, even if interrupts arrive meanwhile."""

@@ -12,6 +12,7 @@ from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
 from airssys.contracts import (
     USER_CACHE,
+    AuditFailed,
     Blueprint,
     ComponentRefused,
     DefinitionError,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
+
+    from airssys.security.audit import AuditLog
 
     from ._system import System
 
@@ -67,13 +70,14 @@ def run(  # noqa: PLR0913  # keywords with defaults
     randomness: Randomness = os.urandom,
     held_thread_after: float = HELD_THREAD_AFTER,
     rng: random.Random | None = None,
+    audit: AuditLog | None = None,
 ) -> _T | None:
     """Run a blueprint as a program, under Trio, until `main` returns or a signal comes.
 
     On SIGINT or SIGTERM `main` is cancelled and the tree stops in order; a second
     signal cancels the whole tree at once. Exit statuses: `EXIT_OK`, `EXIT_REFUSED`,
-    `EXIT_GAVE_UP`, `EXIT_INTERRUPTED`, `EXIT_TERMINATED`. Ignored signals, and those
-    with handlers in C, stay as they are; so do all signals outside the main thread.
+    `EXIT_GAVE_UP`, `EXIT_INTERRUPTED`, `EXIT_TERMINATED`. Ignored signals, those with
+    handlers in C and those of other threads stay as they are. Returns what `main` does.
 
     Args:
         blueprint: What to run, or a topology: a class that makes a blueprint.
@@ -86,13 +90,11 @@ def run(  # noqa: PLR0913  # keywords with defaults
         randomness: As in `open_system`.
         held_thread_after: As in `open_system`.
         rng: As in `open_system`.
-
-    Returns:
-        What `main` returned.
+        audit: As in `open_system`.
 
     Raises:
         SystemExit: With the exit status, if not 0; the reason is on stderr.
-        Exception: What `main` raised; ValueError if `log` is not a level.
+        ValueError: `log` is not a level; or what `main` raised.
     """
     with shown_log(log), Signals() as signals:
         with _mistakes_end(signals):
@@ -104,6 +106,7 @@ def run(  # noqa: PLR0913  # keywords with defaults
                 randomness=randomness,
                 held_thread_after=held_thread_after,
                 rng=rng,
+                audit=audit,
             )
         return _run(_Program(opening, signals), main or _run_until_signal)
 
@@ -127,7 +130,7 @@ def _run(program: _Program, main: Callable[[System], Awaitable[_T]]) -> _T | Non
     except (SystemGaveUp, StartFailed) as error:
         if not program.was_interrupted:
             signals.end(EXIT_GAVE_UP, f"{text_of(error)}\n")
-    except ComponentRefused as error:
+    except (ComponentRefused, AuditFailed) as error:
         lines = [text_of(error), *getattr(error, "__notes__", ())]
         signals.end(EXIT_REFUSED, "".join(f"{one_line(line)}\n" for line in lines))
     except BaseException as error:  # noqa: ASYNC103  # outside Trio

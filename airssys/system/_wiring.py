@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     import random
 
     from airssys.contracts import EventSink, SupervisorSpec
+    from airssys.security.authority import Recorder
 
     from .events import EventFanout
 
@@ -144,6 +145,7 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
     on_fatal: Callable[[BaseException], None],
     end_by: Callable[[BaseException], None],
     rng: random.Random | None,
+    recorder: Recorder | None,
 ) -> Wired:
     """Make the parts of one system; starts nothing."""
     admission = Admission(Registry())
@@ -161,6 +163,7 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         held_thread_after=held_thread_after,
         on_fatal=on_fatal,
         end_by=end_by,
+        recorder=recorder,
     )
     sleepers, watches = shared.sleepers, shared.watches
 

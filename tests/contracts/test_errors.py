@@ -12,6 +12,7 @@ from airssys import contracts
 from airssys.contracts import (
     AirssysError,
     AskTimedOut,
+    AuditFailed,
     BadAnswer,
     BadTopic,
     BroadcastFailed,
@@ -96,6 +97,7 @@ EXAMPLES = {
     ComponentRefused: st.builds(ComponentRefused, TEXT, TEXT, st.just("Fix it")),
     EngineMisused: st.builds(EngineMisused, TEXT),
     NameTaken: st.builds(NameTaken, NAMES),
+    AuditFailed: st.builds(AuditFailed, TEXT, st.just("Make room")),
     CapacityReached: st.builds(CapacityReached, TEXT, st.just("Run fewer")),
     InternalError: st.builds(InternalError, TEXT),
     GuestTrapped: st.builds(GuestTrapped, st.sampled_from(TrapReason), TEXT, TEXT),
@@ -225,6 +227,7 @@ def test_an_error_is_one_printable_line_or_a_list_of_such_lines(error):
         (CalleeFailed, Fault.ACTOR),
         (SystemGaveUp, Fault.ACTOR),
         (Unhealthy, Fault.ACTOR),
+        (AuditFailed, Fault.MACHINE),
         (CapacityReached, Fault.MACHINE),
         (EngineMisused, Fault.PROGRAM),
         (NameTaken, Fault.PROGRAM),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 import trio
@@ -16,10 +16,8 @@ from airssys.cli.common import (
     target_argument,
 )
 from airssys.contracts import AirssysError, UserCache
+from airssys.security.audit import AuditLog
 from airssys.system import System, check_log_levels, run
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @click.command("run")
@@ -35,10 +33,17 @@ if TYPE_CHECKING:
     metavar="[ACTOR=]LEVEL",
     help="Log from trace, debug, info, warning or error on; for one actor, or for all.",
 )
+@click.option(
+    "--audit",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="PATH",
+    help="Record what restricted actors do and are denied in this file.",
+)
 def command(
     target: Declared,
     *,
     cache: Path | UserCache | None,
+    audit: Path | None,
     verbose: int,
     levels: tuple[str, ...],
 ) -> None:
@@ -51,9 +56,10 @@ def command(
     after SIGINT, 143 after SIGTERM.
     """
     log = _log_levels(verbose, levels)
+    audit_log = None if audit is None else AuditLog(audit)
     blueprint = as_checked(target)
     try:
-        run(blueprint, _serve, cache_directory=cache, log=log)
+        run(blueprint, _serve, cache_directory=cache, log=log, audit=audit_log)
     except (
         AirssysError,
         PermissionError,

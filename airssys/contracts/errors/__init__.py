@@ -14,6 +14,7 @@ from ._guests import (
 from ._message_errors import MessageExpired, MessageTooLarge, StashFull, Unwanted
 from ._messages import (
     AskTimedOut,
+    AuditFailed,
     CalleeFailed,
     CapacityReached,
     ComponentRefused,
@@ -55,6 +56,7 @@ __all__ = (
     "ActorEnded",
     "AirssysError",
     "AskTimedOut",
+    "AuditFailed",
     "BadAnswer",
     "BadTopic",
     "BroadcastFailed",

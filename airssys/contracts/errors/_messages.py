@@ -123,6 +123,20 @@ class CapacityReached(AirssysError):
         return self._with_advice(self.problem)
 
 
+@final
+class AuditFailed(AirssysError):
+    """An audit log is not what was written, or can not be written or opened."""
+
+    fault = Fault.MACHINE
+
+    def __init__(self, problem: str, advice: str = "") -> None:
+        self.problem, self.advice = problem, advice
+        super().__init__(problem, advice)
+
+    def __str__(self) -> str:
+        return self._with_advice(self.problem)
+
+
 class MessagingError(AirssysError):
     """A message was not delivered or not answered; `case` is the WIT case for it."""
 

@@ -22,7 +22,7 @@ from ._codecs import (
     codec_of,
     known_codecs,
 )
-from ._grants import EVERYTHING, Access, Grant, Requested
+from ._grants import EVERYTHING, Access, Decision, Grant, Requested
 from ._guest import (
     ComponentConfig,
     ComponentInfo,
@@ -122,6 +122,7 @@ __all__ = (
     "ComponentId",
     "ComponentInfo",
     "ComponentMetadata",
+    "Decision",
     "Directive",
     "EngineSettings",
     "Envelope",

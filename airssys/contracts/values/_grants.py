@@ -8,9 +8,12 @@ what paths or hosts are.
 
 from __future__ import annotations
 
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 import attrs
+
+if TYPE_CHECKING:
+    from ._identity import ComponentId
 
 
 @final
@@ -44,6 +47,27 @@ class Access:
     """What it is done to, in full: a name, a topic, a path, `host:port`."""
     details: tuple[tuple[str, str], ...] = ()
     """What limits are compared with, by name."""
+
+
+@final
+class Decision(NamedTuple):
+    """Whether an actor may do something, for a record; it has no payload.
+
+    A NamedTuple because one may be made for every message.
+    """
+
+    actor: ComponentId
+    incarnation: int
+    access: Access
+    allowed: bool
+    rule: str
+    """The grant that allowed it, or why it was denied; one line."""
+    times: int = 1
+    """How often it was decided in this way."""
+    on_behalf_of: ComponentId | None = None
+    """The sender of the message that the actor was handling."""
+    correlation: str | None = None
+    trace: str | None = None
 
 
 EVERYTHING: Final = Grant("*", ("*",))

@@ -58,7 +58,8 @@ class Guard:
     """The authority of an actor, at work for one incarnation."""
 
     def __init__(self, authority: Authority, mailbox: Mailbox) -> None:
-        self.authority = authority
+        self.authority, self.mailbox = authority, mailbox
+        authority.take_account()  # of the incarnation before
         authority.incarnation += 1
         authority.in_hand = lambda: mailbox.in_hand
         self.sends = authority.memo(_MESSAGING, "send")
@@ -97,6 +98,7 @@ class GuardedBroker:
     def __init__(self, broker: Broker, guard: Guard) -> None:
         self._broker, self._guard = broker, guard
         self._sends, self._asks = guard.sends, guard.asks
+        self._mailbox, self._turn = guard.mailbox, guard.authority.turn
         self.keeps_up, self.sign = broker.keeps_up, broker.sign
         self.registry = broker.registry
 
@@ -116,6 +118,10 @@ class GuardedBroker:
         if verdict is None:
             self._guard.check("send", target.text)
         else:
+            handled = self._mailbox.in_hand
+            by = None if handled is None else handled.sender
+            if by is not verdict.sender:
+                self._turn(verdict, by)
             verdict.uses += 1
         self._broker.post(target, sender, payload, trace)
 

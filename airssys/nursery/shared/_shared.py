@@ -19,7 +19,7 @@ from airssys.contracts import (
     WallClock,
 )
 from airssys.messaging import Broker, Publishing, Quarantine, Registry, Sleepers
-from airssys.security.authority import Authorities
+from airssys.security.authority import Authorities, Recorder
 
 from ._expiries import Expiries
 from ._metadata_cache import MetadataCache
@@ -73,11 +73,9 @@ class Shared:
     """The time that guests are given."""
     directory: ActorDirectory = attrs.field(init=False)
     """The actors that guests can find."""
-    authorities: Authorities = attrs.field(
-        default=attrs.Factory(
-            lambda self: Authorities(self.events, trio.current_time), takes_self=True
-        )
-    )
+    recorder: Recorder | None = None
+    """Records what they decide."""
+    authorities: Authorities = attrs.field(init=False)
     """What each restricted actor may do."""
     expiries: Expiries = attrs.field(init=False)
     """Takes grants away in time."""
@@ -87,6 +85,10 @@ class Shared:
     @watches.default
     def _make_watches(self) -> Watches:
         return Watches(self.registry)
+
+    @authorities.default
+    def _make_authorities(self) -> Authorities:
+        return Authorities(self.events, trio.current_time, recorder=self.recorder)
 
     @expiries.default
     def _make_expiries(self) -> Expiries:

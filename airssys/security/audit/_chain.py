@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _START: Final = "0" * 64
 _OURS: Final = frozenset({"n", "before", "hash"})
 _LONGEST: Final = 64 * 1024
+LONGEST_LINE: Final = 2 * _LONGEST
+"""Characters of a line; a longer one is not a record."""
 
 
 @final
@@ -88,14 +90,26 @@ def verify(
     number = 0
     for number, line in enumerate(lines, 1):
         found, problem = _read(line)
-        if problem is None and found is not None:
-            problem = _compared(found, expected)
+        if found is not None:
+            problem = problem or _compared(found, expected)
             expected = Head(found["n"] + 1, found["hash"])
         if problem is not None:
             yield Flaw(number, problem)
     if last is not None and expected != last:
         problem = f"the chain ends before record {last.number - 1}, or with another one"
         yield Flaw(number + 1, problem)
+
+
+def head_after(line: str) -> Head | None:
+    """Return the head that a line leaves behind; None if it is not a record."""
+    found, _ = _read(line)
+    return None if found is None else Head(found["n"] + 1, found["hash"])
+
+
+def head_before(line: str) -> Head | None:
+    """Return the head that a line says it follows; None if it is not a record."""
+    found, _ = _read(line)
+    return None if found is None else Head(found["n"], found["before"])
 
 
 def _compared(found: Mapping[str, Any], expected: Head) -> str | None:
@@ -108,7 +122,7 @@ def _compared(found: Mapping[str, Any], expected: Head) -> str | None:
 
 def _read(line: str) -> tuple[dict[str, Any] | None, str | None]:
     """Read a line; what is wrong with it alone, if something is."""
-    if len(line) > 2 * _LONGEST:
+    if len(line) > LONGEST_LINE:
         return None, "it is longer than any record"
     try:
         found = json.loads(line)

@@ -1,15 +1,17 @@
 """Authority: what each actor may do now, and how that changes while it runs."""
 
-from ._authority import Authority, Decision, Hold, Verdict
+from ._authority import Authority, Hold
 from ._changes import Grants, find_authority
 from ._register import Authorities
+from ._verdicts import HasAccount, Recorder, Verdict
 
 __all__ = (
     "Authorities",
     "Authority",
-    "Decision",
     "Grants",
+    "HasAccount",
     "Hold",
+    "Recorder",
     "Verdict",
     "find_authority",
 )

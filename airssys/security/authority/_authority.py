@@ -17,7 +17,7 @@ An `Authority` belongs to a name and outlives the incarnations of its actor.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, final
+from typing import TYPE_CHECKING, Final, NoReturn, final
 
 import attrs
 
@@ -25,6 +25,7 @@ from airssys.contracts import (
     Access,
     AccessDenied,
     ComponentId,
+    Decision,
     Envelope,
     EventSink,
     Grant,
@@ -33,6 +34,8 @@ from airssys.contracts import (
     one_line,
 )
 from airssys.security.capabilities import AtLeast, Rules
+
+from ._verdicts import NOBODY, SENDERS, Recorder, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,38 +48,6 @@ _REMEMBERED: Final = 1024
 _LONGEST: Final = 512
 """Characters of what a remembered decision is about."""
 _SHOWN: Final = 200
-
-Observer: TypeAlias = "Callable[[Decision], None]"
-
-
-@final
-class Verdict:
-    """An access that is allowed, by which rule, and how often it was made."""
-
-    __slots__ = ("access", "rule", "until", "uses")
-
-    def __init__(self, access: Access, rule: Rule, until: float = math.inf) -> None:
-        self.access, self.rule, self.until = access, rule, until
-        self.uses = 0
-        """How often it was made since the last account was taken."""
-
-
-@final
-@attrs.frozen
-class Decision:
-    """One decision, for a record of them."""
-
-    actor: ComponentId
-    incarnation: int
-    access: Access
-    allowed: bool
-    rule: str
-    """The grant that allowed it, or why it was denied; one line."""
-    times: int = 1
-    on_behalf_of: ComponentId | None = None
-    """The sender of the message that the actor was handling."""
-    correlation: str | None = None
-    trace: str | None = None
 
 
 @final
@@ -122,7 +93,7 @@ class _Granted:
         rule = self.rules.deciding(access)
         if rule is None or not all(c.spares(access) for c in cuts[self.since :]):
             return None
-        if self.lender is not None and not self.lender.allows(access):
+        if self.lender is not None and not self.lender.is_granted(access):
             return None
         return rule
 
@@ -167,6 +138,7 @@ class Authority:
         bounds: Those of the supervisors above it, and its own.
         events: Notified of what was denied and what was changed.
         now: The present time, for what expires.
+        recorder: Records decisions; None: nothing is recorded.
     """
 
     def __init__(
@@ -176,6 +148,7 @@ class Authority:
         bounds: tuple[Bound, ...],
         events: EventSink,
         now: Callable[[], float],
+        recorder: Recorder | None = None,
     ) -> None:
         self.actor, self._bounds = actor, bounds
         self._events, self._now = events, now
@@ -183,6 +156,8 @@ class Authority:
         """What it was declared with, and then what was added."""
         self._cuts: list[Cut] = []
         self._memos: dict[tuple[str, str], dict[str, Verdict]] = {}
+        self._brief: dict[tuple[str, str, str], Verdict] = {}
+        """Remembered until they end by themselves."""
         self._holds: dict[Hold, None] = {}
         self._borrowers: dict[Authority, None] = {}
         self._denials: dict[Access, int] = {}
@@ -191,13 +166,20 @@ class Authority:
         self.incarnation = 0
         self.in_hand: Callable[[], Envelope | None] = lambda: None
         """Finds the message that the actor handles now."""
-        self.observer: Observer | None = None
-        """Given each denial at once, and what was allowed when an account is taken."""
+        self._recorder = recorder
+        self._used: list[Verdict] = []
+        """What was used since an account was taken."""
+        self._closed: str | None = None
 
     # ------------------------------------------------------------ decisions
 
     def memo(self, kind: str, verb: str) -> dict[str, Verdict]:
-        """The remembered decisions of one verb, by resource; the same dict for good."""
+        """The remembered decisions of one verb, by resource; the same dict for good.
+
+        Empty if each access is recorded: then all of them have to be checked.
+        """
+        if self._recorder is not None and self._recorder.records_each:
+            return {}
         return self._memos.setdefault((kind, verb), {})
 
     def check(self, kind: str, verb: str, resource: str = "") -> Verdict:
@@ -206,16 +188,38 @@ class Authority:
         Raises:
             NotGranted: it is denied, which is reported.
         """
-        memo = self.memo(kind, verb)
+        memo = self._memos.get((kind, verb))
+        if memo is None:
+            memo = self._memos[kind, verb] = {}
         verdict = memo.get(resource)
         if verdict is None:
-            verdict = self._decide(Access(kind, verb, resource))
-            if verdict.until == math.inf and len(resource) <= _LONGEST:
-                if len(memo) >= _REMEMBERED:
-                    self._forget(memo)
-                memo[resource] = verdict
-        verdict.uses += 1
+            verdict = self._recall(kind, verb, resource)
+            if verdict is None:
+                verdict = self._decide(Access(kind, verb, resource))
+                self._remember(verdict, memo)
+        handled = self.in_hand()
+        if self._recorder is not None and self._recorder.records_each:
+            self._record_allowed(verdict, handled)
+        else:
+            self._count(verdict, handled)
         return verdict
+
+    def _recall(self, kind: str, verb: str, resource: str) -> Verdict | None:
+        verdict = self._brief.get((kind, verb, resource))
+        return None if verdict is None or verdict.until <= self._now() else verdict
+
+    def _remember(self, verdict: Verdict, memo: dict[str, Verdict]) -> None:
+        access = verdict.access
+        if len(access.resource) > _LONGEST:
+            return
+        if verdict.until == math.inf:
+            if len(memo) >= _REMEMBERED:
+                memo.clear()
+            memo[access.resource] = verdict
+        else:
+            if len(self._brief) >= _REMEMBERED:
+                self._brief.clear()
+            self._brief[access.kind, access.verb, access.resource] = verdict
 
     def check_access(self, access: Access) -> Verdict:
         """Decide an access with details; it is not remembered.
@@ -224,12 +228,15 @@ class Authority:
             NotGranted: it is denied, which is reported.
         """
         verdict = self._decide(access)
-        verdict.uses = 1
-        self._account([verdict])
+        self._record_allowed(verdict, self.in_hand())
         return verdict
 
     def allows(self, access: Access) -> bool:
         """Whether an access is allowed now; nothing is reported."""
+        return self._closed is None and self.is_granted(access)
+
+    def is_granted(self, access: Access) -> bool:
+        """Whether an access is granted, even if all gates are closed just now."""
         return self._find(access) is not None
 
     def rule_for(self, access: Access) -> Rule | None:
@@ -259,8 +266,22 @@ class Authority:
                 return each
         return math.inf
 
+    def close(self, why: str | None) -> None:
+        """Refuse every access from now on, for a reason; None: decide again.
+
+        What is in progress goes on.
+        """
+        self._closed = why
+        if why is not None:
+            self._forget()
+
+    def _forget(self) -> None:
+        for memo in self._memos.values():
+            memo.clear()  # the same dict for good: the gates look into it
+        self._brief.clear()
+
     def _decide(self, access: Access) -> Verdict:
-        verdict = self._find(access)
+        verdict = self._find(access) if self._closed is None else None
         if verdict is None:
             self.deny(access)
         return verdict
@@ -276,8 +297,7 @@ class Authority:
         sender = None if handled is None else handled.sender
         trace = None if handled is None else handled.trace
         self._events(AccessDenied(self.actor, access, why, sender, times, trace))
-        if self.observer is not None:
-            self.observer(self._decision(access, why, allowed=False))
+        self._record(access, why, handled=handled, allowed=False)
         raise NotGranted(f"{self.actor}: {why}")
 
     def _count_denial(self, access: Access) -> int:
@@ -301,6 +321,8 @@ class Authority:
 
     def _why_denied(self, access: Access) -> str:
         said = _said(access)
+        if self._closed is not None:
+            return f"{said}: {self._closed}"
         for bound in self._bounds:
             if not bound.rules.allows(access):
                 return f"{said} is beyond the bound of {bound.supervisor}"
@@ -309,43 +331,76 @@ class Authority:
         cut = next((cut for cut in self._cuts if not cut.spares(access)), None)
         return f"{said} is not granted any more" + ("" if cut is None else f": {cut}")
 
-    def _decision(
-        self, access: Access, why: str, *, allowed: bool, times: int = 1
-    ) -> Decision:
-        handled = self.in_hand()
-        return Decision(
-            self.actor,
-            self.incarnation,
-            access,
-            allowed,
-            why,
-            times,
-            None if handled is None else handled.sender,
-            None if handled is None else handled.correlation_id,
-            None
-            if handled is None or handled.trace is None
-            else handled.trace.traceparent,
-        )
-
     # ------------------------------------------------------------ accounts
 
+    def turn(self, verdict: Verdict, sender: ComponentId | None) -> None:
+        """Count the uses of a verdict for another sender from now on."""
+        if self._recorder is not None:
+            if verdict.sender is NOBODY:
+                self._note_used(verdict)
+            elif verdict.sender != sender:
+                counts = verdict.others
+                counts[verdict.sender] = counts.get(verdict.sender, 0) + verdict.uses
+                verdict.uses = 0
+                if len(counts) >= SENDERS:
+                    self.take_account()
+                    self._note_used(verdict)
+        verdict.sender = sender
+
+    def _note_used(self, verdict: Verdict) -> None:
+        if self._recorder is not None:
+            if not self._used:
+                self._recorder.note_used(self)
+            elif len(self._used) >= _REMEMBERED:
+                self.take_account()
+                self._recorder.note_used(self)
+            self._used.append(verdict)
+
+    def _count(self, verdict: Verdict, handled: Envelope | None) -> None:
+        sender = None if handled is None else handled.sender
+        if sender is not verdict.sender:
+            self.turn(verdict, sender)
+        verdict.uses += 1
+
     def take_account(self) -> None:
-        """Give the observer what was allowed since the last time, counted."""
-        for memo in self._memos.values():
-            self._account(memo.values())
+        """Record what was allowed since the last time, counted."""
+        used, self._used = self._used, []
+        for verdict in used:
+            for sender, times in verdict.counts():
+                self._record(verdict.access, str(verdict.rule), times, sender)
 
-    def _account(self, verdicts: object) -> None:
-        for verdict in verdicts:  # type: ignore[attr-defined]  # of verdicts
-            uses, verdict.uses = verdict.uses, 0
-            if uses and self.observer is not None:
-                rule = str(verdict.rule)
-                self.observer(
-                    self._decision(verdict.access, rule, allowed=True, times=uses)
-                )
+    def _record_allowed(self, verdict: Verdict, handled: Envelope | None) -> None:
+        self._record(verdict.access, str(verdict.rule), handled=handled)
 
-    def _forget(self, memo: dict[str, Verdict]) -> None:
-        self._account(memo.values())
-        memo.clear()
+    def _record(
+        self,
+        access: Access,
+        rule: str,
+        times: int = 1,
+        sender: ComponentId | None = None,
+        *,
+        handled: Envelope | None = None,
+        allowed: bool = True,
+    ) -> None:
+        if self._recorder is None:
+            return
+        trace = correlation = None
+        if handled is not None:
+            sender, correlation = handled.sender, handled.correlation_id
+            trace = None if handled.trace is None else handled.trace.traceparent
+        self._recorder.note_decision(
+            Decision(
+                self.actor,
+                self.incarnation,
+                access,
+                allowed,
+                rule,
+                times,
+                sender,
+                correlation,
+                trace,
+            )
+        )
 
     # ------------------------------------------------------------ in progress
 
@@ -485,18 +540,20 @@ class Authority:
 
     def _change(self, change: str, *, quiet: bool = False) -> int:
         self.version += 1
-        for memo in self._memos.values():
-            self._forget(memo)
+        self._forget()
         ended = [
             hold
             for hold in self._holds
-            if not all(self.allows(each) for each in hold.accesses())
+            if not all(self.is_granted(each) for each in hold.accesses())
         ]
         for hold in ended:
             self._holds.pop(hold, None)
             hold.revoke()
         if not quiet or ended:
-            self._events(GrantsChanged(self.actor, one_line(change), len(ended)))
+            change = one_line(change)
+            self._events(GrantsChanged(self.actor, change, len(ended)))
+            if self._recorder is not None:
+                self._recorder.note_change(self.actor, change, len(ended))
         for borrower in tuple(self._borrowers):
             borrower.note_lender_changed()
         return len(ended)
@@ -505,6 +562,7 @@ class Authority:
         """Visit what was decided and is remembered."""
         for memo in self._memos.values():
             yield from memo.values()
+        yield from self._brief.values()
 
 
 def _is_covered(rule: Rule, by: Rules) -> bool:

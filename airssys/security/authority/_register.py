@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airssys.security.capabilities import Kind
     from airssys.security.policies import Bound
 
-    from ._authority import Observer
+    from ._verdicts import Recorder
 
 
 @final
@@ -29,7 +29,7 @@ class Authorities:
         events: Notified of what is denied and changed.
         now: The present time.
         kinds: The kinds of grants that there are.
-        observer: Given decisions, for a record of them; None: there is none.
+        recorder: Records decisions; None: nothing is recorded.
     """
 
     def __init__(
@@ -37,10 +37,11 @@ class Authorities:
         events: EventSink,
         now: Callable[[], float],
         kinds: Mapping[str, Kind] = KINDS,
-        observer: Observer | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self._events, self.now, self.kinds = events, now, kinds
-        self._observer = observer
+        self._recorder = recorder
+        self._closed: str | None = None
         self._by_name: dict[ComponentId, Authority] = {}
 
     def open(
@@ -75,8 +76,10 @@ class Authorities:
         is_free = spec.can is None or granted.is_everything
         if is_free and all(bound.rules.is_everything for bound in bounds):
             return None, _nothing
-        made = Authority(spec.id, granted, bounds, self._events, self.now)
-        made.observer = self._observer
+        made = Authority(
+            spec.id, granted, bounds, self._events, self.now, self._recorder
+        )
+        made.close(self._closed)
         return made, partial(self._by_name.__setitem__, spec.id, made)
 
     def find(self, name: ComponentId) -> Authority | None:
@@ -97,9 +100,15 @@ class Authorities:
         return iter(tuple(self._by_name.values()))
 
     def take_account(self) -> None:
-        """Give the observer what was allowed since the last time, counted."""
+        """Record what was allowed since the last time, counted."""
         for each in self:
             each.take_account()
+
+    def close(self, why: str | None) -> None:
+        """Refuse every access of restricted actors, for a reason; None: decide again."""
+        self._closed = why
+        for each in self:
+            each.close(why)
 
     def expire(self) -> float:
         """Drop what has expired; returns when something expires next, or inf."""

@@ -1,5 +1,6 @@
 """What a system reports: streams of events, dead letters, log lines."""
 
+from ._auditor import Auditor
 from ._crash_report import CrashReport
 from ._dead_letters import DEAD_LETTER_BYTES, DEAD_LETTERS_KEPT, DeadLetterStream
 from ._event_fanout import EVENT_BYTES, EVENTS_KEPT, EventFanout, EventStream
@@ -13,6 +14,7 @@ __all__ = (
     "EVENTS_KEPT",
     "EVENT_BYTES",
     "PATIENCE",
+    "Auditor",
     "CrashReport",
     "DeadLetterStream",
     "EventFanout",

@@ -1,0 +1,296 @@
+"""A running system writes down what it decides, and refuses what it cannot write down."""
+
+import errno
+import json
+import os
+
+import pytest
+import trio
+
+from airssys import AuditFailed, NotGranted, actor, blueprint, open_system
+from airssys.security import send
+from airssys.security.audit import (
+    AuditLog,
+    _writing,
+    files_of,
+    lines_of,
+    verify_log,
+)
+
+
+async def cart(context, envelope):
+    target, _, times = envelope.payload.decode().partition(" ")
+    try:
+        for _ in range(int(times or 1)):
+            context.tell(target, b"SECRET")
+    except NotGranted as error:
+        return str(error).encode()
+    return b"done"
+
+
+async def sink(_context, _envelope):
+    return b"taken"
+
+
+APP = blueprint(
+    actor("cart", cart, can=[send("stock")], mailbox=100),
+    actor("stock", sink, mailbox=10_000),
+    actor("till", sink),
+)
+
+
+def records(path):
+    found = [json.loads(line) for file in files_of(path) for line in lines_of(file)]
+    return [r for r in found if r["event"] not in {"began", "ended"}]
+
+
+def shown(path):
+    return [
+        (r["event"], r["actor"], r["verb"], r["resource"], r["times"])
+        for r in records(path)
+    ]
+
+
+async def test_what_is_allowed_is_counted_and_what_is_denied_recorded_at_once(tmp_path):
+    path = tmp_path / "audit.jsonl"
+    async with open_system(APP, audit=AuditLog(path)) as system:
+        for _ in range(3):
+            await system.ask("cart", b"stock 100")
+        assert b"not granted" in await system.ask("cart", b"till")
+    assert sorted(shown(path)) == [
+        ("allowed", "local/cart/0", "send", "local/stock/0", 300),
+        ("denied", "local/cart/0", "send", "local/till/0", 1),
+    ]
+    assert list(verify_log(path)) == []
+    [allowed, denied] = sorted(records(path), key=lambda r: r["event"])
+    assert allowed["rule"] == "messaging send stock"
+    assert "sender" in allowed
+    assert denied["incarnation"] == 1
+    assert "correlation" in denied
+    assert "SECRET" not in path.read_text()
+    assert path.stat().st_mode & 0o77 == 0
+
+
+async def test_each_access_is_a_record_without_a_window(tmp_path):
+    path = tmp_path / "audit.jsonl"
+    async with open_system(APP, audit=AuditLog(path, window=0)) as system:
+        await system.ask("cart", b"stock 3")
+    one = ("allowed", "local/cart/0", "send", "local/stock/0", 1)
+    assert shown(path) == [one] * 3
+    assert all("correlation" in r for r in records(path))
+
+
+async def test_a_window_is_written_while_the_system_runs(tmp_path, autojump_clock):
+    path = tmp_path / "audit.jsonl"
+    async with open_system(APP, audit=AuditLog(path, window=5)) as system:
+        await system.ask("cart", b"stock 7")
+        with trio.fail_after(60):
+            while not shown(path):  # noqa: ASYNC110  # a thread writes it
+                await trio.sleep(1)
+        await system.ask("cart", b"stock 2")
+    assert [each[-1] for each in shown(path)] == [7, 2]
+
+
+async def test_changes_of_grants_are_recorded(tmp_path):
+    path = tmp_path / "audit.jsonl"
+    async with open_system(APP, audit=AuditLog(path)) as system:
+        system.grants("cart").revoke(send("stock"))
+    [record] = records(path)
+    assert record["event"] == "changed"
+    assert record["change"] == "revoked messaging send stock"
+
+
+async def test_a_log_is_continued_and_rotated(tmp_path):
+    path = tmp_path / "audit.jsonl"
+    for _ in range(3):
+        log = AuditLog(path, window=0, file_bytes=4096)
+        async with open_system(APP, audit=log) as system:
+            await system.ask("cart", b"stock 20")
+    files = files_of(path)
+    assert len(files) > 4
+    assert [file.name for file in files[:2]] == ["audit.jsonl.1", "audit.jsonl.2"]
+    assert list(verify_log(path)) == []
+    assert len(records(path)) == 60
+    assert all(file.stat().st_size < 8192 for file in files)
+
+
+def failing(monkeypatch, is_full):
+    """Make writing fail as long as `is_full()`, sometimes after a part was written."""
+    write = _writing._write_all
+
+    def write_all(descriptor, data):
+        if is_full():
+            write(descriptor, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(descriptor, data)
+
+    monkeypatch.setattr(_writing, "_write_all", write_all)
+
+
+async def refused(system):
+    answer = await system.ask("cart", b"stock")
+    return None if answer == b"done" else answer.decode()
+
+
+async def test_a_full_disk_refuses_and_says_so_until_there_is_room(
+    tmp_path, monkeypatch, autojump_clock
+):
+    path, full = tmp_path / "audit.jsonl", []
+    failing(monkeypatch, lambda: bool(full))
+    async with open_system(APP, audit=AuditLog(path)) as system:
+        await system.ask("cart", b"stock 5")
+        full.append(1)
+        while not (why := await refused(system)):  # noqa: ASYNC110  # a thread writes
+            await trio.sleep(0.1)
+        assert "the audit log cannot be written, No space left on device" in why
+        assert (
+            system.grants("cart").allows("messaging", "send", "local/stock/0") is False
+        )
+        await trio.sleep(10)
+        assert await refused(system)
+        full.clear()
+        while await refused(system):  # noqa: ASYNC110  # a thread writes
+            await trio.sleep(0.1)
+    found = records(path)
+    assert list(verify_log(path)) == []
+    assert sum(r["times"] for r in found if r["event"] == "allowed") >= 6
+    assert any("No space left" in r["rule"] for r in found if r["event"] == "denied")
+
+
+async def test_no_count_is_lost_while_it_cannot_be_written(
+    tmp_path, monkeypatch, autojump_clock
+):
+    path, full = tmp_path / "audit.jsonl", []
+    failing(monkeypatch, lambda: bool(full))
+    log = AuditLog(path, when_full="drop", queue_records=8, window=0)
+    async with open_system(APP, audit=log) as system:
+        full.append(1)
+        for _ in range(20):
+            await system.ask("cart", b"stock 50")
+        full.clear()
+        await trio.sleep(5)
+    found = records(path)
+    assert sum(r["times"] for r in found) == 1000
+    assert any(r.get("merged") for r in found)
+    assert list(verify_log(path)) == []
+
+
+async def test_the_system_ends_if_that_is_wanted(tmp_path, monkeypatch, autojump_clock):
+    path, full = tmp_path / "audit.jsonl", []
+    failing(monkeypatch, lambda: bool(full))
+    log = AuditLog(path, when_full="end")
+    with pytest.raises(AuditFailed, match="No space left"):  # noqa: PT012  # the block ends
+        async with open_system(APP, audit=log) as system:
+            full.append(1)
+            await refused(system)
+            await trio.sleep(20)
+    assert list(verify_log(path)) == []
+
+
+async def test_what_is_lost_at_the_end_is_reported(
+    tmp_path, monkeypatch, autojump_clock
+):
+    full = []
+    failing(monkeypatch, lambda: bool(full))
+    with pytest.raises(AuditFailed, match="records are lost: No space"):  # noqa: PT012  # as above
+        async with open_system(APP, audit=AuditLog(tmp_path / "a")) as system:
+            await system.ask("cart", b"stock")
+            full.append(1)
+
+
+async def test_one_actor_cannot_close_the_gates_of_others(tmp_path):
+    """A component that is denied in a loop takes its share of the queue, and no more."""
+    path = tmp_path / "audit.jsonl"
+
+    async def flood(context, _envelope):
+        for number in range(5000):
+            try:
+                context.tell(f"n{number}", b"")
+            except NotGranted:
+                continue
+
+    app = blueprint(actor("flood", flood, can=[]), *APP.root.children)
+    log = AuditLog(path, queue_records=80)
+    async with open_system(app, audit=log) as system:
+        await system.ask("flood", b"")
+        await system.ask("cart", b"stock")
+    found = records(path)
+    assert sum(r["times"] for r in found if r["event"] == "denied") == 5000
+    assert sum(r["times"] for r in found if r["event"] == "allowed") == 1
+
+
+async def test_two_systems_do_not_write_one_log(tmp_path):
+    log = AuditLog(tmp_path / "a")
+    async with open_system(APP, audit=log):
+        with pytest.raises(AuditFailed, match="written by another system"):
+            async with open_system(APP, audit=log):
+                pass
+    assert list(verify_log(log.path)) == []
+
+
+async def start(path):
+    async with open_system(APP, audit=AuditLog(path)) as system:
+        await system.ask("cart", b"stock")
+
+
+def cut_line(lines):
+    return [*lines[:-1], lines[-1][:20]]
+
+
+def change_line(lines):
+    return [*lines[:-1], lines[-1].replace(b"ended", b"began")]
+
+
+DAMAGE = {
+    "torn": (cut_line, "cut off, or damaged"),
+    "changed": (change_line, "its hash is another one"),
+    "dropped": (lambda lines: lines[:-1], "does not end with record"),
+    "emptied": (lambda _: [], "all 3 records are missing"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+async def test_a_damaged_log_is_reported_and_left_as_it_is(tmp_path, name):
+    damage, problem = DAMAGE[name]
+    path = tmp_path / "a"
+    await start(path)
+    path.write_bytes(b"".join(damage(path.read_bytes().splitlines(keepends=True))))
+    before = path.read_bytes()
+    with pytest.raises(AuditFailed, match=problem) as caught:
+        await start(path)
+    assert "airssys audit verify" in str(caught.value)
+    assert path.read_bytes() == before
+    assert list(verify_log(path))
+
+
+async def test_a_log_without_its_head_is_not_continued(tmp_path):
+    path = tmp_path / "a"
+    await start(path)
+    os.unlink(f"{path}.head")  # noqa: PTH108  # in a test of Trio
+    with pytest.raises(AuditFailed, match="not the end of a log"):
+        await start(path)
+
+
+async def test_a_log_that_cannot_be_opened(tmp_path):
+    with pytest.raises(AuditFailed, match="cannot be opened: No such file"):
+        await start(tmp_path / "missing" / "a")
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    with pytest.raises(AuditFailed, match="cannot be opened"):
+        await start(tmp_path / "link")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"window": -1},
+        {"window": "1"},
+        {"when_full": "panic"},
+        {"sync": "sometimes"},
+        {"file_bytes": 1},
+        {"queue_records": 2.5},
+        {"retry": 0},
+    ],
+)
+def test_options_that_are_not_valid(options):
+    with pytest.raises((TypeError, ValueError), match="of an audit log"):
+        AuditLog("a", **options)
