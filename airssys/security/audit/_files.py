@@ -81,7 +81,7 @@ def lines_of(file: Path, start: int = 0) -> Iterator[str]:
     with file.open("rb") as opened:
         opened.seek(start)
         while line := opened.readline(LONGEST_LINE + 2):
-            # What is not ASCII, or is cut off, is no record in this form either.
+            # What is not ASCII, or is cut off, is not a record in this form either.
             text = line.decode("ascii", "backslashreplace")
             yield text[:-1] if text.endswith("\n") else f"{text}␤"
 

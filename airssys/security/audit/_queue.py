@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airssys.contracts import ComponentId
 
 _SHARES: Final = 8
-"""An actor may have one of so many parts of the queue."""
+"""An actor may have one part of the queue, of this number."""
 _EACH: Final = 600
 """Bytes of an entry besides its texts, about."""
 _Key: TypeAlias = "tuple[ComponentId, str, str, bool]"

@@ -1,6 +1,6 @@
 """Checkpoints: signatures over the end of a chain, so that no other history can be written.
 
-Who can write the files can also compute hashes, and make another chain of them. With a
+A program that can write the files can also compute hashes, and make another chain of them. With a
 signature now and then, whose private key is elsewhere, that is possible only for what
 comes after the last checkpoint.
 """
@@ -127,7 +127,7 @@ def ed25519_check(key: bytes) -> Callable[[bytes, bytes], bool]:
 
     Raises:
         ExtraMissing: `cryptography` is not installed.
-        ValueError: it is no such key.
+        ValueError: it is not such a key.
     """
     try:
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  # an extra

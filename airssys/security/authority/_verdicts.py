@@ -35,7 +35,7 @@ class Recorder(Protocol):
         ...
 
     def note_decision(self, decision: Decision, /) -> None:
-        """Record a denial, or an access that was allowed so many times."""
+        """Record a denial, or an access that was allowed a number of times."""
         ...
 
     def note_change(self, actor: ComponentId, change: str, cancelled: int, /) -> None:
@@ -49,7 +49,7 @@ class Recorder(Protocol):
 
 @final
 class Verdict:
-    """An access that is allowed, by which rule, and how often it was made for whom."""
+    """An access that is allowed, by which rule, and how often it was made for which sender."""
 
     __slots__ = ("access", "others", "rule", "sender", "until", "uses")
 

@@ -73,7 +73,7 @@ class Auditor:
     # ------------------------------------------------------------ noting
 
     def note_decision(self, decision: Decision) -> None:
-        """Record a denial, or an access that was allowed so many times."""
+        """Record a denial, or an access that was allowed a number of times."""
         self._note(Noted(self._wall_clock(), decision))
 
     def note_change(self, actor: ComponentId, change: str, cancelled: int) -> None:
@@ -210,7 +210,7 @@ class Auditor:
                 f"the end of the audit log {self._log.path} could not be written, "
                 f"{len(self._queue)} records are lost: {self._problem}"
             )
-            raise AuditFailed(problem, "Make room, and look at what the log ends with")
+            raise AuditFailed(problem, "Make room, and check what the log ends with")
 
     async def _in_thread(
         self, function: Callable[[Unpack[_Arguments]], _T], *arguments: *_Arguments
