@@ -109,11 +109,35 @@ class Storage(Protocol):
         ...
 
 
+class GuestMeter(Protocol):
+    """Counts what a guest uses, for its quotas; counting never waits."""
+
+    is_over: bool
+    """Whether the guest has to pause before it goes on."""
+
+    def note_call(self, size: int) -> None:
+        """Count a call to the host, with bytes that the host keeps for it."""
+        ...
+
+    def note_time(self, seconds: float) -> None:
+        """Count what it has computed."""
+        ...
+
+    async def pause(self) -> None:
+        """Wait until the guest may go on.
+
+        Raises:
+            StoppedByQuota: it is to be stopped instead.
+        """
+        ...
+
+
 class HostServices(Protocol):
     """What one actor may do, in that actor's name, in several parts.
 
     A `MessagingError` or `StorageRefused` that a part raises is an answer for the guest.
-    Anything else raised here is a host error and costs the guest its instance.
+    Anything else raised here is a host error and costs the guest its instance. If they
+    have a `meter`, a `GuestMeter`, the guest is counted by it.
     """
 
     @property

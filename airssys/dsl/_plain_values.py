@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar, cast
 import attrs
 
 from airssys.contracts import (
+    QUOTA_RULES,
     Backoff,
     CheckpointEvery,
     Growth,
@@ -19,6 +20,7 @@ from airssys.contracts import (
     Mistake,
     Overflow,
     OverflowRules,
+    Quotas,
     meant,
 )
 
@@ -78,6 +80,27 @@ def read_limits(given: object, mistakes: list[Mistake]) -> Limits:
         else:
             read[name] = value
     return Limits(**read)
+
+
+def read_quotas(given: object, mistakes: list[Mistake]) -> object:
+    """Read plain values; other values are left for the blueprint's check."""
+    if not isinstance(given, Mapping):
+        return given
+    read: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in QUOTA_RULES:
+            text = f"there is no quota {shown(name)}"
+            hint = meant(name, QUOTA_RULES, "the quotas are")
+            mistakes.append(Mistake(f".quotas.{name}", text, hint))
+            continue
+        try:
+            Quotas(**{name: value})
+        except (ValueError, TypeError) as error:
+            hint = "write a number, or {'limit': ..., 'burst': ..., 'at_limit': ...}"
+            mistakes.append(Mistake(f".quotas.{name}", str(error), hint))
+        else:
+            read[name] = value
+    return Quotas(**read)
 
 
 def read_rules(

@@ -65,7 +65,7 @@ from ._behaviours import (
 )
 from ._codecs import codec_clash, codecs_read_by, pop_codecs
 from ._declarations import Declaration, Kind, declaration_of, shown
-from ._plain_values import read_limits, read_rules, read_values, read_word
+from ._plain_values import read_limits, read_quotas, read_rules, read_values, read_word
 from ._vocabulary import (
     ActorOptions,
     ComponentOptions,
@@ -282,7 +282,7 @@ def read_blueprint(
         mistakes: The values among the children of the root that are not children.
     """
     chosen, others = _read_options(options, TopologyOptions)
-    of_root = ("strategy", "auto_shutdown", "bound")
+    of_root = ("strategy", "auto_shutdown", "bound", "quotas")
     root = SupervisorSpec(
         name="root",
         children=children,
@@ -356,12 +356,19 @@ def _read_options(
         if word in chosen:
             chosen[word] = read(chosen[word])
     mistakes = [_no_option(word, known) for word in options if word not in known]
+    _read_dicts(chosen, mistakes)
+    return chosen, mistakes
+
+
+def _read_dicts(chosen: dict[str, Any], mistakes: list[Mistake]) -> None:
+    """Read the options that may be written as dicts of plain values."""
     if isinstance(rules := chosen.get("overflow"), Mapping):
         chosen["overflow"] = read_rules(rules, mistakes)
+    if "quotas" in chosen:
+        chosen["quotas"] = read_quotas(chosen["quotas"], mistakes)
     for word, made in (("backoff", Backoff), ("health", Health)):
         if isinstance(values := chosen.get(word), Mapping):
             chosen[word] = read_values(made, word, values, mistakes)
-    return chosen, mistakes
 
 
 def _read_topics(topics: object) -> object:

@@ -33,6 +33,8 @@ from airssys.contracts import (
     OverflowRules,
     Poison,
     PoolSize,
+    Quota,
+    Quotas,
     RestartFrom,
     RestartType,
     Routing,
@@ -115,6 +117,34 @@ class Behaviour(Protocol):
     ) -> Awaitable[bytes | None]:
         """Handle one message."""
         ...
+
+
+class OneQuotaValues(TypedDict, total=False):
+    """A `Quota` as plain values."""
+
+    limit: float
+    burst: int | None
+    at_limit: Literal["refuse", "delay", "end"] | None
+
+
+QuotaOption: TypeAlias = "float | Quota | OneQuotaValues"
+
+
+class QuotaValues(TypedDict, total=False):
+    """`Quotas` as plain values, which are checked when the system opens."""
+
+    storage_bytes: QuotaOption
+    messages_per_second: QuotaOption
+    network_bytes_per_second: QuotaOption
+    cpu_ms_per_second: QuotaOption
+    memory_bytes: QuotaOption
+    host_calls_per_second: QuotaOption
+    allocation_bytes_per_call: QuotaOption
+    allocation_bytes_per_second: QuotaOption
+    log_bytes_per_second: QuotaOption
+    open_requests: QuotaOption
+    subscriptions: QuotaOption
+    fan_out: QuotaOption
 
 
 class LimitValues(TypedDict, total=False):
@@ -213,6 +243,8 @@ class ActorOptions(_AnyActorOptions, total=False):
 
     can: Grants | None
     """What it may do through its context; by default whatever the bounds above allow."""
+    quotas: Quotas | QuotaValues | None
+    """How much it may use through its context; by default what those above allow."""
     hook_timeout: float
     """Seconds for `before_restart`; and for `stopped`, if `shutdown` is infinite."""
 
@@ -246,6 +278,8 @@ class ComponentOptions(_AnyActorOptions, total=False):
     """The codec of all that it sends; by default the first one that it accepts."""
     can: Grants
     """What it may do to others and to the outside; by default nothing."""
+    quotas: Quotas | QuotaValues
+    """How much it may use; what is not named is that of `DEFAULT_QUOTAS`."""
 
 
 class _Names(TypedDict, total=False):
@@ -287,6 +321,8 @@ class _SupervisedOptions(_RestartOptions, total=False):
 class _BoundOptions(TypedDict, total=False):
     bound: Grants | None
     """What actors below it may hold at most, however they are started."""
+    quotas: Quotas | QuotaValues | None
+    """How much all actors below it may use together."""
 
 
 class SupervisorOptions(
@@ -329,6 +365,8 @@ class PoolOptions(_IntensityOptions, _RestartOptions, _TopicOptions, total=False
     """What its own supervisor does when the pool ends."""
     shutdown: Shutdown
     """Seconds to stop in; by default its members decide."""
+    quotas: Quotas | QuotaValues | None
+    """How much its members may use together."""
 
 
 class DeclaredPoolOptions(PoolOptions, _Names, total=False):

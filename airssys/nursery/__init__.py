@@ -34,6 +34,7 @@ from .shared import ENDED, HELD_THREAD_AFTER, Expiries, Shared, Timer, Timers, W
 from .supervisors import Supervisor
 from .tree import (
     Administration,
+    QuotaUsage,
     Replacer,
     SupervisorCell,
     TreeNode,
@@ -65,6 +66,7 @@ __all__ = (
     "Incarnation",
     "Messenger",
     "PriorityWord",
+    "QuotaUsage",
     "Replacer",
     "Shared",
     "Slot",

@@ -45,7 +45,7 @@ from .events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from airssys.contracts import (
         ActorEnded,
@@ -199,7 +199,31 @@ class System(Messenger):
 
     def tree(self) -> TreeNode:
         """Return a snapshot of all supervisors and actors, and of which actor waits."""
-        return take_snapshot(self._root, self.waits())
+        return take_snapshot(self._root, self.waits(), self._parts.accounts)
+
+    def usage(self, name: ComponentId | str) -> Mapping[str, tuple[float, float]]:
+        """Return how much an actor, or all below a supervisor, use of their quotas.
+
+        By the names of the quotas: what is in use, and the limit. Of a rate that is what
+        is missing from the full bucket, and the burst; more than the limit is a debt.
+
+        Args:
+            name: An actor, or the path of a supervisor, e.g. `root/workers`.
+
+        Raises:
+            TargetNotFound: No quota limits it, or it is not there.
+            InvalidMessage: The name is not valid.
+        """
+        accounts, now = self._parts.accounts, trio.current_time()
+        account = None
+        if isinstance(name, str):
+            account = accounts.find_supervisor(name)
+        if account is None:
+            wanted = as_id(name)
+            account = accounts.find(wanted.text)
+            if account is None:
+                raise TargetNotFound(wanted)
+        return account.full_usage(now)
 
     def waits(self) -> tuple[Waiting, ...]:
         """Return which actor waits for which now, and what for."""

@@ -49,6 +49,7 @@ from airssys.nursery import (
     pool_opener,
 )
 from airssys.security.authority import Authorities
+from airssys.security.quotas import Accounts
 from airssys.storage import MemoryStorage
 
 from ._late_loader import late_loader
@@ -120,6 +121,7 @@ class Wired:
     watches: Watches
     replacer: Replacer
     authorities: Authorities
+    accounts: Accounts
     expiries: Expiries
     root: Slot
     """The cell of the root supervisor, which has not been started yet."""
@@ -181,6 +183,7 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         watches=watches,
         replacer=Replacer(shared),
         authorities=shared.authorities,
+        accounts=shared.accounts,
         expiries=shared.expiries,
         root=_root_slot(blueprint.root, shared, emit, rng),
     )

@@ -38,6 +38,7 @@ from .instances import (
     Runtime,
     Saved,
     identity,
+    meter_of,
     name_failure,
     now,
     open_contexts,
@@ -339,7 +340,9 @@ class AnyInstance:
         self.handles = self._store.give_resources(component.resources)
         """The host's resources that it holds."""
         contexts, habits = self._contexts.objects, component.code.habits
-        self._driver = Driver(runtime, limits, contexts, habits, self.handles)
+        self._driver = Driver(
+            runtime, limits, contexts, habits, self.handles, meter_of(services)
+        )
         self._numbers = {name: number for number, name in enumerate(world.exports)}
         self._is_called = False
         self._spent: GuestFailed | None = None

@@ -48,11 +48,13 @@ from airssys.contracts import (
     NotGranted,
     NotUnderstood,
     PrefixContradicted,
+    QuotaExceeded,
     RequestCancelled,
     RequestWouldDeadlock,
     SnapshotRefused,
     StartFailed,
     StashFull,
+    StoppedByQuota,
     StorageRefused,
     SystemGaveUp,
     TargetNotFound,
@@ -106,6 +108,10 @@ EXAMPLES = {
     SnapshotRefused: st.builds(SnapshotRefused, TEXT, st.just("Take it again")),
     DeliveryFailed: st.builds(DeliveryFailed, TEXT, st.none() | st.just("Wait")),
     NotGranted: st.builds(NotGranted, TEXT),
+    QuotaExceeded: st.builds(
+        QuotaExceeded, TEXT, st.just("fan_out"), NUMBERS, NUMBERS, st.floats(0)
+    ),
+    StoppedByQuota: st.builds(StoppedByQuota, TEXT, st.just("fan_out"), NUMBERS),
     InvalidMessage: st.builds(InvalidMessage, TEXT, st.none() | st.just("Fix it")),
     BadTopic: st.builds(BadTopic, TEXT),
     BroadcastFailed: st.builds(

@@ -13,6 +13,7 @@ from hypothesis import given, strategies as st
 
 from airssys.contracts import (
     BRUTAL_KILL,
+    QUOTA_RULES,
     ActorSpec,
     Blueprint,
     ComponentId,
@@ -21,6 +22,7 @@ from airssys.contracts import (
     EngineSettings,
     Intensity,
     Limits,
+    Quotas,
     RestartType,
     SupervisorSpec,
     as_blueprint,
@@ -34,6 +36,7 @@ from airssys.dsl import (
     DeclaredActorOptions,
     DeclaredComponentOptions,
     LimitValues,
+    QuotaValues,
     SupervisorOptions,
     TopologyOptions,
     actor,
@@ -264,8 +267,15 @@ def test_a_wrapper_stays_declared():
 
 def test_the_vocabulary_is_in_step_with_what_it_describes():
     assert set(LimitValues.__optional_keys__) == set(attrs.fields_dict(Limits))
+    assert set(QuotaValues.__optional_keys__) == set(QUOTA_RULES)
+    assert {field.name for field in attrs.fields(Quotas)} == set(QUOTA_RULES)
     own = {"names", "restarts", "period", "data", "env", "limits"}
-    own |= {"strategy", "auto_shutdown", "bound"}  # of a topology: those of its root
+    own |= {
+        "strategy",
+        "auto_shutdown",
+        "bound",
+        "quotas",
+    }  # of a topology: those of its root
     own |= {"prefixed", "sends"}  # parts of `codecs`
     own |= {"host"}  # a part of `artifact`
     for options, spec in (

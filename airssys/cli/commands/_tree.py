@@ -40,7 +40,7 @@ def command(target: Declared) -> None:
 
 
 def _lines(spec: ChildSpec, first: str, rest: str) -> Iterator[str]:
-    yield first + _describe(spec)
+    yield first + _describe(spec) + _quotas_of(spec)
     if isinstance(spec, SupervisorSpec):
         for index, child in enumerate(spec.children, 1):
             is_last = index == len(spec.children)
@@ -72,6 +72,13 @@ def _describe(spec: ChildSpec) -> str:
             text = f"{_short(identity)} (actor) {_named(behaviour)}"
     is_default = spec.restart is RestartType.PERMANENT
     return text if is_default else f"{text}, {spec.restart.value}"
+
+
+def _quotas_of(spec: ChildSpec) -> str:
+    """Name the quotas that are declared, and not those that are there by themselves."""
+    quotas = None if isinstance(spec, TaskSpec) else spec.quotas
+    named = {} if quotas is None else quotas.named
+    return "".join(f", {name} {quota}" for name, quota in named.items())
 
 
 def _named(behaviour: Callable[..., object]) -> str:

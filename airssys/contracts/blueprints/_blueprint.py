@@ -45,7 +45,7 @@ from airssys.contracts.values import (
 
 from ._async_checks import async_mistakes
 from ._component_checks import component_mistakes, lane_mistakes
-from ._grant_checks import grants_mistakes
+from ._grant_checks import grants_mistakes, quotas_mistakes
 from ._mailbox_checks import mailbox_mistakes
 from ._pool_checks import pool_mistakes, subscription_mistakes
 from ._restart_checks import (
@@ -337,6 +337,7 @@ def _own_mistakes(spec: ChildSpec, path: str) -> Iterator[Mistake]:
             yield from _dynamic_mistakes(spec, path)
         case PoolSpec():
             yield from intensity_mistakes(spec.intensity, f"{path}.intensity")
+            yield from quotas_mistakes(spec.quotas, path)
             yield from pool_mistakes(spec, path)
         case ComponentSpec() | ActorSpec():
             yield from _actor_mistakes(spec, path)
@@ -350,6 +351,7 @@ def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
         yield Mistake(f"{path}.strategy", text, hint)
     yield from intensity_mistakes(spec.intensity, f"{path}.intensity")
     yield from grants_mistakes(spec.bound, f"{path}.bound")
+    yield from quotas_mistakes(spec.quotas, path)
     rule = spec.auto_shutdown
     if not is_kind(rule, AutoShutdown):
         text = f"{shown(rule)} is not a valid auto_shutdown"
@@ -384,6 +386,7 @@ def _dynamic_mistakes(spec: DynamicSupervisorSpec, path: str) -> Iterator[Mistak
     yield from _name_mistakes(spec, path)
     yield from intensity_mistakes(spec.intensity, f"{path}.intensity")
     yield from grants_mistakes(spec.bound, f"{path}.bound")
+    yield from quotas_mistakes(spec.quotas, path)
     limit, template = spec.max_children, spec.template
     if limit is not None and not is_count(limit, at_least=0):
         text = f"{shown(limit)} is not a valid number of children"
@@ -429,6 +432,8 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
         yield Mistake(f"{path}.drain", text, "write True or False")
     yield from crash_mistakes(spec.poison, path)
     yield from grants_mistakes(spec.can, f"{path}.can")
+    is_optional = isinstance(spec, ActorSpec)
+    yield from quotas_mistakes(spec.quotas, path, optional=is_optional)
     if isinstance(spec, ActorSpec):
         if not is_time(spec.hook_timeout, allow_infinity=True):
             yield _bad_time(path, "hook_timeout", spec.hook_timeout)

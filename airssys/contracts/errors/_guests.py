@@ -28,6 +28,7 @@ class TrapReason(enum.Enum):
     HOST_ALLOCATION_LIMIT = "host allocation limit"
     BAD_VALUE = "bad canonical-ABI value"
     HOST_ERROR = "host error"
+    QUOTA = "quota"
     CANCELLED = "cancelled"
     OTHER = "other"
 
@@ -47,6 +48,7 @@ _ADVICE: Final = {
     ),
     TrapReason.BAD_VALUE: "Fix the guest's bindings, or build it with another tool",
     TrapReason.HOST_ERROR: "Fix the host function; what it raised is the cause",
+    TrapReason.QUOTA: "Use less of it, or raise the quota with quotas=",
     TrapReason.CANCELLED: "Nothing is wrong with the guest; start a fresh instance",
 }
 """What to do about each reason; for the others the advice is to fix the guest."""

@@ -15,6 +15,7 @@ Fields carry the data; messages are for people and say what to do.
 from __future__ import annotations
 
 import enum
+import math
 from typing import TYPE_CHECKING, ClassVar, Final, final
 
 import attrs
@@ -171,6 +172,45 @@ class NotGranted(MessagingError):
 
     def __str__(self) -> str:
         return self._with_advice(self.problem)
+
+
+class QuotaExceeded(MessagingError):
+    """The actor, or a supervisor above it, has used up a quota; nothing was done."""
+
+    advice = "Use less of it, or raise the quota with quotas="
+
+    def __init__(
+        self, account: str, quota: str, wanted: int, limit: float, wait: float
+    ) -> None:
+        self.account = account
+        """The actor or the path of the supervisor whose quota it is."""
+        self.quota, self.wanted, self.limit = quota, wanted, limit
+        self.wait = wait
+        """Seconds until there is room by itself; inf if that is not known."""
+        super().__init__(account, quota, wanted, limit, wait)
+
+    def __str__(self) -> str:
+        later = "" if self.wait == math.inf else f"; there is room in {self.wait:.3g} s"
+        return self._with_advice(
+            f"quota exceeded: {self.wanted} more than {self.quota} of {self.account} "
+            f"has room for, which is {self.limit:g}{later}"
+        )
+
+
+class StoppedByQuota(AirssysError):
+    """An actor was stopped at a quota that is declared with `at_limit="end"`."""
+
+    fault = Fault.ACTOR
+    advice = "Use less of it, or raise the quota with quotas="
+
+    def __init__(self, account: str, quota: str, limit: float) -> None:
+        self.account, self.quota, self.limit = account, quota, limit
+        super().__init__(account, quota, limit)
+
+    def __str__(self) -> str:
+        return self._with_advice(
+            f"stopped at {self.quota} of {self.account}, which is {self.limit:g}"
+        )
 
 
 class InvalidMessage(MessagingError, ValueError):

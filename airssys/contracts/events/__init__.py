@@ -29,6 +29,7 @@ from ._events import (
     Logged,
     MessageFailed,
     Problem,
+    QuotaReached,
     SnapshotFailed,
     SupervisorGaveUp,
 )
@@ -62,6 +63,7 @@ __all__ = (
     "MessageFailed",
     "Presence",
     "Problem",
+    "QuotaReached",
     "Refusal",
     "Refused",
     "SnapshotFailed",

@@ -301,6 +301,27 @@ class AccessDenied:
 
 @final
 @attrs.frozen
+class QuotaReached:
+    """An actor, or all below a supervisor, used a large share of a quota, or all of it.
+
+    Once for each share on the way up: 80 %, 95 %, and 100 % when there was no room for
+    what was wanted. It is reported again only after less than half was in use.
+    """
+
+    account: str
+    """The name of the actor, or the path of the supervisor."""
+    quota: str
+    """E.g. `messages_per_second`."""
+    share: float
+    """0.8, 0.95 or 1."""
+    limit: float
+    """How much may be in use; of a rate, its burst."""
+    actor: ComponentId
+    """The actor that came to it."""
+
+
+@final
+@attrs.frozen
 class GrantsChanged:
     """What an actor may do was changed while the system runs."""
 
@@ -326,5 +347,6 @@ Event: TypeAlias = (
     | HealthChanged
     | ListenerStalled
     | AccessDenied
+    | QuotaReached
     | GrantsChanged
 )

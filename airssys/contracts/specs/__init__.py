@@ -3,6 +3,16 @@
 from ._health import Health, health_mistakes, worst_health
 from ._origin import Origin, guarded, place_mistakes
 from ._pool import MAX_MEMBERS, KeyFunction, PoolMember, PoolSize, PoolStatus, Routing
+from ._quotas import (
+    DEFAULT_QUOTAS,
+    QUOTA_RULES,
+    AtTheLimit,
+    Quota,
+    QuotaRule,
+    Quotas,
+    component_quotas,
+    limits_within,
+)
 from ._specs import (
     CHILD_SPECS,
     DEFAULT_MAILBOX,
@@ -30,14 +40,17 @@ from ._topic import (
 __all__ = (
     "CHILD_SPECS",
     "DEFAULT_MAILBOX",
+    "DEFAULT_QUOTAS",
     "MAX_MEMBERS",
     "MAX_TOPIC_CHARACTERS",
     "MAX_TOPIC_SEGMENTS",
     "NAMED_SPECS",
     "ONE",
+    "QUOTA_RULES",
     "REST",
     "SUPERVISOR_SPECS",
     "ActorSpec",
+    "AtTheLimit",
     "ChildSpec",
     "ComponentSpec",
     "DynamicSupervisorSpec",
@@ -48,13 +61,18 @@ __all__ = (
     "PoolSize",
     "PoolSpec",
     "PoolStatus",
+    "Quota",
+    "QuotaRule",
+    "Quotas",
     "Routing",
     "Shutdown",
     "SupervisorSpec",
     "TaskSpec",
     "child_name",
+    "component_quotas",
     "guarded",
     "health_mistakes",
+    "limits_within",
     "place_mistakes",
     "read_pattern",
     "read_topic",

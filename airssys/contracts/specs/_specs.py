@@ -42,6 +42,7 @@ from airssys.contracts.values import (
 from ._health import Health
 from ._origin import Origin
 from ._pool import MAX_MEMBERS, KeyFunction, PoolSize, Routing
+from ._quotas import Quotas
 
 if TYPE_CHECKING:
     from airssys.contracts.values import Limits
@@ -108,6 +109,8 @@ class ComponentSpec:
     requested: Requested | None = None
     """What its manifest asks for and the topology grants: `can` is what both say. None:
     it has no manifest, and `can` is what the topology grants."""
+    quotas: Quotas = Quotas()
+    """How much it may use; what is not named is that of `DEFAULT_QUOTAS`."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
     """Where it was declared."""
 
@@ -158,6 +161,8 @@ class ActorSpec:
     can: tuple[Grant, ...] | None = None
     """What it may do through its context. None: whatever the bounds above it allow. It is
     Python code in the host's own process: grants catch its mistakes, not its malice."""
+    quotas: Quotas | None = None
+    """How much it may use through its context; None: as much as those above allow."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
 
@@ -202,6 +207,8 @@ class SupervisorSpec:
     on_error: OnError = ()
     bound: tuple[Grant, ...] | None = None
     """What actors below it may hold at most, however they are started; None: no bound."""
+    quotas: Quotas | None = None
+    """How much all actors below it may use together; None: no bound."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
 
@@ -232,6 +239,8 @@ class DynamicSupervisorSpec:
     backoff: Backoff = Backoff()
     on_error: OnError = ()
     bound: tuple[Grant, ...] | None = None
+    """As of `SupervisorSpec`."""
+    quotas: Quotas | None = None
     """As of `SupervisorSpec`."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
@@ -267,6 +276,8 @@ class PoolSpec:
     significant: bool = False
     backoff: Backoff = Backoff()
     on_error: OnError = ()
+    quotas: Quotas | None = None
+    """How much its members may use together; None: no bound."""
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
     @property

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, final
 
 from airssys.contracts import ActorSpec, ComponentSpec, InternalError, child_name
 from airssys.nursery.behaviours import ComponentBehaviour, PythonBehaviour
-from airssys.nursery.restarts import bounds_above
+from airssys.nursery.restarts import bounds_above, open_account
 
 from ._actor_loop import Actor
 from ._address import Address
@@ -39,13 +39,14 @@ class ActorCell:
         spec, shared = _of_actor(self._declared.start()), self._shared
         mailbox = self.address.mailbox
         authority = shared.authorities.open(spec, bounds_above(self._declared))
+        account = open_account(shared.accounts, spec, self._declared)
         if isinstance(spec, ComponentSpec):
             checkpoints = self._checkpoints_of(spec)
             saved = None if checkpoints is None else checkpoints.next_start(spec)
-            guest = ComponentBehaviour(spec, shared, mailbox, authority, saved)
+            guest = ComponentBehaviour(spec, shared, mailbox, authority, saved, account)
             self.present = Actor(self.address, guest, spec, checkpoints)
         else:
-            behaviour = PythonBehaviour(spec, shared, mailbox, authority)
+            behaviour = PythonBehaviour(spec, shared, mailbox, authority, account)
             self.present = Actor(self.address, behaviour, spec)
         return self.present
 
@@ -61,6 +62,7 @@ class ActorCell:
         self.present = None
         self.address.close(why)
         self._shared.authorities.release(self.address.id)
+        self._shared.accounts.release(self.address.id.text)
 
 
 def cell_maker(shared: Shared) -> CellMaker:

@@ -15,7 +15,7 @@ from airssys.contracts import (
 )
 from airssys.nursery.shared import ENDED, SelfMessages
 
-from ._guard import GuardedBroker, GuardedPublishing
+from ._gates import OPEN, Gates
 from ._message_arguments import as_id, as_payload
 from ._messenger import Messenger
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from trio.lowlevel import Task
 
     from airssys.contracts import ActorEnded, TraceContext
-    from airssys.messaging import ActorSubscriber, Mailbox
+    from airssys.messaging import Mailbox
     from airssys.nursery.shared import SelfMessage, Shared, Timer, Watch
 
-    from ._guard import Guard, GuardedSubscriber
+    from ._gates import AnySubscriber
 
 
 @final
@@ -43,18 +43,14 @@ class ActorContext(Messenger):
         self,
         self_id: ComponentId,
         shared: Shared,
-        subscriber: ActorSubscriber | GuardedSubscriber,
+        subscriber: AnySubscriber,
         mailbox: Mailbox,
-        guard: Guard | None = None,
+        gates: Gates = OPEN,
     ) -> None:
         self.self_id = self_id
         """The actor's own name; the sender of all it sends."""
-        broker, publishing = shared.broker, shared.publishing
-        if guard is None:
-            super().__init__(self_id, self_id, broker, publishing)
-        else:
-            guarded = GuardedPublishing(publishing, guard)
-            super().__init__(self_id, self_id, GuardedBroker(broker, guard), guarded)
+        broker = gates.broker(shared.broker)
+        super().__init__(self_id, self_id, broker, gates.publishing(shared.publishing))
         self._subscriber, self._mailbox = subscriber, mailbox
         self._timers, self._watches = shared.timers, shared.watches
         self._post = SelfMessages(mailbox)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final, final
 
 from airssys.contracts import BroadcastFailed, NotGranted
 from airssys.messaging import ActorSubscriber, OpenRequests, content_type_sent
+from airssys.nursery.metering import REQUESTS
 
-from ._guard import GuardedBroker, GuardedPublishing, GuardedSubscriber
+from ._gates import OPEN, AnySubscriber, Gates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     )
     from airssys.messaging import Broker, Mailbox, Publishing
     from airssys.nursery.shared import Shared
-
-    from ._guard import Guard
 
 _ERRORS_REPORTED: Final = 100
 """Of one broadcast, each by itself; a guest gets no more than a text."""
@@ -78,6 +77,7 @@ class ActorMessages:
         "_limits",
         "_mailbox",
         "_publishing",
+        "_quota",
         "_requests",
         "_sender",
         "_unguarded",
@@ -89,15 +89,13 @@ class ActorMessages:
         shared: Shared,
         mailbox: Mailbox,
         limits: Limits,
-        guard: Guard | None = None,
+        gates: Gates = OPEN,
     ) -> None:
         self._sender, self._mailbox, self._limits = sender, mailbox, limits
-        self._guard, broker, publishing = guard, shared.broker, shared.publishing
-        self._broker = broker if guard is None else GuardedBroker(broker, guard)
-        self._publishing = (
-            publishing if guard is None else GuardedPublishing(publishing, guard)
-        )
-        self._unguarded: Broker = broker
+        self._guard, self._quota = gates.guard, gates.quota
+        self._broker = gates.broker(shared.broker)
+        self._publishing = gates.publishing(shared.publishing)
+        self._unguarded: Broker = shared.broker
         """For requests, which are checked here."""
         # Most actors never use it, and it costs as much as a tenth of a message.
         self._requests: OpenRequests | None = None
@@ -106,6 +104,11 @@ class ActorMessages:
         """Count the request of a callback as open no longer."""
         if self._requests is not None:
             self._requests.note_taken(callback)
+            self._count_requests()
+
+    def _count_requests(self) -> None:
+        if self._quota is not None and self._requests is not None:
+            self._quota.keep_at_most(REQUESTS, self._requests.count)
 
     @property
     def has_open_requests(self) -> bool:
@@ -149,11 +152,20 @@ class ActorMessages:
         kind = self._sender.content_type(payload)
         if self._guard is not None:
             self._guard.check("request", target.text)
-        return self._open_requests.request(target, payload, timeout, content_type=kind)
+        requests, quota = self._open_requests, self._quota
+        if quota is None:
+            return requests.request(target, payload, timeout, content_type=kind)
+        quota.keep(REQUESTS, 1)
+        try:
+            quota.take_message()
+            return requests.request(target, payload, timeout, content_type=kind)
+        finally:
+            self._count_requests()
 
     def cancel_request(self, request_id: str) -> None:
         """Give up on a request; its callback says so."""
         self._open_requests.cancel(request_id)
+        self._count_requests()
 
     async def broadcast(self, targets: Iterable[ComponentId], payload: bytes) -> None:
         """Deliver a message to each target, waiting for room.
@@ -205,16 +217,14 @@ class ActorMessages:
 class ActorTopics:
     """What one actor publishes and is subscribed to (implements `Topics`)."""
 
-    __slots__ = ("_guard", "_publishing", "_sender", "_subscriber", "_unguarded")
+    __slots__ = ("_gates", "_publishing", "_sender", "_subscriber", "_unguarded")
 
     def __init__(
-        self, sender: Sender, publishing: Publishing, guard: Guard | None = None
+        self, sender: Sender, publishing: Publishing, gates: Gates = OPEN
     ) -> None:
-        self._sender, self._unguarded, self._guard = sender, publishing, guard
-        self._publishing = (
-            publishing if guard is None else GuardedPublishing(publishing, guard)
-        )
-        self._subscriber: ActorSubscriber | GuardedSubscriber | None = None
+        self._sender, self._unguarded, self._gates = sender, publishing, gates
+        self._publishing = gates.publishing(publishing)
+        self._subscriber: AnySubscriber | None = None
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -241,10 +251,9 @@ class ActorTopics:
         self._subscriptions.unsubscribe(pattern)
 
     @property
-    def _subscriptions(self) -> ActorSubscriber | GuardedSubscriber:
+    def _subscriptions(self) -> AnySubscriber:
         if self._subscriber is None:
             self._sender.check_alive()
             own = ActorSubscriber(self._sender.id, self._unguarded)
-            guard = self._guard
-            self._subscriber = own if guard is None else GuardedSubscriber(own, guard)
+            self._subscriber = self._gates.subscriber(own)
         return self._subscriber

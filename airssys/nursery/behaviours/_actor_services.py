@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, final
 
 from airssys.contracts import ComponentId, Logged, LogLevel, StorageRefused
+from airssys.nursery.metering import GuestMeter
 
 from ._actor_messages import ActorMessages, ActorTopics, Sender
-from ._guard import GuardedClock, GuardedDirectory, GuardedKeyspace
+from ._gates import OPEN, Gates
+from ._guard import GuardedClock, GuardedDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     )
     from airssys.messaging import Mailbox
     from airssys.nursery.shared import Shared
-
-    from ._guard import Guard
 
 _KEY_BYTES: Final = 32
 """What an element of a list counts in `host_call_bytes`, besides its text."""
@@ -42,15 +42,17 @@ class ActorServices:
         log_level: LogLevel = LogLevel.TRACE,
         *,
         codecs: Codecs | None = None,
-        guard: Guard | None = None,
+        gates: Gates = OPEN,
     ) -> None:
         self.self_id = self_id
         self._sender = sender = Sender(self_id, mailbox, codecs)
-        self.messages = ActorMessages(sender, shared, mailbox, limits, guard)
-        self.topics = ActorTopics(sender, shared.publishing, guard)
+        self.messages = ActorMessages(sender, shared, mailbox, limits, gates)
+        self.topics = ActorTopics(sender, shared.publishing, gates)
         self.clock: Clock = shared.clock
         self.directory: Directory = shared.directory
-        self._guard = guard
+        self._gates, guard = gates, gates.guard
+        self.meter = None if gates.quota is None else GuestMeter(gates.quota)
+        """Counts what the guest does; None: it may do as much as it can."""
         if guard is not None:
             self.clock = GuardedClock(shared.clock, guard)
             self.directory = GuardedDirectory(shared.directory, guard)
@@ -68,6 +70,7 @@ class ActorServices:
         self._sender.is_over = True
         self.topics.close()
         self.messages.close()
+        self._gates.close()
 
     def log(
         self, level: LogLevel, message: str, context: Sequence[tuple[str, str]]
@@ -75,6 +78,10 @@ class ActorServices:
         """Emit a line as an event, unless its level is too low; writes none itself."""
         if level not in self._levels_wanted:
             return
+        if self.meter is not None:
+            size = len(message.encode()) + sum(len(k) + len(v) for k, v in context)
+            if not self.meter.note_line(size):
+                return
         self._emit(Logged(self.self_id, level, message, tuple(context)))
 
     @property
@@ -87,8 +94,7 @@ class ActorServices:
                 max_bytes=limits.storage_bytes,
                 max_keys=limits.storage_keys,
             )
-            if self._guard is not None:
-                keyspace = GuardedKeyspace(keyspace, self._guard)
+            keyspace = self._gates.keyspace(keyspace)
             self._keyspace = _BoundedListing(keyspace, limits.host_call_bytes)
         return self._keyspace
 

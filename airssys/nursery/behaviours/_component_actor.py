@@ -38,11 +38,12 @@ from airssys.contracts import (
     StartFrom,
     Unanswered,
     Unwanted,
+    limits_within,
 )
 from airssys.nursery.restarts import RETRY_PAUSE
 
 from ._actor_services import ActorServices
-from ._guard import Guard
+from ._gates import open_gates
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from airssys.messaging import Mailbox
     from airssys.nursery.shared import Shared
     from airssys.security.authority import Authority
+    from airssys.security.quotas import Account
 
 
 @final
@@ -82,22 +84,25 @@ class ComponentBehaviour:
         mailbox: Mailbox,
         authority: Authority | None = None,
         saved: SavedState | None = None,
+        account: Account | None = None,
     ) -> None:
         self._spec, self._shared = spec, shared
         self.saved = saved
         """What it, or the instance that replaces it, continues from; None: nothing."""
-        self._mailbox, self._authority = mailbox, authority
+        self._mailbox, self._authority, self._account = mailbox, authority, account
+        self._limits = limits_within(spec.limits, spec.quotas)
+        self._gates = open_gates(spec.id, shared, mailbox, authority, account)
         self.is_cut_off = spec.on_abandoned is OnAbandoned.CANCEL
         self._kept: bytes | None = None
         """Its state before the present message, if that may be cut off."""
         self._services = ActorServices(
             spec.id,
             shared,
-            spec.limits,
+            self._limits,
             mailbox,
             spec.log_level,
             codecs=spec.codecs,
-            guard=None if authority is None else Guard(authority, mailbox),
+            gates=self._gates,
         )
         self._guest: Guest | None = None
         self.hands_over = False
@@ -113,6 +118,7 @@ class ComponentBehaviour:
             ComponentRefused: the blueprint did not name its code.
             GuestFailed: it trapped, or `initialize` answered with an error.
             CapacityReached: the kernel has no more memory maps.
+            QuotaExceeded: the supervisors above have no memory left for it.
         """
         spec, shared = self._spec, self._shared
         loaded = shared.components.get(spec.artifact)
@@ -120,6 +126,8 @@ class ComponentBehaviour:
             problem = "it was not loaded when the system opened"
             advice = "Name it in the blueprint, e.g. in the template of its supervisor"
             raise ComponentRefused(spec.artifact.label, problem, advice)
+        if self._gates.quota is not None:
+            self._gates.quota.keep_memory(self._limits.memory_bytes)
         guest = await self._restored(loaded) or await self._initialized(loaded)
         self.hands_over = guest.hands_over
         if spec.id not in shared.infos:
@@ -150,7 +158,7 @@ class ComponentBehaviour:
             GuestTrapped: as when an instance is made.
         """
         services = self._services
-        guest = await loaded.restore(saved.snapshot, self._spec.limits, services)
+        guest = await loaded.restore(saved.snapshot, self._limits, services)
         self._guest = guest
         for pattern in saved.patterns:
             with suppress(NotGranted):  # revoked since, which was reported
@@ -159,7 +167,7 @@ class ComponentBehaviour:
 
     async def _initialized(self, loaded: LoadedComponent) -> Guest:
         spec = self._spec
-        self._guest = guest = await loaded.instantiate(spec.limits, self._services)
+        self._guest = guest = await loaded.instantiate(self._limits, self._services)
         await guest.initialize(spec.config)
         return guest
 
@@ -295,7 +303,12 @@ class ComponentBehaviour:
         seconds = self._spec.start_timeout
         saved = self.saved if state is None else None
         fresh = ComponentBehaviour(
-            self._spec, self._shared, self._mailbox, self._authority, saved
+            self._spec,
+            self._shared,
+            self._mailbox,
+            self._authority,
+            saved,
+            self._account,
         )
         try:
             with trio.move_on_after(seconds) as starting:

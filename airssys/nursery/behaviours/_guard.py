@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypedDict, TypeVar, final
+from typing import TYPE_CHECKING, Final, TypeVar, final
 
 import trio
 
@@ -44,6 +44,12 @@ if TYPE_CHECKING:
         Mailbox,
         Outcomes,
         Publishing,
+    )
+    from airssys.nursery.metering import (
+        BroadcastOptions,
+        MeteredBroker,
+        MeteredPublishing,
+        MeteredSubscriber,
     )
     from airssys.security.authority import Authority, Hold, Verdict
 
@@ -95,7 +101,7 @@ class Guard:
 class GuardedBroker:
     """The broker, as a restricted actor may use it."""
 
-    def __init__(self, broker: Broker, guard: Guard) -> None:
+    def __init__(self, broker: Broker | MeteredBroker, guard: Guard) -> None:
         self._broker, self._guard = broker, guard
         self._sends, self._asks = guard.sends, guard.asks
         self._mailbox, self._turn = guard.mailbox, guard.authority.turn
@@ -171,20 +177,13 @@ class GuardedBroker:
             )
 
 
-class BroadcastOptions(TypedDict, total=False):
-    """Options of `Publishing.broadcast`."""
-
-    content_type: str | None
-    trace: TraceContext | None
-    is_held_up: bool
-    most_errors: float
-
-
 @final
 class GuardedPublishing:
     """Topics and broadcasts, as a restricted actor may use them."""
 
-    def __init__(self, publishing: Publishing, guard: Guard) -> None:
+    def __init__(
+        self, publishing: Publishing | MeteredPublishing, guard: Guard
+    ) -> None:
         self._publishing, self._guard = publishing, guard
 
     async def publish(
@@ -244,7 +243,9 @@ class GuardedPublishing:
 class GuardedSubscriber:
     """Subscriptions of a restricted actor: they end with what allows them."""
 
-    def __init__(self, subscriber: ActorSubscriber, guard: Guard) -> None:
+    def __init__(
+        self, subscriber: ActorSubscriber | MeteredSubscriber, guard: Guard
+    ) -> None:
         self._subscriber, self._guard = subscriber, guard
         self._holds: dict[str, Hold] = {}
 

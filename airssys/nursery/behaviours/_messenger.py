@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         TraceContext,
     )
     from airssys.messaging import Broker, Publishing
+    from airssys.nursery.metering import MeteredBroker, MeteredPublishing
 
     from ._guard import GuardedBroker, GuardedPublishing
 
@@ -58,8 +59,8 @@ class Messenger:
         self,
         sender: ComponentId,
         waiter: ComponentId | None,
-        broker: Broker | GuardedBroker,
-        publishing: Publishing | GuardedPublishing,
+        broker: Broker | GuardedBroker | MeteredBroker,
+        publishing: Publishing | GuardedPublishing | MeteredPublishing,
     ) -> None:
         self._sender, self._waiter = sender, waiter
         self._broker, self._publishing = broker, publishing

@@ -54,13 +54,14 @@ from airssys.contracts import (
 from airssys.messaging import ActorSubscriber
 
 from ._actor_context import ActorContext
-from ._guard import Guard, GuardedSubscriber
+from ._gates import open_gates
 from ._held_thread import HeldThreadWatch
 
 if TYPE_CHECKING:
     from airssys.messaging import Mailbox
     from airssys.nursery.shared import Shared
     from airssys.security.authority import Authority
+    from airssys.security.quotas import Account
 
 _T = TypeVar("_T")
 _Handle: TypeAlias = Callable[
@@ -83,13 +84,14 @@ class PythonBehaviour:
         shared: Shared,
         mailbox: Mailbox,
         authority: Authority | None = None,
+        account: Account | None = None,
     ) -> None:
         self._spec, self._shared = spec, shared
         self._mailbox = mailbox
         own = ActorSubscriber(spec.id, shared.publishing)
-        guard = None if authority is None else Guard(authority, mailbox)
-        self._subscriber = own if guard is None else GuardedSubscriber(own, guard)
-        self._context = ActorContext(spec.id, shared, self._subscriber, mailbox, guard)
+        self._gates = gates = open_gates(spec.id, shared, mailbox, authority, account)
+        self._subscriber = gates.subscriber(own)
+        self._context = ActorContext(spec.id, shared, self._subscriber, mailbox, gates)
         self.wants_to_end = False
         """The actor called `context.stop`."""
         self._code: object = None
@@ -212,6 +214,7 @@ class PythonBehaviour:
         What it set aside is left to the next incarnation.
         """
         self._subscriber.close()
+        self._gates.close()
         self._code = self._handle = None
         self._mailbox.unstash_all()
         self._context.close()

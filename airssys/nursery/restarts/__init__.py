@@ -8,6 +8,7 @@ from ._declaration import (
     bounds_above,
     grant_mistakes_below,
     grant_mistakes_of,
+    open_account,
 )
 from ._ends import Cause, End, event_of
 from ._exit_reason import (
@@ -82,6 +83,7 @@ __all__ = (
     "made_from",
     "merged_order",
     "mistakes_of_change",
+    "open_account",
     "pause_before_restart",
     "plan_attempt",
     "remade_from",

@@ -28,7 +28,15 @@ from typing import TYPE_CHECKING, final
 
 import attrs
 
-from airssys.contracts import ChildSpec, DynamicSupervisorSpec, SupervisorSpec
+from airssys.contracts import (
+    SUPERVISOR_SPECS,
+    ChildSpec,
+    ComponentSpec,
+    DynamicSupervisorSpec,
+    SupervisorSpec,
+    child_name,
+    component_quotas,
+)
 from airssys.security.policies import bound_of, find_grant_mistakes
 
 from ._spec_change import (
@@ -42,10 +50,11 @@ from ._spec_change import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from airssys.contracts import Mistake
+    from airssys.contracts import ActorSpec, Mistake, Quota
     from airssys.security.policies import Bound
+    from airssys.security.quotas import Account, Accounts
 
 
 @final
@@ -181,3 +190,25 @@ def grant_mistakes_below(spec: ChildSpec, above: Declared) -> list[Mistake]:
 def grant_mistakes_of(spec: ChildSpec, declared: Declared) -> list[Mistake]:
     """Check the grants of what a child is to be from now on."""
     return find_grant_mistakes(spec, above=bounds_above(declared))
+
+
+def quotas_above(declared: Declared) -> tuple[tuple[str, Mapping[str, Quota]], ...]:
+    """Return the quotas of the supervisors above a child by path, the nearest last."""
+    path, found = "", list[tuple[str, "Mapping[str, Quota]"]]()
+    for spec in reversed(tuple(declared.those_above())):
+        path = f"{path}/{child_name(spec)}" if path else child_name(spec)
+        if isinstance(spec, SUPERVISOR_SPECS) and spec.quotas is not None:
+            found.append((path, spec.quotas.named))
+    return tuple(found)
+
+
+def open_account(
+    accounts: Accounts, spec: ActorSpec | ComponentSpec, declared: Declared
+) -> Account | None:
+    """Return the account of an actor; None if no quota is declared for it."""
+    above = quotas_above(declared)
+    if isinstance(spec, ComponentSpec):
+        own = component_quotas(spec.quotas, spec.limits).named
+        return accounts.open(spec.id.text, own, above)
+    named = None if spec.quotas is None else spec.quotas.named
+    return accounts.open(spec.id.text, named, above)

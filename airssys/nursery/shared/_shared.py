@@ -20,6 +20,7 @@ from airssys.contracts import (
 )
 from airssys.messaging import Broker, Publishing, Quarantine, Registry, Sleepers
 from airssys.security.authority import Authorities, Recorder
+from airssys.security.quotas import Accounts
 
 from ._expiries import Expiries
 from ._metadata_cache import MetadataCache
@@ -77,6 +78,8 @@ class Shared:
     """Records what they decide."""
     authorities: Authorities = attrs.field(init=False)
     """What each restricted actor may do."""
+    accounts: Accounts = attrs.field(factory=lambda: Accounts(trio.current_time))
+    """How much each actor uses that has quotas."""
     expiries: Expiries = attrs.field(init=False)
     """Takes grants away in time."""
     metadata_cache: MetadataCache = attrs.field(factory=MetadataCache)

@@ -3,11 +3,12 @@
 from ._administration import Administration
 from ._pool_address import pool_opener
 from ._replacer import Replacer
-from ._snapshot import TreeNode, render, take_snapshot
+from ._snapshot import QuotaUsage, TreeNode, render, take_snapshot
 from ._supervisor_cell import SupervisorCell, find_actor, find_pool, find_supervisor
 
 __all__ = (
     "Administration",
+    "QuotaUsage",
     "Replacer",
     "SupervisorCell",
     "TreeNode",

@@ -49,7 +49,12 @@ from airssys.contracts import (
 from airssys.nursery.actors import ActorCell
 from airssys.nursery.behaviours import ComponentBehaviour, Successor, hand_state_over
 from airssys.nursery.children import Reply, Slot, SlotState
-from airssys.nursery.restarts import bounds_above, exit_reason, grant_mistakes_of
+from airssys.nursery.restarts import (
+    bounds_above,
+    exit_reason,
+    grant_mistakes_of,
+    open_account,
+)
 from airssys.security.manifest import (
     describe,
     effective,
@@ -167,7 +172,10 @@ class Replacer:
         authority, declare = self._around.authorities.prepare(
             spec, bounds_above(slot.declared), anew=anew
         )
-        behaviour = ComponentBehaviour(spec, self._around, mailbox, authority)
+        account = open_account(self._around.accounts, spec, slot.declared)
+        behaviour = ComponentBehaviour(
+            spec, self._around, mailbox, authority, account=account
+        )
         old: Behaviour | None = None
         try:
             info = await _prepare(behaviour, spec)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+import math
+from typing import TYPE_CHECKING, Final, final
 
 import attrs
+import trio
 
 from airssys.contracts import (
     ComponentSpec,
@@ -24,6 +26,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from airssys.contracts import ComponentId
+    from airssys.security.quotas import Account, Accounts
+
+
+_MUCH: Final = 0.8
+"""The share of a quota from which on a drawing shows it."""
+
+
+@final
+@attrs.frozen
+class QuotaUsage:
+    """How much of one quota is in use."""
+
+    quota: str
+    used: float
+    """Of a rate, what is missing from the full bucket; more than the limit is a debt."""
+    limit: float
+    """Of a rate, its burst. inf: it is not limited here."""
 
 
 @final
@@ -51,6 +70,9 @@ class TreeNode:
     none is probed. From best to worst: healthy, unknown, degraded, unhealthy."""
     waits_for: tuple[Waiting, ...] = attrs.field(default=(), kw_only=True)
     """The actors that it waits for itself, and what for."""
+    usage: tuple[QuotaUsage, ...] = attrs.field(default=(), kw_only=True, eq=False)
+    """The quotas of which something is in use. A supervisor without quotas of its own has
+    the sums of its children, with the limit inf."""
 
     def walk(self) -> Iterator[TreeNode]:
         """Visit this node and all below it, parents first."""
@@ -63,20 +85,28 @@ class TreeNode:
         return next((node for node in self.walk() if node.name == name), None)
 
 
-def take_snapshot(slot: Slot, waits: Iterable[Waiting] = ()) -> TreeNode:
+def take_snapshot(
+    slot: Slot, waits: Iterable[Waiting] = (), accounts: Accounts | None = None
+) -> TreeNode:
     """Describe one slot of the tree and all below it.
 
     Args:
         slot: the slot.
         waits: which actors wait for which at this moment.
+        accounts: what is in use, also by supervisors with quotas.
     """
     by_waiter: dict[ComponentId, list[Waiting]] = {}
     for wait in waits:
         by_waiter.setdefault(wait.waiter, []).append(wait)
-    return _look(slot, by_waiter)
+    return _look(slot, by_waiter, slot.name, accounts)
 
 
-def _look(slot: Slot, waits: Mapping[ComponentId, Sequence[Waiting]]) -> TreeNode:
+def _look(
+    slot: Slot,
+    waits: Mapping[ComponentId, Sequence[Waiting]],
+    path: str,
+    accounts: Accounts | None,
+) -> TreeNode:
     state, cell = _state(slot).value, slot.cell
     if isinstance(cell, ActorCell):
         kind = "component" if isinstance(slot.spec, ComponentSpec) else "actor"
@@ -92,14 +122,19 @@ def _look(slot: Slot, waits: Mapping[ComponentId, Sequence[Waiting]]) -> TreeNod
             health=_health(slot, cell),
             blocked=tuple(map(str, mailbox.blocked_senders)),
             waits_for=tuple(waits.get(cell.address.id, ())),
+            usage=_usage_of(accounts and accounts.find(cell.address.id.text)),
         )
     if isinstance(slot.spec, TaskSpec):
         return TreeNode(slot.name, "task", state, slot.restarts)
     children: tuple[TreeNode, ...] = ()
     if isinstance(cell, SupervisorCell) and cell.present is not None:
-        children = tuple(_look(child, waits) for child in cell.present.roster)
+        children = tuple(
+            _look(child, waits, f"{path}/{child.name}", accounts)
+            for child in cell.present.roster
+        )
     health = worst_health(child.health for child in children)
     is_pool = isinstance(slot.spec, PoolSpec)
+    summed = accounts and accounts.find_supervisor(path)
     return TreeNode(
         slot.name,
         "pool" if is_pool else "supervisor",
@@ -109,7 +144,23 @@ def _look(slot: Slot, waits: Mapping[ComponentId, Sequence[Waiting]]) -> TreeNod
         capacity=sum(child.capacity for child in children) if is_pool else 0,
         children=children,
         health=health,
+        usage=_usage_of(summed) if summed else _sums(children),
     )
+
+
+def _usage_of(account: Account | None) -> tuple[QuotaUsage, ...]:
+    if account is None:
+        return ()
+    used = account.usage(trio.current_time()).items()
+    return tuple(QuotaUsage(name, *each) for name, each in used if each[0] > 0)
+
+
+def _sums(children: Iterable[TreeNode]) -> tuple[QuotaUsage, ...]:
+    sums: dict[str, float] = {}
+    for child in children:
+        for each in child.usage:
+            sums[each.quota] = sums.get(each.quota, 0) + each.used
+    return tuple(QuotaUsage(quota, used, math.inf) for quota, used in sums.items())
 
 
 def _health(slot: Slot, cell: ActorCell) -> HealthStatus | None:
@@ -152,6 +203,11 @@ def _describe(node: TreeNode) -> str:
         parts.append(f"blocked: {', '.join(node.blocked)}")
     if node.health is not None:
         parts.append(node.health.value)
+    parts += [
+        f"uses {each.used / each.limit:.0%} of {each.quota}"
+        for each in node.usage
+        if each.used >= _MUCH * each.limit
+    ]
     if node.waits_for:
         parts.append(f"waits for {', '.join(map(str, node.waits_for))}")
     return one_line(", ".join(parts))

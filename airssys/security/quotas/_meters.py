@@ -37,6 +37,10 @@ class Meter(Protocol):
         """Say how much is in use."""
         ...
 
+    def change(self, limit: float, burst: int | None) -> None:
+        """Go by another limit from now on; what is in use stays so."""
+        ...
+
 
 def check_amount(amount: int) -> int:
     """See that an amount is a whole number and not negative.
@@ -79,6 +83,11 @@ class Amount:
         del now
         return self._used
 
+    def change(self, limit: float, burst: int | None) -> None:
+        """Go by another limit from now on."""
+        del burst
+        self.limit = limit
+
 
 @final
 class Rate:
@@ -87,7 +96,7 @@ class Rate:
     __slots__ = ("_at", "_left", "limit", "per_second")
 
     def __init__(self, per_second: int, burst: int | None = None) -> None:
-        self.per_second = check_amount(per_second)
+        self.per_second: float = check_amount(per_second)
         self.limit: float = check_amount(per_second if burst is None else burst)
         self._left = float(self.limit)
         self._at = -math.inf
@@ -120,3 +129,10 @@ class Rate:
     def used(self, now: float) -> float:
         """Say how much is missing from the full bucket."""
         return self.limit - self._fill(now)
+
+    def change(self, limit: float, burst: int | None) -> None:
+        """Go by another rate and burst from now on; what was used stays used."""
+        used = 0.0 if self.limit == math.inf else self.limit - self._left
+        self.per_second = limit
+        self.limit = limit if burst is None else float(burst)
+        self._left = self.limit - used if limit < math.inf else math.inf

@@ -42,6 +42,7 @@ from airssys.contracts import (
     Logged,
     LogLevel,
     MessageFailed,
+    QuotaReached,
     SnapshotFailed,
     SupervisorGaveUp,
     find_fatal,
@@ -226,7 +227,9 @@ def _level_of(event: Event) -> int:
             return logging.WARNING if went_wrong else logging.INFO
         case HealthChanged(status=HealthStatus.UNHEALTHY):
             return logging.WARNING
-        case HealthChanged() | GrantsChanged():
+        case QuotaReached(share=1):
+            return logging.WARNING
+        case HealthChanged() | GrantsChanged() | QuotaReached():
             return logging.INFO
         case _:
             return logging.DEBUG
@@ -267,6 +270,8 @@ def _line(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one match ove
             )
         case AccessDenied(actor, _, why):
             return f"{actor} was denied: {why}"
+        case QuotaReached(account, quota, share, limit):
+            return f"{account} uses {share:.0%} of its {quota}, {limit:g}"
         case GrantsChanged(actor, change):
             return f"{actor}: {change}"
         case _:

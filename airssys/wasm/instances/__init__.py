@@ -1,7 +1,7 @@
 """Running instances: calls, turns, limits."""
 
 from ._component import Component
-from ._driver import Driver
+from ._driver import Driver, meter_of
 from ._instance import (
     EXPORT_NUMBERS,
     Instance,
@@ -27,6 +27,7 @@ __all__ = (
     "Saved",
     "Turns",
     "identity",
+    "meter_of",
     "name_failure",
     "now",
     "open_contexts",

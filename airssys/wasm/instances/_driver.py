@@ -24,7 +24,7 @@ from ._turns import now
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from airssys.contracts import Limits
+    from airssys.contracts import GuestMeter, HostServices, Limits
     from airssys.wasm.engine import GuestCall, HeldThings
     from airssys.wasm.host import BoundFunction
     from airssys.wasm.values import Marshaller
@@ -62,11 +62,12 @@ class Driver:
         contexts: Sequence[object],
         habits: Habits | None = None,
         handles: HeldThings | None = None,
+        meter: GuestMeter | None = None,
     ) -> None:
         self._functions = runtime.table.functions
         self._turns = runtime.turns
         self._limits = limits
-        self._contexts, self._handles = contexts, handles
+        self._contexts, self._handles, self._meter = contexts, handles, meter
         self.placement = PollPlacement(runtime.turns.tick, habits)
         self._proven = False
         """Whether its last message was handled within its first slice (`_turns`)."""
@@ -93,6 +94,8 @@ class Driver:
         """Whether another call may run its first slice now."""
         self._used = 0.0
         self._was_busy = False
+        if self._meter is not None and self._meter.is_over:
+            return False
         return self._turns.may_begin(proven=self._proven) or self.placement.in_worker
 
     async def wait_to_begin(self, deadline: float = math.inf) -> None:
@@ -103,7 +106,18 @@ class Driver:
         Raises:
             Overdue: The caller's deadline has passed.
         """
+        await self._pause(deadline)
         await self._in_time(self._turns.begin(proven=self._proven), deadline)
+
+    async def _pause(self, deadline: float) -> None:
+        """Wait while a quota is used up; this does not count as its time.
+
+        Raises:
+            Overdue: The caller's deadline has passed.
+            StoppedByQuota: Nothing of it is left, and it is declared to end.
+        """
+        if self._meter is not None and self._meter.is_over:
+            await self._in_time(self._meter.pause(), deadline)
 
     def note_slice(self, began: float) -> float:
         """Note a slice that was run in this thread; returns its end."""
@@ -113,6 +127,8 @@ class Driver:
             self.placement.suspect = GOOD_POLLS
         self._used += took
         self._turns.spent += took
+        if self._meter is not None:
+            self._meter.note_time(took)
         return ended
 
     async def drive(self, call: GuestCall, deadline: float = math.inf) -> None:
@@ -175,6 +191,7 @@ class Driver:
         """Run the slices after the first, and the waits between them."""
         while True:
             self._check_time(deadline)
+            await self._pause(deadline)
             if call.host_call is None:
                 await self._next_slice(deadline)
             else:
@@ -190,6 +207,8 @@ class Driver:
             return self._slice_here(call, began, began, finished=self._poll(call))
         finished, took = await self._turns.in_worker(partial(self._poll_timed, call))
         self._used += took
+        if self._meter is not None:
+            self._meter.note_time(took)
         if not finished:
             self._goes_on(call, took, again=False)
         return finished
@@ -211,6 +230,8 @@ class Driver:
         took = ended - began
         self._used += took
         self._turns.spent += took
+        if self._meter is not None:
+            self._meter.note_time(took)
         return finished
 
     def _poll(self, call: GuestCall) -> bool:
@@ -246,7 +267,7 @@ class Driver:
             self._long_answer = (answer,)
             return False
         self._answer(call, function, answer)
-        return elapsed < tick
+        return elapsed < tick and (self._meter is None or not self._meter.is_over)
 
     async def _wait_for_host(self, call: GuestCall, deadline: float) -> None:
         """Do what the guest waits for, within what is left of its time.
@@ -281,6 +302,8 @@ class Driver:
             take = partial(call.take_arguments, function.marshaller, budget)
             arguments = await self._in_worker(take)
             self.placement.note_size(most - budget.left, was_here=was_here)
+            if self._meter is not None:
+                self._meter.note_call(most - budget.left)
         began = trio.current_time()
         end = min(deadline, began + self._limits.execution_time - self._used)
         longest = function.longest
@@ -315,6 +338,8 @@ class Driver:
 
         done, took = await self._turns.in_worker(timed)
         self._used += took
+        if self._meter is not None:
+            self._meter.note_time(took)
         return done
 
     async def _next_slice(self, deadline: float) -> None:
@@ -347,12 +372,16 @@ class Driver:
         few = self._few_bytes
         if marshaller.moves_resources:
             few = self._limits.host_call_bytes
+        budget = Budget(few)
         try:
-            return call.take_arguments(marshaller, Budget(few))
+            arguments = call.take_arguments(marshaller, budget)
         except TooMuch:
             if marshaller.moves_resources:
                 raise
             return None
+        if self._meter is not None:
+            self._meter.note_call(few - budget.left)
+        return arguments
 
     async def _ask_host(self, function: BoundFunction, arguments: list[Any]) -> Any:
         try:
@@ -386,3 +415,8 @@ class Driver:
             raise Overdue("the deadline that its caller set has passed")
         if self._used >= limit or over:
             raise Late(f"longer than {limit:g} s (execution_time)")
+
+
+def meter_of(services: HostServices | None) -> GuestMeter | None:
+    """Return what counts what a guest uses; a program's own services may have none."""
+    return getattr(services, "meter", None)

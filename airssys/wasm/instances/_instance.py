@@ -41,6 +41,7 @@ from airssys.contracts import (
     HealthStatus,
     HostServices,
     Limits,
+    StoppedByQuota,
     TrapReason,
     Unanswered,
     Unwanted,
@@ -51,7 +52,7 @@ from airssys.wasm.host import EXPORT_STATE, EXPORTS, STATE_EXPORTS
 from airssys.wasm.values import Budget, Err, Ok, ValueUnfit
 
 from ._core_values import config_value, message_value, metadata_of
-from ._driver import Driver, HostFailed
+from ._driver import Driver, HostFailed, meter_of
 from ._outcomes import name_failure, too_much_state, unnamed
 from ._saved import Saved, put, read_fresh, take
 from ._saving import without_host
@@ -191,7 +192,9 @@ class Instance:
         runtime.maps.take(code.maps)
         self._holds_resources = handles is not None
         contexts, habits = self._contexts.objects, code.habits
-        self._driver = Driver(runtime, limits, contexts, habits, handles)
+        self._driver = Driver(
+            runtime, limits, contexts, habits, handles, meter_of(services)
+        )
         self._inline_bytes = runtime.settings.thread_payload_bytes
         """A worker moves larger payloads."""
         if code.core:
@@ -449,6 +452,8 @@ class Instance:
         self._is_called = True
         try:
             await self._driver.wait_to_begin()
+        except StoppedByQuota as error:
+            self._raise_named(error, "begin")
         finally:
             self._is_called = False
         self._check_idle()

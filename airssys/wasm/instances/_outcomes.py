@@ -8,6 +8,7 @@ from airssys.contracts import (
     CapacityReached,
     GuestRejected,
     GuestTrapped,
+    StoppedByQuota,
     TrapReason,
     repr_of,
 )
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _REASONS: Final[dict[type[BaseException], TrapReason]] = {
     Late: TrapReason.TIME_LIMIT,
+    StoppedByQuota: TrapReason.QUOTA,
     Overdue: TrapReason.DEADLINE,
     RuleBroken: TrapReason.BAD_VALUE,
 }
@@ -58,14 +60,21 @@ def name_failure(
             text = f"more than {most} bytes for the host to keep (host_call_bytes)"
             stopped = GuestTrapped(TrapReason.HOST_ALLOCATION_LIMIT, phase, text)
         case CallbackFailed() | HostFailed():
-            text = f"a host function failed: {repr_of(error.__cause__, MAX_SHOWN)}"
-            stopped = GuestTrapped(TrapReason.HOST_ERROR, phase, text)
-        case Late() | RuleBroken():  # an Overdue is a Late
+            stopped = _of_host(error.__cause__, phase)
+        case Late() | RuleBroken() | StoppedByQuota():  # an Overdue is a Late
             stopped = GuestTrapped(_REASONS[type(error)], phase, str(error))
         case _:
             text = "the call was cancelled"
             return error, GuestTrapped(TrapReason.CANCELLED, phase, text)
     return stopped, stopped
+
+
+def _of_host(cause: BaseException | None, phase: str) -> GuestTrapped:
+    """Name what a host function raised."""
+    if isinstance(cause, StoppedByQuota):
+        return GuestTrapped(TrapReason.QUOTA, phase, str(cause))
+    text = f"a host function failed: {repr_of(cause, MAX_SHOWN)}"
+    return GuestTrapped(TrapReason.HOST_ERROR, phase, text)
 
 
 def too_much_state(size: int | None, most: int) -> GuestRejected:
