@@ -14,5 +14,5 @@ TIME: Final = "cpu_ms_per_second"
 MEMORY: Final = "memory_bytes"
 
 PART: Final = 64
-"""Up to one part of this many of a burst is counted at once: before its use, if nobody
-shares it, or after it."""
+"""Up to one part of this many of a burst is counted at once: before its use, if no
+supervisor shares it, or after it."""

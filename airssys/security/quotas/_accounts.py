@@ -9,10 +9,10 @@ There are three ways to take something:
 
 * `reserve` takes what there is room for, or nothing.
 * `reserve_ahead` takes a rate that will have room later, and says in how many seconds.
-  Whoever comes after it waits longer. So those that wait need no line, and each wakes
+  What comes after it waits longer. So those that wait need no line, and each wakes
   once.
 * `charge` takes what was used already, such as time. The account may then be in debt,
-  and whoever used it waits until it is not (`owed`).
+  and the actor that used it waits until it is not (`owed`).
 """
 
 from __future__ import annotations
