@@ -34,6 +34,8 @@ class ScriptedServices:
     Those that may wait do so once. `sleep` sleeps on Trio's clock.
     """
 
+    meter = None
+
     def __init__(self, **answers: Any) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.answers = _ANSWERS | answers
