@@ -167,20 +167,19 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         end_by=end_by,
         recorder=recorder,
     )
-    sleepers, watches = shared.sleepers, shared.watches
 
     def emit(event: Event) -> None:
         events.emit(event)
-        watches.note(event)
+        shared.watches.note(event)
 
     return Wired(
         broker=broker,
         registry=broker.registry,
-        sleepers=sleepers,
+        sleepers=shared.sleepers,
         publishing=shared.publishing,
         quarantine=shared.quarantine,
         timers=shared.timers,
-        watches=watches,
+        watches=shared.watches,
         replacer=Replacer(shared),
         authorities=shared.authorities,
         accounts=shared.accounts,
