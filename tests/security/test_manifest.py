@@ -1,5 +1,6 @@
 """`Component.toml`: all mistakes at once with their lines, and what it can ask for."""
 
+import math
 import os
 import re
 import tomllib
@@ -9,7 +10,7 @@ import attrs
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from airssys import component
+from airssys import component, security
 from airssys.contracts import (
     EVERYTHING,
     Grant,
@@ -19,13 +20,19 @@ from airssys.contracts import (
 )
 from airssys.dsl import blueprint, pool
 from airssys.security import ask, everything, http, send, store
+from airssys.security.capabilities import KINDS as KINDS_OF_GRANTS, read_grants
 from airssys.security.manifest import (
     MOST_BYTES,
     effective,
+    explain,
+    json_schema,
     read_manifest,
     refused_of,
 )
 from airssys.security.manifest._lines import find_lines
+from airssys.security.manifest._schema import DIGEST, NAME, VERSION, Capabilities
+from airssys.security.policies import NEEDS, ungranted
+from airssys.wasm import IMPORTS
 
 PLANTED = Path(__file__).with_name("twenty_mistakes.toml")
 LEAST = """
@@ -450,8 +457,175 @@ LISTS = st.lists(st.builds(send, PATTERNS) | st.builds(ask, PATTERNS), max_size=
 def test_what_holds_is_never_more_than_either_says(asked, granted):
     described = attrs.evolve(read_manifest(PLANTED), requests=tuple(asked))
     found = effective(described, tuple(granted))
-    from airssys.security.capabilities import read_grants
-
     held = read_grants(found)[0]
     assert held.attenuates(read_grants(asked)[0])
     assert held.attenuates(read_grants(granted)[0])
+
+
+# ---------------------------------------------------------------- valid ones
+
+TEXT = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=8)
+NUMBER = st.floats(0.01, 1e4).map(lambda number: round(number, 3))
+COUNT = st.integers(1, 10**6)
+
+
+def some(**keys):
+    return st.fixed_dictionaries({}, optional=keys)
+
+
+VALID = st.fixed_dictionaries(
+    {
+        "package": st.fixed_dictionaries(
+            {
+                "name": st.from_regex(NAME, fullmatch=True),
+                "version": st.from_regex(VERSION, fullmatch=True),
+            },
+            optional={"description": TEXT, "authors": st.lists(TEXT, max_size=3)},
+        ),
+        "source": st.fixed_dictionaries(
+            {"path": st.sampled_from(["shelf.wat", "./a/b c.wasm", "…"])},
+            optional={"sha256": st.from_regex(DIGEST, fullmatch=True)},
+        ),
+    },
+    optional={
+        "component": some(
+            env=st.dictionaries(TEXT, TEXT, max_size=3),
+            data=TEXT,
+            shutdown=NUMBER | st.just(math.inf),
+            log_level=st.sampled_from(["trace", "error"]),
+            drain=st.booleans(),
+        ),
+        "capabilities": some(
+            send=st.lists(st.sampled_from(["shop/*", "*", "a/b/c"]), max_size=3),
+            publish=st.lists(st.sampled_from(["a.#", "a.*.b"]), max_size=2),
+            read_files=st.lists(st.sampled_from(["/a/**", "/b"]), max_size=2),
+            clock=NUMBER,
+            random=st.booleans(),
+            env=st.lists(st.sampled_from(["HOME", "PATH"]), max_size=2),
+        ),
+        "limits": some(memory_bytes=COUNT, execution_time=NUMBER),
+        "mailbox": some(
+            messages=COUNT,
+            overflow=st.sampled_from(["fail", "block"])
+            | some(low=st.sampled_from(["fail", "dead-letter"])),
+        ),
+        "restart": some(
+            type=st.sampled_from(["permanent", "temporary"]),
+            backoff=some(first=NUMBER, jitter=st.booleans()),
+        ),
+        "health": some(interval=NUMBER, threshold=COUNT),
+        "codecs": some(accepts=st.just(["json"]), prefixed=st.just(False)),
+    },
+)
+
+
+def plain(value):
+    """Write a value as TOML has it."""
+    if attrs.has(type(value)):
+        return attrs.asdict(value, value_serializer=lambda _, __, each: plain(each))
+    if isinstance(value, tuple):
+        return [plain(each) for each in value]
+    return getattr(value, "value", value)
+
+
+def has_all(read, written):
+    """Say whether everything that was written was read."""
+    if isinstance(written, dict) and isinstance(read, dict):
+        return all(
+            name in read and has_all(read[name], written[name]) for name in written
+        )
+    return read == written
+
+
+@given(VALID)
+@settings(max_examples=200)
+def test_what_is_valid_is_read_as_it_is(tmp_path_factory, document):
+    text, _ = as_toml(document)
+    file = tmp_path_factory.getbasetemp() / "valid.toml"
+    file.write_text(text, "utf-8")
+    found = read_manifest(file)
+    assert not found.mistakes
+    read = {table: plain(value) for table, value in found.tables.items()}
+    assert has_all(read, document)
+    assert not find_spec_mistakes(component("shelf", file))
+    assert list(explain(found))
+    assert fits(json_schema(), document)
+
+
+# ---------------------------------------------------------------- the JSON schema
+
+
+KINDS = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+}
+
+
+def fits(schema, value):
+    """Check a value against what the schema uses of JSON schema's words."""
+    assert schema.keys() <= {
+        *("$schema", "title", "type", "properties", "additionalProperties", "required"),
+        *("anyOf", "items", "enum", "description", "pattern"),
+    }
+    if "anyOf" in schema:
+        return any(fits(each, value) for each in schema["anyOf"])
+    if "enum" in schema:
+        return value in schema["enum"]
+    if not isinstance(value, KINDS[schema["type"]]):
+        return False
+    if isinstance(value, bool) and schema["type"] != "boolean":
+        return False
+    if "pattern" in schema and not re.search(schema["pattern"], value):
+        return False
+    if isinstance(value, list):
+        return all(fits(schema["items"], each) for each in value)
+    if isinstance(value, dict):
+        known, others = schema.get("properties", {}), schema["additionalProperties"]
+        return set(schema.get("required", ())) <= value.keys() and all(
+            fits(known[name], each) if name in known else others and fits(others, each)
+            for name, each in value.items()
+        )
+    return True
+
+
+def test_the_schema_finds_what_editors_can_find():
+    planted = tomllib.loads(PLANTED.read_text("utf-8"))
+    schema = json_schema()
+    for table, keys in {
+        "package": ["name", "version", "authors", "licence"],
+        "source": ["sha256"],
+        "component": ["log_level", "shutdown", "env"],
+        "capabilities": ["sned", "random"],
+        "limits": ["memory_bites"],
+        "restart": ["type"],
+    }.items():
+        below = {**schema["properties"][table], "required": []}
+        for key in keys:
+            assert not fits(below, {key: planted[table][key]}), key
+    assert not fits({**schema, "required": []}, {"componnent": {}})
+
+
+def test_the_schema_has_every_key():
+    schema = json_schema()["properties"]
+    assert {*schema["capabilities"]["properties"]} == {
+        field.name for field in attrs.fields(Capabilities)
+    }
+    words = {*security.__all__} - {"Grant", "custom", "everything"}
+    assert {*schema["capabilities"]["properties"]} == words
+
+
+# ---------------------------------------------------------------- what imports need
+
+
+def test_every_function_of_the_host_is_known_to_need_a_grant_or_none():
+    functions = {name for names in IMPORTS.values() for name in names}
+    assert functions == NEEDS.keys()
+    needed = {each for each in NEEDS.values() if each is not None}
+    assert all(verb in KINDS_OF_GRANTS[kind].verbs for kind, verb in needed)
+    assert ungranted(functions, ())
+    assert not ungranted(functions, (everything(),))
+    assert ungranted(["send", "ask", "log"], (send("a"),)) == ("ask",)

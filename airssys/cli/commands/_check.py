@@ -34,9 +34,12 @@ from airssys.contracts import (
     walk,
 )
 from airssys.contracts.specs import place_mistakes
+from airssys.security.manifest import refused_of
+from airssys.security.policies import ungranted
 from airssys.system import EXIT_INTERRUPTED, LoaderOpener
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -47,7 +50,9 @@ if TYPE_CHECKING:
 def command(target: Declared, *, load: bool, cache: Path | UserCache | None) -> None:
     """Find all mistakes in a topology, without running it.
 
-    MODULE:NAME is a topology or blueprint; MODULE may be path/to/file.py.
+    MODULE:NAME is a topology or blueprint; MODULE may be path/to/file.py. Notes say
+    what a manifest asks for without being granted it, and with --load what a component
+    imports without a grant for it. Notes are not mistakes.
 
     Exit status: 0 if there are no mistakes, 1 if there are any, 2 if the command line
     is wrong.
@@ -63,7 +68,44 @@ def command(target: Declared, *, load: bool, cache: Path | UserCache | None) -> 
         if refused:
             _report(blueprint, refused)
             sys.exit(EXIT_MISTAKES)
+    for note in _not_granted(blueprint):
+        say(note)
+    if load:
+        for note in _unusable(blueprint, cache):
+            say(note)
     say(f"no mistakes: {_count(blueprint)}")
+
+
+def _not_granted(blueprint: Blueprint) -> Iterator[str]:
+    """Visit what manifests ask for and the topology does not grant."""
+    for spec in _components(blueprint):
+        if spec.requested is not None:
+            rules = ", ".join(map(str, refused_of(spec.requested)))
+            if rules:
+                asked = f"note: {spec.requested.manifest}: {spec.id} is not granted"
+                yield f"{asked} what it asks for: {rules}"
+
+
+def _unusable(blueprint: Blueprint, cache: Path | UserCache | None) -> Iterator[str]:
+    """Visit what components import without a grant for any of its uses."""
+    from airssys.wasm import inspect  # noqa: PLC0415  # only if something is loaded
+
+    imports: dict[Artifact, tuple[str, ...]] = {}
+    for spec in _components(blueprint):
+        if spec.artifact not in imports:
+            settings = blueprint.engine
+            found = inspect(spec.artifact, settings, cache_directory=cache).imports
+            core = (n for i, n in found.items() if i.startswith("airssys:core/"))
+            imports[spec.artifact] = tuple(name for names in core for name in names)
+        names = ungranted(imports[spec.artifact], spec.can)
+        if names:
+            yield f"note: {spec.id} imports, and is not granted: {', '.join(names)}"
+
+
+def _components(blueprint: Blueprint) -> Iterator[ComponentSpec]:
+    for _, spec in walk(blueprint.root):
+        if isinstance(spec, ComponentSpec):
+            yield spec
 
 
 def _report(blueprint: Blueprint, refused: dict[str, AirssysError]) -> None:

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Final
 import click
 import trio
 
-from airssys.cli.common import cache_option, give_up, run_async, say
+from airssys.cli.common import (
+    cache_option,
+    give_up,
+    report_manifests,
+    run_async,
+    say,
+)
 from airssys.contracts import Artifact, ComponentRefused, EngineSettings, UserCache
+from airssys.security.manifest import is_manifest, read_manifest
 from airssys.wasm import IMPORTS, TYPE_ONLY, Inspection, full_name, inspect
 
 if TYPE_CHECKING:
@@ -29,12 +36,17 @@ _TYPES: Final = {full_name(name) for name in TYPE_ONLY}
 def command(file: Path, *, cache: Path | UserCache | None) -> None:
     """Show what the component in FILE is, and what it needs to run.
 
-    FILE is a .wasm component or its .wat text. It is compiled, but not run. If the
+    FILE is a .wasm component, its .wat text, or its manifest (Component.toml). It is compiled, but not run. If the
     component would be refused, the command shows what can be read, the reason and what
     to do, and the exit status is 1.
     """
+    artifact = Artifact.at(file)
+    if is_manifest(artifact):
+        described = read_manifest(file)
+        report_manifests([described])
+        artifact = described.artifact
     try:
-        found = run_async(_inspect_in_time, Artifact.at(file), EngineSettings(), cache)
+        found = run_async(_inspect_in_time, artifact, EngineSettings(), cache)
     except PermissionError as error:  # of the cache directory
         give_up(error)
     for line in describe(found):

@@ -1,6 +1,7 @@
 """What all commands share: targets, files, options, output."""
 
 from ._loading import cache_option, give_up, loader_opener, run_async
+from ._manifests import report_manifests
 from ._say import escaped, say
 from ._target import EXIT_MISTAKES, Declared, as_checked, target_argument
 
@@ -12,6 +13,7 @@ __all__ = (
     "escaped",
     "give_up",
     "loader_opener",
+    "report_manifests",
     "run_async",
     "say",
     "target_argument",

@@ -1,6 +1,8 @@
 """`Component.toml`: what a component says of itself, and what it asks for."""
 
 from ._effective import effective, refused_of, requested, widened
+from ._explained import explain
+from ._json_schema import json_schema
 from ._options import describe, with_manifest
 from ._reading import MOST_BYTES, Described, is_manifest, read_manifest
 
@@ -9,7 +11,9 @@ __all__ = (
     "Described",
     "describe",
     "effective",
+    "explain",
     "is_manifest",
+    "json_schema",
     "read_manifest",
     "refused_of",
     "requested",

@@ -28,7 +28,7 @@ from airssys.contracts import (
 )
 
 NAME: Final = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
-VERSION: Final = r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
+VERSION: Final = r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
 DIGEST: Final = r"[0-9a-f]{64}"
 
 Check = Callable[[Any], str | None]

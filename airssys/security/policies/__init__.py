@@ -7,11 +7,14 @@ from ._checks import (
     grant_mistakes,
     rules_of_grants,
 )
+from ._needs import NEEDS, ungranted
 
 __all__ = (
+    "NEEDS",
     "Bound",
     "bound_of",
     "find_grant_mistakes",
     "grant_mistakes",
     "rules_of_grants",
+    "ungranted",
 )
