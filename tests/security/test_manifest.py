@@ -10,7 +10,7 @@ import attrs
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from airssys import component, security
+from airssys import component
 from airssys.contracts import (
     EVERYTHING,
     Grant,
@@ -19,8 +19,13 @@ from airssys.contracts import (
     find_spec_mistakes,
 )
 from airssys.dsl import blueprint, pool
-from airssys.security import ask, everything, http, send, store
-from airssys.security.capabilities import KINDS as KINDS_OF_GRANTS, read_grants
+from airssys.security import _grants, ask, custom, everything, http, send, store
+from airssys.security.capabilities import (
+    KINDS as KINDS_OF_GRANTS,
+    Kind,
+    define_kind,
+    read_grants,
+)
 from airssys.security.manifest import (
     MOST_BYTES,
     effective,
@@ -31,6 +36,7 @@ from airssys.security.manifest import (
 )
 from airssys.security.manifest._lines import find_lines
 from airssys.security.manifest._schema import DIGEST, NAME, VERSION, Capabilities
+from airssys.security.patterns import NamePattern
 from airssys.security.policies import NEEDS, ungranted
 from airssys.wasm import IMPORTS
 
@@ -439,13 +445,37 @@ stdin = true
 stdout = true
 stderr = true
 run_command = ["/bin/ls"]
+custom = [{ kind = "printers", verb = "print", resource = "hall", limits = { pages = "9" } }]
 """,
     )
     found = read_manifest(file)
     assert not found.mistakes
-    assert len(found.requests) == 28
+    assert len(found.requests) == 29
     assert http("https://b.example.com/v1", methods=["GET"]) in found.requests
     assert EVERYTHING not in found.requests
+
+
+TILL = define_kind(Kind("manifest-till", {"open": NamePattern.parse}))
+
+
+def test_kinds_of_the_program_can_be_asked_for(tmp_path):
+    file = asks(
+        tmp_path,
+        """
+custom = [
+  { kind = "manifest-till", verb = "open", resource = "shop/*" },
+  { kind = "manifest-till", verb = "shut" },
+  { kind = "not-known-here", verb = "x", limits = { kind = "y" } },
+]""",
+    )
+    found = read_manifest(file)
+    assert [m.path for m in found.mistakes] == [".capabilities.custom[1]"]
+    granted = [
+        custom("manifest-till", "open", "shop/front/0"),
+        custom("manifest-till", "open", "bank/*"),
+    ]
+    assert component("shelf", file, can=granted).can == (granted[0],)
+    assert "custom('manifest-till', 'open', 'shop/*')" in "".join(explain(found))
 
 
 PATTERNS = st.sampled_from(["shop/*", "shop/a/0", "stock", "*", "other"])
@@ -614,7 +644,7 @@ def test_the_schema_has_every_key():
     assert {*schema["capabilities"]["properties"]} == {
         field.name for field in attrs.fields(Capabilities)
     }
-    words = {*security.__all__} - {"Grant", "custom", "everything"}
+    words = {*_grants.__all__} - {"Grant", "everything"}
     assert {*schema["capabilities"]["properties"]} == words
 
 

@@ -9,7 +9,7 @@ import attrs
 
 from airssys.contracts import EVERYTHING, Grant, Requested
 from airssys.contracts.values import is_kind
-from airssys.security.capabilities import Rule, Rules, read_grants
+from airssys.security.capabilities import KINDS, Rule, Rules, read_grants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,21 +35,32 @@ def effective(described: Described, granted: object) -> tuple[Grant, ...]:
     """
     if not isinstance(granted, tuple):
         return cast("tuple[Grant, ...]", granted)
-    both = _both(described.requests, requested(described, granted).granted)
+    given = requested(described, granted).granted
+    both = _both(described.requests, given, len(KINDS))
     return (*(each for each in granted if not _is_valid(each)), *both)
 
 
 def _is_valid(grant: object) -> bool:
-    return is_kind(grant, Grant) and not _read((grant,))[1]
+    return isinstance(grant, Grant) and not _read((grant,))[1]
+
+
+def _read(grants: tuple[Grant, ...]) -> tuple[Rules, tuple[Exception, ...]]:
+    return _read_by(grants, len(KINDS))
 
 
 @lru_cache(maxsize=1024)
-def _read(grants: tuple[Grant, ...]) -> tuple[Rules, tuple[Exception, ...]]:
+def _read_by(
+    grants: tuple[Grant, ...], kinds: int
+) -> tuple[Rules, tuple[Exception, ...]]:
+    del kinds  # the number of kinds that there are: what is remembered is of these
     return read_grants(grants)
 
 
 @lru_cache(maxsize=1024)
-def _both(asked: tuple[Grant, ...], granted: tuple[Grant, ...]) -> tuple[Grant, ...]:
+def _both(
+    asked: tuple[Grant, ...], granted: tuple[Grant, ...], kinds: int
+) -> tuple[Grant, ...]:
+    del kinds  # as above
     return grants_of_rules(_read(asked)[0].intersection(_read(granted)[0]).rules)
 
 

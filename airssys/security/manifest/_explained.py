@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ._schema import Capabilities, HttpRequests, Package, Source, grants_of
+from ._schema import Capabilities, CustomGrant, HttpRequests, Package, Source, grants_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,10 @@ def _arguments(word: str, value: Any) -> Iterator[str]:  # noqa: ANN401  # of th
             yield _argument(word, each)
 
 
-def _argument(word: str, each: str | HttpRequests) -> str:
+def _argument(word: str, each: str | HttpRequests | CustomGrant) -> str:
+    if isinstance(each, CustomGrant):
+        limits = "".join(f", {name}={text!r}" for name, text in each.limits.items())
+        return f"{each.kind!r}, {each.verb!r}, {each.resource!r}{limits}"
     if isinstance(each, HttpRequests):
         methods = f", methods={list(each.methods)!r}" if each.methods else ""
         return f"{each.origin!r}{methods}"

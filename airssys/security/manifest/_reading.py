@@ -29,7 +29,7 @@ from airssys.contracts import (
     Mistake,
     find_spec_mistakes,
 )
-from airssys.security.capabilities import read_grants
+from airssys.security.capabilities import KINDS, read_grants
 
 from ._lines import Key, find_lines
 from ._schema import Capabilities, Manifest, grants_of
@@ -81,7 +81,7 @@ def read_manifest(file: Path) -> Described:
             hint = "a relative path starts at the file that it is written in"
             mistake = Mistake(".artifact", f"there is no {file}", hint)
         return Described(file, _NO_CODE, {}, (), (mistake,))
-    return _described(file, found)
+    return _described(file, found, len(KINDS))
 
 
 def _read_bytes(file: Path) -> bytes:
@@ -105,8 +105,12 @@ def _read_bytes(file: Path) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _described(file: Path, code: bytes) -> Described:
-    """Read the bytes of a manifest; many actors may have the same one."""
+def _described(file: Path, code: bytes, kinds: int) -> Described:
+    """Read the bytes of a manifest; many actors may have the same one.
+
+    `kinds`: the number of kinds that there are; what is remembered is of these.
+    """
+    del kinds
     text, problem = _as_text(code)
     document: dict[str, Any] = {}
     lines: dict[Key, int] = {(): 1}
@@ -175,12 +179,19 @@ def _requests(document: Mapping[str, Any], structure: Structure) -> Iterator[Gra
             continue
         for number, grant in enumerate(grants):
             at = (*key, number) if isinstance(given[name], list) else key
-            problems = {str(each): None for each in read_grants([grant])[1]}
-            for problem in problems:
-                found = f"{grant.resource!r}: {problem}"
-                structure.note(at, found, "docs/reference/grants has the grammar")
-            if not problems:
+            if _is_valid(grant, at, structure):
                 yield grant
+
+
+def _is_valid(grant: Grant, key: Key, structure: Structure) -> bool:
+    """Check one request; a kind that is not known here may be one of the program's."""
+    if key[1] == "custom" and grant.kind not in KINDS:
+        return True
+    problems = {str(each): None for each in read_grants([grant])[1]}
+    for problem in problems:
+        found = f"{grant.resource!r}: {problem}"
+        structure.note(key, found, "docs/reference/grants has the grammar")
+    return not problems
 
 
 def _artifact(file: Path, tables: Mapping[str, Any]) -> Artifact:

@@ -87,6 +87,17 @@ class HttpRequests:
     methods: tuple[str, ...] = _optional("Without them, all.", ())
 
 
+@final
+@attrs.frozen(kw_only=True)
+class CustomGrant:
+    """Something of a kind that the program itself defines."""
+
+    kind: str = attrs.field(metadata={"about": "As the program defines it."})
+    verb: str = attrs.field(metadata={"about": "What is to be done."})
+    resource: str = _optional("A pattern, in the grammar of the kind.", "*")
+    limits: Mapping[str, str] = _optional("What narrows it, by name.", {})
+
+
 def _each(word: Callable[[str], Grant]) -> Any:  # noqa: ANN401  # a field
     """List patterns: each of them is a grant."""
     return _asks(word, (), lambda patterns: tuple(map(word, patterns)))
@@ -130,6 +141,12 @@ def _http(wanted: str | HttpRequests) -> Grant:
     return words.http(wanted.origin, methods=wanted.methods or "*")
 
 
+def _custom(wanted: CustomGrant) -> Grant:
+    """Do something of a kind that the program itself defines."""
+    limits = tuple(sorted(wanted.limits.items()))
+    return Grant(wanted.kind, (wanted.verb,), wanted.resource, limits)
+
+
 def _env(names: tuple[str, ...]) -> Grant:
     """Read variables of the component's environment, by their names."""
     return words.env(*names)
@@ -169,6 +186,9 @@ class Capabilities:
     stdout: bool = _one(words.stdout, default=False, whole=True)
     stderr: bool = _one(words.stderr, default=False, whole=True)
     run_command: tuple[str, ...] = _each(words.run_command)
+    custom: tuple[CustomGrant, ...] = _asks(
+        _custom, (), lambda each: tuple(map(_custom, each))
+    )
 
 
 @final
