@@ -9,8 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import hypothesis
+import pytest
 
 import airssys
+from handler_kinds import make_plain
 
 hypothesis.settings.register_profile("gate", deadline=None)
 hypothesis.settings.register_profile("slow", deadline=None, max_examples=1000)
@@ -51,6 +53,15 @@ def pytest_configure(config):
     slow = config.getoption("--run-slow")
     profile = os.environ.get("AIRSSYS_HYPOTHESIS_PROFILE", "slow" if slow else "gate")
     hypothesis.settings.load_profile(profile)
+
+
+@pytest.fixture(scope="module", params=["async", "plain"])
+def handler_kind(request):
+    """Which kind of handlers a test has; see `handler_kinds`."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if request.param == "plain":
+            make_plain(monkeypatch)
+        yield request.param
 
 
 def pytest_report_header():

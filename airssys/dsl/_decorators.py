@@ -190,7 +190,7 @@ def actor(**options: Unpack[DeclaredActorOptions]) -> ActorDecorator: ...
 
 
 def actor(*given: object, **options: object) -> object:
-    """Declare a Python actor: an async function, or a class made at each start.
+    """Declare a Python actor: a function, or a class made at each start.
 
         clerk = actor("clerk", Clerk, "an argument of Clerk", restart="transient")
 

@@ -5,7 +5,14 @@ from airssys.contracts import Gate, renamed
 from ._open_requests import OpenRequests
 from ._quarantine import Quarantine, QuarantinedMessage
 from ._who_waits import who_waits
-from .mailboxes import AtOnce, Ending, Mailbox, MailboxStatistics, WaitGraph
+from .mailboxes import (
+    AtOnce,
+    Ending,
+    Mailbox,
+    MailboxStatistics,
+    Servant,
+    WaitGraph,
+)
 from .pools import Pool, Routee
 from .publishing import (
     ActorSubscriber,
@@ -36,6 +43,7 @@ __all__ = (
     "QuarantinedMessage",
     "Registry",
     "Routee",
+    "Servant",
     "Sleepers",
     "Subscriptions",
     "WaitGraph",

@@ -30,7 +30,16 @@ from .children import (
     TaskContext,
 )
 from .restarts import RETRY_PAUSE, Declared, GaveUp, Ignore, Stop, describe
-from .shared import ENDED, HELD_THREAD_AFTER, Expiries, Shared, Timer, Timers, Watches
+from .shared import (
+    ENDED,
+    HELD_THREAD_AFTER,
+    Dispatcher,
+    Expiries,
+    Shared,
+    Timer,
+    Timers,
+    Watches,
+)
 from .supervisors import Supervisor
 from .tree import (
     Administration,
@@ -60,6 +69,7 @@ __all__ = (
     "CellMaker",
     "Child",
     "Declared",
+    "Dispatcher",
     "Expiries",
     "GaveUp",
     "Ignore",

@@ -294,6 +294,7 @@ class SystemManager(AbstractAsyncContextManager["System"]):
                     await nursery.start(parts.replacer.serve)
                     await nursery.start(parts.timers.serve)
                     await nursery.start(parts.expiries.serve)
+                    await nursery.start(parts.dispatcher.serve)
                     await parts.broker.run(task_status=task_status)
         finally:
             self._services_ended.set()

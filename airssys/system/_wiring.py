@@ -38,6 +38,7 @@ from airssys.messaging import (
 )
 from airssys.nursery import (
     Declared,
+    Dispatcher,
     Expiries,
     Replacer,
     Shared,
@@ -123,6 +124,7 @@ class Wired:
     authorities: Authorities
     accounts: Accounts
     expiries: Expiries
+    dispatcher: Dispatcher
     root: Slot
     """The cell of the root supervisor, which has not been started yet."""
 
@@ -172,9 +174,13 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         events.emit(event)
         shared.watches.note(event)
 
+    return _parts(shared, _root_slot(blueprint.root, shared, emit, rng))
+
+
+def _parts(shared: Shared, root: Slot) -> Wired:
     return Wired(
-        broker=broker,
-        registry=broker.registry,
+        broker=shared.broker,
+        registry=shared.registry,
         sleepers=shared.sleepers,
         publishing=shared.publishing,
         quarantine=shared.quarantine,
@@ -184,7 +190,8 @@ def wire(  # noqa: PLR0913 (a part's every need from outside)
         authorities=shared.authorities,
         accounts=shared.accounts,
         expiries=shared.expiries,
-        root=_root_slot(blueprint.root, shared, emit, rng),
+        dispatcher=shared.dispatcher,
+        root=root,
     )
 
 

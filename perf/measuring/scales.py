@@ -67,7 +67,7 @@ class Waiting:
 def _filled(size: int, priority: Priority | None) -> Mailbox:
     mailbox = Mailbox(_ME, size, _DROPPING)
     for _ in range(size):
-        mailbox.put_nowait(letter(priority))
+        mailbox.offer(letter(priority))
     return mailbox
 
 
@@ -75,10 +75,10 @@ def telling_and_taking(size: int, _: System) -> Operation:
     """Put a message into a mailbox and take the oldest."""
     mailbox, one = Mailbox(_ME, size + 1), letter()
     for _number in range(size):
-        mailbox.put_nowait(one)
+        mailbox.offer(one)
 
     def once() -> None:
-        mailbox.put_nowait(one)
+        mailbox.offer(one)
         mailbox.take_nowait()
         mailbox.release()
 
@@ -101,14 +101,14 @@ def dropping_behind_many(size: int, _: System) -> Operation:
     """Tell a full mailbox in which only the newest may be dropped."""
     mailbox, one = _filled(size, Priority.HIGH), letter(Priority.LOW)
     mailbox.take_nowait()
-    mailbox.put_nowait(one)
+    mailbox.offer(one)
     return lambda: mailbox.overflow(one, may_wait=False)
 
 
 def making_room(size: int, _: System) -> Operation:
     """Let in who has waited longest, and let another one wait."""
     mailbox, one = Mailbox(_ME, 1), letter()
-    mailbox.put_nowait(one)
+    mailbox.offer(one)
 
     def once() -> None:
         mailbox.block(Waiting(), one)
@@ -125,7 +125,7 @@ def making_room(size: int, _: System) -> Operation:
 def leaving(size: int, _: System) -> Operation:
     """Wait for room and give it up."""
     mailbox, one = Mailbox(_ME, 1), letter()
-    mailbox.put_nowait(one)
+    mailbox.offer(one)
     for _number in range(size):
         mailbox.block(Waiting(), one)
 

@@ -15,7 +15,7 @@ from airssys.contracts import (
 )
 from airssys.messaging import Mailbox, MailboxStatistics
 from airssys.messaging.mailboxes._blocked_senders import wait_for_room
-from mailbox_support import put
+from mailbox_support import put, put_nowait
 
 
 @pytest.fixture
@@ -46,18 +46,18 @@ def test_a_capacity_is_a_whole_number_above_zero(names, capacity):
 def test_messages_come_out_in_order(make_mailbox, letters):
     mailbox = make_mailbox()
     for letter in letters:
-        mailbox.put_nowait(letter)
+        put_nowait(mailbox, letter)
     assert drain(mailbox) == letters
 
 
 def test_a_full_mailbox_refuses_and_keeps_what_it_has(make_mailbox, letters):
     mailbox = make_mailbox(2)
-    mailbox.put_nowait(letters[0])
+    put_nowait(mailbox, letters[0])
     assert not mailbox.is_full
-    mailbox.put_nowait(letters[1])
+    put_nowait(mailbox, letters[1])
     assert mailbox.is_full
     with pytest.raises(MailboxFull) as full:
-        mailbox.put_nowait(letters[2])
+        put_nowait(mailbox, letters[2])
     assert (full.value.target, full.value.capacity) == (mailbox.owner, 2)
     assert drain(mailbox) == letters[:2]
 
@@ -65,7 +65,7 @@ def test_a_full_mailbox_refuses_and_keeps_what_it_has(make_mailbox, letters):
 def test_statistics_count_what_is_there_and_the_most_there_was(make_mailbox, letters):
     mailbox = make_mailbox(4)
     for letter in letters[:3]:
-        mailbox.put_nowait(letter)
+        put_nowait(mailbox, letter)
     mailbox.take_nowait()
     assert mailbox.statistics() == MailboxStatistics(
         queued=2, in_hand=1, capacity=4, high_water=3
@@ -74,8 +74,8 @@ def test_statistics_count_what_is_there_and_the_most_there_was(make_mailbox, let
 
 def test_one_message_is_being_handled_until_released(make_mailbox, letters):
     mailbox = make_mailbox()
-    mailbox.put_nowait(letters[0])
-    mailbox.put_nowait(letters[1])
+    put_nowait(mailbox, letters[0])
+    put_nowait(mailbox, letters[1])
     assert mailbox.in_hand is None
     assert mailbox.release() is None
     assert mailbox.take_nowait() is letters[0]
@@ -97,7 +97,7 @@ def test_closing_hands_out_the_message_being_handled_and_the_queue_once(
 ):
     mailbox = make_mailbox()
     for letter in letters:
-        mailbox.put_nowait(letter)
+        put_nowait(mailbox, letter)
     mailbox.take_nowait()
     assert mailbox.close() == tuple(letters)
     assert mailbox.in_hand is None
@@ -109,7 +109,7 @@ async def test_a_closed_mailbox_neither_takes_nor_gives(make_mailbox, letters):
     mailbox = make_mailbox(1)
     assert mailbox.close() == ()
     with pytest.raises(TargetNotFound):
-        mailbox.put_nowait(letters[0])
+        put_nowait(mailbox, letters[0])
     with pytest.raises(TargetNotFound):
         await put(mailbox, letters[0])
     with pytest.raises(trio.ClosedResourceError):
@@ -127,7 +127,7 @@ async def test_take_waits_for_a_message(make_mailbox, letters, nursery):
     nursery.start_soon(taker)
     await wait_all_tasks_blocked()
     assert taken == []
-    mailbox.put_nowait(letters[0])
+    put_nowait(mailbox, letters[0])
     await wait_all_tasks_blocked()
     assert taken == [letters[0]]
     assert mailbox.in_hand is letters[0]
@@ -144,7 +144,7 @@ async def test_a_woken_taker_cannot_be_cancelled_any_more(
 
     nursery.start_soon(taker, scope := trio.CancelScope())
     await wait_all_tasks_blocked()
-    mailbox.put_nowait(letters[0])
+    put_nowait(mailbox, letters[0])
     scope.cancel()
     await wait_all_tasks_blocked()
     assert taken == [letters[0]]
@@ -158,7 +158,7 @@ async def test_a_cancelled_taker_leaves_messages_to_the_next(
         nursery.start_soon(cancel_when_blocked, scope)
         await mailbox.take()
     assert scope.cancelled_caught
-    mailbox.put_nowait(letters[0])
+    put_nowait(mailbox, letters[0])
     assert mailbox.in_hand is None
     assert await mailbox.take() is letters[0]
 
@@ -172,7 +172,7 @@ async def test_take_is_a_checkpoint_that_takes_nothing_when_cancelled(
     make_mailbox, letters
 ):
     mailbox = make_mailbox()
-    mailbox.put_nowait(letters[0])
+    put_nowait(mailbox, letters[0])
     with trio.CancelScope() as scope:
         scope.cancel()
         await mailbox.take()
@@ -188,7 +188,7 @@ async def test_only_one_task_takes(make_mailbox, letters, nursery):
     await wait_all_tasks_blocked()
     with pytest.raises(trio.BusyResourceError):
         await mailbox.take()
-    mailbox.put_nowait(letters[0])
+    put_nowait(mailbox, letters[0])
     await wait_all_tasks_blocked()
     with pytest.raises(trio.BusyResourceError):
         await mailbox.take()
@@ -205,12 +205,12 @@ async def test_a_taker_whose_message_was_taken_away_waits_on(
 
     nursery.start_soon(taker)
     await wait_all_tasks_blocked()
-    mailbox.put_nowait(letters[0])
+    put_nowait(mailbox, letters[0])
     mailbox.take_nowait()
     mailbox.release()
     await wait_all_tasks_blocked()
     assert taken == []
-    mailbox.put_nowait(letters[1])
+    put_nowait(mailbox, letters[1])
     await wait_all_tasks_blocked()
     assert taken == [letters[1]]
 
@@ -227,7 +227,7 @@ async def test_closing_ends_a_parked_taker(make_mailbox, letters, woken):
         nursery.start_soon(taker)
         await wait_all_tasks_blocked()
         if woken:
-            mailbox.put_nowait(letters[0])
+            put_nowait(mailbox, letters[0])
         assert mailbox.close() == tuple(letters[:woken])
 
 
@@ -251,7 +251,7 @@ async def test_blocked_senders_get_the_room_in_order_and_none_overtakes(
     make_mailbox, letters, nursery
 ):
     mailbox = make_mailbox(1)
-    mailbox.put_nowait(letters[0])
+    put_nowait(mailbox, letters[0])
     for letter in letters[1:4]:
         nursery.start_soon(put, mailbox, letter)
         await wait_all_tasks_blocked()
@@ -262,7 +262,7 @@ async def test_blocked_senders_get_the_room_in_order_and_none_overtakes(
         mailbox.release()
         if mailbox.statistics().queued:
             with pytest.raises(MailboxFull):
-                mailbox.put_nowait(letters[5])
+                put_nowait(mailbox, letters[5])
     assert taken == letters[:4]
     assert mailbox.statistics().high_water == 1
 
@@ -271,7 +271,7 @@ async def test_a_sender_cancelled_while_blocked_delivers_nothing(
     make_mailbox, letters, nursery
 ):
     mailbox = make_mailbox(1)
-    mailbox.put_nowait(letters[0])
+    put_nowait(mailbox, letters[0])
     with trio.CancelScope() as scope:
         nursery.start_soon(cancel_when_blocked, scope)
         await put(mailbox, letters[1])
@@ -284,7 +284,7 @@ async def test_a_sender_whose_message_was_let_in_cannot_be_cancelled_any_more(
     make_mailbox, letters, nursery
 ):
     mailbox, done = make_mailbox(1), []
-    mailbox.put_nowait(letters[0])
+    put_nowait(mailbox, letters[0])
 
     async def sender(scope):
         with scope:
@@ -303,7 +303,7 @@ async def test_a_sender_whose_message_was_let_in_cannot_be_cancelled_any_more(
 
 async def test_closing_refuses_blocked_senders(make_mailbox, letters):
     mailbox = make_mailbox(1)
-    mailbox.put_nowait(letters[0])
+    put_nowait(mailbox, letters[0])
 
     async def sender(letter):
         with pytest.raises(TargetNotFound) as refused:
@@ -326,7 +326,7 @@ async def test_one_that_is_refused_after_waiting_makes_room_for_the_next(
     make_mailbox, letters, error
 ):
     mailbox = make_mailbox(1)
-    mailbox.put_nowait(letters[0])
+    put_nowait(mailbox, letters[0])
 
     async def unlucky():
         with pytest.raises(type(error)):
@@ -344,7 +344,7 @@ async def test_the_end_of_a_wait_is_reported_before_anything_else_runs(
     make_mailbox, letters
 ):
     mailbox, ends, errors = make_mailbox(1), [], []
-    mailbox.put_nowait(letters[0])
+    put_nowait(mailbox, letters[0])
 
     async def sender(number, recheck, scope):
         with scope:
@@ -387,7 +387,7 @@ async def test_cancelled_while_checking_in_what_was_done_stays_done(
             await mailbox.take()
             done.append("taken")
 
-    mailbox.put_nowait(letters[0])
+    put_nowait(mailbox, letters[0])
     async with trio.open_nursery() as nursery:
         scopes = [trio.CancelScope(), trio.CancelScope()]
         nursery.start_soon(send, scopes[0])
@@ -402,12 +402,12 @@ async def test_cancelled_while_checking_in_what_was_done_stays_done(
 @pytest.mark.parametrize("verdict", [None, NotGranted("no")])
 async def test_a_recheck_may_close_the_mailbox(make_mailbox, letters, verdict):
     mailbox, left = make_mailbox(1), []
-    mailbox.put_nowait(letters[0])
+    put_nowait(mailbox, letters[0])
 
     def recheck(letter):
         assert mailbox.is_full
         with pytest.raises(MailboxFull):
-            mailbox.put_nowait(letters[5])
+            put_nowait(mailbox, letters[5])
         left.extend(mailbox.close())
         if verdict is not None:
             raise verdict

@@ -18,7 +18,7 @@ from airssys.contracts import (
     rules_of,
 )
 from airssys.messaging import Mailbox
-from mailbox_support import put
+from mailbox_support import put, put_nowait
 
 BOB, ALICE = ComponentId("test", "bob"), ComponentId("test", "alice")
 
@@ -37,45 +37,45 @@ def queued_bytes(box):
 
 def test_what_has_no_room_in_bytes_is_refused_and_says_so():
     box = mailbox()
-    box.put_nowait(message(600))
+    put_nowait(box, message(600))
     with pytest.raises(MailboxFull, match="1000 bytes, mailbox_bytes") as caught:
-        box.put_nowait(message(600))
+        put_nowait(box, message(600))
     assert caught.value.most_bytes == 1000
-    box.put_nowait(message(400))
+    put_nowait(box, message(400))
     assert box.is_full
     box.take_nowait()
     box.finish()
-    box.put_nowait(message(600))
+    put_nowait(box, message(600))
 
 
 def test_a_message_that_is_larger_than_all_finds_room_alone():
     box = mailbox()
-    box.put_nowait(message(5000))
+    put_nowait(box, message(5000))
     with pytest.raises(MailboxFull):
-        box.put_nowait(message(10))
-    box.put_nowait(message(2))  # too small to count
+        put_nowait(box, message(10))
+    put_nowait(box, message(2))  # too small to count
     box.take_nowait()
 
 
 def test_small_messages_do_not_count_and_take_a_quarter():
     box = mailbox(capacity=100, most_bytes=1000)
     for _ in range(100):
-        box.put_nowait(message(2))
+        put_nowait(box, message(2))
     assert box._queued_bytes == 0
     with pytest.raises(MailboxFull, match="100 messages"):
-        box.put_nowait(message(2))
+        put_nowait(box, message(2))
 
 
 async def test_a_sender_waits_for_bytes_and_none_overtakes(autojump_clock):
     box = mailbox()
-    box.put_nowait(message(900))
-    box.put_nowait(message(50))
+    put_nowait(box, message(900))
+    put_nowait(box, message(50))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(put, box, message(800))
         await trio.testing.wait_all_tasks_blocked()
         assert box.blocked_senders == (ALICE,)
         with pytest.raises(MailboxFull):
-            box.put_nowait(message(1))
+            put_nowait(box, message(1))
         nursery.start_soon(put, box, message(1))
         await trio.testing.wait_all_tasks_blocked()
         sizes = []
@@ -89,7 +89,7 @@ async def test_one_that_waits_behind_one_that_gave_up_comes_in_with_the_next_tak
     autojump_clock,
 ):
     box = mailbox()
-    box.put_nowait(message(900))
+    put_nowait(box, message(900))
     scope = trio.CancelScope()
 
     async def give_up():
@@ -111,7 +111,7 @@ async def test_one_that_waits_behind_one_that_gave_up_comes_in_with_the_next_tak
 def test_the_oldest_are_dropped_until_there_is_room():
     box = mailbox(policy=Overflow.DROP_OLDEST)
     for size in (300, 301, 302):
-        box.put_nowait(message(size))
+        put_nowait(box, message(size))
     large = message(600, priority=Priority.NORMAL)
     box.overflow(large, may_wait=False)
     assert [len(e.payload) for e in box._queue] == [302, 600]
@@ -121,7 +121,7 @@ def test_the_oldest_are_dropped_until_there_is_room():
 def test_the_stash_has_the_same_bound():
     box = mailbox()
     for _ in range(3):
-        box.put_nowait(message(600))
+        put_nowait(box, message(600))
         box.take_nowait()
         if box._stash.weight:
             break
@@ -135,11 +135,11 @@ def test_the_stash_has_the_same_bound():
 
 def test_a_closed_one_holds_nothing_and_says_so():
     box = mailbox()
-    box.put_nowait(message(900))
+    put_nowait(box, message(900))
     box.close()
     assert box._queued_bytes == 0
     with pytest.raises(TargetNotFound):
-        box.put_nowait(message(1))
+        put_nowait(box, message(1))
 
 
 STEPS = st.lists(

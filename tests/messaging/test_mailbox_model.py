@@ -12,7 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from airssys.contracts import ComponentId, Envelope, MailboxFull, TargetNotFound
 from airssys.messaging import Mailbox
-from mailbox_support import put
+from mailbox_support import put, put_nowait
 
 OWNER, SENDER = ComponentId.parse("owner"), ComponentId.parse("sender")
 STEPS = st.lists(
@@ -81,10 +81,10 @@ class Driver:
         letter = self.letter()
         if self.closed or len(self.queue) == self.capacity:
             with pytest.raises(TargetNotFound if self.closed else MailboxFull):
-                self.mailbox.put_nowait(letter)
+                put_nowait(self.mailbox, letter)
             self.refused.add(letter.payload)
         else:
-            self.mailbox.put_nowait(letter)
+            put_nowait(self.mailbox, letter)
             self.queue.append(letter.payload)
 
     def grab(self):

@@ -6,6 +6,7 @@ from hypothesis import given, strategies as st
 from airssys.contracts import ComponentId, TargetNotFound, Unavailable
 from airssys.messaging import Mailbox, Registry
 from airssys.messaging.routing._registry import GONE_KEPT
+from mailbox_support import put_nowait
 
 
 def test_a_registered_mailbox_is_found_until_it_is_unregistered(names):
@@ -44,7 +45,7 @@ def test_unregistering_leaves_the_mailbox_open(world, names):
     a, b, *_ = names
     mailbox = world.open(a)
     world.registry.unregister(a)
-    mailbox.put_nowait(world.letter(a, b))
+    put_nowait(mailbox, world.letter(a, b))
     assert mailbox.statistics().queued == 1
 
 

@@ -28,6 +28,8 @@ from pace import PATIENCE
 from .company import ARTIFACT, component, python, running
 from .fake_guest import FakeComponent, FakeLoader
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 
 def loader_whose_guests_say(*words):
     return FakeLoader(components={ARTIFACT: FakeComponent(healths=list(words))})

@@ -28,6 +28,8 @@ from airssys.contracts import (
 
 from .company import python, running
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 
 class Actor:
     """Notes what it gets; `does` maps a hook to an async function."""

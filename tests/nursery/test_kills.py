@@ -20,6 +20,8 @@ from airssys.nursery import Administration
 
 from .stage import acting, dynamic, group, worker
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 TRANSIENT, TEMPORARY = RestartType.TRANSIENT, RestartType.TEMPORARY
 KILLED, SHUTDOWN = ExitKind.KILLED, ExitKind.SHUTDOWN
 

@@ -38,6 +38,8 @@ from airssys.nursery.actors._poison import Retried, choose
 from .company import component, python, running
 from .fake_guest import FakeLoader
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 SLOW = Backoff(growth=Growth.CONSTANT, first=10.0)
 
 

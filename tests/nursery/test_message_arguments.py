@@ -11,6 +11,8 @@ from airssys.nursery.behaviours._message_arguments import as_key
 
 from .company import python, running
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 ALICE = ComponentId.parse("alice")
 NO_NAMES = [None, 3, b"alice", ("local", "alice", "0"), "", "a/b", "a/b/c/d", "a\n", []]
 NO_BYTES = [None, "text", 3, 1.5, [1, 2], {}, object(), b"bytes".decode]

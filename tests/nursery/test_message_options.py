@@ -19,6 +19,8 @@ from airssys import (
 )
 from airssys.nursery import ActorContext
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 METHODS = [
     (kind, name, TypedAskOptions if is_ref and name == "ask" else options)
     for kind in (System, ActorContext, Portal, Ref)

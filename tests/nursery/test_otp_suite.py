@@ -51,6 +51,8 @@ from pace import own_time
 from .company import running as running_system
 from .stage import acting, dynamic, group, label_of, short, worker
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 PERMANENT, TRANSIENT, TEMPORARY = RestartType
 ONE_FOR_ONE, ONE_FOR_ALL, REST_FOR_ONE = Strategy
 NEVER, ANY, ALL = AutoShutdown

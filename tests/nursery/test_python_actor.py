@@ -27,6 +27,8 @@ from airssys.nursery.actors._actor_loop import MESSAGES_PER_TURN, Actor
 
 from .company import python, running
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 
 async def echo(context, envelope):
     return envelope.payload

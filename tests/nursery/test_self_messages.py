@@ -16,6 +16,8 @@ from airssys.contracts import (
 
 from .company import python, running
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 
 class Loader:
     """Does things with itself while it starts, and notes what it gets."""

@@ -14,6 +14,8 @@ from airssys.contracts import (
 
 from .company import python, running
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 
 class Gate:
     """Sets everything aside until it is opened."""

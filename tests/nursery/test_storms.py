@@ -6,6 +6,7 @@ things hold whatever happens.
 
 import math
 
+import pytest
 import trio
 import trio.testing
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -34,6 +35,8 @@ from airssys.testing.model._trees import (
 )
 
 from .stage import assert_lives_are_over
+
+pytestmark = pytest.mark.usefixtures("handler_kind")
 
 ERRORS = [None, Stop(), ValueError(), KeyError()]
 DELAYS = st.sampled_from([0.0, 0.0, 0.1, 0.4, 1.3, 5.1])

@@ -28,6 +28,8 @@ from airssys.contracts import (
     find_spec_mistakes,
 )
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 
 class Guest:
     def __init__(self, room, *more):

@@ -10,6 +10,8 @@ from airssys.contracts import AskTimedOut, Lag, RequestWouldDeadlock, TraceConte
 
 from .company import python, running
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 TRACE = TraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
 

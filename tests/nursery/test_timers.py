@@ -12,6 +12,8 @@ from airssys.nursery.shared._timers import SHORTEST_PERIOD, next_beat
 
 from .company import python, running
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 
 class Clockwork:
     def __init__(self, log, plan):

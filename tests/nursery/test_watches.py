@@ -20,6 +20,8 @@ from airssys.nursery import ENDED, Watches
 
 from .company import python, running
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 A = ComponentId.parse("a")
 
 

@@ -36,6 +36,8 @@ from airssys.security import (
 )
 from wasm_support import GUESTS
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 CALLS = Artifact.at(GUESTS / "calls.wat")
 ECHO = Artifact.at(GUESTS / "echo.wat")
 STREAMS = (EventStream,)

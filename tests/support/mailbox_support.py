@@ -1,4 +1,4 @@
-"""Putting a message into a mailbox without a broker, waiting for room."""
+"""Putting a message into a mailbox without a broker, waiting for room or not."""
 
 from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
@@ -12,3 +12,9 @@ async def put(mailbox, envelope):
         await cancel_shielded_checkpoint()
     else:
         await wait_for_room(mailbox, envelope)
+
+
+def put_nowait(mailbox, envelope):
+    """Deliver the message, or raise `MailboxFull`."""
+    if not mailbox.offer(envelope):
+        mailbox._refuse()

@@ -22,6 +22,8 @@ from airssys import Lag, Priority
 from message_world import NAMES, World
 from wasm_support import GUESTS
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 targets = st.sampled_from(["block", "guest", "guest", *NAMES, *NAMES, "nobody"])
 topics = st.sampled_from(["x", "x.a", "y", "x.a.b"])
 plain = st.sampled_from(

@@ -29,6 +29,8 @@ from airssys.messaging import WaitGraph
 from airssys.security import everything
 from wasm_support import GUESTS
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 FOREVER = str(2**64 - 1)
 WAITS = ("ask", "send")
 

@@ -22,6 +22,8 @@ from airssys.contracts import NO_BACKOFF
 from airssys.security import everything
 from wasm_support import GUESTS
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 
 class Callee:
     """Sleeps, or asks on, and notes how that ended."""

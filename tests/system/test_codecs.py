@@ -26,6 +26,8 @@ from airssys.contracts import (
 from airssys.security import everything
 from wasm_support import GUESTS
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 CALLS = Artifact.at(GUESTS / "calls.wat")
 SENDER = Artifact.at(GUESTS / "sender.wat")
 ECHO = Artifact.at(GUESTS / "echo.wat")

@@ -19,6 +19,8 @@ from airssys.system import OUTSIDE
 from airssys.system.events._dead_letters import DeadLetterFanout
 from tests.nursery.company import python, running
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 
 async def slow(context, envelope):
     await trio.sleep(10)

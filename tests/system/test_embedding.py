@@ -17,6 +17,8 @@ from airssys.dsl import actor, blueprint
 from airssys.system import Portal, serve
 from tests.nursery.company import python, running
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 
 async def echo(context, envelope):
     if envelope.payload == b"crash":

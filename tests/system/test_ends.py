@@ -27,6 +27,8 @@ from tests.nursery.company import (
 )
 from tests.nursery.fake_guest import FakeComponent, FakeLoader
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 
 class Worker:
     """Notes its life in a log; `crash` and `exit` do as they say."""

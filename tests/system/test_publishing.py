@@ -33,6 +33,8 @@ from airssys.security import everything
 from pace import PATIENCE
 from wasm_support import GUESTS
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 CALLS = Artifact.at(GUESTS / "calls.wat")
 
 

@@ -25,6 +25,8 @@ from airssys.contracts import Artifact, Directive
 from airssys.security import everything
 from wasm_support import GUESTS
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 CALLS = Artifact.at(GUESTS / "calls.wat")
 
 

@@ -14,6 +14,8 @@ from airssys.security import everything
 from airssys.system import open_system
 from pace import passes_of
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
 
 

@@ -14,6 +14,8 @@ from airssys import (
     open_system,
 )
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 
 class Neighbour:
     """Lives from all that is shared; notes what it gets."""

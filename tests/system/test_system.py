@@ -19,6 +19,8 @@ from airssys.system.events._event_fanout import EventFanout
 from pace import finished
 from tests.nursery.company import python, running
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 
 async def tell_who(context, envelope):
     return f"{envelope.sender} {envelope.content_type}".encode()

@@ -18,6 +18,8 @@ from airssys.contracts import Artifact, Directive
 from airssys.security import everything
 from wasm_support import GUESTS
 
+pytestmark = pytest.mark.usefixtures("handler_kind")
+
 CALLS = Artifact.at(GUESTS / "calls.wat")
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TRACE = TraceContext(PARENT, "vendor=x")

@@ -1,5 +1,6 @@
 """A complete definition of a system, and the checks that find all its mistakes."""
 
+from ._async_checks import is_plain
 from ._blueprint import (
     DEFAULT_RESTART_BUDGET,
     DEFAULT_STOP_TIMEOUT,
@@ -30,6 +31,7 @@ __all__ = (
     "find_child_mistakes",
     "find_mistakes",
     "find_spec_mistakes",
+    "is_plain",
     "missing_artifacts",
     "stop_time",
     "walk",

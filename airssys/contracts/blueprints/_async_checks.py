@@ -1,13 +1,15 @@
-"""Finds code that should be async and is not, without calling it.
+"""Finds out whether code is async, without calling it; and code that should be and is not.
 
 A function that is not async does its work when it is called, which blocks the Trio
-thread, and its result cannot be awaited. Nothing here raises, whatever the code is.
+thread, and its result cannot be awaited. A handler may be such a function: it handles each
+message in one step. Nothing here raises, whatever the code is.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+import types
 from typing import TYPE_CHECKING, Any, Final
 
 from airssys.contracts.errors import Mistake
@@ -17,24 +19,50 @@ from airssys.contracts.values import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CALLED_IN_CLASSES: Final = ("handle", "started", "before_restart", "stopped", "health")
+HOOKS: Final = ("started", "before_restart", "stopped", "health")
 """Methods of an actor's class that are awaited."""
 _MOST_WRAPPERS: Final = 100
 _AWAITABLE: Final = ("Awaitable", "Coroutine")
 
 
+def is_plain(handler: object) -> bool:
+    """Return whether a handler is a plain function: it returns its answer at once.
+
+    Otherwise what it returns is awaited. What cannot be seen, e.g. of a function written
+    in C, is taken for async.
+    """
+    function = getattr(handler, "__func__", handler)
+    code = getattr(function, "__code__", None)
+    if isinstance(code, types.CodeType) and code.co_flags & inspect.CO_COROUTINE:
+        return False  # as most are; what follows takes longer
+    return _is_sync(handler)
+
+
+def handler_mistakes(code: object, path: str) -> Iterator[Mistake]:
+    """Check the code of an actor: its handler may be async or not, its hooks may not.
+
+    What cannot be seen here is checked when it is called: that a plain function returns
+    something to be awaited, or that it blocks the thread.
+    """
+    handler = code
+    if inspect.isclass(code):
+        handler = inspect.getattr_static(code, "handle", None)
+        for name in HOOKS:
+            method = inspect.getattr_static(code, name, None)
+            if method is not None and _is_sync(method):
+                yield _mistake(f"{_name(code)}.{name}", path)
+    if _is_generator(handler):
+        hint = "return the answer, or write `async def` and await what it waits for"
+        yield Mistake(path, f"{_name(handler)} yields", hint)
+
+
 def async_mistakes(code: object, path: str) -> Iterator[Mistake]:
-    """Check a function, or the methods of an actor's class.
+    """Check a function that is awaited.
 
     What cannot be seen here is checked when the actor starts: what a function written
     in C returns, or a function whose annotation says that it returns an awaitable.
     """
-    if inspect.isclass(code):
-        for name in CALLED_IN_CLASSES:
-            method = inspect.getattr_static(code, name, None)
-            if method is not None and _is_sync(method):
-                yield _mistake(f"{_name(code)}.{name}", path)
-    elif _is_sync(code):
+    if not inspect.isclass(code) and _is_sync(code):
         yield _mistake(_name(code), path)
 
 
@@ -72,6 +100,14 @@ def _is_sync(code: object) -> bool:
     try:
         function = _unwrapped(code)
         return inspect.isfunction(function) and not _may_be_awaited(function)
+    except Exception:  # noqa: BLE001  # an object of the user's, which may do anything
+        return False
+
+
+def _is_generator(code: object) -> bool:
+    try:
+        function = inspect.unwrap(_unwrapped(code))
+        return inspect.isgeneratorfunction(function) and not _may_be_awaited(function)
     except Exception:  # noqa: BLE001  # an object of the user's, which may do anything
         return False
 

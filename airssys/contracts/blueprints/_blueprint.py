@@ -43,7 +43,7 @@ from airssys.contracts.values import (
     shown,
 )
 
-from ._async_checks import async_mistakes
+from ._async_checks import async_mistakes, handler_mistakes
 from ._component_checks import component_mistakes, lane_mistakes
 from ._grant_checks import grants_mistakes, quotas_mistakes
 from ._mailbox_checks import mailbox_mistakes
@@ -445,9 +445,9 @@ def _actor_mistakes(spec: ComponentSpec | ActorSpec, path: str) -> Iterator[Mist
 def _behaviour_mistakes(spec: ActorSpec, path: str) -> Iterator[Mistake]:
     if not is_callable(spec.behaviour):
         text = f"{shown(spec.behaviour)} cannot be called"
-        hint = "write an async function or a class"
+        hint = "write a function or a class"
         yield Mistake(f"{path}.behaviour", text, hint)
-    yield from async_mistakes(spec.behaviour, f"{path}.behaviour")
+    yield from handler_mistakes(spec.behaviour, f"{path}.behaviour")
     if not is_kind(spec.arguments, tuple):
         text = f"{shown(spec.arguments)} is not a tuple"
         yield Mistake(f"{path}.arguments", text, "write (argument, ...)")

@@ -129,12 +129,12 @@ class ComponentSpec:
 @final
 @attrs.frozen(kw_only=True)
 class ActorSpec:
-    """One Python actor: an async function, or a class that each start instantiates."""
+    """One Python actor: a function, or a class that each start instantiates."""
 
     id: ComponentId
     behaviour: Callable[..., Any]
-    """`async def handle(context, envelope)`, or a class whose instances have such a
-    method; `airssys.nursery` lists the other methods it may have."""
+    """`async def handle(context, envelope)`, the same without `async` if it never waits,
+    or a class whose instances have such a method; `airssys.nursery` lists the other methods it may have."""
     arguments: tuple[object, ...] = ()
     """Passed to the class each time the actor starts."""
     restart: RestartType = RestartType.PERMANENT

@@ -11,8 +11,9 @@ from ._blocked_senders import (
     wait_for_room,
 )
 from ._droppable_queue import DroppableQueue
-from ._mailbox import AtOnce, Mailbox
+from ._mailbox import Mailbox
 from ._overflow import OverflowAction, droppable
+from ._servants import AtOnce, Servant
 from ._statistics import Ending, MailboxStatistics
 from ._waits import Wait, WaitGraph
 
@@ -27,6 +28,7 @@ __all__ = (
     "MailboxStatistics",
     "OverflowAction",
     "ParkedTask",
+    "Servant",
     "Wait",
     "WaitGraph",
     "droppable",

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import deque
 from copy import copy
 from itertools import chain
-from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, final
+from typing import TYPE_CHECKING, Final, NoReturn, final
 
 import attrs
 import trio
@@ -56,6 +56,7 @@ from ._blocked_senders import BlockedSender, Parking, Recheck, refusal
 from ._callback_queue import CallbackQueue
 from ._droppable_queue import Queue
 from ._overflow import OverflowAction, check_capacity, decide, push_out, queue_for
+from ._servants import BEGUN, NOT_BEGUN, AtOnce, Servant
 from ._stash import Stash
 from ._statistics import Ending, MailboxStatistics, Tally
 
@@ -64,13 +65,6 @@ if TYPE_CHECKING:
 
 CROWD: Final = 16
 """With this many messages queued, guests that send to the actor have to pause."""
-
-AtOnce: TypeAlias = "Callable[[Envelope, Task], bytes | Unanswered | None]"
-"""Begins to handle a message without waiting, on behalf of the task that takes."""
-
-# To read a member off its class takes longer than the rest of `hand_over`.
-_BEGUN: Final = Unanswered.BEGUN
-_NOT_BEGUN: Final = Unanswered.NOT_BEGUN
 
 
 # Without NO_OP, attrs would look for a validator at every assignment to any field.
@@ -121,6 +115,9 @@ class Mailbox:
     _stash: Stash = attrs.field(init=False, repr=False, factory=Stash)
     _taker: Task | None = attrs.field(init=False, repr=False, default=None)
     """The task that is parked in `take`."""
+    _is_awaited: bool = attrs.field(init=False, repr=False, default=False)
+    """It, or the servant, has to be notified of the next message."""
+    _servant: Servant | None = attrs.field(init=False, repr=False, default=None)
     _park: Parking = attrs.field(
         kw_only=True, repr=False, default=wait_task_rescheduled
     )
@@ -145,12 +142,8 @@ class Mailbox:
     def keeps_up(self) -> bool:
         """Whether fewer messages wait than `CROWD`, and than half of the room."""
         queued = len(self._queue)
-        return (
-            queued < CROWD
-            and 2 * queued < self.capacity - 2
-            # So there is room for one more, however large.
-            and not self._queued_bytes
-        )
+        # Without such bytes there is room for one more, however large.
+        return queued < min(CROWD, self.capacity / 2 - 1) and not self._queued_bytes
 
     @property
     def is_full(self) -> bool:
@@ -164,9 +157,8 @@ class Mailbox:
     @property
     def is_full_of_bytes(self) -> bool:
         """Whether there is room for messages, but not for their bytes."""
-        return (
-            self._queued_bytes >= self.most_bytes and len(self._queue) < self.capacity
-        )
+        has_room = len(self._queue) < self.capacity
+        return has_room and self._queued_bytes >= self.most_bytes
 
     @property
     def newest(self) -> Envelope | None:
@@ -204,17 +196,6 @@ class Mailbox:
         )
 
     @enable_ki_protection
-    def put_nowait(self, envelope: Envelope) -> None:
-        """Add a message at the end of the queue.
-
-        Raises:
-            MailboxFull: there is no room, or others wait for it.
-            TargetNotFound: the mailbox was closed.
-        """
-        if not self.offer(envelope):
-            self._refuse()
-
-    @enable_ki_protection
     def offer(self, envelope: Envelope) -> bool:
         """Add a message at the end of the queue; False if there is no room.
 
@@ -236,8 +217,8 @@ class Mailbox:
         self._queue.append(envelope)
         if queued >= self._high_water:
             self._high_water = queued + 1
-        if self._taker is not None:
-            self._wake_taker()
+        if self._is_awaited:
+            self._announce()
         return True
 
     def put_in(self, envelope: Envelope) -> None:
@@ -246,8 +227,8 @@ class Mailbox:
         self._queued_bytes += self._weight(envelope)
         if len(self._queue) > self._high_water:  # noqa: PLR1730  # max() takes longer
             self._high_water = len(self._queue)
-        if self._taker is not None:
-            self._wake_taker()
+        if self._is_awaited:
+            self._announce()
 
     def put_first(self, envelopes: list[Envelope]) -> None:
         """Add messages at the head of the queue, in their order, full or not.
@@ -272,7 +253,9 @@ class Mailbox:
         policy = self.rules.policy_of(envelope.priority)
         action = decide(policy, may_wait=may_wait, is_ask=is_ask)
         if action is OverflowAction.DROP_OLDEST:
-            while not self._may_come_in(envelope) and self._push_out():
+            while self._blocked.waiting or not self._has_room(envelope):
+                if not self._push_out():
+                    break
                 self.let_in()
             if self.offer(envelope):
                 return OverflowAction.QUEUE
@@ -388,7 +371,9 @@ class Mailbox:
         return envelope
 
     @enable_ki_protection
-    async def take(self, at_once: AtOnce | None = None) -> Envelope:
+    async def take(
+        self, at_once: AtOnce | None = None, servant: Servant | None = None
+    ) -> Envelope:
         """Take the oldest message, as soon as there is one.
 
         A checkpoint. If it is cancelled no message was taken.
@@ -396,6 +381,8 @@ class Mailbox:
         Args:
             at_once: handles messages that arrive while none is queued, see `hand_over`;
                 a message that it has only begun is returned from here.
+            servant: handles messages that are queued meanwhile, so that this goes on to
+                wait. Not of a member of a pool, whose wait is counted.
 
         Raises:
             trio.BusyResourceError: another task takes, or the last message was not
@@ -414,6 +401,8 @@ class Mailbox:
             return envelope
         while not (self._queue or self._callbacks.waiting or self._closed):
             self._taker, self.at_once = current_task(), at_once
+            self._is_awaited = True
+            self._servant = servant if self._park is wait_task_rescheduled else None
             await self._park(self._abort_take)
             if self.in_hand is not None:
                 return self.in_hand
@@ -422,9 +411,17 @@ class Mailbox:
     @enable_ki_protection
     def interrupt(self) -> None:
         """End the wait of the task in `take`, which gets `trio.WouldBlock`."""
-        taker, self._taker = self._taker, None
+        taker, self._taker, self._is_awaited = self._taker, None, False
         if taker is not None:
             reschedule(taker, Error(trio.WouldBlock()))
+
+    def owner_parked_for(self, servant: Servant) -> Task | None:
+        """Return the task that waits in `take`; None if the servant may not take messages."""
+        return self._taker if self._servant is servant else None
+
+    def expect(self) -> None:
+        """Have the servant notified of the next message: nothing is queued now."""
+        self._is_awaited = self._taker is not None
 
     @enable_ki_protection
     def hand_over(self, envelope: Envelope) -> bytes | Unanswered | None:
@@ -437,15 +434,15 @@ class Mailbox:
             The answer; or `Unanswered`, with `NOT_BEGUN`: nothing has happened.
         """
         at_once, taker = self.at_once, self._taker
-        if taker is None or at_once is None:
-            return _NOT_BEGUN
+        if taker is None or at_once is None or not self._is_awaited:
+            return NOT_BEGUN
         self.in_hand = envelope
         answer = at_once(envelope, taker)
-        if answer is _BEGUN:
+        if answer is BEGUN:
             self._wake_taker()
             return answer
         self.in_hand = None
-        if answer is not _NOT_BEGUN:
+        if answer is not NOT_BEGUN:
             self.handled += 1
         return answer
 
@@ -483,11 +480,7 @@ class Mailbox:
 
     @enable_ki_protection
     def stash(self) -> None:
-        """Set the message being handled aside, if there is one, to be taken again later.
-
-        Raises:
-            StashFull: there are too many already; it stays `in_hand`.
-        """
+        """Set the present message, if any, aside; raises as `check_stash`, which changes nothing."""
         self.check_stash()
         if self.in_hand is not None:
             self._stash.add(self.in_hand, self._weight(self.in_hand))
@@ -503,8 +496,8 @@ class Mailbox:
         if messages:
             self.put_first(messages)
             self._queued_bytes += weight
-            if self._taker is not None:
-                self._wake_taker()
+            if self._is_awaited:
+                self._announce()
 
     def take_out(
         self, wanted: Callable[[Envelope], bool]
@@ -571,9 +564,6 @@ class Mailbox:
             or self._queued_bytes + self._weight(envelope) <= self.most_bytes
         )
 
-    def _may_come_in(self, envelope: Envelope) -> bool:
-        return not self._blocked.waiting and self._has_room(envelope)
-
     def _refuse(self) -> NoReturn:
         self._tally.count(Ending.REFUSED)
         is_count = len(self._queue) >= self.capacity or not self._queued_bytes
@@ -590,11 +580,19 @@ class Mailbox:
         self._tally.count(Ending.DROPPED)
         return True
 
+    def _announce(self) -> None:
+        """Let what is queued be handled: by the servant, or else by the task itself."""
+        self._is_awaited = False
+        if self._servant is None:
+            self._wake_taker()
+        else:
+            self._servant.note_due()
+
     def _wake_taker(self) -> None:
-        taker, self._taker = self._taker, None
+        taker, self._taker, self._is_awaited = self._taker, None, False
         if taker is not None:
             reschedule(taker)
 
     def _abort_take(self, _: object) -> Abort:
-        self._taker = None
+        self._taker, self._is_awaited = None, False
         return Abort.SUCCEEDED

@@ -15,10 +15,15 @@ Python code, behind one interface. A message ends in one of these ways:
 | was being handled when the actor was killed    | dead letter            | `run`                  |
 | was set aside (`ActorContext.stash`)           | comes again            | the behaviour          |
 | was handled in the step of its caller          | answer                 | `_handle_at_once`      |
+| was handled in the dispatcher's step           | answer, if one is due  | `handle_due`           |
 
 An error that the actor resumes from is `GuestRejected`, `NotUnderstood`, `CapacityReached`
 or one that `on_error` names. Only a behaviour that is cut off (`is_cut_off`) has messages
 cut off. An instance that does not survive that is replaced, and it is not counted.
+
+A plain function cannot wait in the middle of a message, so its messages need no task of
+their own: while this task is parked, an asker or the dispatcher has them handled in its own
+step. All else, a stop, a probe, an error of the handler, wakes this task.
 
 What is still queued stays in the mailbox, which outlives this incarnation.
 
@@ -42,6 +47,7 @@ from airssys.contracts import (
     CapacityReached,
     Envelope,
     HealthStatus,
+    InternalError,
     Unanswered,
     find_fatal,
     is_wholly,
@@ -64,6 +70,8 @@ from ._prober import Prober
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from trio.lowlevel import Task
+
     from airssys.contracts import ActorSpec, ComponentSpec, TraceContext
     from airssys.nursery.behaviours import Behaviour, Successor
 
@@ -73,6 +81,9 @@ if TYPE_CHECKING:
 MESSAGES_PER_TURN: Final = 256
 SECONDS_PER_TURN: Final = 0.001
 """Seconds of the thread, not of Trio's clock."""
+
+# To read a member off its class takes longer than to compare with it.
+_BEGUN: Final = Unanswered.BEGUN
 
 
 @final
@@ -218,7 +229,7 @@ class Actor:
         try:
             await self._live(ready)
         except BaseException as error:
-            if _is_cancellation(error):
+            if is_wholly(error, trio.Cancelled):  # also in a nursery of its handler
                 self._note_trace()
                 give_up_message(self._address, "its actor was cancelled")
                 raise
@@ -461,18 +472,74 @@ class Actor:
 
     async def _wait_for_message(self) -> Envelope | None:
         """Wait for the next message; None if there is something else to do before."""
-        may_begin = self._behaviour.handle_at_once is not None
-        at_once = self._handle_at_once if may_begin else None
+        behaviour, mailbox = self._behaviour, self._mailbox
+        at_once = None if behaviour.handle_at_once is None else self._handle_at_once
         if self._checkpoints is not None:
             return await self._save_or_wait(self._checkpoints)
+        dispatcher = self._address.shared.dispatcher
+        servant = self if behaviour.is_plain and dispatcher.is_served else None
         try:
             if self._prober is None:
-                return await self._mailbox.take(at_once)
+                return await mailbox.take(at_once, servant)
             with trio.move_on_at(self._prober.due_at):
-                return await self._mailbox.take(at_once)
+                return await mailbox.take(at_once, servant)
         except trio.WouldBlock:
             pass
-        return None
+        return mailbox.in_hand  # one whose handler has failed, or nothing
+
+    def note_due(self) -> None:
+        """Have the dispatcher visit it, because there is something to handle."""
+        self._address.shared.dispatcher.add(self)
+
+    def handle_due(self, most: int, until: float) -> int:
+        """Handle what is queued in the dispatcher's step, until this task has to go on."""
+        mailbox, clock = self._mailbox, time.perf_counter
+        messages, now = 0, 0.0
+        while (owner := mailbox.owner_parked_for(self)) is not None:
+            if self._is_stopping or self._successor or self._behaviour.wants_to_end:
+                mailbox.interrupt()
+            elif messages >= most or now >= until:
+                self.note_due()
+                break
+            elif (envelope := mailbox.take_if_any()) is None:
+                mailbox.expect()
+                break
+            else:
+                messages += 1
+                self._handle_visited(envelope, owner)
+                now = clock()
+        return messages
+
+    def _begin(self, envelope: Envelope, owner: Task) -> bytes | Unanswered | None:
+        """Let a plain function handle a message; this task goes on with one that failed."""
+        handle = self._behaviour.handle_at_once
+        if handle is None:
+            raise InternalError("this behaviour was not started, or is closed")
+        answer = handle(envelope, owner)
+        if answer is _BEGUN and self._mailbox.in_hand is not None:
+            self._begun = envelope
+        return answer
+
+    def _handle_visited(self, envelope: Envelope, owner: Task) -> None:
+        """Let a message end as the table above says, or let this task go on with it."""
+        mailbox, reply = self._mailbox, envelope.reply
+        is_bound = (
+            reply is not None
+            or envelope.deadline is not None
+            or envelope.expires_at is not None
+        )
+        if is_bound and self._is_too_late(envelope):  # or passed over
+            return
+        answer = self._begin(envelope, owner)
+        if isinstance(answer, Unanswered):
+            if mailbox.in_hand is not None:  # the handler failed
+                mailbox.interrupt()
+            return
+        if reply is not None and not reply.answer(answer):
+            self._fall_behind()
+        mailbox.finish()
+        if self._overload is not None:
+            self._overload.note_end(trio.current_time())
 
     async def _save_or_wait(self, checkpoints: Checkpoints) -> Envelope | None:
         """Take a checkpoint if one is due; else wait for a message, or until one is."""
@@ -487,7 +554,7 @@ class Actor:
         return None
 
     def _handle_before_checkpoint(
-        self, envelope: Envelope, owner: trio.lowlevel.Task
+        self, envelope: Envelope, owner: Task
     ) -> bytes | Unanswered | None:
         """Handle an ask in the step of its asker, and wake this task if it has to look."""
         answer = self._handle_at_once(envelope, owner)
@@ -497,17 +564,22 @@ class Actor:
         return answer
 
     def _handle_at_once(
-        self, envelope: Envelope, owner: trio.lowlevel.Task
+        self, envelope: Envelope, owner: Task
     ) -> bytes | Unanswered | None:
         """Handle an ask in the step of its asker; only while this task is parked.
 
         Waking another task for it takes as long as a short call does.
         """
-        handle = self._behaviour.handle_at_once
-        deadline = envelope.deadline
+        behaviour, deadline = self._behaviour, envelope.deadline
         late = deadline is not None and deadline <= trio.current_time()
+        handle = behaviour.handle_at_once
         if handle is None or late or self._is_stopping:
             return Unanswered.NOT_BEGUN
+        if behaviour.is_plain:
+            answer = self._begin(envelope, owner)
+            if behaviour.wants_to_end:
+                self._mailbox.interrupt()
+            return answer
         try:
             answer = handle(envelope, owner)
         except Exception:  # noqa: BLE001  # a guest of another actor: this task will meet it again
@@ -524,8 +596,3 @@ def _was_cut_off(scope: trio.CancelScope) -> bool:
     """Say so of the present message, and take its deadline away."""
     scope.deadline = math.inf
     return scope.cancel_called
-
-
-def _is_cancellation(error: BaseException) -> bool:
-    """Say so also of a handler that was cancelled in a nursery of its own."""
-    return is_wholly(error, trio.Cancelled)

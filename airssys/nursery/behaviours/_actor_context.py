@@ -56,6 +56,8 @@ class ActorContext(Messenger):
         self._post = SelfMessages(mailbox)
         self._task: Task | None = None
         """Where the code of the actor is called; None: it was not started yet."""
+        self.is_in_step = False
+        """Its code runs now, in the step of some other task, which cannot go on meanwhile."""
         self._own_timers: dict[Timer, None] = {}
         self._own_watches: dict[ComponentId, Watch] = {}
         self.wants_to_stash = False
@@ -218,6 +220,8 @@ class ActorContext(Messenger):
 
     def is_handling(self) -> bool:
         """Say whether the calling task is the actor at work, or one of its children."""
+        if self.is_in_step:
+            return True
         task = current_task()
         return task is self._task or self._task is None or self._is_above(task)
 

@@ -24,6 +24,9 @@ class Behaviour(Protocol):
 
     wants_to_end: bool
     """The actor wishes to end, after the present message."""
+    is_plain: bool
+    """It handles each message in one step, which it never fails to begin, in whatever task
+    that is; known once it was started."""
     is_cut_off: bool
     """What it handles is cut off when no caller waits for it any more. Otherwise it goes on,
     and needs no scope."""
@@ -61,7 +64,11 @@ class Behaviour(Protocol):
 
     @property
     def handle_at_once(self) -> AtOnce | None:
-        """Begins to handle a message in another task's step; None: it never does."""
+        """Begins to handle a message in another task's step; None: it never does.
+
+        One that is plain answers, or sets the message aside, which ends it; otherwise it
+        has failed, and `handle` raises why. Both are `BEGUN`.
+        """
         ...
 
     async def health(self) -> HealthStatus:

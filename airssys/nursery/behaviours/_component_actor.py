@@ -76,6 +76,7 @@ class ComponentBehaviour:
     """One instance; a trapped or cancelled one is spent, the next start makes another."""
 
     wants_to_end = False
+    is_plain = False
 
     def __init__(
         self,

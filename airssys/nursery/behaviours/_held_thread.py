@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     import trio
 
+    from airssys.nursery.shared import Charges
+
 _T = TypeVar("_T")
 
 
@@ -24,10 +26,12 @@ _T = TypeVar("_T")
 class HeldThreadWatch:
     """Reports each slice of a task, from checkpoint to checkpoint, above a limit."""
 
-    __slots__ = ("_began", "_limit", "_report", "cut", "is_on", "was_on")
+    __slots__ = ("_began", "_charges", "_limit", "_report", "cut", "is_on", "was_on")
 
-    def __init__(self, limit: float, report: Callable[[float], None]) -> None:
-        self._limit, self._report = limit, report
+    def __init__(
+        self, limit: float, charges: Charges, report: Callable[[float], None]
+    ) -> None:
+        self._limit, self._charges, self._report = limit, charges, report
         self._began = 0.0
         self.is_on = True
         """The code that is watched runs now, or waits."""
@@ -57,7 +61,9 @@ class HeldThreadWatch:
                 return result
             finally:
                 if (held := clock() - self._began) > limit and self.was_on:
-                    self._report(held)
+                    held -= self._charges.since(self._began)
+                    if held > limit:
+                        self._report(held)
                 self.was_on = self.is_on
             if self.cut is not None:
                 scope, deadline = self.cut

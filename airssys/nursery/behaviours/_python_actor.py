@@ -1,4 +1,4 @@
-"""Behaviour by Python code: an async function, or a class made afresh for each start.
+"""Behaviour by Python code: a function, or a class made afresh for each start.
 
     async def handle(context: ActorContext, envelope: Envelope) -> bytes | None: ...
 
@@ -14,6 +14,10 @@ What `handle` returns answers the asker. An exception is a crash: the present me
 becomes a dead letter and the supervisor decides. At the deadline of its envelope, or when
 its asker stops waiting, `handle` is cancelled, and the actor goes on with the next
 message.
+
+`handle` may be a plain function, or a plain method. It cannot wait then, so it runs to its
+end in one step: in its actor's context, but in the step of whichever task has the message
+handled. The task of the actor stays parked, unless it has to raise what `handle` raised.
 
 Each hook has a time and is cut off then: `started` has that of the start, `stopped` that
 of the shutdown, `before_restart` has `hook_timeout`, and so has `stopped` if the shutdown
@@ -31,12 +35,13 @@ from __future__ import annotations
 
 import inspect
 import math
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast, final
 
 import trio
-from trio.lowlevel import disable_ki_protection
+from trio.lowlevel import current_task, disable_ki_protection
 
 from airssys.contracts import (
     ActorSpec,
@@ -47,7 +52,9 @@ from airssys.contracts import (
     HealthStatus,
     HookFailed,
     InternalError,
+    Unanswered,
     is_a,
+    is_plain,
     kind_name,
     plain_bytes,
 )
@@ -58,7 +65,9 @@ from ._gates import open_gates
 from ._held_thread import HeldThreadWatch
 
 if TYPE_CHECKING:
-    from airssys.messaging import Mailbox
+    from trio.lowlevel import Task
+
+    from airssys.messaging import AtOnce, Mailbox
     from airssys.nursery.shared import Shared
     from airssys.security.authority import Authority
     from airssys.security.quotas import Account
@@ -67,16 +76,18 @@ _T = TypeVar("_T")
 _Handle: TypeAlias = Callable[
     ["ActorContext", Envelope], Coroutine[Any, Any, bytes | None]
 ]
+_Plain: TypeAlias = Callable[["ActorContext", Envelope], object]
+_Enter: TypeAlias = Callable[..., object]
+"""Calls a function with some arguments: where the call is made, or in another context."""
+
+_BEGUN: Final = Unanswered.BEGUN
 
 
 @final
 class PythonBehaviour:
     """One incarnation of Python code."""
 
-    is_cut_off = True
     is_spent = False
-    handle_at_once = None
-    """A coroutine cannot go on in another task than it began in."""
 
     def __init__(
         self,
@@ -92,12 +103,24 @@ class PythonBehaviour:
         self._gates = gates = open_gates(spec.id, shared, mailbox, authority, account)
         self._subscriber = gates.subscriber(own)
         self._context = ActorContext(spec.id, shared, self._subscriber, mailbox, gates)
+        self._enter: _Enter = _call_here
+        """Calls a function in the context of the actor's task, while that is parked."""
         self.wants_to_end = False
         """The actor called `context.stop`."""
         self._code: object = None
         self._handle: _Handle | None = None
+        self._plain: _Plain | None = None
+        """The handler, if it is a plain function; then there is no other."""
+        self._failure: BaseException | None = None
+        """What it raised in another task's step."""
+        self.is_plain, self.is_cut_off = False, True
+        self.handle_at_once: AtOnce | None = None
+        """Only of a plain function: a coroutine cannot go on in another task than it began
+        in."""
         self._watch = HeldThreadWatch(
-            shared.held_thread_after, partial(self._report_held, "handle")
+            shared.held_thread_after,
+            shared.charges,
+            partial(self._report_held, "handle"),
         )
         self._watch.pause()
 
@@ -111,11 +134,17 @@ class PythonBehaviour:
         behaviour = self._spec.behaviour
         if inspect.isclass(behaviour):
             self._code = _make(behaviour, self._spec.arguments)
-            self._handle = getattr(self._code, "handle", None)
-            if self._handle is None:
+            handle = getattr(self._code, "handle", None)
+            if handle is None:
                 raise TypeError(f"{behaviour.__name__} has no method `handle`")
         else:
-            self._handle = behaviour
+            handle = behaviour
+        if is_plain(handle):
+            self._plain, self.handle_at_once = handle, self._handle_in_step
+            self.is_plain, self.is_cut_off = True, False
+            self._enter = current_task().context.run
+        else:
+            self._handle = handle
         self._context.begin()
         await self._call_hook("started")
         info = ComponentInfo(self._spec.id, self._spec.id.name, "", "unknown")
@@ -139,7 +168,7 @@ class PythonBehaviour:
             Exception: what it raised.
         """
         if self._handle is None:
-            raise InternalError("this behaviour was not started, or is closed")
+            return self._handle_plainly(envelope)
         context, watch = self._context, self._watch
         context.trace_in_hand = envelope.trace
         watch.is_on = watch.was_on = True
@@ -160,6 +189,62 @@ class PythonBehaviour:
                 reply.on_abandoned = None
         if answer is None or type(answer) is bytes:
             return answer
+        return _plain_answer(answer)
+
+    def _handle_plainly(self, envelope: Envelope) -> bytes | None:
+        """Let a plain function handle a message in the actor's own task.
+
+        Raises:
+            Exception: what it raised, now or in another task's step.
+        """
+        if self._plain is None:
+            raise InternalError("this behaviour was not started, or is closed")
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        watch = self._watch
+        watch.is_on = watch.was_on = True
+        try:
+            return self._run_plain(_call_here, envelope)
+        finally:
+            watch.is_on = False
+
+    def _handle_in_step(self, envelope: Envelope, _: Task) -> bytes | Unanswered | None:
+        """Let a plain function handle a message in another task's step, as of its own."""
+        began, context = time.perf_counter(), self._context
+        context.is_in_step = True
+        answer: bytes | Unanswered | None
+        try:
+            answer = self._run_plain(self._enter, envelope)
+            if self._mailbox.in_hand is None:
+                answer = _BEGUN  # it was set aside
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # `handle` raises it
+            self._failure, answer = error, _BEGUN
+        context.is_in_step = False
+        if (held := time.perf_counter() - began) > self._shared.held_thread_after:
+            self._shared.charges.add(began, held)
+            self._report_held("handle", held)
+        return answer
+
+    def _run_plain(self, enter: _Enter, envelope: Envelope) -> bytes | None:
+        """Call the plain function, by `enter`, and do what it wished for.
+
+        Raises:
+            TypeError: it returned something else than bytes or None.
+            Exception: what it raised.
+        """
+        context, plain = self._context, self._plain
+        context.trace_in_hand = envelope.trace
+        try:
+            answer: object = enter(_call, plain, context, envelope)
+            if context.wants_to_stash:
+                self._mailbox.stash()
+        finally:
+            context.wants_to_stash, self.wants_to_end = False, context.wants_to_stop
+        if answer is None or type(answer) is bytes:
+            return answer
+        if inspect.isawaitable(answer):
+            raise _not_awaited(plain, answer)
         return _plain_answer(answer)
 
     async def renewed(self) -> PythonBehaviour:
@@ -215,7 +300,8 @@ class PythonBehaviour:
         """
         self._subscriber.close()
         self._gates.close()
-        self._code = self._handle = None
+        self._code = self._handle = self._plain = None
+        self.handle_at_once = self._failure = None
         self._mailbox.unstash_all()
         self._context.close()
 
@@ -238,7 +324,8 @@ class PythonBehaviour:
         if hook is None:
             return None
         report = partial(self._report_held, name)
-        watch = HeldThreadWatch(self._shared.held_thread_after, report)
+        shared = self._shared
+        watch = HeldThreadWatch(shared.held_thread_after, shared.charges, report)
         try:
             return await watch.run(_unprotected(hook, self._context, *arguments))
         finally:
@@ -256,6 +343,29 @@ def _plain_answer(answer: object) -> bytes:
         return plain_bytes(cast("bytes", answer))
     kind = kind_name(answer)
     raise TypeError(f"handle returned {kind}; return bytes or None")
+
+
+def _not_awaited(function: object, answer: object) -> TypeError:
+    """Make the error of a plain function that returned something to be awaited."""
+    if inspect.iscoroutine(answer):
+        answer.close()
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    name = getattr(function, "__qualname__", kind_name(function))
+    where = "" if code is None else f" at {code.co_filename}:{code.co_firstlineno}"
+    return TypeError(
+        f"{name} returned a {kind_name(answer)}, but is a plain function: write "
+        f"`async def`{where}"
+    )
+
+
+# Ctrl-C may interrupt the user's code, and nothing else of an actor.
+@disable_ki_protection
+def _call(function: _Plain, context: ActorContext, envelope: Envelope) -> object:
+    return function(context, envelope)
+
+
+def _call_here(call: Callable[..., object], *arguments: object) -> object:
+    return call(*arguments)
 
 
 @disable_ki_protection

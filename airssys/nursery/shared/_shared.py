@@ -22,6 +22,8 @@ from airssys.messaging import Broker, Publishing, Quarantine, Registry, Sleepers
 from airssys.security.authority import Authorities, Recorder
 from airssys.security.quotas import Accounts
 
+from ._charges import Charges
+from ._dispatcher import Dispatcher
 from ._expiries import Expiries
 from ._metadata_cache import MetadataCache
 from ._system_services import ActorDirectory, SystemClock
@@ -68,6 +70,10 @@ class Shared:
     """Ends the whole system in order, by what code of the program raised to end it in a
     step that must not fail. It comes out when the tree has stopped."""
     held_thread_after: float = HELD_THREAD_AFTER
+    charges: Charges = attrs.field(factory=Charges)
+    """Times for which an actor held it in the step of another task."""
+    dispatcher: Dispatcher = attrs.field(factory=Dispatcher)
+    """Handles the messages of actors whose handlers are plain functions."""
     infos: dict[ComponentId, ComponentInfo] = attrs.field(factory=dict)
     """The metadata and health of actors; an actor is here once it was ready."""
     clock: SystemClock = attrs.field(init=False)
