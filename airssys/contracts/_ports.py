@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .errors import GuestFailed
     from .events import Event
     from .values import (
+        Access,
         Artifact,
         ComponentConfig,
         ComponentId,
@@ -132,6 +133,27 @@ class GuestMeter(Protocol):
         ...
 
 
+class Permissions(Protocol):
+    """What one actor may do, for host functions that check it themselves."""
+
+    @property
+    def version(self) -> int:
+        """Changes when what it may do was changed."""
+        ...
+
+    def check(self, kind: str, verb: str, resource: str = "") -> object:
+        """Raise `NotGranted` for an access that is denied, and report it."""
+        ...
+
+    def allows(self, access: Access) -> bool:
+        """Whether an access is allowed; nothing is reported."""
+        ...
+
+    def finest(self, kind: str, verb: str) -> float:
+        """The smallest number of seconds that a clock may be exact to; inf: none may."""
+        ...
+
+
 class HostServices(Protocol):
     """What one actor may do, in that actor's name, in several parts.
 
@@ -152,6 +174,15 @@ class HostServices(Protocol):
     def directory(self) -> Directory: ...
     @property
     def storage(self) -> Keyspace: ...
+    @property
+    def permissions(self) -> Permissions: ...
+    @property
+    def environment(self) -> Sequence[tuple[str, str]]:
+        """The variables that the component was declared with; no check was made."""
+        ...
+
+    @property
+    def randomness(self) -> Randomness: ...
 
     def log(
         self, level: LogLevel, message: str, context: Sequence[tuple[str, str]]

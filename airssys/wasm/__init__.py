@@ -20,8 +20,10 @@ from .host import (
     HostFunction,
     HostInterface,
     SameAs,
+    StopGuest,
     full_name,
 )
+from .host.wasi import WASI_INTERFACES
 from .lane.core import GuestResource
 from .lane.snapshots import Snapshot
 from .values import Case, Err, Ok, Some, ValueUnfit
@@ -31,6 +33,7 @@ __all__ = (
     "EXPORTS",
     "IMPORTS",
     "TYPE_ONLY",
+    "WASI_INTERFACES",
     "AnyComponent",
     "AnyInstance",
     "CacheEntry",
@@ -47,6 +50,7 @@ __all__ = (
     "SameAs",
     "Snapshot",
     "Some",
+    "StopGuest",
     "Ticks",
     "TicksMaker",
     "ValueUnfit",

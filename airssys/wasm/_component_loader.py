@@ -59,6 +59,7 @@ from .host import (
     full_name,
     read_imports,
 )
+from .host.wasi import wasi_beside
 from .instances import (
     EXPORT_NUMBERS,
     Code,
@@ -224,7 +225,7 @@ class Loader:
         if kept is None:
             return None
         check_counts(kept.footprint, artifact.label, self.runtime.settings)
-        if not given_to(artifact):
+        if not given_to(artifact, _interfaces_of(kept.parts)):
             return _Ready(kept, None, digest=digest)
         whole = Compiled(engine, kept.parts.skeleton)
         try:
@@ -246,7 +247,8 @@ class Loader:
 
     def _further(self, artifact: Artifact, compiled: Compiled) -> HostTable | None:
         """Bind the imports that are not of our world; None if it gets no others."""
-        given = given_to(artifact)
+        kind = compiled.type.imports(self.runtime.engine.wasmtime)
+        given = given_to(artifact, kind)
         if not given:
             return None
         engine, label = self.runtime.engine.wasmtime, artifact.label
@@ -293,8 +295,8 @@ class Loader:
         binary = to_binary(source.code, label)
         found = count(binary, label)
         check_counts(found, label, settings)
-        given = given_to(artifact)
         names = import_names(binary)
+        given = given_to(artifact, names)
         check_wasi([n for n in names if not any(i.gives(n) for i in given)], label)
         why_whole = None
         if settings.lane == "own":
@@ -340,7 +342,8 @@ class Loader:
         engine, label = self.runtime.engine.wasmtime, artifact.label
         apart = TakenApart.of(engine, binary)
         try:
-            check_world(engine, apart.validated, label, given_to(artifact))
+            names = apart.validated.type.imports(engine)
+            check_world(engine, apart.validated, label, given_to(artifact, names))
             further = self._further(artifact, apart.validated)
         finally:
             apart.validated.close()
@@ -471,8 +474,15 @@ class _CompileLimiter:
         self._limiter.release_on_behalf_of(borrower)
 
 
-def given_to(artifact: Artifact) -> tuple[HostInterface, ...]:
+def given_to(
+    artifact: Artifact, imported: Iterable[str] = ()
+) -> tuple[HostInterface, ...]:
     """What the host gives a component beside our world.
+
+    Args:
+        artifact: The component.
+        imported: The names of the interfaces that it imports; those of WASI are given to
+            one that imports some, unless its program gives it others of that name.
 
     Raises:
         ComponentRefused: it is nothing that can be given, or gives one thing twice.
@@ -487,7 +497,13 @@ def given_to(artifact: Artifact) -> tuple[HostInterface, ...]:
             )
         given.append(each)
     check_distinct((*CORE_INTERFACES, *given), artifact.label)
-    return tuple(given)
+    return (*given, *wasi_beside(given, imported))
+
+
+def _interfaces_of(parts: CoreParts) -> set[str]:
+    """Name the interfaces that a component imports functions or resources of."""
+    names = (*parts.plan.imports, *parts.plan.resources)
+    return {name.rpartition("#")[0] for name in names}
 
 
 def _with_host(digest: str, artifact: Artifact) -> str:

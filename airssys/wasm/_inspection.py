@@ -27,6 +27,7 @@ from .artifacts import (
 )
 from .cache import chosen_cache
 from .engine import Engine
+from .host.wasi import wasi_beside
 from .lane.core import NotTakenApart, take_apart
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _examine(
                 name: tuple(sorted(m for m, kind in members.items() if kind))
                 for name, members in sorted(instances(items, engine.wasmtime).items())
             }
-        check_world(engine.wasmtime, compiled, label)
+        check_world(engine.wasmtime, compiled, label, wasi_beside((), found["imports"]))
         fits = True
     finally:
         if cache is not None and kept is None:

@@ -1,4 +1,4 @@
-;; wasi-import: imports two interfaces of WASI
+;; wasi-import: imports two interfaces of WASI that are not offered
 (component
   (import "airssys:core/types@1.0.0" (instance $types
     (type $component-id' (record
@@ -76,16 +76,15 @@
   (alias export $errors "component-error" (type $component-error))
   (alias export $errors "messaging-error" (type $messaging-error))
   (alias export $errors "storage-error" (type $storage-error))
-  (import "wasi:io/poll@0.2.9" (instance $poll
-    (export "pollable" (type $pollable (sub resource)))
-    (export "[method]pollable.block" (func (param "self" (borrow $pollable))))))
-  (alias export $poll "pollable" (type $pollable))
-  (import "wasi:io/streams@0.2.9" (instance
-    (alias outer 1 $pollable (type $pollable'))
-    (export "pollable" (type $pollable (eq $pollable')))
-    (export "input-stream" (type $input-stream (sub resource)))
-    (export "[method]input-stream.subscribe"
-      (func (param "self" (borrow $input-stream)) (result (own $pollable))))))
+  (import "wasi:http/types@0.2.9" (instance $http-types
+    (export "fields" (type $fields (sub resource)))
+    (export "[method]fields.clone"
+      (func (param "self" (borrow $fields)) (result (own $fields))))))
+  (alias export $http-types "fields" (type $fields))
+  (import "wasi:http/made-up@0.2.9" (instance
+    (alias outer 1 $fields (type $fields'))
+    (export "fields" (type $fields (eq $fields')))
+    (export "handle" (func (param "with" (own $fields))))))
   (core module $memory
     (memory (export "memory") 1)
     (global $base (mut i32) (i32.const 8192))
@@ -148,8 +147,8 @@
       (i32.const 0))
     (func $shutdown (export "shutdown") (result i32)
       (call $ok))
-    (data (i32.const 256) "\00\02\00\00\0b\00\00\00\0b\02\00\00\05\00\00\00\10\02\00\00\1e\00\00\00.\02\00\00\07\00\00\005\02\00\00\03\00\00\004\01\00\00\01\00\00\00\00\00\00\00\00\02\00\00\0b\00\00\00")
-    (data (i32.const 512) "wasi-import1.0.0imports two interfaces of WASIairssysMIT")
+    (data (i32.const 256) "\00\02\00\00\0b\00\00\00\0b\02\00\00\05\00\00\00\10\02\00\003\00\00\00C\02\00\00\07\00\00\00J\02\00\00\03\00\00\004\01\00\00\01\00\00\00\00\00\00\00\00\02\00\00\0b\00\00\00")
+    (data (i32.const 512) "wasi-import1.0.0imports two interfaces of WASI that are not offeredairssysMIT")
   )
   (core instance $main (instantiate $main
     (with "memory" (instance $memory))))

@@ -85,7 +85,7 @@ def test_too_little_randomness_is_refused():
 
 def test_by_default_the_randomness_is_the_kernels():
     broker = Broker(Admission(Registry()), events=print, wall_clock=int)
-    assert broker._randomness is os.urandom
+    assert broker.randomness is os.urandom
 
 
 def test_a_broker_without_gates_delivers(names):

@@ -16,6 +16,7 @@ from airssys.contracts import (
     Messages,
     MessageTooShort,
     NotGranted,
+    Permissions,
     StorageRefused,
     Timestamp,
     Topics,
@@ -32,7 +33,7 @@ LIMITS = Limits(storage_bytes=700, storage_keys=8)
 class Shared:
     """As much of them as the calls below need."""
 
-    broker = publishing = None
+    broker = publishing = randomness = None
 
     def __init__(self):
         self.lines, self.infos, self.quotas = [], {}, []
@@ -77,6 +78,7 @@ PARTS = {
     "clock": Clock,
     "directory": Directory,
     "storage": Keyspace,
+    "permissions": Permissions,
 }
 
 
@@ -88,7 +90,12 @@ def test_every_host_call_is_there_and_no_more(services, shared):
     shared.kept = MemoryStorage().keyspace(ME, max_bytes=1, max_keys=1)
     own = {"note_taken", "close", "has_open_requests", "patterns", "meter"}
     assert public(services) - own == calls_of(HostServices)
-    assert calls_of(HostServices) - PARTS.keys() == {"self_id", "log"}
+    assert calls_of(HostServices) - PARTS.keys() == {
+        "self_id",
+        "log",
+        "environment",
+        "randomness",
+    }
     for part, port in PARTS.items():
         assert public(getattr(services, part)) - own == calls_of(port), part
 

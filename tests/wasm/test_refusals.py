@@ -13,7 +13,13 @@ from airssys.wasm import HostFunction, HostInterface, SameAs
 from airssys.wasm.lane.stubs import describe
 from airssys.wasm.values import function
 from pace import PATIENCE
-from wasm_support import GUESTS, open_guests, shop_guest, wrap_compilers
+from wasm_support import (
+    GUESTS,
+    open_guests,
+    shop_guest,
+    wasi_guest,
+    wrap_compilers,
+)
 
 PACKAGE = Path(airssys.wasm.__file__).parent
 SOURCES = [  # components of any world have tests of their own
@@ -105,8 +111,13 @@ REFUSALS = {
     ),
     "wasi": (
         fixture("wasi-import"),
-        "it imports wasi:io/poll@0.2.9, wasi:io/streams@0.2.9",
-        "componentize-js: jco componentize --disable all",
+        "it imports wasi:http/made-up@0.2.9, wasi:http/types@0.2.9",
+        "componentize-js: jco componentize --disable http",
+    ),
+    "later wasi": (
+        Artifact.from_text(wasi_guest().replace("random@0.2.3", "random@0.3.0")),
+        "it imports wasi:random/random@0.3.0",
+        "Build it for WASI 0.2: the values of 0.3, streams and futures",
     ),
     "unknown interface": (
         fixture("unknown-import"),

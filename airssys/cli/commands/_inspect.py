@@ -19,7 +19,14 @@ from airssys.cli.common import (
 )
 from airssys.contracts import Artifact, ComponentRefused, EngineSettings, UserCache
 from airssys.security.manifest import is_manifest, read_manifest
-from airssys.wasm import IMPORTS, TYPE_ONLY, Inspection, full_name, inspect
+from airssys.wasm import (
+    IMPORTS,
+    TYPE_ONLY,
+    WASI_INTERFACES,
+    Inspection,
+    full_name,
+    inspect,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +34,18 @@ if TYPE_CHECKING:
 _SLOW_AFTER: Final = 1.0
 """Seconds of compiling after which we say what takes long."""
 _OFFERED: Final = {full_name(name) for name in IMPORTS}
+_WASI_GRANTS: Final = {
+    "wasi:cli/environment": "env() and arguments()",
+    "wasi:cli/stdin": "stdin()",
+    "wasi:cli/stdout": "stdout()",
+    "wasi:cli/stderr": "stderr()",
+    "wasi:clocks/wall-clock": "clock()",
+    "wasi:clocks/monotonic-clock": "monotonic_clock(), except to sleep",
+    "wasi:random/random": "random()",
+    "wasi:random/insecure": "insecure_random()",
+    "wasi:random/insecure-seed": "insecure_random()",
+}
+"""What of WASI does something more with a grant, and which one."""
 _TYPES: Final = {full_name(name) for name in TYPE_ONLY}
 
 
@@ -142,9 +161,20 @@ def _interfaces(
 def _standing(interface: str) -> str:
     """Describe what provides an import, and whether it needs a grant."""
     if interface.startswith("wasi:"):
-        return "  (WASI: not offered)"
+        return _wasi_standing(interface)
     if interface in _TYPES:
         return "  (types only: nothing to grant)"
     if interface in _OFFERED:
         return "  (offered; needs a grant)"
     return "  (no provider)"
+
+
+def _wasi_standing(interface: str) -> str:
+    if not any(each.gives(interface) for each in WASI_INTERFACES):
+        return "  (WASI: not offered)"
+    plain = interface.partition("@")[0]
+    if plain in _WASI_GRANTS:
+        return f"  (WASI; needs {_WASI_GRANTS[plain]})"
+    if plain.startswith(("wasi:filesystem/", "wasi:sockets/")):
+        return "  (WASI; links, and opens nothing)"
+    return "  (WASI; needs no grant)"

@@ -29,6 +29,8 @@ class TrapReason(enum.Enum):
     BAD_VALUE = "bad canonical-ABI value"
     HOST_ERROR = "host error"
     QUOTA = "quota"
+    EXITED = "exited"
+    NOT_GRANTED = "not granted"
     CANCELLED = "cancelled"
     OTHER = "other"
 
@@ -49,6 +51,11 @@ _ADVICE: Final = {
     TrapReason.BAD_VALUE: "Fix the guest's bindings, or build it with another tool",
     TrapReason.HOST_ERROR: "Fix the host function; what it raised is the cause",
     TrapReason.QUOTA: "Use less of it, or raise the quota with quotas=",
+    TrapReason.EXITED: (
+        "A component that handles messages returns from its calls; `exit` ends its "
+        "instance"
+    ),
+    TrapReason.NOT_GRANTED: "Grant it in can=, or build it without",
     TrapReason.CANCELLED: "Nothing is wrong with the guest; start a fresh instance",
 }
 """What to do about each reason; for the others the advice is to fix the guest."""
@@ -73,11 +80,15 @@ class GuestTrapped(GuestFailed):
     `fault` is the guest's, a host function's, or that of a caller that stopped waiting.
     """
 
-    def __init__(self, reason: TrapReason, phase: str, text: str) -> None:
+    def __init__(
+        self, reason: TrapReason, phase: str, text: str, status: int | None = None
+    ) -> None:
         self.reason, self.phase, self.text = reason, phase, text
+        self.status = status
+        """What it exited with, if it called `exit` itself; 0 means success."""
         self.fault = _FAULTS.get(reason, Fault.GUEST)
         self.advice = _ADVICE.get(reason, _FIX_GUEST)
-        super().__init__(reason, phase, text)
+        super().__init__(reason, phase, text, *([] if status is None else [status]))
 
     def __str__(self) -> str:
         first_line = self.text.strip().partition("\n")[0]

@@ -91,15 +91,15 @@ class Broker:
     """Decides to which mailbox a message may be delivered."""
     _events: EventSink = attrs.field(kw_only=True)
     _wall_clock: WallClock = attrs.field(kw_only=True)
-    _randomness: Randomness = attrs.field(kw_only=True, default=os.urandom)
-    """For correlation ids; by default the kernel's, as in `secrets`."""
+    randomness: Randomness = attrs.field(kw_only=True, default=os.urandom)
+    """For correlation ids, and for guests; by default the kernel's, as in `secrets`."""
     waits: WaitGraph = attrs.field(init=False, factory=WaitGraph)
     """Actors that wait for an answer or for room in a mailbox."""
     pending: PendingRequests = attrs.field(init=False)
     """Asks and requests in flight."""
 
     def __attrs_post_init__(self) -> None:
-        self.pending = PendingRequests(self.waits, self._events, self._randomness)
+        self.pending = PendingRequests(self.waits, self._events, self.randomness)
 
     @property
     def registry(self) -> Registry:

@@ -9,7 +9,7 @@ from airssys.nursery.metering import GuestMeter
 
 from ._actor_messages import ActorMessages, ActorTopics, Sender
 from ._gates import OPEN, Gates
-from ._guard import GuardedClock, GuardedDirectory
+from ._guard import UNRESTRICTED, GuardedClock, GuardedDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Directory,
         Keyspace,
         Limits,
+        Permissions,
     )
     from airssys.messaging import Mailbox
     from airssys.nursery.shared import Shared
@@ -43,14 +44,20 @@ class ActorServices:
         *,
         codecs: Codecs | None = None,
         gates: Gates = OPEN,
+        environment: Sequence[tuple[str, str]] = (),
     ) -> None:
+        self.environment, self.randomness = environment, shared.randomness
+        guard = gates.guard
+        self.permissions: Permissions = (
+            UNRESTRICTED if guard is None else guard.authority
+        )
         self.self_id = self_id
         self._sender = sender = Sender(self_id, mailbox, codecs)
         self.messages = ActorMessages(sender, shared, mailbox, limits, gates)
         self.topics = ActorTopics(sender, shared.publishing, gates)
         self.clock: Clock = shared.clock
         self.directory: Directory = shared.directory
-        self._gates, guard = gates, gates.guard
+        self._gates = gates
         self.meter = None if gates.quota is None else GuestMeter(gates.quota)
         """Counts what the guest does; None: it may do as much as it can."""
         if guard is not None:

@@ -104,6 +104,7 @@ class ComponentBehaviour:
             spec.log_level,
             codecs=spec.codecs,
             gates=self._gates,
+            environment=spec.config.env,
         )
         self._guest: Guest | None = None
         self.hands_over = False

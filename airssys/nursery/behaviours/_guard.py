@@ -178,6 +178,27 @@ class GuardedBroker:
 
 
 @final
+class _Unrestricted:
+    """The permissions of an actor that may do everything (implements `Permissions`)."""
+
+    version = 0
+
+    def check(self, kind: str, verb: str, resource: str = "") -> None:
+        """Do nothing: it is allowed."""
+
+    def allows(self, access: Access) -> bool:  # as of `Permissions`
+        """Return True."""
+        return True
+
+    def finest(self, kind: str, verb: str) -> float:  # as of `Permissions`
+        """Return 0: its clocks may be exact."""
+        return 0.0
+
+
+UNRESTRICTED: Final = _Unrestricted()
+
+
+@final
 class GuardedPublishing:
     """Topics and broadcasts, as a restricted actor may use them."""
 

@@ -15,6 +15,7 @@ from airssys.contracts import (
     ComponentLoader,
     EventSink,
     LoadedComponent,
+    Randomness,
     Storage,
     WallClock,
 )
@@ -90,6 +91,11 @@ class Shared:
     """Takes grants away in time."""
     metadata_cache: MetadataCache = attrs.field(factory=MetadataCache)
     """The metadata of components, by their code and configuration."""
+
+    @property
+    def randomness(self) -> Randomness:
+        """Where guests that may have random bytes get them."""
+        return self.broker.randomness
 
     @watches.default
     def _make_watches(self) -> Watches:

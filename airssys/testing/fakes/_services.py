@@ -10,6 +10,7 @@ import trio
 
 from airssys.contracts import (
     ERROR_TYPE,
+    EVERYTHING,
     TOPIC_TYPE,
     AskTimedOut,
     BadTopic,
@@ -18,6 +19,7 @@ from airssys.contracts import (
     ComponentId,
     ComponentInfo,
     Envelope,
+    Grant,
     InvalidMessage,
     LogLevel,
     MessagingError,
@@ -26,8 +28,10 @@ from airssys.contracts import (
     WallClock,
 )
 from airssys.messaging import Subscriptions
+from airssys.security.authority import Authority
+from airssys.security.capabilities import read_grants
 
-from ._small import HandWallClock
+from ._small import EventList, HandWallClock, SeededRandomness
 from ._storage import FakeStorage
 
 if TYPE_CHECKING:
@@ -62,6 +66,8 @@ class FakeServices:
         neighbours: Mapping[str, Neighbour] | None = None,
         wall_clock: WallClock | None = None,
         keyspace: Keyspace | None = None,
+        can: Iterable[Grant] = (EVERYTHING,),
+        environment: Sequence[tuple[str, str]] = (),
     ) -> None:
         """Make the services of an actor.
 
@@ -70,6 +76,8 @@ class FakeServices:
             neighbours: The other actors, by name.
             wall_clock: None: one that stands still, see `HandWallClock`.
             keyspace: Where it stores things; None: one of a `FakeStorage`.
+            can: What host functions that check it themselves may do for it.
+            environment: The variables that it was declared with.
         """
         self.name = ComponentId.parse(name)
         self.neighbours = {
@@ -78,6 +86,13 @@ class FakeServices:
         self.wall_clock = wall_clock or HandWallClock()
         self.keyspace = keyspace or FakeStorage().keyspace(
             self.name, max_bytes=_MAX_BYTES, max_keys=_MAX_KEYS
+        )
+        self.environment, self.randomness = environment, SeededRandomness()
+        self.denied = EventList()
+        """An `AccessDenied` for each access that `permissions` denied."""
+        granted, _ = read_grants(can)
+        self._authority = Authority(
+            self.name, granted, (), self.denied, trio.current_time
         )
         self.received: list[Envelope] = []
         """Published messages, and callbacks."""
@@ -136,6 +151,11 @@ class FakeServices:
     def storage(self) -> Keyspace:
         """The actor's `keyspace`."""
         return self.keyspace
+
+    @property
+    def permissions(self) -> Authority:
+        """What `can` allows; the other parts do not ask it."""
+        return self._authority
 
     # ------------------------------------------------------------------ messages
 

@@ -39,9 +39,15 @@ _OTHERS: Final = (
     "by host=[HostInterface(...)]"
 )
 _WASI_ADVICE: Final = (
-    "WASI is not offered: build without it (componentize-py: --stub-wasi; "
-    "componentize-qjs: --stub-wasi; componentize-js: jco componentize --disable all; "
-    "C and Rust: a freestanding wasm32 target)"
+    "Of WASI 0.2, io, clocks, random, cli, filesystem and sockets are offered: build "
+    "without the rest (componentize-py: --stub-wasi; componentize-qjs: --stub-wasi; "
+    "componentize-js: jco componentize --disable http; C and Rust: a freestanding wasm32 "
+    "target)"
+)
+_LATER_WASI: Final = re.compile(r"wasi:.+@0\.3\..+")
+_LATER_ADVICE: Final = (
+    "Build it for WASI 0.2: the values of 0.3, streams and futures, cannot be passed by "
+    "wasmtime's C API"
 )
 
 
@@ -88,12 +94,17 @@ def check_world(
 
 
 def check_wasi(imported: Iterable[str], label: str) -> None:
-    """Check that a component does not import WASI; takes names, so it can run early.
+    """Check what is left of a component's imports for WASI that is not offered.
+
+    It takes names, so it can run early.
 
     Raises:
-        ComponentRefused: It does.
+        ComponentRefused: There is some.
     """
     wasi = sorted(name for name in imported if _WASI.fullmatch(name))
+    later = [name for name in wasi if _LATER_WASI.fullmatch(name)]
+    if later:
+        raise ComponentRefused(label, f"it imports {_listed(later)}", _LATER_ADVICE)
     if wasi:
         raise ComponentRefused(label, f"it imports {_listed(wasi)}", _WASI_ADVICE)
 

@@ -29,6 +29,7 @@ from ._host_interface import (
     HostFunction,
     HostInterface,
     SameAs,
+    StopGuest,
 )
 from ._host_table import (
     BoundFunction,
@@ -60,6 +61,7 @@ __all__ = (
     "HostTable",
     "ImportedTypes",
     "SameAs",
+    "StopGuest",
     "bind",
     "bind_all",
     "check_distinct",

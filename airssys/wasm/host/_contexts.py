@@ -66,9 +66,12 @@ class Contexts:
         Raises:
             BaseException: what a maker raised; those before it are to be closed.
         """
+        made: dict[object, object] = {None: services}
         for interface in self._interfaces:
             make = interface.make_context
-            self.objects.append(services if make is None else make(services, limits))
+            if make is not None and make not in made:
+                made[make] = make(services, limits)
+            self.objects.append(made[make])
 
     @classmethod
     def of_nobody(cls, interfaces: Sequence[HostInterface]) -> Contexts:
@@ -93,11 +96,14 @@ class Contexts:
         if self._is_closed:
             return
         self._is_closed = True
+        closed = set()
         for interface, context in reversed(made):
-            if interface.close_context is None or interface.make_context is None:
+            make, close = interface.make_context, interface.close_context
+            if close is None or make is None or (make, close) in closed:
                 continue
+            closed.add((make, close))
             try:
-                interface.close_context(context)
+                close(context)
             except BaseException as error:  # noqa: BLE001, ASYNC103  # the others must be closed too
                 fatal = fatal or find_fatal(error)
                 with suppress(Exception):  # the program's own handlers may fail

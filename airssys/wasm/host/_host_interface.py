@@ -24,7 +24,8 @@ depends on how long that may take, which is its *kind*:
 * *at once*: answered between two polls of the guest, within its slice, in the Trio
   thread. It must not take longer than a tick.
 * *waiting*: an async function. The guest is suspended while it runs, others go on, and
-  the time it takes counts towards the guest's `execution_time`.
+  the time it takes counts towards the guest's `execution_time`, unless the function is
+  one that the guest calls in order to wait.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 import attrs
 
-from airssys.contracts import HostServices, Limits
+from airssys.contracts import HostServices, Limits, TrapReason
 from airssys.wasm.engine import Destructor, Owners
 from airssys.wasm.values import Borrow, Function, Own, mentions
 
@@ -61,6 +62,22 @@ class FunctionKind(enum.Enum):
     INSTANT = "instant"
     AT_ONCE = "at once"
     WAITING = "waiting"
+
+
+class StopGuest(Exception):
+    """Raised by a host function: the guest is stopped, and nothing is wrong with the host.
+
+    Args:
+        reason: why.
+        text: one line about it.
+        status: what the guest exited with, if that is what it did.
+    """
+
+    def __init__(
+        self, reason: TrapReason, text: str, status: int | None = None
+    ) -> None:
+        self.reason, self.text, self.status = reason, text, status
+        super().__init__(reason, text)
 
 
 @final
@@ -111,6 +128,9 @@ class HostFunction:
     """For a waiting function: takes the arguments and returns the number of seconds from
     its beginning after which it ends by itself. A function that ends in time costs the guest no
     timer."""
+    counts: bool = attrs.field(default=True, kw_only=True)
+    """Whether waiting for it uses up `execution_time`. False for one that is called to
+    wait, such as a sleep: nothing ends it then but its own end, and a cancellation."""
     finish: Callable[[Any], Any] | None = attrs.field(
         default=None, kw_only=True, repr=False
     )
@@ -181,7 +201,8 @@ class HostInterface:
     )
     """Makes what the functions get first, once for each instance, when that is made. It
     takes the services of the actor (None for a component that does not belong to an
-    actor) and the limits. Without it they get the services."""
+    actor) and the limits. Without it they get the services. Interfaces that have the
+    same maker share one context, which is closed once."""
     close_context: Callable[[Any], object] | None = attrs.field(
         default=None, kw_only=True, repr=False
     )

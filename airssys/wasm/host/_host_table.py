@@ -56,6 +56,7 @@ class BoundFunction:
     at_once: Implementation | None = attrs.field(eq=False, repr=False)
     longest: Callable[..., float] | None = attrs.field(eq=False, repr=False)
     finish: Callable[[Any], Any] | None = attrs.field(eq=False, repr=False)
+    counts: bool
     waits: bool = attrs.field(init=False)
 
     @waits.default
@@ -196,6 +197,7 @@ def _bound(
         attempt and guarded.attempt(attempt),
         given.longest,
         given.finish,
+        given.counts,
     )
 
 

@@ -13,7 +13,7 @@ from airssys.contracts import (
     repr_of,
 )
 from airssys.wasm.engine import CallbackFailed, WasmtimeFailed, failure_of
-from airssys.wasm.host import EXPORT_STATE
+from airssys.wasm.host import EXPORT_STATE, StopGuest
 from airssys.wasm.lane.abi import RuleBroken
 from airssys.wasm.values import TooMuch, ValueUnfit
 
@@ -59,6 +59,9 @@ def name_failure(
             most = limits.host_call_bytes
             text = f"more than {most} bytes for the host to keep (host_call_bytes)"
             stopped = GuestTrapped(TrapReason.HOST_ALLOCATION_LIMIT, phase, text)
+        case CallbackFailed() | HostFailed() if isinstance(error.__cause__, StopGuest):
+            why = error.__cause__
+            stopped = GuestTrapped(why.reason, phase, why.text, why.status)
         case CallbackFailed() | HostFailed():
             stopped = _of_host(error.__cause__, phase)
         case Late() | RuleBroken() | StoppedByQuota():  # an Overdue is a Late

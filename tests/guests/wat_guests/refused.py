@@ -38,18 +38,17 @@ def guests() -> Iterator[Guest]:
     )
     yield Guest(
         name="wasi-import",
-        does="imports two interfaces of WASI",
+        does="imports two interfaces of WASI that are not offered",
         imports="""\
-(import "wasi:io/poll@0.2.9" (instance $poll
-  (export "pollable" (type $pollable (sub resource)))
-  (export "[method]pollable.block" (func (param "self" (borrow $pollable))))))
-(alias export $poll "pollable" (type $pollable))
-(import "wasi:io/streams@0.2.9" (instance
-  (alias outer 1 $pollable (type $pollable'))
-  (export "pollable" (type $pollable (eq $pollable')))
-  (export "input-stream" (type $input-stream (sub resource)))
-  (export "[method]input-stream.subscribe"
-    (func (param "self" (borrow $input-stream)) (result (own $pollable))))))
+(import "wasi:http/types@0.2.9" (instance $http-types
+  (export "fields" (type $fields (sub resource)))
+  (export "[method]fields.clone"
+    (func (param "self" (borrow $fields)) (result (own $fields))))))
+(alias export $http-types "fields" (type $fields))
+(import "wasi:http/made-up@0.2.9" (instance
+  (alias outer 1 $fields (type $fields'))
+  (export "fields" (type $fields (eq $fields')))
+  (export "handle" (func (param "with" (own $fields))))))
 """,
     )
 

@@ -17,6 +17,7 @@ from ._lane import LANE_ENGINE, Lane, call, polls
 from ._services import BOB, ScriptedServices
 from ._shop import shop_guest
 from ._values import SIMPLE, TEXTS, TYPED_VALUES, same, types, values_of
+from ._wasi import order, wasi_guest
 from ._wit_text import checkout_wit, read_wit, wit_folder
 
 __all__ = (
@@ -40,6 +41,7 @@ __all__ = (
     "flatten",
     "is_spent_because",
     "open_guests",
+    "order",
     "polls",
     "process_memory",
     "read_wit",
@@ -48,6 +50,7 @@ __all__ = (
     "stray_component",
     "types",
     "values_of",
+    "wasi_guest",
     "wit_folder",
     "wrap_compilers",
 )
