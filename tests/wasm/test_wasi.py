@@ -269,7 +269,7 @@ async def test_without_a_grant_a_function_refuses_and_that_is_reported_once(full
 
 
 @pytest.mark.parametrize("full", DENIED)
-async def test_a_component_of_nobody_gets_the_same(full):
+async def test_a_component_without_an_actor_gets_the_same(full):
     taken, answer, _ = DENIED[full]
     wasi = Wasi(None)
     if answer is StopGuest:

@@ -58,7 +58,7 @@ class WasiContext:
         self.monotonic = MonotonicClock(lambda: self.finest("monotonic"))
         self.stdout = self._lines("stdout", LogLevel.INFO)
         self.stderr = self._lines("stderr", LogLevel.WARN)
-        self.insecure = random.Random(0)  # noqa: S311  # whoever asks for it says so
+        self.insecure = random.Random(0)  # noqa: S311  # its functions are named so
         """Numbers for a guest that may have no others; the same in each instance."""
         self._handles = 0
 

@@ -80,7 +80,7 @@ def _check_length(context: WasiContext, length: int) -> None:
 
 
 def _secure(context: WasiContext, length: int) -> bytes:
-    """Make bytes that nobody can guess.
+    """Make bytes that cannot be guessed.
 
     Raises:
         StopGuest: it may have none. By its definition this function has no other answer.
