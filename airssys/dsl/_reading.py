@@ -110,12 +110,13 @@ def read_component(
     """Read a component actor; what is written here wins over its manifest."""
     artifact = read_artifact(code, origin)
     described = describe(artifact)
+    written = options
     if described is not None:
         artifact, options = described.artifact, with_manifest(options, described)
     chosen, mistakes = _read_options(options, ComponentOptions)
     if described is not None:
         granted = chosen.get("can", ())
-        chosen["requested"] = requested(described, granted)
+        chosen["requested"] = requested(described, granted, written)
         chosen["can"] = effective(described, granted)
         mistakes += described.mistakes
     config = ComponentConfig(

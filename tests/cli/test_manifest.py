@@ -87,6 +87,14 @@ def test_what_is_not_granted_is_a_note(airssys, manifest):
     assert last == "no mistakes: 1 actor, 1 component, 1 supervisor"
 
 
+def test_what_only_the_topology_can_raise_is_a_note(airssys, manifest):
+    manifest.write_text(f"{MANIFEST}[limits]\nmemory_bytes = 1_000_000_000\n", "utf-8")
+    found = airssys("check", "app.py:APP")
+    assert found.exit_code == 0
+    text = "local/calls/0 asks for limits.memory_bytes 1000000000, and gets 67108864"
+    assert text in found.stdout
+
+
 def test_imports_without_a_grant_are_a_note(airssys, manifest):
     found = airssys("check", "--load", "--no-cache", "app.py:APP")
     assert (found.exit_code, found.stderr) == (0, "")

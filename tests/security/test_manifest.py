@@ -12,9 +12,12 @@ from hypothesis import example, given, settings, strategies as st
 
 from airssys import component
 from airssys.contracts import (
+    DEFAULT_QUOTAS,
     EVERYTHING,
     Grant,
     Health,
+    Limits,
+    Quota,
     RestartType,
     find_spec_mistakes,
 )
@@ -88,6 +91,36 @@ def test_each_planted_mistake_is_found_with_its_line():
 def test_hints_name_the_nearest_word(line, nearest):
     hints = [m.hint for m in read_manifest(PLANTED).mistakes if m.line == line]
     assert any(nearest in hint for hint in hints), hints
+
+
+def test_one_mistake_in_a_table_hides_no_other(tmp_path):
+    text = (
+        LEAST
+        + """
+[health]
+interval = "3"
+threshold = 0
+timeout = -1
+[restart]
+type = "permanent"
+backoff = { first = -1, factor = "x", cap = -2, other = 3 }
+[component]
+shutdown = "x"
+start_timeout = -1
+"""
+    )
+    found = read_manifest(written(tmp_path, text)).mistakes
+    assert sorted(m.path for m in found) == [
+        ".component.shutdown",
+        ".component.start_timeout",
+        ".health.interval",
+        ".health.threshold",
+        ".health.timeout",
+        ".restart.backoff.cap",
+        ".restart.backoff.factor",
+        ".restart.backoff.first",
+        ".restart.backoff.other",
+    ]
 
 
 def test_a_component_has_the_mistakes_of_its_manifest_once():
@@ -309,7 +342,7 @@ def test_a_manifest_has_options_and_the_program_wins(tmp_path):
         + """
 [component]
 env = { A = "1", B = "2" }
-shutdown = inf
+shutdown = 2.5
 [limits]
 memory_bytes = 1_000_000
 fuel = 50
@@ -332,7 +365,7 @@ accepts = ["json"]
     assert (alone.mailbox, alone.mailbox_bytes) == (7, 1000)
     assert alone.restart is RestartType.TRANSIENT
     assert (alone.limits.memory_bytes, alone.limits.fuel) == (1_000_000, 50)
-    assert alone.shutdown == float("inf")
+    assert alone.shutdown == 2.5
     changed = component(
         "shelf",
         file,
@@ -352,6 +385,82 @@ accepts = ["json"]
     assert changed.backoff.jitter
     assert changed.codecs.takes == ("application/msgpack",)
     assert component("shelf", file, health=None).health is None
+
+
+def test_a_manifest_cannot_raise_what_is_bounded(tmp_path):
+    file = written(
+        tmp_path,
+        LEAST
+        + """
+[component]
+shutdown = inf
+[limits]
+memory_bytes = 1_000_000_000_000
+storage_keys = 5
+fuel = 9
+[mailbox]
+messages = 1_000_000
+bytes = 10
+[quotas]
+messages_per_second = 5
+fan_out = 1_000_000
+log_bytes_per_second = { limit = 10, burst = 1_000_000_000, at_limit = "end" }
+allocation_bytes_per_call = 7
+""",
+    )
+    spec = component("shelf", file)
+    assert not find_spec_mistakes(spec)
+    assert spec.limits == Limits(storage_keys=5, fuel=9)
+    plain = component("shelf", "shelf.wat")
+    assert (spec.shutdown, spec.mailbox) == (plain.shutdown, plain.mailbox)
+    assert spec.mailbox_bytes == 10
+    assert spec.quotas.messages_per_second == Quota(5)
+    assert spec.quotas.fan_out == DEFAULT_QUOTAS.fan_out
+    log = DEFAULT_QUOTAS.log_bytes_per_second
+    assert spec.quotas.log_bytes_per_second == Quota(10, log.burst, "end")
+    assert spec.quotas.allocation_bytes_per_call == Quota(7)
+    assert [text.partition(" ")[0] for text in spec.requested.above] == [
+        "mailbox",
+        "shutdown",
+        "limits.memory_bytes",
+        "quotas.log_bytes_per_second",
+        "quotas.fan_out",
+    ]
+    raised = component(
+        "shelf",
+        file,
+        limits={"memory_bytes": 10**9},
+        mailbox=10**6,
+        quotas={"fan_out": 20_000},
+        shutdown=math.inf,
+    )
+    assert not find_spec_mistakes(raised)
+    assert raised.limits.memory_bytes == 10**9
+    assert raised.limits.storage_keys == 5
+    assert (raised.mailbox, raised.shutdown) == (10**6, math.inf)
+    assert raised.quotas.fan_out == Quota(20_000)
+    assert raised.quotas.messages_per_second == Quota(5)
+    assert len(raised.requested.above) == 1
+
+
+def test_quotas_are_checked_with_their_lines(tmp_path):
+    file = written(
+        tmp_path,
+        LEAST
+        + """
+[quotas]
+fan_out = -1
+mesages_per_second = 3
+subscriptions = { limit = 3, burst = 4 }
+memory_bytes = { limit = 3, at_limit = "dellay" }
+open_requests = { burst = 3 }
+storage_bytes = { limit = 5, at_limit = "delay" }
+""",
+    )
+    found = read_manifest(file).mistakes
+    first = LEAST.count("\n") + 3
+    assert [m.line for m in found] == list(range(first, first + 6))
+    assert "messages_per_second" in found[1].hint
 
 
 def test_a_manifest_is_named_wherever_a_path_is(tmp_path):

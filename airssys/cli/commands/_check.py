@@ -84,6 +84,9 @@ def _not_granted(blueprint: Blueprint) -> Iterator[str]:
             if rules:
                 asked = f"note: {spec.requested.manifest}: {spec.id} is not granted"
                 yield f"{asked} what it asks for: {rules}"
+            for above in spec.requested.above:
+                asked = f"note: {spec.requested.manifest}: {spec.id} asks for"
+                yield f"{asked} {above}: only the topology can raise it"
 
 
 def _unusable(blueprint: Blueprint, cache: Path | UserCache | None) -> Iterator[str]:

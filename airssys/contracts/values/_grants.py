@@ -87,3 +87,5 @@ class Requested:
     asked: tuple[Grant, ...]
     granted: tuple[Grant, ...]
     """What the topology wrote, also what the manifest does not ask for."""
+    above: tuple[str, ...] = ()
+    """What the manifest wants beyond the defaults, and the topology does not give."""

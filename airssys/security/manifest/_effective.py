@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
@@ -17,14 +18,29 @@ if TYPE_CHECKING:
     from ._reading import Described
 
 
-def requested(described: Described, granted: object) -> Requested:
+def requested(
+    described: Described, granted: object, options: Mapping[str, object] | None = None
+) -> Requested:
     """Put what a manifest asks for beside what the topology grants.
 
-    Of what the topology wrote, values that are not grants are left out.
+    Of what the topology wrote, values that are not grants are left out. `options`: the
+    other words of the topology.
     """
     given = granted if isinstance(granted, tuple) else ()
     grants = tuple(each for each in given if is_kind(each, Grant))
-    return Requested(str(described.file), described.requests, grants)
+    above = tuple(
+        f"{word} {text}"
+        for word, text in described.above.items()
+        if not _is_written(word, options or {})
+    )
+    return Requested(str(described.file), described.requests, grants, above)
+
+
+def _is_written(word: str, options: Mapping[str, object]) -> bool:
+    option, _, name = word.partition(".")
+    value = options.get(option)
+    is_open = isinstance(value, Mapping) and bool(name)
+    return name in value if is_open else value is not None  # type: ignore[operator]  # a mapping
 
 
 def effective(described: Described, granted: object) -> tuple[Grant, ...]:

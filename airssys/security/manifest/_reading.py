@@ -31,6 +31,7 @@ from airssys.contracts import (
 )
 from airssys.security.capabilities import KINDS, read_grants
 
+from ._bounded import bounded, read_quotas
 from ._lines import Key, find_lines
 from ._schema import Capabilities, Manifest, grants_of
 from ._structure import Structure
@@ -62,6 +63,8 @@ class Described:
     """What is wrong, with file and line; and if there is no such file, without."""
     tables: Mapping[str, object] = attrs.field(factory=dict)
     """All that is right, by the names of the tables."""
+    above: Mapping[str, str] = attrs.field(factory=dict)
+    """By word of an option: what was asked for and is beyond the default."""
 
 
 def is_manifest(artifact: object) -> bool:
@@ -123,13 +126,19 @@ def _described(file: Path, code: bytes, kinds: int) -> Described:
     structure = Structure(str(file), lines)
     tables = structure.table(Manifest, document)
     requests = tuple(_requests(document, structure))
-    options = dict(_options(document, tables))
+    options = dict(_options(document, tables, structure))
     artifact = _artifact(file, tables)
+    quotas, problems = read_quotas(tables.get("quotas"))
+    for name, why in problems.items():
+        structure.note(("quotas", name), why, "docs/reference/quotas has the rules")
     for word, key, mistake in tuple(_beyond(options)):
         structure.note(key, mistake.found, mistake.hint)
         options.pop(word, None)
+    if quotas:
+        options["quotas"] = quotas
+    options, above = bounded(options)
     mistakes = tuple(sorted(structure.mistakes, key=lambda each: each.line or 0))
-    return Described(file, artifact, options, requests, mistakes, tables)
+    return Described(file, artifact, options, requests, mistakes, tables, above)
 
 
 _Problem = tuple[int, str, str]
@@ -219,12 +228,12 @@ _WHOLE: Final = {"limits": "limits", "health": "health", "restart.backoff": "bac
 
 
 def _options(
-    document: Mapping[str, Any], tables: Mapping[str, Any]
+    document: Mapping[str, Any], tables: Mapping[str, Any], structure: Structure
 ) -> Iterator[tuple[str, object]]:
-    """Visit the options that were written, by the words of the DSL."""
+    """Visit the options that were written and are right, by the words of the DSL."""
     for table in ("component", "mailbox", "restart", "codecs"):
         for key in document.get(table, ()) if table in tables else ():
-            if f"{table}.{key}" not in _WHOLE:
+            if f"{table}.{key}" not in _WHOLE and structure.is_right(table, key):
                 word = _RENAMED.get(f"{table}.{key}", key)
                 yield word, getattr(tables[table], key)
     for path, word in _WHOLE.items():
@@ -234,7 +243,9 @@ def _options(
             written = written.get(step) if isinstance(written, dict) else None
         if isinstance(written, dict) and value is not None:
             value = value.backoff if word == "backoff" else value
-            yield word, {key: getattr(value, key) for key in written}
+            steps = path.split(".")
+            right = [key for key in written if structure.is_right(*steps, key)]
+            yield word, {key: getattr(value, key) for key in right}
 
 
 def _beyond(options: Mapping[str, Any]) -> Iterator[tuple[str, Key, Mistake]]:

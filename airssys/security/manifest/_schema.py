@@ -15,6 +15,7 @@ import attrs
 
 from airssys import security as words
 from airssys.contracts import (
+    AtTheLimit,
     Backoff,
     Grant,
     Health,
@@ -193,6 +194,35 @@ class Capabilities:
 
 @final
 @attrs.frozen(kw_only=True)
+class OneQuota:
+    """A quota in full."""
+
+    limit: int = attrs.field(metadata={"about": "In use at once, or a second."})
+    burst: int | None = _optional("Of a rate: how much at once after a pause.")
+    at_limit: AtTheLimit | None = _optional("What happens at the limit.")
+
+
+@final
+@attrs.frozen(kw_only=True)
+class QuotaTable:
+    """How much it may use over time; the fields are those of `Quotas`."""
+
+    storage_bytes: int | OneQuota | None = None
+    messages_per_second: int | OneQuota | None = None
+    network_bytes_per_second: int | OneQuota | None = None
+    cpu_ms_per_second: int | OneQuota | None = None
+    memory_bytes: int | OneQuota | None = None
+    host_calls_per_second: int | OneQuota | None = None
+    allocation_bytes_per_call: int | OneQuota | None = None
+    allocation_bytes_per_second: int | OneQuota | None = None
+    log_bytes_per_second: int | OneQuota | None = None
+    open_requests: int | OneQuota | None = None
+    subscriptions: int | OneQuota | None = None
+    fan_out: int | OneQuota | None = None
+
+
+@final
+@attrs.frozen(kw_only=True)
 class Mailbox:
     """What may queue."""
 
@@ -265,6 +295,7 @@ class Manifest:
     component: Component = Component()
     capabilities: Capabilities = Capabilities()
     limits: Limits = Limits()
+    quotas: QuotaTable = QuotaTable()
     mailbox: Mailbox = Mailbox()
     restart: Restart = Restart()
     health: Health | None = None

@@ -60,6 +60,7 @@ class Structure:
     def __init__(self, file: str, lines: Mapping[Key, int]) -> None:
         self._file, self._lines = file, lines
         self.mistakes: list[Mistake] = []
+        self._noted: set[Key] = set()
 
     def note(self, key: Key, found: str, hint: str) -> None:
         """Add a mistake; it has the line of its key, or of the table it belongs to."""
@@ -67,6 +68,11 @@ class Structure:
         line, path = self._lines[known], path_of(key)
         place = path.removeprefix(".") or "the file"
         self.mistakes.append(Mistake(path, found, hint, self._file, line, place))
+        self._noted |= {key[:n] for n in range(len(key) + 1)}
+
+    def is_right(self, *key: str) -> bool:
+        """Say whether there is no mistake in what a key stands for."""
+        return key not in self._noted
 
     def table(self, kind: type[Any], given: object, key: Key = ()) -> dict[str, Any]:
         """Read a table; returns the values of its keys that are right, by their names."""
@@ -152,9 +158,11 @@ class Structure:
         return (tables if isinstance(given, dict) else others)[0]
 
     def _nested(self, wanted: type[Any], given: object, key: Key) -> Any:  # noqa: ANN401  # of that class
-        before = len(self.mistakes)
+        """Read a table in a table; without the keys that are wrong, if it can be."""
         read = self.table(wanted, given, key)
-        return wanted(**read) if len(self.mistakes) == before else _WRONG
+        needed = (f.name for f in attrs.fields(wanted) if f.default is attrs.NOTHING)
+        is_whole = isinstance(given, dict) and read.keys() >= {*needed}
+        return wanted(**read) if is_whole else _WRONG
 
     def _list(self, wanted: Any, given: object, key: Key) -> Any:  # noqa: ANN401  # a type, and a tuple
         if not isinstance(given, list):
