@@ -19,6 +19,7 @@ from airssys import (
     component,
     dynamic_supervisor,
     open_system,
+    pool,
     supervisor,
 )
 from airssys.contracts import Artifact
@@ -304,3 +305,18 @@ async def test_an_actor_that_nothing_restricts_has_no_grants_to_change():
             with pytest.raises(NotGranted, match="nothing restricts"):
                 system.grants(name)
         assert ActorSpec(id=ComponentId("local", "a"), behaviour=sink).can is None
+
+
+async def test_what_bounds_a_pool_bounds_its_members():
+    """CWE-266: members without grants of their own have those of the bound, and no more."""
+    members = pool("p", actor("m", relay), size=2)
+    tree = blueprint(
+        supervisor("s", members, bound=[send("b")]),
+        actor("b", sink),
+        actor("c", sink),
+    )
+    async with open_system(tree) as system:
+        for _ in range(2):
+            assert await system.ask("p", b"send\nb\nx") == b"ok"
+            refused = await system.ask("p", b"send\nc\nx")
+            assert refused.startswith(b"err:")

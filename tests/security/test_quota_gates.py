@@ -5,7 +5,8 @@ use of memory and processor (CWE-400), bursts at the edge of a window, a drain b
 once (CWE-362), and a bucket that is fresh after a restart (CWE-799).
 """
 
-from contextlib import asynccontextmanager
+import math
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
@@ -14,17 +15,23 @@ from trio.testing import MockClock
 from airssys import (
     CalleeFailed,
     DefinitionError,
+    InvalidMessage,
+    Logged,
     QuotaExceeded,
     QuotaReached,
+    Quotas,
     StoppedByQuota,
+    TargetNotFound,
     actor,
     blueprint,
     component,
     dynamic_supervisor,
     open_system,
+    pool,
+    render,
     supervisor,
 )
-from airssys.contracts import MIB, Artifact, Started, TrapReason
+from airssys.contracts import DEFAULT_QUOTAS, MIB, Artifact, Started, TrapReason
 from airssys.security import everything
 from wasm_support import GUESTS
 
@@ -327,3 +334,166 @@ def blueprint_with(quotas):
             pass
 
     trio.run(main)
+
+
+FLOODS = [
+    ("log-flood", b"", {"log_bytes_per_second": {"limit": 1000, "burst": 2000}}),
+    ("log-flood", b"", {"host_calls_per_second": {"limit": 100, "burst": 200}}),
+    ("get-flood", b"1000", {"host_calls_per_second": {"limit": 100, "burst": 200}}),
+    ("publish-flood", b"", {"messages_per_second": {"limit": 100, "burst": 200}}),
+    ("subscribe-flood", b"9", {"host_calls_per_second": {"limit": 100, "burst": 200}}),
+    (
+        "send-large-flood",
+        b"100000",
+        {"allocation_bytes_per_second": {"limit": MIB, "burst": 2 * MIB}},
+    ),
+    ("loop", b"", {"cpu_ms_per_second": {"limit": 20, "burst": 40}}),
+]
+IDS = [f"{name}-{next(iter(quotas))}" for name, _, quotas in FLOODS]
+
+
+@pytest.mark.parametrize(("name", "payload", "quotas"), FLOODS, ids=IDS)
+async def test_a_flood_is_held_up_and_others_go_on(name, payload, quotas):
+    """On the real clock: the guest is paused most of the time."""
+    code = Artifact.at(GUESTS / f"{name}.wat")
+    flood = component("flood", code, quotas=quotas, shutdown=0.05, **ALL)
+    async with system_of(flood, guest("other")) as (system, _, events):
+        system.tell("flood", payload)
+        (quota,) = quotas
+        most = quotas[quota]["burst"]
+        with trio.fail_after(30):
+            while system.usage("flood")[quota][0] < most:  # noqa: ASYNC110  # it has no event
+                await trio.sleep(0.01)
+            for _ in range(5):
+                assert await system.ask("other", SEND) == b"ok"
+        used, limit = system.usage("flood")[quota]
+        assert limit == most
+        assert used <= 2 * most + 1000
+        assert ("local/flood/0", quota, 1.0) in reported(events)
+
+
+@pytest.mark.parametrize(
+    ("name", "quota"),
+    [("log-flood", "host_calls_per_second"), ("loop", "cpu_ms_per_second")],
+)
+async def test_a_flood_can_be_ended(name, quota):
+    code = Artifact.at(GUESTS / f"{name}.wat")
+    quotas = {quota: {"limit": 50, "burst": 50, "at_limit": "end"}}
+    flood = component("flood", code, quotas=quotas, restart="temporary", **ALL)
+    async with system_of(flood) as (system, _, _):
+        with trio.fail_after(30), pytest.raises(CalleeFailed) as found:
+            await system.ask("flood", b"", timeout=30)
+        assert found.value.error.reason is TrapReason.QUOTA
+
+
+async def test_lines_are_dropped_where_that_is_declared():
+    code = Artifact.at(GUESTS / "huge-log.wat")
+    quotas = {"log_bytes_per_second": {"limit": 1, "burst": 250, "at_limit": "refuse"}}
+    async with system_of(component("a", code, quotas=quotas, **ALL)) as (
+        system,
+        _,
+        events,
+    ):
+        for _ in range(4):
+            await system.ask("a", b"100")
+        lines = 0
+        with suppress(trio.WouldBlock):
+            while True:
+                lines += isinstance(events.next_nowait(), Logged)
+        assert lines == 2
+
+
+async def test_the_memory_of_a_guest_is_lowered_to_its_quota():
+    code = Artifact.at(GUESTS / "memory-hog.wat")
+    quotas = {"memory_bytes": MIB}
+    small = component("small", code, quotas=quotas, **ALL)
+    async with system_of(small, component("large", code, **ALL)) as (system, _, _):
+        assert await system.ask("large", b"100") != await system.ask("small", b"100")
+
+
+async def test_the_tree_shows_usage_and_sums(autojump_clock):
+    plain = supervisor("plain", guest("a"), guest("b"))
+    bounded = supervisor("bounded", guest("c"), quotas={"messages_per_second": 10})
+    async with system_of(plain, bounded) as (system, _, _):
+        for name in ("a", "b", "c"):
+            await system.ask(name, b"storage.set\nk\n123")
+        for _ in range(9):
+            await system.ask("c", SEND)
+        tree = system.tree()
+        usage = {
+            (node.name, each.quota): (each.used, each.limit)
+            for node in tree.walk()
+            for each in node.usage
+        }
+        assert usage["local/a/0", "storage_bytes"] == (4, 100 * MIB)
+        assert usage["plain", "storage_bytes"] == (8, math.inf)
+        assert usage["root", "storage_bytes"] == (12, math.inf)
+        assert usage["bounded", "messages_per_second"] == (9, 10)
+        assert "uses 90% of messages_per_second" in render(tree)
+        assert set(system.usage("a")) == set(DEFAULT_QUOTAS.named)
+        with pytest.raises(TargetNotFound):
+            system.usage("sink")
+        with pytest.raises(InvalidMessage):
+            system.usage("a b/c/d/e")
+
+
+async def test_members_of_a_pool_share_its_quotas(autojump_clock):
+    quotas = {"messages_per_second": {"limit": 1, "burst": 4, "at_limit": "refuse"}}
+    member = pool("p", component("m", CALLS, **ALL), size=3, quotas=quotas)
+    async with system_of(member) as (system, _, _):
+        answers = [await system.ask("p", SEND) for _ in range(6)]
+        assert [answer.startswith(b"ok") for answer in answers] == [True] * 4 + [
+            False
+        ] * 2
+
+
+async def test_a_drain_by_many_at_once_takes_no_more_than_there_is(autojump_clock):
+    async def drain(context, envelope):
+        done = []
+
+        async def one():
+            with suppress(QuotaExceeded):
+                await context.send("sink", b"x")
+                done.append(1)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(50):
+                nursery.start_soon(one)
+        return str(len(done)).encode()
+
+    quotas = {"messages_per_second": {"limit": 1, "burst": 7, "at_limit": "refuse"}}
+    drains = [actor(f"d{number}", drain) for number in range(4)]
+    async with system_of(supervisor("s", *drains, quotas=quotas)) as (system, times, _):
+        counts = []
+
+        async def ask(name):
+            counts.append(int(await system.ask(name, b"")))
+
+        async with trio.open_nursery() as nursery:
+            for number in range(4):
+                nursery.start_soon(ask, f"d{number}")
+        assert sum(counts) == len(times) == 7
+
+
+async def test_a_broadcast_reaches_no_more_than_its_fan_out(autojump_clock):
+    async def caller(context, envelope):
+        outcomes = await context.broadcast(["a", "b", "c", "sink"], b"x")
+        return " ".join(map(str, outcomes)).encode()
+
+    quotas = {"fan_out": 2}
+    others = [actor(name, Sink, []) for name in "abc"]
+    async with system_of(actor("t", caller, quotas=quotas), *others) as (
+        system,
+        times,
+        _,
+    ):
+        refused = await system.ask("t", b"")
+        assert refused.count(b"/") == 4 or b"c" in refused
+        assert times == []
+
+
+def test_nothing_overflows_where_quotas_are_declared():
+    for bad in (-1, 2**53 + 1, 2**64, 10**400, math.nan, -math.inf, True, "1", [1]):
+        with pytest.raises(ValueError, match="quota"):
+            Quotas(messages_per_second=bad)
+    assert Quotas(messages_per_second=math.inf).named == {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 import attrs
 
+from airssys.contracts import Access, Decision, one_line
 from airssys.nursery.metering import (
     MeteredBroker,
     MeteredKeyspace,
@@ -26,11 +27,11 @@ from ._guard import (
 )
 
 if TYPE_CHECKING:
-    from airssys.contracts import ComponentId, Keyspace
+    from airssys.contracts import ComponentId, Envelope, Keyspace
     from airssys.messaging import ActorSubscriber, Broker, Mailbox, Publishing
     from airssys.nursery.shared import Shared
     from airssys.security.authority import Authority
-    from airssys.security.quotas import Account
+    from airssys.security.quotas import Account, Shortage
 
 AnySubscriber: TypeAlias = "ActorSubscriber | GuardedSubscriber | MeteredSubscriber"
 
@@ -88,5 +89,30 @@ def open_gates(
 ) -> Gates:
     """Set up the gates of one incarnation."""
     guard = None if authority is None else Guard(authority, mailbox)
-    quota = None if account is None else QuotaGate(account, actor, shared.events)
-    return Gates(guard, quota)
+    if account is None:
+        return OPEN if guard is None else Gates(guard)
+    recorder = shared.recorder
+    number = 0 if authority is None else authority.incarnation
+
+    def note(short: Shortage) -> None:
+        if recorder is not None:
+            recorder.note_decision(_decision(short, actor, number, mailbox.in_hand))
+
+    return Gates(guard, QuotaGate(account, actor, shared.events, note))
+
+
+def _decision(
+    short: Shortage, actor: ComponentId, incarnation: int, handled: Envelope | None
+) -> Decision:
+    """Describe a refusal for the audit log."""
+    trace = None if handled is None else handled.trace
+    return Decision(
+        actor,
+        incarnation,
+        Access("quota", short.action.value, short.quota),
+        allowed=False,
+        rule=one_line(f"{short.quota} of {short.account} is used up: {short.limit:g}"),
+        on_behalf_of=None if handled is None else handled.sender,
+        correlation=None if handled is None else handled.correlation_id,
+        trace=None if trace is None else trace.traceparent,
+    )

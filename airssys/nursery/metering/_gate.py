@@ -22,7 +22,7 @@ from airssys.security.quotas import Reservation, Shortage
 from ._names import MEMORY, MESSAGES, PART
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from airssys.contracts import ComponentId, EventSink
     from airssys.security.quotas import Account, Warned
@@ -34,8 +34,15 @@ _MOST_AT_ONCE: Final = 32
 class QuotaGate:
     """The account of an actor, at work for one incarnation."""
 
-    def __init__(self, account: Account, actor: ComponentId, events: EventSink) -> None:
+    def __init__(
+        self,
+        account: Account,
+        actor: ComponentId,
+        events: EventSink,
+        note_refused: Callable[[Shortage], None],
+    ) -> None:
         self.account, self._actor, self._events = account, actor, events
+        self._note_refused = note_refused
         self.credit = 0
         """Messages that were taken and not sent yet."""
         self._portion = 1
@@ -61,6 +68,7 @@ class QuotaGate:
             StoppedByQuota: if that is what the quota declares.
         """
         self.report(short.warned)
+        self._note_refused(short)
         if short.action is AtTheLimit.END:
             raise StoppedByQuota(short.account, short.quota, short.limit)
         raise QuotaExceeded(

@@ -143,6 +143,11 @@ class Declared:
             above = above._above  # noqa: SLF001  # of the same class
 
     @property
+    def above(self) -> Declared | None:
+        """That of its supervisor; None for the root."""
+        return self._above
+
+    @property
     def spec(self) -> ChildSpec:
         """What the next incarnation starts by."""
         return self.declaration.spec

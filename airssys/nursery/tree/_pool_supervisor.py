@@ -60,9 +60,13 @@ class PoolSupervisor:
         self.spec, self.path = spec, setup.path
         self._address, self._pool = address, address.pool
         members = DynamicSupervisorSpec(
-            name=spec.name, template=spec.template, intensity=spec.intensity
+            name=spec.name,
+            template=spec.template,
+            intensity=spec.intensity,
+            quotas=spec.quotas,
         )
-        declared = Declared(members)
+        # In its place in the tree: what bounds the pool bounds its members.
+        declared = Declared(members, setup.declared.above)
         inner = attrs.evolve(setup, declared=declared, make_cell=address.make_cell)
         self._inner = Supervisor(inner, self)
         self._ready: Callable[[], None] = _nothing

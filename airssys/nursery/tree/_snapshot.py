@@ -144,7 +144,7 @@ def _look(
         capacity=sum(child.capacity for child in children) if is_pool else 0,
         children=children,
         health=health,
-        usage=_usage_of(summed) if summed else _sums(children),
+        usage=_sums(children, summed),
     )
 
 
@@ -155,12 +155,19 @@ def _usage_of(account: Account | None) -> tuple[QuotaUsage, ...]:
     return tuple(QuotaUsage(name, *each) for name, each in used if each[0] > 0)
 
 
-def _sums(children: Iterable[TreeNode]) -> tuple[QuotaUsage, ...]:
+def _sums(
+    children: Iterable[TreeNode], account: Account | None
+) -> tuple[QuotaUsage, ...]:
+    """Return what is in use below a supervisor; its own account knows it best."""
     sums: dict[str, float] = {}
     for child in children:
         for each in child.usage:
             sums[each.quota] = sums.get(each.quota, 0) + each.used
-    return tuple(QuotaUsage(quota, used, math.inf) for quota, used in sums.items())
+    own = _usage_of(account)
+    for each in own:
+        sums.pop(each.quota, None)
+    others = (QuotaUsage(quota, used, math.inf) for quota, used in sums.items())
+    return (*own, *others)
 
 
 def _health(slot: Slot, cell: ActorCell) -> HealthStatus | None:

@@ -197,7 +197,9 @@ class Account:
             # The one with the longest wait is not the only one that may be short.
             if amount > meter.limit:
                 return account._shortage(quota, meter, amount, math.inf, now)  # noqa: SLF001  # of the same class
-        return self._take(taken, now), found.wait
+        reservation = self._take(taken, now)
+        reservation.warned = (*reservation.warned, *found.warned)
+        return reservation, found.wait
 
     def charge(self, used: Mapping[str, int], now: float) -> tuple[Warned, ...]:
         """Count what was used already, whether there was room or not.
