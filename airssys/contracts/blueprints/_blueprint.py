@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 import attrs
@@ -217,13 +218,39 @@ def _supervisors(
 def _find_spec_mistakes(spec: ChildSpec, path: str, above: int = 0) -> list[Mistake]:
     mistakes: list[Mistake] = []
     taken: dict[ComponentId, str] = {}
+    faultless: set[tuple[int, ...]] = set()
     for at, each, problem in _visit(spec, path, above):
         if problem is not None:
             mistakes.append(problem)
-        else:
-            mistakes.extend(_mistakes_of(each, at))
-            mistakes.extend(_name_taken(each, at, taken))
+            continue
+        alike = _settings(each)
+        if alike is None or alike not in faultless:
+            found = tuple(_mistakes_of(each, at))
+            mistakes.extend(found)
+            if alike is not None and not found:
+                faultless.add(alike)
+        mistakes.extend(_name_taken(each, at, taken))
     return mistakes
+
+
+_read_settings: Final = attrgetter(
+    *(
+        each.name
+        for each in attrs.fields(ActorSpec)
+        if each.name not in {"id", "origin"}
+    )
+)
+
+
+def _settings(spec: ChildSpec) -> tuple[int, ...] | None:
+    """Return what an actor's specification says besides who it is, as identities.
+
+    Many actors often differ in nothing but their names, and are checked once. None: check
+    this one. The objects live as long as the specification, so no two have one identity.
+    """
+    if type(spec) is not ActorSpec or type(spec.id) is not ComponentId:
+        return None
+    return tuple(map(id, _read_settings(spec)))
 
 
 def check(blueprint: Blueprint, *more: Check) -> None:
