@@ -14,6 +14,7 @@ import airssys
 from airssys.contracts import meant
 
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "audit": ("_audit", "Verify and read an audit log."),
     "build": ("_build", "Build a component from a Python, C or Rust file."),
     "cache": ("_cache", "List or clear compiled components."),
     "check": ("_check", "Find all mistakes in a topology."),

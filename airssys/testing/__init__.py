@@ -9,6 +9,7 @@ from ._clock import steady_clock
 from ._event_record import EventRecord, watched_system
 from ._faults import cancel_at_every_step, raise_at_every_checkpoint
 from ._manual_ticks import ManualTicks
+from ._policy import assert_can_reach, assert_cannot_reach
 from ._probe import Probe
 from .conformance import (
     GUEST_QUESTIONS,
@@ -90,6 +91,8 @@ __all__ = (
     "SeededRandomness",
     "Stand",
     "SteadyChance",
+    "assert_can_reach",
+    "assert_cannot_reach",
     "cancel_at_every_step",
     "examine_event_sink",
     "examine_guests",

@@ -35,7 +35,7 @@ from airssys.contracts import (
 )
 from airssys.contracts.specs import place_mistakes
 from airssys.security.manifest import refused_of
-from airssys.security.policies import ungranted
+from airssys.security.policies import ungranted, who_can as find_who_can
 from airssys.system import EXIT_INTERRUPTED, LoaderOpener
 
 if TYPE_CHECKING:
@@ -46,8 +46,19 @@ if TYPE_CHECKING:
 @click.command("check")
 @target_argument
 @click.option("--load", is_flag=True, help="Also load and compile every component.")
+@click.option(
+    "--who-can",
+    metavar="'VERB RESOURCE'",
+    help="List the actors that may do something, such as 'write /data/**'.",
+)
 @cache_option
-def command(target: Declared, *, load: bool, cache: Path | UserCache | None) -> None:
+def command(
+    target: Declared,
+    *,
+    load: bool,
+    who_can: str | None,
+    cache: Path | UserCache | None,
+) -> None:
     """Find all mistakes in a topology, without running it.
 
     MODULE:NAME is a topology or blueprint; MODULE may be path/to/file.py. Notes say
@@ -58,6 +69,9 @@ def command(target: Declared, *, load: bool, cache: Path | UserCache | None) -> 
     is wrong.
     """
     blueprint = as_checked(target)
+    if who_can is not None:
+        _say_who_can(blueprint, who_can)
+        return
     if load:
         try:
             refused = run_async(_load_all, blueprint, loader_opener(cache))
@@ -109,6 +123,22 @@ def _components(blueprint: Blueprint) -> Iterator[ComponentSpec]:
     for _, spec in walk(blueprint.root):
         if isinstance(spec, ComponentSpec):
             yield spec
+
+
+def _say_who_can(blueprint: Blueprint, question: str) -> None:
+    """Print who may do something, and by which grant.
+
+    Raises:
+        click.BadParameter: the question is not valid.
+    """
+    try:
+        found = find_who_can(blueprint, question)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--who-can") from error
+    for reach in found:
+        say(str(reach))
+    if not found:
+        say(f"no actor may {question}")
 
 
 def _report(blueprint: Blueprint, refused: dict[str, AirssysError]) -> None:

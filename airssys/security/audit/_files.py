@@ -106,6 +106,8 @@ def verify_log(path: Path, *, begins_later: bool = False) -> Iterator[FileFlaw]:
     reached = _Reached(last)
     for index, file in enumerate(files):
         first = next(lines_of(file), None)
+        if first is None and file != path:
+            yield FileFlaw(file, 1, "it is empty: its records are missing")
         if index == 0 and begins_later and first is not None:
             expected = head_before(first) or expected
         watched = reached.watch(file, expected)

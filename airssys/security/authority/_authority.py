@@ -34,6 +34,7 @@ from airssys.contracts import (
     one_line,
 )
 from airssys.security.capabilities import AtLeast, Rules
+from airssys.security.policies import narrowest
 
 from ._verdicts import NOBODY, SENDERS, Recorder, Verdict
 
@@ -170,6 +171,10 @@ class Authority:
         self._used: list[Verdict] = []
         """What was used since an account was taken."""
         self._closed: str | None = None
+        self._seen: dict[Access, Grant] = {}
+        """What was allowed, ever, by which grant."""
+        self._seen_too: dict[Grant, None] = {}
+        """The grants of what is too much to be remembered."""
 
     # ------------------------------------------------------------ decisions
 
@@ -284,6 +289,10 @@ class Authority:
         verdict = self._find(access) if self._closed is None else None
         if verdict is None:
             self.deny(access)
+        if len(self._seen) < _REMEMBERED and len(access.resource) <= _LONGEST:
+            self._seen.setdefault(access, verdict.rule.grant)
+        else:
+            self._seen_too.setdefault(verdict.rule.grant)
         return verdict
 
     def deny(self, access: Access) -> NoReturn:
@@ -558,11 +567,16 @@ class Authority:
             borrower.note_lender_changed()
         return len(ended)
 
-    def __iter__(self) -> Iterator[Verdict]:
-        """Visit what was decided and is remembered."""
-        for memo in self._memos.values():
-            yield from memo.values()
-        yield from self._brief.values()
+    @property
+    def used(self) -> tuple[Grant, ...]:
+        """The grants by which something was allowed, ever."""
+        return tuple(dict.fromkeys((*self._seen.values(), *self._seen_too)))
+
+    @property
+    def narrowest(self) -> tuple[Grant, ...]:
+        """The narrowest grants that would have sufficed for what was allowed, ever."""
+        found = narrowest((a, grant.resource) for a, grant in self._seen.items())
+        return tuple(dict.fromkeys((*found, *self._seen_too)))
 
 
 def _is_covered(rule: Rule, by: Rules) -> bool:

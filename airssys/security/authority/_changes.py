@@ -63,8 +63,22 @@ class Grants:
 
     @property
     def used(self) -> tuple[Grant, ...]:
-        """The grants by which something was allowed since the last change."""
-        return tuple(dict.fromkeys(v.rule.grant for v in self._authority))
+        """The grants by which something was allowed since the name was first used."""
+        return self._authority.used
+
+    @property
+    def unused(self) -> tuple[Grant, ...]:
+        """What is held, and was never used."""
+        used = set(self.used)
+        return tuple(grant for grant in self.held if grant not in used)
+
+    @property
+    def narrowest(self) -> tuple[Grant, ...]:
+        """The narrowest `can=` that would have sufficed for what was allowed so far.
+
+        A verb that reached more than 20 resources keeps the grants that allowed it.
+        """
+        return self._authority.narrowest
 
     def allows(self, kind: str, verb: str, resource: str = "", **details: str) -> bool:
         """Whether it may do something now: `allows("messaging", "send", "shop/a/0")`."""

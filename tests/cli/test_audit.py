@@ -1,0 +1,229 @@
+"""`airssys audit`: finds each way in which a log was changed, and shows what it says."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from airssys import ComponentId
+from airssys.cli import main
+from airssys.contracts import Access, Decision
+from airssys.security.audit import (
+    AuditFile,
+    AuditLog,
+    Noted,
+    files_of,
+    verify_log,
+)
+
+CART = ComponentId("local", "cart")
+
+
+def decision(number, resource=None):
+    access = Access("messaging", "send", resource or f"local/n{number}/0")
+    allowed = number % 3 != 0
+    return Noted(number * 10**9, Decision(CART, 1, access, allowed, "messaging send *"))
+
+
+def write(path, count=60, resource=None, **options):
+    """Write a log in several files."""
+    file = AuditFile(AuditLog(path, file_bytes=4096, **options))
+    done, problem = file.append(decision(n, resource) for n in range(count))
+    assert (done, problem) == (count, None)
+    assert file.close() is None
+    return [file for file in files_of(path) if file.stat().st_size]
+
+
+def airssys(*arguments):
+    return CliRunner().invoke(main, ["audit", *map(str, arguments)])
+
+
+def test_an_intact_log(tmp_path):
+    files = write(tmp_path / "a")
+    assert len(files) > 3
+    found = airssys("verify", tmp_path / "a")
+    assert found.exit_code == 0
+    assert "60 records in" in found.output
+
+
+def change(lines, place):
+    return [*lines[:place], lines[place].replace(b"cart", b"till"), *lines[place + 1 :]]
+
+
+def drop(lines, place):
+    return [*lines[:place], *lines[place + 1 :]]
+
+
+def move(lines, place):
+    other = (place + 1) % len(lines)
+    found = list(lines)
+    found[place], found[other] = found[other], found[place]
+    return found
+
+
+def insert(lines, place):
+    return [*lines[:place], lines[place], *lines[place:]]
+
+
+def insert_text(lines, place):
+    return [*lines[:place], b"\x1b[2J\xe2\x80\xae\r\n", *lines[place:]]
+
+
+def truncate(lines, place):
+    return [*lines[:place], lines[place][:30]]
+
+
+def empty(_lines, _place):
+    return []
+
+
+WAYS = [change, drop, move, insert, insert_text, truncate, empty]
+
+
+@settings(
+    max_examples=max(40, settings.default.max_examples),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+)
+@given(st.sampled_from(WAYS), st.integers(0, 10**6), st.integers(0, 10**6))
+def test_every_way_to_change_a_file_is_found_there(tmp_path_factory, way, at, place):
+    path = tmp_path_factory.mktemp("log") / "a"
+    files = write(path)
+    file = files[at % len(files)]
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(way(lines, place % len(lines))))
+    flaws = list(verify_log(path))
+    assert flaws
+    near = files[at % len(files) : at % len(files) + 2]
+    assert flaws[0].file in near  # or the first line of the next one does not follow
+    found = airssys("verify", path)
+    assert found.exit_code == 1
+    assert str(flaws[0])[-30:] in found.output
+    assert found.output.replace("\n", "").isprintable()
+
+
+def test_files_that_are_gone_or_swapped(tmp_path):
+    path = tmp_path / "a"
+    files = write(path)
+    one, two = files[0].read_bytes(), files[1].read_bytes()
+    files[0].write_bytes(two)
+    files[1].write_bytes(one)
+    assert list(verify_log(path))
+    files[0].write_bytes(one)
+    files[1].write_bytes(two)
+    assert list(verify_log(path)) == []
+    for file in files[1], files[-1]:
+        kept = file.read_bytes()
+        file.unlink()
+        assert list(verify_log(path))
+        file.write_bytes(kept)
+    files[0].unlink()
+    assert list(verify_log(path))
+    assert list(verify_log(path, begins_later=True)) == []
+
+
+def test_a_log_that_is_not_there(tmp_path):
+    found = airssys("verify", tmp_path / "a")
+    assert found.exit_code == 1
+    assert "there is no such file" in found.output
+    assert airssys("query", tmp_path / "a").exit_code == 1
+    assert airssys("tail", tmp_path / "missing" / "a").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ([], 60),
+        (["--denied"], 20),
+        (["--actor", "local/cart/*"], 60),
+        (["--actor", "local/till/*"], 0),
+        (["--resource", "local/n1*/0"], 11),
+        (["--verb", "ask"], 0),
+        (["--since", "1970-01-01T00:00:50"], 10),
+        (["--denied", "--since", "1970-01-01T00:00:50"], 3),
+    ],
+)
+def test_what_is_asked_for_is_shown(tmp_path, options, count):
+    write(tmp_path / "a")
+    found = airssys("query", tmp_path / "a", *options)
+    assert found.exit_code == 0
+    assert len(found.output.splitlines()) == count
+
+
+def test_a_line_for_people_and_one_for_programs(tmp_path):
+    write(tmp_path / "a", 2)
+    found = airssys("query", tmp_path / "a", "--denied")
+    assert found.output == (
+        "1970-01-01T00:00:00.000000000Z denied local/cart/0 #1: messaging send "
+        "local/n0/0 (messaging send *)\n"
+    )
+    found = airssys("query", tmp_path / "a", "--denied", "--json")
+    assert json.loads(found.output)["event"] == "denied"
+
+
+NASTY = "a\x1b[31m\n{}\r\u202e\x00\ud800😀"
+
+
+def test_no_text_of_a_guest_reaches_a_terminal_or_makes_a_line(tmp_path):
+    """OWASP A09, CWE-117 and CWE-150: log injection, and escape sequences."""
+    path = tmp_path / "a"
+    write(path, 3, NASTY * 50)
+    raw = path.read_bytes() if path.exists() else files_of(path)[0].read_bytes()
+    assert raw.isascii()
+    assert raw.count(b"\n") <= 3
+    assert list(verify_log(path)) == []
+    for arguments in (["query"], ["query", "--json"], ["tail"], ["report"]):
+        output = airssys(arguments[0], path, *arguments[1:]).output
+        assert output.replace("\n", "").isprintable()
+    assert len(airssys("tail", path).output.splitlines()) <= 3
+
+
+def test_the_last_records(tmp_path):
+    write(tmp_path / "a", 5)
+    assert len(airssys("tail", tmp_path / "a", "-n", 2).output.splitlines()) == 2
+
+
+def test_what_was_used_and_what_would_have_sufficed(tmp_path):
+    write(tmp_path / "a", 6)
+    found = airssys("report", tmp_path / "a").output
+    assert "used messaging send *: 4 times" in found
+    assert 'sufficed: can=[send("local/n1/0"), send("local/n2/0")' in found
+
+
+def test_damaged_lines_are_counted_and_the_rest_is_read(tmp_path):
+    path = tmp_path / "a"
+    write(path, 5)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], b"garbage\n", *lines[2:]]))
+    found = airssys("query", path)
+    assert len(found.stdout.splitlines()) == 4
+    assert "1 lines cannot be read" in found.stderr
+
+
+class HandSigner:
+    """Signs with a key that anyone could know, for tests."""
+
+    public_key = b"k" * 32
+
+    def sign(self, data):
+        return b"signed " + data
+
+
+def test_checkpoints_are_signed_and_checked(tmp_path):
+    from airssys.security.audit import verify_checkpoints
+
+    path = tmp_path / "a"
+    write(path, 60, signer=HandSigner(), checkpoint_records=7)
+
+    def check(signature, data):
+        return signature == b"signed " + data
+
+    assert list(verify_log(path)) == []
+    assert list(verify_checkpoints(path, check)) == []
+    assert list(verify_checkpoints(path, lambda *_: False))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-1]))
+    assert [f.problem for f in verify_checkpoints(path, check)] == [
+        "what follows the last checkpoint is unsigned"
+    ]

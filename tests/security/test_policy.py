@@ -1,0 +1,172 @@
+"""What a blueprint lets its actors do, asked without running it."""
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from airssys import actor, blueprint, open_system
+from airssys.contracts import Access, Grant
+from airssys.security import (
+    ask,
+    connect,
+    everything,
+    http,
+    publish,
+    read_files,
+    see,
+    send,
+    store,
+    subscribe,
+    write_files,
+)
+from airssys.security.capabilities import read_grants
+from airssys.security.policies import meets, narrowest, read_question, who_can, word_of
+from airssys.testing import assert_can_reach, assert_cannot_reach
+
+
+async def work(_context, _envelope):
+    pass
+
+
+APP = blueprint(
+    actor("plain", work),
+    actor("none", work, can=[]),
+    actor(
+        "net",
+        work,
+        can=[connect("*.example.com", "8000-8100"), http("https://a.com/v1")],
+    ),
+    actor("keys", work, can=[store("cart/*"), read_files("/etc/*"), publish("a.#")]),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "question", "can"),
+    [
+        ("plain", "write /data", True),
+        ("none", "write /data", False),
+        ("net", "connect x.example.com:8050", True),
+        ("net", "connect x.example.com:8090-9000", True),
+        ("net", "connect x.example.com:80", False),
+        ("net", "connect example.com:8050", False),
+        ("net", "http request https://a.com/v1/x", True),
+        ("net", "http request https://b.com/", False),
+        ("keys", "storage write cart/1", True),
+        ("keys", "storage write **", True),
+        ("keys", "storage write order/1", False),
+        ("keys", "files read /etc/**", True),
+        ("keys", "write /etc/passwd", False),
+        ("keys", "publish a.b.c", True),
+        ("keys", "publish *.b", True),
+        ("keys", "publish b.#", False),
+    ],
+)
+def test_what_can_be_reached(name, question, can):
+    if can:
+        assert_can_reach(APP, name, question)
+        with pytest.raises(AssertionError, match="can reach"):
+            assert_cannot_reach(APP, name, question)
+    else:
+        assert_cannot_reach(APP, name, question)
+        with pytest.raises(AssertionError, match="no grant allows it"):
+            assert_can_reach(APP, name, question)
+
+
+def test_a_failure_names_the_grant_and_where_it_stands():
+    with pytest.raises(AssertionError) as caught:
+        assert_cannot_reach(APP, "keys", "storage write **")
+    text = str(caught.value)
+    assert "by storage write cart/*" in text
+    assert "test_policy.py:" in text or "$.root.children[3].can" in text
+
+
+@pytest.mark.parametrize("question", ["", "fly away", "files fly /a", "connect x"])
+def test_questions_that_are_not_valid(question):
+    with pytest.raises(ValueError, match=r"verb|resource"):
+        who_can(APP, question)
+    with pytest.raises(ValueError, match="there is no actor"):
+        assert_cannot_reach(APP, "nobody", "send a")
+
+
+def test_a_verb_without_a_kind_stands_for_each_kind_that_has_it():
+    kinds = {rule.kind for rule in read_question("write /data/x").rules}
+    assert kinds >= {"files", "storage"}
+    assert {rule.kind for rule in read_question("files write /data/x").rules} == {
+        "files"
+    }
+
+
+NAMES = st.sampled_from(["a", "shop/a", "shop/*", "*", "shop/a/0", "x/b/1"])
+KEYS = st.text(st.sampled_from("ab/*"), min_size=1, max_size=5).filter(
+    lambda text: "***" not in text
+)
+
+
+@settings(max_examples=200)
+@given(NAMES, NAMES, st.sampled_from(["local/a/0", "shop/a/0", "shop/b/1", "x/b/1"]))
+def test_names_that_both_match_mean_that_they_meet(one, other, name):
+    [mine], [theirs] = (read_grants([send(each)])[0].rules for each in (one, other))
+    if mine.resource.matches(name) and theirs.resource.matches(name):
+        assert meets(mine, theirs)
+        assert meets(theirs, mine)
+
+
+@settings(max_examples=200)
+@given(KEYS, KEYS, st.text(st.sampled_from("ab/"), max_size=4))
+def test_keys_that_both_match_mean_that_they_meet(one, other, key):
+    grants = [Grant("storage", ("read",), each) for each in (one, other)]
+    [mine], [theirs] = (read_grants([grant])[0].rules for grant in grants)
+    if mine.resource.matches(key) and theirs.resource.matches(key):
+        assert meets(mine, theirs)
+
+
+def test_bounds_above_are_named():
+    from airssys import supervisor as make
+
+    app = blueprint(
+        make(
+            "shop",
+            actor("shop/orders/0", work, can=[write_files("/data/orders/*")]),
+            actor("free", work),
+            bound=[write_files("/data/**")],
+        )
+    )
+    [orders, free] = who_can(app, "files write /data/orders/1")
+    assert orders.bounds == ("bound of shop: files write /data/**",)
+    assert "by files write /data/orders/*" in str(orders)
+    assert free.rule == "having no can="
+    assert who_can(app, "files write /etc/x") == []
+
+
+def test_the_narrowest_grants():
+    def done(*accesses):
+        return [word_of(g) for g in narrowest((Access(*a), "p/*") for a in accesses)]
+
+    assert done(("messaging", "send", "local/a/0")) == ['send("local/a/0")']
+    assert done(
+        ("storage", "read", "k"), ("storage", "write", "k"), ("storage", "delete", "k")
+    ) == ['store("k")']
+    assert done(("storage", "write", "k")) == ["""Grant("storage", ('write',), "k")"""]
+    many = [("messaging", "send", f"local/n{n}/0") for n in range(30)]
+    assert done(*many) == ['send("p/*")']
+    assert done() == []
+    assert word_of(everything()) == "everything()"
+    assert word_of(see("a")) == 'see("a")'
+    assert word_of(subscribe("a.#")) == 'subscribe("a.#")'
+
+
+async def cart(context, envelope):
+    context.tell("stock", b"")
+
+
+async def test_a_running_system_knows_what_was_used():
+    app = blueprint(
+        actor("cart", cart, can=[send("*"), ask("stock")]), actor("stock", work)
+    )
+    async with open_system(app) as system:
+        await system.ask("cart", b"")
+        grants = system.grants("cart")
+        assert grants.used == (send("*"),)
+        assert grants.unused == (ask("stock"),)
+        assert grants.narrowest == (send("local/stock/0"),)
+        grants.revoke(ask("stock"))  # what was used is still known
+        assert grants.used == (send("*"),)
