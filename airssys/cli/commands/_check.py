@@ -73,21 +73,30 @@ def command(
         _say_who_can(blueprint, who_can)
         return
     if load:
-        try:
-            refused = run_async(_load_all, blueprint, loader_opener(cache))
-        except KeyboardInterrupt:
-            sys.exit(EXIT_INTERRUPTED)
-        except PermissionError as error:  # about the cache directory
-            give_up(error)
-        if refused:
-            _report(blueprint, refused)
-            sys.exit(EXIT_MISTAKES)
+        _load_or_end(blueprint, cache)
     for note in _not_granted(blueprint):
         say(note)
     if load:
         for note in _unusable(blueprint, cache):
             say(note)
     say(f"no mistakes: {_count(blueprint)}")
+
+
+def _load_or_end(blueprint: Blueprint, cache: Path | UserCache | None) -> None:
+    """Load every component, or end the program with those that are refused.
+
+    Raises:
+        SystemExit: some are refused.
+    """
+    try:
+        refused = run_async(_load_all, blueprint, loader_opener(cache))
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except PermissionError as error:  # about the cache directory
+        give_up(error)
+    if refused:
+        _report(blueprint, refused)
+        sys.exit(EXIT_MISTAKES)
 
 
 def _not_granted(blueprint: Blueprint) -> Iterator[str]:
