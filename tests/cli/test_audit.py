@@ -95,7 +95,8 @@ def test_every_way_to_change_a_file_is_found_there(tmp_path_factory, way, at, pl
     file.write_bytes(b"".join(way(lines, place % len(lines))))
     flaws = list(verify_log(path))
     assert flaws
-    near = files[at % len(files) : at % len(files) + 2]
+    every = files_of(path)
+    near = every[every.index(file) :][:2]
     assert flaws[0].file in near  # or the first line of the next one does not follow
     found = airssys("verify", path)
     assert found.exit_code == 1

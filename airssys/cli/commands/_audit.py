@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _PATH: Final = click.Path(path_type=Path)
 _EVERY: Final = 0.5
-"""Seconds between two looks at a file that is followed."""
+"""Seconds after which a file that is followed is read again."""
 
 
 @click.group()
