@@ -38,8 +38,11 @@ class ActorCell:
         """Make a fresh incarnation, by what is declared now; the mailbox stays."""
         spec, shared = _of_actor(self._declared.start()), self._shared
         mailbox = self.address.mailbox
-        authority = shared.authorities.open(spec, bounds_above(self._declared))
-        account = open_account(shared.accounts, spec, self._declared)
+        bounds, owner = bounds_above(self._declared), self.address
+        # The name may be another actor's: then this one is about to be refused.
+        authority = shared.authorities.open(spec, bounds, owner)
+        account = open_account(shared.accounts, spec, self._declared, owner)
+        self.address.authority = authority
         if isinstance(spec, ComponentSpec):
             checkpoints = self._checkpoints_of(spec)
             saved = None if checkpoints is None else checkpoints.next_start(spec)
@@ -61,8 +64,8 @@ class ActorCell:
         """Give up name and mailbox."""
         self.present = None
         self.address.close(why)
-        self._shared.authorities.release(self.address.id)
-        self._shared.accounts.release(self.address.id.text)
+        self._shared.authorities.release(self.address.id, self.address)
+        self._shared.accounts.release(self.address.id.text, self.address)
 
 
 def cell_maker(shared: Shared) -> CellMaker:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, final
 
-from airssys.contracts import NameTaken, rules_of
+from airssys.contracts import BadTopic, NameTaken, NotGranted, rules_of
 from airssys.messaging import ActorSubscriber, Mailbox, unavailable
 
 from ._retried import Retried
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from airssys.contracts import ActorSpec, Codecs, ComponentSpec
     from airssys.messaging import Pool
     from airssys.nursery.shared import Shared
+    from airssys.security.authority import Authority, Hold
 
 
 def codecs_wanted(spec: ActorSpec | ComponentSpec) -> Codecs | None:
@@ -69,6 +72,10 @@ class Address:
         self._subscriber: ActorSubscriber | None = None
         """Of its topics, if there are some."""
         self._is_open = False
+        self.authority: Authority | None = None
+        """What its actor may do; None: all. Known before it is opened."""
+        self._holds: dict[str, Hold] = {}
+        """By topic: what ends its subscription with what allows it."""
 
     def arrive(self) -> None:
         """Let the actor, while it starts, send messages to itself, but to no other actor.
@@ -104,9 +111,25 @@ class Address:
         if self._topics:
             self._subscriber = ActorSubscriber(self.id, self.shared.publishing)
             for pattern in self._topics:
-                self._subscriber.subscribe(pattern, self._lag)
+                with suppress(NotGranted):  # revoked since, which was reported
+                    self._subscribe(self._subscriber, pattern)
         if self._pool is not None and self._member is not None:
             self._pool.join(self._member)
+
+    def _subscribe(self, subscriber: ActorSubscriber, pattern: str) -> None:
+        authority = self.authority
+        if authority is None:
+            subscriber.subscribe(pattern, self._lag)
+            return
+        access = authority.check("messaging", "subscribe", pattern).access
+        subscriber.subscribe(pattern, self._lag)
+        end = partial(self._unsubscribe, subscriber, pattern)
+        self._holds[pattern] = authority.hold(access, end)
+
+    def _unsubscribe(self, subscriber: ActorSubscriber, pattern: str) -> None:
+        self._holds.pop(pattern, None)
+        with suppress(BadTopic):  # it has ended already
+            subscriber.unsubscribe(pattern)
 
     def close(self, why: str = "") -> None:
         """Give up the name and close the mailbox; what is left in it are dead letters.
@@ -125,6 +148,8 @@ class Address:
         self.shared.registry.unregister(self.id)
         if self._subscriber is not None:
             self._subscriber.close()
+        while self._holds and self.authority is not None:
+            self.authority.release(self._holds.popitem()[1])
         self.shared.infos.pop(self.id, None)
         self.shared.watches.note_gone(self.id)
         if self._pool is not None and self._member is not None:

@@ -7,9 +7,11 @@ its own time: a call goes on when its asker waits no longer, and so does what it
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
-from airssys.contracts import BroadcastFailed, NotGranted
+from airssys.contracts import BroadcastFailed, InvalidMessage, NotGranted
 from airssys.messaging import ActorSubscriber, OpenRequests, content_type_sent
 from airssys.nursery.metering import REQUESTS
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     )
     from airssys.messaging import Broker, Mailbox, Publishing
     from airssys.nursery.shared import Shared
+    from airssys.security.authority import Hold
 
 _ERRORS_REPORTED: Final = 100
 """Of one broadcast, each by itself; a guest gets no more than a text."""
@@ -74,6 +77,7 @@ class ActorMessages:
     __slots__ = (
         "_broker",
         "_guard",
+        "_holds",
         "_limits",
         "_mailbox",
         "_publishing",
@@ -99,12 +103,16 @@ class ActorMessages:
         """For requests, which are checked here."""
         # Most actors never use it, and it costs as much as a tenth of a message.
         self._requests: OpenRequests | None = None
+        self._holds: dict[str, Hold] = {}
+        """By request: what ends it with what allows it."""
 
     def note_taken(self, callback: Callback) -> None:
         """Count the request of a callback as open no longer."""
         if self._requests is not None:
             self._requests.note_taken(callback)
             self._count_requests()
+            if self._holds and callback.correlation_id is not None:
+                self._release(callback.correlation_id)
 
     def _count_requests(self) -> None:
         if self._quota is not None and self._requests is not None:
@@ -119,6 +127,8 @@ class ActorMessages:
         """Forget the requests of this incarnation, for good."""
         if self._requests is not None:
             self._requests.close()
+            for request_id in tuple(self._holds):
+                self._release(request_id)
 
     async def send(self, target: ComponentId, payload: bytes) -> None:
         """Deliver a message, waiting for room."""
@@ -149,9 +159,17 @@ class ActorMessages:
 
     def request(self, target: ComponentId, payload: bytes, timeout: float) -> str:
         """Deliver a message now or not at all; its answer comes as a callback."""
+        guard = self._guard
+        if guard is None:
+            return self._request(target, payload, timeout)
+        access = guard.check("request", target.text).access
+        made = self._request(target, payload, timeout)
+        end = partial(self._end_request, made)
+        self._holds[made] = guard.authority.hold(access, end)
+        return made
+
+    def _request(self, target: ComponentId, payload: bytes, timeout: float) -> str:
         kind = self._sender.content_type(payload)
-        if self._guard is not None:
-            self._guard.check("request", target.text)
         requests, quota = self._open_requests, self._quota
         if quota is None:
             return requests.request(target, payload, timeout, content_type=kind)
@@ -161,6 +179,16 @@ class ActorMessages:
             return requests.request(target, payload, timeout, content_type=kind)
         finally:
             self._count_requests()
+
+    def _end_request(self, request_id: str) -> None:
+        self._holds.pop(request_id, None)
+        with suppress(InvalidMessage):  # it was answered
+            self._open_requests.cancel(request_id)
+
+    def _release(self, request_id: str) -> None:
+        hold = self._holds.pop(request_id, None)
+        if hold is not None and self._guard is not None:
+            self._guard.authority.release(hold)
 
     def cancel_request(self, request_id: str) -> None:
         """Give up on a request; its callback says so."""

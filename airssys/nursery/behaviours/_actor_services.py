@@ -12,7 +12,7 @@ from ._gates import OPEN, Gates
 from ._guard import UNRESTRICTED, GuardedClock, GuardedDirectory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airssys.contracts import (
         Callback,
@@ -60,8 +60,11 @@ class ActorServices:
         self._gates = gates
         self.meter = None if gates.quota is None else GuestMeter(gates.quota)
         """Counts what the guest does; None: it may do as much as it can."""
+        self.cut_time: Callable[[int], int] | None = None
+        """Cuts the time of a message to what it may know; None: it may know it."""
         if guard is not None:
-            self.clock = GuardedClock(shared.clock, guard)
+            self.clock = clock = GuardedClock(shared.clock, guard)
+            self.cut_time = clock.cut
             self.directory = GuardedDirectory(shared.directory, guard)
         self._emit, self._storage, self._limits = shared.events, shared.storage, limits
         self._levels_wanted = log_level.and_above

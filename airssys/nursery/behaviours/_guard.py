@@ -10,13 +10,14 @@ cancelled, and ends as if it had been refused at first.
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, TypeVar, final
 
 import trio
 
 from airssys.contracts import (
     Access,
+    BadTopic,
     ComponentId,
     NotGranted,
     StorageRefused,
@@ -57,6 +58,7 @@ Target = TypeVar("Target")
 
 _MESSAGING: Final = "messaging"
 _STORAGE: Final = "storage"
+_SECOND: Final = 1_000_000_000
 
 
 @final
@@ -301,7 +303,8 @@ class GuardedSubscriber:
 
     def _end(self, pattern: str) -> None:
         self._holds.pop(pattern, None)
-        self._subscriber.unsubscribe(pattern)
+        with suppress(BadTopic):  # it has ended already
+            self._subscriber.unsubscribe(pattern)
 
     def _release(self, pattern: str) -> None:
         hold = self._holds.pop(pattern, None)
@@ -348,20 +351,20 @@ class GuardedClock:
 
     def current_time(self) -> Timestamp:
         """Return the time, a multiple of its resolution; 0 if it may not know any."""
+        time = self._clock.current_time()
+        total = self.cut(time.seconds * _SECOND + time.nanoseconds)
+        return Timestamp(*divmod(total, _SECOND))
+
+    def cut(self, time: int) -> int:
+        """Cut a time in nanoseconds, such as that of a message, to what it may know."""
         if self._version != self._authority.version:
             self._version = self._authority.version
             self._resolution = self._authority.finest("clock", "wall")
         if self._resolution == 0:
-            return self._clock.current_time()
+            return time
         if self._resolution == math.inf:
-            return Timestamp(0, 0)
-        return _cut(self._clock.current_time(), self._resolution)
-
-
-def _cut(time: Timestamp, resolution: float) -> Timestamp:
-    step = max(1, round(resolution * 1e9))
-    total = (time.seconds * 1_000_000_000 + time.nanoseconds) // step * step
-    return Timestamp(*divmod(total, 1_000_000_000))
+            return 0
+        return time // (step := max(1, round(self._resolution * _SECOND))) * step
 
 
 @final

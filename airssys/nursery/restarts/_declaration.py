@@ -208,12 +208,18 @@ def quotas_above(declared: Declared) -> tuple[tuple[str, Mapping[str, Quota]], .
 
 
 def open_account(
-    accounts: Accounts, spec: ActorSpec | ComponentSpec, declared: Declared
+    accounts: Accounts,
+    spec: ActorSpec | ComponentSpec,
+    declared: Declared,
+    owner: object = None,
 ) -> Account | None:
-    """Return the account of an actor; None if no quota is declared for it."""
+    """Return the account of an actor; None if no quota is declared for it.
+
+    `owner`: who has the name; see `Accounts.open`.
+    """
     above = quotas_above(declared)
     if isinstance(spec, ComponentSpec):
         own = component_quotas(spec.quotas, spec.limits).named
-        return accounts.open(spec.id.text, own, above)
+        return accounts.open(spec.id.text, own, above, owner)
     named = None if spec.quotas is None else spec.quotas.named
-    return accounts.open(spec.id.text, named, above)
+    return accounts.open(spec.id.text, named, above, owner)

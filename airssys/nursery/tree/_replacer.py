@@ -67,8 +67,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airssys.contracts import ComponentInfo
-    from airssys.messaging import Mailbox
-    from airssys.nursery.actors import Actor
+    from airssys.nursery.actors import Actor, Address
     from airssys.nursery.behaviours import Behaviour, Inheritance
     from airssys.nursery.shared import Shared
 
@@ -152,14 +151,13 @@ class Replacer:
             spec = attrs.evolve(spec, artifact=given)
         if _present(slot) is None or not isinstance(slot.cell, ActorCell):
             return Refused(Refusal.DOWN, slot.name)
-        mailbox = slot.cell.address.mailbox
-        return await self._replace_by(spec, slot, mailbox, present, can)
+        return await self._replace_by(spec, slot, slot.cell.address, present, can)
 
     async def _replace_by(
         self,
         spec: ComponentSpec,
         slot: Slot,
-        mailbox: Mailbox,
+        address: Address,
         present: ComponentSpec,
         can: tuple[Grant, ...] | None,
     ) -> Answer:
@@ -172,9 +170,10 @@ class Replacer:
         authority, declare = self._around.authorities.prepare(
             spec, bounds_above(slot.declared), anew=anew
         )
-        account = open_account(self._around.accounts, spec, slot.declared)
+        accounts = self._around.accounts
+        account = open_account(accounts, spec, slot.declared, address)
         behaviour = ComponentBehaviour(
-            spec, self._around, mailbox, authority, account=account
+            spec, self._around, address.mailbox, authority, account=account
         )
         old: Behaviour | None = None
         try:

@@ -70,7 +70,7 @@ class Cut:
         """Whether all that a rule allows is still allowed; no is a safe answer."""
         if self.keeps:
             return _is_covered(rule, self.rules)
-        return not any(rule.covers(r) or r.covers(rule) for r in self.rules.rules)
+        return not any(rule.overlaps(each) for each in self.rules.rules)
 
     def __str__(self) -> str:
         word = "narrowed to" if self.keeps else "revoked"
@@ -88,15 +88,18 @@ class _Granted:
     until: float = math.inf
     lender: Authority | None = None
 
-    def deciding(self, access: Access, now: float, cuts: list[Cut]) -> Rule | None:
+    def deciding(self, access: Access, now: float, cuts: list[Cut]) -> Verdict | None:
         if now >= self.until:
             return None
         rule = self.rules.deciding(access)
         if rule is None or not all(c.spares(access) for c in cuts[self.since :]):
             return None
-        if self.lender is not None and not self.lender.is_granted(access):
+        if self.lender is None:
+            return Verdict(access, rule, self.until)
+        theirs = self.lender.find_own(access)
+        if theirs is None:
             return None
-        return rule
+        return Verdict(access, rule, min(self.until, theirs.until))
 
 
 @final
@@ -162,6 +165,7 @@ class Authority:
         self._holds: dict[Hold, None] = {}
         self._borrowers: dict[Authority, None] = {}
         self._denials: dict[Access, int] = {}
+        self._more_denials = 0
         self.version = 0
         """Grows by one with each change."""
         self.incarnation = 0
@@ -301,7 +305,9 @@ class Authority:
         Raises:
             NotGranted: always.
         """
-        why, times = self._why_denied(access), self._count_denial(access)
+        why = self._why_denied(access)
+        access = _shortened(access)
+        times = self._count_denial(access)
         handled = self.in_hand()
         sender = None if handled is None else handled.sender
         trace = None if handled is None else handled.trace
@@ -310,22 +316,28 @@ class Authority:
         raise NotGranted(f"{self.actor}: {why}")
 
     def _count_denial(self, access: Access) -> int:
-        if len(self._denials) >= _REMEMBERED:
-            self._denials.clear()
-        short = len(access.resource) <= _LONGEST
-        times = self._denials.get(access, 0) + 1
-        if short:
-            self._denials[access] = times
+        """How often it was denied; when there are too many, none is new any more."""
+        if access not in self._denials and len(self._denials) >= _REMEMBERED:
+            self._more_denials += 1
+            return 1 + self._more_denials
+        times = self._denials[access] = self._denials.get(access, 0) + 1
         return times
 
     def _find(self, access: Access) -> Verdict | None:
+        return self._latest(access, self._held)
+
+    def find_own(self, access: Access) -> Verdict | None:
+        """Decide an access by what is its own: what it was lent it cannot lend on."""
+        return self._latest(access, [h for h in self._held if h.lender is None])
+
+    def _latest(self, access: Access, held: list[_Granted]) -> Verdict | None:
         if not all(bound.rules.allows(access) for bound in self._bounds):
             return None
         now, latest = self._now(), None
-        for held in self._held:
-            rule = held.deciding(access, now, self._cuts)
-            if rule is not None and (latest is None or held.until > latest.until):
-                latest = Verdict(access, rule, held.until)
+        for each in held:
+            found = each.deciding(access, now, self._cuts)
+            if found is not None and (latest is None or found.until > latest.until):
+                latest = found
         return latest
 
     def _why_denied(self, access: Access) -> str:
@@ -338,7 +350,8 @@ class Authority:
         if not any(held.rules.allows(access) for held in self._held):
             return f"{said} is not granted"
         cut = next((cut for cut in self._cuts if not cut.spares(access)), None)
-        return f"{said} is not granted any more" + ("" if cut is None else f": {cut}")
+        why = "" if cut is None else f": {cut}"
+        return one_line(f"{said} is not granted any more{why}")
 
     # ------------------------------------------------------------ accounts
 
@@ -509,6 +522,8 @@ class Authority:
         wider = self.widening(rules)
         if wider:
             raise NotGranted(f"{wider[0]} is beyond a bound of {self.actor}")
+        if lender is self:
+            raise NotGranted(f"{self.actor} cannot lend to itself")
         if lender is not None:
             missing = lender.beyond(rules)
             if missing:
@@ -544,10 +559,26 @@ class Authority:
         return min(each.until for each in self._held)
 
     def note_lender_changed(self) -> None:
-        """Look again at what goes by another one's grants."""
-        self._change("what it was lent has changed", quiet=True)
+        """Look again at what goes by another one's grants.
 
-    def _change(self, change: str, *, quiet: bool = False) -> int:
+        Nothing else depends on that, so no other actor is notified: two may lend each other.
+        """
+        self._change("what it was lent has changed", quiet=True, spread=False)
+
+    def leave(self) -> None:
+        """Note that its name was given up: all that it lent ends."""
+        borrowers, self._borrowers = tuple(self._borrowers), {}
+        for borrower in borrowers:
+            borrower.forget_lender(self)
+
+    def forget_lender(self, lender: Authority) -> None:
+        """Drop what another one lent."""
+        kept = [each for each in self._held if each.lender is not lender]
+        if len(kept) < len(self._held):
+            self._held = kept
+            self._change(f"what {lender.actor} lent has ended", spread=False)
+
+    def _change(self, change: str, *, quiet: bool = False, spread: bool = True) -> int:
         self.version += 1
         self._forget()
         ended = [
@@ -563,7 +594,7 @@ class Authority:
             self._events(GrantsChanged(self.actor, change, len(ended)))
             if self._recorder is not None:
                 self._recorder.note_change(self.actor, change, len(ended))
-        for borrower in tuple(self._borrowers):
+        for borrower in tuple(self._borrowers) if spread else ():
             borrower.note_lender_changed()
         return len(ended)
 
@@ -581,6 +612,13 @@ class Authority:
 
 def _is_covered(rule: Rule, by: Rules) -> bool:
     return any(each.covers(rule) for each in by.rules)
+
+
+def _shortened(access: Access) -> Access:
+    """The same for events and records, which are kept: a guest may name what is long."""
+    if len(access.resource) <= _LONGEST:
+        return access
+    return attrs.evolve(access, resource=f"{access.resource[:_LONGEST]}…")
 
 
 def _said(access: Access) -> str:

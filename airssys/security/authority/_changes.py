@@ -127,6 +127,8 @@ class Grants:
     ) -> None:
         """Let another actor do what this one may do, for as long as this one may.
 
+        It ends too when this one gives up its name: it is deleted, or its supervisor ends.
+
         Raises:
             NotGranted: this actor does not hold all of it by one of its own grants, or it
                 is beyond a bound of the borrower, or nothing restricts the borrower.

@@ -43,16 +43,30 @@ class Authorities:
         self._recorder = recorder
         self._closed: str | None = None
         self._by_name: dict[ComponentId, Authority] = {}
+        self._owners: dict[ComponentId, object] = {}
 
     def open(
-        self, spec: ActorSpec | ComponentSpec, bounds: tuple[Bound, ...]
+        self,
+        spec: ActorSpec | ComponentSpec,
+        bounds: tuple[Bound, ...],
+        owner: object = None,
     ) -> Authority | None:
         """Return the authority of an actor; None if nothing restricts it.
 
         It is the one that its name had before, with whatever was changed since.
+
+        Args:
+            spec: its declaration.
+            bounds: those above it.
+            owner: who has the name. While another one has it, which has not released it,
+                nothing is changed, and the result allows nothing.
         """
+        if self._owners.get(spec.id, owner) is not owner:
+            return Authority(spec.id, Rules(), bounds, self._events, self.now)
         authority, declare = self.prepare(spec, bounds)
         declare()
+        if authority is not None:
+            self._owners[spec.id] = owner
         return authority
 
     def prepare(
@@ -86,13 +100,17 @@ class Authorities:
         """Return the authority of a name; None if nothing restricts it, or there is none."""
         return self._by_name.get(name)
 
-    def release(self, name: ComponentId) -> None:
+    def release(self, name: ComponentId, owner: object = None) -> None:
         """Note that a name was given up; what was changed at run time is still kept.
 
-        The actor may come back, when its supervisor is restarted.
+        The actor may come back, when its supervisor is restarted. What it lent ends.
         """
         gone = self._by_name.get(name)
-        if gone is not None and gone.is_as_declared:
+        if gone is None or self._owners.get(name, owner) is not owner:
+            return
+        self._owners.pop(name, None)
+        gone.leave()
+        if gone.is_as_declared:
             gone.take_account()
             del self._by_name[name]
 

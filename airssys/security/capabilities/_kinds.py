@@ -8,7 +8,7 @@ text, matches a resource and compares itself with another pattern.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Protocol, Self, final
 
@@ -198,6 +198,8 @@ class Endpoint:
 
 
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+_ENCODED: Final = re.compile("%(25|2[eEfF]|5[cC]|00)")
+_MOST_DECODED: Final = 4
 
 
 @final
@@ -235,13 +237,16 @@ class Origin:
         """Say whether `scheme://host:port/path` is one of these."""
         scheme, _, rest = resource.partition("://")
         place, _, path = rest.partition("/")
-        normal = normal_path(f"/{path.partition('?')[0]}")
+        asked = f"/{path.partition('?')[0].partition('#')[0]}"
         return (
             scheme in self.schemes
-            and normal is not None
             and self.endpoint.matches(place)
-            and _is_below(normal, self.path)
+            and all(self._has(each) for each in _readings(asked))
         )
+
+    def _has(self, path: str) -> bool:
+        normal = normal_path(path)
+        return normal is not None and _is_below(normal, self.path)
 
     def includes(self, other: Self) -> bool:
         """Say whether all that the other stands for is among these."""
@@ -250,6 +255,23 @@ class Origin:
             and self.endpoint.includes(other.endpoint)
             and _is_below(other.path, self.path)
         )
+
+
+def _readings(path: str) -> Iterator[str]:
+    """Give a path as it is written, and as servers may read it.
+
+    Some decode dots and slashes before they resolve `..`, some do it twice, and some take
+    a backslash for a slash. All readings have to be below what is granted.
+    """
+    yield path
+    for _ in range(_MOST_DECODED):
+        plain = _ENCODED.sub(lambda found: chr(int(found[1], 16)), path)
+        plain = plain.replace("\\", "/")
+        if plain == path:
+            return
+        yield plain
+        path = plain
+    yield ""  # no path: no honest path is encoded that often
 
 
 def _is_below(path: str, beginning: str) -> bool:

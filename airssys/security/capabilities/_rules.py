@@ -86,6 +86,17 @@ class Rule:
         is_part = getattr(self.resource, "touches", None)
         return is_part is not None and is_part(access.resource)
 
+    def overlaps(self, other: Rule) -> bool:
+        """Say whether both allow some same access; yes is a safe answer."""
+        if _ALL in {self.kind, other.kind}:
+            return True
+        if (self.kind, self.verb) != (other.kind, other.verb):
+            return False
+        overlaps = getattr(self.resource, "overlaps", None)
+        if overlaps is None or type(self.resource) is not type(other.resource):
+            return True
+        return bool(overlaps(other.resource))
+
     def covers(self, other: Rule) -> bool:
         """Say whether it allows all that another rule allows."""
         if self.kind == _ALL:

@@ -23,6 +23,8 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 _ANY: Final = "*"
 _MANY: Final = "**"
 _LAST_PORT: Final = 65535
+_LONGEST: Final = 254
+"""Characters of a name, with a dot at its end."""
 
 
 def read_address(host: str) -> Address | None:
@@ -63,7 +65,7 @@ def normal_host(host: str) -> tuple[str, ...] | None:
         ('xn--bcher-kva', 'example')
     """
     name = host.removesuffix(".")
-    if not name or read_address(name) is not None:
+    if not name or len(host) > _LONGEST or read_address(name) is not None:
         return None
     try:
         encoded = idna.encode(name, uts46=True, std3_rules=True).decode()

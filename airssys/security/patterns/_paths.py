@@ -9,15 +9,15 @@ does in the file system.
 
 from __future__ import annotations
 
-import functools
 from typing import Final, Self, final
 
 import attrs
 
 from ._mistakes import PatternMistake
-from ._wildcards import Tokens, Wild, includes, matches, tokens_of
+from ._wildcards import Shape, Tokens, Wild, includes, overlap, tokens_of
 
 _LONGEST: Final = 4096
+"""Characters of a path, of a key, and of a pattern of them: more matches nothing."""
 _MOST_WILDCARDS: Final = 16
 
 
@@ -57,9 +57,8 @@ def _is_plain(text: str) -> bool:
     return True
 
 
-@functools.lru_cache(maxsize=1024)
-def _tokens(text: str) -> Tokens:
-    return tokens_of(text)
+def _shape(text: str) -> Shape:
+    return Shape.of(tokens_of(text))
 
 
 def _check_wildcards(text: str, tokens: Tokens) -> None:
@@ -82,6 +81,14 @@ class PathPattern:
     """
 
     text: str
+    shapes: tuple[Shape, ...] = attrs.field(init=False, eq=False, repr=False)
+    """What it stands for: with `/**` at its end also the folder before that."""
+
+    def __attrs_post_init__(self) -> None:
+        texts = [self.text]
+        if self.text.endswith("/**"):
+            texts.append(self.text.removesuffix("/**") or "/")
+        object.__setattr__(self, "shapes", tuple(map(_shape, texts)))
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -105,20 +112,25 @@ class PathPattern:
         normal = normal_path(path)
         if normal is None:
             return False
-        return any(matches(one, normal, "/") for one in self.alternatives)
+        return any(shape.matches(normal) for shape in self.shapes)
 
     def includes(self, other: Self) -> bool:
         """Say whether it stands for every path that the other one stands for."""
         mine = self.alternatives
         return all(includes(mine, one, "/") for one in other.alternatives)
 
+    def overlaps(self, other: Self) -> bool:
+        """Say whether some path is one of both."""
+        return any(
+            overlap(mine, theirs, "/")
+            for mine in self.alternatives
+            for theirs in other.alternatives
+        )
+
     @property
     def alternatives(self) -> tuple[Tokens, ...]:
-        """What it stands for: with `/**` at its end also the folder before that."""
-        whole = _tokens(self.text)
-        if not self.text.endswith("/**"):
-            return (whole,)
-        return whole, _tokens(self.text.removesuffix("/**") or "/")
+        """What it stands for, as tokens."""
+        return tuple(shape.tokens for shape in self.shapes)
 
     def __str__(self) -> str:
         return self.text
@@ -130,6 +142,10 @@ class KeyPattern:
     """Keys of a store: `cart/*`, `cart/**`. Nothing in a key is made normal."""
 
     text: str
+    shape: Shape = attrs.field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "shape", _shape(self.text))
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -145,11 +161,15 @@ class KeyPattern:
 
     def matches(self, key: str) -> bool:
         """Say whether a key is one of these."""
-        return matches(_tokens(self.text), key, "/")
+        return len(key) <= _LONGEST and self.shape.matches(key)
 
     def includes(self, other: Self) -> bool:
         """Say whether it stands for every key that the other one stands for."""
-        return includes((_tokens(self.text),), _tokens(other.text), "/")
+        return includes((self.shape.tokens,), other.shape.tokens, "/")
+
+    def overlaps(self, other: Self) -> bool:
+        """Say whether some key is one of both."""
+        return overlap(self.shape.tokens, other.shape.tokens, "/")
 
     def __str__(self) -> str:
         return self.text

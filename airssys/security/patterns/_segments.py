@@ -6,7 +6,7 @@ from typing import Final, Self, final
 
 import attrs
 
-from airssys.contracts import ComponentId, read_pattern
+from airssys.contracts import MAX_TOPIC_CHARACTERS, ComponentId, read_pattern
 
 from ._mistakes import PatternMistake
 
@@ -68,6 +68,13 @@ class NamePattern:
             for mine, theirs in zip(self.segments, other.segments, strict=True)
         )
 
+    def overlaps(self, other: Self) -> bool:
+        """Say whether some name is one of both."""
+        return all(
+            ANY in {mine, theirs} or mine == theirs
+            for mine, theirs in zip(self.segments, other.segments, strict=True)
+        )
+
     def of(self, target: ComponentId) -> bool:
         """Say whether it stands for this component."""
         return self.matches(target.text)
@@ -102,6 +109,8 @@ class TopicPattern:
 
     def matches(self, topic: str) -> bool:
         """Say whether a topic is one of those that this pattern stands for."""
+        if len(topic) > MAX_TOPIC_CHARACTERS:
+            return False
         return _takes(self._path, topic.split("."))
 
     def includes(self, other: Self) -> bool:
@@ -112,6 +121,10 @@ class TopicPattern:
         if theirs[-1] == "#" and len(mine) > len(theirs):
             return False
         return _takes(mine, theirs)
+
+    def overlaps(self, other: Self) -> bool:
+        """Say whether some topic is one of both."""
+        return _overlap(self._path, other._path)
 
     def __str__(self) -> str:
         return self.text
@@ -151,6 +164,10 @@ class SubscriptionPattern:
     def includes(self, other: Self) -> bool:
         """Say whether it stands for every topic that the other one stands for."""
         return self.topics.includes(other.topics)
+
+    def overlaps(self, other: Self) -> bool:
+        """Say whether some topic is one of both."""
+        return self.topics.overlaps(other.topics)
 
     def __str__(self) -> str:
         return str(self.topics)

@@ -13,6 +13,10 @@ one of them stands for all.
 
 Two patterns with a few wildcards meet in a few hundred states. A pattern can be written
 for which there would be very many; `MOST_STATES` then ends the search with no.
+
+Whether a text matches is asked for each access, and a guest may choose the text so that
+it takes long. So the states are the bits of one number, which a character moves all at
+once: the time grows with the length of the text and with nothing else.
 """
 
 from __future__ import annotations
@@ -20,6 +24,8 @@ from __future__ import annotations
 import enum
 from collections import deque
 from typing import TYPE_CHECKING, Final, TypeAlias, final
+
+import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,14 +63,86 @@ def tokens_of(text: str) -> Tokens:
     return tuple(found)
 
 
+@final
+@attrs.frozen
+class Shape:
+    """A pattern made ready to be matched: its literal ends, and its automaton as bits."""
+
+    tokens: Tokens
+    separator: str
+    head: str
+    """What is before the first wildcard."""
+    tail: str
+    """What is after the last one; empty if there is none."""
+    letters: dict[str, int]
+    """For each character the states that it takes one further."""
+    any: int
+    """The states of `*`."""
+    across: int
+    """The states of `**`."""
+
+    @classmethod
+    def of(cls, tokens: Tokens, separator: str = "/") -> Shape:
+        """Prepare a pattern."""
+        places = [n for n, token in enumerate(tokens) if isinstance(token, Wild)]
+        first = places[0] if places else len(tokens)
+        last = places[-1] + 1 if places else len(tokens)
+        letters: dict[str, int] = {}
+        bits = dict.fromkeys(Wild, 0)
+        for number, token in enumerate(tokens):
+            if isinstance(token, Wild):
+                bits[token] |= 1 << number
+            else:
+                letters[token] = letters.get(token, 0) | 1 << number
+        head, tail = (
+            "".join(map(str, part)) for part in (tokens[:first], tokens[last:])
+        )
+        return cls(
+            tokens,
+            separator,
+            head,
+            tail,
+            letters,
+            bits[Wild.ANY],
+            bits[Wild.ANY_ACROSS],
+        )
+
+    def matches(self, text: str) -> bool:
+        """Say whether a text is one that the pattern stands for."""
+        if not self.any | self.across:
+            return text == self.head
+        if len(text) < len(self.head) + len(self.tail):
+            return False
+        if not (text.startswith(self.head) and text.endswith(self.tail)):
+            return False
+        middle = text[len(self.head) : len(text) - len(self.tail)]
+        if len(self.tokens) == len(self.head) + 1 + len(self.tail):
+            return bool(self.across) or self.separator not in middle
+        return self._takes(middle)
+
+    def _takes(self, middle: str) -> bool:
+        """Say whether what is between the literal ends fits what is between these."""
+        across, wild = self.across, self.any | self.across
+        states = self._opened(1 << len(self.head))
+        for character in middle:
+            kept = across if character == self.separator else wild
+            moved = (states & self.letters.get(character, 0)) << 1
+            states = self._opened(states & kept | moved)
+            if not states:
+                return False
+        return bool(states >> (len(self.tokens) - len(self.tail)) & 1)
+
+    def _opened(self, states: int) -> int:
+        """Add what is reached without a character: wildcards may take none."""
+        wild = self.any | self.across
+        while (more := states | (states & wild) << 1) != states:
+            states = more
+        return states
+
+
 def matches(tokens: Tokens, text: str, separator: str) -> bool:
     """Say whether a text is one that the pattern stands for."""
-    states = _opened(tokens, {0})
-    for character in text:
-        states = _step(tokens, states, character, separator)
-        if not states:
-            return False
-    return len(tokens) in states
+    return Shape.of(tokens, separator).matches(text)
 
 
 def includes(wides: Sequence[Tokens], narrow: Tokens, separator: str) -> bool:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _HINT: Final = (
     "write a list of grants, such as can=[send('shop/*')], from airssys.security"
 )
+_ACTORS: Final = (ComponentSpec, ActorSpec)
 _Place: TypeAlias = "tuple[str, ChildSpec, tuple[Bound, ...], int]"
 
 
@@ -102,6 +103,8 @@ def find_grant_mistakes(
         if isinstance(each, (SupervisorSpec, DynamicSupervisorSpec)):
             mistakes += _bound_mistakes(each, at, bounds, kinds)
             bounds = (*bounds, *bound_of(each, kinds))
+        if isinstance(each, PoolSpec) and isinstance(each.member, _ACTORS):
+            mistakes += _topic_mistakes(each.member, each.topics, f"{at}.topics", kinds)
         below = [(p, s, bounds, depth + 1) for p, s in _children(each, at)]
         stack.extend(reversed(below))
     return mistakes
@@ -143,13 +146,25 @@ def _actor_mistakes(
     yield from _list_mistakes(spec.can, f"{path}.can", kinds)
     grants = _valid(spec.can)
     yield from _beyond(grants, f"{path}.can", bounds, kinds)
-    rules = rules_of_grants(grants, kinds)
-    for topic in spec.topics if is_kind(spec.topics, tuple) else ():
+    yield from _topic_mistakes(spec, spec.topics, f"{path}.topics", kinds)
+
+
+def _topic_mistakes(
+    spec: ComponentSpec | ActorSpec,
+    topics: tuple[str, ...],
+    path: str,
+    kinds: Mapping[str, Kind],
+) -> Iterator[Mistake]:
+    """Check that an actor is granted the topics that it, or its pool, is subscribed to."""
+    if spec.can is None:
+        return
+    rules = rules_of_grants(_valid(spec.can), kinds)
+    for topic in topics if is_kind(topics, tuple) else ():
         access = Access("messaging", "subscribe", f"{topic}")
         if not rules.allows(access):
             text = f"it is subscribed to {topic!r}, which it is not granted"
             hint = f"add subscribe({topic!r}) to can=, or leave the topic out"
-            yield Mistake(f"{path}.topics", text, hint)
+            yield Mistake(path, text, hint)
 
 
 def _bound_mistakes(

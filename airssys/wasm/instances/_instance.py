@@ -59,7 +59,7 @@ from ._saving import without_host
 from ._turns import now
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from outcome import Outcome
 
@@ -174,6 +174,9 @@ class Instance:
         self._code = code
         self._limits = limits
         self._services = services
+        # Services of a restricted actor have it; most others do not.
+        self._cut_time: Callable[[int], int] | None
+        self._cut_time = getattr(services, "cut_time", None)
         table = runtime.table
         self._contexts, handles = table.contexts(), None
         if services is None:
@@ -249,7 +252,7 @@ class Instance:
             answer = await self._finish_message(begun)
         else:
             size = len(envelope.payload)
-            values = (message_value(envelope),)
+            values = (message_value(envelope, self._cut_time),)
             answer = await self._run("handle-message", values, size, message=envelope)
         self._driver.note_message_handled()
         return answer
@@ -271,7 +274,7 @@ class Instance:
         self._is_called = True
         began = now()
         try:
-            values = (message_value(envelope),)
+            values = (message_value(envelope, self._cut_time),)
             keep = self._limits.host_call_bytes
             call, result = self._first_slice("handle-message", values, owner, keep)
             if self._holds_resources and call is None:
@@ -291,7 +294,9 @@ class Instance:
     async def handle_callback(self, envelope: Envelope) -> None:
         """Give the guest the answer to one of its requests."""
         size = len(envelope.payload)
-        await self._run("handle-callback", (message_value(envelope),), size=size)
+        await self._run(
+            "handle-callback", (message_value(envelope, self._cut_time),), size=size
+        )
 
     async def metadata(self) -> ComponentMetadata:
         """Ask the guest for its metadata."""

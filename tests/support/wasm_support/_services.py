@@ -34,7 +34,7 @@ class ScriptedServices:
     Those that may wait do so once. `sleep` sleeps on Trio's clock.
     """
 
-    meter = None
+    meter = cut_time = None
 
     def __init__(self, **answers: Any) -> None:
         self.calls: list[tuple[Any, ...]] = []
