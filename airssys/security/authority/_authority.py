@@ -36,6 +36,7 @@ from airssys.contracts import (
 from airssys.security.capabilities import AtLeast, Rules
 from airssys.security.policies import narrowest
 
+from ._cuts import Cut, is_covered, listed
 from ._verdicts import NOBODY, SENDERS, Recorder, Verdict
 
 if TYPE_CHECKING:
@@ -49,32 +50,6 @@ _REMEMBERED: Final = 1024
 _LONGEST: Final = 512
 """Characters of what a remembered decision is about."""
 _SHOWN: Final = 200
-
-
-@final
-@attrs.frozen
-class Cut:
-    """Takes away what was granted before."""
-
-    rules: Rules
-    keeps: bool
-    """Whether the rules say what is kept, and not what goes."""
-
-    def spares(self, access: Access) -> bool:
-        """Whether an access is still allowed after it."""
-        if self.keeps:
-            return self.rules.allows(access)
-        return not self.rules.touches(access)
-
-    def spares_all(self, rule: Rule) -> bool:
-        """Whether all that a rule allows is still allowed; no is a safe answer."""
-        if self.keeps:
-            return _is_covered(rule, self.rules)
-        return not any(rule.overlaps(each) for each in self.rules.rules)
-
-    def __str__(self) -> str:
-        word = "narrowed to" if self.keeps else "revoked"
-        return f"{word} {_listed(self.rules) or 'nothing'}"
 
 
 @final
@@ -530,17 +505,17 @@ class Authority:
                 raise NotGranted(f"{lender.actor} does not hold {missing[0]}")
             lender.lend_to(self)
         self._held.append(_Granted(rules, len(self._cuts), until, lender))
-        self._change(f"extended by {_listed(rules)}")
+        self._change(f"extended by {listed(rules)}")
 
     def holds_all(self, rule: Rule) -> bool:
         """Whether one grant allows now all that a rule allows; no is a safe answer."""
-        if not all(_is_covered(rule, bound.rules) for bound in self._bounds):
+        if not all(is_covered(rule, bound.rules) for bound in self._bounds):
             return False
         now = self._now()
         return any(
             now < held.until
             and held.lender is None
-            and _is_covered(rule, held.rules)
+            and is_covered(rule, held.rules)
             and all(cut.spares_all(rule) for cut in self._cuts[held.since :])
             for held in self._held
         )
@@ -555,7 +530,7 @@ class Authority:
         if expired:
             self._held = [each for each in self._held if each.until > now]
             for each in expired:
-                self._change(f"{_listed(each.rules)} has expired")
+                self._change(f"{listed(each.rules)} has expired")
         return min(each.until for each in self._held)
 
     def note_lender_changed(self) -> None:
@@ -610,10 +585,6 @@ class Authority:
         return tuple(dict.fromkeys((*found, *self._seen_too)))
 
 
-def _is_covered(rule: Rule, by: Rules) -> bool:
-    return any(each.covers(rule) for each in by.rules)
-
-
 def _shortened(access: Access) -> Access:
     """The same for events and records, which are kept: a guest may name what is long."""
     if len(access.resource) <= _LONGEST:
@@ -625,9 +596,3 @@ def _said(access: Access) -> str:
     resource = access.resource
     shown = resource if len(resource) <= _SHOWN else f"{resource[:_SHOWN]}…"
     return one_line(f"{access.kind} {access.verb} {shown}".rstrip())
-
-
-def _listed(rules: Rules) -> str:
-    shown = [str(rule) for rule in rules.rules[:5]]
-    more = len(rules.rules) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,49 @@
+"""Cuts: what is taken away, while it runs, from what an actor was granted before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+import attrs
+
+from airssys.security.capabilities import Rules
+
+if TYPE_CHECKING:
+    from airssys.contracts import Access
+    from airssys.security.capabilities import Rule
+
+
+@final
+@attrs.frozen
+class Cut:
+    """Takes away what was granted before."""
+
+    rules: Rules
+    keeps: bool
+    """Whether the rules say what is kept, and not what goes."""
+
+    def spares(self, access: Access) -> bool:
+        """Whether an access is still allowed after it."""
+        if self.keeps:
+            return self.rules.allows(access)
+        return not self.rules.touches(access)
+
+    def spares_all(self, rule: Rule) -> bool:
+        """Whether all that a rule allows is still allowed; no is a safe answer."""
+        if self.keeps:
+            return is_covered(rule, self.rules)
+        return not any(rule.overlaps(each) for each in self.rules.rules)
+
+    def __str__(self) -> str:
+        word = "narrowed to" if self.keeps else "revoked"
+        return f"{word} {listed(self.rules) or 'nothing'}"
+
+
+def is_covered(rule: Rule, by: Rules) -> bool:
+    return any(each.covers(rule) for each in by.rules)
+
+
+def listed(rules: Rules) -> str:
+    shown = [str(rule) for rule in rules.rules[:5]]
+    more = len(rules.rules) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
