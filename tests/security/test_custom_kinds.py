@@ -75,6 +75,6 @@ def test_a_kind_is_defined_once():
     ids=lambda kind: kind.name,
 )
 def test_a_kind_has_plain_words(kind):
-    with pytest.raises(ValueError, match="not a word|nothing that can be granted"):
+    with pytest.raises(ValueError, match=r"not a word|nothing that can be granted"):
         define_kind(kind)
     assert kind.name not in KINDS

@@ -40,6 +40,7 @@ from airssys.contracts import (
     as_blueprint,
     walk,
 )
+from airssys.security import everything
 from wasm_support import GUESTS
 
 from .clerk import Cancel, Clerk, Do, Look, Open, Order, Receipt, Rush
@@ -338,7 +339,7 @@ async def test_a_ref_may_describe_a_guest():
 @pytest.mark.parametrize("way", ["ask", "send", "request"])
 async def test_a_guest_sends_typed_messages_too(way):
     """Their type is in the payload, and their codec is the one that it declares."""
-    guest = component("guest", GUESTS / "calls.wat", sends="json")
+    guest = component("guest", GUESTS / "calls.wat", sends="json", can=everything())
     order = '{"_type":"Order","item":"tea"}'
     call = f"host-messaging.{way}\nlocal/clerk/0\n{order}".encode()
     async with open_system(plan(others=(guest,))) as system:
@@ -349,7 +350,7 @@ async def test_a_guest_sends_typed_messages_too(way):
 
 
 async def test_and_gets_what_is_wrong_with_them():
-    guest = component("guest", GUESTS / "calls.wat", sends="json")
+    guest = component("guest", GUESTS / "calls.wat", sends="json", can=everything())
     call = b'host-messaging.ask\nlocal/clerk/0\n{"_type":"Order","item":5}'
     async with open_system(plan(others=(guest,))) as system:
         answer = await system.ask("guest", call)
