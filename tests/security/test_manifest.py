@@ -215,18 +215,20 @@ KEYS = st.sampled_from(
             "ask",
         ),
         *("http", "clock", "random", "messages", "overflow", "type", "backoff", "fuel"),
-        *("interval", "threshold", "accepts", "sends", "other"),
+        *("interval", "threshold", "accepts", "sends", "fan_out", "key", "other"),
     ]
 )
 TABLES = st.sampled_from(
     [
         *("package", "source", "component", "capabilities", "limits", "mailbox"),
-        *("restart", "health", "codecs", "other"),
+        *("restart", "health", "codecs", "quotas", "signature", "other"),
     ]
 )
 
 
 @given(st.dictionaries(TABLES, st.dictionaries(KEYS, VALUES, max_size=4), max_size=6))
+@example({"codecs": {"accepts": []}})
+@example({"codecs": {"accepts": ["json", "x y"], "sends": "json", "prefixed": True}})
 @settings(max_examples=200)
 def test_valid_toml_of_any_shape_is_reported(tmp_path_factory, document):
     text, _ = as_toml(document)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
-from airssys.cli.common import report_manifests, say
-from airssys.security.manifest import explain, json_schema, read_manifest
+from airssys.cli.common import escaped, give_up, report_manifests, say
+from airssys.contracts import ExtraMissing
+from airssys.security import Ed25519Signer
+from airssys.security.manifest import explain, json_schema, read_manifest, signed
 
 
 @click.group()
@@ -37,6 +39,28 @@ def explain_one(path: Path) -> None:
     for line in explain(described) if described.tables else ():
         say(line)
     report_manifests([described])
+
+
+@command.command("sign")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--key", required=True, type=click.Path(path_type=Path), metavar="PEM")
+def sign(path: Path, key: Path) -> None:
+    """Write a signature below the manifest at PATH.
+
+    PEM is a file with an Ed25519 private key without a password. The manifest has no
+    mistakes, no signature yet, and a digest of the code. Needs the extra `audit`.
+    """
+    described = read_manifest(path)
+    report_manifests([described])
+    source = described.tables.get("source")
+    if "signature" in described.tables or getattr(source, "sha256", None) is None:
+        text = f"{path} has a signature, or no sha256 in [source]"
+        raise click.UsageError(escaped(text))
+    try:
+        path.write_bytes(signed(path.read_bytes(), Ed25519Signer(key)))
+    except (OSError, ValueError, ExtraMissing) as error:
+        give_up(error)
+    say(f"{path} is signed")
 
 
 @command.command("schema")

@@ -5,6 +5,7 @@ from ._explained import explain
 from ._json_schema import json_schema
 from ._options import describe, with_manifest
 from ._reading import MOST_BYTES, Described, is_manifest, read_manifest
+from ._signature import signed
 
 __all__ = (
     "MOST_BYTES",
@@ -17,6 +18,7 @@ __all__ = (
     "read_manifest",
     "refused_of",
     "requested",
+    "signed",
     "widened",
     "with_manifest",
 )

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ._schema import Capabilities, CustomGrant, HttpRequests, Package, Source, grants_of
+from ._schema import (
+    Capabilities,
+    CustomGrant,
+    HttpRequests,
+    Package,
+    Signature,
+    Source,
+    grants_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +33,9 @@ def explain(described: Described) -> Iterator[str]:
     if isinstance(source, Source):
         digest = f"sha256:{source.sha256}" if source.sha256 else "whatever is there"
         yield f"  {'code':10} {source.path}, {digest}"
+    signature = described.tables.get("signature")
+    if isinstance(signature, Signature):
+        yield f"  {'signed by':10} ed25519:{signature.key}"
     for word, value in described.options.items():
         yield from _pair(word, value)
     asked = described.tables.get("capabilities")

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast
 
-from ._reading import Described, is_manifest, read_manifest
+from ._reading import CODEC_WORDS, Described, is_manifest, read_manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_CODECS: Final = frozenset({"codecs", "prefixed", "sends"})
-"""Options that belong together."""
 _MAY_BE_LEFT_OUT: Final = frozenset({"data", "env", "limits"})
 """Options for which None is the same as nothing."""
 
@@ -32,8 +30,8 @@ def with_manifest(
     together, key by key.
     """
     merged = dict(described.options)
-    if options.keys() & _CODECS:
-        merged = {word: v for word, v in merged.items() if word not in _CODECS}
+    if options.keys() & CODEC_WORDS:
+        merged = {word: v for word, v in merged.items() if word not in CODEC_WORDS}
     for word, value in options.items():
         if value is None and word in _MAY_BE_LEFT_OUT:
             continue

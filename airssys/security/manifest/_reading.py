@@ -34,6 +34,7 @@ from airssys.security.capabilities import KINDS, read_grants
 from ._bounded import bounded, read_quotas
 from ._lines import Key, find_lines
 from ._schema import Capabilities, Manifest, grants_of
+from ._signature import signature_problem
 from ._structure import Structure
 
 if TYPE_CHECKING:
@@ -42,7 +43,12 @@ if TYPE_CHECKING:
 MOST_BYTES: Final = 64 * 1024
 """Of a manifest."""
 SUFFIX: Final = ".toml"
+CODEC_WORDS: Final = frozenset({"codecs", "prefixed", "sends"})
+"""Options that belong together."""
 _AT_LINE: Final = re.compile(r" \(at line (\d+), column \d+\)$")
+_HOW_TO_SIGN: Final = (
+    "airssys manifest sign makes one, with the extra: pip install 'airssys[audit]'"
+)
 _NO_CODE: Final = Artifact.from_bytes(b"", "no component")
 _SAMPLE: Final = ComponentId("local", "sample")
 
@@ -133,7 +139,11 @@ def _described(file: Path, code: bytes, kinds: int) -> Described:
         structure.note(("quotas", name), why, "docs/reference/quotas has the rules")
     for word, key, mistake in tuple(_beyond(options)):
         structure.note(key, mistake.found, mistake.hint)
-        options.pop(word, None)
+        for each in CODEC_WORDS if word in CODEC_WORDS else (word,):
+            options.pop(each, None)
+    problem_there = signature_problem(code, lines, tables)
+    if problem_there is not None:
+        structure.note(("signature",), problem_there, _HOW_TO_SIGN)
     if quotas:
         options["quotas"] = quotas
     options, above = bounded(options)
@@ -254,14 +264,14 @@ def _beyond(options: Mapping[str, Any]) -> Iterator[tuple[str, Key, Mistake]]:
     chosen = {
         word: value
         for word, value in options.items()
-        if word not in {"env", "data", "limits", "codecs", "prefixed", "sends"}
+        if word not in {"env", "data", "limits", *CODEC_WORDS}
     }
     for word, kind in (("health", Health), ("backoff", Backoff)):
         if word in chosen:
             chosen[word] = kind(**chosen[word])
     takes = tuple(CODEC_NAMES.get(each, each) for each in options.get("codecs", ()))
     sends = options.get("sends")
-    if takes or sends or options.get("prefixed"):
+    if "codecs" in options or sends or options.get("prefixed"):
         chosen["codecs"] = Codecs(
             takes=takes,
             prefixed=options.get("prefixed", False),

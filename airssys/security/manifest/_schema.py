@@ -31,6 +31,7 @@ from airssys.contracts import (
 NAME: Final = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 VERSION: Final = r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
 DIGEST: Final = r"[0-9a-f]{64}"
+SIGNATURE: Final = r"[0-9a-f]{128}"
 
 Check = Callable[[Any], str | None]
 """Returns what is wrong with a value, or None."""
@@ -287,6 +288,15 @@ class Source:
 
 @final
 @attrs.frozen(kw_only=True)
+class Signature:
+    """An Ed25519 signature of what is above it; it is the last table."""
+
+    key: str = _text("The public key.", DIGEST, "64 digits of 0-9 and a-f")
+    value: str = _text("The signature.", SIGNATURE, "128 digits of 0-9 and a-f")
+
+
+@final
+@attrs.frozen(kw_only=True)
 class Manifest:
     """A whole `Component.toml`."""
 
@@ -300,6 +310,7 @@ class Manifest:
     restart: Restart = Restart()
     health: Health | None = None
     codecs: CodecTable = CodecTable()
+    signature: Signature | None = None
 
 
 def grants_of(field: attrs.Attribute[Any], value: object) -> tuple[Grant, ...]:
