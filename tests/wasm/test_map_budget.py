@@ -227,6 +227,12 @@ needs_limit = pytest.mark.skipif(
 )
 
 
+def most_instances(guests):
+    """How many there must be room for: an instance has five maps, two for its stack and
+    three for its memory, and on the lane "own" two more, for the host's memory."""
+    return {"own": 9_000, "wasmtime": 10_000}[guests.runtime.settings.lane]
+
+
 @pytest.mark.slow
 @needs_limit
 async def test_instances_up_to_the_limit(compiled):
@@ -235,7 +241,7 @@ async def test_instances_up_to_the_limit(compiled):
         with pytest.raises(CapacityReached, match=r"vm\.max_map_count"):
             await guests.many(sys.maxsize, "echo")
         made = len(guests.started)
-        assert made > 10_000  # each has five maps: two for a stack, three for a memory
+        assert made > most_instances(guests)
         assert kernel_limit() - count_maps() > 1_000
         answers = [await guests.started[at].health() for at in (1, made // 2, -1)]
         assert len(answers) == 3
@@ -262,7 +268,7 @@ async def test_suspended_calls_up_to_the_limit(compiled):
         async with trio.open_nursery() as nursery:
             with pytest.raises(CapacityReached, match=r"vm\.max_map_count"):
                 await fill(nursery)
-            assert len(guests.started) > 10_000
+            assert len(guests.started) > most_instances(guests)
             assert kernel_limit() - count_maps() > 1_000
             assert await keeper.handle_message(envelope()) == b"1"
             nursery.cancel_scope.cancel()

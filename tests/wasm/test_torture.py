@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from airssys.contracts import EngineSettings
 from pace import finished, unmeasured
 
 SCRIPTS = Path(__file__).with_name("torture")
@@ -25,7 +26,11 @@ def torture(script, *arguments, status=0, flags=(), seconds=60, noise=False):
     """
     path = os.pathsep.join(filter(None, [str(SCRIPTS), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, *flags, str(SCRIPTS / f"{script}.py"), *arguments]
-    done = finished(command, seconds=seconds, env=unmeasured() | {"PYTHONPATH": path})
+    env = unmeasured() | {
+        "PYTHONPATH": path,
+        "AIRSSYS_TORTURE_LANE": EngineSettings().lane,
+    }
+    done = finished(command, seconds=seconds, env=env)
     story = f"{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
     assert done.returncode == status, f"status {done.returncode}\n{story}"
     assert noise or "Exception ignored" not in done.stderr, story

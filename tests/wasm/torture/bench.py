@@ -6,6 +6,7 @@ The scripts run in processes of their own, because what goes wrong here ends a p
 import contextlib
 import functools
 import gc
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -37,6 +38,10 @@ sys.path.append(str(GUESTS))  # for the builders of guests
 NUMBERS = {name: number for number, name in enumerate(EXPORTS)}
 MOST = 10**8
 TARGET = b"test/bob/0"
+
+LANE = os.environ.get("AIRSSYS_TORTURE_LANE", EngineSettings().lane)
+"""On which guests are run in Trio; those of a bench are not."""
+EngineSettings.__init__.__kwdefaults__["lane"] = LANE
 
 # Hundreds of engines are made here; what does not belong to one is made only once.
 _runtime.bind_all = functools.cache(_runtime.bind_all)
@@ -143,10 +148,10 @@ async def make(loader, name, config=None, services=None, **limits):
 
 
 class Bench:
-    """One engine whose guests are driven by hand, without Trio."""
+    """One engine whose guests are driven by hand, without Trio, on the lane `"wasmtime"`."""
 
     def __init__(self, tick=0.001):
-        self.runtime = Runtime(EngineSettings(tick=tick))
+        self.runtime = Runtime(EngineSettings(tick=tick, lane="wasmtime"))
         self.engine = self.runtime.engine
         self.loader = Loader(self.runtime, None)
         self.owner = object()

@@ -6,6 +6,7 @@ import sys
 
 import trio
 from bench import (
+    LANE,
     TARGET,
     Bench,
     envelope,
@@ -21,6 +22,7 @@ from callback_steps import Steps
 from airssys.contracts import EngineSettings, GuestSpent, GuestTrapped, TrapReason
 from airssys.wasm import open_runtime
 from airssys.wasm.engine._fiber import Call, CallbackFailed
+from airssys.wasm.lane.core import CoreInstance
 
 
 class Unknown(BaseException):
@@ -83,7 +85,21 @@ def raised_in_continuation(error):
         Call.answered = original
 
 
+@contextlib.contextmanager
+def raised_in_a_function_of_the_shim(error):
+    def ask(self, *_):
+        raise error
+
+    original = CoreInstance.ask
+    CoreInstance.ask = ask
+    try:
+        yield
+    finally:
+        CoreInstance.ask = original
+
+
 PLACES = (raised_in_host_callback, raised_in_continuation)
+PLACES_IN_TRIO = PLACES if LANE == "wasmtime" else (raised_in_a_function_of_the_shim,)
 
 
 async def ask_with(place, error):
@@ -118,7 +134,7 @@ def check_failure(caught, error):
 
 
 def in_trio():
-    for place in PLACES:
+    for place in PLACES_IN_TRIO:
         for error in EXCEPTIONS:
             say(place.__name__, repr(error))
             trio.run(ask_with, place, error)

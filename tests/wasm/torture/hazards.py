@@ -436,23 +436,25 @@ def warnings_that_are_errors():
 def two_large_messages_to_one_guest_at_once():
     """Both begin in a worker thread: the second is refused, not let in."""
 
+    large = b"x" * 1_100_000
+
     async def main():
         async with open_runtime(EngineSettings()) as loader:
-            guest = await make(loader, "echo")
+            guest = await make(loader, "echo", host_call_bytes=1 << 21)
             outcomes = []
 
             async def send():
                 try:
-                    outcomes.append(await guest.handle_message(envelope(b"x" * 99_999)))
+                    outcomes.append(await guest.handle_message(envelope(large)))
                 except EngineMisused as refusal:
                     outcomes.append(refusal)
 
             async with trio.open_nursery() as nursery:
                 for _ in range(5):
                     nursery.start_soon(send)
-            answers = [each for each in outcomes if each == b"x" * 99_999]
+            answers = [each for each in outcomes if each == large]
             refusals = [each for each in outcomes if type(each) is EngineMisused]
-            assert (len(answers), len(refusals)) == (1, 4), outcomes
+            assert (len(answers), len(refusals)) == (1, 4), refusals
             assert await guest.handle_message(envelope(b"y")) == b"y"
             guest.close()
 

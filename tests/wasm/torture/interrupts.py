@@ -119,7 +119,7 @@ def in_the_keeper():
 
 def uncaught():
     """Left to Python, which ends such a program in its own documented way."""
-    trio.run(ask_once, Steps("host_was_called", 5, strike))
+    trio.run(ask_once, Steps(CALLBACKS[0], 5, strike))
 
 
 def main():
