@@ -24,14 +24,14 @@ export CONSTRAINTS := $(CURDIR)/requirements/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export COVERAGE_FILE := $(CURDIR)/.build/coverage/data
 
-.PHONY: help demo test test-slow test-stressed pytest-slow soak lint ruff-format ruff flake8 mypy pyright imports english
+.PHONY: help demo test test-slow test-stressed pytest-slow pytest-other-lane soak lint ruff-format ruff flake8 mypy pyright imports english
 .PHONY: format wheel pytest pytest-covered examples docs perf suites mutants venv venv-demo clean
 .PHONY: constraints constraints-add
 
 help:
 	@echo "make demo        run the word count example (ARGS=... are passed on)"
 	@echo "make test        the whole gate: lint, tests with coverage from the built wheel, examples"
-	@echo "make test-slow   every test, the soak, then tests/wasm on wasmtime $(WASMTIME_MAJORS)"
+	@echo "make test-slow   every test, on both lanes, the soak, then tests/wasm on wasmtime $(WASMTIME_MAJORS)"
 	@echo "make test-stressed   make test three times beside six busy loops, each within 15 minutes"
 	@echo "make lint        only ruff-format, ruff, flake8, mypy, pyright, imports, english; each is a target too"
 	@echo "make pytest      only the tests, from the built wheel (ARGS='-k broker' are passed on)"
@@ -141,6 +141,10 @@ format: venv
 pytest-slow: wheel
 	@$(INSTALLED) .ci/stage "pytest --run-slow" $(WHEEL) -m pytest --run-slow $(ARGS)
 
+# What depends on how guests are run, on the lane that is not the default.
+pytest-other-lane: wheel
+	@$(INSTALLED) .ci/stage "pytest --lane wasmtime" $(WHEEL) -m pytest --run-slow --lane wasmtime tests/wasm tests/system tests/building tests/examples
+
 test-wasmtime-%: wheel
 	@grep -v '^wasmtime==' '$(CONSTRAINTS)' > .build/constraints-$*.txt
 	@echo 'wasmtime==$*.*' >> .build/constraints-$*.txt
@@ -152,7 +156,7 @@ test-wasmtime-%: wheel
 soak: wheel
 	@.ci/stage "soak" $(WHEEL) perf/soak.py
 
-test-slow: pytest-slow soak $(WASMTIME_MAJORS:%=test-wasmtime-%)
+test-slow: pytest-slow pytest-other-lane soak $(WASMTIME_MAJORS:%=test-wasmtime-%)
 
 perf: venv
 	@$(BIN)/python .ci/list_perf.py

@@ -45,6 +45,17 @@ SECONDS: Final = {
 }
 """How long the longest take on a quiet machine, more or less; any other file takes one."""
 
+OTHER_LANE: Final = (
+    "wasm/test_guest_fixtures.py",
+    "wasm/test_host_faults.py",
+    "wasm/test_host_functions.py",
+    "wasm/test_instance.py",
+    "wasm/test_limits.py",
+    "wasm/test_malformed_values.py",
+    "wasm/test_traps.py",
+)
+"""What is run once more, by wasmtime's component API: half a minute of processor time."""
+
 CLOSING: Final = re.compile(r"^=+ (.*) in [0-9.]+s.*=+$")
 COUNT: Final = re.compile(r"(\d+) ([a-z]+)")
 
@@ -63,6 +74,12 @@ def parts(number: int) -> list[list[str]]:
     return [share for share in shares if share]
 
 
+def runs(number: int) -> list[list[str]]:
+    """Return the arguments of each run: those of the parts, and of the other lane."""
+    again = [f"tests/{name}" for name in OTHER_LANE]
+    return [*parts(number), ["--lane", "wasmtime", *again]]
+
+
 def counts(log: str) -> Counter[str]:
     """Read how the tests of one run ended; empty if it did not finish."""
     closings = [found[1] for line in log.splitlines() if (found := CLOSING.match(line))]
@@ -76,17 +93,17 @@ def main() -> int:
     """Run all parts, show their output, and end with the sums."""
     command, began = sys.argv[1:], time.monotonic()
     LOGS.mkdir(exist_ok=True)
-    runs = []
-    for number, files in enumerate(parts(PARTS)):
+    started = []
+    for number, arguments in enumerate(runs(PARTS)):
         path = LOGS / f"pytest-{number}.log"
         with path.open("wb") as log:
             run = subprocess.Popen(
-                [*command, *files], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
+                [*command, *arguments], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
             )
-        runs.append((run, path))
-    statuses = [run.wait() for run, _ in runs]
+        started.append((run, path))
+    statuses = [run.wait() for run, _ in started]
     sums: Counter[str] = Counter()
-    for _, path in runs:
+    for _, path in started:
         output = path.read_text("utf-8", "replace")
         print(output, flush=True)
         sums += counts(output)

@@ -7,7 +7,6 @@ import trio
 
 from airssys import (
     CalleeFailed,
-    EngineSettings,
     blueprint,
     component,
     open_system,
@@ -23,8 +22,7 @@ tally = component(
     restart_from="checkpoint",
     backoff={"first": 0.0},
 )
-# Only components that are taken apart can be saved.
-TREE = blueprint(tally, engine=EngineSettings(lane="own"))
+TREE = blueprint(tally)
 
 
 async def main() -> None:

@@ -30,7 +30,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--lane",
         choices=["own", "wasmtime"],
-        default="wasmtime",
+        default="own",
         help="how guests are run where a test does not say it",
     )
 

@@ -34,7 +34,7 @@ RANGES = {
     (EngineSettings, "pooled_instances"): (0, 4096, int),
     (EngineSettings, "cache_bytes"): (0, 2**50, int),
 }
-CHOICES = {(EngineSettings, "lane"): ("wasmtime", "own")}
+CHOICES = {(EngineSettings, "lane"): ("own", "wasmtime")}
 fields = pytest.mark.parametrize(("place", "bounds"), RANGES.items())
 BEYOND = [math.nan, math.inf, -math.inf, -1, 10**400, -(10**400), 10**5000, True]
 BEYOND += ["64", None, [], b"1", 1j, object()]

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
+from airssys.contracts import EngineSettings
 from pace import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,11 +38,18 @@ def test_no_part_waits_for_another_for_long(runner):
     assert max(sums) - min(sums) <= 1 or max(sums) == max(seconds.values())
 
 
-def test_the_long_files_exist(runner):
-    missing = [
-        name for name in runner["SECONDS"] if not (ROOT / "tests" / name).exists()
-    ]
+@pytest.mark.parametrize("names", ["SECONDS", "OTHER_LANE"])
+def test_the_files_that_are_named_exist(runner, names):
+    missing = [name for name in runner[names] if not (ROOT / "tests" / name).exists()]
     assert missing == []
+
+
+def test_the_last_run_is_on_the_other_lane(runner):
+    *parts, again = runner["runs"](3)
+    assert parts == runner["parts"](3)
+    assert again[:2] == ["--lane", "wasmtime"]
+    assert attrs.fields(EngineSettings).lane.default == "own"
+    assert again[2:] == [f"tests/{name}" for name in runner["OTHER_LANE"]]
 
 
 def test_the_sums_are_those_of_all_parts(runner):

@@ -159,7 +159,7 @@ class EngineSettings:
     """Seconds after which a component that is still being compiled is refused. Time
     spent waiting for other components to be compiled does not count."""
     lane: Literal["own", "wasmtime"] = attrs.field(
-        default="wasmtime", validator=attrs.validators.in_(("own", "wasmtime"))
+        default="own", validator=attrs.validators.in_(("own", "wasmtime"))
     )
     """How components are run. `"own"`: taken apart, as core modules between which
     airssys moves the values; those that it cannot take apart (components inside them

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _HEAD: Final = '''"""The component {label}, written by `airssys wit stubs`: changes are lost.
 
-    async with open_runtime(EngineSettings(lane="own")) as loader:
+    async with open_runtime(EngineSettings()) as loader:
         with await start(loader, Artifact.at("FILE")) as component:
             ...
 
