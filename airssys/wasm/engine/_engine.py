@@ -90,13 +90,14 @@ def _use_pool(config: int, instances: int) -> None:
         c.pool_delete(pool)
 
 
-def _ticking(engine: wasmtime.Engine) -> Callable[[], None]:
+def _ticking(engine: wasmtime.Engine, count: list[int]) -> Callable[[], None]:
     """Make the function that a ticker calls; it keeps `engine` alive.
 
     Otherwise a garbage-collected engine would have to wait for a ticker about to tick.
     """
 
     def tick() -> None:
+        count[0] += 1
         c.engine_increment_epoch(c.address_of(engine.ptr()))
 
     return tick
@@ -121,7 +122,9 @@ class Engine:
         self.callbacks = Callbacks(self.polling, ledger.inside, ledger.stores)
         self.pointer = c.address_of(self.wasmtime.ptr())
         """The address of wasmtime's engine."""
-        tick = _ticking(self.wasmtime)
+        self.ticks = [0]
+        """How many there were; the ticker counts."""
+        tick = _ticking(self.wasmtime, self.ticks)
         self.ticker: Ticks = make_ticks(settings.tick, tick, self.polling)
         self.closed = False
 

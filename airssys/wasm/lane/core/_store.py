@@ -252,6 +252,7 @@ class CoreCall:
         "_open",
         "_starts",
         "_store",
+        "_ticks",
         "answered",
         "finished",
         "owner",
@@ -260,6 +261,8 @@ class CoreCall:
     def __init__(self, instance: CoreInstance, calls: Mapping[int, HostCall]) -> None:
         self._instance, self._calls = instance, calls
         self._open = instance.opened
+        self._ticks = 0
+        """How many there had been when its slice began."""
 
     def begin(
         self,
@@ -271,6 +274,7 @@ class CoreCall:
         self._store: object = store
         self._number = self._open.begun
         self._starts = starts
+        self._ticks = self._instance.code.engine.ticks[0]
         self.owner = owner
         self.answered = self.finished = False
         return self
@@ -315,12 +319,17 @@ class CoreCall:
         engine = self._instance.code.engine
         if engine.ledger.inside:
             _check_outside(engine)
+        if self._is_due(engine.ticks[0]):
+            return False
         ticker = engine.ticker
         ticker.touched = True
         if ticker.parked:
             ticker.touch()
-        instance = self._instance
         self.answered = False
+        return self._run()
+
+    def _run(self) -> bool:
+        instance = self._instance
         try:
             if self._starts is None:
                 self.finished = instance.poll()
@@ -333,6 +342,16 @@ class CoreCall:
         except Exception as error:
             raise CallbackFailed from error
         return self.finished
+
+    def _is_due(self, ticks: int) -> bool:
+        """Whether a tick came by while the host answered.
+
+        A guest that pauses for the host gets a new deadline, so this is noticed here.
+        """
+        if not self.answered or ticks == self._ticks:
+            return False
+        self.answered, self._ticks = False, ticks
+        return True
 
     def _start(self, starts: Iterator[Callable[[], bool]]) -> bool:
         """Make core instances, and run what they start with, for half a tick."""
@@ -382,6 +401,7 @@ class CoreCall:
 
     def renew_deadline(self) -> None:
         """Give the guest a whole slice for going on after its host call."""
+        self._ticks = self._instance.code.engine.ticks[0]
         if self.answered and self._open.future:
             c.context_set_epoch_deadline(self._open.context, 1)
 
