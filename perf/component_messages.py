@@ -23,7 +23,8 @@ from measuring.guests import MESSAGE, PAYLOAD, guest_file, lend, open_shop
 from measuring.ratios import Report, check_count, seconds
 from measuring.sides import Side, least_times
 
-from airssys.dsl import blueprint, component
+from airssys.contracts import Quotas
+from airssys.dsl import ComponentOptions, blueprint, component
 from airssys.security import everything
 from airssys.system import open_system
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from airssys.system import System
 
 _TARGET: Final = "local/echo/0"
+_FREE: Final[ComponentOptions] = {"can": everything(), "quotas": Quotas.unlimited()}
 
 
 def _echo_call(guest: Guest, burst: int) -> Side:
@@ -67,20 +69,20 @@ def _relayed(system: System, name: str, times: int, each: int) -> Side:
 
 def _actors(burst: int) -> Blueprint:
     return blueprint(
-        component("echo", guest_file("echo"), can=everything()),
-        component("sender", guest_file("sender"), data=_TARGET, can=everything()),
-        component("asker", guest_file("asker"), data=_TARGET, can=everything()),
+        component("echo", guest_file("echo"), **_FREE),
+        component("sender", guest_file("sender"), data=_TARGET, **_FREE),
+        component("asker", guest_file("asker"), data=_TARGET, **_FREE),
         component(
             "sends",
             guest_file("repeat-sender"),
             data=f"{_TARGET}/{burst}",
-            can=everything(),
+            **_FREE,
         ),
         component(
             "asks",
             guest_file("repeat-asker"),
             data=f"{_TARGET}/{burst}",
-            can=everything(),
+            **_FREE,
         ),
     )
 

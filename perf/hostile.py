@@ -18,7 +18,14 @@ import trio
 from measuring.guests import PAYLOAD, guest_file
 from measuring.ratios import Report, count, percentile, seconds
 
-from airssys.contracts import BRUTAL_KILL, MIB, ActorSpec, EngineSettings, Limits
+from airssys.contracts import (
+    BRUTAL_KILL,
+    MIB,
+    ActorSpec,
+    EngineSettings,
+    Limits,
+    Quotas,
+)
 from airssys.dsl import actor, blueprint, component
 from airssys.security import everything
 from airssys.system import System, open_system
@@ -51,7 +58,12 @@ class Scene:
         file, stop = guest_file(self.guest), BRUTAL_KILL
         return [
             component(
-                f"crowd-{n}", file, limits=self.limits, shutdown=stop, can=everything()
+                f"crowd-{n}",
+                file,
+                limits=self.limits,
+                shutdown=stop,
+                can=everything(),
+                quotas=Quotas.unlimited(),
             )
             for n in range(self.size)
         ]

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from airssys.security.quotas import Account, Amount, Rate, Reservation, Shortage
+from airssys.contracts import Quota
+from airssys.security.quotas import (
+    Account,
+    Accounts,
+    Amount,
+    Rate,
+    Reservation,
+    Shortage,
+)
 
 MANY = settings(max_examples=max(150, settings.default.max_examples))
 STEPS = st.lists(
@@ -111,6 +119,170 @@ def test_each_share_is_warned_of_once_as_it_is_reached():
     account.give_back("bytes", 50)
     assert account.reserve({"bytes": 0}, 0).warned == ()
     assert [w.share for w in account.reserve({"bytes": 35}, 0).warned] == [0.8]
+
+
+@MANY
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 3, allow_nan=False), st.integers(1, 6), st.booleans()),
+        max_size=30,
+    ),
+    st.integers(1, 9),
+    st.integers(6, 12),
+)
+def test_turns_that_are_taken_ahead_pass_no_more_than_there_is(steps, rate, burst):
+    quotas = {"messages_per_second": Quota(rate, burst=burst)}
+    account, now, passed = Account("a", quotas=quotas), 0.0, []
+    for pause, amount, is_cancelled in steps:
+        now += pause
+        reservation, wait = account.reserve_ahead({"messages_per_second": amount}, now)
+        if is_cancelled:
+            reservation.roll_back()
+        else:
+            passed.append((now + wait, amount))
+    passed.sort()
+    for number, (began, _) in enumerate(passed):
+        total = 0
+        for end, amount in passed[number:]:
+            total += amount
+            assert total <= burst + rate * (end - began) + 1e-6
+
+
+def test_turns_come_one_after_the_other_and_can_be_given_back():
+    account = Account("a", quotas={"messages_per_second": Quota(10, burst=1)})
+    waits = [account.reserve_ahead({"messages_per_second": 1}, 0)[1] for _ in range(4)]
+    assert waits == pytest.approx([0, 0.1, 0.2, 0.3])
+    last, wait = account.reserve_ahead({"messages_per_second": 1}, 0)
+    assert wait == pytest.approx(0.4)
+    last.roll_back()
+    assert account.reserve_ahead({"messages_per_second": 1}, 0)[1] == pytest.approx(0.4)
+
+
+def test_nothing_is_taken_ahead_where_it_never_fits_or_is_refused():
+    account = Account("a", quotas={"messages_per_second": Quota(10, burst=3)})
+    for amount in (4, 2**64, 10**400):
+        found = account.reserve_ahead({"messages_per_second": amount}, 0)
+        assert isinstance(found, Shortage)
+        assert found.wait == math.inf
+    strict = Quota(10, burst=3, at_limit="refuse")
+    top = Account("top", quotas={"messages_per_second": strict})
+    below = Account("b", parent=top, quotas=account.quotas)
+    assert isinstance(
+        below.reserve_ahead({"messages_per_second": 3}, 0)[0], Reservation
+    )
+    found = below.reserve_ahead({"messages_per_second": 1}, 0)
+    assert (found.account, found.action.value) == ("top", "refuse")
+    assert below.usage(0)["messages_per_second"] == (3, 3)
+
+
+def test_the_severest_account_decides():
+    end = Account("end", quotas={"fan_out": Quota(2, at_limit="end")})
+    refuse = Account("refuse", parent=end, quotas={"fan_out": Quota(1)})
+    assert refuse.reserve({"fan_out": 2}, 0).account == "refuse"
+    assert refuse.reserve({"fan_out": 3}, 0).account == "end"
+
+
+@MANY
+@given(st.lists(st.tuples(st.floats(0, 2), st.integers(0, 50)), max_size=30))
+def test_a_debt_is_paid_by_time_and_never_forgotten(steps):
+    account = Account("a", quotas={"cpu_ms_per_second": Quota(10)})
+    now = level = 0.0
+    for pause, used in steps:
+        now += pause
+        level = max(0.0, level - 10 * pause) + used
+        account.charge({"cpu_ms_per_second": used}, now)
+        owed = account.owed(["cpu_ms_per_second"], now)
+        if level > 10 + 1e-6:
+            assert owed.wait == pytest.approx((level - 10) / 10)
+        elif level < 10 - 1e-6:
+            assert owed is None
+
+
+def test_a_full_quota_is_reported_once_and_again_after_half_is_free():
+    account = Account("a", quotas={"open_requests": Quota(10)})
+    account.reserve({"open_requests": 10}, 0)
+    shares = [
+        [each.share for each in account.reserve({"open_requests": 1}, 0).warned]
+        for _ in range(3)
+    ]
+    assert shares == [[1.0], [], []]
+    account.give_back("open_requests", 4)
+    assert account.reserve({"open_requests": 4}, 0).warned == ()
+    account.give_back("open_requests", 6)
+    account.reserve({"open_requests": 0}, 0)
+    warned = account.reserve({"open_requests": 6}, 0).warned
+    assert [each.share for each in warned] == [0.95]
+
+
+def test_other_quotas_leave_what_is_in_use():
+    account = Account(
+        "a", quotas={"fan_out": Quota(10), "messages_per_second": Quota(10)}
+    )
+    account.reserve({"fan_out": 6, "messages_per_second": 6}, 0)
+    account.declare({"fan_out": Quota(5), "messages_per_second": Quota(20, burst=8)})
+    assert account.usage(0) == {"fan_out": (6, 5), "messages_per_second": (6, 8)}
+    assert account.reserve({"messages_per_second": 3}, 0).wait == pytest.approx(0.05)
+    account.declare({})
+    assert isinstance(account.reserve({"fan_out": 10**9}, 0), Reservation)
+    assert isinstance(account.reserve({"messages_per_second": 10**9}, 1), Reservation)
+    account.declare({"messages_per_second": Quota(20, burst=8)})
+    assert account.full_usage(1)["messages_per_second"] == (0, 8)
+
+
+QUOTAS = {"storage_bytes": Quota(100), "messages_per_second": Quota(1, burst=5)}
+
+
+class TestAccounts:
+    def setup_method(self):
+        self.time = 0.0
+        self.accounts = Accounts(lambda: self.time)
+
+    def test_an_actor_without_any_quota_has_no_account(self):
+        assert self.accounts.open("a", None) is None
+        assert self.accounts.find("a") is None
+        assert self.accounts.open("a", {}) is not None
+
+    def test_a_name_keeps_its_account(self):
+        first = self.accounts.open("a", QUOTAS)
+        first.reserve({"messages_per_second": 5}, 0).commit()
+        self.accounts.release("a")
+        again = self.accounts.open("a", QUOTAS)
+        assert isinstance(again.reserve({"messages_per_second": 1}, 0), Shortage)
+
+    def test_accounts_of_names_that_are_idle_are_forgotten_and_others_kept(self):
+        self.accounts.open("keeps", QUOTAS).charge({"storage_bytes": 1}, 0)
+        self.accounts.release("keeps")
+        for number in range(500):
+            name = f"a{number}"
+            self.accounts.open(name, QUOTAS).charge({"messages_per_second": 5}, 0)
+            self.accounts.release(name)
+        assert self.accounts.find("a0") is not None
+        self.time = 10
+        for number in range(1500):
+            self.accounts.open(f"b{number}", QUOTAS)
+            self.accounts.release(f"b{number}")
+        assert self.accounts.find("a0") is None
+        assert self.accounts.find("keeps") is not None
+        there = [self.accounts.find(f"b{number}") for number in range(1500)]
+        assert sum(one is not None for one in there) < 200
+
+    def test_supervisors_are_found_by_their_paths(self):
+        above = (("root", QUOTAS), ("root/s", QUOTAS))
+        one = self.accounts.open("a", None, above)
+        assert one.parent is self.accounts.find_supervisor("root/s")
+        assert one.parent.parent is self.accounts.find_supervisor("root")
+        assert self.accounts.find_supervisor("a") is None
+        assert self.accounts.find("root") is None
+
+    def test_what_moves_is_in_use_at_its_new_place(self):
+        one = self.accounts.open("a", QUOTAS, (("root/s", QUOTAS),))
+        one.charge({"storage_bytes": 30}, 0)
+        self.accounts.open("a", QUOTAS, (("root/t", QUOTAS),))
+        usage = {
+            path: self.accounts.find_supervisor(path).usage(0)["storage_bytes"][0]
+            for path in ("root/s", "root/t")
+        }
+        assert usage == {"root/s": 0, "root/t": 30}
 
 
 LIMITS = {"root": 50, "left": 30, "right": 30, "a": 20, "b": 20, "c": 40}

@@ -10,7 +10,7 @@ import time
 import pytest
 import trio
 
-from airssys import Limits, actor, blueprint, component, open_system
+from airssys import Limits, Quotas, actor, blueprint, component, open_system
 from airssys.contracts import BRUTAL_KILL, KIB, MIB, NO_BACKOFF, ComponentId
 from airssys.security import everything
 from wasm_support import GUESTS
@@ -96,6 +96,7 @@ async def test_no_host_call_holds_the_thread(guest, much, neighbours, cache):
             shutdown=BRUTAL_KILL,
             backoff=NO_BACKOFF,
             can=everything(),
+            quotas=Quotas.unlimited(),
         )
         for n in range(CROWD)
     ]
@@ -132,6 +133,7 @@ async def test_names_that_are_not_there_are_not_objects_that_the_collector_visit
         shutdown=BRUTAL_KILL,
         backoff=NO_BACKOFF,
         can=everything(),
+        quotas=Quotas.unlimited(),
     )
     async with open_system(blueprint(flood), cache_directory=cache) as system:
         gc.collect()

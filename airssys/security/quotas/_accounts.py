@@ -131,10 +131,12 @@ class Account:
             return
         self.quotas = quotas
         for name, meter in tuple(self.meters.items()):
-            if name not in quotas:
-                meter.change(math.inf, None)
+            if name in quotas:
+                meter.change(int(quotas[name].limit), quotas[name].burst)
+            elif isinstance(meter, Amount):
+                meter.change(math.inf, None)  # what is in use may be limited again
             else:
-                meter.change(quotas[name].limit, quotas[name].burst)
+                del self.meters[name]
 
     def meter(self, quota: str) -> Meter | None:
         """Return the meter of a quota; None if it is not limited here."""
@@ -304,7 +306,7 @@ class Account:
     def note_share(self, quota: str, meter: Meter, now: float) -> Warned | None:
         """Note how much of a quota is used; a warning if it came to another share."""
         limit = meter.limit
-        share = meter.used(now) / limit if limit else 0.0
+        share = meter.used(now) / limit if 0 < limit < math.inf else 0.0
         if share < WARNINGS[0]:
             if share <= _REARMED and quota in self._warned:
                 del self._warned[quota]

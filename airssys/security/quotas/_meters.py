@@ -132,7 +132,7 @@ class Rate:
 
     def change(self, limit: float, burst: int | None) -> None:
         """Go by another rate and burst from now on; what was used stays used."""
-        used = 0.0 if self.limit == math.inf else self.limit - self._left
+        used = self.limit - self._left
         self.per_second = limit
-        self.limit = limit if burst is None else float(burst)
-        self._left = self.limit - used if limit < math.inf else math.inf
+        self.limit = limit if burst is None else burst
+        self._left = self.limit - used
