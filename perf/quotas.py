@@ -1,4 +1,4 @@
-"""What grants and quotas cost: a tell of a Python actor, and an ask of a component.
+"""What grants and quotas cost: when a Python actor tells another, and when a component is asked.
 
 Compared in one run, in bursts, each from its first message to the handling of its last:
 
