@@ -24,7 +24,7 @@ from airssys import (
     pool,
     supervisor,
 )
-from airssys.contracts import Access, Artifact, Refusal
+from airssys.contracts import Access, Artifact, Quota, Refusal
 from airssys.security import (
     ask,
     bind,
@@ -49,6 +49,7 @@ from airssys.security import (
 )
 from airssys.security.capabilities import read_grants
 from airssys.security.policies import find_grant_mistakes
+from airssys.security.quotas import Accounts
 from wasm_support import GUESTS
 
 CALLS = Artifact.at(GUESTS / "calls.wat")
@@ -525,3 +526,16 @@ async def test_a_trap_while_something_is_held_leaves_nothing():
             await wait_all_tasks_blocked(0.001)
         assert list(holds) == []
         assert await system.ask("a", call("host-messaging.self-id")) == b"ok:local/a/0"
+
+
+def test_a_taken_name_keeps_its_quotas():
+    """A07, CWE-694: quotas belong to a name as grants do, and to the same owner."""
+    accounts, owner, other = Accounts(lambda: 0.0), object(), object()
+    own = accounts.open("a", {"messages_per_second": Quota(5)}, owner=owner)
+    before = own.usage(0.0)
+    theirs = accounts.open("a", {"messages_per_second": Quota(500)}, owner=other)
+    assert theirs is not own
+    accounts.release("a", other)
+    assert accounts.find("a") is own
+    assert own.usage(0.0) == before
+    assert accounts.open("a", {"messages_per_second": Quota(5)}, owner=owner) is own

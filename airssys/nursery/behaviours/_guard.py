@@ -259,7 +259,8 @@ class GuardedPublishing:
                 )
             finally:
                 authority.release(hold)
-        return authority.deny(access)
+        gone = (each for each in hold.accesses() if not authority.allows(each))
+        return authority.deny(next(gone, access))
 
 
 @final
