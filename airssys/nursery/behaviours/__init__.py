@@ -7,6 +7,7 @@ from ._component_actor import (
     ComponentBehaviour,
     SavedState,
 )
+from ._guard import Guard, GuardedBroker
 from ._handover import hand_state_over
 from ._message_arguments import (
     as_content_type,
@@ -28,6 +29,8 @@ __all__ = (
     "ActorServices",
     "Behaviour",
     "ComponentBehaviour",
+    "Guard",
+    "GuardedBroker",
     "Inheritance",
     "Messenger",
     "PythonBehaviour",

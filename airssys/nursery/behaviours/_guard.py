@@ -104,7 +104,7 @@ class GuardedBroker:
     """The broker, as a restricted actor may use it."""
 
     def __init__(self, broker: Broker | MeteredBroker, guard: Guard) -> None:
-        self._broker, self._guard = broker, guard
+        self._broker, self._guard, self._post = broker, guard, broker.post
         self._sends, self._asks = guard.sends, guard.asks
         self._mailbox, self._turn = guard.mailbox, guard.authority.turn
         self.keeps_up, self.sign = broker.keeps_up, broker.sign
@@ -122,8 +122,9 @@ class GuardedBroker:
         Raises:
             NotGranted: it may not send to the target.
         """
-        verdict = self._sends.get(target.text)
-        if verdict is None:
+        try:  # most sends are remembered, and cost less in this way
+            verdict = self._sends[target.text]
+        except KeyError:
             self._guard.check("send", target.text)
         else:
             handled = self._mailbox.in_hand
@@ -131,7 +132,7 @@ class GuardedBroker:
             if by is not verdict.sender:
                 self._turn(verdict, by)
             verdict.uses += 1
-        self._broker.post(target, sender, payload, trace)
+        self._post(target, sender, payload, trace)
 
     def tell(self, envelope: Envelope) -> None:
         """As of `Broker`.

@@ -367,7 +367,8 @@ class Authority:
                 self._record(verdict.access, str(verdict.rule), times, sender)
 
     def _record_allowed(self, verdict: Verdict, handled: Envelope | None) -> None:
-        self._record(verdict.access, str(verdict.rule), handled=handled)
+        if self._recorder is not None:
+            self._record(verdict.access, str(verdict.rule), handled=handled)
 
     def _record(
         self,
