@@ -2,7 +2,7 @@
 
 Compared in one run, in turns:
 
-* tells of a Python actor that nothing restricts, of a restricted one, of one with an audit
+* `tell` of a Python actor that nothing restricts, of a restricted one, of one with an audit
   log that counts, and of one whose accesses are records of their own;
 * asks of a component that may do everything, and of a restricted one with an audit log;
 * decisions: a remembered one, as the gate of an actor, and a fresh one among 100 grants;
