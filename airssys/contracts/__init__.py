@@ -1,6 +1,6 @@
 """The values, ports and errors that the rest of the package is written in."""
 
-from ._interpreter import check_interpreter
+from ._interpreter import check_interpreter, few_full_collections
 from ._ports import (
     Clock,
     ComponentLoader,
@@ -499,6 +499,7 @@ __all__ = (
     "codec_of",
     "component_quotas",
     "contexts_of",
+    "few_full_collections",
     "find_all_mistakes",
     "find_child_mistakes",
     "find_fatal",

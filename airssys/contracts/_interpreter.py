@@ -1,8 +1,24 @@
-"""Which Pythons airssys runs on, beyond what a version number says."""
+"""Python itself: on which builds airssys runs, and how its collector of garbage is set."""
 
 from __future__ import annotations
 
+import gc
 import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RARELY_FULL: Final = 1000
+"""Collections of the middle generation before a full one; Python's own is 10."""
+
+_lock = threading.Lock()
+_opening = 0
+"""Trees that open now, in any thread."""
+_before = gc.get_threshold()
+"""The setting before the first of them."""
 
 
 def check_interpreter() -> None:
@@ -21,6 +37,35 @@ def check_interpreter() -> None:
             "keeps other threads out meanwhile. Start Python with -X gil=1 or "
             "PYTHON_GIL=1, or use a build that is not free-threaded."
         )
+
+
+@contextmanager
+def few_full_collections(*, wanted: bool = True) -> Iterator[None]:
+    """Make full collections rare in the block, and restore the setting after the last one.
+
+    A tree that opens makes many objects that live long. Python's collector visits all of
+    them again and again and finds nothing; a third of the time of opening thousands of
+    actors went there. The setting belongs to the whole process. What the program itself sets meanwhile stays. Does nothing unless `wanted`, and if the
+    program has made them as rare, or has turned them off by 0.
+    """
+    global _opening, _before  # noqa: PLW0603  # a setting of the process
+    if not wanted:
+        yield
+        return
+    with _lock:
+        _opening += 1
+        if _opening == 1:
+            _before = gc.get_threshold()
+            if 0 < _before[2] < RARELY_FULL:
+                gc.set_threshold(*_before[:2], RARELY_FULL)
+    try:
+        yield
+    finally:
+        with _lock:
+            _opening -= 1
+            ours = (*_before[:2], RARELY_FULL)
+            if _opening == 0 and gc.get_threshold() == ours:
+                gc.set_threshold(*_before)
 
 
 check_interpreter()

@@ -37,6 +37,7 @@ from airssys.contracts import (
     as_blueprint,
     check,
     check_all,
+    few_full_collections,
     is_a,
     keyword_renamed,
     leaves_of,
@@ -79,6 +80,7 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
     held_thread_after: float = HELD_THREAD_AFTER,
     rng: random.Random | None = None,
     audit: AuditLog | None = None,
+    tune_gc: bool = True,
 ) -> SystemManager:
     """Run a blueprint for as long as a block lasts.
 
@@ -102,6 +104,7 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
         held_thread_after: Seconds for which a handler may block Trio without an event.
         rng: Where the jitter of back-offs comes from; a fixed seed repeats them.
         audit: Where decisions about accesses of restricted actors are recorded, if at all.
+        tune_gc: Full collections of garbage are rare in this process until it is open.
 
     Raises:
         AuditFailed: The audit log is damaged, or cannot be opened or completed.
@@ -111,14 +114,12 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
         StartFailed: An actor did not become ready.
         SystemGaveUp: The root supervisor used up its restarts; the block was cancelled.
     """
-    # Another loader may find its files elsewhere.
-    whole = as_blueprint(blueprint)
+    whole = as_blueprint(blueprint)  # another loader may find its files elsewhere
     check_it = check_all if open_loader is open_wasm_loader else check
     check_it(whole, grant_mistakes)
     opener = with_cache(open_loader, cache_directory)
-    return SystemManager(
-        whole, opener, wall_clock, randomness, held_thread_after, rng, audit=audit
-    )
+    given = whole, opener, wall_clock, randomness, held_thread_after, rng
+    return SystemManager(*given, audit=audit, tune_gc=tune_gc)
 
 
 @final
@@ -135,7 +136,9 @@ class SystemManager(AbstractAsyncContextManager["System"]):
         rng: random.Random | None = None,
         *,
         audit: AuditLog | None = None,
+        tune_gc: bool = True,
     ) -> None:
+        self._tune_gc = tune_gc
         self._blueprint, self._open_loader = blueprint, open_loader
         self._wall_clock = steady_clock(wall_clock, self._end_by)
         self._randomness = steady_randomness(randomness, self._end_by)
@@ -274,7 +277,8 @@ class SystemManager(AbstractAsyncContextManager["System"]):
                 self._auditor.attach(parts.authorities)
                 nursery.start_soon(self._auditor.serve)
             root.start(nursery)
-            await root.wait_ready()
+            with few_full_collections(wanted=self._tune_gc):
+                await root.wait_ready()
             if root.failure() is None and not self._is_left.is_set():
                 self._system = System(parts, self._events)
                 self._is_decided.set()

@@ -78,7 +78,7 @@ _Handle: TypeAlias = Callable[
 ]
 _Plain: TypeAlias = Callable[["ActorContext", Envelope], object]
 _Enter: TypeAlias = Callable[..., object]
-"""Calls a function with some arguments: where the call is made, or in another context."""
+"""Calls a function with some arguments, in another context."""
 
 _BEGUN: Final = Unanswered.BEGUN
 
@@ -103,8 +103,9 @@ class PythonBehaviour:
         self._gates = gates = open_gates(spec.id, shared, mailbox, authority, account)
         self._subscriber = gates.subscriber(own)
         self._context = ActorContext(spec.id, shared, self._subscriber, mailbox, gates)
-        self._enter: _Enter = _call_here
-        """Calls a function in the context of the actor's task, while that is parked."""
+        self._enter: _Enter
+        """Calls a function in the context of the actor's task, while that is parked. Set by
+        `start`."""
         self.wants_to_end = False
         """The actor called `context.stop`."""
         self._code: object = None
@@ -205,29 +206,35 @@ class PythonBehaviour:
         watch = self._watch
         watch.is_on = watch.was_on = True
         try:
-            return self._run_plain(_call_here, envelope)
+            return self._handle_here(envelope)
         finally:
             watch.is_on = False
 
     def _handle_in_step(self, envelope: Envelope, _: Task) -> bytes | Unanswered | None:
         """Let a plain function handle a message in another task's step, as of its own."""
         began, context = time.perf_counter(), self._context
-        context.is_in_step = True
-        answer: bytes | Unanswered | None
+        context.is_in_step, context.trace_in_hand = True, envelope.trace
+        answer: Any
         try:
-            answer = self._run_plain(self._enter, envelope)
+            answer = self._enter(_call, self._plain, context, envelope)
+            if context.wants_to_stash:
+                self._mailbox.stash()
+            if answer is not None and type(answer) is not bytes:
+                answer = _checked_answer(self._plain, answer)
             if self._mailbox.in_hand is None:
                 answer = _BEGUN  # it was set aside
         except BaseException as error:  # noqa: BLE001, ASYNC103  # `handle` raises it
             self._failure, answer = error, _BEGUN
-        context.is_in_step = False
+        context.is_in_step = context.wants_to_stash = False
+        self.wants_to_end = context.wants_to_stop
         if (held := time.perf_counter() - began) > self._shared.held_thread_after:
             self._shared.charges.add(began, held)
             self._report_held("handle", held)
-        return answer
+        done: bytes | Unanswered | None = answer
+        return done
 
-    def _run_plain(self, enter: _Enter, envelope: Envelope) -> bytes | None:
-        """Call the plain function, by `enter`, and do what it wished for.
+    def _handle_here(self, envelope: Envelope) -> bytes | None:
+        """Call the plain function in the actor's own task.
 
         Raises:
             TypeError: it returned something else than bytes or None.
@@ -236,16 +243,12 @@ class PythonBehaviour:
         context, plain = self._context, self._plain
         context.trace_in_hand = envelope.trace
         try:
-            answer: object = enter(_call, plain, context, envelope)
+            answer: object = _call(plain, context, envelope)
             if context.wants_to_stash:
                 self._mailbox.stash()
         finally:
             context.wants_to_stash, self.wants_to_end = False, context.wants_to_stop
-        if answer is None or type(answer) is bytes:
-            return answer
-        if inspect.isawaitable(answer):
-            raise _not_awaited(plain, answer)
-        return _plain_answer(answer)
+        return None if answer is None else _checked_answer(plain, answer)
 
     async def renewed(self) -> PythonBehaviour:
         """Go on: Python code that was cut off can be called again."""
@@ -360,12 +363,16 @@ def _not_awaited(function: object, answer: object) -> TypeError:
 
 # Ctrl-C may interrupt the user's code, and nothing else of an actor.
 @disable_ki_protection
-def _call(function: _Plain, context: ActorContext, envelope: Envelope) -> object:
+def _call(function: _Plain | None, context: ActorContext, envelope: Envelope) -> object:
+    if function is None:
+        raise InternalError("this behaviour was not started, or is closed")
     return function(context, envelope)
 
 
-def _call_here(call: Callable[..., object], *arguments: object) -> object:
-    return call(*arguments)
+def _checked_answer(function: object, answer: object) -> bytes:
+    if inspect.isawaitable(answer):
+        raise _not_awaited(function, answer)
+    return _plain_answer(answer)
 
 
 @disable_ki_protection
