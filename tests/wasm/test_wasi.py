@@ -304,6 +304,17 @@ def test_every_function_is_in_the_matrix_or_works_on_what_was_given():
     assert names == free | set(DENIED)
 
 
+async def test_what_is_remembered_of_denied_names_is_bounded():
+    wasi = Wasi(FakeServices(can=()))
+    name = "sockets/ip-name-lookup", "resolve-addresses"
+    for number in range(2000):
+        answer = wasi.call(*name, None, f"{number}.example.com")
+        assert answer == Err("access-denied")
+    assert len(wasi.context._denied) <= 256
+    assert wasi.call(*name, None, "x" * 254) == Err("invalid-argument")
+    assert len(wasi.denied) == 2000
+
+
 async def test_the_environment_has_the_variables_that_are_granted():
     given = [("HOME", "/root"), ("LANG", "C"), ("KEY", "secret")]
     wasi = Wasi(FakeServices(can=[env("HOME", "LANG")], environment=given))

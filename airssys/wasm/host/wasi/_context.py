@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MOST_HANDLES: Final = 1000
 """Resources that the host has given to one instance and it has not dropped."""
 
+_MOST_DENIED: Final = 256
+"""Denials that are remembered, so that they are not reported again."""
+
 
 @final
 class _Nothing:
@@ -74,6 +77,8 @@ class WasiContext:
         try:
             self.permissions.check(kind, verb, resource)
         except NotGranted:
+            if len(self._denied) >= _MOST_DENIED:  # the guest chooses some of the names
+                self._denied.clear()
             self._denied[asked] = version
             return False
         return True

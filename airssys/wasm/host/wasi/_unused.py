@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from ._context import WasiContext
 
+_LONGEST_NAME: Final = 253
+"""Characters of a host's name, by the rules of DNS."""
 _STREAMS: Final = same_as("io/streams", "input-stream", "output-stream")
 _POLLABLE: Final = same_as("io/poll", "pollable")
 _ERROR: Final = same_as("io/error", "error")
@@ -86,6 +88,8 @@ def _refuse(verb: str, resource: str) -> Callable[..., Err]:
 
 
 def _look_up(context: WasiContext, _network: Held, name: str) -> Err:
+    if len(name) > _LONGEST_NAME:
+        return Err("invalid-argument")
     allowed = context.may("network", "resolve", name)
     return Err("name-unresolvable" if allowed else "access-denied")
 
