@@ -24,6 +24,15 @@ from .host import (
     full_name,
 )
 from .host.wasi import WASI_INTERFACES
+from .instances.concurrent import (
+    ConcurrentComponent,
+    ConcurrentInstance,
+    FutureReader,
+    FutureWriter,
+    StreamReader,
+    StreamWriter,
+    load_concurrent,
+)
 from .lane.core import GuestResource
 from .lane.snapshots import Snapshot
 from .values import Case, Err, Ok, Some, ValueUnfit
@@ -38,8 +47,12 @@ __all__ = (
     "AnyInstance",
     "CacheEntry",
     "Case",
+    "ConcurrentComponent",
+    "ConcurrentInstance",
     "Err",
     "FunctionKind",
+    "FutureReader",
+    "FutureWriter",
     "GuestResource",
     "Host",
     "HostFunction",
@@ -51,6 +64,8 @@ __all__ = (
     "Snapshot",
     "Some",
     "StopGuest",
+    "StreamReader",
+    "StreamWriter",
     "Ticks",
     "TicksMaker",
     "ValueUnfit",
@@ -59,6 +74,7 @@ __all__ = (
     "inspect",
     "list_cache",
     "load_any",
+    "load_concurrent",
     "open_runtime",
     "user_cache_directory",
 )

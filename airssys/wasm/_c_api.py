@@ -148,6 +148,14 @@ config_signals_based_traps_set = _bind("wasmtime_config_signals_based_traps_set"
 config_component_model_async_set = _bind(
     "wasmtime_config_wasm_component_model_async_set"
 )
+config_more_async_setters: Final = [
+    CFUNCTYPE(None, _P, c_bool)((name, _ffi.dll))
+    for name in (
+        "wasmtime_config_wasm_component_model_more_async_builtins_set",
+        "wasmtime_config_wasm_component_model_async_stackful_set",
+    )
+    if hasattr(_ffi.dll, name)  # not every release has them
+]
 context_epoch_deadline_yield = _bind(
     "wasmtime_context_epoch_deadline_async_yield_and_update"
 )

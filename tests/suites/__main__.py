@@ -8,6 +8,7 @@ process of its own: one that dies fails. Nothing of those suites is in this repo
 
 import argparse
 import collections
+import contextlib
 import json
 import subprocess
 import sys
@@ -21,15 +22,21 @@ from airssys.wasm import open_runtime
 from . import wast
 from .script import Script, Skipped
 
-LANES = ("own", "wasmtime")
+LANES = ("own", "wasmtime", "async")
 _MOST_SECONDS = 600
 
 
 async def _run_file(path, lane):
     rows = []
-    settings = EngineSettings(lane=lane)
-    async with open_runtime(settings, cache_directory=None) as loader:
-        script = Script(loader)
+    is_async = lane == "async"
+    settings = EngineSettings(
+        lane="own" if is_async else lane, component_async=is_async
+    )
+    async with (
+        open_runtime(settings, cache_directory=None) as loader,
+        contextlib.AsyncExitStack() as opened,
+    ):
+        script = Script(loader, opened)
         for form in wast.forms(path.read_text(errors="replace")):
             outcome, why = await _run_form(script, form)
             rows.append((form[:200], outcome, why))

@@ -12,7 +12,7 @@ from airssys.contracts import (
     GuestTrapped,
     Limits,
 )
-from airssys.wasm import load_any
+from airssys.wasm import load_any, load_concurrent
 from airssys.wasm.host import SameAs, interfaces_of
 from wasm_support import same
 
@@ -29,6 +29,7 @@ _QUOTED = re.compile(
 _NOT_OFFERED = re.compile(
     r"its (import|export) \S+ is a |does not provide|not supported|does not know"
     r"|resource that is defined by a component|unsupported features|cannot be counted"
+    r"|it has "
 )
 
 
@@ -74,8 +75,11 @@ class _Host:
 class Script:
     """The state that the directives of a file share."""
 
-    def __init__(self, loader):
+    def __init__(self, loader, opened):
         self._loader = loader
+        self._opened = opened
+        """An exit stack for instances of asynchronous components."""
+        self._is_concurrent = loader.runtime.settings.component_async
         self._definitions, self._instances = {}, {}
         self._current = None
         self.opened = []
@@ -131,6 +135,9 @@ class Script:
         return self._definitions[name]
 
     async def _make(self, component):
+        if self._is_concurrent:
+            opened = component.open(_PLENTY)
+            return component, await self._opened.enter_async_context(opened)
         instance = await component.instantiate(_PLENTY)
         self.opened.append(instance)
         return component, instance
@@ -138,14 +145,17 @@ class Script:
     async def _load(self, form):
         artifact, code = _artifact(form)
         try:
-            component = await load_any(self._loader, artifact, _Host().interfaces())
+            load = load_concurrent if self._is_concurrent else load_any
+            component = await load(self._loader, artifact, _Host().interfaces())
         except ComponentRefused as error:
+            if "the canonical function" in error.problem:
+                raise Skipped(_shortened(error.problem)) from error
             if not self._is_valid(code):
                 raise
             if _NOT_OFFERED.search(error.problem) or "refuses it" in error.problem:
                 raise Skipped(_shortened(error.problem)) from error
             raise
-        why = component.code.why_whole
+        why = None if self._is_concurrent else component.code.why_whole
         if why is not None:
             why = _shortened(why)
             self.whole[why] = self.whole.get(why, 0) + 1
@@ -168,7 +178,8 @@ class Script:
             raise Skipped("a component that was skipped")
         component, instance = made
         name, *given = words
-        signature = component.world.exports[name.decode()]
+        world = component if self._is_concurrent else component.world
+        signature = world.exports[name.decode()]
         wits = [wit for _, wit in signature.params]
         values = [wast.value(*pair) for pair in zip(wits, given, strict=True)]
         return await instance.call(name.decode(), *values), signature.result

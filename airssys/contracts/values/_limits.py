@@ -165,6 +165,11 @@ class EngineSettings:
     airssys moves the values; those that it cannot take apart (components inside them
     call each other, or values that it does not know) by wasmtime's component API.
     `"wasmtime"`: all of them by that. The limits and the failures are the same."""
+    component_async: bool = attrs.field(
+        default=False, validator=attrs.validators.instance_of(bool)
+    )
+    """Whether `airssys.wasm.load_concurrent` may load components with asynchronous
+    functions, streams and futures, as of WASI 0.3. This is not complete yet."""
     pooled_instances: int = attrs.field(
         default=0, validator=_number(0, 4096, whole=True, unit="instances")
     )

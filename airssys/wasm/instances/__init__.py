@@ -1,7 +1,7 @@
 """Running instances: calls, turns, limits."""
 
 from ._component import Component
-from ._driver import Driver, meter_of
+from ._driver import Driver, HostFailed, Late, meter_of
 from ._instance import (
     EXPORT_NUMBERS,
     Instance,
@@ -22,7 +22,9 @@ __all__ = (
     "Component",
     "CoreProgram",
     "Driver",
+    "HostFailed",
     "Instance",
+    "Late",
     "Runtime",
     "Saved",
     "Turns",

@@ -1,5 +1,6 @@
 """The canonical ABI: values between Python and the memory of a guest."""
 
+from ._checks import check
 from ._context import Context, Handles, Rule, RuleBroken, check_length
 from ._handles import (
     CallScope,
@@ -13,6 +14,7 @@ from ._handles import (
     lower_own,
 )
 from ._layouts import (
+    MOST_PARAMETERS,
     Core,
     align,
     cases_of,
@@ -25,9 +27,13 @@ from ._layouts import (
     offsets_of,
     payload_offset,
 )
+from ._lifting import flat_lifter, loader
+from ._lowering import REFUSALS, flat_lowerer, storer
 from ._signature import ExportSignature, ImportSignature
 
 __all__ = (
+    "MOST_PARAMETERS",
+    "REFUSALS",
     "CallScope",
     "ComponentState",
     "Context",
@@ -40,6 +46,7 @@ __all__ = (
     "RuleBroken",
     "align",
     "cases_of",
+    "check",
     "check_length",
     "discriminant",
     "drop",
@@ -47,12 +54,16 @@ __all__ = (
     "flags_format",
     "flat",
     "flat_all",
+    "flat_lifter",
+    "flat_lowerer",
     "layout",
     "leave",
     "lift_borrow",
     "lift_own",
+    "loader",
     "lower_borrow",
     "lower_own",
     "offsets_of",
     "payload_offset",
+    "storer",
 )

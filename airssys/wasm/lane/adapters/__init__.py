@@ -7,6 +7,7 @@ from ._adapters import (
     ExportNeeds,
     drop_module,
     shim_module,
+    task_shim,
 )
 from ._assembler import name
 from ._image import LARGE, Image
@@ -41,4 +42,5 @@ __all__ = (
     "has_pointers",
     "name",
     "shim_module",
+    "task_shim",
 )

@@ -95,6 +95,38 @@ def shim_module(pausing: dict[str, Function], imported: dict[str, _Core]) -> byt
     return module.binary()
 
 
+def task_shim(waiting: dict[str, _Core], at_once: dict[str, _Core]) -> bytes:
+    """Write the module that stands between the host and guests that are asynchronous.
+
+    Args:
+        waiting: the core types of functions that may pause; the host answers these in the
+            scratch memory, right before it goes on with the guest that waits.
+        at_once: the core types of those that never do, and return by themselves.
+    """
+    module = Module()
+    passed = {
+        name: module.import_function("host", name, *core)
+        for name, core in at_once.items()
+    }
+    callbacks = {
+        name: module.import_function("host", name, core[0], [])
+        for name, core in waiting.items()
+    }
+    scratch = module.add_memory(*_PAGES)
+    module.export_memory(SCRATCH, scratch)
+    pause = _pause(module)
+    for name, function in passed.items():
+        module.export_function(name, function)
+    for name, (parameters, results) in waiting.items():
+        adapter = module.declare(parameters, results)
+        body = _begin(len(parameters), callbacks[name], pause, scratch)
+        for core in results:
+            body += asm.i32(0) + asm.load(_CODES[core], scratch, IMAGE)
+        module.define(adapter, [], body)
+        module.export_function(name, adapter)
+    return module.binary()
+
+
 _Core = tuple[tuple[Core, ...], tuple[Core, ...]]
 """Parameters and results of a core function."""
 _CODES: Final[dict[Core, str]] = {"i32": "I", "i64": "Q", "f32": "f", "f64": "d"}

@@ -1,6 +1,6 @@
 """Components taken apart: from the binary to a plan of core instances."""
 
-from ._definitions import Component, Encoding, ResourceVerb, TaskVerb
+from ._definitions import COPYING, Component, Encoding, ResourceVerb, TaskVerb
 from ._parser import Unsupported, parse
 from ._plan import (
     Abi,
@@ -22,6 +22,7 @@ from ._planner import make_plan
 from ._skeleton import leb, skeleton
 
 __all__ = (
+    "COPYING",
     "Abi",
     "Canonical",
     "CanonicalFunction",

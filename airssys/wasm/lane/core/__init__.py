@@ -1,17 +1,29 @@
 """Components on their own lane: core modules, adapters, one store for each instance."""
 
+from . import _c_api as c_api
 from ._calls import Asked
-from ._code import CoreCode, CoreRefused, compile_modules
-from ._failures import CoreFailed
+from ._code import (
+    CoreCode,
+    CoreRefused,
+    Guard,
+    Imports,
+    c_pointer,
+    compile_modules,
+    give_way,
+    guarded,
+)
+from ._failures import CoreFailed, failed
 from ._host import CoreHost
 from ._instance import CoreInstance
-from ._linking import Linking, link
+from ._linking import SHIM, Linking, Source, Step, link
+from ._memory import CoreValues, LinearMemory, address_of, callback_address
 from ._parts import CoreParts, NotTakenApart, TakenApart, compile_parts, take_apart
 from ._resources import GuestResource, HostThings
 from ._snapshots import StateReader, StateWriter
 from ._store import CoreCall, CoreStore, host_calls
 
 __all__ = (
+    "SHIM",
     "Asked",
     "CoreCall",
     "CoreCode",
@@ -21,15 +33,28 @@ __all__ = (
     "CoreParts",
     "CoreRefused",
     "CoreStore",
+    "CoreValues",
+    "Guard",
     "GuestResource",
     "HostThings",
+    "Imports",
+    "LinearMemory",
     "Linking",
     "NotTakenApart",
+    "Source",
     "StateReader",
     "StateWriter",
+    "Step",
     "TakenApart",
+    "address_of",
+    "c_api",
+    "c_pointer",
+    "callback_address",
     "compile_modules",
     "compile_parts",
+    "failed",
+    "give_way",
+    "guarded",
     "host_calls",
     "link",
     "take_apart",

@@ -202,7 +202,7 @@ class CoreCode:
         self.modules = [c_pointer(module) for module in modules]
         self.looking_up = Imports(linking.steps)
         self._linker = self.shim = 0
-        epoch = c.EpochCallback(_give_way)
+        epoch = c.EpochCallback(give_way)
         self._kept.append(epoch)
         self.epoch = callback_address(epoch)
         self.state_parts: object = None
@@ -250,10 +250,10 @@ class CoreCode:
         ledger = self.engine.ledger
         # While this lane polls a store, its instance is what stands in `polling`.
         running = cast("Mapping[int, Running]", self.engine.polling)
-        guard = _Guard(running, ledger.inside)
+        guard = Guard(running, ledger.inside)
         self._linker = c.linker_new(self.engine.pointer)
         for callback in self.linking.callbacks:
-            act = _guarded(guard, self._act(callback.number))
+            act = guarded(guard, self._act(callback.number))
             self._define(name_of(callback.number), *callback.core, act)
         self._define("fill", ("i32", "i32", "i32"), (), _fill(guard))
         self._define("take", ("i32",), (), _take(guard))
@@ -325,7 +325,8 @@ def c_pointer(thing: Any) -> int:
 
 
 @enable_ki_protection
-def _give_way(_context: int, _data: int | None, update: int, kind: int) -> int:
+def give_way(_context: int, _data: int | None, update: int, kind: int) -> int:
+    """Have the guest give way at the end of an epoch."""
     answer_epoch(update, kind)
     return 0
 
@@ -335,7 +336,7 @@ _FAILED: Final = b"the host failed"
 
 @final
 @attrs.frozen
-class _Guard:
+class Guard:
     """What callbacks check first."""
 
     running: Mapping[int, Running]
@@ -344,7 +345,7 @@ class _Guard:
     """Idents of the threads that are in a callback."""
 
 
-def _guarded(guard: _Guard, act: Callable[[Any, int], None]) -> Callable[..., int]:
+def guarded(guard: Guard, act: Callable[[Any, int], None]) -> Callable[..., int]:
     """Make a callback of what may raise: nothing may leave a callback."""
     running, inside = guard.running, guard.inside
     context_of, trap_new, get_ident = c.caller_context, c.trap_new, threading.get_ident
@@ -380,9 +381,9 @@ _three = CoreValues(("i32", "i32", "i32"), ())
 _one = CoreValues(("i32",), ())
 
 
-def _fill(guard: _Guard) -> Callable[..., int]:
-    return _guarded(guard, lambda instance, at: instance.fill(*_three.read(at)))
+def _fill(guard: Guard) -> Callable[..., int]:
+    return guarded(guard, lambda instance, at: instance.fill(*_three.read(at)))
 
 
-def _take(guard: _Guard) -> Callable[..., int]:
-    return _guarded(guard, lambda instance, at: instance.take(*_one.read(at)))
+def _take(guard: Guard) -> Callable[..., int]:
+    return guarded(guard, lambda instance, at: instance.take(*_one.read(at)))

@@ -42,12 +42,30 @@ BLOCKED: Final = 0xFFFF_FFFF
 class Lifted(Protocol):
     """A function of a guest, as its tasks call it."""
 
-    kind: Kind
-    core: object
-    callback: object
-    post_return: object
-    """None: there is none."""
-    instance: Instance
+    @property
+    def kind(self) -> Kind:
+        """What of it matters to its tasks."""
+        ...
+
+    @property
+    def core(self) -> object:
+        """The core function."""
+        ...
+
+    @property
+    def callback(self) -> object:
+        """The core function that is given events, if there is one."""
+        ...
+
+    @property
+    def post_return(self) -> object:
+        """The core function that cleans up; None: there is none."""
+        ...
+
+    @property
+    def instance(self) -> Instance:
+        """The component instance that has it."""
+        ...
 
     def lower_parameters(self, values: Any, task: Task) -> Steps:
         """Make core values of the parameters."""
@@ -63,6 +81,8 @@ def begin_call(
     on_start: Callable[[], Any],
     on_resolve: Callable[[Any], None],
     caller: ComponentState | None,
+    *,
+    is_from_outside: bool = False,
 ) -> Steps:
     """Call a function of a guest; gives the task, which may not have returned yet.
 
@@ -71,7 +91,14 @@ def begin_call(
     """
     instance = lifted.instance
     entered = instance.state.enter(caller)
-    task = Task(lifted.kind, instance, on_start, on_resolve, lifted)
+    task = Task(
+        lifted.kind,
+        instance,
+        on_start,
+        on_resolve,
+        lifted,
+        is_from_outside=is_from_outside,
+    )
     thread = Thread(task)
     thread.frames.append(_body(lifted, task, thread))
     yield Resume(thread)

@@ -149,6 +149,8 @@ class Task:
         on_start: Callable[[], Any],
         on_resolve: Callable[[Any], None],
         about: object = None,
+        *,
+        is_from_outside: bool = False,
     ) -> None:
         """Make a task that has not begun.
 
@@ -158,7 +160,9 @@ class Task:
             on_start: gives its arguments, as it starts.
             on_resolve: is given its result in a tuple, or None if it was cancelled.
             about: whatever the maker wants to find again.
+            is_from_outside: whether the program made the call.
         """
+        self.is_from_outside = is_from_outside
         self.kind, self.instance, self.about = kind, instance, about
         self._on_start, self._on_resolve = on_start, on_resolve
         self.state = TaskState.INITIAL
@@ -171,6 +175,11 @@ class Task:
     def is_resolved(self) -> bool:
         """Whether it has returned or was cancelled."""
         return self.state is TaskState.RESOLVED
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it was asked to end."""
+        return self.state in {TaskState.PENDING_CANCEL, TaskState.CANCEL_DELIVERED}
 
     def start(self) -> Any:
         """Begin; returns the arguments."""
