@@ -168,7 +168,7 @@ PIPE = f"""(component
 
 
 class Naps:
-    """A host function that waits, and what became of its calls."""
+    """A host function that waits, and the calls of it that have ended."""
 
     def __init__(self, fails=False):
         self.ended, self._fails = [], fails

@@ -61,7 +61,7 @@ class End:
             raise EngineMisused("this end was closed or given away")
 
     def close(self) -> None:
-        """Let it go; whoever has the other end finds out. Does nothing twice."""
+        """Let it go; the code that has the other end finds out. Does nothing twice."""
         if self._is_open:
             self._leave()
             self._shared.drop()

@@ -173,12 +173,14 @@ _CODES: Final = {
 class CopyEnd(Waitable):
     """One end of a stream or future that a guest has."""
 
-    __slots__ = ("is_readable", "shared", "state")
+    __slots__ = ("goes_on", "is_readable", "shared", "state")
 
     def __init__(self, shared: Shared, *, is_readable: bool) -> None:
         super().__init__()
         self.shared, self.is_readable = shared, is_readable
         self.state = CopyState.IDLE
+        self.goes_on = False
+        """Whether its event is that of a copy that could still be continued."""
 
     @property
     def is_copying(self) -> bool:
@@ -194,6 +196,7 @@ class CopyEnd(Waitable):
         code = _CODES[self.shared.type.is_stream, self.is_readable]
 
         def event(result: CopyResult, forget: Callable[[], None] | None) -> Event:
+            self.goes_on = False
             if forget is not None:
                 forget()
             self.state = self._after(result)
@@ -201,9 +204,11 @@ class CopyEnd(Waitable):
             return Event(code, handle, result | progress)
 
         def on_copy(forget: Callable[[], None]) -> None:
+            self.goes_on = True
             self.set_event(lambda: event(CopyResult.COMPLETED, forget))
 
         def on_done(result: CopyResult) -> None:
+            self.goes_on = False
             self.set_event(lambda: event(result, None))
 
         self.state = CopyState.COPYING
