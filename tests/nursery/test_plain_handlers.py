@@ -5,6 +5,7 @@ What holds for both kinds of handlers is tested in the modules that use `handler
 
 import contextvars
 import functools
+import math
 import time
 
 import pytest
@@ -27,7 +28,7 @@ from airssys.contracts import (
     RestartType,
 )
 from airssys.nursery.behaviours import PythonBehaviour
-from airssys.nursery.shared._dispatcher import MESSAGES_PER_PASS
+from airssys.nursery.shared._dispatcher import MESSAGES_PER_PASS, Dispatcher
 
 from .company import python, running
 
@@ -448,6 +449,27 @@ async def test_the_next_incarnation_handles_what_the_last_one_left(steps):
             await trio.testing.wait_all_tasks_blocked()
     once = ["started", "one", "crash", "started", "two"]
     assert log == [*once, *once[1:], *once[1:], "stopped"]
+
+
+async def test_an_incarnation_that_has_ended_takes_nothing(monkeypatch):
+    known, add = [], Dispatcher.add
+
+    def noted(dispatcher, actor):
+        known.append(actor)
+        add(dispatcher, actor)
+
+    monkeypatch.setattr(Dispatcher, "add", noted)
+    log = []
+    async with running(clerk(log)) as (system, _):
+        await trio.testing.wait_all_tasks_blocked()
+        system.tell("a", b"crash")
+        await trio.testing.wait_all_tasks_blocked()
+        system.tell("a", b"one")
+        assert known[0] is not known[-1]
+        assert known[0].handle_due(10, math.inf) == 0
+        assert system.mailbox("a").queued == 1
+        await trio.testing.wait_all_tasks_blocked()
+    assert log == ["started", "crash", "started", "one", "stopped"]
 
 
 @pytest.mark.parametrize(
