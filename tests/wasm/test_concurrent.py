@@ -342,7 +342,8 @@ def test_a_guest_reads_a_future_with_a_string():
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(writer.set, "höre")
-            return await instance.call("say", reader)
+            found = await instance.call("say", reader)
+        return found
 
     assert run(PIPE, use) == "höre"
 

@@ -125,7 +125,7 @@ class ConcurrentInstance:
         self.wake()
         try:
             await _until(call, deadline)
-        except BaseException as error:  # noqa: BLE001  # raised again
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # raised again
             self._give_up(begun, name, error)
         finally:
             self._calls.discard(call)
@@ -161,7 +161,7 @@ class ConcurrentInstance:
                 self._count(0.0)
                 await self._runtime.turns.next_slice()
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
-            raise self._name(error, "instantiate") from error.__cause__
+            raise self._name(error, "instantiate") from error.__cause__  # noqa: ASYNC104  # it is the error of this call
         self._nursery.start_soon(self._drive)
 
     def close(self) -> None:
