@@ -2,13 +2,14 @@
 
     make mutants [ARGS="_plan ..."]
 
-The modules are those of the import contract that keeps Trio out of decisions. Each
-mutant is tried in a process of its own, forked from one that has imported the slow
-modules; the checkout is not changed. The tests are the same in every run: examples are
-drawn from a fixed seed.
+The modules are those of the import contract that keeps Trio out of decisions, and those of
+`SECURITY`. Each mutant is tried in a process of its own, forked from one that has imported
+the slow modules. All is read from a copy of the checkout, so the checkout is not changed,
+and may be changed meanwhile. The tests are the same in every run: examples are drawn from
+a fixed seed.
 
 A mutant is killed if a test fails, or if it does not end. One that cannot be imported
-is not counted. `.ci/equivalent_mutants.toml` names mutants that behave like the
+is not counted, but shown. `.ci/equivalent_mutants.toml` names mutants that behave like the
 original, with the reason.
 """
 
@@ -22,6 +23,8 @@ import math
 import os
 import re
 import resource
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -38,7 +41,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+CHECKOUT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path()
+"""The copy, in which this process works."""
 CONTRACT: Final = "Decisions are pure"
 UNTOUCHED: Final = ("airssys.contracts", "airssys.dsl", "airssys.wasm")
 """Packages that neither import the modules nor contain one of them."""
@@ -56,16 +61,41 @@ SUPERVISION: Final = (
 TESTS: Final = {
     "airssys.messaging": (),
     "airssys.nursery": SUPERVISION,
+    "airssys.security": ("tests/security/test_attacks.py",),
     "airssys.storage": ("tests/storage/test_memory_storage.py",),
 }
 """For the modules of a package, after the tests of the module itself."""
+_TESTS_OF_SECURITY: Final = {
+    "authority": ("_authority", "_cuts", "_register"),
+    "capabilities": ("_kinds", "_rules"),
+    "patterns": ("_hosts", "_paths", "_segments", "_wildcards"),
+    "policies": ("_checks",),
+    "quotas": ("_accounts", "_meters"),
+}
+"""For each room the modules, whose tests are those of the room."""
+SECURITY: Final = {
+    f"airssys.security.{room}.{module}": f"tests/security/test_{room}.py"
+    for room, modules in _TESTS_OF_SECURITY.items()
+    for module in modules
+}
+SECURITY["airssys.security.policies._checks"] = "tests/security/test_gates.py"
 
 
 def pure_modules() -> list[str]:
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     contracts = pyproject["tool"]["importlinter"]["contracts"]
     (pure,) = (each for each in contracts if each["name"].startswith(CONTRACT))
-    return sorted(pure["source_modules"])
+    return sorted({*pure["source_modules"], *SECURITY})
+
+
+def copy_checkout(folder: Path) -> None:
+    """Copy what git knows, as it is now."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True)
+    for name in listed.stdout.decode().split("\0"):
+        if name and (CHECKOUT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / name, folder / name)
 
 
 def tests_of(module: str) -> list[list[str]]:
@@ -79,6 +109,8 @@ def tests_of(module: str) -> list[list[str]]:
     house, name = module.split(".")[1], module.rpartition(".")[2]
     folder = ROOT / "tests" / house
     own = [str(path.relative_to(ROOT)) for path in folder.glob(f"test*{name}.py")]
+    if module in SECURITY:
+        own = [SECURITY[module]]
     if not own:
         sys.exit(f"[mutants] {module} has no tests of its own in tests/{house}")
     others = [path for path in TESTS[f"airssys.{house}"] if path not in own]
@@ -253,8 +285,8 @@ def examine(module: str, enums: dict[str, list[str]]) -> Counter[str]:
             continue
         outcome = outcome_of(module, mutant, limits)
         counts[outcome] += 1
-        if outcome == "survived":
-            print(f"[mutants]   survived {change}", flush=True)
+        if outcome in {"survived", "cannot be imported"}:
+            print(f"[mutants]   {outcome} {change}", flush=True)
     for change in unmet:  # the line was changed since
         print(f"[mutants]   this mutant no longer exists: {change}", flush=True)
     return counts
@@ -266,14 +298,21 @@ def line(name: str, counts: Counter[str]) -> str:
     score = f"{100 * killed / tried:.1f} %" if tried else "-"
     return (
         f"{name:34} {tried:5} mutants {killed:5} killed {counts['survived']:4} survived"
-        f" {counts['equivalent']:3} equivalent {score:>8}"
+        f" {counts['equivalent']:3} equivalent"
+        f" {counts['cannot be imported']:3} not imported {score:>8}"
     )
 
 
 def main() -> None:
-    wanted = sys.argv[1:]
-    os.chdir(ROOT)
-    sys.path.insert(0, str(ROOT))
+    with tempfile.TemporaryDirectory(prefix="airssys-mutants-") as folder:
+        copy_checkout(Path(folder))
+        os.chdir(folder)
+        sys.path.insert(0, folder)
+        try_all(sys.argv[1:])
+
+
+def try_all(wanted: Sequence[str]) -> None:
+    """Try the mutants of all modules, or of those whose names contain a word."""
     warm_up()
     enums, total = enums_in(ROOT / "airssys"), Counter[str]()
     started = time.monotonic()
