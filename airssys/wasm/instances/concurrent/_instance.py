@@ -232,7 +232,7 @@ class ConcurrentInstance:
         try:
             with self.entered():
                 act()
-        except BaseException as error:  # given to the calls
+        except BaseException as error:  # noqa: ASYNC103  # given to the calls
             self._fail(error, "call")
             if not isinstance(error, Exception):
                 raise
