@@ -50,6 +50,8 @@ def pytest_configure(config):
     # On a busy machine any handler may hold the thread: tests of that set it themselves.
     for function in (airssys.open_system, airssys.run):
         inspect.unwrap(function).__kwdefaults__["held_thread_after"] = math.inf
+    blueprints = airssys.Blueprint.__init__.__kwdefaults__
+    blueprints["engine"] = airssys.EngineSettings()  # not that of the import
     slow = config.getoption("--run-slow")
     profile = os.environ.get("AIRSSYS_HYPOTHESIS_PROFILE", "slow" if slow else "gate")
     hypothesis.settings.load_profile(profile)

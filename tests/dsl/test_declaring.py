@@ -125,7 +125,7 @@ def test_what_is_left_out_has_the_defaults_of_the_specs():
     plain = ActorSpec(id=ComponentId.parse("greeter"), behaviour=greet)
     below = SupervisorSpec(name="workers", children=(plain,))
     assert as_blueprint(App).root == SupervisorSpec(name="root", children=(below,))
-    assert as_blueprint(App).engine == attrs.fields(Blueprint).engine.default
+    assert as_blueprint(App).engine == EngineSettings()
 
 
 def test_decorators_and_builders_declare_the_same():

@@ -201,6 +201,8 @@ def test_the_tables_have_each_limit_with_its_default(settings):
             assert default == "none"
         elif isinstance(field.default, attrs.Factory):
             assert not default[0].isdigit()
+        elif isinstance(field.default, bool):
+            assert default == f"{field.default}"
         elif isinstance(field.default, str):
             assert default == f'`"{field.default}"`'
         else:

@@ -27,6 +27,7 @@ from airssys.contracts import (
     NotGranted,
     NotUnderstood,
     PrefixContradicted,
+    QuotaExceeded,
     RequestCancelled,
     RequestWouldDeadlock,
     StashFull,
@@ -233,6 +234,10 @@ async def test_a_log_line_may_have_no_context(guests):
 
 REFUSALS = [
     (DeliveryFailed("no way"), "delivery-failed:no way"),
+    (
+        QuotaExceeded("local/a/0", "messages", 1, 10, 2.0),
+        "delivery-failed:quota exceeded",
+    ),
     (NotGranted("send to test/bob/0 is not granted"), "delivery-failed:"),
     (InvalidMessage("too large"), "invalid-message:too large"),
     (MailboxFull(BOB, 7), "queue-full"),

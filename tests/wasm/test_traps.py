@@ -84,6 +84,9 @@ def test_every_reason_is_tested_here():
         TrapReason.HOST_ERROR,
         TrapReason.CANCELLED,
         TrapReason.OTHER,
+        TrapReason.EXITED,  # test_wasi.py
+        TrapReason.NOT_GRANTED,  # test_wasi.py
+        TrapReason.QUOTA,  # tests/security/test_quota_gates.py
     }
     assert tested == set(TrapReason)
 

@@ -32,6 +32,12 @@ HOST_STACK_BYTES: Final = 512 * KIB
 """The part of a fiber's stack that is reserved for host code."""
 
 
+def _yes_or_no(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if type(value) is not bool:
+        text = f"{attribute.name} must be True or False, not {shown(value)}"
+        raise ValueError(text)
+
+
 def _number(
     low: float, high: float, *, whole: bool, unit: str, optional: bool = False
 ) -> _Validator:
@@ -165,9 +171,7 @@ class EngineSettings:
     airssys moves the values; those that it cannot take apart (components inside them
     call each other, or values that it does not know) by wasmtime's component API.
     `"wasmtime"`: all of them by that. The limits and the failures are the same."""
-    component_async: bool = attrs.field(
-        default=False, validator=attrs.validators.instance_of(bool)
-    )
+    component_async: bool = attrs.field(default=False, validator=_yes_or_no)
     """Whether `airssys.wasm.load_concurrent` may load components with asynchronous
     functions, streams and futures, as of WASI 0.3. This is not complete yet."""
     pooled_instances: int = attrs.field(

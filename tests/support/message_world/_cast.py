@@ -21,6 +21,7 @@ from airssys.contracts import (
     Limits,
     LoadedComponent,
     StashFull,
+    Unanswered,
 )
 from airssys.wasm import open_runtime
 
@@ -198,6 +199,20 @@ class WatchedGuest:
             self._books.failed[key_of(envelope)] += 1
             raise
         self._books.handled[key_of(envelope)] += 1
+        return answer
+
+    def handle_at_once(
+        self, envelope: Envelope, owner: trio.lowlevel.Task
+    ) -> bytes | Unanswered | None:
+        try:
+            answer = self._guest.handle_at_once(envelope, owner)
+        except GuestRejected:
+            self._books.begin(envelope)
+            self._books.failed[key_of(envelope)] += 1
+            raise
+        if not isinstance(answer, Unanswered):  # else `handle_message` notes it
+            self._books.begin(envelope)
+            self._books.handled[key_of(envelope)] += 1
         return answer
 
     async def handle_callback(self, envelope: Envelope) -> None:

@@ -13,7 +13,7 @@ from airssys.wasm.lane.core import _code
 
 CALLBACKS = ("callback",) if LANE == "own" else ("host_was_called", "is_answered")
 """Those of the lane on which guests are run in Trio."""
-_MAKERS = (_callbacks._callback_over, _callbacks._continuation_over, _code._guarded)
+_MAKERS = (_callbacks._callback_over, _callbacks._continuation_over, _code.guarded)
 
 
 def code_of(callback):
