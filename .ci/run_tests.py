@@ -20,7 +20,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 LOGS: Final = ROOT / ".build"
-PARTS: Final = min(3 * (os.cpu_count() or 1), 12)
+PARTS: Final = min(max(os.cpu_count() or 1, 2), 12)
 SECONDS: Final = {
     "building/test_build.py": 6,
     "building/test_python_guest.py": 25,
