@@ -1,8 +1,7 @@
 """Runs the tests in several processes at once, and ends like one run of pytest.
 
-Each process runs some of the files. There are more processes than processors: then no
-processor is idle while another has much left, and on a machine that is busy with
-something else the tests get a larger share of it.
+Each process runs some of the files, and there is one for each processor, two at least:
+with more, tests that measure time would wait for each other.
 
     python .ci/run_tests.py python -m coverage run -m pytest
 """
