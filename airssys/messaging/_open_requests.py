@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, cast, final
 
 import attrs
 from trio.lowlevel import enable_ki_protection
@@ -30,6 +30,7 @@ from airssys.contracts import (
     RequestCancelled,
     TooManyRequests,
     TraceContext,
+    is_a,
     text_of,
 )
 
@@ -268,7 +269,9 @@ class OpenRequests:
 
 
 def _text_of_failure(error: Exception) -> bytes:
-    case = error.case if isinstance(error, MessagingError) else "delivery-failed"
-    if isinstance(error, RequestCancelled):
+    case = "delivery-failed"
+    if is_a(error, MessagingError):
+        case = cast("MessagingError", error).case
+    if is_a(error, RequestCancelled):
         case = "cancelled"
     return f"{case}\n{text_of(error)[:_MOST_TEXT]}".encode(errors="replace")

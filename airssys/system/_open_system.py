@@ -325,7 +325,7 @@ class SystemManager(AbstractAsyncContextManager["System"]):
 
     def _note_escape(self, error: BaseException) -> None:
         """Note a request to end the program; the second one cancels everything."""
-        if isinstance(error, trio.Cancelled):
+        if is_a(error, trio.Cancelled):
             return
         if self._is_ending or _is_exit(self._error):
             self.cancel_now()
@@ -337,14 +337,18 @@ class SystemManager(AbstractAsyncContextManager["System"]):
         If code raises it repeatedly while the tree stops, the tree still stops in
         order.
         """
-        if self._fatal is None and not isinstance(error, trio.Cancelled):
+        if self._fatal is None and not is_a(error, trio.Cancelled):
             self._fatal, self._is_ending = error, True
             self._body_scope.cancel()
 
+    def _first_failure(self) -> BaseException | None:
+        for failure in (self._interrupt, self._fatal, self._failure):
+            if failure is not None:  # it may be of a class that refuses to be a bool
+                return failure
+        return None if self._root is None else self._root.failure()
+
     def _raise_outcome(self) -> None:
-        failure = self._interrupt or self._fatal or self._failure
-        if failure is None and self._root is not None:
-            failure = self._root.failure()
+        failure = self._first_failure()
         if failure is None or _is_exit(self._error):
             failure = self._error
         elif self._error is not None and is_a(self._error, Exception):

@@ -460,5 +460,5 @@ def first_that(
         try:
             return mailbox, addressed, begin(addressed.target)
         except RequestWouldDeadlock as error:
-            problem = problem or error
-    raise problem or TargetNotFound(pool.owner)
+            problem = error if problem is None else problem
+    raise TargetNotFound(pool.owner) if problem is None else problem

@@ -14,7 +14,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, TypeVar, final
+from typing import (
+    TYPE_CHECKING,
+    Final,
+    Generic,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    cast,
+    final,
+)
 
 import attrs
 import trio
@@ -34,6 +43,7 @@ from airssys.contracts import (
     MessagingError,
     NotGranted,
     TraceContext,
+    is_a,
     text_of,
 )
 from airssys.messaging.mailboxes import JointWait
@@ -72,10 +82,10 @@ class Outcomes(Generic[Target]):
 
     def note(self, target: Target, error: Exception) -> None:
         """Note that a target does not get it."""
-        if not isinstance(error, MessagingError):
-            self._bug = self._bug or error
+        if not is_a(error, MessagingError):
+            self._bug = error if self._bug is None else self._bug
         elif len(self.refused) < self._most:
-            self.refused[target] = error
+            self.refused[target] = cast("MessagingError", error)
         else:
             self.more += 1
 

@@ -37,7 +37,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, cast, final
 
 import attrs
 import trio
@@ -50,6 +50,8 @@ from airssys.contracts import (
     InternalError,
     Unanswered,
     find_fatal,
+    is_a,
+    is_fatal,
     is_wholly,
 )
 from airssys.nursery.behaviours import ComponentBehaviour
@@ -190,7 +192,9 @@ class Actor:
             try:
                 successor.failure = await successor.inherit()
             except BaseException as error:
-                successor.failure = error if isinstance(error, Exception) else None
+                successor.failure = (
+                    None if is_fatal(error) else cast("Exception", error)
+                )
                 successor.settled.set()
                 raise
             finally:
@@ -257,7 +261,7 @@ class Actor:
         except Exception as error:
             self._note_trace()
             settle_message(self._address, self._spec.poison, error)
-            if not self._is_started and isinstance(error, CapacityReached):
+            if not self._is_started and is_a(error, CapacityReached):
                 self._keep_checkpoint()
             if self._is_started and not self._is_stopping:
                 # One that is cancelled here was killed, whatever it had raised before.

@@ -225,7 +225,8 @@ class Child:
             self.reason = reason = self._judge(error)
         except BaseException as problem:  # noqa: BLE001, ASYNC103  # see the head of this file
             self.reason = reason = unjudged(error)
-            self.fatal = self.fatal or find_fatal(problem)
+            if self.fatal is None:
+                self.fatal = find_fatal(problem)
         if self._ended is not None:
             self._ended.set()
         self._supervision.child_ended(self, reason)

@@ -153,7 +153,7 @@ class HeldThings:
             try:
                 self._destroy(name, thing)
             except BaseException as error:  # noqa: BLE001, ASYNC103  # the others must be destroyed too
-                fatal = fatal or find_fatal(error)
+                fatal = find_fatal(error) if fatal is None else fatal
                 _report(name, error)
         if fatal is not None:
             raise fatal

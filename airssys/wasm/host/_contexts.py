@@ -105,7 +105,7 @@ class Contexts:
             try:
                 close(context)
             except BaseException as error:  # noqa: BLE001, ASYNC103  # the others must be closed too
-                fatal = fatal or find_fatal(error)
+                fatal = find_fatal(error) if fatal is None else fatal
                 with suppress(Exception):  # the program's own handlers may fail
                     text = repr_of(error)
                     _LOG.warning(

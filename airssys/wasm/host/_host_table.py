@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import attrs
 
-from airssys.contracts import ComponentRefused
+from airssys.contracts import ComponentRefused, is_a
 from airssys.wasm.engine import HostResources, refuse_awaitable
 from airssys.wasm.values import Err, Function, Marshaller, Ok, Result
 
@@ -258,7 +258,7 @@ class _Guard:
 
     def _case(self, error: Exception) -> Err:
         for kind, make in self._errors.items():
-            if isinstance(error, kind):
+            if is_a(error, kind):
                 return Err(make(error))
         raise error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from airssys.contracts import (
     CapacityReached,
@@ -10,6 +10,7 @@ from airssys.contracts import (
     GuestTrapped,
     StoppedByQuota,
     TrapReason,
+    is_a,
     repr_of,
 )
 from airssys.wasm.engine import CallbackFailed, WasmtimeFailed, failure_of
@@ -59,8 +60,8 @@ def name_failure(
             most = limits.host_call_bytes
             text = f"more than {most} bytes for the host to keep (host_call_bytes)"
             stopped = GuestTrapped(TrapReason.HOST_ALLOCATION_LIMIT, phase, text)
-        case CallbackFailed() | HostFailed() if isinstance(error.__cause__, StopGuest):
-            why = error.__cause__
+        case CallbackFailed() | HostFailed() if is_a(error.__cause__, StopGuest):
+            why = cast("StopGuest", error.__cause__)
             stopped = GuestTrapped(why.reason, phase, why.text, why.status)
         case CallbackFailed() | HostFailed():
             stopped = _of_host(error.__cause__, phase)
@@ -74,7 +75,7 @@ def name_failure(
 
 def _of_host(cause: BaseException | None, phase: str) -> GuestTrapped:
     """Name what a host function raised."""
-    if isinstance(cause, StoppedByQuota):
+    if is_a(cause, StoppedByQuota):
         return GuestTrapped(TrapReason.QUOTA, phase, str(cause))
     text = f"a host function failed: {repr_of(cause, MAX_SHOWN)}"
     return GuestTrapped(TrapReason.HOST_ERROR, phase, text)

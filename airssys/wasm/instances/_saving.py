@@ -16,6 +16,7 @@ import trio
 from airssys.contracts import (
     GuestFailed,
     SnapshotRefused,
+    is_a,
 )
 from airssys.wasm.host import HostCalled
 
@@ -61,7 +62,7 @@ def identity(digest: str) -> bytes:
 
 def without_host(error: GuestFailed) -> SnapshotRefused:
     """Return what to raise for the failure of an instance that had no host."""
-    if isinstance(error.__cause__, HostCalled):
+    if is_a(error.__cause__, HostCalled):
         problem = f"it calls the host while it starts: {error.__cause__}"
         return SnapshotRefused(problem, "Have it do so when it gets a message")
     return SnapshotRefused(f"it does not start without a host ({error})")
