@@ -57,6 +57,13 @@ def pytest_configure(config):
     hypothesis.settings.load_profile(profile)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown():
+    """Give the signals back: `airssys run` keeps them, as its process is to end."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="module", params=["async", "plain"])
 def handler_kind(request):
     """Which kind of handlers a test has; see `handler_kinds`."""
