@@ -1,6 +1,6 @@
 """The functions and decorators that declare a topology."""
 
-from airssys.contracts import missing_artifacts
+from airssys.contracts import missing_artifacts, renamed
 
 from ._compile import compile_topology
 from ._declarations import (
@@ -23,7 +23,6 @@ from ._pool import PoolDecorator, pool
 from ._vocabulary import (
     ActorOptions,
     BackoffValues,
-    Behaviour,
     Code,
     ComponentOptions,
     DeclaredActorOptions,
@@ -31,6 +30,7 @@ from ._vocabulary import (
     DeclaredPoolOptions,
     DynamicSupervisorOptions,
     Handler,
+    HandlerObject,
     HealthValues,
     LimitValues,
     Name,
@@ -48,7 +48,6 @@ __all__ = (
     "ActorDecorator",
     "ActorOptions",
     "BackoffValues",
-    "Behaviour",
     "ClassDecorator",
     "Code",
     "ComponentDeclaration",
@@ -59,6 +58,7 @@ __all__ = (
     "DynamicDeclaration",
     "DynamicSupervisorOptions",
     "Handler",
+    "HandlerObject",
     "HealthValues",
     "LimitValues",
     "Name",
@@ -86,3 +86,5 @@ __all__ = (
     "task",
     "topology",
 )
+
+__getattr__ = renamed(__name__, {"Behaviour": "HandlerObject"})

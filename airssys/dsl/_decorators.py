@@ -63,12 +63,12 @@ from ._reading import (
 )
 from ._vocabulary import (
     ActorOptions,
-    Behaviour,
     Code,
     ComponentOptions,
     DeclaredActorOptions,
     DeclaredComponentOptions,
     Handler,
+    HandlerObject,
     Name,
     SupervisorOptions,
     TopologyOptions,
@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _Class = TypeVar("_Class", bound=type[object])
-_Actor = TypeVar("_Actor", bound=Handler | type[Behaviour])
+_Actor = TypeVar("_Actor", bound=Handler | type[HandlerObject])
 _Arguments = TypeVarTuple("_Arguments")
 
 
@@ -174,7 +174,7 @@ def actor(
 @overload
 def actor(
     name: Name,
-    behaviour: Callable[[*_Arguments], Behaviour],
+    behaviour: Callable[[*_Arguments], HandlerObject],
     /,
     *arguments: *_Arguments,
     **options: Unpack[ActorOptions],

@@ -17,7 +17,7 @@ from ._declarations import (
     waiting,
 )
 from ._pool_members import read_built_pool
-from ._vocabulary import Behaviour, DeclaredPoolOptions, Handler, Name, PoolOptions
+from ._vocabulary import DeclaredPoolOptions, Handler, HandlerObject, Name, PoolOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _Code = TypeVar("_Code", bound="Handler | type[object]")
 
 Member: TypeAlias = (
-    ActorSpec | ComponentSpec | ComponentDeclaration | Handler | type[Behaviour]
+    ActorSpec | ComponentSpec | ComponentDeclaration | Handler | type[HandlerObject]
 )
 """What members are made from: an actor or a component, or a declaration of one."""
 

@@ -106,7 +106,7 @@ Handler: TypeAlias = Callable[[Any, Envelope], Awaitable[bytes | None]]
 """`async def handle(context, envelope)`."""
 
 
-class Behaviour(Protocol):
+class HandlerObject(Protocol):
     """What an instance of an actor's class can do; `airssys.nursery` has more."""
 
     def handle(

@@ -3,7 +3,9 @@
 What is offered here are the words for grants; see `_grants`.
 """
 
-from airssys.contracts import Grant
+from typing import TYPE_CHECKING
+
+from airssys.contracts import Grant, imported_late
 
 from ._grants import (
     arguments,
@@ -36,7 +38,9 @@ from ._grants import (
     subscribe,
     write_files,
 )
-from .audit import AuditLog, Ed25519Signer
+
+if TYPE_CHECKING:
+    from .audit import AuditLog, Ed25519Signer
 
 __all__ = (
     "AuditLog",
@@ -72,3 +76,6 @@ __all__ = (
     "subscribe",
     "write_files",
 )
+
+_AUDIT = "airssys.security.audit"
+__getattr__ = imported_late(__name__, {"AuditLog": _AUDIT, "Ed25519Signer": _AUDIT})

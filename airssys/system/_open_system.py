@@ -58,7 +58,7 @@ from ._wiring import (
     wire,
     with_cache,
 )
-from .events import EVENTS_KEPT, Auditor, EventFanout, EventStream
+from .events import EVENTS_KEPT, EventFanout, EventStream
 
 if TYPE_CHECKING:
     import random
@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from airssys.security.audit import AuditLog
+
+    from .events import Auditor
 
 
 @keyword_renamed("chance", "rng")
@@ -144,9 +146,7 @@ class SystemManager(AbstractAsyncContextManager["System"]):
         self._randomness = steady_randomness(randomness, self._end_by)
         self._rng = steady_rng(rng, self._end_by)
         self._held_thread_after = held_thread_after
-        self._auditor = (
-            None if audit is None else Auditor(audit, self._wall_clock, self._end_by)
-        )
+        self._auditor = None if audit is None else self._auditor_for(audit)
         self._events = EventFanout(self._end_by)
         self._keeper_scope = trio.CancelScope(shield=True)
         """Cancelled only while there is no root; later the root is stopped in order."""
@@ -172,6 +172,11 @@ class SystemManager(AbstractAsyncContextManager["System"]):
         self._is_ending = False
         """Code in the tree, or Ctrl-C while it stopped, has asked to end the program."""
         self._lifetime = self._live()
+
+    def _auditor_for(self, audit: AuditLog) -> Auditor:
+        from .events import Auditor  # noqa: PLC0415  # few programs have an audit log
+
+        return Auditor(audit, self._wall_clock, self._end_by)
 
     # The interpreter calls these in the caller's frame, where Ctrl-C may interrupt
     # them.

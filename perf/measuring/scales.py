@@ -31,10 +31,7 @@ from airssys.messaging.requests._deadlines import (  # noqa: PLC2701  # what tim
     Deadlines,
 )
 from airssys.nursery import Timers, Watches
-from airssys.system.events._dead_letters import (  # noqa: PLC2701  # where dead letters are kept
-    DeadLetterStream,
-)
-from airssys.system.events._event_fanout import EventStream  # noqa: PLC2701 (events are kept)
+from airssys.system import DeadLetterStream, EventStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,6 +8,7 @@ from airssys.contracts import IntensityExceeded, SupervisorGaveUp
 
 OLD = {
     "airssys.contracts": {"Store": "Storage"},
+    "airssys.dsl": {"Behaviour": "HandlerObject"},
     "airssys.storage": {"MemoryStore": "MemoryStorage"},
     "airssys.testing": {
         "FakeStore": "FakeStorage",

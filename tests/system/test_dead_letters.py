@@ -16,7 +16,7 @@ from airssys.contracts import (
 )
 from airssys.dsl import actor, blueprint
 from airssys.system import OUTSIDE
-from airssys.system.events._dead_letters import DeadLetterFanout
+from airssys.system.events._streams import DeadLetterStream, Listeners
 from tests.nursery.company import python, running
 
 pytestmark = pytest.mark.usefixtures("handler_kind")
@@ -76,7 +76,7 @@ async def test_what_is_not_a_priority_or_ttl_is_refused(wrong, ttl):
 
 
 def test_a_stream_keeps_that_many_and_that_many_bytes_and_counts_the_rest():
-    fanout = DeadLetterFanout()
+    fanout = Listeners(DeadLetterStream)
     few, small = fanout.listen(2, 1000), fanout.listen(100, 10)
     for size in (1, 5, 6, 4):
         fanout.offer(letter(size))
@@ -95,7 +95,7 @@ def test_a_stream_keeps_that_many_and_that_many_bytes_and_counts_the_rest():
 @pytest.mark.parametrize("bounds", [(0, 1), (1, 0)])
 def test_a_stream_keeps_something(bounds):
     with pytest.raises(ValueError, match="capacity and kept_bytes must be 1"):
-        DeadLetterFanout().listen(*bounds)
+        Listeners(DeadLetterStream).listen(*bounds)
 
 
 async def test_a_stream_ends_with_its_block_and_with_the_system():

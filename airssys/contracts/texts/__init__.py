@@ -16,13 +16,14 @@ from ._foreign import (
     text_of,
 )
 from ._one_line import MAX_LINE, one_line
-from ._renamed import keyword_renamed, renamed
+from ._renamed import imported_late, keyword_renamed, renamed
 
 __all__ = (
     "MAX_LINE",
     "annotations_of",
     "contexts_of",
     "find_fatal",
+    "imported_late",
     "is_a",
     "is_fatal",
     "is_wholly",

@@ -1,8 +1,9 @@
-"""Old names that still work for one version, with a warning."""
+"""Names that a package finds when they are asked for: old ones, and what is imported late."""
 
 from __future__ import annotations
 
 import functools
+import importlib
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -34,6 +35,27 @@ def renamed(door: str, names: Mapping[str, str]) -> Callable[[str], Any]:
         msg = f"{door}.{name} was renamed to {now}; the next version removes {name}"
         warnings.warn(msg, DeprecationWarning, stacklevel=2)
         return getattr(sys.modules[door], now)
+
+    return find
+
+
+def imported_late(door: str, names: Mapping[str, str]) -> Callable[[str], Any]:
+    """Make the `__getattr__` of a package that imports names when they are first used.
+
+    For what few programs need and all would wait for.
+
+    Args:
+        door: The name of the package.
+        names: The module that each name comes from.
+    """
+
+    def find(name: str) -> Any:  # noqa: ANN401  # whatever has that name
+        if name not in names:
+            msg = f"module {door!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        found = getattr(importlib.import_module(names[name]), name)
+        setattr(sys.modules[door], name, found)
+        return found
 
     return find
 

@@ -17,6 +17,28 @@ from airssys.messaging.mailboxes import DroppableQueue, Mailbox, droppable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    class _AnyQueue:
+        """What a queue does, whichever class it is of."""
+
+        def append(self, envelope: Envelope, /) -> None:
+            raise NotImplementedError
+
+        def popleft(self) -> Envelope:
+            raise NotImplementedError
+
+        def extend(self, envelopes: Iterable[Envelope], /) -> None:
+            raise NotImplementedError
+
+        def extendleft(self, envelopes: Iterable[Envelope], /) -> None:
+            raise NotImplementedError
+
+        def clear(self) -> None:
+            raise NotImplementedError
+
+
+else:
+    _AnyQueue = object
+
 
 class Changed(Protocol):
     """Called when a member has more or less to do."""
@@ -85,9 +107,37 @@ class Routee:
             self.note_change()
 
 
+class _Reporting(_AnyQueue):
+    """Reports each change of the queue that it stands before, in the bases of a class."""
+
+    __slots__ = ()
+    _changed: _NoteChange
+
+    def append(self, envelope: Envelope, /) -> None:
+        super().append(envelope)
+        self._changed()
+
+    def popleft(self) -> Envelope:
+        envelope = super().popleft()
+        self._changed(has_taken=True)
+        return envelope
+
+    def extend(self, envelopes: Iterable[Envelope], /) -> None:
+        super().extend(envelopes)
+        self._changed()
+
+    def extendleft(self, envelopes: Iterable[Envelope], /) -> None:
+        super().extendleft(envelopes)
+        self._changed()
+
+    def clear(self) -> None:
+        super().clear()
+        self._changed()
+
+
 @final
-class _WatchedQueue(deque[Envelope]):
-    """The queue of a member, which reports each change."""
+class _WatchedQueue(_Reporting, deque[Envelope]):
+    """The queue of a member."""
 
     __slots__ = ("_changed",)
 
@@ -95,30 +145,9 @@ class _WatchedQueue(deque[Envelope]):
         super().__init__()
         self._changed = changed
 
-    def append(self, envelope: Envelope, /) -> None:
-        super().append(envelope)
-        self._changed()
-
-    def popleft(self) -> Envelope:
-        envelope = super().popleft()
-        self._changed(has_taken=True)
-        return envelope
-
-    def extend(self, envelopes: Iterable[Envelope], /) -> None:
-        super().extend(envelopes)
-        self._changed()
-
-    def extendleft(self, envelopes: Iterable[Envelope], /) -> None:
-        super().extendleft(envelopes)
-        self._changed()
-
-    def clear(self) -> None:
-        super().clear()
-        self._changed()
-
 
 @final
-class _WatchedDroppableQueue(DroppableQueue):
+class _WatchedDroppableQueue(_Reporting, DroppableQueue):
     """The same for a mailbox that may drop its oldest message."""
 
     __slots__ = ("_changed",)
@@ -126,34 +155,13 @@ class _WatchedDroppableQueue(DroppableQueue):
     def __init__(
         self, changed: _NoteChange, may_drop: Callable[[Envelope], bool]
     ) -> None:
-        super().__init__(may_drop)
+        DroppableQueue.__init__(self, may_drop)
         self._changed = changed
-
-    def append(self, envelope: Envelope, /) -> None:
-        super().append(envelope)
-        self._changed()
-
-    def popleft(self) -> Envelope:
-        envelope = super().popleft()
-        self._changed(has_taken=True)
-        return envelope
 
     def drop_oldest(self) -> Envelope | None:
         envelope = super().drop_oldest()
         self._changed()
         return envelope
-
-    def extend(self, envelopes: Iterable[Envelope], /) -> None:
-        super().extend(envelopes)
-        self._changed()
-
-    def extendleft(self, envelopes: Iterable[Envelope], /) -> None:
-        super().extendleft(envelopes)
-        self._changed()
-
-    def clear(self) -> None:
-        super().clear()
-        self._changed()
 
 
 _WatchedQueues: TypeAlias = _WatchedQueue | _WatchedDroppableQueue

@@ -307,22 +307,22 @@ class NamedSubscriber:
 
         The mailbox's own policy for messages without room does not apply.
         """
-        broker, bury = self._broker, partial(self._bury, envelope)
+        broker, give_up = self._broker, partial(self._give_up, envelope)
         try:
             if self.lag is Lag.BLOCK:
-                broker.join(joint_wait, envelope, bury, always_waits=True)
+                broker.join(joint_wait, envelope, give_up, always_waits=True)
                 return
             if broker.offer(envelope):
                 return
         except MessagingError as error:
-            bury(error)
+            give_up(error)
             return
         if self.lag is Lag.DISCONNECT:
             self._publishing.disconnect(self)
         why = "it was published, and there was no room"
         broker.dead_letter(envelope, why, reason=DeadReason.NO_ROOM)
 
-    def _bury(self, envelope: Envelope, error: Exception) -> None:
+    def _give_up(self, envelope: Envelope, error: Exception) -> None:
         why = f"it was published, and refused: {text_of(error)}"
         self._broker.dead_letter(envelope, why)
 

@@ -2,6 +2,13 @@
 
 from ._actor_cell import ActorCell, cell_maker
 from ._actor_loop import Actor
-from ._address import Address, bury, codecs_wanted
+from ._address import Address, close_to_dead_letters, codecs_wanted
 
-__all__ = ("Actor", "ActorCell", "Address", "bury", "cell_maker", "codecs_wanted")
+__all__ = (
+    "Actor",
+    "ActorCell",
+    "Address",
+    "cell_maker",
+    "close_to_dead_letters",
+    "codecs_wanted",
+)

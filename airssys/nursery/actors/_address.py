@@ -25,7 +25,7 @@ def codecs_wanted(spec: ActorSpec | ComponentSpec) -> Codecs | None:
     return None if codecs is None or codecs.take_anything else codecs
 
 
-def bury(mailbox: Mailbox, shared: Shared, why: str) -> None:
+def close_to_dead_letters(mailbox: Mailbox, shared: Shared, why: str) -> None:
     """Close a mailbox, and make dead letters of what is left in it."""
     if not (mailbox.contents() or mailbox.blocked_senders):
         mailbox.close()  # as most are; the error takes as long as the rest of an end
@@ -156,7 +156,7 @@ class Address:
             self._pool.retire(self._member)
         if why:
             self.shared.registry.note_gone(self.id, why, self.shared.wall_clock())
-        bury(self.mailbox, self.shared, why)
+        close_to_dead_letters(self.mailbox, self.shared, why)
         if self._pool is not None and self._member is not None:
             self._pool.forget(self._member)
 

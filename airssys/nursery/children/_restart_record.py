@@ -26,7 +26,7 @@ class RestartRecord:
     """Counts the restarts of one supervisor, and the failures of each child."""
 
     def __init__(self, path: str, intensity: Intensity, rng: random.Random) -> None:
-        self._path, self._chance = path, rng
+        self._path, self._rng = path, rng
         self.window = RestartWindow(intensity)
         """Those that count now."""
 
@@ -44,7 +44,7 @@ class RestartRecord:
         """Count one more failure of a child; return the seconds to wait after it."""
         failures = slot.failures
         slot.failures += 1
-        return pause_before_restart(slot.spec.backoff, failures, self._chance)
+        return pause_before_restart(slot.spec.backoff, failures, self._rng)
 
     def allows(self, at: float) -> bool:
         """Say whether one more restart is allowed at that time; counts nothing."""

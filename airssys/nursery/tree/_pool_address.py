@@ -12,7 +12,7 @@ from airssys.contracts import (
     rules_of,
 )
 from airssys.messaging import ActorSubscriber, Pool
-from airssys.nursery.actors import ActorCell, bury, codecs_wanted
+from airssys.nursery.actors import ActorCell, close_to_dead_letters, codecs_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ class PoolAddress:
     """
 
     def __init__(self, spec: PoolSpec, shared: Shared) -> None:
-        self.spec, self._around = spec, shared
+        self.spec, self._shared = spec, shared
         member = spec.member
         self.pool = Pool(
             spec.id,
@@ -49,7 +49,7 @@ class PoolAddress:
 
     def make_cell(self, declared: Declared) -> Cell:
         """Make the cell of a member."""
-        return ActorCell(declared, self._around, self.pool)
+        return ActorCell(declared, self._shared, self.pool)
 
     def open(self) -> None:
         """Make the pool reachable, and let its members have what waits.
@@ -57,7 +57,7 @@ class PoolAddress:
         Raises:
             NameTaken: another actor has the name.
         """
-        spec, shared = self.spec, self._around
+        spec, shared = self.spec, self._shared
         self.pool.resume()
         if self._is_registered:
             return
@@ -74,7 +74,7 @@ class PoolAddress:
         """Let what comes wait: the members end, and others may follow."""
         self.pool.suspend(keeps=self.spec.member.drain)
         if self._is_registered:
-            self._around.watches.note_gone(self.spec.id)
+            self._shared.watches.note_gone(self.spec.id)
 
     def close(self, why: str) -> None:
         """Give up the name for good; what waits are dead letters.
@@ -82,7 +82,7 @@ class PoolAddress:
         Args:
             why: the answer to requests for the name from now on; empty: no reason.
         """
-        id, shared = self.spec.id, self._around  # noqa: A001  # as in the contracts
+        id, shared = self.spec.id, self._shared  # noqa: A001  # as in the contracts
         self.pool.is_open = False
         self._subscriber.close()
         if self._is_registered:
@@ -91,7 +91,7 @@ class PoolAddress:
             shared.infos.pop(id, None)
             if why:
                 shared.registry.note_gone(id, why, shared.wall_clock())
-        bury(self.pool.lobby, shared, why)
+        close_to_dead_letters(self.pool.lobby, shared, why)
 
 
 def pool_opener(shared: Shared) -> Callable[[PoolSpec], PoolAddress]:

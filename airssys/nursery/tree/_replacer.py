@@ -77,7 +77,7 @@ class Replacer:
     """Serves all replacements of one system, each in a task of its own."""
 
     def __init__(self, shared: Shared) -> None:
-        self._around = shared
+        self._shared = shared
         self._nursery: trio.Nursery | None = None
 
     @enable_ki_protection
@@ -125,7 +125,7 @@ class Replacer:
             if fatal is not None and is_a(fatal, trio.Cancelled):
                 raise
             if fatal is not None:  # a service that all share must not end by it
-                self._around.end_by(fatal)
+                self._shared.end_by(fatal)
             reason = exit_reason(error, asked=False, killed=False, ready=False)
             answer = Refused(Refusal.START_FAILED, slot.name, reason)
         finally:
@@ -167,13 +167,13 @@ class Replacer:
         """
         artifact, anew = spec.artifact, can is not None and present.can != spec.can
         await self._load(artifact)
-        authority, declare = self._around.authorities.prepare(
+        authority, declare = self._shared.authorities.prepare(
             spec, bounds_above(slot.declared), anew=anew
         )
-        accounts = self._around.accounts
+        accounts = self._shared.accounts
         account = open_account(accounts, spec, slot.declared, address)
         behaviour = ComponentBehaviour(
-            spec, self._around, address.mailbox, authority, account=account
+            spec, self._shared, address.mailbox, authority, account=account
         )
         old: Behaviour | None = None
         try:
@@ -204,7 +204,7 @@ class Replacer:
 
         Nothing is loaded for a wrong specification: the start itself refuses it.
         """
-        if isinstance(spec, ComponentSpec) and spec.artifact in self._around.components:
+        if isinstance(spec, ComponentSpec) and spec.artifact in self._shared.components:
             return None
         if isinstance(spec, (ActorSpec, TaskSpec)) or find_spec_mistakes(spec):
             return None
@@ -219,7 +219,7 @@ class Replacer:
         return None
 
     async def _load(self, artifact: Artifact) -> None:
-        shared = self._around
+        shared = self._shared
         if artifact in shared.components:
             return
         if shared.loader is None:

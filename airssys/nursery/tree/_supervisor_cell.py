@@ -56,7 +56,7 @@ class SupervisorCell:
     ) -> None:
         self._declared, self._path, self._open_pool = declared, path, open_pool
         self._make_cell, self._events = make_cell, events
-        self._chance = rng or random.Random()  # noqa: S311  # jitter needs no secret
+        self._rng = rng or random.Random()  # noqa: S311  # jitter needs no secret
         self.names = GivenNames()
         """Given to children made from templates; of the whole tree."""
         self.present: AnySupervisor | None = None
@@ -72,7 +72,7 @@ class SupervisorCell:
             self._declared,
             self._make_child_cell,
             self._events,
-            self._chance,
+            self._rng,
             self.names,
         )
         if isinstance(spec, PoolSpec):
@@ -110,7 +110,7 @@ class SupervisorCell:
                 path,
                 self._make_cell,
                 self._events,
-                self._chance,
+                self._rng,
                 self._open_pool,
             )
             cell.names = self.names

@@ -146,7 +146,7 @@ class Grants:
         return self._authorities.now() + seconds
 
     def _read(self, grants: tuple[Grant, ...]) -> Rules:
-        rules, problems = read_grants(grants, self._authorities.kinds)
+        rules, problems = read_grants(grants)
         if problems:
             hint = "write grants by the words of airssys.security"
             raise DefinitionError([Mistake("$", str(p), hint) for p in problems])

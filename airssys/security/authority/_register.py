@@ -6,16 +6,15 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, final
 
-from airssys.security.capabilities import KINDS, Rules
+from airssys.security.capabilities import Rules
 from airssys.security.policies import rules_of_grants
 
 from ._authority import Authority
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from airssys.contracts import ActorSpec, ComponentId, ComponentSpec, EventSink
-    from airssys.security.capabilities import Kind
     from airssys.security.policies import Bound
 
     from ._verdicts import Recorder
@@ -28,7 +27,6 @@ class Authorities:
     Args:
         events: Notified of what is denied and changed.
         now: The present time.
-        kinds: The kinds of grants that there are.
         recorder: Records decisions; None: nothing is recorded.
     """
 
@@ -36,10 +34,9 @@ class Authorities:
         self,
         events: EventSink,
         now: Callable[[], float],
-        kinds: Mapping[str, Kind] = KINDS,
         recorder: Recorder | None = None,
     ) -> None:
-        self._events, self.now, self.kinds = events, now, kinds
+        self._events, self.now = events, now
         self._recorder = recorder
         self._closed: str | None = None
         self._by_name: dict[ComponentId, Authority] = {}
@@ -84,7 +81,7 @@ class Authorities:
         if spec.can is None:
             granted = bounds[-1].rules if bounds else Rules()
         else:
-            granted = rules_of_grants(spec.can, self.kinds)
+            granted = rules_of_grants(spec.can)
         if known is not None:
             return known, partial(known.declare, granted, bounds, anew=anew)
         is_free = spec.can is None or granted.is_everything

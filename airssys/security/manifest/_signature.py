@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from airssys.contracts import ExtraMissing
-from airssys.security.audit import ed25519_check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +33,8 @@ def signature_problem(
         return "the signature does not cover what stands below it"
     if source is None or source.sha256 is None:
         return "the signature does not cover the code: source has no sha256"
+    from airssys.security.audit import ed25519_check  # noqa: PLC0415  # few are signed
+
     try:
         is_signature = ed25519_check(bytes.fromhex(found.key))
         if is_signature(bytes.fromhex(found.value), _signed(code, line)):

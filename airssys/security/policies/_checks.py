@@ -26,10 +26,10 @@ from airssys.contracts import (
     SupervisorSpec,
     is_kind,
 )
-from airssys.security.capabilities import KINDS, Kind, Rule, Rules, read_grants
+from airssys.security.capabilities import KINDS, Rule, Rules, read_grants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 _HINT: Final = (
     "write a list of grants, such as can=[send('shop/*')], from airssys.security"
@@ -50,36 +50,28 @@ class Bound:
 
 
 @lru_cache(maxsize=1024)
-def _rules(grants: tuple[Grant, ...], kinds: int = 0) -> Rules:
+def _rules(grants: tuple[Grant, ...], kinds: int) -> Rules:
     del kinds  # the number of kinds that there were: what is remembered is of these
     return read_grants(grants)[0]
 
 
-def rules_of_grants(
-    grants: tuple[Grant, ...], kinds: Mapping[str, Kind] = KINDS
-) -> Rules:
+def rules_of_grants(grants: tuple[Grant, ...]) -> Rules:
     """Return what grants allow; those that are not valid allow nothing."""
-    return (
-        _rules(grants, len(KINDS)) if kinds is KINDS else read_grants(grants, kinds)[0]
-    )
+    return _rules(grants, len(KINDS))
 
 
-def bound_of(spec: ChildSpec, kinds: Mapping[str, Kind] = KINDS) -> tuple[Bound, ...]:
+def bound_of(spec: ChildSpec) -> tuple[Bound, ...]:
     """Return the bound that a child puts on what is below it: one, or none."""
     if not isinstance(spec, (SupervisorSpec, DynamicSupervisorSpec)):
         return ()
     if spec.bound is None:
         return ()
     grants = _valid(spec.bound)
-    return (Bound(spec.name, grants, rules_of_grants(grants, kinds)),)
+    return (Bound(spec.name, grants, rules_of_grants(grants)),)
 
 
 def find_grant_mistakes(
-    spec: ChildSpec,
-    path: str = "$",
-    *,
-    above: tuple[Bound, ...] = (),
-    kinds: Mapping[str, Kind] = KINDS,
+    spec: ChildSpec, path: str = "$", *, above: tuple[Bound, ...] = ()
 ) -> list[Mistake]:
     """Check the grants of a child, and of all that is below it.
 
@@ -87,7 +79,6 @@ def find_grant_mistakes(
         spec: The child.
         path: Where it stands, for the mistakes.
         above: The bounds of the supervisors above it.
-        kinds: The kinds of grants that there are.
     """
     mistakes: list[Mistake] = []
     entered: set[int] = set()
@@ -95,16 +86,16 @@ def find_grant_mistakes(
     while stack:
         at, each, bounds, depth = stack.pop()
         if isinstance(each, (ComponentSpec, ActorSpec)):
-            mistakes += _actor_mistakes(each, at, bounds, kinds)
+            mistakes += _actor_mistakes(each, at, bounds)
             continue
         if id(each) in entered or depth > MAX_DEPTH:
             continue  # which is another mistake
         entered.add(id(each))
         if isinstance(each, (SupervisorSpec, DynamicSupervisorSpec)):
-            mistakes += _bound_mistakes(each, at, bounds, kinds)
-            bounds = (*bounds, *bound_of(each, kinds))
+            mistakes += _bound_mistakes(each, at, bounds)
+            bounds = (*bounds, *bound_of(each))
         if isinstance(each, PoolSpec) and isinstance(each.member, _ACTORS):
-            mistakes += _topic_mistakes(each.member, each.topics, f"{at}.topics", kinds)
+            mistakes += _topic_mistakes(each.member, each.topics, f"{at}.topics")
         below = [(p, s, bounds, depth + 1) for p, s in _children(each, at)]
         stack.extend(reversed(below))
     return mistakes
@@ -139,26 +130,24 @@ def _actor_mistakes(
     spec: ComponentSpec | ActorSpec,
     path: str,
     bounds: tuple[Bound, ...],
-    kinds: Mapping[str, Kind],
 ) -> Iterator[Mistake]:
     if spec.can is None and isinstance(spec, ActorSpec):
         return
-    yield from _list_mistakes(spec.can, f"{path}.can", kinds)
+    yield from _list_mistakes(spec.can, f"{path}.can")
     grants = _valid(spec.can)
-    yield from _beyond(grants, f"{path}.can", bounds, kinds)
-    yield from _topic_mistakes(spec, spec.topics, f"{path}.topics", kinds)
+    yield from _beyond(grants, f"{path}.can", bounds)
+    yield from _topic_mistakes(spec, spec.topics, f"{path}.topics")
 
 
 def _topic_mistakes(
     spec: ComponentSpec | ActorSpec,
     topics: tuple[str, ...],
     path: str,
-    kinds: Mapping[str, Kind],
 ) -> Iterator[Mistake]:
     """Check that an actor is granted the topics that it, or its pool, is subscribed to."""
     if spec.can is None:
         return
-    rules = rules_of_grants(_valid(spec.can), kinds)
+    rules = rules_of_grants(_valid(spec.can))
     for topic in topics if is_kind(topics, tuple) else ():
         access = Access("messaging", "subscribe", f"{topic}")
         if not rules.allows(access):
@@ -171,27 +160,22 @@ def _bound_mistakes(
     spec: SupervisorSpec | DynamicSupervisorSpec,
     path: str,
     bounds: tuple[Bound, ...],
-    kinds: Mapping[str, Kind],
 ) -> Iterator[Mistake]:
     if spec.bound is None:
         return
-    yield from _list_mistakes(spec.bound, f"{path}.bound", kinds)
-    yield from _beyond(_valid(spec.bound), f"{path}.bound", bounds, kinds)
+    yield from _list_mistakes(spec.bound, f"{path}.bound")
+    yield from _beyond(_valid(spec.bound), f"{path}.bound", bounds)
 
 
-def _list_mistakes(
-    grants: object, path: str, kinds: Mapping[str, Kind]
-) -> Iterator[Mistake]:
+def _list_mistakes(grants: object, path: str) -> Iterator[Mistake]:
     """Check what the grants of one list mean; the blueprint's check finds what is none."""
     if not isinstance(grants, tuple):
         return
     valid = _valid(grants)
     places = {id(each): index for index, each in enumerate(grants)}
-    if kinds is KINDS and len(_rules(valid, len(KINDS)).rules) == sum(
-        len(each.verbs) for each in valid
-    ):
+    if len(rules_of_grants(valid).rules) == sum(len(each.verbs) for each in valid):
         return  # all were read, and are remembered
-    for problem in read_grants(valid, kinds)[1]:
+    for problem in read_grants(valid)[1]:
         at = f"{path}[{places[id(problem.grant)]}]"
         hint = "docs/reference/grants has the grammar of each kind"
         yield Mistake(at, f"{problem.grant.resource!r}: {problem}", hint)
@@ -201,14 +185,9 @@ def _beyond(
     grants: tuple[Grant, ...],
     path: str,
     bounds: tuple[Bound, ...],
-    kinds: Mapping[str, Kind],
 ) -> Iterator[Mistake]:
     for bound in bounds:
-        if kinds is KINDS:
-            wider = _wider(grants, bound.grants, len(KINDS))
-        else:
-            wider = rules_of_grants(grants, kinds).beyond(bound.rules)
-        for rule in wider:
+        for rule in _wider(grants, bound.grants, len(KINDS)):
             text = f"{rule} goes beyond the bound of {bound.supervisor}"
             hint = f"grant less here, or widen bound= of {bound.supervisor}"
             yield Mistake(path, text, hint)

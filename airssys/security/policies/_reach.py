@@ -23,7 +23,6 @@ from airssys.security.capabilities import (
     AtLeast,
     Endpoint,
     Everything,
-    Kind,
     Origin,
     Rule,
     Rules,
@@ -43,7 +42,7 @@ from airssys.security.patterns import (
 from ._checks import Bound, bound_of, rules_of_grants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 _ALL: Final = Rules((Rule("*", "*", Everything(), (), Grant("*", ("*",))),))
 
@@ -72,7 +71,7 @@ class Reach:
         return f"{by}, within {', '.join(self.bounds)}" if self.bounds else by
 
 
-def read_question(text: str, kinds: Mapping[str, Kind] = KINDS) -> Rules:
+def read_question(text: str) -> Rules:
     """Read what is asked for: `write /data/**`, `send shop/orders`, `files write /a`.
 
     A verb without its kind stands for each kind that has it, such as `write` for files
@@ -82,63 +81,56 @@ def read_question(text: str, kinds: Mapping[str, Kind] = KINDS) -> Rules:
         ValueError: there is no such verb, or it is not a resource of one.
     """
     first, _, rest = text.strip().partition(" ")
-    kind = kinds.get(first)
+    kind = KINDS.get(first)
     named = kind is not None and rest.split(" ")[0] in kind.verbs
     verb, _, resource = (rest if named else text.strip()).partition(" ")
-    wanted = [first] if named else [k.name for k in kinds.values() if verb in k.verbs]
+    wanted = [first] if named else [k.name for k in KINDS.values() if verb in k.verbs]
     if not wanted:
-        verbs = sorted({each for kind in kinds.values() for each in kind.verbs})
+        verbs = sorted({each for kind in KINDS.values() for each in kind.verbs})
         raise ValueError(f"{text!r} has no verb that is known: {', '.join(verbs)}")
     grants = [Grant(kind, (verb,), resource.strip() or "*") for kind in wanted]
-    rules, problems = read_grants(grants, kinds)
+    rules, problems = read_grants(grants)
     if not rules.rules:
         raise ValueError(f"{text!r} is not a resource of {wanted[0]}: {problems[0]}")
     return rules
 
 
-def who_can(
-    blueprint: Blueprint, question: str, kinds: Mapping[str, Kind] = KINDS
-) -> list[Reach]:
+def who_can(blueprint: Blueprint, question: str) -> list[Reach]:
     """Find the actors that may do something, each with the grant that allows it.
 
     Raises:
         ValueError: the question is not valid; see `read_question`.
     """
-    asked = read_question(question, kinds)
+    asked = read_question(question)
     return [
         reach
-        for path, spec, bounds in _actors(blueprint, kinds)
-        for reach in _reaches(path, spec, bounds, asked, kinds)
+        for path, spec, bounds in _actors(blueprint)
+        for reach in _reaches(path, spec, bounds, asked)
     ]
 
 
-def can_reach(
-    blueprint: Blueprint,
-    actor: str,
-    question: str,
-    kinds: Mapping[str, Kind] = KINDS,
-) -> list[Reach]:
+def can_reach(blueprint: Blueprint, actor: str, question: str) -> list[Reach]:
     """Find by what an actor may do something; an empty list if it may not.
 
     Raises:
         ValueError: there is no such actor, or the question is not valid.
     """
     named = NamePattern.parse(actor)
-    asked, names = read_question(question, kinds), list[str]()
+    asked, names = read_question(question), list[str]()
     found: list[Reach] = []
     is_there = False
-    for path, spec, bounds in _actors(blueprint, kinds):
+    for path, spec, bounds in _actors(blueprint):
         names.append(spec.id.text)
         if named.matches(spec.id.text):
             is_there = True
-            found += _reaches(path, spec, bounds, asked, kinds)
+            found += _reaches(path, spec, bounds, asked)
     if not is_there:
         raise ValueError(f"there is no actor {actor!r}; there are {', '.join(names)}")
     return found
 
 
 def _actors(
-    blueprint: Blueprint, kinds: Mapping[str, Kind]
+    blueprint: Blueprint,
 ) -> Iterator[tuple[str, ActorSpec | ComponentSpec, tuple[Bound, ...]]]:
     above: dict[str, tuple[Bound, ...]] = {}
     for path, spec in walk(blueprint.root):
@@ -146,7 +138,7 @@ def _actors(
         if isinstance(spec, (ActorSpec, ComponentSpec)):
             yield path, spec, bounds
         else:
-            above[path] = (*bounds, *bound_of(spec, kinds))
+            above[path] = (*bounds, *bound_of(spec))
 
 
 def _reaches(
@@ -154,10 +146,9 @@ def _reaches(
     spec: ActorSpec | ComponentSpec,
     bounds: tuple[Bound, ...],
     asked: Rules,
-    kinds: Mapping[str, Kind],
 ) -> Iterator[Reach]:
     if spec.can is not None:
-        held = rules_of_grants(spec.can, kinds)
+        held = rules_of_grants(spec.can)
     else:
         held = bounds[-1].rules if bounds else _ALL
     origin = spec.origin

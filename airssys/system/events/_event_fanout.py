@@ -8,77 +8,17 @@ ends in order.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, final
 
 import attrs
-import trio
 
-from airssys.contracts import MIB, DeadLetter, Event, find_fatal
+from airssys.contracts import DeadLetter, Event, find_fatal
 
-from ._backlog import Backlog
-from ._dead_letters import DeadLetterFanout
 from ._event_log import EventLog
-from ._text_bytes import text_bytes
+from ._streams import EVENT_BYTES, EVENTS_KEPT, DeadLetterStream, EventStream, Listeners
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-EVENTS_KEPT: Final = 1000
-"""Events that a stream keeps for a listener that does not keep up."""
-EVENT_BYTES: Final = 16 * MIB
-"""Bytes of their texts that it keeps: what guests logged, errors, reasons."""
-
-
-@final
-class EventStream(AsyncIterator[Event]):
-    """The events from now on, for one listener; created by `System.events`.
-
-    Iterating waits for the next event and ends with the system. When the listener does
-    not keep up, the oldest events are dropped and counted. Leaving its `with` block
-    ends it.
-    """
-
-    def __init__(self, capacity: int, kept_bytes: int = EVENT_BYTES) -> None:
-        self._events: Backlog[Event] = Backlog(capacity, kept_bytes)
-        self.dropped = 0
-        """Events that were dropped because the listener did not keep up."""
-
-    def offer(self, event: Event) -> bool:
-        """Add an event, at once; False if the listener has left."""
-        if self._events.is_ended:
-            return False
-        self.dropped += self._events.push(event, text_bytes(event))
-        return True
-
-    def end(self) -> None:
-        """Let the listener take what is left, and then end."""
-        self._events.end()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._events.close()
-
-    def next_nowait(self) -> Event:
-        """Return the next event.
-
-        Raises:
-            trio.WouldBlock: There is none yet.
-            trio.EndOfChannel: There will be none.
-        """
-        return self._events.next_nowait()
-
-    async def __anext__(self) -> Event:
-        try:
-            return await self._events.next()
-        except trio.EndOfChannel:
-            raise StopAsyncIteration from None
-
-    def __enter__(self) -> EventStream:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 @final
@@ -90,14 +30,13 @@ class EventFanout:
     """
 
     def __init__(self, end_by: Callable[[BaseException], None] | None = None) -> None:
-        self._streams: list[EventStream] = []
+        self._listeners = Listeners[Event, EventStream](EventStream)
         self._end_by = end_by
         self._log = EventLog()
         self.unlogged = 0
         """Events missing in the log because a handler or filter failed, or because the
         stream that a handler writes to was not read."""
-        self._is_closed = False
-        self.dead_letters = DeadLetterFanout()
+        self.dead_letters = Listeners[DeadLetter, DeadLetterStream](DeadLetterStream)
         """The listeners that get dead letters with their payloads."""
 
     def emit(self, event: Event) -> None:
@@ -109,12 +48,10 @@ class EventFanout:
             self._note_unlogged(error)
         if isinstance(event, DeadLetter):
             self.dead_letters.offer(event)
-        if not self._streams:
-            return
-        if isinstance(event, DeadLetter):
-            # Many events are kept, and payloads may be large.
-            event = attrs.evolve(event, payload=b"")
-        self._streams = [s for s in self._streams if s.offer(event)]
+            if self._listeners.streams:
+                # Many events are kept, and payloads may be large.
+                event = attrs.evolve(event, payload=b"")
+        self._listeners.offer(event)
 
     def _report_unlogged(self) -> None:
         try:
@@ -136,20 +73,10 @@ class EventFanout:
         Raises:
             ValueError: `capacity` or `kept_bytes` is below 1.
         """
-        if capacity < 1 or kept_bytes < 1:
-            raise ValueError("capacity and kept_bytes must be 1 or more")
-        stream = EventStream(capacity, kept_bytes)
-        if self._is_closed:
-            stream.end()
-        else:
-            self._streams.append(stream)
-        return stream
+        return self._listeners.listen(capacity, kept_bytes)
 
     def close(self) -> None:
         """End all streams, because the system has ended."""
-        self._is_closed = True
         self._report_unlogged()
         self.dead_letters.close()
-        streams, self._streams = self._streams, []
-        for stream in streams:
-            stream.end()
+        self._listeners.close()

@@ -33,11 +33,11 @@ class SeededRandomness:
     """Random bytes that are the same in every run (a `Randomness`); only for tests."""
 
     def __init__(self, seed: int = 0) -> None:
-        self._chance = random.Random(seed)  # noqa: S311  # so that tests repeat
+        self._rng = random.Random(seed)  # noqa: S311  # so that tests repeat
 
     def __call__(self, size: int) -> bytes:
         """Return that many further bytes."""
-        return self._chance.randbytes(size)
+        return self._rng.randbytes(size)
 
 
 @final

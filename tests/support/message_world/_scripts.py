@@ -9,7 +9,7 @@ from airssys.contracts import ComponentId
 if TYPE_CHECKING:
     from ._books import Books
 
-NAMES = ("block", "oldest", "buried", "guest", "other")
+NAMES = ("block", "oldest", "dead-letter", "guest", "other")
 """Three Python actors, by what happens to messages that find them full, and two guests."""
 GUESTS = ("guest", "other")
 

@@ -60,7 +60,7 @@ def plan(books: Books, guests: Path) -> Blueprint:
             **common,
         ),
         actor(
-            "buried",
+            "dead-letter",
             Player,
             books,
             ("y",),

@@ -9,7 +9,7 @@ stopped. The first such call of each kind is reported, as any access that is den
 
 What a guest is given are plain objects that know Trio and nothing of WASI: `_clocks`,
 `_pollables`, `_streams`. The names of 0.2 are a thin layer above them: `_cli`, `_io`,
-`_time_and_chance`, and `_unused` for what no component can use yet.
+`_clocks_and_random`, and `_unused` for what no component can use yet.
 """
 
 from ._interfaces import WASI_INTERFACES, wasi_beside

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ._cli import CLI
+from ._clocks_and_random import INSECURE, MONOTONIC_CLOCK, RANDOM, SEED, WALL_CLOCK
 from ._io import ERROR, POLL, STREAMS
-from ._time_and_chance import INSECURE, MONOTONIC_CLOCK, RANDOM, SEED, WALL_CLOCK
 from ._unused import FILESYSTEM, SOCKETS
 
 if TYPE_CHECKING:
