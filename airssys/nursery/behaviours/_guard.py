@@ -23,6 +23,7 @@ from airssys.contracts import (
     StorageRefused,
     Timestamp,
 )
+from airssys.nursery.metering import MeteredBroker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,9 +49,10 @@ if TYPE_CHECKING:
     )
     from airssys.nursery.metering import (
         BroadcastOptions,
-        MeteredBroker,
         MeteredPublishing,
         MeteredSubscriber,
+        Post,
+        QuotaGate,
     )
     from airssys.security.authority import Authority, Hold, Verdict
 
@@ -71,7 +73,7 @@ class Guard:
         authority.incarnation += 1
         authority.in_hand = lambda: mailbox.in_hand
         self.sends = authority.memo(_MESSAGING, "send")
-        self.asks = authority.memo(_MESSAGING, "ask")
+        """The remembered decisions about sending, by target."""
 
     def check(self, verb: str, resource: str) -> Verdict:
         """Check an access of messaging.
@@ -104,35 +106,11 @@ class GuardedBroker:
     """The broker, as a restricted actor may use it."""
 
     def __init__(self, broker: Broker | MeteredBroker, guard: Guard) -> None:
-        self._broker, self._guard, self._post = broker, guard, broker.post
-        self._sends, self._asks = guard.sends, guard.asks
-        self._mailbox, self._turn = guard.mailbox, guard.authority.turn
+        self._broker, self._guard = broker, guard
+        self.post = _gate_of_posts(broker, guard)
+        """As of `Broker`; raises what denies it, or refuses it for lack of a quota."""
         self.keeps_up, self.sign = broker.keeps_up, broker.sign
         self.registry = broker.registry
-
-    def post(
-        self,
-        target: ComponentId,
-        sender: ComponentId,
-        payload: bytes,
-        trace: TraceContext | None,
-    ) -> None:
-        """As of `Broker`.
-
-        Raises:
-            NotGranted: it may not send to the target.
-        """
-        try:  # most sends are remembered, and cost less in this way
-            verdict = self._sends[target.text]
-        except KeyError:
-            self._guard.check("send", target.text)
-        else:
-            handled = self._mailbox.in_hand
-            by = None if handled is None else handled.sender
-            if by is not verdict.sender:
-                self._turn(verdict, by)
-            verdict.uses += 1
-        self._post(target, sender, payload, trace)
 
     def tell(self, envelope: Envelope) -> None:
         """As of `Broker`.
@@ -178,6 +156,77 @@ class GuardedBroker:
                 useless_after=useless_after,
                 **options,
             )
+
+
+@final
+class _NoQuota:
+    """Stands for the gate of quotas where there are none."""
+
+    credit: float = math.inf
+
+    def take_message(self) -> None:
+        """Do nothing: there is always credit."""
+
+
+def _gate_of_posts(broker: Broker | MeteredBroker, guard: Guard) -> Post:
+    """Return what sends if the actor may: functions, because most sends come this way.
+
+    Most decisions are remembered. They are counted only if there is a recorder. The
+    quota is taken here too: another function in between takes as long as a decision.
+    """
+    make = _counting if guard.authority.is_recorded else _deciding
+    if isinstance(broker, MeteredBroker):
+        return make(guard, broker.quota, broker.unmetered.post)
+    return make(guard, _NoQuota(), broker.post)
+
+
+def _deciding(guard: Guard, quota: QuotaGate | _NoQuota, post: Post) -> Post:
+    sends, check, take_message = guard.sends, guard.check, quota.take_message
+
+    def decided(
+        target: ComponentId,
+        sender: ComponentId,
+        payload: bytes,
+        trace: TraceContext | None,
+    ) -> None:
+        if target.text not in sends:
+            check("send", target.text)
+        if quota.credit:
+            quota.credit -= 1
+        else:
+            take_message()
+        post(target, sender, payload, trace)
+
+    return decided
+
+
+def _counting(guard: Guard, quota: QuotaGate | _NoQuota, post: Post) -> Post:
+    sends, check, take_message = guard.sends, guard.check, quota.take_message
+    mailbox, turn = guard.mailbox, guard.authority.turn
+
+    def counted(
+        target: ComponentId,
+        sender: ComponentId,
+        payload: bytes,
+        trace: TraceContext | None,
+    ) -> None:
+        try:
+            verdict = sends[target.text]
+        except KeyError:
+            check("send", target.text)
+        else:
+            handled = mailbox.in_hand
+            by = None if handled is None else handled.sender
+            if by is not verdict.sender:
+                turn(verdict, by)
+            verdict.uses += 1
+        if quota.credit:
+            quota.credit -= 1
+        else:
+            take_message()
+        post(target, sender, payload, trace)
+
+    return counted
 
 
 @final

@@ -11,6 +11,7 @@ from ._metered import (
     MeteredKeyspace,
     MeteredPublishing,
     MeteredSubscriber,
+    Post,
 )
 from ._names import REQUESTS
 
@@ -22,5 +23,6 @@ __all__ = (
     "MeteredKeyspace",
     "MeteredPublishing",
     "MeteredSubscriber",
+    "Post",
     "QuotaGate",
 )

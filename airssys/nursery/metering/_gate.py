@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airssys.contracts import ComponentId, EventSink
     from airssys.security.quotas import Account, Warned
 
-_MOST_AT_ONCE: Final = 32
+_MOST_AT_ONCE: Final = 128
 
 
 @final

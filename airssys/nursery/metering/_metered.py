@@ -7,7 +7,7 @@ counts whether it arrives or not, because trying costs the host as much.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypedDict, TypeVar, final
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar, final
 
 import trio
 
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from ._gate import QuotaGate
 
 Target = TypeVar("Target")
+Post: TypeAlias = (
+    "Callable[[ComponentId, ComponentId, bytes, TraceContext | None], None]"
+)
 
 
 class BroadcastOptions(TypedDict, total=False):
@@ -50,31 +53,14 @@ class MeteredBroker:
     """The broker, for an actor with quotas."""
 
     def __init__(self, broker: Broker, gate: QuotaGate) -> None:
-        self._broker, self._gate = broker, gate
+        self.unmetered, self.quota = broker, gate
         self.sign, self.registry = broker.sign, broker.registry
+        self.post = _meter_of_posts(broker, gate)
+        """As of `Broker`; raises QuotaExceeded or StoppedByQuota if there is no room."""
 
     def keeps_up(self, target: ComponentId) -> bool:
         """Whether a message can be sent without waiting."""
-        return self._broker.keeps_up(target) and self._gate.has_room()
-
-    def post(
-        self,
-        target: ComponentId,
-        sender: ComponentId,
-        payload: bytes,
-        trace: TraceContext | None,
-    ) -> None:
-        """As of `Broker`; refused where there is no room.
-
-        Raises:
-            QuotaExceeded, StoppedByQuota: there is no room.
-        """
-        gate = self._gate
-        if gate.credit:
-            gate.credit -= 1
-        else:
-            gate.take_message()
-        self._broker.post(target, sender, payload, trace)
+        return self.unmetered.keeps_up(target) and self.quota.has_room()
 
     def tell(self, envelope: Envelope) -> None:
         """As of `Broker`; refused where there is no room.
@@ -82,8 +68,8 @@ class MeteredBroker:
         Raises:
             QuotaExceeded, StoppedByQuota: there is no room.
         """
-        self._gate.take_message()
-        self._broker.tell(envelope)
+        self.quota.take_message()
+        self.unmetered.tell(envelope)
 
     async def send(self, envelope: Envelope, *is_held_up: Callable[[], bool]) -> None:
         """As of `Broker`, when there is room.
@@ -91,8 +77,8 @@ class MeteredBroker:
         Raises:
             QuotaExceeded, StoppedByQuota: there is no room.
         """
-        await self._gate.wait_to_send()
-        await self._broker.send(envelope, *is_held_up)
+        await self.quota.wait_to_send()
+        await self.unmetered.send(envelope, *is_held_up)
 
     async def ask(
         self,
@@ -110,8 +96,8 @@ class MeteredBroker:
         Raises:
             QuotaExceeded, StoppedByQuota: there is no room in time.
         """
-        waited = await self._gate.wait_to_send(most=timeout)
-        return await self._broker.ask(
+        waited = await self.quota.wait_to_send(most=timeout)
+        return await self.unmetered.ask(
             target,
             sender,
             payload,
@@ -120,6 +106,25 @@ class MeteredBroker:
             useless_after=useless_after,
             **options,
         )
+
+
+def _meter_of_posts(broker: Broker, gate: QuotaGate) -> Post:
+    """Return what sends if there is room: a function, because most sends come this way."""
+    post, take = broker.post, gate.take_message
+
+    def metered(
+        target: ComponentId,
+        sender: ComponentId,
+        payload: bytes,
+        trace: TraceContext | None,
+    ) -> None:
+        if gate.credit:
+            gate.credit -= 1
+        else:
+            take()
+        post(target, sender, payload, trace)
+
+    return metered
 
 
 @final

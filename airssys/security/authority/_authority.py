@@ -37,10 +37,11 @@ from airssys.security.capabilities import AtLeast, Rules
 from airssys.security.policies import narrowest
 
 from ._cuts import Cut, is_covered, listed
+from ._holds import Hold
 from ._verdicts import NOBODY, SENDERS, Recorder, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from airssys.security.capabilities import Rule
     from airssys.security.policies import Bound
@@ -75,36 +76,6 @@ class _Granted:
         if theirs is None:
             return None
         return Verdict(access, rule, min(self.until, theirs.until))
-
-
-@final
-class Hold:
-    """Something in progress that is allowed now, and is cancelled if that changes."""
-
-    __slots__ = ("_cancel", "access", "is_revoked", "resources")
-
-    def __init__(
-        self,
-        access: Access,
-        cancel: Callable[[], object],
-        resources: list[str] | None = None,
-    ) -> None:
-        self.access, self._cancel, self.resources = access, cancel, resources
-        self.is_revoked = False
-
-    def accesses(self) -> Iterator[Access]:
-        """Visit all that has to be allowed for it to go on."""
-        if self.resources is None:
-            yield self.access
-            return
-        for each in self.resources:
-            yield Access(self.access.kind, self.access.verb, each)
-
-    def revoke(self) -> None:
-        """Cancel it; its owner finds `is_revoked`."""
-        if not self.is_revoked:
-            self.is_revoked = True
-            self._cancel()
 
 
 @final
@@ -165,6 +136,11 @@ class Authority:
         if self._recorder is not None and self._recorder.records_each:
             return {}
         return self._memos.setdefault((kind, verb), {})
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether what is allowed is recorded, and so has to be counted at least."""
+        return self._recorder is not None
 
     def check(self, kind: str, verb: str, resource: str = "") -> Verdict:
         """Decide an access without details, or remember how it was decided.

@@ -29,7 +29,13 @@ from airssys.security.patterns import (
 
 
 class Pattern(Protocol):
-    """Resources that a grant stands for."""
+    """Resources that a grant stands for.
+
+    A class may also have a text `beginning`, with which the text `key(resource)` of each
+    of its resources begins, or the resource itself if it has no `key`. Then the
+    grants that may allow something are found among many without trying all. A wrong
+    beginning denies what is granted, and never allows more.
+    """
 
     def matches(self, resource: str, /) -> bool:
         """Say whether a resource is one of these."""
@@ -193,6 +199,16 @@ class Endpoint:
         """Say whether host and ports of the other are among these."""
         return self.host.includes(other.host) and self.ports.includes(other.ports)
 
+    @property
+    def beginning(self) -> str:
+        """What the key of each of these begins with: that of its host."""
+        return self.host.beginning
+
+    @staticmethod
+    def key(resource: str) -> str | None:
+        """Give what is compared with `beginning`; None: no endpoint stands for it."""
+        return HostPattern.key(resource.rpartition(":")[0])
+
     def __str__(self) -> str:
         return f"{self.host}:{self.ports}"
 
@@ -255,6 +271,17 @@ class Origin:
             and self.endpoint.includes(other.endpoint)
             and _is_below(other.path, self.path)
         )
+
+    @property
+    def beginning(self) -> str:
+        """What the key of each of these begins with: that of its host."""
+        return self.endpoint.beginning
+
+    @staticmethod
+    def key(resource: str) -> str | None:
+        """Give what is compared with `beginning`; None: no origin stands for it."""
+        place = resource.partition("://")[2].partition("/")[0]
+        return Endpoint.key(place)
 
 
 def _readings(path: str) -> Iterator[str]:

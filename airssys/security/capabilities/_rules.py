@@ -12,13 +12,15 @@ Everything here is a pure function of values: no clock, no file, no name is look
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
 from airssys.contracts import EVERYTHING, Access, Grant
-from airssys.security.patterns import KeyPattern, NamePattern, PatternMistake
+from airssys.security.patterns import PatternMistake
 
+from ._index import Index
 from ._kinds import KINDS, Everything, Kind, Pattern
 
 if TYPE_CHECKING:
@@ -122,11 +124,13 @@ class Rules:
     """What one component may do."""
 
     rules: tuple[Rule, ...] = ()
-    _index: dict[int, dict[str, list[int]]] = attrs.field(
-        init=False, factory=dict, eq=False, repr=False
-    )
-    """By a length, and the beginning of that length: the places of rules that can only
-    allow resources with this beginning. It is made when it is first needed."""
+
+    @cached_property
+    def _index(self) -> Index:
+        return Index(
+            None if rule.kind == _ALL else (rule.kind, rule.verb, rule.resource)
+            for rule in self.rules
+        )
 
     @property
     def is_everything(self) -> bool:
@@ -135,26 +139,14 @@ class Rules:
 
     def deciding(self, access: Access) -> Rule | None:
         """Find the first rule that allows an access; None: it is denied."""
-        rules = self.rules
-        if len(rules) > _FEW:
-            rules = self._candidates(access.resource)
+        rules: Iterable[Rule] = self.rules
+        if len(self.rules) > _FEW:
+            places = self._index.find(access.kind, access.verb, access.resource)
+            rules = (self.rules[place] for place in places)
         for rule in rules:
             if rule.allows(access):
                 return rule
         return None
-
-    def _candidates(self, resource: str) -> tuple[Rule, ...]:
-        """Leave out rules whose beginning is another one; the order stays."""
-        index = self._index
-        if not index:
-            for place, rule in enumerate(self.rules):
-                start = _beginning(rule.resource)
-                index.setdefault(len(start), {}).setdefault(start, []).append(place)
-        places: list[int] = []
-        for length, beginnings in index.items():
-            places += beginnings.get(resource[:length], ())
-        places.sort()
-        return tuple(self.rules[place] for place in places)
 
     def allows(self, access: Access) -> bool:
         """Say whether an access is allowed."""
@@ -194,15 +186,6 @@ class Rules:
     def difference(self, other: Rules) -> Difference:
         """Show what has changed from another set to this one."""
         return Difference(self.beyond(other), other.beyond(self))
-
-
-def _beginning(pattern: Pattern) -> str:
-    """Return what each resource of a pattern begins with; empty if that is not known."""
-    match pattern:
-        case NamePattern() | KeyPattern():
-            return str(pattern).partition("*")[0]
-        case _:  # paths and hosts are made normal before they are compared
-            return ""
 
 
 @final

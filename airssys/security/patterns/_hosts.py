@@ -11,12 +11,17 @@ that was asked for by number, except `*` alone, which stands for every name.
 from __future__ import annotations
 
 import ipaddress
-from typing import Final, Self, TypeAlias, final
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, final
 
 import attrs
 import idna
 
 from ._mistakes import PatternMistake
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -25,11 +30,15 @@ _MANY: Final = "**"
 _LAST_PORT: Final = 65535
 _LONGEST: Final = 254
 """Characters of a name, with a dot at its end."""
+_PLAIN: Final = re.compile(r"(?:[a-z0-9]{1,63}\.)*[a-z0-9]{1,63}", re.ASCII)
+"""Names that IDNA leaves as they are, of the simplest kind."""
 
 
 def read_address(host: str) -> Address | None:
     """Read a host that is an address, with or without brackets; None for a name."""
     text = host.removeprefix("[").removesuffix("]")
+    if ":" not in text and not text[-1:].isdigit():
+        return None  # most hosts: to say this costs less than to read an address
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -64,16 +73,26 @@ def normal_host(host: str) -> tuple[str, ...] | None:
         >>> normal_host("Bücher.Example.")
         ('xn--bcher-kva', 'example')
     """
-    name = host.removesuffix(".")
-    if not name or len(host) > _LONGEST or read_address(name) is not None:
+    if len(host) > _LONGEST:
         return None
-    try:
-        encoded = idna.encode(name, uts46=True, std3_rules=True).decode()
-    except idna.IDNAError:
+    return _normal(host.removesuffix("."))
+
+
+@lru_cache(maxsize=1024)
+def _normal(name: str) -> tuple[str, ...] | None:
+    if not name or read_address(name) is not None:
         return None
+    if len(name) < _LONGEST and _PLAIN.fullmatch(name):
+        encoded = name
+    else:
+        try:
+            encoded = idna.encode(name, uts46=True, std3_rules=True).decode()
+        except idna.IDNAError:
+            return None
     labels = tuple(encoded.lower().split("."))
     # What ends in a number would be read as an address by some resolvers.
-    return None if labels[-1].isdigit() or labels[-1].startswith("0x") else labels
+    is_name = all(labels) and not labels[-1].isdigit()
+    return labels if is_name and not labels[-1].startswith("0x") else None
 
 
 @final
@@ -159,8 +178,36 @@ class HostPattern:
             return len(labels) == len(self.labels) and labels[1:] == tail
         return labels == self.labels
 
+    @property
+    def beginning(self) -> str:
+        """What the key of each of these hosts begins with."""
+        if self.network is not None:
+            bits = _bits(self.network.network_address)
+            return bits[
+                : len(bits) - self.network.max_prefixlen + self.network.prefixlen
+            ]
+        return _from_the_end(each for each in self.labels or () if _ANY not in each)
+
+    @staticmethod
+    def key(host: str) -> str | None:
+        """Give what is compared with `beginning`; None: no pattern stands for it."""
+        address = read_address(host)
+        if address is not None:
+            return _bits(address)
+        labels = normal_host(host)
+        return None if labels is None else _from_the_end(labels)
+
     def __str__(self) -> str:
         return self.text
+
+
+def _from_the_end(labels: Iterable[str]) -> str:
+    """Write labels so that those below one name begin with the same text."""
+    return "".join(f"{each}." for each in reversed(tuple(labels)))
+
+
+def _bits(address: Address) -> str:
+    return f"#{address.version}{int(address):0{address.max_prefixlen}b}"
 
 
 def _network(text: str) -> Network | None:

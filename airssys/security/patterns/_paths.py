@@ -34,8 +34,10 @@ def normal_path(path: str) -> str | None:
     """
     if not path.startswith("/") or len(path) > _LONGEST:
         return None
-    if "\0" in path or not _is_plain(path):
+    if "\0" in path or not (path.isascii() or _is_plain(path)):
         return None
+    if "//" not in path and "/." not in path:
+        return path.rstrip("/") or "/"
     kept: list[str] = []
     for segment in path.split("/"):
         if segment in {"", "."}:
@@ -132,6 +134,16 @@ class PathPattern:
         """What it stands for, as tokens."""
         return tuple(shape.tokens for shape in self.shapes)
 
+    @property
+    def beginning(self) -> str:
+        """What each of these paths begins with, when it is normal."""
+        return min((shape.head for shape in self.shapes), key=len)
+
+    @staticmethod
+    def key(path: str) -> str | None:
+        """Give what is compared with `beginning`; None: no pattern stands for it."""
+        return normal_path(path)
+
     def __str__(self) -> str:
         return self.text
 
@@ -170,6 +182,11 @@ class KeyPattern:
     def overlaps(self, other: Self) -> bool:
         """Say whether some key is one of both."""
         return overlap(self.shape.tokens, other.shape.tokens, "/")
+
+    @property
+    def beginning(self) -> str:
+        """What each of these keys begins with."""
+        return self.shape.head
 
     def __str__(self) -> str:
         return self.text

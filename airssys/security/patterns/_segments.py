@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Final, Self, final
 
 import attrs
@@ -79,6 +80,11 @@ class NamePattern:
         """Say whether it stands for this component."""
         return self.matches(target.text)
 
+    @property
+    def beginning(self) -> str:
+        """What each of these names begins with."""
+        return str(self).partition(ANY)[0]
+
     def __str__(self) -> str:
         return "/".join(self.segments)
 
@@ -126,6 +132,11 @@ class TopicPattern:
         """Say whether some topic is one of both."""
         return _overlap(self._path, other._path)
 
+    @property
+    def beginning(self) -> str:
+        """What each of these topics begins with: whole segments, the last without a dot."""
+        return ".".join(takewhile(lambda part: part not in {ANY, "#"}, self._path))
+
     def __str__(self) -> str:
         return self.text
 
@@ -168,6 +179,11 @@ class SubscriptionPattern:
     def overlaps(self, other: Self) -> bool:
         """Say whether some topic is one of both."""
         return self.topics.overlaps(other.topics)
+
+    @property
+    def beginning(self) -> str:
+        """What each pattern of such topics begins with."""
+        return self.topics.beginning
 
     def __str__(self) -> str:
         return str(self.topics)
