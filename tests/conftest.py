@@ -1,7 +1,5 @@
 """Settings for all tests: which are slow, and how hypothesis searches."""
 
-import inspect
-import math
 import os
 import signal
 import tempfile
@@ -47,9 +45,6 @@ def pytest_configure(config):
     defaults = airssys.EngineSettings.__init__.__kwdefaults__
     defaults["lane"] = config.getoption("--lane")
     defaults["compile_time"] = 3600.0  # a busy machine needs minutes for a Python guest
-    # On a busy machine any handler may hold the thread: tests of that set it themselves.
-    for function in (airssys.open_system, airssys.run):
-        inspect.unwrap(function).__kwdefaults__["held_thread_after"] = math.inf
     blueprints = airssys.Blueprint.__init__.__kwdefaults__
     blueprints["engine"] = airssys.EngineSettings()  # not that of the import
     slow = config.getoption("--run-slow")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import airssys as library
-from pace import PATIENCE, without_lateness
+from pace import PATIENCE
 
 from .conftest import SHOUT
 
@@ -197,7 +197,7 @@ def test_a_system_runs_until_a_signal_comes(folder, number):
         assert process.stderr.readline() == "3 actors ready; Ctrl-C stops the system\n"
         process.send_signal(number)
         assert process.wait(PATIENCE) == 128 + number
-        assert process.stdout.read() == without_lateness(process.stderr.read()) == ""
+        assert process.stdout.read() == process.stderr.read() == ""
 
 
 def test_run_shows_its_log_from_a_level_on(folder):

@@ -46,7 +46,7 @@ from airssys.nursery import GaveUp, Ignore, Stop
 from airssys.nursery.restarts._exit_reason import MAX_DETAIL
 from airssys.system._open_system import open_system
 from airssys.system.events._event_log import log_event
-from pace import own_time
+from pace import Stopwatch
 
 from .company import running as running_system
 from .stage import acting, dynamic, group, label_of, short, worker
@@ -951,12 +951,12 @@ async def seconds_to_end(count):
     async with acting(dynamic(a(restart=TEMPORARY))) as stage:
         for _ in range(count):
             await stage.admin.start_from_template()
-        began = own_time()
+        watch = Stopwatch()
         for scripted in stage.scripted_children.values():
             scripted.end()
         await stage.settle()
         assert stage.presences() == []
-        return own_time() - began
+        return watch.seconds()
 
 
 @pytest.mark.slow
@@ -968,11 +968,11 @@ async def test_simple_one_for_one_scale_many_temporary_children(autojump_clock):
 
 async def seconds_to_start_and_stop(count):
     spec = group(*(worker(f"a{i}") for i in range(count)))
-    began = own_time()
+    watch = Stopwatch()
     async with acting(spec) as stage:
         assert len(stage.alive) == count
         await stage.root.stop(math.inf)
-    return own_time() - began
+    return watch.seconds()
 
 
 @pytest.mark.slow

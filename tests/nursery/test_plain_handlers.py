@@ -19,7 +19,6 @@ from airssys.contracts import (
     DeadLetter,
     DeadReason,
     Directive,
-    HandlerHeldThread,
     Health,
     HealthStatus,
     MessageFailed,
@@ -339,28 +338,6 @@ async def test_it_is_probed_between_two_messages(autojump_clock):
         assert await system.ask("a", b"") == b"2"
         await trio.sleep(1)
         assert await system.ask("a", b"") == b"3"
-
-
-async def test_holding_the_thread_is_charged_to_it_and_not_to_its_asker(monkeypatch):
-    now = 0.0
-    monkeypatch.setattr(time, "perf_counter", lambda: now)
-
-    def hold(context, envelope):
-        nonlocal now
-        now += 0.03
-
-    async def asker(context, envelope):
-        return await context.ask("hold", b"")
-
-    actors = python("hold", hold), python("asker", asker)
-    async with running(*actors, held_thread_after=0.02) as (system, watch):
-        await trio.testing.wait_all_tasks_blocked()
-        await system.ask("asker", b"")
-        system.tell("hold", b"")
-        await trio.testing.wait_all_tasks_blocked()
-        held = watch.of(HandlerHeldThread)
-        assert [event.actor.name for event in held] == ["hold", "hold"]
-        assert all(event.seconds == pytest.approx(0.03) for event in held)
 
 
 async def test_a_plain_function_that_returns_an_awaitable_is_named():

@@ -1,7 +1,5 @@
 """Python actors: functions and classes, their context, their ends."""
 
-import time
-
 import pytest
 import trio
 import trio.testing
@@ -13,9 +11,6 @@ from airssys.contracts import (
     ChildStarted,
     DeadLetter,
     ExitKind,
-    HandlerHeldThread,
-    Health,
-    HealthStatus,
     MailboxFull,
     MessageFailed,
     RequestWouldDeadlock,
@@ -23,7 +18,7 @@ from airssys.contracts import (
     StartFailed,
     Unavailable,
 )
-from airssys.nursery.actors._actor_loop import MESSAGES_PER_TURN, Actor
+from airssys.nursery.actors._actor_loop import MESSAGES_PER_TURN
 
 from .company import python, running
 
@@ -200,144 +195,6 @@ async def test_a_deadline_does_not_outlive_its_message(autojump_clock):
         await trio.sleep(500)
         assert await system.ask("c", b"") == b"3"
         assert watch.of(MessageFailed) == []
-
-
-class Watch:
-    """What the handlers' seconds are read from, moved on by hand."""
-
-    def __init__(self, monkeypatch):
-        self._now = 0.0
-        monkeypatch.setattr(time, "perf_counter", lambda: self._now)
-
-    def keep_thread(self, seconds):
-        self._now += seconds
-
-
-async def test_a_handler_that_holds_the_thread_is_named(monkeypatch):
-    time_passes = Watch(monkeypatch).keep_thread
-
-    async def hold(context, envelope):
-        time_passes(0.03)
-        await trio.lowlevel.checkpoint()
-        time_passes(0.001)
-
-    class Holder:
-        async def handle(self, context, envelope):
-            await hold(context, envelope)
-
-    actors = python("hold", hold), python("holder", Holder)
-    async with running(*actors, held_thread_after=0.02) as (system, watch):
-        await system.ask("hold", b"")
-        await system.ask("holder", b"")
-        names = [
-            event.handler.rpartition(".<locals>.")[2]
-            for event in watch.of(HandlerHeldThread)
-        ]
-        assert names == ["hold", "Holder.handle"]
-        assert [e.seconds for e in watch.of(HandlerHeldThread)] == [0.03, 0.03]
-
-
-async def test_each_slice_of_a_handler_counts_on_its_own(monkeypatch):
-    keep_thread = Watch(monkeypatch).keep_thread
-
-    async def hold(context, envelope):
-        keep_thread(0.001)
-        await trio.lowlevel.checkpoint()
-        keep_thread(0.03)
-        await trio.lowlevel.checkpoint()
-        keep_thread(0.03)
-
-    async with running(python("h", hold), held_thread_after=0.02) as (system, watch):
-        await system.ask("h", b"")
-        assert len(watch.of(HandlerHeldThread)) == 2
-
-
-async def test_a_probe_that_holds_the_thread_is_named_and_no_handler_with_it(
-    monkeypatch,
-):
-    keep_thread = Watch(monkeypatch).keep_thread
-
-    class Probed:
-        async def handle(self, context, envelope):
-            return b""
-
-        async def health(self, context):
-            keep_thread(0.03)
-            return HealthStatus.HEALTHY
-
-    probed = python("p", Probed, health=Health(interval=0.01))
-    async with running(probed, held_thread_after=0.02) as (system, watch):
-        await system.ask("p", b"")
-        while not watch.of(HandlerHeldThread):
-            await system.ask("p", b"")
-        held = {event.handler for event in watch.of(HandlerHeldThread)}
-        assert {name.rpartition(".<locals>.")[2] for name in held} == {"Probed.health"}
-
-
-async def test_a_message_right_after_a_probe_is_not_taken_for_it(monkeypatch):
-    keep_thread = Watch(monkeypatch).keep_thread
-
-    class Probed:
-        async def handle(self, context, envelope):
-            return b""
-
-        async def health(self, context):
-            # Queued while the probe runs: handled before the actor waits again.
-            context.tell("p", b"")
-            keep_thread(0.03)
-            return HealthStatus.HEALTHY
-
-    probed = python("p", Probed, health=Health(interval=0.01))
-    async with running(probed, held_thread_after=0.02) as (system, watch):
-        while len(watch.of(HandlerHeldThread)) < 5:
-            await system.ask("p", b"")
-        held = {event.handler for event in watch.of(HandlerHeldThread)}
-        assert {name.rpartition(".<locals>.")[2] for name in held} == {"Probed.health"}
-
-
-async def test_a_slice_without_a_handler_is_nobodys(monkeypatch):
-    keep_thread = Watch(monkeypatch).keep_thread
-
-    async def handle(context, envelope):
-        return b""
-
-    def slowly(actor, envelope):
-        keep_thread(0.03)
-        return original(actor, envelope)
-
-    original = Actor._is_too_late
-    monkeypatch.setattr(Actor, "_is_too_late", slowly)
-    async with running(python("a", handle), held_thread_after=0.02) as (system, watch):
-        system.tell("a", b"", ttl=0.001)
-        over = trio.current_time() + 0.002
-        while trio.current_time() < over:
-            pass  # No other task may run before.
-        await trio.testing.wait_all_tasks_blocked()
-        assert len(watch.of(DeadLetter)) == 1
-        assert watch.of(HandlerHeldThread) == []
-
-
-async def test_waiting_is_not_holding_the_thread(monkeypatch):
-    time_passes = Watch(monkeypatch).keep_thread
-
-    async def wait(context, envelope):
-        time_passes(0.001)
-        await trio.lowlevel.checkpoint()
-        time_passes(0.001)
-
-    async def others():
-        while True:
-            time_passes(1)
-            await trio.lowlevel.checkpoint()
-
-    async with (
-        running(python("w", wait), held_thread_after=0.02) as (system, watch),
-        trio.open_nursery() as nursery,
-    ):
-        nursery.start_soon(others)
-        await system.ask("w", b"")
-        nursery.cancel_scope.cancel()
-        assert watch.of(HandlerHeldThread) == []
 
 
 async def test_a_full_mailbox_is_not_served_without_checking_in():

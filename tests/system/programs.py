@@ -8,14 +8,11 @@ It prints what happens as lines; the test reads them and sends signals.
 import math
 import signal
 import sys
-from functools import partial
 
 import trio
 
 import airssys
-from airssys import ActorSpec, Blueprint, ComponentId, Intensity, SupervisorSpec
-
-run = partial(airssys.run, held_thread_after=math.inf)  # which a busy machine does, too
+from airssys import ActorSpec, Blueprint, ComponentId, Intensity, SupervisorSpec, run
 
 
 def say(line):
@@ -113,9 +110,7 @@ def plain(main, goodbye=0.0):
     """Not `run` but `trio.run`, where Ctrl-C is Trio's own."""
 
     async def program():
-        async with airssys.open_system(
-            plan(goodbye), held_thread_after=math.inf
-        ) as system:
+        async with airssys.open_system(plan(goodbye)) as system:
             await main(system)
 
     trio.run(program)

@@ -15,7 +15,7 @@ from airssys.wasm.engine._fiber import Call
 from airssys.wasm.instances._poll_placement import GOOD_POLLS, Habits, PollPlacement
 from airssys.wasm.instances._turns import Turns
 from airssys.wasm.lane.core import CoreCall
-from pace import own_time
+from pace import Stopwatch
 from wasm_support import beat, envelope
 
 TICK = 0.005
@@ -118,9 +118,9 @@ async def test_a_heartbeat_is_in_time_with_large_payloads_in_flight(guests):
 async def echo_times(guest, count=20):
     times = []
     for _ in range(count):
-        before = own_time()
+        watch = Stopwatch()
         await guest.handle_message(envelope(b"hello"))
-        times.append(own_time() - before)
+        times.append(watch.seconds())
         await trio.sleep(TICK)
     return times
 
@@ -189,13 +189,13 @@ class Passes(trio.abc.Instrument):
 
     def __init__(self):
         self.took = []
-        self._began = own_time()
+        self._watch = Stopwatch()
 
     def after_io_wait(self, timeout):
-        self._began = own_time()
+        self._watch = Stopwatch()
 
     def before_io_wait(self, timeout):
-        self.took.append(own_time() - self._began)
+        self.took.append(self._watch.seconds())
 
 
 async def test_no_pass_holds_the_slices_of_a_hundred_that_begin_at_once(guests):

@@ -226,6 +226,8 @@ class HandlerHeldThread:
     handler: str
     """What blocked it, e.g. `Counter.handle`."""
     seconds: float
+    """For how long, but for the time in which the handler was ready to run and the machine
+    ran something else (Linux counts that; elsewhere it is included)."""
 
 
 @final

@@ -2,8 +2,9 @@
 
 Python cannot be interrupted, so code that does not yield keeps all others waiting. A
 watched task is stepped by hand, as an `await` would, by one generator around all it does:
-what it waits does not count, only what it held the thread for. Watching costs something
-at each checkpoint, and nothing at a message that is handled without one.
+what it waits does not count, only what it held the thread for, and not while the machine ran
+something else. Watching costs something at each checkpoint, and nothing at a message that
+is handled without one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     import trio
 
-    from airssys.nursery.shared import Charges
+    from airssys.nursery.shared import Charges, Lateness
 
 _T = TypeVar("_T")
 
@@ -26,12 +27,12 @@ _T = TypeVar("_T")
 class HeldThreadWatch:
     """Reports each slice of a task, from checkpoint to checkpoint, above a limit."""
 
-    __slots__ = ("_began", "_charges", "_limit", "_report", "cut", "is_on", "was_on")
+    __slots__ = ("_began", "_charges", "_lateness", "_report", "cut", "is_on", "was_on")
 
     def __init__(
-        self, limit: float, charges: Charges, report: Callable[[float], None]
+        self, lateness: Lateness, charges: Charges, report: Callable[[float], None]
     ) -> None:
-        self._limit, self._charges, self._report = limit, charges, report
+        self._lateness, self._charges, self._report = lateness, charges, report
         self._began = 0.0
         self.is_on = True
         """The code that is watched runs now, or waits."""
@@ -49,11 +50,13 @@ class HeldThreadWatch:
     @types.coroutine
     def run(self, call: Coroutine[Any, Any, _T]) -> Generator[Any, Any, _T]:
         """Run a coroutine, watched."""
-        clock, limit = time.perf_counter, self._limit
+        clock, lateness, limit = time.perf_counter, self._lateness, self._lateness.limit
         step: Callable[[Any], Any] = call.send
         sent: Any = None
         while True:
-            self._began = clock()
+            self._began = began = clock()
+            if began > lateness.due:
+                lateness.note()
             try:
                 trap = step(sent)
             except StopIteration as finished:
@@ -61,9 +64,7 @@ class HeldThreadWatch:
                 return result
             finally:
                 if (held := clock() - self._began) > limit and self.was_on:
-                    held -= self._charges.since(self._began)
-                    if held > limit:
-                        self._report(held)
+                    self._judge(held)
                 self.was_on = self.is_on
             if self.cut is not None:
                 scope, deadline = self.cut
@@ -72,3 +73,12 @@ class HeldThreadWatch:
                 sent, step = (yield trap), call.send
             except BaseException as error:  # noqa: BLE001, ASYNC103 (thrown into the call instead)
                 sent, step = error, call.throw
+
+    def _judge(self, held: float) -> None:
+        """Report a slice, unless others made it long."""
+        lateness = self._lateness
+        held -= self._charges.since(self._began)
+        if held > lateness.limit:
+            held -= lateness.since_noted()
+        if held > lateness.limit:
+            self._report(held)

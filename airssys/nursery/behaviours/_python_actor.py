@@ -112,6 +112,7 @@ class PythonBehaviour:
         self._handle: _Handle | None = None
         self._plain: _Plain | None = None
         """The handler, if it is a plain function; then there is no other."""
+        self._lateness = shared.lateness
         self._failure: BaseException | None = None
         """What it raised in another task's step."""
         self.is_plain, self.is_cut_off = False, True
@@ -119,7 +120,7 @@ class PythonBehaviour:
         """Only of a plain function: a coroutine cannot go on in another task than it began
         in."""
         self._watch = HeldThreadWatch(
-            shared.held_thread_after,
+            shared.lateness,
             shared.charges,
             partial(self._report_held, "handle"),
         )
@@ -212,7 +213,9 @@ class PythonBehaviour:
 
     def _handle_in_step(self, envelope: Envelope, _: Task) -> bytes | Unanswered | None:
         """Let a plain function handle a message in another task's step, as of its own."""
-        began, context = time.perf_counter(), self._context
+        began, context, lateness = time.perf_counter(), self._context, self._lateness
+        if began > lateness.due:
+            lateness.note()
         context.is_in_step, context.trace_in_hand = True, envelope.trace
         answer: Any
         try:
@@ -227,9 +230,10 @@ class PythonBehaviour:
             self._failure, answer = error, _BEGUN
         context.is_in_step = context.wants_to_stash = False
         self.wants_to_end = context.wants_to_stop
-        if (held := time.perf_counter() - began) > self._shared.held_thread_after:
+        if (held := time.perf_counter() - began) > lateness.limit:
             self._shared.charges.add(began, held)
-            self._report_held("handle", held)
+            if (held := held - lateness.since_noted()) > lateness.limit:
+                self._report_held("handle", held)
         done: bytes | Unanswered | None = answer
         return done
 
@@ -328,7 +332,7 @@ class PythonBehaviour:
             return None
         report = partial(self._report_held, name)
         shared = self._shared
-        watch = HeldThreadWatch(shared.held_thread_after, shared.charges, report)
+        watch = HeldThreadWatch(shared.lateness, shared.charges, report)
         try:
             return await watch.run(_unprotected(hook, self._context, *arguments))
         finally:

@@ -3,6 +3,7 @@
 from ._charges import Charges
 from ._dispatcher import Dispatcher
 from ._expiries import Expiries
+from ._lateness import Lateness
 from ._self_messages import SelfMessage, SelfMessages
 from ._shared import HELD_THREAD_AFTER, Shared
 from ._timers import Timer, Timers
@@ -14,6 +15,7 @@ __all__ = (
     "Charges",
     "Dispatcher",
     "Expiries",
+    "Lateness",
     "SelfMessage",
     "SelfMessages",
     "Shared",

@@ -26,6 +26,7 @@ from airssys.security.quotas import Accounts
 from ._charges import Charges
 from ._dispatcher import Dispatcher
 from ._expiries import Expiries
+from ._lateness import Lateness
 from ._metadata_cache import MetadataCache
 from ._system_services import ActorDirectory, SystemClock
 from ._timers import Timers
@@ -73,6 +74,8 @@ class Shared:
     held_thread_after: float = HELD_THREAD_AFTER
     charges: Charges = attrs.field(factory=Charges)
     """Times for which an actor held it in the step of another task."""
+    lateness: Lateness = attrs.field(init=False)
+    """How much of such times was the machine's doing."""
     dispatcher: Dispatcher = attrs.field(factory=Dispatcher)
     """Handles the messages of actors whose handlers are plain functions."""
     infos: dict[ComponentId, ComponentInfo] = attrs.field(factory=dict)
@@ -96,6 +99,10 @@ class Shared:
     def randomness(self) -> Randomness:
         """Where guests that may have random bytes get them."""
         return self.broker.randomness
+
+    @lateness.default
+    def _make_lateness(self) -> Lateness:
+        return Lateness(self.held_thread_after)
 
     @watches.default
     def _make_watches(self) -> Watches:

@@ -10,6 +10,7 @@ import gc
 import os
 import resource
 import subprocess
+import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -27,27 +28,49 @@ Fewer than `faulthandler_timeout` in pyproject.toml, so that the test says what 
 """
 
 _ROUNDS = 3
-_SCHEDULED = Path("/proc/thread-self/schedstat")
-"""Of Linux: nanoseconds that this thread ran, and that it was ready to and did not."""
+_THREADS = Path("/proc/self/task")
+"""Of Linux: a folder for each thread. Its `schedstat` has the nanoseconds for which the
+thread ran, and for which it was ready to and did not."""
 
 
-def own_time() -> float:
-    """A clock in seconds that stands still while others have this thread's processor.
+class Stopwatch:
+    """Seconds since it was made, but for the machine's doing.
 
-    It goes on while the thread runs and while it waits for anything but a processor, a
-    lock or a sleep, say. Where the system does not count this, it is a plain clock.
+    It leaves out the time in which this thread was ready to run and others had the
+    processor. A thread can also wait for another one of this program which the machine
+    has put aside, one that holds Python's lock for instance. So the longest time that one
+    of the others waited for a processor is left out as well. On a quiet machine that is
+    next to nothing; where the system does not count it, this is a plain clock.
     """
-    while True:
-        before = waited_for_processor()
-        now = time.perf_counter()
-        if waited_for_processor() == before:
-            return now - before
+
+    def __init__(self) -> None:
+        self._waits = _waits_for_processor()
+        self._began = time.perf_counter()
+
+    def seconds(self) -> float:
+        """Return the seconds so far; below 0 if what passed was a wait for time itself."""
+        passed = time.perf_counter() - self._began
+        waits = {
+            thread: waited - self._waits.get(thread, 0.0)
+            for thread, waited in _waits_for_processor().items()
+        }
+        own = waits.pop(str(threading.get_native_id()), 0.0)
+        return passed - own - max(waits.values(), default=0.0)
 
 
-def waited_for_processor() -> float:
-    """Seconds that this thread was ready to run so far, while others ran; 0 if unknown."""
+def _waits_for_processor() -> dict[str, float]:
+    """Seconds that each thread of this process was ready to run so far, and did not."""
     try:
-        return int(_SCHEDULED.read_text().split()[1]) / 1e9
+        threads = [folder.name for folder in _THREADS.iterdir()]
+    except OSError:
+        return {}
+    return {thread: waited_for_processor(_THREADS / thread) for thread in threads}
+
+
+def waited_for_processor(thread: Path = Path("/proc/thread-self")) -> float:
+    """Seconds that a thread was ready to run so far, while others ran; 0 if unknown."""
+    try:
+        return int((thread / "schedstat").read_text().split()[1]) / 1e9
     except (OSError, IndexError):
         return 0.0
 
@@ -81,15 +104,6 @@ def finished(
         finally:
             process.kill()
     return subprocess.CompletedProcess(command, process.returncode, out, err)
-
-
-def without_lateness(stderr: str) -> str:
-    """Return what a program wrote, without warnings that a handler blocked the thread.
-
-    On a busy machine they are about the machine: it gave the thread's processor to others.
-    """
-    lines = stderr.splitlines(keepends=True)
-    return "".join(line for line in lines if "blocked the Trio thread" not in line)
 
 
 def unmeasured() -> dict[str, str]:

@@ -25,7 +25,7 @@ from airssys.wasm import open_runtime
 from airssys.wasm._component_loader import Loader
 from airssys.wasm.engine._ticker import Ticker, TicksMaker
 from airssys.wasm.instances._instance import Instance
-from pace import own_time
+from pace import Stopwatch
 
 from ._services import ScriptedServices
 
@@ -143,9 +143,9 @@ async def beat(
     """Beat for a while; how late each beat was in seconds, but for the machine's doing."""
     late = [] if late is None else late
     for _ in range(math.ceil(seconds / period)):
-        before = own_time()
+        watch = Stopwatch()
         await trio.sleep(period)
-        late.append(own_time() - before - period)
+        late.append(watch.seconds() - period)
     return late
 
 
