@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from .errors import GuestFailed
@@ -147,6 +147,22 @@ class Permissions(Protocol):
 
     def allows(self, access: Access) -> bool:
         """Whether an access is allowed; nothing is reported."""
+        ...
+
+    def check_access(self, access: Access) -> object:
+        """As `check`, for an access with details."""
+        ...
+
+    def holds_any(self, kind: str, *verbs: str) -> bool:
+        """Whether it holds some grant for one of these; bounds may still refuse it."""
+        ...
+
+    def hold(self, access: Access, cancel: Callable[[], object]) -> object:
+        """Have something in progress cancelled when its access is not allowed any more."""
+        ...
+
+    def release(self, hold: Any) -> None:  # noqa: ANN401  # what `hold` returned
+        """Note that what `hold` was called for is over."""
         ...
 
     def finest(self, kind: str, verb: str) -> float:

@@ -357,7 +357,7 @@ class AnyInstance:
         runtime, code = self._component.runtime, self._component.code
         try:
             if not self._is_alone:
-                open_contexts(self._contexts, self._services, self._limits)
+                open_contexts(runtime, self._contexts, self._services, self._limits)
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, "instantiate")
         share_out(self._store, code, self._limits)

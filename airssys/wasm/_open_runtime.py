@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from airssys.contracts import EngineSettings
 
-    from .instances import Turns
-
 
 @asynccontextmanager
 @enable_ki_protection
@@ -57,7 +55,7 @@ async def open_runtime(
     cache = chosen_cache(cache_directory, settings)
     runtime = Runtime(settings, make_ticks)
     try:
-        async with _guests_moved(runtime.turns):
+        async with _guests_moved(runtime):
             yield Loader(runtime, cache, report)
     finally:
         async with runtime.turns.without_workers():  # noqa: ASYNC102  # shielded in there
@@ -71,13 +69,13 @@ async def open_runtime(
 
 @asynccontextmanager
 @enable_ki_protection
-async def _guests_moved(turns: Turns) -> AsyncIterator[None]:
+async def _guests_moved(runtime: Runtime) -> AsyncIterator[None]:
     """Have guests moved in their lines; an error of the block is raised as it is."""
     error: BaseException | None = None
     keeper = trio.CancelScope()
     async with trio.open_nursery() as nursery:
         try:
-            await nursery.start(_keep, turns, keeper)
+            await nursery.start(_keep, runtime, keeper)
             # Guests still need their turns while a cancelled system stops in order.
             keeper.shield = True
             yield
@@ -95,7 +93,8 @@ async def _guests_moved(turns: Turns) -> AsyncIterator[None]:
 
 @enable_ki_protection
 async def _keep(  # noqa: ASYNC128  # the keeper calls it
-    turns: Turns, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
+    runtime: Runtime, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
 ) -> None:
     with scope:
-        await turns.keep(task_status=task_status)
+        work = runtime.turns.keep(task_status=task_status)
+        await runtime.background.keep(work)

@@ -238,6 +238,19 @@ class _Unrestricted:
     def check(self, kind: str, verb: str, resource: str = "") -> None:
         """Do nothing: it is allowed."""
 
+    def check_access(self, access: Access) -> None:
+        """Do nothing: it is allowed."""
+
+    def holds_any(self, kind: str, *verbs: str) -> bool:  # as of `Permissions`
+        """Return True."""
+        return True
+
+    def hold(self, access: Access, cancel: Callable[[], object]) -> None:
+        """Do nothing: nothing can be taken from it."""
+
+    def release(self, hold: None) -> None:
+        """Do nothing."""
+
     def allows(self, access: Access) -> bool:  # as of `Permissions`
         """Return True."""
         return True

@@ -199,6 +199,14 @@ class Authority:
         """Whether an access is granted, even if all gates are closed just now."""
         return self._find(access) is not None
 
+    def holds_any(self, kind: str, *verbs: str) -> bool:
+        """Whether it holds some grant for one of these; bounds and cuts may refuse it."""
+        return any(
+            held.rules.is_everything
+            or any(r.kind == kind and r.verb in verbs for r in held.rules.rules)
+            for held in self._held
+        )
+
     def rule_for(self, access: Access) -> Rule | None:
         """The rule that allows an access now; nothing is reported."""
         verdict = self._find(access)

@@ -146,7 +146,8 @@ class HeldThings:
                 called.
         """
         self._noted.clear()
-        left, self._taken = [*self._things.values(), *self._taken], []
+        # What was made later goes first: it may belong to what was made before.
+        left, self._taken = [*reversed(self._things.values()), *self._taken], []
         self._things = {}
         fatal: BaseException | None = None
         for name, thing in left:

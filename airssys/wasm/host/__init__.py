@@ -9,6 +9,7 @@ from ._any_world import (
     read_types,
     read_world,
 )
+from ._background import Background, ContextWithTasks
 from ._contexts import (
     Contexts,
     HostCalled,
@@ -51,7 +52,9 @@ __all__ = (
     "STATE_HANDOVER",
     "TYPE_ONLY",
     "AnyWorld",
+    "Background",
     "BoundFunction",
+    "ContextWithTasks",
     "Contexts",
     "FunctionKind",
     "Host",

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from airssys.contracts import find_fatal, repr_of
 
+from ._background import ContextWithTasks
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import trio
 
     from airssys.contracts import HostServices, Limits
 
@@ -60,8 +64,13 @@ class Contexts:
         self.objects: list[object] = []
         """The contexts; the same list for good."""
 
-    def open(self, services: HostServices | None, limits: Limits) -> None:
-        """Make all contexts.
+    def open(
+        self,
+        services: HostServices | None,
+        limits: Limits,
+        nursery: trio.Nursery | None = None,
+    ) -> None:
+        """Make all contexts; those that start tasks do so in the nursery.
 
         Raises:
             BaseException: what a maker raised; those before it are to be closed.
@@ -70,7 +79,9 @@ class Contexts:
         for interface in self._interfaces:
             make = interface.make_context
             if make is not None and make not in made:
-                made[make] = make(services, limits)
+                context = made[make] = make(services, limits)
+                if isinstance(context, ContextWithTasks):
+                    context.take_nursery(nursery)
             self.objects.append(made[make])
 
     @classmethod

@@ -139,7 +139,10 @@ def prepare_making(driver: Driver, found: Footprint) -> None:
 
 
 def open_contexts(
-    contexts: Contexts, services: HostServices | None, limits: Limits
+    runtime: Runtime,
+    contexts: Contexts,
+    services: HostServices | None,
+    limits: Limits,
 ) -> None:
     """Make what the host functions of an instance get first.
 
@@ -147,7 +150,7 @@ def open_contexts(
         HostFailed: one could not be made.
     """
     try:
-        contexts.open(services, limits)
+        contexts.open(services, limits, runtime.background.nursery)
     except Exception as error:
         raise HostFailed from error
 
@@ -222,7 +225,9 @@ class Instance:
         """
         try:
             if self._services is not None:
-                open_contexts(self._contexts, self._services, self._limits)
+                open_contexts(
+                    self._runtime, self._contexts, self._services, self._limits
+                )
         except BaseException as error:  # noqa: BLE001, ASYNC103  # given its name and raised
             self._raise_named(error, "instantiate")
         share_out(self._store, self._code, self._limits)

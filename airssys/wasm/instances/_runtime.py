@@ -17,6 +17,7 @@ from airssys.wasm.host import (
     CORE_INTERFACES,
     EXPORTS,
     STATE_EXPORTS,
+    Background,
     HostTable,
     bind_all,
     make_linker,
@@ -106,6 +107,8 @@ class Runtime:
         self.marshallers = {name: Marshaller(each) for name, each in exports.items()}
         self.linker = make_linker(self.engine, self.table)
         self.turns = Turns(settings.tick, settings.worker_threads)
+        self.background = Background()
+        """Where the host's tasks for instances run."""
         self.maps = MapBudget(kernel_limit())
         threads = max(1, (os.cpu_count() or 2) - 1)
         self.compilers = trio.CapacityLimiter(threads)

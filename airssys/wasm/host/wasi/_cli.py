@@ -17,13 +17,13 @@ from airssys.wasm.values import (
     function,
 )
 
-from ._io import EmptyInput, Output
-from ._naming import interface, same_as, stated
+from ._io import EmptyInput, LogOutput
+from .base import interface, same_as, stated
 
 if TYPE_CHECKING:
     from airssys.wasm.values import Err
 
-    from ._context import WasiContext
+    from .base import WasiContext
 
 
 def _environment(context: WasiContext) -> list[tuple[str, str]]:
@@ -81,12 +81,12 @@ CLI: Final = (
     ),
     interface(
         "cli/stdout",
-        {"get-stdout": lambda context: Output(context, context.stdout)},
+        {"get-stdout": lambda context: LogOutput(context, context.stdout)},
         uses=same_as("io/streams", "output-stream"),
     ),
     interface(
         "cli/stderr",
-        {"get-stderr": lambda context: Output(context, context.stderr)},
+        {"get-stderr": lambda context: LogOutput(context, context.stderr)},
         uses=same_as("io/streams", "output-stream"),
     ),
     interface("cli/terminal-input", {}, owns=["terminal-input"]),

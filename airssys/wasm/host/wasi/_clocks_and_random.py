@@ -11,12 +11,10 @@ from airssys.contracts import TrapReason
 from airssys.wasm.host import StopGuest
 from airssys.wasm.values import BYTES, Number, Tuple, function, record
 
-from ._clocks import NANO
-from ._naming import interface, same_as, stated
-from ._pollables import Timer
+from .base import NANO, Timer, interface, same_as, stated
 
 if TYPE_CHECKING:
-    from ._context import WasiContext
+    from .base import WasiContext
 
 _U64: Final = Number.U64
 _DATETIME: Final = record(seconds=_U64, nanoseconds=Number.U32)

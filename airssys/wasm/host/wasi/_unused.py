@@ -12,13 +12,12 @@ from airssys.contracts import TrapReason
 from airssys.wasm.host import StopGuest
 from airssys.wasm.values import Err
 
-from ._context import Held
-from ._naming import interface, same_as
+from .base import Held, interface, same_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._context import WasiContext
+    from .base import WasiContext
 
 _LONGEST_NAME: Final = 253
 """Characters of a host's name, by the rules of DNS."""

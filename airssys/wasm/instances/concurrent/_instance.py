@@ -151,7 +151,7 @@ class ConcurrentInstance:
     ) -> None:
         """Make the instance; start functions run here."""
         try:
-            open_contexts(self._contexts, services, self._limits)
+            open_contexts(self._runtime, self._contexts, services, self._limits)
             self._instance.limit(*shares)
             if self._limits.fuel is not None:
                 self._instance.refuel(self._limits.fuel)

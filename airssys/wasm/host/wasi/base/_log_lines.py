@@ -1,4 +1,4 @@
-"""Streams of bytes: what a guest writes becomes lines of the log, and it reads nothing."""
+"""Standard output and standard error: what a guest writes becomes lines of the log."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from airssys.contracts import HostServices
 
-ROOM: Final = 64 * 1024
-"""Bytes that may be written at once."""
 MOST_LINE: Final = 8 * 1024
 """Bytes of one line in the log; a longer one becomes several."""
 MOST_OUTPUT: Final = 1024 * 1024

@@ -1,0 +1,54 @@
+"""What all interfaces of WASI share: the context of an instance, and what a guest holds.
+
+A guest holds objects of the class `Held`. What it can wait for is a `Source`; what it
+reads is an `Input` and what it writes is an `Output`, whatever is behind them: a file, a
+socket, the body of a request, or the log.
+"""
+
+from ._bytes import (
+    ROOM,
+    Input,
+    Output,
+    StreamClosed,
+    StreamFailed,
+)
+from ._clocks import NANO
+from ._context import MOST_HANDLES, Held, Scoped, WasiContext, release, take_back
+from ._log_lines import LogLines
+from ._naming import full_name, interface, same_as, stated
+from ._pollables import (
+    Interest,
+    Pollable,
+    Source,
+    Timer,
+    ready_ones,
+    wait_for_any,
+    wait_until,
+)
+
+__all__ = (
+    "MOST_HANDLES",
+    "NANO",
+    "ROOM",
+    "Held",
+    "Input",
+    "Interest",
+    "LogLines",
+    "Output",
+    "Pollable",
+    "Scoped",
+    "Source",
+    "StreamClosed",
+    "StreamFailed",
+    "Timer",
+    "WasiContext",
+    "full_name",
+    "interface",
+    "ready_ones",
+    "release",
+    "same_as",
+    "stated",
+    "take_back",
+    "wait_for_any",
+    "wait_until",
+)
