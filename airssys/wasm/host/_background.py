@@ -1,8 +1,8 @@
 """Tasks that the host runs for instances: they end with the instance, or with the runtime.
 
 Closing an instance cannot wait, so its tasks are in a nursery of the runtime, each in a
-scope that closing the instance cancels. A task that fails is no failure of the host's
-program: the instance that it worked for is told, and stopped when it next calls.
+scope that closing the instance cancels. A task that fails does not end the program: it
+fails the instance that it worked for, which is stopped at its next call.
 """
 
 from __future__ import annotations

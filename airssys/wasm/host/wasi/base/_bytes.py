@@ -97,4 +97,4 @@ class Output(Held, Source):
             return True
 
     def remember(self, error: StreamClosed | StreamFailed) -> None:
-        """Keep an error that was found while nobody was called, for the next call."""
+        """Keep an error that was found between two calls, for the next call."""

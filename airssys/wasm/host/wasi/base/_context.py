@@ -218,7 +218,7 @@ class Held:
             parent.children += 1
 
     def let_go(self) -> None:
-        """Do what is to be done when nobody holds it any more."""
+        """Do what is to be done when the guest does not hold it any more."""
 
 
 def take_back(thing: Held) -> None:
