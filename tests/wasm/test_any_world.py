@@ -251,6 +251,14 @@ NUMBERS = List(Number.U32)
 ROWS = List(record(name=STRING, ids=Tuple((Number.U8, CHAR))))
 
 
+class EqualsAnything:
+    def __eq__(self, other):
+        return True
+
+    def __hash__(self):
+        return 7
+
+
 @pytest.mark.parametrize(
     ("wit", "value", "path"),
     [
@@ -278,6 +286,12 @@ ROWS = List(record(name=STRING, ids=Tuple((Number.U8, CHAR))))
         (List(List(NUMBERS)), [[], [[1], [1, 2, -1]]], "x[1][1][2]"),
         (Result(ROWS, None), Ok([("a", (1, ""))]), "x.ok[0].ids.1"),
         (List(variant(a=NUMBERS)), [Case("a", [7, "8"])], "x[0].a[1]"),
+        (variant(a=None, b=NUMBERS), Case([], None), "x"),
+        (variant(a=None, b=NUMBERS), Case({"a": 1}, [1]), "x"),
+        (variant(a=None, b=NUMBERS), Case(None, None), "x"),
+        (Enum(("a", "b")), {}, "x"),
+        (Flags(("a", "b")), {None}, "x"),
+        (Flags(("a", "b")), {EqualsAnything()}, "x"),
         (Flags(("a", "b")), {"a", "c"}, "x"),
         (Flags(("a", "b")), ["a"], "x"),
         (Option(Option(STRING)), "text", "x"),

@@ -71,7 +71,8 @@ def check(wit: WitType, value: Any, path: str) -> None:  # noqa: C901, PLR0912  
         case Flags(names):
             _require(isinstance(value, (set, frozenset)), value, path, "set")
             for name in value:
-                _require(name in names, name, path, " | ".join(names))
+                fits = isinstance(name, str) and name in names
+                _require(fits, name, path, " | ".join(names))
         case Own(name) | Borrow(name):
             _require(value is not None, value, path, name)
         case Record() | Tuple():
@@ -110,7 +111,8 @@ def _check_case(wit: Variant | Option | Result, value: Any, path: str) -> None:
             carried = dict(cases)
             wanted = " | ".join(carried)
             _require(type(value) is Case, value, path, wanted)
-            _require(value.name in carried, value.name, path, wanted)
+            fits = isinstance(value.name, str) and value.name in carried
+            _require(fits, value.name, path, wanted)
             _check_payload(carried[value.name], value.value, f"{path}.{value.name}")
         case Result(ok, err):
             _require(type(value) in {Ok, Err}, value, path, "Ok | Err")

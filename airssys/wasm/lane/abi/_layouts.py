@@ -96,9 +96,8 @@ def offsets_of(wit: Record | Tuple) -> tuple[int, ...]:
 
 def payload_offset(wit: Variant | Enum | Option | Result) -> int:
     """Where what a case carries begins; the same for all cases."""
-    cases = cases_of(wit)
-    alignments = [layout(t)[1] for _, t in cases if t is not None]
-    return align(struct.calcsize(discriminant(len(cases))), max(alignments, default=1))
+    own = struct.calcsize(discriminant(len(cases_of(wit))))
+    return align(own, layout(wit)[1])
 
 
 @remember_small
@@ -136,7 +135,7 @@ def _cases_layout(wit: Variant | Enum | Option | Result) -> tuple[int, int]:
     own = struct.calcsize(discriminant(len(cases)))
     alignment = max([own, *(alignment for _, alignment in carried)])
     size = max((size for size, _ in carried), default=0)
-    return align(payload_offset(wit) + size, alignment), alignment
+    return align(align(own, alignment) + size, alignment), alignment
 
 
 @remember_small

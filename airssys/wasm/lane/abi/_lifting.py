@@ -266,6 +266,9 @@ class _Lifting(Code):
         target: str,
     ) -> None:
         which, cases = items[0], cases_of(wit)
+        if place is not None:
+            place = place[0], place[1] + payload_offset(wit)
+        given = () if place is not None else flat(wit)[1:]
         for number, (name, carried) in enumerate(cases):
             word = "elif" if 0 < number < _MANY else "if"
             self.begin(f"{word} {which} == {number}:")
@@ -273,7 +276,7 @@ class _Lifting(Code):
             value = "None"
             if carried is not None:
                 value = self.fresh()
-                self._payload(wit, carried, items[1:], place, value)
+                self._payload(carried, given, items[1:], place, value)
             self._wrap(wit, name, value, target)
             self.nested -= 1
             self.end()
@@ -285,20 +288,20 @@ class _Lifting(Code):
 
     def _payload(
         self,
-        wit: Variant | Option | Result,
         carried: WitType,
+        given: tuple[Core, ...],
         shared: list[str],
         place: _Place,
         target: str,
     ) -> None:
         if place is not None:
-            self.load(carried, place[0], place[1] + payload_offset(wit), target)
+            self.load(carried, *place, target)
             return
         items: list[str] = []
-        places = zip(flat(carried), flat(wit)[1:], shared, strict=False)
-        for wanted, given, item in places:
+        places = zip(flat(carried), given, shared, strict=False)
+        for wanted, wide, item in places:
             narrowed = self.fresh()
-            self.say(f"{narrowed} = {_narrowed(item, given, wanted)}")
+            self.say(f"{narrowed} = {_narrowed(item, wide, wanted)}")
             items.append(narrowed)
         if self.nested >= DEEPEST:
             lift = self.add(flat_lifter((carried,)))

@@ -191,10 +191,11 @@ class Movers:
         cases = cases_of(wit)
         which = self._image(discriminant(len(cases)), offset)
         code = _set(targets[0], which, "i32")
+        offset += payload_offset(wit)
         for number, (_, carried) in enumerate(cases):
             if carried is not None:
                 inner = targets[1 : 1 + len(flat(carried))]
-                then = self.flat(carried, offset + payload_offset(wit), inner)
+                then = self.flat(carried, offset, inner)
                 code += which + asm.i32(number) + asm.I32_EQ + asm.when(then)
         return code
 
@@ -233,9 +234,10 @@ class Movers:
     def _rewrite_cases(self, wit: Variant | Option | Result, offset: int) -> bytes:
         cases, code = cases_of(wit), b""
         load = asm.load(discriminant(len(cases)), self._scratch, offset)
+        offset += payload_offset(wit)
         for number, (_, carried) in enumerate(cases):
             if carried is not None and has_pointers(carried):
-                then = self._rewrite(carried, offset + payload_offset(wit))
+                then = self._rewrite(carried, offset)
                 test = asm.get(1) + load + asm.i32(number) + asm.I32_EQ
                 code += test + asm.when(then)
         return code
