@@ -37,6 +37,7 @@ from .blueprints import (
     find_spec_mistakes,
     is_plain,
     missing_artifacts,
+    not_awaited,
     stop_time,
     walk,
 )
@@ -523,6 +524,7 @@ __all__ = (
     "meant",
     "missing_artifacts",
     "next_state",
+    "not_awaited",
     "one_line",
     "only_member",
     "plain_bytes",

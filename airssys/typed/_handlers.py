@@ -18,8 +18,18 @@ answers there are.
 
 from __future__ import annotations
 
+import inspect
 import types
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, final, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    NamedTuple,
+    Protocol,
+    TypeVar,
+    final,
+    overload,
+)
 
 import attrs
 
@@ -31,6 +41,7 @@ from airssys.contracts import (
     Envelope,
     Mistake,
     NotUnderstood,
+    not_awaited,
 )
 
 from ._routes import (
@@ -44,11 +55,11 @@ from ._routes import (
 from ._wire import TAG, Unreadable, Wire, wire_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from .shapes import Plain
 
-_Function = TypeVar("_Function", bound="Callable[[Any, Any, Any], Awaitable[Any]]")
+_Function = TypeVar("_Function", bound="Callable[[Any, Any, Any], Any]")
 _Messages_co = TypeVar("_Messages_co", covariant=True)
 _Rows_co = TypeVar("_Rows_co", covariant=True)
 
@@ -56,7 +67,8 @@ _Rows_co = TypeVar("_Rows_co", covariant=True)
 def on_message(function: _Function) -> _Function:
     """Mark a method as the handler of messages of one type; returns it unchanged.
 
-    The method is async, and takes the actor's context and a message. The annotation of
+    The method takes the actor's context and a message. It is async, or a plain one that
+    never waits; if all handlers of a class are plain, so is its `handle`. The annotation of
     the message is its type: a class by attrs or `dataclasses`. The annotation of the
     result is the type of the answer. All mistakes are reported together when the system
     opens.
@@ -73,6 +85,37 @@ class Handle(Generic[_Messages_co, _Rows_co]):
     `handle` of an instance, but pyright does not when it compares a class with a
     protocol.
     """
+
+
+class _Called(NamedTuple):
+    """A handler, and what it returned."""
+
+    handler: object
+    is_async: bool
+    returned: Any
+    wire: Wire | None
+    """None: it answers in bytes."""
+    kind: object
+    """The annotation of the answer."""
+
+    def encoded(self) -> bytes | None:
+        """Return the answer of a plain handler, as sent.
+
+        Raises:
+            TypeError: It returned something to be awaited.
+        """
+        if inspect.isawaitable(self.returned):
+            raise not_awaited(self.handler, self.returned)
+        return self.encode(self.returned)
+
+    def encode(self, answer: Any) -> bytes | None:  # noqa: ANN401 (of whatever class)
+        """Return an answer, as sent."""
+        if self.wire is None:
+            said: bytes | None = answer
+            return said
+        if answer is None or self.kind is types.NoneType:
+            return None
+        return self.wire.encode(answer, self.kind)
 
 
 @final
@@ -97,7 +140,9 @@ class Handlers(Handle[_Messages_co, _Rows_co]):
     def __get__(self, instance: object, owner: type) -> Any:
         if instance is None:
             return self
-        return BoundHandlers(instance, self.checked_routes(type(instance)))
+        routes = self.checked_routes(type(instance))
+        kind = BoundHandlers if routes.async_methods else PlainHandlers
+        return kind(instance, routes)
 
     @overload
     async def __call__(
@@ -111,8 +156,12 @@ class Handlers(Handle[_Messages_co, _Rows_co]):
 
     async def __call__(self, instance: object, *message: Any) -> bytes | None:
         """Handle a message, like `instance.handle(context, envelope)`."""
-        bound: BoundHandlers[Any, Any] = self.__get__(instance, type(instance))
-        return await bound(*message)
+        bound: Any = self.__get__(instance, type(instance))
+        called = bound(*message)
+        answer: bytes | None = (
+            called if isinstance(bound, PlainHandlers) else await called
+        )
+        return answer
 
     def codecs(self) -> Codecs | None:
         """Return the codecs that it reads; None if a method handles the others."""
@@ -142,47 +191,41 @@ class Handlers(Handle[_Messages_co, _Rows_co]):
         return routes
 
 
-@final
-class BoundHandlers(Handle[_Messages_co, _Rows_co]):
-    """The typed handlers of one instance: its `handle`."""
+class _Bound(Handle[_Messages_co, _Rows_co]):
+    """The typed handlers of one instance."""
 
     def __init__(self, instance: object, routes: Routes) -> None:
         self._instance, self._routes = instance, routes
         name = routes.otherwise
         self._otherwise = None if name is None else getattr(instance, name)
 
-    async def __call__(self, context: Any, envelope: Envelope, /) -> bytes | None:  # noqa: ANN401 (an ActorContext, which is not known here)
-        """Pass a message to the handler of its type.
-
-        Raises:
-            NotUnderstood: No handler is for it, or it is not of its type.
-            NotEncodable: The answer cannot be written.
-            Exception: What the handler raised.
-        """
+    def _call(self, context: Any, envelope: Envelope) -> _Called:  # noqa: ANN401 (an ActorContext, which is not known here)
+        """Call the handler of a message; what it returns may have to be awaited."""
         wire = wire_of(envelope.content_type)
         if wire is None:
-            return await self._handle_other(context, envelope)
+            return self._call_other(context, envelope)
         plain = self._read(wire, envelope)
         tag = plain.get(TAG) if isinstance(plain, dict) else None
         route = self._routes.by_tag.get(tag) if isinstance(tag, str) else None
         if route is None:
-            return await self._handle_other(context, envelope, plain)
+            return self._call_other(context, envelope, plain)
         try:
             message = wire.build(plain, route.message)
         except Unreadable as unreadable:
             problems = (f"it is not a valid {route.tag}", *unreadable.problems)
             raise self._not_understood(*problems) from unreadable
-        answer = await getattr(self._instance, route.name)(context, message)
-        if answer is None or route.answer is types.NoneType:
-            return None
-        return wire.encode(answer, route.answer)
+        handler = getattr(self._instance, route.name)
+        is_async = route.name in self._routes.async_methods
+        returned: object = handler(context, message)
+        return _Called(handler, is_async, returned, wire, route.answer)
 
-    async def _handle_other(
+    def _call_other(
         self, context: object, envelope: Envelope, plain: Plain = None
-    ) -> bytes | None:
+    ) -> _Called:
         if self._otherwise is not None:
-            answer: bytes | None = await self._otherwise(context, envelope)
-            return answer
+            is_async = self._routes.otherwise in self._routes.async_methods
+            returned: object = self._otherwise(context, envelope)
+            return _Called(self._otherwise, is_async, returned, None, None)
         kind = envelope.content_type
         if kind is None:
             raise self._not_understood("a message without a content type")
@@ -205,6 +248,34 @@ class BoundHandlers(Handle[_Messages_co, _Rows_co]):
 
     def _not_understood(self, *problems: str) -> NotUnderstood:
         return NotUnderstood(self._routes.owner, self._routes.names, problems)
+
+
+@final
+class BoundHandlers(_Bound[_Messages_co, _Rows_co]):
+    """The typed handlers of one instance: its `handle`."""
+
+    async def __call__(self, context: Any, envelope: Envelope, /) -> bytes | None:  # noqa: ANN401 (as above)
+        """Pass a message to the handler of its type.
+
+        Raises:
+            NotUnderstood: No handler is for it, or it is not of its type.
+            NotEncodable: The answer cannot be written.
+            Exception: What the handler raised.
+        """
+        called = self._call(context, envelope)
+        if not called.is_async:
+            return called.encoded()
+        answer: object = await called.returned
+        return called.encode(answer)
+
+
+@final
+class PlainHandlers(_Bound[_Messages_co, _Rows_co]):
+    """The same if none of them is async."""
+
+    def __call__(self, context: Any, envelope: Envelope, /) -> bytes | None:  # noqa: ANN401 (as above)
+        """Pass a message to the handler of its type; raises as for `BoundHandlers`."""
+        return self._call(context, envelope).encoded()
 
 
 class HasHandlers(Protocol[_Messages_co, _Rows_co]):

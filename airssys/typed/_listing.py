@@ -52,11 +52,16 @@ class End:
     """No more handlers."""
 
 
-_On: TypeAlias = Callable[[Any, Any, _M], Awaitable[_R]]
-"""`async def name(self, context, message)`."""
+_On: TypeAlias = Callable[[Any, Any, _M], _R]
+"""`async def name(self, context, message)`, or the same without `async`.
 
-Otherwise: TypeAlias = Callable[[Any, Any, Envelope], Awaitable[bytes | None]]
-"""`async def name(self, context, envelope)`."""
+If it is async, its row says that its answer is an awaitable, and `Ref.ask` awaits it. To
+solve `Awaitable[R] | R` for R is more than mypy does."""
+
+Otherwise: TypeAlias = Callable[
+    [Any, Any, Envelope], Awaitable[bytes | None] | bytes | None
+]
+"""`async def name(self, context, envelope)`, or the same without `async`."""
 
 
 @overload
@@ -297,13 +302,13 @@ def handlers(
 
 @overload
 def handlers(
-    *functions: Callable[[Any, Any, Any], Awaitable[Any]],
+    *functions: Callable[[Any, Any, Any], Any],
     otherwise: Otherwise | None = None,
 ) -> Handlers[Any, Any]: ...
 
 
 def handlers(
-    *functions: Callable[[Any, Any, Any], Awaitable[Any]],
+    *functions: Callable[[Any, Any, Any], Any],
     otherwise: Otherwise | None = None,
 ) -> Handlers[Any, Any]:
     """Make the `handle` of a class from its typed handlers.

@@ -27,6 +27,7 @@ from ._listing import Row
 from ._wire import Unreadable, wire_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from typing import Unpack
 
     from airssys.contracts import (
@@ -152,7 +153,21 @@ class Ref(Generic[_Actor_co]):
 
     @overload
     async def ask(
+        self: Ref[HasHandlers[Any, _At1[_M, Awaitable[_R]]]],
+        message: _M,
+        **options: Unpack[TypedAskOptions],
+    ) -> _R: ...
+
+    @overload
+    async def ask(
         self: Ref[HasHandlers[Any, _At1[_M, _R]]],
+        message: _M,
+        **options: Unpack[TypedAskOptions],
+    ) -> _R: ...
+
+    @overload
+    async def ask(
+        self: Ref[HasHandlers[Any, _At2[_M, Awaitable[_R]]]],
         message: _M,
         **options: Unpack[TypedAskOptions],
     ) -> _R: ...
@@ -166,7 +181,21 @@ class Ref(Generic[_Actor_co]):
 
     @overload
     async def ask(
+        self: Ref[HasHandlers[Any, _At3[_M, Awaitable[_R]]]],
+        message: _M,
+        **options: Unpack[TypedAskOptions],
+    ) -> _R: ...
+
+    @overload
+    async def ask(
         self: Ref[HasHandlers[Any, _At3[_M, _R]]],
+        message: _M,
+        **options: Unpack[TypedAskOptions],
+    ) -> _R: ...
+
+    @overload
+    async def ask(
+        self: Ref[HasHandlers[Any, _At4[_M, Awaitable[_R]]]],
         message: _M,
         **options: Unpack[TypedAskOptions],
     ) -> _R: ...
@@ -180,7 +209,21 @@ class Ref(Generic[_Actor_co]):
 
     @overload
     async def ask(
+        self: Ref[HasHandlers[Any, _At5[_M, Awaitable[_R]]]],
+        message: _M,
+        **options: Unpack[TypedAskOptions],
+    ) -> _R: ...
+
+    @overload
+    async def ask(
         self: Ref[HasHandlers[Any, _At5[_M, _R]]],
+        message: _M,
+        **options: Unpack[TypedAskOptions],
+    ) -> _R: ...
+
+    @overload
+    async def ask(
+        self: Ref[HasHandlers[Any, _At6[_M, Awaitable[_R]]]],
         message: _M,
         **options: Unpack[TypedAskOptions],
     ) -> _R: ...
@@ -194,7 +237,21 @@ class Ref(Generic[_Actor_co]):
 
     @overload
     async def ask(
+        self: Ref[HasHandlers[Any, _At7[_M, Awaitable[_R]]]],
+        message: _M,
+        **options: Unpack[TypedAskOptions],
+    ) -> _R: ...
+
+    @overload
+    async def ask(
         self: Ref[HasHandlers[Any, _At7[_M, _R]]],
+        message: _M,
+        **options: Unpack[TypedAskOptions],
+    ) -> _R: ...
+
+    @overload
+    async def ask(
+        self: Ref[HasHandlers[Any, _At8[_M, Awaitable[_R]]]],
         message: _M,
         **options: Unpack[TypedAskOptions],
     ) -> _R: ...
@@ -208,7 +265,21 @@ class Ref(Generic[_Actor_co]):
 
     @overload
     async def ask(
+        self: Ref[HasHandlers[Any, _At9[_M, Awaitable[_R]]]],
+        message: _M,
+        **options: Unpack[TypedAskOptions],
+    ) -> _R: ...
+
+    @overload
+    async def ask(
         self: Ref[HasHandlers[Any, _At9[_M, _R]]],
+        message: _M,
+        **options: Unpack[TypedAskOptions],
+    ) -> _R: ...
+
+    @overload
+    async def ask(
+        self: Ref[HasHandlers[Any, _At10[_M, Awaitable[_R]]]],
         message: _M,
         **options: Unpack[TypedAskOptions],
     ) -> _R: ...

@@ -16,6 +16,7 @@ from airssys.contracts import (
     MSGPACK_TYPE,
     Mistake,
     annotations_of,
+    is_plain,
     signature_of,
 )
 
@@ -60,6 +61,8 @@ class Routes:
     by_tag: dict[str, Route]
     otherwise: str | None
     """The method for all other messages."""
+    async_methods: frozenset[str]
+    """The names of those that are awaited; the others are plain functions."""
     mistakes: tuple[Mistake, ...]
 
     @property
@@ -68,7 +71,9 @@ class Routes:
         return tuple(sorted(self.by_tag))
 
 
-def read_routes(owner: type, functions: Iterable[object], otherwise: object) -> Routes:
+def read_routes(
+    owner: type, functions: tuple[object, ...], otherwise: object
+) -> Routes:
     """Read the handlers of a class; raises nothing, whatever they are."""
     mistakes: list[Mistake] = []
     routes: list[tuple[Route, Callable[..., Any]]] = []
@@ -93,7 +98,18 @@ def read_routes(owner: type, functions: Iterable[object], otherwise: object) -> 
         {route.message: route for route, _ in routes},
         {route.tag: route for route, _ in routes},
         None if otherwise is None else method_name(owner, otherwise),
+        _async_methods(owner, (*functions, otherwise)),
         tuple(mistakes),
+    )
+
+
+def _async_methods(owner: type, functions: Iterable[object]) -> frozenset[str]:
+    """Return the names of methods that are async, as the class or a subclass has them."""
+    names = {method_name(owner, each) for each in functions if each is not None}
+    return frozenset(
+        name
+        for name in names
+        if name is not None and not is_plain(inspect.getattr_static(owner, name, None))
     )
 
 
@@ -124,8 +140,8 @@ def _own_mistakes(function: Callable[..., Any]) -> Iterator[Mistake]:
     if not getattr(function, MARK, False):
         text = f"{name} is listed, but is not a handler"
         yield mistake_at(function, text, "write @on_message above it")
-    if not inspect.iscoroutinefunction(function):
-        yield mistake_at(function, f"{name} is not async", _FORM)
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        yield mistake_at(function, f"{name} yields", "return the answer instead")
     try:
         signature_of(function).bind(None, None, None)
     except TypeError as error:
@@ -203,9 +219,9 @@ def _no_method(owner: type, function: object) -> Mistake:
 def _otherwise_mistakes(owner: type, function: object) -> Iterator[Mistake]:
     if method_name(owner, function) is None or not inspect.isfunction(function):
         yield _no_method(owner, function)
-    elif not inspect.iscoroutinefunction(function):
-        hint = "write `async def name(self, context, envelope)`"
-        yield mistake_at(function, f"{function.__qualname__} is not async", hint)
+    elif inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        hint = "return the answer instead"
+        yield mistake_at(function, f"{function.__qualname__} yields", hint)
 
 
 def _conversion_mistakes(

@@ -360,7 +360,8 @@ async def test_and_gets_what_is_wrong_with_them():
 
 class Unfit:
     @on_message
-    def order(self, context: object, order: Order) -> str: ...
+    def order(self, context: object, order: Order) -> str:
+        yield
 
     handle = handlers(order)
 
@@ -369,7 +370,7 @@ async def test_a_ref_is_for_classes_with_handlers_and_for_our_codecs():
     async with open_system(plan()) as system:
         with pytest.raises(TypeError, match="Receipt has no `handle"):
             system.ref("clerk", Receipt)
-        with pytest.raises(DefinitionError, match="order is not async"):
+        with pytest.raises(DefinitionError, match="order yields"):
             system.ref("clerk", Unfit)
         with pytest.raises(InvalidMessage, match="'borsh'"):
             system.ref("clerk", Clerk, codec="borsh")

@@ -45,9 +45,10 @@ passed_on = elsewhere.decorate(_passed_on)
 class Many:
     """As much wrong as possible."""
 
-    # ! not async
+    # ! yields
     @on_message
-    def not_async(self, context: ActorContext, order: Order) -> Receipt: ...
+    def yields(self, context: ActorContext, order: Order) -> Receipt:
+        yield
 
     # ! no type for its message
     @on_message
@@ -69,7 +70,7 @@ class Many:
     @on_message
     async def anything(self, context: ActorContext, order: Any) -> Receipt: ...
 
-    # ! handles Order, like not_async
+    # ! handles Order, like yields
     @on_message
     async def again(self, context: ActorContext, order: Order) -> Receipt: ...
 
@@ -96,11 +97,12 @@ class Many:
     @on_message
     async def forgotten(self, context: ActorContext, order: Receipt) -> None: ...
 
-    # ! is not async
-    def rest(self, context: ActorContext, envelope: object) -> None: ...
+    # ! yields
+    def rest(self, context: ActorContext, envelope: object) -> None:
+        yield
 
     handle = handlers(
-        not_async,
+        yields,
         no_message,
         no_answer,
         unknown,

@@ -90,6 +90,31 @@ class Large:
     handle = handlers(*[order] * 11)
 
 
+class Quick:
+    """Has plain handlers, which never wait, and an async one among them."""
+
+    @on_message
+    def order(self, context: ActorContext, order: Order) -> Receipt:
+        return Receipt(1)
+
+    @on_message
+    def cancel(self, context: ActorContext, cancel: Cancel) -> None:
+        pass
+
+    @on_message
+    async def look(self, context: ActorContext, look: Look) -> Order | None:
+        return None
+
+    @on_message
+    def receipt(self, context: ActorContext, receipt: Receipt) -> list[int] | None:
+        return [receipt.number]
+
+    def rest(self, context: ActorContext, envelope: Envelope) -> bytes | None:
+        return envelope.payload
+
+    handle = handlers(order, cancel, look, receipt, otherwise=rest)
+
+
 # What a decorator was put above stays what it was.
 assert_type(Clerk().name, str)
 
@@ -108,7 +133,9 @@ class App:
     source = component("source.wasm", sends="application/json")
 
 
-a_blueprint = blueprint(actor("clerk", Clerk, "name"), actor("other", Other))
+a_blueprint = blueprint(
+    actor("clerk", Clerk, "name"), actor("other", Other), actor("quick", Quick)
+)
 
 
 async def buy(system: System, context: ActorContext) -> Receipt:
@@ -122,6 +149,12 @@ async def buy(system: System, context: ActorContext) -> Receipt:
     await clerk.send(Order("tea"))
     assert_type(await context.ref("other", Other).ask(Receipt(2)), list[int])
     assert_type(await system.ref("large", Large, codec="json").ask(Order("a")), Any)
+    quick = system.ref("quick", Quick)
+    assert_type(await quick.ask(Order("tea")), Receipt)
+    assert_type(await quick.ask(Cancel(1)), None)
+    assert_type(await quick.ask(Look(1)), Order | None)
+    assert_type(await quick.ask(Receipt(1)), list[int] | None)
+    quick.tell(Cancel(1))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(clerk.send, Order("tea"))
         nursery.start_soon(clerk.ask, Order("tea"))

@@ -13,7 +13,7 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 
 from airssys.contracts.errors import Mistake
-from airssys.contracts.texts import annotations_of
+from airssys.contracts.texts import annotations_of, kind_name
 from airssys.contracts.values import shown
 
 if TYPE_CHECKING:
@@ -36,6 +36,19 @@ def is_plain(handler: object) -> bool:
     if isinstance(code, types.CodeType) and code.co_flags & inspect.CO_COROUTINE:
         return False  # as most are; what follows takes longer
     return _is_sync(handler)
+
+
+def not_awaited(function: object, answer: object) -> TypeError:
+    """Make the error of a plain function that returned something to be awaited; closes it."""
+    if inspect.iscoroutine(answer):
+        answer.close()
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    name = getattr(function, "__qualname__", kind_name(function))
+    where = "" if code is None else f" at {code.co_filename}:{code.co_firstlineno}"
+    return TypeError(
+        f"{name} returned a {kind_name(answer)}, but is a plain function: write "
+        f"`async def`{where}"
+    )
 
 
 def handler_mistakes(code: object, path: str) -> Iterator[Mistake]:

@@ -56,6 +56,7 @@ from airssys.contracts import (
     is_a,
     is_plain,
     kind_name,
+    not_awaited,
     plain_bytes,
 )
 from airssys.messaging import ActorSubscriber
@@ -352,19 +353,6 @@ def _plain_answer(answer: object) -> bytes:
     raise TypeError(f"handle returned {kind}; return bytes or None")
 
 
-def _not_awaited(function: object, answer: object) -> TypeError:
-    """Make the error of a plain function that returned something to be awaited."""
-    if inspect.iscoroutine(answer):
-        answer.close()
-    code = getattr(getattr(function, "__func__", function), "__code__", None)
-    name = getattr(function, "__qualname__", kind_name(function))
-    where = "" if code is None else f" at {code.co_filename}:{code.co_firstlineno}"
-    return TypeError(
-        f"{name} returned a {kind_name(answer)}, but is a plain function: write "
-        f"`async def`{where}"
-    )
-
-
 # Ctrl-C may interrupt the user's code, and nothing else of an actor.
 @disable_ki_protection
 def _call(function: _Plain | None, context: ActorContext, envelope: Envelope) -> object:
@@ -375,7 +363,7 @@ def _call(function: _Plain | None, context: ActorContext, envelope: Envelope) ->
 
 def _checked_answer(function: object, answer: object) -> bytes:
     if inspect.isawaitable(answer):
-        raise _not_awaited(function, answer)
+        raise not_awaited(function, answer)
     return _plain_answer(answer)
 
 

@@ -40,7 +40,7 @@ class Clerk:
 # Handlers that could not handle a message.
 class Wrong:
     @on_message  # E: type-var
-    def not_async(self, context: ActorContext, order: Order) -> str:
+    def too_many(self, context: ActorContext, order: Order, other: Order) -> str:
         return ""
 
     @on_message  # E: type-var
@@ -55,6 +55,17 @@ class Wrong:
         return ""
 
     handle = handlers(right, otherwise=rest)  # E: arg-type
+
+
+class Plain:
+    @on_message
+    def order(self, context: ActorContext, order: Order) -> str:
+        return ""
+
+    def rest(self, context: ActorContext, envelope: Envelope) -> str:
+        return ""
+
+    handle = handlers(order, otherwise=rest)  # E: arg-type
 
 
 @actor
@@ -76,6 +87,7 @@ def take(order: Order) -> None: ...
 
 
 async def buy(system: System) -> None:
+    take(await system.ref("plain", Plain).ask(Order("")))  # E: arg-type
     clerk = system.ref("clerk", Clerk)
 
     # Messages without a handler.
