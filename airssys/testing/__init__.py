@@ -8,6 +8,7 @@ from airssys.contracts import renamed
 from ._clock import steady_clock
 from ._event_record import EventRecord, watched_system
 from ._faults import cancel_at_every_step, raise_at_every_checkpoint
+from ._idle import wait_until_idle
 from ._manual_ticks import ManualTicks
 from ._policy import assert_can_reach, assert_cannot_reach
 from ._probe import Probe
@@ -107,6 +108,7 @@ __all__ = (
     "play",
     "raise_at_every_checkpoint",
     "steady_clock",
+    "wait_until_idle",
     "watched_system",
 )
 

@@ -4,7 +4,6 @@ from contextlib import suppress
 
 import pytest
 import trio
-import trio.testing
 from hypothesis import given, settings, strategies as st
 
 from airssys.contracts import (
@@ -24,7 +23,7 @@ from airssys.contracts import (
     SupervisorGaveUp,
 )
 from airssys.nursery import RETRY_PAUSE
-from airssys.testing import steady_clock
+from airssys.testing import steady_clock, wait_until_idle
 
 from .company import ARTIFACT, component, python, running
 from .fake_guest import FakeComponent, FakeLoader
@@ -197,9 +196,9 @@ async def test_it_can_be_stopped_while_it_is_replaced(
         await by_a_timeout(system)
         if drain:
             n.start_soon(ask, system)
-            await trio.testing.wait_all_tasks_blocked(0.001)
+            await wait_until_idle(0.001)
         await system.supervisor("root").terminate_child("local/c/0")
-        await trio.testing.wait_all_tasks_blocked(0.001)
+        await wait_until_idle(0.001)
         (end,) = watch.of(ChildExited)
         assert end.reason.kind is ExitKind.SHUTDOWN
         assert answers == ([b"1"] if drain else [])

@@ -2,7 +2,6 @@
 
 import pytest
 import trio
-import trio.testing
 
 from airssys.contracts import (
     BRUTAL_KILL,
@@ -31,6 +30,7 @@ from airssys.contracts import (
 )
 from airssys.nursery import Ignore, find_actor
 from airssys.system import open_system
+from airssys.testing import wait_until_idle
 
 from .company import component, python, running
 from .fake_guest import FakeLoader
@@ -72,10 +72,10 @@ async def test_mailboxes_outlive_a_restart_that_is_shared(
         for name in "abc":
             assert await system.ask(name, b"count") == b"1"
         system.tell("a", b"crash")
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         for name in "abc":  # reached while it is down or starts, handled afterwards
             assert await system.ask(name, b"count") == b"1"
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         assert watch.of(DeadLetter)[0].why.startswith("its actor ended")
         assert len(watch.of(DeadLetter)) == 1
         assert [e.restarts for e in watch.of(ChildStarted)] == [1, 1, 1]
@@ -140,7 +140,7 @@ async def test_an_actor_that_drains_handles_what_is_queued_first(drain, autojump
 
         system.tell("a", b"slow")
         async with trio.open_nursery() as nursery:
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_until_idle()
             for _ in range(3):
                 system.tell("a", b"slow")
             nursery.start_soon(admin.terminate_child, "local/a/0")
@@ -172,7 +172,7 @@ async def test_draining_ends_with_the_shutdown_time(autojump_clock):
     async with running(spec) as (system, watch):
         for _ in range(10):
             system.tell("a", b"slow")
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
     assert trio.current_time() == pytest.approx(2.5)
     (exited,) = (e for e in watch.of(ChildExited) if e.child == "local/a/0")
     assert exited.reason.kind is ExitKind.KILLED
@@ -212,7 +212,7 @@ async def test_a_plain_function_is_ready_at_once_and_cancelled_to_stop(autojump_
 
     task = TaskSpec(name="serve", function=serve, arguments=("hello",))
     async with running(task) as (system, watch):
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         assert system.tree().find("serve").kind == "task"
     assert log == ["hello", "over"]
     (exited,) = (e for e in watch.of(ChildExited) if e.child == "serve")
@@ -252,7 +252,7 @@ async def test_a_function_that_does_not_end_is_cancelled(
 
     task = TaskSpec(name="t", function=serve, context=True, shutdown=shutdown)
     async with running(task) as (_, watch):
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
     assert trio.current_time() == pytest.approx(ends)
     (exited,) = (e for e in watch.of(ChildExited) if e.child == "t")
     assert exited.reason.kind is ExitKind.KILLED
@@ -290,7 +290,7 @@ async def test_a_dynamic_supervisor_of_real_actors(autojump_clock):
         assert await system.ask(first, b"arguments") == b"(1, 'x')"
         system.tell(first, b"crash")
         assert await system.ask(first, b"arguments") == b"(1, 'x')"
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         assert system.tree().find("local/worker/1").restarts == 1
         await admin.terminate_child(first)
         assert system.find(first) is None
@@ -401,7 +401,7 @@ async def test_a_stop_that_comes_just_after_a_message_does_not_cut_it_off(
     """The actor was woken for it already, and has not taken it yet."""
     spec = python("a", Tally) if kind == "python" else component("a")
     async with running(all_of(spec)) as (system, watch):
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         system.tell("a", b"slow" if kind == "python" else b"sleep:1")
         actor = find_actor(system._root, ComponentId.parse("a")).cell.present
         actor.stop_soon()

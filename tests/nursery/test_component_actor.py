@@ -2,7 +2,6 @@
 
 import pytest
 import trio
-import trio.testing
 
 from airssys.contracts import (
     AskTimedOut,
@@ -19,6 +18,7 @@ from airssys.contracts import (
 )
 from airssys.nursery import RETRY_PAUSE
 from airssys.nursery.shared import _metadata_cache
+from airssys.testing import wait_until_idle
 
 from .company import ARTIFACT, component, python, running
 from .fake_guest import FakeComponent, FakeLoader
@@ -155,7 +155,7 @@ async def test_host_services_carry_the_name_of_their_actor(loader):
         assert await system.ask("c", b"ask:w") == b"seen"
         await system.ask("c", b"send:w")
         await system.ask("c", b"log:hello")
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         assert seen == [("local/c/0", b"asked"), ("local/c/0", b"sent")]
         (line,) = watch.of(Logged)
         assert (line.source.name, line.message) == ("c", "hello")

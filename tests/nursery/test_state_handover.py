@@ -5,7 +5,6 @@ from pathlib import Path
 import attrs
 import pytest
 import trio
-import trio.testing
 
 from airssys.contracts import (
     Artifact,
@@ -23,6 +22,7 @@ from airssys.contracts import (
     TrapReason,
 )
 from airssys.system._wiring import open_wasm_loader
+from airssys.testing import wait_until_idle
 from wat_guests.component import Guest
 
 from .company import ARTIFACT, component, running
@@ -227,7 +227,7 @@ async def test_one_that_drains_handles_what_is_queued_by_its_old_code(
             await trio.sleep(1)
             nursery.start_soon(ask)
             nursery.start_soon(ask)
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_until_idle()
             await system.supervisor("root").terminate_child("local/c/0")
         assert answers[0].why is Refusal.DOWN
         assert sorted(counts) == [1, 2]

@@ -7,7 +7,6 @@ component that runs. Each test names its CWE and its place in the OWASP Top 10 o
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
 
 from airssys import (
     AccessDenied,
@@ -50,6 +49,7 @@ from airssys.security import (
 from airssys.security.capabilities import read_grants
 from airssys.security.policies import find_grant_mistakes
 from airssys.security.quotas import Accounts
+from airssys.testing import wait_until_idle
 from wasm_support import GUESTS
 
 CALLS = Artifact.at(GUESTS / "calls.wat")
@@ -285,7 +285,7 @@ async def test_a_confused_deputy_is_refused_and_both_are_named():
             assert isinstance(started, Started)
             await system.ask("mallory", b"")
             while not (found := denials(events)):
-                await wait_all_tasks_blocked(0.001)
+                await wait_until_idle(0.001)
     (denial,) = found
     assert str(denial.actor) == "local/deputy/0"
     assert str(denial.on_behalf_of) == "local/mallory/0"
@@ -520,10 +520,10 @@ async def test_a_trap_while_something_is_held_leaves_nothing():
             nursery.start_soon(asking)
             await started.wait()
             while len(holds) < 3:
-                await wait_all_tasks_blocked(0.001)
+                await wait_until_idle(0.001)
             await system.supervisor("root").kill_child("local/a/0")
         while system.find("a") is None:
-            await wait_all_tasks_blocked(0.001)
+            await wait_until_idle(0.001)
         assert list(holds) == []
         assert await system.ask("a", call("host-messaging.self-id")) == b"ok:local/a/0"
 

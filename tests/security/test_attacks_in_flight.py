@@ -8,7 +8,7 @@ import time
 
 import pytest
 import trio
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import MockClock
 
 from airssys import ComponentId, NotGranted, actor, blueprint, component, open_system
 from airssys.contracts import ERROR_TYPE, Access, Artifact, Logged
@@ -26,6 +26,7 @@ from airssys.security import (
 )
 from airssys.security.authority import Authorities
 from airssys.security.capabilities import read_grants
+from airssys.testing import wait_until_idle
 from wasm_support import GUESTS
 
 CALLS = Artifact.at(GUESTS / "calls.wat")
@@ -61,7 +62,7 @@ async def fill(system, name):
     """Put messages into a mailbox until it is full: one is being handled."""
     for _ in range(3):
         system.tell(name, b"x")
-        await wait_all_tasks_blocked()
+        await wait_until_idle()
 
 
 WAITING = [
@@ -95,10 +96,10 @@ async def test_a_message_that_waits_for_room_goes_with_its_grant(
     async with open_system(tree) as system:
         await fill(system, "b")
         system.tell("a", b"")
-        await wait_all_tasks_blocked()
+        await wait_until_idle()
         assert ends == []
         assert system.grants("a").revoke(revoked) == 1
-        await wait_all_tasks_blocked()
+        await wait_until_idle()
         assert [type(end) for end in ends] == [NotGranted]
         assert "revoked" in str(ends[0])
         # The others go on, and nothing that is left holds it up.

@@ -33,6 +33,7 @@ from airssys import (
 )
 from airssys.contracts import DEFAULT_QUOTAS, MIB, Artifact, Started, TrapReason
 from airssys.security import everything
+from airssys.testing import wait_until_idle
 from wasm_support import GUESTS
 
 CALLS = Artifact.at(GUESTS / "calls.wat")
@@ -90,7 +91,7 @@ async def test_messages_are_delayed_until_the_bucket_has_room(autojump_clock):
         began = trio.current_time()
         for _ in range(25):
             assert await system.ask("a", SEND) == b"ok"
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         passed = [round(time - began, 3) for time in times]
     assert passed == [0.0] * 5 + [round(n / 10, 3) for n in range(1, 21)]
 
@@ -137,7 +138,7 @@ async def test_a_guest_is_ended_with_the_reason_and_gets_no_fresh_bucket(
             with pytest.raises(CalleeFailed) as found:
                 await system.ask("a", SEND)
             assert found.value.error.reason is TrapReason.QUOTA
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_until_idle()
         assert len(times) == 2
         await trio.sleep(1)
         assert await system.ask("a", SEND) == b"ok"
@@ -218,7 +219,7 @@ async def test_who_stops_waiting_gives_its_turn_back(autojump_clock):
         await system.ask("p0", b"")
         async with trio.open_nursery() as nursery:
             nursery.start_soon(system.ask, "p1", b"")
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_until_idle()
             with trio.move_on_after(0.5):
                 await system.ask("p2", b"")
         await system.ask("p2", b"")

@@ -2,7 +2,6 @@
 
 import pytest
 import trio
-import trio.testing
 from hypothesis import given, strategies as st
 
 from airssys import Lag, blueprint, open_system
@@ -10,6 +9,7 @@ from airssys.contracts import ComponentId, DeadLetter, Logged, LogLevel
 from airssys.system.events._backlog import Backlog
 from airssys.system.events._event_fanout import EventFanout
 from airssys.system.events._text_bytes import text_bytes
+from airssys.testing import wait_until_idle
 
 ALICE = ComponentId("test", "alice")
 
@@ -48,7 +48,7 @@ async def test_writers_that_wait_for_room_come_in_order_and_none_overtakes(
     async with trio.open_nursery() as nursery:
         for name in ("b", "c"):
             nursery.start_soon(backlog.put, name, 50)
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_until_idle()
         assert not backlog.add("d", 1)
         assert [await backlog.next() for _ in range(3)] == ["a", "b", "c"]
     assert backlog.add("d", 1000), "one alone always finds room"
@@ -79,7 +79,7 @@ async def test_its_end_wakes_all(autojump_clock):
             kept.append(await backlog.put("b", 1))
 
         nursery.start_soon(put)
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         backlog.end()
     assert kept == [False]
     assert await backlog.next() == "a"

@@ -4,7 +4,6 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
-import trio.testing
 
 from airssys import (
     AskTimedOut,
@@ -27,6 +26,7 @@ from airssys import (
 from airssys.contracts import NO_BACKOFF
 from airssys.messaging import WaitGraph
 from airssys.security import everything
+from airssys.testing import wait_until_idle
 from wasm_support import GUESTS
 
 pytestmark = pytest.mark.usefixtures("handler_kind")
@@ -87,7 +87,7 @@ async def system_of(cache, *children, ping=()):
 
 async def settle():
     for _ in range(4):
-        await trio.testing.wait_all_tasks_blocked(0.001)
+        await wait_until_idle(0.001)
 
 
 async def say(system, *lines):

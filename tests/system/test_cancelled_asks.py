@@ -4,7 +4,6 @@ from contextlib import suppress
 
 import pytest
 import trio
-import trio.testing
 
 from airssys import (
     AskTimedOut,
@@ -20,6 +19,7 @@ from airssys import (
 )
 from airssys.contracts import NO_BACKOFF
 from airssys.security import everything
+from airssys.testing import wait_until_idle
 from wasm_support import GUESTS
 
 pytestmark = pytest.mark.usefixtures("handler_kind")
@@ -95,7 +95,7 @@ async def test_a_handler_is_cut_off_and_its_actor_keeps_running(
 ):
     system, log, seen = company
     await ask_and_leave(system, "a", b"sleep", timeout=timeout)
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_until_idle()
     assert log == [("a", b"sleep", "cancelled")]
     (failed,) = seen(MessageFailed)
     assert "when its asker stopped waiting" in str(failed.error)
@@ -116,7 +116,7 @@ async def test_what_was_not_taken_yet_is_not_handled(company, autojump_clock):
 async def test_it_goes_on_through_all_that_ask_in_turn(company, autojump_clock):
     system, log, _ = company
     await ask_and_leave(system, "a", b"ask sleep")
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_until_idle()
     assert sorted(log) == [("a", b"ask", "cancelled"), ("b", b"sleep", "cancelled")]
 
 
@@ -131,7 +131,7 @@ async def test_it_goes_through_a_guest_whose_call_is_dropped(
     system, log, seen = company
     with suppress(AskTimedOut), trio.move_on_after(2):
         await system.ask("cut", SCRIPT, timeout=timeout)
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_until_idle()
     assert log == [("a", b"sleep", "cancelled")]
     assert await system.ask("cut", b"host-messaging.self-id") == b"ok:local/cut/0"
     assert seen(ChildExited) == []
@@ -161,7 +161,7 @@ async def test_an_asker_that_crashes_asks_no_more(company, autojump_clock):
         system.tell("a", b"ask sleep")
         await trio.sleep(1)
         nursery.start_soon(crash)
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_until_idle()
     assert ("b", b"sleep", "cancelled") in log
 
 
@@ -178,7 +178,7 @@ async def test_a_cancelled_request_goes_no_further(company, autojump_clock):
         else:
             first = name
     await system.ask("g", b"host-messaging.cancel-request\n" + first)
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_until_idle()
     assert log == [("a", b"sleep", "cancelled")]
     (letter,) = seen(DeadLetter)
     assert letter.reason is DeadReason.CANCELLED

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import trio
-import trio.testing
 
 from airssys import (
     Done,
@@ -15,6 +14,7 @@ from airssys import (
     open_system,
 )
 from airssys.contracts import Artifact, ChildStarted
+from airssys.testing import wait_until_idle
 
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
 OWN = EngineSettings(lane="own")
@@ -51,7 +51,7 @@ async def test_a_guest_continues_from_its_checkpoint(cache):
     async with open_system(tree, cache_directory=cache) as system:
         events = system.events()
         assert await count(system, 2) == 2
-        await trio.testing.wait_all_tasks_blocked()  # it is saved when it is idle
+        await wait_until_idle()  # it is saved when it is idle
         assert await count(system) == 3
         await crash(system, events)
         assert await count(system) == 3

@@ -3,7 +3,6 @@
 import time
 
 import pytest
-import trio.testing
 
 from airssys.contracts import (
     NO_BACKOFF,
@@ -25,6 +24,7 @@ from airssys.contracts import (
     TraceContext,
 )
 from airssys.system import CrashReport, open_system
+from airssys.testing import wait_until_idle
 from wasm_support import GUESTS
 
 MANY = Intensity(2, 60.0)
@@ -66,7 +66,7 @@ async def happen(blueprint, crashes):
         for _ in range(crashes):
             with pytest.raises(CalleeFailed):
                 await system.ask("a", b"x")
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_until_idle()
     return [event async for event in stream]
 
 
@@ -248,7 +248,7 @@ async def crash_by(child, payload, trace, caplog):
     stream = opening.listen(100)
     async with opening as system:
         system.tell(child.id, payload, trace=trace)
-        await trio.testing.wait_all_tasks_blocked(0.02)
+        await wait_until_idle(0.02)
         async for event in stream:
             if isinstance(event, ChildExited):
                 break

@@ -2,7 +2,6 @@
 
 import pytest
 import trio
-import trio.testing
 
 from airssys import component
 from airssys.contracts import (
@@ -17,6 +16,7 @@ from airssys.contracts import (
 from airssys.dsl import actor, blueprint
 from airssys.system import OUTSIDE
 from airssys.system.events._streams import DeadLetterStream, Listeners
+from airssys.testing import wait_until_idle
 from tests.nursery.company import python, running
 
 pytestmark = pytest.mark.usefixtures("handler_kind")
@@ -51,7 +51,7 @@ async def test_the_priority_chooses_the_policy_of_the_actor(autojump_clock):
     busy = python("busy", slow, mailbox=1, overflow=OverflowRules(high=Overflow.FAIL))
     async with running(busy) as (system, _):
         await system.send("busy", b"first")
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         system.tell("busy", b"queued")
         system.tell("busy", b"dropped", priority="low")
         for priority in (None, "normal", "high", "critical"):

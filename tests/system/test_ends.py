@@ -5,7 +5,6 @@ import math
 
 import pytest
 import trio
-import trio.testing
 
 from airssys.contracts import (
     CalleeFailed,
@@ -17,6 +16,7 @@ from airssys.contracts import (
     SystemGaveUp,
 )
 from airssys.system import open_system
+from airssys.testing import wait_until_idle
 from tests.nursery.company import (
     ARTIFACT,
     Artifact,
@@ -158,7 +158,7 @@ async def test_an_actor_that_will_not_end_is_reported_and_waited_for(autojump_cl
 
     async with running(python("h", hostile), stop_timeout=3.0) as (system, watch):
         system.tell("h", b"")
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
     assert trio.current_time() == pytest.approx(100)
     assert [e.child for e in watch.of(ChildUnstopped)] == ["local/h/0"]
 

@@ -23,6 +23,7 @@ from airssys.contracts import (
     TargetNotFound,
 )
 from airssys.system import open_system
+from airssys.testing import wait_until_idle
 from tests.nursery.company import Watch, blueprint, component, python
 from tests.nursery.fake_guest import FakeLoader
 
@@ -157,7 +158,7 @@ def test_a_second_system_leaves_no_more_than_the_first():
         tasks = []
         for _ in range(2):
             await Life().live()
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_until_idle()
             tasks.append(trio.lowlevel.current_statistics().tasks_living)
         assert tasks[0] == tasks[1]
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import trio
-import trio.testing
 
 from airssys.contracts import (
     AskTimedOut,
@@ -20,6 +19,7 @@ from airssys.contracts import (
 from airssys.dsl import blueprint, component
 from airssys.security import everything
 from airssys.system import open_system
+from airssys.testing import wait_until_idle
 from pace import PATIENCE, passes_of
 
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
@@ -57,7 +57,7 @@ async def next_of(events, kind):
 
 async def test_an_idle_component_answers_within_one_pass():
     async with opened(guest("echo")) as (system, _):
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         best = math.inf
         for _ in range(10):  # a tick may fall into one of them
             answer, passes = await passes_of(lambda: system.ask("echo", b"x"))
@@ -112,7 +112,7 @@ async def test_one_that_sleeps_in_the_host_is_brought_to_its_end():
     async with opened(guest("sleep"), guest("echo")) as (system, _):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(system.ask, "sleep", NAP)
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_until_idle()
             assert system.mailbox("sleep").in_hand == 1
             assert await system.ask("echo", b"y") == b"y"
         assert system.mailbox("sleep").handled == 1
@@ -155,7 +155,7 @@ async def test_a_cancelled_asker_leaves_and_the_answer_is_a_dead_letter():
         assert system.mailbox("sleep").in_hand == 0
         async with trio.open_nursery() as nursery:
             nursery.start_soon(system.ask, "sleep", NAP)
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_until_idle()
             nursery.cancel_scope.cancel()
         letter = await next_of(events, DeadLetter)
         assert "stopped waiting" in letter.why
@@ -177,7 +177,7 @@ async def test_a_stop_waits_for_what_was_begun():
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask)
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_until_idle()
             await system.supervisor("root").terminate_child("sleep")
         assert len(answers) == 1
         assert seen(events, DeadLetter) == []

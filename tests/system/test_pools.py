@@ -4,7 +4,6 @@ from collections import Counter
 
 import pytest
 import trio
-import trio.testing
 from hypothesis import given, settings, strategies as st
 from trio.testing import MockClock
 
@@ -37,6 +36,7 @@ from airssys import (
 )
 from airssys.contracts import Artifact
 from airssys.security import everything
+from airssys.testing import wait_until_idle
 from wasm_support import GUESTS
 
 pytestmark = pytest.mark.usefixtures("handler_kind")
@@ -73,7 +73,7 @@ def members(system):
 
 async def settle():
     for _ in range(4):
-        await trio.testing.wait_all_tasks_blocked(0.001)
+        await wait_until_idle(0.001)
 
 
 def events_of(stream, kind):

@@ -4,7 +4,6 @@ from contextlib import suppress
 
 import pytest
 import trio
-import trio.testing
 
 from airssys import (
     ENDED,
@@ -30,6 +29,7 @@ from airssys.contracts import (
     ComponentId,
 )
 from airssys.security import everything
+from airssys.testing import wait_until_idle
 from pace import PATIENCE
 from wasm_support import GUESTS
 
@@ -68,7 +68,7 @@ class Listener:
 
 async def settle():
     for _ in range(3):
-        await trio.testing.wait_all_tasks_blocked(0.001)
+        await wait_until_idle(0.001)
 
 
 def subscriptions(system):

@@ -5,7 +5,6 @@ from contextlib import suppress
 
 import pytest
 import trio
-import trio.testing
 
 from airssys import (
     ActorContext,
@@ -25,6 +24,7 @@ from airssys.contracts import (
     MessagingError,
 )
 from airssys.security import everything
+from airssys.testing import wait_until_idle
 from wasm_support import GUESTS
 
 CALLS = Artifact.at(GUESTS / "calls.wat")
@@ -46,7 +46,7 @@ def callbacks(events):
 
 async def settle():
     for _ in range(5):
-        await trio.testing.wait_all_tasks_blocked(0.002)
+        await wait_until_idle(0.002)
 
 
 class Callee:

@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import pytest
 import trio
-import trio.testing
 
 from airssys import (
     NO_BACKOFF,
@@ -23,6 +22,7 @@ from airssys import (
 )
 from airssys.contracts import Artifact, Directive
 from airssys.security import everything
+from airssys.testing import wait_until_idle
 from wasm_support import GUESTS
 
 pytestmark = pytest.mark.usefixtures("handler_kind")
@@ -155,7 +155,7 @@ async def test_one_that_comes_back_under_its_name_is_found_again(autojump_clock)
         admin = system.supervisor("root")
         await put(waiting)
         nursery.start_soon(ask)
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         await put(plan(tries).root.children[0])
         await trio.sleep(4)
         assert answers == [b"at last"]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import trio
-import trio.testing
 
 from airssys.contracts import BRUTAL_KILL
 from airssys.dsl import actor, blueprint, component
 from airssys.security import everything
 from airssys.system import open_system
+from airssys.testing import wait_until_idle
 from pace import passes_of
 
 pytestmark = pytest.mark.usefixtures("handler_kind")
@@ -39,7 +39,7 @@ def log(**options):
 @asynccontextmanager
 async def opened(*children):
     async with open_system(blueprint(*children)) as system:
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         yield system
 
 
@@ -49,7 +49,7 @@ async def test_many_messages_take_few_passes():
         fewest = math.inf
         for turn in range(1, 11):  # a tick may fall into one of them
             system.tell("sender", b"x")
-            _, passes = await passes_of(trio.testing.wait_all_tasks_blocked)
+            _, passes = await passes_of(wait_until_idle)
             assert system.mailbox("echo").handled == 64 * turn
             fewest = min(fewest, passes)
         # One pass for each would be 64 and more.
@@ -61,7 +61,7 @@ async def test_they_arrive_in_their_order():
     async with opened(notes, sender("log", 40)) as system:
         system.tell("sender", b"first")
         system.tell("sender", b"second")
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         assert got == [b"first"] * 40 + [b"second"] * 40
 
 
@@ -71,7 +71,7 @@ async def test_a_sender_gives_way_before_there_is_no_room(room):
     strict, got = log(mailbox=room, overflow="fail")
     async with opened(strict, sender("log", 500)) as system:
         system.tell("sender", b"x")
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         assert len(got) == 500
         statistics = system.mailbox("log")
         assert statistics.refused == 0

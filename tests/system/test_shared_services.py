@@ -2,7 +2,6 @@
 
 import pytest
 import trio
-import trio.testing
 
 from airssys import (
     BadTopic,
@@ -13,6 +12,7 @@ from airssys import (
     blueprint,
     open_system,
 )
+from airssys.testing import wait_until_idle
 
 pytestmark = pytest.mark.usefixtures("handler_kind")
 
@@ -96,7 +96,7 @@ async def test_what_an_actor_does_is_its_own_loss(autojump_clock, worst):
     )
     async with open_system(blueprint(*actors)) as system:
         system.tell("beast", b"do")
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         await trio.sleep(2.5)
         assert received.count(b"tick") >= 2
         assert await system.ask("neighbour", b"how") == b"well"

@@ -5,7 +5,6 @@ import sys
 
 import pytest
 import trio
-import trio.testing
 
 import airssys
 from airssys.contracts import (
@@ -17,6 +16,7 @@ from airssys.contracts import (
 )
 from airssys.system import OUTSIDE, EventStream
 from airssys.system.events._event_fanout import EventFanout
+from airssys.testing import wait_until_idle
 from pace import finished
 from tests.nursery.company import python, running
 
@@ -85,7 +85,7 @@ async def test_telling_does_not_wait_and_sending_does(autojump_clock):
 
     async with running(python("slow", slow, mailbox=1)) as (system, _):
         system.tell("slow", b"1")
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         system.tell("slow", b"2")
         with pytest.raises(MailboxFull):
             system.tell("slow", b"3")

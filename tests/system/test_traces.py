@@ -2,7 +2,6 @@
 
 import pytest
 import trio
-import trio.testing
 
 from airssys import (
     DeadLetter,
@@ -16,6 +15,7 @@ from airssys import (
 )
 from airssys.contracts import Artifact, Directive
 from airssys.security import everything
+from airssys.testing import wait_until_idle
 from wasm_support import GUESTS
 
 pytestmark = pytest.mark.usefixtures("handler_kind")
@@ -90,7 +90,7 @@ def plan(kept):
 async def settle(seconds=0.0):
     await trio.sleep(seconds)
     for _ in range(3):
-        await trio.testing.wait_all_tasks_blocked(0.001)
+        await wait_until_idle(0.001)
 
 
 @pytest.mark.parametrize(("name", "payload"), WAYS)

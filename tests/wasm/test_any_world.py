@@ -18,6 +18,7 @@ from airssys.contracts import (
     Limits,
     TrapReason,
 )
+from airssys.testing import wait_until_idle
 from airssys.wasm._any_instance import load_any
 from airssys.wasm.host import SameAs, interfaces_of
 from airssys.wasm.values._types import (
@@ -449,7 +450,7 @@ async def test_an_instance_does_one_call_at_a_time(guests):
     adder = await start_adder(guests, [], add=add_when_it_may)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(adder.call, "acme:shop/sums#add", 1, 2)
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_until_idle()
         with pytest.raises(EngineMisused):
             await adder.call("many", *range(12))
         may_end.set()

@@ -2,7 +2,7 @@
 
 import pytest
 import trio
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import MockClock
 
 from airssys.contracts import (
     Artifact,
@@ -13,6 +13,7 @@ from airssys.contracts import (
     Limits,
     TrapReason,
 )
+from airssys.testing import wait_until_idle
 from airssys.wasm import HostInterface, ValueUnfit, load_concurrent, open_runtime
 from airssys.wasm.values import Number
 
@@ -225,7 +226,7 @@ def test_a_call_whose_deadline_passes_is_asked_to_end_and_cancels_what_it_waits_
         with pytest.raises(GuestTrapped) as error:
             await instance.call("run", 50_000, deadline=trio.current_time() + 1)
         assert error.value.reason is TrapReason.DEADLINE
-        await wait_all_tasks_blocked()
+        await wait_until_idle()
         assert naps.ended == [50_000]
         return await instance.call("run", 10), trio.current_time()
 
@@ -312,7 +313,7 @@ def test_a_reader_that_is_closed_lets_the_guest_go_on():
         reader = await instance.call("count", 30)
         assert await reader.receive(3)
         reader.close()
-        await wait_all_tasks_blocked()
+        await wait_until_idle()
         return instance.spent
 
     assert run(PIPE, use) is None
@@ -326,7 +327,7 @@ def test_a_receive_that_is_cancelled_may_be_done_again():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(writer.send, b"\x05")
             nursery.start_soon(instance.call, "sum", reader)
-            await wait_all_tasks_blocked()
+            await wait_until_idle()
             writer.close()
         return instance.spent
 

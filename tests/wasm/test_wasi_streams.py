@@ -2,12 +2,11 @@
 
 import pytest
 import trio
-import trio.testing
 
 from airssys.contracts import Access, Limits, NotGranted, TrapReason
 from airssys.security import connect
 from airssys.security.capabilities import read_grants
-from airssys.testing import FakeServices
+from airssys.testing import FakeServices, wait_until_idle
 from airssys.wasm import Ok
 from airssys.wasm.host import StopGuest
 from airssys.wasm.host.wasi import WASI_INTERFACES
@@ -182,12 +181,12 @@ async def test_tasks_end_with_their_instance(context, nursery, autojump_clock):
     for _ in range(3):
         context.start_task(trio.sleep_forever)
     ended = context.start_task(trio.sleep_forever)
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_until_idle()
     ended.cancel()
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_until_idle()
     assert context.tasks == 3
     context.close()
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_until_idle()
     assert context.tasks == 0
     with pytest.raises(RuntimeError):
         context.start_task(trio.sleep_forever)
