@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         ComponentInfo,
         ComponentMetadata,
         Envelope,
+        Grant,
         HealthStatus,
         Limits,
         LogLevel,
@@ -163,6 +164,10 @@ class Permissions(Protocol):
 
     def release(self, hold: Any) -> None:  # noqa: ANN401  # what `hold` returned
         """Note that what `hold` was called for is over."""
+        ...
+
+    def grants_of(self, kind: str) -> Sequence[Grant]:
+        """The grants of a kind that still allow something; nothing is reported."""
         ...
 
     def finest(self, kind: str, verb: str) -> float:

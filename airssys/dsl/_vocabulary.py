@@ -159,6 +159,9 @@ class LimitValues(TypedDict, total=False):
     snapshot_bytes: int
     storage_bytes: int
     storage_keys: int
+    file_bytes: int
+    files: int
+    open_files: int
     open_requests: int
     request_bytes: int
 

@@ -390,7 +390,6 @@ async def test_breaking_a_rule_stops_the_guest():
         ("io/streams", stream + "blocking-write-zeroes-and-flush", out, 4097),
         ("random/random", "get-random-bytes", 101),
         ("random/insecure", "get-insecure-random-bytes", 2**64 - 1),
-        ("filesystem/types", "[method]descriptor.read", None, 1, 0),
     ):
         with pytest.raises(StopGuest):
             wasi.call(interface, name, *taken)

@@ -103,6 +103,19 @@ class Limits:
         validator=_number(0, 2**32, whole=True, unit="keys"),
     )
     """The number of keys that the component may store."""
+    file_bytes: int = attrs.field(default=100 * MIB, validator=_bytes(0, 2**40))
+    """Bytes by which the component may make files longer. What it makes shorter or
+    deletes is given back."""
+    files: int = attrs.field(
+        default=10_000,
+        validator=_number(0, 2**32, whole=True, unit="files"),
+    )
+    """The number of files, folders and links that the component may create. What it
+    deletes is given back."""
+    open_files: int = attrs.field(
+        default=100, validator=_number(0, 10**4, whole=True, unit="files")
+    )
+    """The number of files and folders that may be open at once."""
     open_requests: int = attrs.field(
         default=1000, validator=_number(0, 10**6, whole=True, unit="requests")
     )

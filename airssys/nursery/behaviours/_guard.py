@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         ComponentInfo,
         Directory,
         Envelope,
+        Grant,
         Keyspace,
         Lag,
         StorageUsage,
@@ -254,6 +255,11 @@ class _Unrestricted:
     def allows(self, access: Access) -> bool:  # as of `Permissions`
         """Return True."""
         return True
+
+    def grants_of(self, kind: str) -> tuple[Grant, ...]:  # as of `Permissions`
+        """Return none: it has no grants of a kind of their own."""
+        del kind
+        return ()
 
     def finest(self, kind: str, verb: str) -> float:  # as of `Permissions`
         """Return 0: its clocks may be exact."""

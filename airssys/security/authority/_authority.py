@@ -36,7 +36,7 @@ from airssys.contracts import (
 from airssys.security.capabilities import AtLeast, Rules
 from airssys.security.policies import narrowest
 
-from ._cuts import Cut, is_covered, listed
+from ._cuts import Cut, is_among, is_covered, listed
 from ._holds import Hold
 from ._verdicts import NOBODY, SENDERS, Recorder, Verdict
 
@@ -206,6 +206,23 @@ class Authority:
             or any(r.kind == kind and r.verb in verbs for r in held.rules.rules)
             for held in self._held
         )
+
+    def grants_of(self, kind: str) -> tuple[Grant, ...]:
+        """The grants of a kind that still allow something; nothing is reported."""
+        now = self._now()
+        found = {
+            rule.grant: None
+            for held in self._held
+            if now < held.until and self._closed is None
+            for rule in held.rules.rules
+            if rule.kind == kind and self._stands(rule, self._cuts[held.since :])
+        }
+        return tuple(found)
+
+    def _stands(self, rule: Rule, cuts: list[Cut]) -> bool:
+        """Whether a rule is not wholly beyond a bound, or cut; yes may be wrong."""
+        is_bound = all(is_among(rule, bound.rules) for bound in self._bounds)
+        return is_bound and not any(cut.takes_all(rule) for cut in cuts)
 
     def rule_for(self, access: Access) -> Rule | None:
         """The rule that allows an access now; nothing is reported."""

@@ -34,6 +34,12 @@ class Cut:
             return is_covered(rule, self.rules)
         return not any(rule.overlaps(each) for each in self.rules.rules)
 
+    def takes_all(self, rule: Rule) -> bool:
+        """Whether nothing that a rule allows is allowed after it; no is a safe answer."""
+        if self.keeps:
+            return not is_among(rule, self.rules)
+        return is_covered(rule, self.rules)
+
     def __str__(self) -> str:
         word = "narrowed to" if self.keeps else "revoked"
         return f"{word} {listed(self.rules) or 'nothing'}"
@@ -41,6 +47,11 @@ class Cut:
 
 def is_covered(rule: Rule, by: Rules) -> bool:
     return any(each.covers(rule) for each in by.rules)
+
+
+def is_among(rule: Rule, some: Rules) -> bool:
+    """Whether some rule may allow a part of what a rule allows; yes may be wrong."""
+    return any(rule.overlaps(each) for each in some.rules)
 
 
 def listed(rules: Rules) -> str:

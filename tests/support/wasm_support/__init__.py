@@ -18,6 +18,7 @@ from ._services import BOB, ScriptedServices
 from ._shop import shop_guest
 from ._values import SIMPLE, TEXTS, TYPED_VALUES, same, types, values_of
 from ._wasi import order, wasi_guest
+from ._wasi_calls import WasiCalls
 from ._wit_text import checkout_wit, read_wit, wit_folder
 
 __all__ = (
@@ -33,6 +34,7 @@ __all__ = (
     "Guests",
     "Lane",
     "ScriptedServices",
+    "WasiCalls",
     "beat",
     "call",
     "checkout_wit",

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from ._cli import CLI
 from ._clocks_and_random import INSECURE, MONOTONIC_CLOCK, RANDOM, SEED, WALL_CLOCK
-from ._io import ERROR, POLL, STREAMS
-from ._unused import FILESYSTEM, SOCKETS
+from ._io import ERROR, POLL, STREAMS, error_code
+from ._unused import SOCKETS
+from .files import file_interfaces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +25,7 @@ WASI_INTERFACES: Final = (
     INSECURE,
     SEED,
     *CLI,
-    *FILESYSTEM,
+    *file_interfaces(error_code("files")),
     *SOCKETS,
 )
 """What a component that imports WASI 0.2 is given; none of it does anything by itself."""

@@ -1,7 +1,7 @@
-"""`wasi:filesystem` and `wasi:sockets`: they link, and there is nothing in them yet.
+"""`wasi:sockets`: it links, and there is nothing in it yet.
 
-Toolchains import them for programs that never open a file or a socket. No folder is
-opened in advance and no socket can be made, so what works on either is never called.
+Toolchains import it for programs that never open a socket. No socket can be made, so what
+works on one is never called.
 """
 
 from __future__ import annotations
@@ -37,40 +37,6 @@ def _never(_context: WasiContext, *_arguments: object) -> NoReturn:
 
 def _methods(resource: str, names: str) -> dict[str, Callable[..., object]]:
     return {f"[method]{resource}.{name}": _never for name in names.split()}
-
-
-# ---------------------------------------------------------------- files
-
-
-def _no_folders(context: WasiContext) -> list[object]:
-    context.may("files", "list", "/")
-    return []
-
-
-FILESYSTEM: Final = (
-    interface(
-        "filesystem/types",
-        _methods(
-            "descriptor",
-            """
-            read-via-stream write-via-stream append-via-stream advise sync-data get-flags
-            get-type set-size set-times read write read-directory sync
-            create-directory-at stat stat-at set-times-at link-at open-at readlink-at
-            remove-directory-at rename-at symlink-at unlink-file-at is-same-object
-            metadata-hash metadata-hash-at
-            """,
-        )
-        | _methods("directory-entry-stream", "read-directory-entry")
-        | {"filesystem-error-code": lambda _context, _error: None},
-        owns=["descriptor", "directory-entry-stream"],
-        uses=_STREAMS | _ERROR,
-    ),
-    interface(
-        "filesystem/preopens",
-        {"get-directories": _no_folders},
-        uses=same_as("filesystem/types", "descriptor"),
-    ),
-)
 
 
 # ---------------------------------------------------------------- sockets

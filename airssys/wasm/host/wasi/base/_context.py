@@ -18,7 +18,7 @@ from ._log_lines import LogLines
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airssys.contracts import HostServices, Limits, Permissions
+    from airssys.contracts import Grant, HostServices, Limits, Permissions
 
 MOST_HANDLES: Final = 1000
 """Resources that the host has given to one instance and it has not dropped."""
@@ -59,6 +59,11 @@ class _Nothing:
     def allows(self, access: Access) -> bool:  # as of `Permissions`
         """Return False."""
         return False
+
+    def grants_of(self, kind: str) -> tuple[Grant, ...]:  # as of `Permissions`
+        """Return none."""
+        del kind
+        return ()
 
     def finest(self, kind: str, verb: str) -> float:  # as of `Permissions`
         """Return infinity: it may know no time."""

@@ -38,6 +38,7 @@ def interface(
     *,
     owns: Iterable[str] = (),
     uses: Mapping[str, SameAs] | None = None,
+    errors: Mapping[type[Exception], Callable[[Any], Any]] | None = None,
 ) -> HostInterface:
     """Make an interface.
 
@@ -46,11 +47,13 @@ def interface(
         functions: By name; they get the `WasiContext` of the instance first.
         owns: The resources that it defines; their objects are of the class `Held`.
         uses: Those of other interfaces.
+        errors: As of `HostInterface`.
     """
     return HostInterface(
         full_name(name),
         functions,
         resources={**dict.fromkeys(owns, release), **(uses or {})},
+        errors=errors or {},
         make_context=WasiContext,
         close_context=WasiContext.close,
     )
