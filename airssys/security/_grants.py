@@ -122,7 +122,8 @@ def read_files(paths: str, *, at: str | None = None) -> Grant:
 
     Args:
         paths: what may be read.
-        at: the folder of the host that the guest sees as the fixed beginning of `paths`.
+        at: the folder of the host that the guest sees as the fixed beginning of `paths`;
+            by default the one with the same path.
     """
     return Grant("files", ("read", "list"), paths, _at(at))
 
