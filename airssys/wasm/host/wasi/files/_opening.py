@@ -50,7 +50,7 @@ class Way(NamedTuple):
 
 
 def open_cached(descriptor: Descriptor, path: str, way: Way) -> tuple[int, str] | None:
-    """Open a path if nobody has to wait for a disk; returns it with its path in the mount.
+    """Open a path if that needs no disk; returns it with its path in the mount.
 
     Raises:
         FileRefused: it is not allowed, or leaves the folder.

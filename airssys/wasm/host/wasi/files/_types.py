@@ -364,7 +364,7 @@ async def _readlink_at(context: WasiContext, descriptor: Descriptor, path: str) 
     fd, _inside = await open_path(descriptor, path, way)
     try:
         target = os.readlink("", dir_fd=fd)
-    except FileNotFoundError:  # it is no link
+    except FileNotFoundError:  # it is something else
         raise FileRefused("invalid") from None
     finally:
         os.close(fd)
