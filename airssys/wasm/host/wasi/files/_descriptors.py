@@ -147,7 +147,7 @@ class Descriptor(Held):
         """The path in its mount that a path relative to it means, without any links.
 
         Raises:
-            FileRefused: it leads out of this folder, or this is no folder.
+            FileRefused: it leads out of this folder, or this is a file.
         """
         if not self.is_folder:
             raise FileRefused("not-directory")
@@ -179,7 +179,7 @@ class Descriptor(Held):
             file.let_go()
 
     def let_go(self) -> None:
-        """Close it, when nobody holds it any more."""
+        """Close it, when the guest has dropped it."""
         for each in self._scoped:
             each.release()
         self._close()

@@ -77,7 +77,7 @@ def _log_missing(context: WasiContext, mount: Mount, error: OSError) -> None:
 
 
 def listed(folder: int, most: int) -> list[tuple[str, str]]:
-    """The kinds and names of what is in a folder; names that are no text are left out.
+    """The kinds and names of what is in a folder; names that are not valid text are left out.
 
     Raises:
         FileRefused: there is too much, by a number of bytes.

@@ -1,6 +1,6 @@
 """Open files of the host: who uses one, and where its calls run.
 
-Theory. A call that may wait for a disk is made in a thread, and whoever waits for it may
+Theory. A call that may wait for a disk is made in a thread, and its caller may
 be cancelled meanwhile. So a file is closed when its guest has let go of it *and* no thread
 uses it: otherwise the number of its descriptor could be another file by then.
 """
@@ -168,7 +168,7 @@ class _Use:
         """Work, in the thread."""
         with self._lock:
             if self._is_left:
-                raise trio.RunFinishedError  # nobody sees it
+                raise trio.RunFinishedError  # its caller is gone
             self._is_running = True
         try:
             found = work()

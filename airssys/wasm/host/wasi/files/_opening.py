@@ -3,8 +3,8 @@
 Theory. What a path means is decided by its names, without links; and it is opened so that
 the kernel refuses every link. If there is one, the kernel resolves the path beneath the
 folder, `/proc` names what it found, and that path is decided and opened in the same way,
-as if the guest had asked for it. So no link leads past a decision, whoever changes it
-meanwhile, and paths without links, which are nearly all, cost one call.
+as if the guest had asked for it. So no link leads past a decision, however it is
+changed meanwhile, and paths without links, which are nearly all, cost one call.
 """
 
 from __future__ import annotations
