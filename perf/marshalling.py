@@ -29,7 +29,7 @@ from airssys.wasm import open_runtime
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airssys.wasm._any_instance import AnyInstance
+    from airssys.wasm.loading._any_instance import AnyInstance
 
 MOST: Final = 3.0
 _ROUND: Final = 0.005

@@ -4,10 +4,6 @@ Read `_fiber` (one call), `_turns` (who runs when), `_instance` (one guest and i
 limits), in this order; `_ledger` holds what must be closed before what.
 """
 
-from ._any_instance import AnyComponent, AnyInstance, load_any
-from ._component_loader import Loader
-from ._inspection import Inspection, inspect
-from ._open_runtime import open_runtime
 from .cache import CacheEntry, clear_cache, list_cache, user_cache_directory
 from .engine import Ticks, TicksMaker
 from .host import (
@@ -35,6 +31,15 @@ from .instances.concurrent import (
 )
 from .lane.core import GuestResource
 from .lane.snapshots import Snapshot
+from .loading import (
+    AnyComponent,
+    AnyInstance,
+    Inspection,
+    Loader,
+    inspect,
+    load_any,
+    open_runtime,
+)
 from .values import Case, Err, Ok, Some, ValueUnfit
 
 __all__ = (

@@ -12,19 +12,19 @@ from airssys.wasm import (  # the floor that ratios stand on has no public name
     EXPORTS,
     _c_api as c,  # noqa: PLC2701 (see above)
 )
-from airssys.wasm.engine import (
+from airssys.wasm.engine._engine import Engine  # noqa: PLC2701 (see above)
+from airssys.wasm.fallback import (
     _result_slots as at,  # noqa: PLC2701 (see above)
 )
-from airssys.wasm.engine._engine import Engine  # noqa: PLC2701 (see above)
-from airssys.wasm.engine._store import Store  # noqa: PLC2701 (see above)
+from airssys.wasm.fallback._store import Store  # noqa: PLC2701 (see above)
 from airssys.wasm.values._memory import error_text  # noqa: PLC2701 (see above)
 from airssys.wasm.values._types import Budget  # noqa: PLC2701 (see above)
 
 if TYPE_CHECKING:
     from airssys.contracts import Guest, LoadedComponent
-    from airssys.wasm._any_instance import AnyInstance
     from airssys.wasm.instances import Component
     from airssys.wasm.instances._instance import Instance
+    from airssys.wasm.loading._any_instance import AnyInstance
 
 __all__ = ("Engine", "RawHealth", "RawInstances")
 

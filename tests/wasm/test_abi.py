@@ -228,6 +228,19 @@ def refused(wit, value, text):
         imported.lower_result(memory, value, cores)
 
 
+class Unhashable(str):
+    __slots__ = ()
+    __hash__ = None
+
+
+class EqualToAll:
+    def __eq__(self, other):
+        return True
+
+    def __hash__(self):
+        return 7
+
+
 @pytest.mark.parametrize(
     ("wit", "value", "text"),
     [
@@ -252,6 +265,10 @@ def refused(wit, value, text):
         (Flags(("a", "b")), {"a", "c"}, r"is not a valid a \| b @ p"),
         (variant(a=CHAR, b=None), "a", r"is not a valid a \| b @ p"),
         (variant(a=CHAR, b=None), Case("c"), r"is not a valid a \| b @ p"),
+        (variant(a=CHAR, b=None), Case([]), r"is not a valid a \| b @ p"),
+        (variant(a=CHAR, b=None), Case(Unhashable("b")), r"is not a valid a \| b @ p"),
+        (Enum(("a", "b")), Unhashable("a"), r"is not a valid a \| b @ p"),
+        (Flags(("a", "b")), {EqualToAll()}, r"is not a valid a \| b @ p"),
         (variant(a=CHAR, b=None), Case("a", "ab"), "is not a valid char @ p.a"),
         (variant(a=CHAR, b=None), Case("b", 1), "is not a valid None @ p.b"),
         (Result(CHAR, None), "a", r"is not a valid Ok \| Err @ p"),

@@ -5,8 +5,8 @@ import importlib.metadata
 import pytest
 
 from airssys.contracts import Artifact, ComponentRefused
-from airssys.wasm._any_instance import load_any
 from airssys.wasm.artifacts._advice import OTHERWISE, ROWS, advice_for
+from airssys.wasm.loading._any_instance import load_any
 
 MAJOR = int(importlib.metadata.version("wasmtime").partition(".")[0])
 

@@ -19,8 +19,8 @@ from airssys.contracts import (
     TrapReason,
 )
 from airssys.testing import wait_until_idle
-from airssys.wasm._any_instance import load_any
 from airssys.wasm.host import SameAs, interfaces_of
+from airssys.wasm.loading._any_instance import load_any
 from airssys.wasm.values._types import (
     BYTES,
     CHAR,

@@ -15,13 +15,14 @@ import wasmtime
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from airssys.contracts import Artifact, EngineSettings, Limits
-from airssys.wasm import _component_loader, open_runtime
+from airssys.wasm import open_runtime
 from airssys.wasm.artifacts._footprint import footprint
 from airssys.wasm.cache import _artifact_cache
 from airssys.wasm.cache._artifact_cache import ArtifactCache
 from airssys.wasm.cache._entries import code_name, record_name, seen_name, surplus
 from airssys.wasm.cache._private_directory import PrivateDirectory
 from airssys.wasm.cache._secret import Secret, load_secret, user_state_directory
+from airssys.wasm.loading import _component_loader
 from pace import PATIENCE, finished
 from wasm_support import GUESTS, envelope, open_guests, wrap_compilers
 

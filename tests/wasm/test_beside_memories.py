@@ -14,8 +14,8 @@ from airssys.contracts import (
     Limits,
     TrapReason,
 )
-from airssys.wasm._any_instance import load_any
 from airssys.wasm.artifacts._footprint import footprint
+from airssys.wasm.loading._any_instance import load_any
 from pace import PATIENCE
 from wasm_support import process_memory, wrap_compilers
 

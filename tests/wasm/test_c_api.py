@@ -8,7 +8,7 @@ import pytest
 from wasmtime import _bindings, _ffi
 
 from airssys.wasm import _c_api
-from airssys.wasm.values._layout import kind_of
+from airssys.wasm.fallback.values._layout import kind_of
 from airssys.wasm.values._types import Float, Number
 
 NEEDED_BY_THE_FIBER = [

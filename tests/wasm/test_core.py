@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from wasmtime import wat2wasm
 
 from airssys.contracts import EngineMisused, TrapReason
-from airssys.wasm.instances._core_values import config_value, message_value
+from airssys.wasm.host._core_values import config_value, message_value
 from airssys.wasm.lane.abi import Rule, RuleBroken
 from airssys.wasm.lane.adapters import LARGE
 from airssys.wasm.lane.components import Unsupported, make_plan, parse

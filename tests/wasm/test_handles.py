@@ -8,11 +8,11 @@ import trio
 
 from airssys.contracts import Artifact, GuestTrapped, TrapReason
 from airssys.wasm import _c_api as c
-from airssys.wasm._any_instance import load_any
 from airssys.wasm.engine._handles import HostResources
-from airssys.wasm.engine._store import Store
+from airssys.wasm.fallback._store import Store
+from airssys.wasm.fallback.values._marshaller import Marshaller
 from airssys.wasm.host import SameAs, interfaces_of
-from airssys.wasm.values._marshaller import Marshaller
+from airssys.wasm.loading._any_instance import load_any
 from airssys.wasm.values._memory import MEMORY
 from airssys.wasm.values._types import (
     STRING,

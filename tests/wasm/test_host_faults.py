@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from airssys.contracts import Artifact, GuestSpent, GuestTrapped, TrapReason
-from airssys.wasm._any_instance import load_any
 from airssys.wasm.host import interfaces_of
+from airssys.wasm.loading._any_instance import load_any
 from airssys.wasm.values._types import STRING, List, Number
 from wasm_support import HOST, ScriptedServices, echo_component, envelope
 

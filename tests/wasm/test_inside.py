@@ -7,9 +7,9 @@ are others, and stand for the same reason.
 import pytest
 
 from airssys.contracts import Artifact, GuestTrapped, TrapReason
-from airssys.wasm._any_instance import load_any
 from airssys.wasm.engine._traps import failure_of
 from airssys.wasm.host import interfaces_of
+from airssys.wasm.loading._any_instance import load_any
 
 BOTH = """(component
   (component $server

@@ -5,17 +5,17 @@ import tracemalloc
 
 import pytest
 
-from airssys.wasm.lane.abi import ExportSignature, ImportSignature, flat, layout
-from airssys.wasm.lane.abi._lifting import loader
-from airssys.wasm.lane.abi._lowering import storer
-from airssys.wasm.values import (
+from airssys.wasm.fallback.values import (
     _lifting as _wit_lifting,
     _lowering as _wit_lowering,
     _strings as _wit_text,
 )
+from airssys.wasm.fallback.values._marshaller import Marshaller
+from airssys.wasm.fallback.values._strings import TextRows, forget_rows
+from airssys.wasm.lane.abi import ExportSignature, ImportSignature, flat, layout
+from airssys.wasm.lane.abi._lifting import loader
+from airssys.wasm.lane.abi._lowering import storer
 from airssys.wasm.values._cache import MOST_KEPT
-from airssys.wasm.values._marshaller import Marshaller
-from airssys.wasm.values._strings import TextRows, forget_rows
 from airssys.wasm.values._types import (
     STRING,
     Number,

@@ -3,8 +3,8 @@
 import pytest
 
 from airssys.contracts import Artifact, GuestTrapped, TrapReason
-from airssys.wasm._any_instance import load_any
 from airssys.wasm.host import interfaces_of
+from airssys.wasm.loading._any_instance import load_any
 
 PAGE = 65536
 LAST = 2**32 - 1

@@ -8,9 +8,9 @@ import trio
 import trio.testing
 
 from airssys.contracts import Artifact, CapacityReached
-from airssys.wasm._any_instance import load_any
 from airssys.wasm.instances import _map_budget
 from airssys.wasm.instances._map_budget import MapBudget, count_maps, kernel_limit
+from airssys.wasm.loading._any_instance import load_any
 from wasm_support import envelope, open_guests
 
 LIMIT = 10_000

@@ -8,12 +8,12 @@ import trio
 
 from airssys.contracts import USER_CACHE, Artifact, EngineSettings
 from airssys.wasm import (
-    _component_loader,
     inspect,
     load_any,
     open_runtime,
     user_cache_directory,
 )
+from airssys.wasm.loading import _component_loader
 from pace import PATIENCE
 from wasm_support import GUESTS, wrap_compilers
 

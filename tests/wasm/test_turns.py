@@ -11,7 +11,7 @@ import trio.lowlevel
 import trio.testing
 
 from airssys.wasm import _c_api
-from airssys.wasm.engine._fiber import Call
+from airssys.wasm.fallback._call import Call
 from airssys.wasm.instances._poll_placement import GOOD_POLLS, Habits, PollPlacement
 from airssys.wasm.instances._turns import Turns
 from airssys.wasm.lane.core import CoreCall

@@ -7,11 +7,12 @@ from wasmtime.component import FuncType
 
 from airssys.wasm import _c_api as c
 from airssys.wasm.artifacts._signatures import fits
-from airssys.wasm.engine._callbacks import _drop_over
-from airssys.wasm.engine._handles import HandleTable, HostResources
-from airssys.wasm.engine._store import Store
+from airssys.wasm.engine._handles import HostResources
+from airssys.wasm.fallback._callbacks import _drop_over
+from airssys.wasm.fallback._handle_table import HandleTable
+from airssys.wasm.fallback._store import Store
+from airssys.wasm.fallback.values._marshaller import Marshaller
 from airssys.wasm.host._any_world import _Side
-from airssys.wasm.values._marshaller import Marshaller
 from airssys.wasm.values._type_reader import Unspeakable, read_function
 from airssys.wasm.values._types import (
     STRING,

@@ -7,9 +7,9 @@ import trio
 from hypothesis import given, settings, strategies as st
 
 from airssys.contracts import ComponentConfig, ComponentId, Limits, Timestamp
+from airssys.wasm.fallback.values._frame import PIECE
+from airssys.wasm.fallback.values._marshaller import Marshaller
 from airssys.wasm.host._core_world import EXPORTS, IMPORTS
-from airssys.wasm.values._marshaller import Marshaller
-from airssys.wasm.values._memory import PIECE
 from airssys.wasm.values._types import (
     BYTES,
     STRING,

@@ -12,12 +12,13 @@ from trio.lowlevel import enable_ki_protection
 from airssys.contracts import CapacityReached, EngineMisused, EngineSettings
 from airssys.wasm import _c_api as c
 
-from ._callbacks import Callbacks, Notebook
 from ._ledger import Ledger
 from ._ticker import Ticker, Ticks, TicksMaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._callbacks import Notebook
 
 
 _CORE_INSTANCES: Final = 8
@@ -118,8 +119,8 @@ class Engine:
         self.ledger = Ledger()
         self.polling: dict[int, Notebook] = {}
         """The calls that are inside a poll now, by the context of their store."""
-        ledger = self.ledger
-        self.callbacks = Callbacks(self.polling, ledger.inside, ledger.stores)
+        self.keeps: list[object] = []
+        """What C refers to, for as long as this exists."""
         self.pointer = c.address_of(self.wasmtime.ptr())
         """The address of wasmtime's engine."""
         self.ticks = [0]

@@ -1,23 +1,29 @@
 """The stores and calls that guests are driven with, whatever runs in them.
 
-`Store` and `Call` run components by wasmtime's component API. `airssys.wasm.lane` runs
-them as core modules, and its stores and calls obey the same rules (`_fiber`).
+`airssys.wasm.lane` runs components as core modules, `airssys.wasm.fallback` by wasmtime's
+component API. The stores and calls of both obey the same rules (`_fiber`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airssys.wasm.values import Budget, Marshaller
+    from airssys.wasm.values import Budget
 
     from ._callbacks import HostCall
+    from ._handles import HeldThings, HostResources
+
+UNLIMITED_FUEL: Final = 2**63 - 1
 
 
 class GuestCall(Protocol):
-    """One call of a guest, from its start until it is closed."""
+    """One call of a guest, from its start until it is closed.
+
+    What is called a marshaller moves the values of one function, if the lane needs it.
+    """
 
     answered: bool
     finished: bool
@@ -32,11 +38,11 @@ class GuestCall(Protocol):
         """Run the guest until it finishes, calls the host or has used up its epochs."""
         ...
 
-    def take_arguments(self, marshaller: Marshaller, budget: Budget) -> list[Any]:
+    def take_arguments(self, marshaller: Any, budget: Budget) -> list[Any]:
         """Read the arguments of the host call."""
         ...
 
-    def answer(self, owner: object, marshaller: Marshaller, value: Any) -> None:
+    def answer(self, owner: object, marshaller: Any, value: Any) -> None:
         """Give the guest the answer to its host call."""
         ...
 
@@ -44,7 +50,7 @@ class GuestCall(Protocol):
         """Give the guest a whole slice to continue after its host call."""
         ...
 
-    def take_result(self, marshaller: Marshaller, budget: Budget) -> Any:
+    def take_result(self, marshaller: Any, budget: Budget) -> Any:
         """Read what the guest answered, once."""
         ...
 
@@ -80,13 +86,13 @@ class GuestStore(Protocol):
         ...
 
     def lower(
-        self, number: int, marshaller: Marshaller, values: Sequence[Any], keep: int
+        self, number: int, marshaller: Any, values: Sequence[Any], keep: int
     ) -> Any:
         """Lay out arguments of the next call; its result may have `keep` bytes."""
         ...
 
     def call(
-        self, number: int, marshaller: Marshaller, frame: Any, *, owner: object
+        self, number: int, marshaller: Any, frame: Any, *, owner: object
     ) -> GuestCall:
         """Begin to call a function; the frame belongs to the call from now on."""
         ...
@@ -94,13 +100,17 @@ class GuestStore(Protocol):
     def call_and_poll(
         self,
         number: int,
-        marshaller: Marshaller,
+        marshaller: Any,
         frame: Any,
         budget: Budget,
         *,
         owner: object,
     ) -> tuple[GuestCall | None, Any]:
         """Begin a call and poll it once; returns it, or its result if it finished."""
+        ...
+
+    def give_resources(self, resources: HostResources) -> HeldThings:
+        """Let the guest hold the host's resources; the store owns their table."""
         ...
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from ._contexts import (
     HostCalled,
 )
 from ._core_functions import CORE_INTERFACES, forget_names
+from ._core_values import config_value, message_value, metadata_of
 from ._core_world import (
     EXPORT_STATE,
     EXPORTS,
@@ -40,7 +41,6 @@ from ._host_table import (
     check_distinct,
     not_provided,
 )
-from ._linker import make_linker
 
 __all__ = (
     "CORE_INTERFACES",
@@ -68,10 +68,12 @@ __all__ = (
     "bind",
     "bind_all",
     "check_distinct",
+    "config_value",
     "forget_names",
     "full_name",
     "interfaces_of",
-    "make_linker",
+    "message_value",
+    "metadata_of",
     "not_provided",
     "read_imports",
     "read_types",

@@ -15,7 +15,7 @@ import attrs
 
 from airssys.contracts import ComponentRefused, is_a
 from airssys.wasm.engine import HostResources, refuse_awaitable
-from airssys.wasm.values import Err, Function, Marshaller, Ok, Result
+from airssys.wasm.values import CallValues, Err, Function, Ok, Result
 
 from ._contexts import Contexts
 from ._host_interface import (
@@ -48,7 +48,7 @@ class BoundFunction:
     """As the component imports it."""
     name: str
     kind: FunctionKind
-    marshaller: Marshaller = attrs.field(eq=False, repr=False)
+    marshaller: CallValues = attrs.field(eq=False, repr=False)
     implementation: Implementation = attrs.field(eq=False, repr=False)
     """Takes the context and the arguments; returns the answer, or an awaitable of it."""
     context: int
@@ -122,6 +122,14 @@ class HostTable:
             if each.kind is FunctionKind.INSTANT and not each.marshaller.moves_resources
         }
 
+    def moved_by(self, marshaller: Callable[[Function], CallValues]) -> HostTable:
+        """Return this table with marshallers of another kind."""
+        functions = [
+            attrs.evolve(f, marshaller=marshaller(f.marshaller.signature))
+            for f in self.functions
+        ]
+        return attrs.evolve(self, functions=tuple(functions))
+
     def joined(self, more: HostTable) -> HostTable:
         """This table, and another one behind it, which alone may have resources."""
         moved = [
@@ -191,7 +199,7 @@ def _bound(
         where,
         name,
         given.kind,
-        Marshaller(signature),
+        CallValues(signature),
         guarded.wrap(given),
         place,
         attempt and guarded.attempt(attempt),

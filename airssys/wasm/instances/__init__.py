@@ -15,6 +15,14 @@ from ._runtime import Code, CoreProgram, Runtime
 from ._saved import Saved, put, read_fresh, take
 from ._saving import identity, without_host
 from ._turns import Turns, now
+from ._whole import (
+    adopt,
+    export_index,
+    forget_rows,
+    move_whole,
+    open_whole_store,
+    run_whole,
+)
 
 __all__ = (
     "EXPORT_NUMBERS",
@@ -28,14 +36,20 @@ __all__ = (
     "Runtime",
     "Saved",
     "Turns",
+    "adopt",
+    "export_index",
+    "forget_rows",
     "identity",
     "meter_of",
+    "move_whole",
     "name_failure",
     "now",
     "open_contexts",
+    "open_whole_store",
     "prepare_making",
     "put",
     "read_fresh",
+    "run_whole",
     "share_out",
     "shares_of",
     "take",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airssys.contracts import GuestMeter, HostServices, Limits
     from airssys.wasm.engine import GuestCall, HeldThings
     from airssys.wasm.host import BoundFunction
-    from airssys.wasm.values import Marshaller
+    from airssys.wasm.values import CallValues
 
     from ._poll_placement import Habits
     from ._runtime import Runtime
@@ -169,12 +169,12 @@ class Driver:
         if not call.finished:
             await self._slices(call, math.inf)
 
-    def at_once(self, marshaller: Marshaller, most: int) -> int:
+    def at_once(self, marshaller: CallValues, most: int) -> int:
         """Return how many bytes of values may be read in the Trio thread."""
         return most if marshaller.moves_resources else min(most, self._inline_bytes)
 
     async def take_result(
-        self, call: GuestCall, marshaller: Marshaller, budget: Budget
+        self, call: GuestCall, marshaller: CallValues, budget: Budget
     ) -> Any:
         """Read what the guest answered; a worker does this if it is long."""
         try:

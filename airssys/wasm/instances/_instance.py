@@ -47,16 +47,22 @@ from airssys.contracts import (
     Unwanted,
 )
 from airssys.wasm.artifacts import fair_cap
-from airssys.wasm.engine import MAX_PARAMS, Store
-from airssys.wasm.host import EXPORT_STATE, EXPORTS, STATE_EXPORTS
+from airssys.wasm.host import (
+    EXPORT_STATE,
+    EXPORTS,
+    STATE_EXPORTS,
+    config_value,
+    message_value,
+    metadata_of,
+)
 from airssys.wasm.values import Budget, Err, Ok, ValueUnfit
 
-from ._core_values import config_value, message_value, metadata_of
 from ._driver import Driver, HostFailed, meter_of
 from ._outcomes import name_failure, too_much_state, unnamed
 from ._saved import Saved, put, read_fresh, take
 from ._saving import without_host
 from ._turns import now
+from ._whole import open_whole_store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -66,9 +72,8 @@ if TYPE_CHECKING:
     from airssys.wasm.artifacts import Footprint
     from airssys.wasm.engine import GuestCall, GuestStore
     from airssys.wasm.host import Contexts
-    from airssys.wasm.lane.core import CoreStore
     from airssys.wasm.lane.snapshots import FreshImage, Snapshot
-    from airssys.wasm.values import Marshaller
+    from airssys.wasm.values import CallValues
 
     from ._runtime import Code, Runtime
 
@@ -184,14 +189,12 @@ class Instance:
         self._contexts, handles = table.contexts(), None
         if services is None:
             self._contexts = table.no_contexts()
-        self._store: GuestStore
-        opened: Store | CoreStore
+        opened: GuestStore
         if code.core:
             few = min(limits.host_call_bytes, runtime.settings.thread_payload_bytes)
             opened = code.core.open_store(self._contexts.objects, few)
         else:
-            params = max(table.most_params, MAX_PARAMS)
-            opened = Store(runtime.engine, params=params)
+            opened = open_whole_store(runtime.engine, table.most_params)
         self._store = opened
         if table.resource_names:
             handles = opened.give_resources(table.resources)
@@ -531,7 +534,7 @@ class Instance:
             call.close()
 
     def _lower(
-        self, name: str, marshaller: Marshaller, values: Sequence[Any], keep: int
+        self, name: str, marshaller: CallValues, values: Sequence[Any], keep: int
     ) -> Any:
         if self._limits.fuel is not None:
             self._store.refuel(self._limits.fuel)
@@ -543,7 +546,7 @@ class Instance:
     def _begin(
         self,
         name: str,
-        marshaller: Marshaller,
+        marshaller: CallValues,
         values: Sequence[Any],
         owner: object,
         keep: int,

@@ -20,10 +20,9 @@ from airssys.wasm.host import (
     Background,
     HostTable,
     bind_all,
-    make_linker,
 )
 from airssys.wasm.lane.core import CoreCode, CoreStore
-from airssys.wasm.values import Marshaller
+from airssys.wasm.values import CallValues
 
 from ._map_budget import MapBudget, kernel_limit, maps_of
 from ._poll_placement import Habits
@@ -104,8 +103,9 @@ class Runtime:
         self.table = bind_all(CORE_INTERFACES)
         """What guests may call; for most of them, that is all."""
         exports = EXPORTS | STATE_EXPORTS
-        self.marshallers = {name: Marshaller(each) for name, each in exports.items()}
-        self.linker = make_linker(self.engine, self.table)
+        self.marshallers = {name: CallValues(each) for name, each in exports.items()}
+        self.linker = 0
+        """Of components that run whole (`_whole`)."""
         self.turns = Turns(settings.tick, settings.worker_threads)
         self.background = Background()
         """Where the host's tasks for instances run."""
@@ -130,15 +130,8 @@ class Runtime:
             )
         self.maps.check(maps)
 
-    def with_table(self, table: HostTable, *, link: bool = True) -> Runtime:
-        """Return the same runtime with other host functions.
-
-        Args:
-            table: That of one component.
-            link: Whether the component is run whole, by a linker.
-        """
+    def with_table(self, table: HostTable) -> Runtime:
+        """Return the same runtime with other host functions, those of one component."""
         other = copy.copy(self)
         other.table = table
-        if link:
-            other.linker = make_linker(self.engine, table)
         return other

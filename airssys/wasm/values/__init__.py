@@ -1,10 +1,9 @@
-"""Converts values between Python and wasmtime's component API."""
+"""WIT types as values, and what laying out values needs on either lane."""
 
 from ._cache import remember_small
-from ._checks import as_bytes, as_float
-from ._marshaller import Marshaller
-from ._memory import MEMORY, Block, Frame, encoded, error_text
-from ._strings import forget_rows, unfit
+from ._call_values import CallValues
+from ._checks import as_bytes, as_float, unfit
+from ._memory import MEMORY, Block, encoded, error_text
 from ._type_reader import Unspeakable, read_function, read_type
 from ._types import (
     BYTES,
@@ -19,6 +18,7 @@ from ._types import (
     Flags,
     Float,
     Function,
+    Handles,
     List,
     Number,
     Ok,
@@ -49,16 +49,16 @@ __all__ = (
     "Block",
     "Borrow",
     "Budget",
+    "CallValues",
     "Case",
     "Char",
     "Enum",
     "Err",
     "Flags",
     "Float",
-    "Frame",
     "Function",
+    "Handles",
     "List",
-    "Marshaller",
     "Number",
     "Ok",
     "Option",
@@ -77,7 +77,6 @@ __all__ = (
     "as_float",
     "encoded",
     "error_text",
-    "forget_rows",
     "function",
     "mentions",
     "parts_of",

@@ -1,27 +1,10 @@
-"""Functions that generated code calls for values that need a conversion."""
+"""Checks of values that both ways to lay them out make, and their refusals."""
 
 from __future__ import annotations
 
-import math
-import struct
-from typing import TYPE_CHECKING, Any, Final
+from typing import NoReturn
 
-from ._strings import unfit
-
-if TYPE_CHECKING:
-    from ._memory import Frame
-    from ._types import ValueUnfit
-
-put_f64: Final = struct.Struct("=d").pack_into
-_pack_f32: Final = struct.Struct("=f").pack_into
-
-
-def put_f32(data: bytearray, at: int, value: float) -> None:
-    """Write a float, rounded to the nearest f32."""
-    try:
-        _pack_f32(data, at, value)
-    except OverflowError:
-        _pack_f32(data, at, math.copysign(math.inf, value))
+from ._types import ValueUnfit
 
 
 def as_float(value: object, path: str) -> float:
@@ -53,21 +36,15 @@ def as_bytes(value: object, path: str) -> bytes | bytearray | memoryview:
     return value
 
 
-def handle(frame: Frame, resource: str, thing: Any, owned: bool, path: str) -> int:  # noqa: FBT001  # generated code calls it
-    """Make a handle for a Python object; returns its address.
-
-    Raises:
-        ValueUnfit: It is None, which does not stand for an object.
-    """
-    if thing is None or frame.handles is None:
-        unfit(path, thing, resource)
-    address = frame.handles.lower(resource, thing, owned=owned)
-    if not address:
-        unfit(path, thing, f"{resource} that can be passed on")
-    return address
+def unfit(path: str, value: object, wanted: str) -> NoReturn:
+    """Refuse a value, with its path."""
+    problem = f"{_shown(value)} ({type(value).__name__}) is not a valid {wanted:.200}"
+    raise ValueUnfit(problem, path)
 
 
-def at_path(error: ValueUnfit, path: str, index: int) -> ValueUnfit:
-    """Add the index of the element, in the list at `path`, whose value did not fit."""
-    error.path = f"{path}[{index}]{error.path.removeprefix(f'{path}[]')}"
-    return error
+def _shown(value: object) -> str:
+    """Show a value, whatever its own `__repr__` does."""
+    try:
+        return f"{value!r:.60}"
+    except Exception:  # noqa: BLE001  # the message names its place
+        return "a value"

@@ -1,7 +1,7 @@
 """What compiles components, on either lane; for tests that note it or hold it up."""
 
-from airssys.wasm import _any_instance, _component_loader, _inspection
 from airssys.wasm.lane.core import _parts
+from airssys.wasm.loading import _any_instance, _component_loader, _inspection
 
 _COMPILERS = (
     (_any_instance, "compile_binary"),

@@ -22,9 +22,9 @@ from airssys.contracts import (
     Limits,
 )
 from airssys.wasm import open_runtime
-from airssys.wasm._component_loader import Loader
 from airssys.wasm.engine._ticker import Ticker, TicksMaker
 from airssys.wasm.instances._instance import Instance
+from airssys.wasm.loading._component_loader import Loader
 from pace import Stopwatch
 
 from ._services import ScriptedServices

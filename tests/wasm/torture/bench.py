@@ -23,14 +23,14 @@ from airssys.contracts import (
     Limits,
     Timestamp,
 )
-from airssys.wasm._component_loader import Loader, _Ready
 from airssys.wasm.cache._artifact_cache import Kept
 from airssys.wasm.engine._fiber import CallbackFailed, WasmtimeFailed
-from airssys.wasm.engine._store import Store
+from airssys.wasm.fallback._store import Store
+from airssys.wasm.host._core_values import config_value, message_value
 from airssys.wasm.host._core_world import EXPORTS
-from airssys.wasm.instances import _runtime
-from airssys.wasm.instances._core_values import config_value, message_value
+from airssys.wasm.instances import _runtime, _whole
 from airssys.wasm.instances._runtime import Runtime
+from airssys.wasm.loading._component_loader import Loader, _Ready
 from airssys.wasm.values._types import Budget, Ok
 
 GUESTS = Path(__file__).resolve().parents[2] / "guests"
@@ -45,7 +45,7 @@ EngineSettings.__init__.__kwdefaults__["lane"] = LANE
 
 # Hundreds of engines are made here; what does not belong to one is made only once.
 _runtime.bind_all = functools.cache(_runtime.bind_all)
-_runtime.Marshaller = functools.cache(_runtime.Marshaller)
+_whole.Marshaller = functools.cache(_whole.Marshaller)
 _serialized = {}
 
 
@@ -151,9 +151,11 @@ class Bench:
     """One engine whose guests are driven by hand, without Trio, on the lane `"wasmtime"`."""
 
     def __init__(self, tick=0.001):
-        self.runtime = Runtime(EngineSettings(tick=tick, lane="wasmtime"))
+        runtime = Runtime(EngineSettings(tick=tick, lane="wasmtime"))
+        self.runtime = _whole.run_whole(runtime)
         self.engine = self.runtime.engine
         self.loader = Loader(self.runtime, None)
+        self.loader._whole = self.runtime
         self.owner = object()
 
     def component(self, name):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from bench import LANE
 
-from airssys.wasm.engine import _callbacks
+from airssys.wasm.fallback import _callbacks
 from airssys.wasm.lane.core import _code
 
 CALLBACKS = ("callback",) if LANE == "own" else ("host_was_called", "is_answered")

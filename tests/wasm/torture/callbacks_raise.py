@@ -21,7 +21,8 @@ from callback_steps import Steps
 
 from airssys.contracts import EngineSettings, GuestSpent, GuestTrapped, TrapReason
 from airssys.wasm import open_runtime
-from airssys.wasm.engine._fiber import Call, CallbackFailed
+from airssys.wasm.engine._fiber import CallbackFailed
+from airssys.wasm.fallback._call import Call
 from airssys.wasm.lane.core import CoreInstance
 
 

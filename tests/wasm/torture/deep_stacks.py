@@ -12,7 +12,7 @@ import threading
 from bench import TARGET, Bench, is_waiting, run_scenarios, say, what_is_raised_by
 
 from airssys.wasm.engine._collections import CHECKS_ADDRESSES
-from airssys.wasm.engine._fiber import Call
+from airssys.wasm.fallback._call import Call
 from airssys.wasm.values._types import Ok
 
 

@@ -17,7 +17,7 @@ from bench import (
 
 from airssys.contracts import Artifact, EngineSettings
 from airssys.wasm import open_runtime
-from airssys.wasm.engine._fiber import Call
+from airssys.wasm.fallback._call import Call
 
 KEPT = []
 """Alive until the very end, as whatever a module keeps."""

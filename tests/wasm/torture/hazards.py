@@ -31,8 +31,9 @@ from airssys.contracts import (
     TrapReason,
 )
 from airssys.wasm import _c_api as c, open_runtime
-from airssys.wasm.engine._fiber import Call, CallbackFailed
-from airssys.wasm.engine._store import Store
+from airssys.wasm.engine._fiber import CallbackFailed
+from airssys.wasm.fallback._call import Call
+from airssys.wasm.fallback._store import Store
 from airssys.wasm.values._types import Ok
 from wat_guests.component import Guest
 

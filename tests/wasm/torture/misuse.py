@@ -7,8 +7,8 @@ from bench import TARGET, Bench, is_waiting, run_scenarios, say
 
 from airssys.contracts import EngineMisused
 from airssys.wasm import _c_api as c
-from airssys.wasm.engine._fiber import Call
-from airssys.wasm.engine._store import Store
+from airssys.wasm.fallback._call import Call
+from airssys.wasm.fallback._store import Store
 from airssys.wasm.values._types import Ok
 
 

@@ -12,8 +12,8 @@ from bench import say
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from airssys.contracts import Artifact, GuestTrapped, TrapReason
-from airssys.wasm._any_instance import load_any
 from airssys.wasm.host import interfaces_of
+from airssys.wasm.loading._any_instance import load_any
 from airssys.wasm.values._types import Case, Err, Ok, Some, ValueUnfit
 from wasm_support import (
     HOST,

@@ -66,13 +66,11 @@ def check(wit: WitType, value: Any, path: str) -> None:  # noqa: C901, PLR0912  
         case List():
             _check_list(wit.element, value, path)
         case Enum(cases):
-            fits = isinstance(value, str) and value in cases
-            _require(fits, value, path, " | ".join(cases))
+            _require_name(cases, value, path)
         case Flags(names):
             _require(isinstance(value, (set, frozenset)), value, path, "set")
             for name in value:
-                fits = isinstance(name, str) and name in names
-                _require(fits, name, path, " | ".join(names))
+                _require_name(names, name, path)
         case Own(name) | Borrow(name):
             _require(value is not None, value, path, name)
         case Record() | Tuple():
@@ -84,6 +82,15 @@ def check(wit: WitType, value: Any, path: str) -> None:  # noqa: C901, PLR0912  
 def _require(fits: bool, value: object, path: str, wanted: str) -> None:  # noqa: FBT001  # reads as a sentence
     if not fits:
         unfit(path, value, wanted)
+
+
+def _require_name(names: tuple[str, ...], value: object, path: str) -> None:
+    """See that a value is one of some names; they are looked up by their hashes."""
+    try:
+        fits = isinstance(value, str) and value in frozenset(names)
+    except TypeError:  # a subclass that has none
+        fits = False
+    _require(fits, value, path, " | ".join(names))
 
 
 def _check_list(element: WitType, values: Any, path: str) -> None:
@@ -111,8 +118,7 @@ def _check_case(wit: Variant | Option | Result, value: Any, path: str) -> None:
             carried = dict(cases)
             wanted = " | ".join(carried)
             _require(type(value) is Case, value, path, wanted)
-            fits = isinstance(value.name, str) and value.name in carried
-            _require(fits, value.name, path, wanted)
+            _require_name(tuple(carried), value.name, path)
             _check_payload(carried[value.name], value.value, f"{path}.{value.name}")
         case Result(ok, err):
             _require(type(value) in {Ok, Err}, value, path, "Ok | Err")

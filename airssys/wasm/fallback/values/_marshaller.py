@@ -11,19 +11,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, final
 
 from airssys.wasm._c_api import VAL_SIZE
+from airssys.wasm.values import Budget, CallValues, Function, ValueUnfit
 
+from ._frame import Frame
 from ._layout import fixed_words
 from ._lifting import lift_of
 from ._lowering import generate
-from ._memory import Frame
-from ._types import Borrow, Budget, Function, List, Own, Tuple, ValueUnfit, mentions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ._types import Handles
+    from airssys.wasm.values import Handles
 
-_NONE: Final = Tuple(())
 _MOST_FRAMES: Final = 1024
 _SMALL: Final = 8 * 1024
 _MOST_LARGE: Final = 16
@@ -33,7 +32,7 @@ grown, unless they have grown beyond this (bytes)."""
 
 
 @final
-class Marshaller:
+class Marshaller(CallValues):
     """Moves the parameters and the result of one function; keeps some frames.
 
     Frames move between tasks and worker threads. Taking and returning one is a single
@@ -49,13 +48,11 @@ class Marshaller:
         "_prepares",
         "_result_word",
         "_words",
-        "count",
-        "may_answer_long",
-        "moves_resources",
         "result_count",
     )
 
     def __init__(self, signature: Function) -> None:
+        super().__init__(signature)
         word = 0
         more = len(signature.params) * VAL_SIZE // 8
         prepares, lowers, lifts = [], [], []
@@ -66,12 +63,6 @@ class Marshaller:
             lifts.append((lift_of(wit), word * 8))
             word += VAL_SIZE // 8
             more += fixed_words(wit)
-        self.count = len(signature.params)
-        both = Tuple((*(wit for _, wit in signature.params), signature.result or _NONE))
-        self.moves_resources = mentions(both, (Own, Borrow))
-        """Whether its values can only be read once."""
-        self.may_answer_long = mentions(signature.result, (List,))
-        """Whether it has only texts, which are copied fast whatever their length."""
         self.result_count = 0 if signature.result is None else 1
         self._result_word = more
         if signature.result is not None:

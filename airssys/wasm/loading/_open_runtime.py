@@ -9,13 +9,12 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import USER_CACHE, UserCache
+from airssys.wasm.cache import chosen_cache
+from airssys.wasm.engine import Ticker, TicksMaker
+from airssys.wasm.host import forget_names
+from airssys.wasm.instances import Runtime, forget_rows
 
 from ._component_loader import Loader
-from .cache import chosen_cache
-from .engine import Ticker, TicksMaker
-from .host import forget_names
-from .instances import Runtime
-from .values import forget_rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -16,13 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 import attrs
 
-from ._cache import remember_small
-from ._checks import as_bytes, as_float, at_path, handle, put_f32, put_f64
-from ._layout import FIELD, NAME, VAL, kind_of, row_of, stride_of
-from ._lists import column_of, lower_list
-from ._memory import Block, Frame
-from ._strings import FlagRows, Name, TextRows, unfit
-from ._types import (
+from airssys.wasm.values import (
+    Block,
     Borrow,
     Case,
     Char,
@@ -43,7 +38,17 @@ from ._types import (
     ValueUnfit,
     Variant,
     WitType,
+    as_bytes,
+    as_float,
+    remember_small,
+    unfit,
 )
+
+from ._conversions import at_path, handle, put_f32, put_f64
+from ._frame import Frame
+from ._layout import FIELD, NAME, VAL, kind_of, row_of, stride_of
+from ._lists import column_of, lower_list
+from ._strings import FlagRows, Name, TextRows
 
 if TYPE_CHECKING:
     from ._columns import Column

@@ -15,8 +15,7 @@ from __future__ import annotations
 from typing import Final
 
 from airssys.wasm._c_api import FIELD_SIZE, VAL_SIZE, Kind
-
-from ._types import (
+from airssys.wasm.values import (
     Borrow,
     Float,
     Number,

@@ -24,34 +24,36 @@ from airssys.contracts import (
     GuestSpent,
     Limits,
 )
-
-from . import _c_api as c
-from ._component_loader import compile_binary
-from .artifacts import check_counts, count, read, to_binary
-from .cache import Kept, KeptParts
-from .engine import MAX_PARAMS, HostResources, Store
-from .host import AnyWorld, Host, HostInterface, HostTable, bind, read_world
-from .instances import (
+from airssys.wasm import _c_api as c
+from airssys.wasm.artifacts import check_counts, count, read, to_binary
+from airssys.wasm.cache import Kept, KeptParts
+from airssys.wasm.host import AnyWorld, Host, HostInterface, HostTable, bind, read_world
+from airssys.wasm.instances import (
     Code,
     CoreProgram,
     Driver,
     Runtime,
     Saved,
+    adopt,
+    export_index,
     identity,
     meter_of,
+    move_whole,
     name_failure,
     now,
     open_contexts,
+    open_whole_store,
     prepare_making,
     put,
     read_fresh,
+    run_whole,
     share_out,
     shares_of,
     take,
     unnamed,
     without_host,
 )
-from .lane.core import (
+from airssys.wasm.lane.core import (
     CoreCode,
     CoreHost,
     CoreStore,
@@ -59,16 +61,18 @@ from .lane.core import (
     TakenApart,
     host_calls,
 )
-from .values import Budget, Marshaller, weight
+from airssys.wasm.values import Budget, CallValues, weight
+
+from ._component_loader import compile_binary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airssys.contracts import HostServices
+    from airssys.wasm.engine import GuestCall, GuestStore, HostResources
+    from airssys.wasm.lane.snapshots import FreshImage, Snapshot
 
     from ._component_loader import Loader
-    from .engine import GuestCall
-    from .lane.snapshots import FreshImage, Snapshot
 
 
 async def load_any(
@@ -94,14 +98,11 @@ async def load_any(
 
 def _adopt(runtime: Runtime, label: str, ready: _Prepared, kept: Kept) -> AnyComponent:
     engine = runtime.engine
-    engine.check()
-    pointer = c.component_clone(c.address_of(kept.compiled.ptr()))
-    engine.ledger.components.add(pointer)
-    kept.compiled.close()
-    names = ready.world.exports
-    exports = {name: _export_index(runtime, pointer, name) for name in names}
+    pointer = adopt(engine, kept.compiled)
+    found = {name: export_index(engine, pointer, name) for name in ready.world.exports}
+    exports = {name: index for name, index in found.items() if index is not None}
     code = Code(label, pointer, exports, kept.footprint, why_whole=ready.why_whole)
-    runtime = runtime.with_table(ready.table)
+    runtime = run_whole(runtime, ready.table)
     return AnyComponent(runtime, code, ready.world, ready.marshallers)
 
 
@@ -109,7 +110,7 @@ def _adopt_parts(
     runtime: Runtime, label: str, ready: _Prepared, apart: KeptParts
 ) -> AnyComponent:
     parts, table = apart.parts, ready.table
-    runtime = runtime.with_table(table, link=False)
+    runtime = runtime.with_table(table)
     host = CoreHost(table.instant(parts.plan.imports))
     core = CoreCode(runtime.engine, parts.plan, parts.linking, parts.modules, host)
     functions = {
@@ -131,7 +132,7 @@ class _Prepared:
     kept: Kept | KeptParts
     world: AnyWorld
     table: HostTable
-    marshallers: Mapping[str, Marshaller]
+    marshallers: Mapping[str, CallValues]
     why_whole: str | None = None
     """Why it was not taken apart, if that was tried."""
     digest: str = ""
@@ -146,7 +147,9 @@ class _Prepared:
         why_whole: str | None = None,
     ) -> _Prepared:
         """Put it together; large types take as long as large code."""
-        marshallers = {name: Marshaller(each) for name, each in world.exports.items()}
+        marshallers = {name: CallValues(each) for name, each in world.exports.items()}
+        if isinstance(kept, Kept):
+            marshallers = move_whole(world.exports)
         return cls(kept, world, table, marshallers, why_whole)
 
 
@@ -224,19 +227,6 @@ def _find_or_compile(loader: Loader, label: str, code: bytes, digest: str) -> Ke
     return Kept(compiled, found)
 
 
-def _export_index(runtime: Runtime, pointer: int, full: str) -> int:
-    """Look a function up; the ledger owns the index of its interface too."""
-    index: int = 0
-    interface, _, name = full.rpartition("#")
-    for each in filter(None, (interface, name)):
-        encoded = each.encode()
-        index = c.component_get_export_index(
-            pointer, index or None, encoded, len(encoded)
-        )
-        runtime.engine.ledger.indices.add(index)
-    return index
-
-
 @final
 @attrs.frozen
 class AnyComponent:
@@ -245,7 +235,7 @@ class AnyComponent:
     runtime: Runtime = attrs.field(repr=False)
     code: Code
     world: AnyWorld = attrs.field(repr=False)
-    marshallers: Mapping[str, Marshaller] = attrs.field(repr=False)
+    marshallers: Mapping[str, CallValues] = attrs.field(repr=False)
 
     @property
     def resources(self) -> HostResources:
@@ -320,7 +310,7 @@ class AnyInstance:
         self._limits, self._services = limits, services
         functions = [*world.imports.values(), *world.exports.values()]
         params = max((len(each.params) for each in functions), default=0)
-        self._store: Store | CoreStore
+        self._store: GuestStore
         self._is_apart = component.code.core is not None
         self._contexts = runtime.table.contexts()
         self._is_alone = is_alone
@@ -328,14 +318,12 @@ class AnyInstance:
             self._contexts = runtime.table.no_contexts()
         if component.code.core is not None:
             few = min(limits.host_call_bytes, runtime.settings.thread_payload_bytes)
-            self._store = component.code.core.open_store(self._contexts.objects, few)
-            self._store.instance.resources.user = weakref.ref(self)
+            store = component.code.core.open_store(self._contexts.objects, few)
+            store.instance.resources.user = weakref.ref(self)
+            self._store = store
         else:
-            self._store = Store(
-                runtime.engine,
-                params=max(params, MAX_PARAMS),
-                functions=len(world.exports),
-            )
+            number = len(world.exports)
+            self._store = open_whole_store(runtime.engine, params, number)
         runtime.maps.take(component.code.maps)
         self.handles = self._store.give_resources(component.resources)
         """The host's resources that it holds."""
@@ -504,7 +492,7 @@ class AnyInstance:
     async def _run(
         self,
         number: int,
-        marshaller: Marshaller,
+        marshaller: CallValues,
         frame: Any,
         size: int,
         deadline: float,

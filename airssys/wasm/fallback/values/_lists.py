@@ -14,6 +14,24 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final, final
 
 from airssys.wasm._c_api import VAL_SIZE
+from airssys.wasm.values import (
+    Case,
+    Char,
+    Enum,
+    Err,
+    Float,
+    List,
+    Number,
+    Ok,
+    Option,
+    Record,
+    Result,
+    String,
+    Tuple,
+    Variant,
+    WitType,
+    unfit,
+)
 
 from ._columns import (
     REFUSALS,
@@ -32,29 +50,14 @@ from ._columns import (
     tag,
 )
 from ._layout import NAME, VAL, row_of, stride_of
-from ._strings import Name, unfit
-from ._types import (
-    Case,
-    Char,
-    Enum,
-    Err,
-    Float,
-    List,
-    Number,
-    Ok,
-    Option,
-    Record,
-    Result,
-    String,
-    Tuple,
-    Variant,
-    WitType,
-)
+from ._strings import Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ._memory import Block, Frame
+    from airssys.wasm.values import Block
+
+    from ._frame import Frame
 
 _FEW: Final = 4
 """Shorter lists are not worth the set-up of arrays."""

@@ -1,7 +1,7 @@
 """A store: the memories of one guest, and where its calls begin.
 
 Only one thread may use it at a time, and no other call while one is suspended; the
-rules are those of `_fiber`.
+rules are those of fibers (`airssys.wasm.engine`).
 """
 
 from __future__ import annotations
@@ -12,11 +12,19 @@ from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import CapacityReached, EngineMisused
 from airssys.wasm import _c_api as c
+from airssys.wasm.engine import (
+    CLOSED,
+    ENTERED,
+    IN_A_CALL,
+    UNLIMITED_FUEL,
+    Entered,
+    HostResources,
+    OpenStore,
+)
 from airssys.wasm.values import Block, TooMuch
 
-from ._fiber import CLOSED, ENTERED, IN_A_CALL, Call, Entered
-from ._handles import HandleTable, HostResources
-from ._ledger import OpenStore
+from ._call import Call
+from ._handle_table import HandleTable
 from ._result_slots import (
     ERROR,
     INSTANCE,
@@ -30,12 +38,11 @@ from ._result_slots import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from airssys.wasm.values import Budget, Frame, Marshaller
-
-    from ._engine import Engine
+    from airssys.wasm.engine import Engine
+    from airssys.wasm.fallback.values import Frame, Marshaller
+    from airssys.wasm.values import Budget
 
 _NOT_BEGUN: Final = "the engine could not begin a call: it is out of memory"
-UNLIMITED_FUEL: Final = 2**63 - 1
 
 
 @final

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from typing import TYPE_CHECKING, Any, Final, NoReturn, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from airssys.wasm._c_api import FIELD_SIZE, Kind
-
-from ._memory import Block, encoded
-from ._types import Record, ValueUnfit
+from airssys.wasm.values import Block, Record, encoded, unfit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -153,17 +151,3 @@ class FlagRows:
             self._rows.clear()
         row = FlagRow([name for flag, name in self._names.items() if flag in present])
         self._rows[present] = row
-
-
-def unfit(path: str, value: object, wanted: str) -> NoReturn:
-    """Refuse a value, with its path."""
-    problem = f"{_shown(value)} ({type(value).__name__}) is not a valid {wanted:.200}"
-    raise ValueUnfit(problem, path)
-
-
-def _shown(value: object) -> str:
-    """Show a value, whatever its own `__repr__` does."""
-    try:
-        return f"{value!r:.60}"
-    except Exception:  # noqa: BLE001  # the message names its place
-        return "a value"

@@ -19,11 +19,11 @@ from typing import Any, Final, TypeAlias, final
 import attrs
 
 from airssys.wasm._c_api import VAL_SIZE
+from airssys.wasm.values import BYTES, CHAR, STRING, Block, Enum, Float, Number, WitType
 
+from ._frame import Frame
 from ._layout import kind_of
-from ._memory import Block, Frame
 from ._strings import Name
-from ._types import BYTES, CHAR, STRING, Enum, Float, Number, WitType
 
 
 @attrs.frozen

@@ -14,9 +14,7 @@ from airssys.contracts import (
     EngineSettings,
     UserCache,
 )
-
-from ._component_loader import compile_binary
-from .artifacts import (
+from airssys.wasm.artifacts import (
     Footprint,
     check_counts,
     check_world,
@@ -25,18 +23,20 @@ from .artifacts import (
     read,
     to_binary,
 )
-from .cache import chosen_cache
-from .engine import Engine
-from .host.wasi import wasi_beside
-from .lane.core import NotTakenApart, take_apart
+from airssys.wasm.cache import chosen_cache
+from airssys.wasm.engine import Engine
+from airssys.wasm.host.wasi import wasi_beside
+from airssys.wasm.lane.core import NotTakenApart, take_apart
+
+from ._component_loader import compile_binary
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from wasmtime.component import Component as Compiled
 
-    from .artifacts import Range
-    from .cache import ArtifactCache
+    from airssys.wasm.artifacts import Range
+    from airssys.wasm.cache import ArtifactCache
 
 
 @final

@@ -3,20 +3,53 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from airssys.wasm import _c_api as c
 from airssys.wasm.values import Block, error_text
 
+from ._callbacks import callbacks_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from airssys.wasm.engine import Engine
-
-    from ._host_table import HostTable
+    from airssys.wasm.engine import Engine, HostResources
 
 
-def make_linker(engine: Engine, table: HostTable) -> int:
+class Named(Protocol):
+    """A host function, by its place in a component."""
+
+    @property
+    def interface(self) -> str:
+        """That it stands in, "" for none."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Its name there."""
+        ...
+
+
+class Imports(Protocol):
+    """What a component may import (`HostTable`)."""
+
+    @property
+    def functions(self) -> Sequence[Named]:
+        """The place of each is its number."""
+        ...
+
+    @property
+    def resources(self) -> HostResources:
+        """The kinds of resources."""
+        ...
+
+    @property
+    def resource_names(self) -> Mapping[str, str]:
+        """By the names under which they are imported: the first name of the same one."""
+        ...
+
+
+def make_linker(engine: Engine, table: Imports) -> int:
     """Make a linker that defines every function and resource of a table.
 
     The linker belongs to the engine's ledger. A component may import any part of it.
@@ -69,7 +102,7 @@ def _add_instance(root: int, name: bytes) -> int:
 
 
 def _add_function(engine: Engine, instance: int, name: bytes, number: int) -> None:
-    callback = engine.callbacks.host_call
+    callback = callbacks_of(engine).host_call
     _check(
         c.linker_instance_add_func_async(
             instance, name, len(name), callback, number, None
@@ -79,7 +112,7 @@ def _add_function(engine: Engine, instance: int, name: bytes, number: int) -> No
 
 def _add_resource(engine: Engine, instance: int, name: bytes, number: int) -> None:
     kind = c.resource_type_new_host(number)
-    drop = engine.callbacks.drop
+    drop = callbacks_of(engine).drop
     try:
         _check(
             c.linker_instance_add_resource(

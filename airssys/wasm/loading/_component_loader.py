@@ -29,9 +29,7 @@ from airssys.contracts import (
     SourceArea,
     repr_of,
 )
-
-from . import _c_api as c
-from .artifacts import (
+from airssys.wasm.artifacts import (
     Footprint,
     advice_for,
     check_counts,
@@ -45,8 +43,8 @@ from .artifacts import (
     read,
     to_binary,
 )
-from .cache import ArtifactCache, Kept, KeptParts
-from .host import (
+from airssys.wasm.cache import ArtifactCache, Kept, KeptParts
+from airssys.wasm.host import (
     CORE_INTERFACES,
     EXPORTS,
     LIFECYCLE,
@@ -59,16 +57,19 @@ from .host import (
     full_name,
     read_imports,
 )
-from .host.wasi import wasi_beside
-from .instances import (
+from airssys.wasm.host.wasi import wasi_beside
+from airssys.wasm.instances import (
     EXPORT_NUMBERS,
     Code,
     Component,
     CoreProgram,
     Runtime,
+    adopt,
+    export_index,
     identity,
+    run_whole,
 )
-from .lane.core import (
+from airssys.wasm.lane.core import (
     CoreCode,
     CoreHost,
     CoreParts,
@@ -83,6 +84,13 @@ if TYPE_CHECKING:
 
 SLOW_AFTER: Final = 1.0
 """Seconds of compiling after which the slow component is reported."""
+
+_FULL_NAMES: Final = {
+    name: f"{full_name(interface)}#{name}"
+    for interface, members in ((LIFECYCLE, EXPORTS), (STATE_HANDOVER, STATE_EXPORTS))
+    for name in members
+}
+"""Of the functions that an actor's component may export."""
 
 _T = TypeVar("_T")
 
@@ -125,6 +133,8 @@ class Loader:
         """Where compiled code is kept; None: nowhere."""
         self._report = report
         self._loaded: dict[Artifact, Component] = {}
+        self._whole: Runtime | None = None
+        """The same runtime, for components that run whole and get nothing else."""
         self._locks: dict[Artifact, trio.Lock] = {}
 
     async def load(self, artifact: Artifact) -> Component:
@@ -355,11 +365,12 @@ class Loader:
         engine.check()
         if isinstance(kept, KeptParts):
             return self._adopt_parts(artifact, kept, ready)
-        pointer = c.component_clone(c.address_of(kept.compiled.ptr()))
-        engine.ledger.components.add(pointer)
-        kept.compiled.close()
-        exports = self._indices(pointer, LIFECYCLE, EXPORTS)
-        exports |= self._indices(pointer, STATE_HANDOVER, STATE_EXPORTS)
+        pointer = adopt(engine, kept.compiled)
+        found = {
+            name: export_index(engine, pointer, full)
+            for name, full in _FULL_NAMES.items()
+        }
+        exports = {name: index for name, index in found.items() if index is not None}
         code = Code(
             artifact.label,
             pointer,
@@ -368,8 +379,11 @@ class Loader:
             why_whole=ready.why_whole,
         )
         if ready.further is not None:
-            runtime = runtime.with_table(runtime.table.joined(ready.further))
-        return Component(runtime, code)
+            table = runtime.table.joined(ready.further)
+            return Component(run_whole(runtime, table), code)
+        if self._whole is None:
+            self._whole = run_whole(runtime)
+        return Component(self._whole, code)
 
     def _adopt_parts(
         self, artifact: Artifact, apart: KeptParts, ready: _Ready
@@ -378,19 +392,12 @@ class Loader:
         table = runtime.table
         if further is not None:
             table = table.joined(further)
-            runtime = runtime.with_table(table, link=False)
+            runtime = runtime.with_table(table)
         host = CoreHost(table.instant(parts.plan.imports))
         core = CoreCode(runtime.engine, parts.plan, parts.linking, parts.modules, host)
         imported = [each.name for each in core.imports.values()]
         functions = {name: table.number_of(name) for name in imported}
-        names = {
-            name: f"{full_name(interface)}#{name}"
-            for interface, members in (
-                (LIFECYCLE, EXPORTS),
-                (STATE_HANDOVER, STATE_EXPORTS),
-            )
-            for name in members
-        }
+        names = _FULL_NAMES
         exports = {
             name: number
             for name, number in EXPORT_NUMBERS.items()
@@ -404,25 +411,6 @@ class Loader:
         )
         code = Code(artifact.label, 0, exports, apart.footprint, program)
         return Component(runtime, code, self.cache)
-
-    def _indices(
-        self, pointer: int, interface: str, names: Iterable[str]
-    ) -> dict[str, int]:
-        """Look up the functions of an exported interface; none if it is missing."""
-        inside = self._export_index(pointer, None, full_name(interface))
-        if inside is None:
-            return {}
-        found = {name: self._export_index(pointer, inside, name) for name in names}
-        return {name: index for name, index in found.items() if index is not None}
-
-    def _export_index(self, pointer: int, inside: int | None, name: str) -> int | None:
-        encoded = name.encode()
-        index: int | None = c.component_get_export_index(
-            pointer, inside, encoded, len(encoded)
-        )
-        if index:
-            self.runtime.engine.ledger.indices.add(index)
-        return index or None
 
 
 @final

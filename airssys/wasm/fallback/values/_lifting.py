@@ -18,10 +18,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias, final
 
 from airssys.wasm._c_api import FIELD_SIZE, VAL_SIZE
-
-from ._cache import remember_small
-from ._memory import CONTENT, MEMORY, PIECE
-from ._types import (
+from airssys.wasm.values import (
+    MEMORY,
     Borrow,
     Budget,
     Case,
@@ -43,7 +41,10 @@ from ._types import (
     Tuple,
     Variant,
     WitType,
+    remember_small,
 )
+
+from ._frame import CONTENT, PIECE
 
 Lift: TypeAlias = Callable[[int, Budget], Any]
 """The address of a value, and what it may still cost."""
