@@ -45,8 +45,12 @@ def few_full_collections(*, wanted: bool = True) -> Iterator[None]:
 
     A tree that opens makes many objects that live long. Python's collector visits all of
     them again and again and finds nothing; a third of the time of opening thousands of
-    actors went there. The setting belongs to the whole process. What the program itself sets meanwhile stays. Does nothing unless `wanted`, and if the
-    program has made them as rare, or has turned them off by 0.
+    actors went there. If it made so many that Python would visit them soon, that is done
+    at the end of the block, and not in the middle of the first messages.
+
+    The setting belongs to the whole process. What the program itself sets meanwhile
+    stays. Does nothing unless `wanted`, and if the program has made them as rare, or has
+    turned them off by 0.
     """
     global _opening, _before  # noqa: PLW0603  # a setting of the process
     if not wanted:
@@ -63,9 +67,12 @@ def few_full_collections(*, wanted: bool = True) -> Iterator[None]:
     finally:
         with _lock:
             _opening -= 1
-            ours = (*_before[:2], RARELY_FULL)
+            ours, is_due = (*_before[:2], RARELY_FULL), False
             if _opening == 0 and gc.get_threshold() == ours:
                 gc.set_threshold(*_before)
+                is_due = gc.isenabled() and gc.get_count()[2] > _before[2]
+        if is_due:
+            gc.collect()
 
 
 check_interpreter()

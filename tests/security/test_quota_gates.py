@@ -34,6 +34,7 @@ from airssys import (
 from airssys.contracts import DEFAULT_QUOTAS, MIB, Artifact, Started, TrapReason
 from airssys.security import everything
 from airssys.testing import wait_until_idle
+from pace import PATIENCE
 from wasm_support import GUESTS
 
 CALLS = Artifact.at(GUESTS / "calls.wat")
@@ -362,7 +363,7 @@ async def test_a_flood_is_held_up_and_others_go_on(name, payload, quotas):
         system.tell("flood", payload)
         (quota,) = quotas
         most = quotas[quota]["burst"]
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE):
             while system.usage("flood")[quota][0] < most:  # noqa: ASYNC110  # it has no event
                 await trio.sleep(0.01)
             for _ in range(5):
@@ -382,8 +383,8 @@ async def test_a_flood_can_be_ended(name, quota):
     quotas = {quota: {"limit": 50, "burst": 50, "at_limit": "end"}}
     flood = component("flood", code, quotas=quotas, restart="temporary", **ALL)
     async with system_of(flood) as (system, _, _):
-        with trio.fail_after(30), pytest.raises(CalleeFailed) as found:
-            await system.ask("flood", b"", timeout=30)
+        with trio.fail_after(PATIENCE), pytest.raises(CalleeFailed) as found:
+            await system.ask("flood", b"", timeout=PATIENCE)
         assert found.value.error.reason is TrapReason.QUOTA
 
 

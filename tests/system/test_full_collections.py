@@ -70,3 +70,49 @@ def test_what_the_program_has_set_stays(own):
     with few_full_collections():
         gc.set_threshold(1, 2, 3)
     assert gc.get_threshold() == (1, 2, 3)
+
+
+@pytest.fixture
+def full():
+    """The full collections so far."""
+    seen = []
+
+    def note(phase, info):
+        if phase == "stop" and info["generation"] == 2:
+            seen.append(info)
+
+    gc.callbacks.append(note)
+    yield seen
+    gc.callbacks.remove(note)
+
+
+def makes(count, kept):
+    class Makes:
+        async def started(self, context):
+            kept.extend([] for _ in range(count))
+
+        def handle(self, context, envelope):
+            return None
+
+    return actor("makes", Makes)
+
+
+@pytest.mark.parametrize(("count", "made"), [(100_000, 1), (100, 0)])
+async def test_one_that_is_due_is_made_before_the_first_message(count, made, full):
+    kept = []
+    gc.collect()
+    full.clear()
+    async with open_system(blueprint(makes(count, kept))):
+        assert len(full) == made
+
+
+async def test_none_is_made_where_the_program_has_turned_them_off(full):
+    kept = []
+    gc.collect()
+    full.clear()
+    gc.disable()
+    try:
+        async with open_system(blueprint(makes(100_000, kept))):
+            assert full == []
+    finally:
+        gc.enable()

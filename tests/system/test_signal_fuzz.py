@@ -17,7 +17,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from pace import unmeasured
+from pace import PATIENCE, unmeasured
 
 PROGRAM = Path(__file__).with_name("signalled.py")
 NOT_YET = 99
@@ -26,8 +26,8 @@ WAYS = ["run", "command", "plain"]
 BATCH = 20
 RUNS = int(os.environ.get("SIGNAL_RUNS", "500"))
 OURS = ("TrioInternalError", "Exception Group", "never awaited", "RunFinishedError")
-PATIENCE = 30.0
-"""Seconds in which a program ends on a busy machine."""
+NEXT_SIGNAL = 10.0
+"""Seconds after which a signal that may have been lost is followed by another one."""
 
 
 @attrs.frozen
@@ -90,7 +90,7 @@ def end(process, sent, *, may_be_lost):
     that next one is sent.
     """
     try:
-        return process.communicate(timeout=PATIENCE / 3 if may_be_lost else PATIENCE)
+        return process.communicate(timeout=NEXT_SIGNAL if may_be_lost else PATIENCE)
     except subprocess.TimeoutExpired:
         if not may_be_lost:
             raise

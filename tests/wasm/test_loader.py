@@ -27,7 +27,7 @@ from airssys.contracts import (
 from airssys.wasm import open_runtime
 from airssys.wasm.artifacts import _source
 from airssys.wasm.instances._runtime import Runtime
-from pace import PATIENCE
+from pace import PATIENCE, Stopwatch
 from wasm_support import GUESTS, Guests, beat, envelope, open_guests, wrap_compilers
 from wat_guests import world
 from wat_guests.component import Guest
@@ -392,13 +392,13 @@ async def test_a_heartbeat_goes_on_during_a_large_compilation():
         code, late = to_binary(big_component(functions)), []
         async with open_guests() as guests, trio.open_nursery() as nursery:
             nursery.start_soon(beat, 10, 0.01, late)
-            before = trio.current_time()
+            watch, before = Stopwatch(), trio.current_time()
             await guests.loader.load(Artifact.from_bytes(code))
-            took = trio.current_time() - before
+            took, own = trio.current_time() - before, watch.seconds()
             nursery.cancel_scope.cancel()
         assert took > 0.1, "too small to tell"
-        each, latest = took / len(late), sorted(late)[len(late) * 9 // 10 - 1]
-        # Another program may be what delays the beats, but not in every run.
+        each, latest = own / len(late), sorted(late)[len(late) * 9 // 10 - 1]
+        # Something else may be what delays the beats, but not in every run.
         if each < 0.03 and latest < 0.04:
             return
         runs.append((each, latest))

@@ -17,6 +17,7 @@ from airssys.contracts import (
     SnapshotRefused,
 )
 from airssys.wasm import Snapshot
+from pace import PATIENCE
 from wasm_support import GUESTS, ScriptedServices, envelope, open_guests
 
 CONFIG = ComponentConfig(data=b"given")
@@ -91,7 +92,7 @@ async def test_a_snapshot_continues_in_another_process(own, tmp_path):
             env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'support'}", "PATH": ""},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
     )

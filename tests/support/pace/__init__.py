@@ -34,28 +34,38 @@ thread ran, and for which it was ready to and did not."""
 
 
 class Stopwatch:
-    """Seconds since it was made, but for the machine's doing.
+    """Seconds since it was made, but for the machine's doing; of one thread.
 
     It leaves out the time in which this thread was ready to run and others had the
     processor. A thread can also wait for another one of this program which the machine
-    has put aside, one that holds Python's lock for instance. So the longest time that one
-    of the others waited for a processor is left out as well. On a quiet machine that is
-    next to nothing; where the system does not count it, this is a plain clock.
+    has put aside, one that holds Python's lock for instance. So of the time in which this
+    thread waited for anything else, the longest time is left out that one of the others
+    waited for a processor. On a quiet machine that is next to nothing; where the system
+    does not count it, this is a plain clock.
     """
 
     def __init__(self) -> None:
         self._waits = _waits_for_processor()
+        self._ran = time.thread_time()
         self._began = time.perf_counter()
 
     def seconds(self) -> float:
-        """Return the seconds so far; below 0 if what passed was a wait for time itself."""
+        """Return the seconds so far."""
         passed = time.perf_counter() - self._began
+        return passed - self._late(passed)
+
+    def late(self) -> float:
+        """Return the seconds so far that were the machine's doing."""
+        return self._late(time.perf_counter() - self._began)
+
+    def _late(self, passed: float) -> float:
         waits = {
             thread: waited - self._waits.get(thread, 0.0)
             for thread, waited in _waits_for_processor().items()
         }
         own = waits.pop(str(threading.get_native_id()), 0.0)
-        return passed - own - max(waits.values(), default=0.0)
+        waited_else = max(passed - own - (time.thread_time() - self._ran), 0.0)
+        return own + min(max(waits.values(), default=0.0), waited_else)
 
 
 def _waits_for_processor() -> dict[str, float]:
