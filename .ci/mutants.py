@@ -66,19 +66,27 @@ TESTS: Final = {
 }
 """For the modules of a package, after the tests of the module itself."""
 _TESTS_OF_SECURITY: Final = {
-    "authority": ("_authority", "_cuts", "_register"),
-    "capabilities": ("_kinds", "_rules"),
-    "patterns": ("_hosts", "_paths", "_segments", "_wildcards"),
-    "policies": ("_checks",),
-    "quotas": ("_accounts", "_meters"),
+    "authority": ("test_authority", ["_authority", "_cuts", "_register"]),
+    "capabilities": (
+        "test_capabilities test_many_grants",
+        ["_index", "_kinds", "_rules"],
+    ),
+    "patterns": (
+        "test_patterns test_many_grants",
+        ["_hosts", "_paths", "_segments", "_wildcards"],
+    ),
+    "policies": ("test_gates", ["_checks"]),
+    "quotas": ("test_quotas", ["_accounts", "_meters"]),
+    "audit": ("test_audit_chain", ["_chain"]),
 }
-"""For each room the modules, whose tests are those of the room."""
+"""For each room of security the tests of its modules, and those that are tried."""
 SECURITY: Final = {
-    f"airssys.security.{room}.{module}": f"tests/security/test_{room}.py"
-    for room, modules in _TESTS_OF_SECURITY.items()
+    f"airssys.security.{room}.{module}": [
+        f"tests/security/{test}.py" for test in tests.split()
+    ]
+    for room, (tests, modules) in _TESTS_OF_SECURITY.items()
     for module in modules
 }
-SECURITY["airssys.security.policies._checks"] = "tests/security/test_gates.py"
 
 
 def pure_modules() -> list[str]:
@@ -110,7 +118,7 @@ def tests_of(module: str) -> list[list[str]]:
     folder = ROOT / "tests" / house
     own = [str(path.relative_to(ROOT)) for path in folder.glob(f"test*{name}.py")]
     if module in SECURITY:
-        own = [SECURITY[module]]
+        own = SECURITY[module]
     if not own:
         sys.exit(f"[mutants] {module} has no tests of its own in tests/{house}")
     others = [path for path in TESTS[f"airssys.{house}"] if path not in own]

@@ -3,11 +3,13 @@
 import json
 
 import pytest
+import trio
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from airssys import ComponentId
 from airssys.cli import main
+from airssys.cli.commands._audit import _follow
 from airssys.contracts import Access, Decision
 from airssys.security.audit import (
     AuditFile,
@@ -183,6 +185,30 @@ def test_no_text_of_a_guest_reaches_a_terminal_or_makes_a_line(tmp_path):
 def test_the_last_records(tmp_path):
     write(tmp_path / "a", 5)
     assert len(airssys("tail", tmp_path / "a", "-n", 2).output.splitlines()) == 2
+
+
+async def test_what_is_written_is_followed_into_the_next_file(
+    tmp_path, capsys, autojump_clock
+):
+    path = tmp_path / "a"
+    file = AuditFile(AuditLog(path, file_bytes=4096))
+    file.append([decision(0)])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_follow, path, 1)
+        shown = []
+        for number in range(1, 40):
+            file.append([decision(number)])
+            await trio.sleep(1)
+            shown += capsys.readouterr().out.splitlines()
+        assert len(files_of(path)) > 2
+        with path.open("a") as torn:  # is not shown before it has an end
+            torn.write('{"event":"')
+        await trio.sleep(1)
+        assert capsys.readouterr().out == ""
+        nursery.cancel_scope.cancel()
+    file.close()
+    names = [line.split(" (")[0].rpartition(" ")[2] for line in shown]
+    assert names == [f"local/n{number}/0" for number in range(1, 40)]
 
 
 def test_what_was_used_and_what_would_have_sufficed(tmp_path):

@@ -158,7 +158,7 @@ DECISIONS = [
     ("a name with more segments, CWE-22", send("shop/*"), "messaging send shop/a/0/x", False),
     ("a name with fewer, CWE-20", send("*"), "messaging send shop/a", False),
     ("a topic above, CWE-639", publish("orders.*"), "messaging publish orders", False),
-    ("a topic that is a pattern", publish("orders.eu"), "messaging publish orders.*", False),
+    ("a topic that is a pattern, CWE-155", publish("orders.eu"), "messaging publish orders.*", False),
     ("a wider subscription, CWE-639", subscribe("orders.*"), "messaging subscribe orders.#", False),
     ("a finer clock, CWE-208", clock(1), "clock wall 0.001", False),
     ("no number, CWE-20", clock(1), "clock wall nan", False),

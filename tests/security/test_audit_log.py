@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import resource
 import time
 
 import pytest
@@ -158,6 +159,27 @@ async def test_a_full_disk_refuses_and_says_so_until_there_is_room(
     assert list(verify_log(path)) == []
     assert sum(r["times"] for r in found if r["event"] == "allowed") >= 6
     assert any("No space left" in r["rule"] for r in found if r["event"] == "denied")
+
+
+async def test_a_file_that_cannot_grow_is_a_full_disk(tmp_path):
+    """The kernel itself refuses to write, in the middle of a line, and allows it later."""
+    path = tmp_path / "audit.jsonl"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    log = AuditLog(path, window=0, retry=0.02)
+    with trio.fail_after(60):
+        async with open_system(APP, audit=log) as system:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_001, before[1]))
+            try:
+                while (why := await system.ask("cart", b"stock 50")) == b"done":  # noqa: ASYNC110  # a thread writes
+                    await trio.sleep(0.01)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            assert b"the audit log cannot be written, File too large" in why
+            while await refused(system):  # noqa: ASYNC110  # a thread writes
+                await trio.sleep(0.02)
+    assert path.stat().st_size > 100_001
+    assert list(verify_log(path)) == []
+    assert all(r["event"] in {"allowed", "denied"} for r in records(path))
 
 
 async def test_no_count_is_lost_while_it_cannot_be_written(

@@ -63,23 +63,6 @@ def test_without_the_extra_it_is_refused(found, monkeypatch):
     assert mistake == "the signature cannot be verified: it needs cryptography"
 
 
-@pytest.fixture
-def private_key(tmp_path):
-    ed25519 = pytest.importorskip(
-        "cryptography.hazmat.primitives.asymmetric.ed25519", exc_type=ImportError
-    )
-    serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
-    path = tmp_path / "key.pem"
-    path.write_bytes(
-        ed25519.Ed25519PrivateKey.generate().private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return path
-
-
 def test_a_signed_manifest_is_verified(private_key, tmp_path, found):
     file = tmp_path / "signed.toml"
     file.write_bytes(MANIFEST.replace("\n", "\r\n").encode())

@@ -6,8 +6,10 @@ error the file is cut to where it was before, and the same records can be writte
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -98,7 +100,12 @@ class AuditFile:
     def _open(self) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _FLAGS
         self._descriptor = os.open(self._path, flags, _OWNER_ONLY)
-        self._size = os.fstat(self._descriptor).st_size
+        found = os.fstat(self._descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            os.close(self._descriptor)
+            self._descriptor = -1
+            raise OSError(errno.EINVAL, "it is not a plain file with one name")
+        self._size = found.st_size
 
     # ------------------------------------------------------------ writing
 
@@ -130,6 +137,8 @@ class AuditFile:
     def _commit(self, text: str, head: Head) -> None:
         if self._descriptor < 0:  # the last rotation was not finished
             self._open()
+        if os.fstat(self._descriptor).st_nlink != 1:
+            raise OSError(errno.EIO, "it was removed, or has another name besides")
         self._cut()
         self._is_torn = True
         try:
