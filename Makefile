@@ -26,12 +26,12 @@ export COVERAGE_FILE := $(CURDIR)/.build/coverage/data
 
 .PHONY: help demo test test-slow test-stressed pytest-slow pytest-other-lane soak lint ruff-format ruff flake8 mypy pyright imports english
 .PHONY: format wheel pytest pytest-covered examples docs perf suites mutants venv venv-demo clean
-.PHONY: constraints constraints-add
+.PHONY: constraints constraints-add fuzz
 
 help:
 	@echo "make demo        run the word count example (ARGS=... are passed on)"
 	@echo "make test        the whole gate: lint, tests with coverage from the built wheel, examples"
-	@echo "make test-slow   every test, on both lanes, the soak, then tests/wasm on wasmtime $(WASMTIME_MAJORS)"
+	@echo "make test-slow   every test, on both lanes, the soak, fuzzing, then tests/wasm on wasmtime $(WASMTIME_MAJORS)"
 	@echo "make test-stressed   make test three times beside six busy loops, each within 15 minutes"
 	@echo "make lint        only ruff-format, ruff, flake8, mypy, pyright, imports, english; each is a target too"
 	@echo "make pytest      only the tests, from the built wheel (ARGS='-k broker' are passed on)"
@@ -41,6 +41,7 @@ help:
 	@echo "make perf        show what can be run in perf/"
 	@echo "make suites      the component model's suites (SUITES=its checkout; ARGS='linking/ --lane own')"
 	@echo "make mutants     change the deciding modules line by line: does a test fail? (ARGS=_backoff)"
+	@echo "make fuzz        any bytes as manifests, patterns and arguments of host functions (ARGS='--seconds 600')"
 	@echo "make clean       remove everything that make created"
 
 # ---------------------------------------------------------------- set-up
@@ -156,7 +157,7 @@ test-wasmtime-%: wheel
 soak: wheel
 	@.ci/stage "soak" $(WHEEL) perf/soak.py
 
-test-slow: pytest-slow pytest-other-lane soak $(WASMTIME_MAJORS:%=test-wasmtime-%)
+test-slow: pytest-slow pytest-other-lane soak fuzz $(WASMTIME_MAJORS:%=test-wasmtime-%)
 
 perf: venv
 	@$(BIN)/python .ci/list_perf.py
@@ -171,6 +172,12 @@ mutants:
 	@.ci/venv .venv-mutants --group mutants
 	@.ci/venv .venv-mutants --no-build-isolation --editable .
 	@.venv-mutants/bin/python .ci/mutants.py $(ARGS)
+
+# Manifests, patterns and the host boundary, with coverage as the guide where that goes.
+fuzz:
+	@.ci/venv .venv-fuzz --group fuzz
+	@.ci/venv .venv-fuzz --no-build-isolation --editable .
+	@.ci/stage "fuzz" .venv-fuzz/bin/python .ci/fuzz.py $(ARGS)
 
 clean:
 	rm -rf .venv .venv-* .build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
