@@ -1,7 +1,13 @@
 """Runs WebAssembly components as preemptible calls inside Trio.
 
-Read `_fiber` (one call), `_turns` (who runs when), `_instance` (one guest and its
-limits), in this order; `_ledger` holds what must be closed before what.
+The theory. A guest must never stop the program, so each call runs on a stack of its own
+that Trio's thread can leave and come back to. Everything else follows: who may run next
+(`instances`), what is open in C and in which order it is closed (`engine`), and how
+values cross (`lane`, where a component is taken apart, or `fallback`, by wasmtime).
+
+Read `engine._fiber` (one call), `instances._turns` (who runs when) and
+`instances._instance` (one guest and its limits), in this order; `engine._ledger` holds
+what must be closed before what.
 """
 
 from .cache import CacheEntry, clear_cache, list_cache, user_cache_directory

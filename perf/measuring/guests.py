@@ -28,6 +28,18 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
+_COMPOSED: Final = """(component
+  (component $called
+    (core module $m (func (export "f")))
+    (core instance $i (instantiate $m))
+    (func (export "f") (canon lift (core func $i "f"))))
+  (component $calls
+    (import "f" (func $f))
+    (core func (canon lower (func $f))))
+  (instance $called (instantiate $called))
+  (instance (instantiate $calls (with "f" (func $called "f"))))
+"""
+"""Components inside that call each other, which are not taken apart."""
 GUESTS: Final = Path(__file__).resolve().parents[2] / "tests" / "guests"
 PAYLOAD: Final = bytes(range(64))
 MESSAGE: Final = Envelope(
@@ -45,6 +57,12 @@ MESSAGE: Final = Envelope(
 def guest_file(name: str) -> Path:
     """Find the code of a fixture."""
     return GUESTS / f"{name}.wat"
+
+
+def whole_only(name: str) -> Artifact:
+    """Return a fixture to which something was added that only wasmtime can run."""
+    text = guest_file(name).read_text().replace("(component\n", _COMPOSED, 1)
+    return Artifact.from_text(text, f"{name}, whole")
 
 
 def message(payload: bytes) -> Envelope:

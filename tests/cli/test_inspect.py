@@ -52,6 +52,23 @@ def test_a_component_is_shown():
     assert "airssys:core/types@1.0.0  (types only: nothing to grant)" in shown
 
 
+def test_a_component_that_only_wasmtime_can_run_says_why(tmp_path):
+    inner = """(component
+      (component $a (core module $m (func (export "f")))
+        (core instance $i (instantiate $m))
+        (func (export "f") (canon lift (core func $i "f"))))
+      (component $b (import "f" (func $f)) (core func (canon lower (func $f))))
+      (instance $a (instantiate $a))
+      (instance (instantiate $b (with "f" (func $a "f"))))"""
+    path = tmp_path / "composed.wat"
+    text = (GUESTS / "echo.wat").read_text()
+    path.write_text(text.replace("(component", inner, 1))
+    result = inspect(path)
+    assert result.exit_code == 0
+    why = "it has components inside it that call each other"
+    assert f"lanes      wasmtime alone: {why}" in result.stdout
+
+
 def test_a_binary_is_shown_as_one(tmp_path):
     path = tmp_path / "echo.wasm"
     path.write_bytes(wasmtime.wat2wasm((GUESTS / "echo.wat").read_text()))

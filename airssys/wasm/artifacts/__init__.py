@@ -1,4 +1,10 @@
-"""Component files: reading, counting and checking them before they run."""
+"""Component files: reading, counting and checking them before they run.
+
+The theory. A file comes from anyone. What it will need (functions, memories, tables,
+instances) follows from a few of its sections, so that is counted in one pass, in time
+and memory bounded by its size, and compared with the limits before any compiler sees it.
+What cannot be counted is refused.
+"""
 
 from ._advice import advice_for
 from ._binary import NotOffered, Range, Reader, Uncountable, Unreadable

@@ -1,4 +1,12 @@
-"""The engine: fibers, stores, the ledger, epochs."""
+"""The engine: fibers, stores, the ledger, epochs.
+
+The theory. A call of wasmtime is a future that is polled. Each poll runs the guest on its
+own stack until it finishes, calls the host, or meets its deadline, which is a number of
+epochs that a thread of ours counts. While a future exists nothing else may enter its
+store, and its store may not be closed before it; `_ledger` keeps that order, because
+finalisers of Python do not. Both lanes obey these rules and offer the same few methods
+(`_ports`).
+"""
 
 from ._callbacks import HostCall, Notebook, leave_room
 from ._collections import poll_future

@@ -7,20 +7,16 @@ block the thread for longer, and deleting the future ends the guest wherever it 
 that to be safe, these rules must be followed:
 
 1. *While a future exists its store must not be entered*, by a second call, a second
-  thread,
-   or the guest's own host function. All three are refused here, before they reach C, by
-   one lock that is taken without waiting.
-2. *Memory passed to a call must not move until its future is deleted*: arguments,
-  result,
+   thread, or the guest's own host function. All three are refused here, before they reach
+   C, by one lock that is taken without waiting.
+2. *Memory passed to a call must not move until its future is deleted*: arguments, result,
    error, and the handle of the function. A `Call` keeps all of it, and its store.
 3. *Result slots hold a value that can be dropped* (kind 0, bool) before each call:
-  wasmtime
-   assigns to them and drops the previous value.
+   wasmtime assigns to them and drops the previous value.
 4. *Callbacks run on the guest's stack, in the middle of C*, and only record things
    (`_callbacks`). If one fails, the call fails as soon as the poll returns.
-5. *A host call is answered between polls*: the answer is written to its result slot,
-  and the
-   continuation merely reports that it is there.
+5. *A host call is answered between polls*: the answer is written to its result slot, and
+   the continuation merely reports that it is there.
 6. *Closing has an order*, which `_ledger` keeps.
 
 A call belongs to the Trio task that started it (passed as `owner`); no other task may

@@ -7,7 +7,7 @@ that is kept from call to call. A call is a fiber, as on the other lane.
 
 This is how the components are run that cannot be taken apart, and the other opinion that
 `airssys.wasm.lane` is compared with. Nothing outside imports from here except the switch,
-`airssys.wasm.instances._whole` (`tests/project/test_fallback.py`).
+`airssys.wasm.instances._whole` (`tests/project/test_wasm_layout.py`).
 """
 
 from ._component import adopt, export_index

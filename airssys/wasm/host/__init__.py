@@ -1,4 +1,10 @@
-"""What guests import: interfaces that the host gives, the world, and how it is linked."""
+"""What guests import: interfaces that the host gives, and the world of actors.
+
+The theory. What a host gives is a value: a function and its kind for each name. What a
+component needs it says itself. Both are compared once, when it is loaded, and from then
+on a function is a number. Everything that an instance may do beyond computing goes
+through such a function, so this is also where a permission is asked.
+"""
 
 from ._any_world import (
     AnyWorld,

@@ -1,4 +1,11 @@
-"""Running instances: calls, turns, limits."""
+"""Running instances: calls, turns, limits.
+
+The theory. An instance is a store with one component in it, and runs one call at a time.
+A call is driven in slices of at most a tick, and what the host does for it happens
+between two slices (`_driver`). Many calls take turns (`_turns`), so that no pass of
+Trio's scheduler takes longer than about a tick. A call that was not completed leaves the
+instance spent (`_instance`).
+"""
 
 from ._component import Component
 from ._driver import Driver, HostFailed, Late, meter_of

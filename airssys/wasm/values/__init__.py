@@ -1,4 +1,10 @@
-"""WIT types as values, and what laying out values needs on either lane."""
+"""WIT types as values, and what laying out values needs on either lane.
+
+The theory. The types of a function are known when a component is loaded. So they are
+plain frozen values here, from which each lane generates code once; no type is inspected
+while a value moves. What a value is in Python is the same on both lanes (`_types`), and
+so is what does not fit.
+"""
 
 from ._cache import remember_small
 from ._call_values import CallValues

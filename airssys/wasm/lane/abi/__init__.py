@@ -1,4 +1,11 @@
-"""The canonical ABI: values between Python and the memory of a guest."""
+"""The canonical ABI: values between Python and the memory of a guest.
+
+The theory. For each type the ABI says where its parts lie in memory, or which core values
+carry them. For each signature straight code is generated from that. Whatever lies in a
+guest's memory may be wrong, so every access goes through a view of exactly that memory
+(`_context`), every length and pointer is checked before it is used, and every rule that a
+guest can break has a name (`Rule`) and a test (`tests/wasm/trap-conditions.md`).
+"""
 
 from ._checks import check
 from ._context import Context, Handles, Rule, RuleBroken, check_length

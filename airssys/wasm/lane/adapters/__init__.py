@@ -1,4 +1,11 @@
-"""Adapters: core modules, written by the host, through which values reach a guest."""
+"""Adapters: core modules, written by the host, through which values reach a guest.
+
+The theory. A string can only be put into a guest's memory where the guest's `realloc` says,
+and that is guest code, which may spin or trap. If the host called it, frames of Python
+would be on the guest's stack, and it could not be interrupted. So the host lays out the
+whole value in a memory of its own, and a module that it has written walks through it
+within the guest's call: it calls `realloc`, copies, and calls the function.
+"""
 
 from ._adapters import (
     DROP,

@@ -1,4 +1,10 @@
-"""Components on their own lane: core modules, adapters, one store for each instance."""
+"""Components on their own lane: core modules, adapters, one store for each instance.
+
+The theory. An instance is one store with the core instances of the plan in it. A call
+lays its values out in the scratch memory of the store, and enters an adapter on a fiber.
+A call of the guest to the host makes the adapter give way, and is answered between two
+polls. Nothing but `_memory` and `_c_api` touches an address.
+"""
 
 from . import _c_api as c_api
 from ._calls import Asked

@@ -1,4 +1,10 @@
-"""Asynchronous guests as plain values: tasks, and what they wait for."""
+"""Asynchronous guests as plain values: tasks, and what they wait for.
+
+The theory. The reference, `definitions.py` of WebAssembly/component-model, is a program:
+threads that run one at a time, and conditions that they wait for. This is the same
+program without guests. A built-in is a generator that yields what it wants next, so each
+rule can be tested without WebAssembly, and nothing here can block.
+"""
 
 from ._builtins import (
     cancel_copy,
