@@ -149,7 +149,7 @@ class TaskInstance:
             error = c_api.instance_new(
                 context,
                 self.code.modules[number],
-                *looking_up.look_up(context, self._instances, number),
+                *looking_up.look_up(context, self._instances.data, number),
                 self._instances.base + number * c_api.INSTANCE_SIZE,
                 trap.base,
             )

@@ -25,14 +25,20 @@ class Asked:
 
 
 @final
-@attrs.frozen(eq=False)
 class Lowered:
-    """The arguments of a call that has not begun."""
+    """The arguments of a call that has not begun; made for each call."""
 
-    ready: Ready
-    cores: tuple[int | float, ...]
-    handles: CallHandles | None
-    keep: int
+    __slots__ = ("cores", "handles", "keep", "ready")
+
+    def __init__(
+        self,
+        ready: Ready,
+        cores: tuple[int | float, ...],
+        handles: CallHandles | None,
+        keep: int,
+    ) -> None:
+        self.ready, self.cores = ready, cores
+        self.handles, self.keep = handles, keep
 
 
 @final

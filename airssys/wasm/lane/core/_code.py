@@ -12,7 +12,7 @@ import wasmtime
 from trio.lowlevel import enable_ki_protection
 
 from airssys.wasm.lane.abi import Core, ExportSignature, ImportSignature
-from airssys.wasm.lane.adapters import has_pointers
+from airssys.wasm.lane.adapters import SCRATCH, has_pointers
 from airssys.wasm.lane.components import (
     Abi,
     ImportedFunction,
@@ -103,7 +103,9 @@ class Imports:
             found = self._arguments[number] = c.prepared(number)
         return found
 
-    def look_up(self, context: int, instances: Block, number: int) -> tuple[int, int]:
+    def look_up(
+        self, context: int, instances: bytearray, number: int
+    ) -> tuple[int, int]:
         """Look up the imports of one step; hold the lock until they are used.
 
         Args:
@@ -117,7 +119,7 @@ class Imports:
         Raises:
             CoreFailed: one is not exported.
         """
-        self._instances.data[:] = instances.data
+        self._instances.data[: len(instances)] = instances
         first, arguments = self._wanted[number]
         found = map(
             c.instance_export_get_prepared, repeat(c.prepared(context)), *arguments
@@ -168,6 +170,44 @@ def compile_modules(
 
 
 @final
+@attrs.frozen(eq=False)
+class Slots:
+    """What lies where in the memory that C writes to for one instance.
+
+    First come the arguments of a call.
+    """
+
+    size: int
+    result: int
+    """Where the result of its call is."""
+    trap: int
+    """Which word is the trap that ended the call; the next one is the error."""
+    instances: int
+    """Where the core instances are."""
+    instances_size: int
+    externs: Mapping[Source, tuple[int, int]]
+    """Where that is which core instances export, and a bit for each."""
+
+    @classmethod
+    def of(
+        cls, linking: Linking, most_arguments: int, sources: Sequence[Source]
+    ) -> Slots:
+        """Work it out for instances that have these steps, and need these externs."""
+        result = most_arguments * c.VAL_SIZE
+        trap = (result + c.VAL_SIZE + 7) // 8
+        instances = (trap + 2) * 8
+        size = len(linking.steps) * c.INSTANCE_SIZE
+        first = (instances + size + 7) & ~7
+        unique = dict.fromkeys(sources)
+        externs = {
+            source: (first + number * c.EXTERN_SIZE, 1 << number)
+            for number, source in enumerate(unique)
+        }
+        end = first + len(unique) * c.EXTERN_SIZE
+        return cls(end, result, trap, instances, size, externs)
+
+
+@final
 class CoreCode:
     """What all instances of one component share; the engine's ledger closes it."""
 
@@ -198,6 +238,9 @@ class CoreCode:
         """By the name of a resource in the plan: a name it is exported under."""
         self.exports = {full: self._export(full) for full in linking.entrances}
         self.callback_values = [CoreValues(*one.core) for one in linking.callbacks]
+        most = max((len(each.values.parameters) for each in self.exports.values()), default=0)
+        self.slots = Slots.of(linking, max(1, most), self._sources())
+        self._named: dict[str, tuple[bytes, int]] = {}
         self._kept.append(modules)
         self.modules = [c_pointer(module) for module in modules]
         self.looking_up = Imports(linking.steps)
@@ -209,6 +252,26 @@ class CoreCode:
         """Where the state of its instances is, once a snapshot was taken of one."""
         engine.ledger.cores.add(self)
         self._link()
+
+    def _sources(self) -> list[Source]:
+        """Find what instances look up of their core instances."""
+        linking = self.linking
+        starts = [
+            Source(number, step.start)
+            for number, step in enumerate(linking.steps)
+            if step.start is not None
+        ]
+        entered = [each.source for each in self.exports.values()]
+        memories, drops = linking.memories.values(), linking.destructors.values()
+        return [Source(SHIM, SCRATCH), *entered, *memories, *drops, *starts]
+
+    def named(self, name: str) -> tuple[int, int]:
+        """Find a name as C wants it: where it is, and how long."""
+        found = self._named.get(name)
+        if found is None:
+            encoded = name.encode()
+            found = self._named[name] = encoded, address_of(encoded)
+        return found[1], len(found[0])
 
     def _import(self, number: int, one: LoweredFunction) -> Imported:
         function = one.function

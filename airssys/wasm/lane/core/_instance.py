@@ -67,18 +67,48 @@ _REALLOC: Final = {
     BROKEN_BOUNDS: Rule.REALLOC_IN_BOUNDS,
 }
 _NOT_BEGUN: Final = "the engine could not begin a call: it is out of memory"
-_MOST_ARGUMENTS: Final = 16
 _NEVER: Final = 2**62
 """Epochs from now, that do not pass."""
-_RESULT: Final = _MOST_ARGUMENTS * c.VAL_SIZE
-"""Where in the memory of a store the result of its call is written."""
-_TRAP: Final = (_RESULT + c.VAL_SIZE + 7) // 8
-"""Which of its words is the trap that ended the call; the next one is the error."""
 
 
 @final
 class CoreInstance:
-    """A store with one component in it. Close it before its code."""
+    """A store with one component in it. Close it before its code.
+
+    There may be ten thousands of them, so what only some need is made when it is needed.
+    """
+
+    __slots__ = (
+        "_called",
+        "_context",
+        "_contexts",
+        "_filled",
+        "_found",
+        "_handles",
+        "_keeps",
+        "_late",
+        "_limits",
+        "_ready",
+        "_resources",
+        "_slots",
+        "_states",
+        "_taken",
+        "_things",
+        "_too_much",
+        "_values",
+        "asked",
+        "code",
+        "context",
+        "dropped",
+        "failure",
+        "few",
+        "home",
+        "is_spent",
+        "keep",
+        "lowered",
+        "opened",
+        "scratch",
+    )
 
     def __init__(self, code: CoreCode, context: object, few: int = 2**40) -> None:
         """Make a store, without anything in it.
@@ -96,26 +126,21 @@ class CoreInstance:
         self.keep = 2**40
         """How many bytes one call, or host call, may make the host keep."""
         self._make_store()
-        self.states: list[ComponentState] = []
-        for parent in code.plan.parents:
-            around = None if parent is None else self.states[parent]
-            self.states.append(ComponentState(around))
+        self._states: list[ComponentState] | None = None
+        self._things: HostThings | None = None
+        self._resources: GuestResources | None = None
         self.dropped: list[int] = []
         """Numbers of the host's things that the guest has let go."""
-        self.give_resources(HostResources(dict.fromkeys(code.host_resources)))
-        self.resources = GuestResources(code.shown_names, code.linking.destructors)
         self.failure: BaseException | None = None
         self.asked: Asked | None = None
         self._late: tuple[object] | None = None
         """The answer of an instant function that had no room in the callback."""
-        self._instances = Block(c.INSTANCE_SIZE * len(code.linking.steps))
-        self._externs: dict[Source, Block] = {}
+        self._found = 0
+        """A bit for each extern that was looked up."""
         self._ready: dict[str, Ready] = {}
-        self._memories: dict[CoreItem, LinearMemory] = {}
         self._contexts: dict[tuple[CoreItem | None, Encoding], GuestMemory] = {}
         self.lowered: dict[int, GuestMemory] = {}
         """By canonical function: the memory that it uses."""
-        self._images: dict[Encoding, Image] = {}
         self._limits: tuple[int, int, int, int, int] | None = None
         self._taken: Any = None
         self._too_much: TooMuch | None = None
@@ -130,7 +155,7 @@ class CoreInstance:
         engine.check()
         pointer = c.store_new(engine.pointer, None, None)
         context = c.store_context(pointer)
-        slots = Block((_TRAP + 2) * 8)
+        slots = Block(self.code.slots.size)
         self.opened = engine.ledger.stores[context] = OpenStore(pointer, context, slots)
         self._context, self._slots = context, slots
         c.context_set_fuel(context, UNLIMITED_FUEL)
@@ -165,12 +190,15 @@ class CoreInstance:
                 yield self.poll
 
     def _instantiate_shim(self) -> None:
-        out = Block(8)
-        place = self._instances.base
+        slots, room = self._slots, self.code.slots
         error = c.instance_pre_instantiate(
-            self.code.shim, self._context, place, out.base
+            self.code.shim,
+            self._context,
+            slots.base + room.instances,
+            slots.base + room.trap * 8,
         )
-        self._check(error, out.words[0])
+        if error or slots.words[room.trap]:
+            self._end(error)
         self.scratch = self._open_memory(Source(SHIM, SCRATCH))
         self.scratch.refresh()[MAY_LEAVE] = 1
         self._apply_limits()
@@ -180,52 +208,84 @@ class CoreInstance:
             c.store_limiter(self.opened.pointer, *self._limits)
 
     def _instantiate(self, number: int) -> None:
-        context, instances = self._context, self._instances
+        context, slots, room = self._context, self._slots, self.code.slots
         imports = self.code.looking_up
-        words = self._slots.words
+        first = room.instances
+        instances = slots.data[first : first + room.instances_size]
         with imports.lock:
             error = c.instance_new(
                 context,
                 self.code.modules[number],
                 *imports.look_up(context, instances, number),
-                instances.base + number * c.INSTANCE_SIZE,
-                self._slots.base + _TRAP * 8,
+                slots.base + first + number * c.INSTANCE_SIZE,
+                slots.base + room.trap * 8,
             )
-        trap, words[_TRAP] = words[_TRAP], 0
-        self._check(error, trap)
+        if error or slots.words[room.trap]:
+            self._end(error)
 
-    def _extern(self, source: Source) -> Block:
-        """Look up what a core instance exports, in memory that stays where it is."""
-        extern = self._externs.get(source)
-        if extern is not None:
-            return extern
-        extern = self._externs[source] = Block(c.EXTERN_SIZE)
-        self.find(source, extern)
-        return extern
+    def _extern(self, source: Source) -> int:
+        """Look up what a core instance exports, once; returns its address."""
+        place, bit = self.code.slots.externs[source]
+        if not self._found & bit:
+            self.find(source, self._slots.base + place)
+            self._found |= bit
+        return self._slots.base + place
 
-    def find(self, source: Source, extern: Block) -> int:
-        """Look up what a core instance exports, into a block; returns its address."""
-        name = source.name.encode()
-        place = self._instances.base + source.step * c.INSTANCE_SIZE
-        if not c.instance_export_get(
-            self._context, place, address_of(name), len(name), extern.base
-        ):
-            self._externs.pop(source, None)
+    def find(self, source: Source, extern: int) -> int:
+        """Look up what a core instance exports, into memory; returns its address."""
+        address, size = self.code.named(source.name)
+        place = self.code.slots.instances + source.step * c.INSTANCE_SIZE
+        place += self._slots.base
+        if not c.instance_export_get(self._context, place, address, size, extern):
             raise CoreFailed(None, f"a core instance does not export {source.name!r}")
-        return extern.base
+        return extern
 
     # ---------------------------------------------------- resources
 
+    @property
+    def states(self) -> list[ComponentState]:
+        """The handles of each component instance in it."""
+        states = self._states
+        if states is None:
+            states = self._states = []
+            for parent in self.code.plan.parents:
+                around = None if parent is None else states[parent]
+                states.append(ComponentState(around))
+        return states
+
+    @property
+    def things(self) -> HostThings:
+        """The host's resources that the guest may hold."""
+        if self._things is None:
+            known = HostResources(dict.fromkeys(self.code.host_resources))
+            return self.give_resources(known)
+        return self._things
+
+    @property
+    def resources(self) -> GuestResources:
+        """The resources that the guest defines."""
+        if self._resources is None:
+            destructors = self.code.linking.destructors
+            self._resources = GuestResources(self.code.shown_names, destructors)
+        return self._resources
+
+    @property
+    def has_abandoned(self) -> bool:
+        """Whether something that the guest defines is to be dropped."""
+        return self._resources is not None and bool(self._resources.abandoned)
+
     def give_resources(self, resources: HostResources) -> HostThings:
         """Say what the host's resources are that the guest may hold."""
-        self.things = HostThings(resources, self.dropped)
+        things = self._things = HostThings(resources, self.dropped)
         if resources.destructors:
-            self.opened.handles = self.things
-        return self.things
+            self.opened.handles = things
+        return things
 
     def drop_next(self) -> bool:
         """Begin to drop what the guest's resources need; False if that is nothing."""
-        found = self.resources.next_to_drop()
+        if self._resources is None:
+            return False
+        found = self._resources.next_to_drop()
         if found is None:
             return False
         source, representation = found
@@ -292,28 +352,27 @@ class CoreInstance:
     def _begin(
         self, function: int, values: CoreValues, arguments: Sequence[int | float]
     ) -> None:
-        slots = self._slots
+        slots, room = self._slots, self.code.slots
         if arguments:
             values.lay_out(slots, 0, arguments)
         self._values = values
         c.context_set_epoch_deadline(self._context, 1)
-        base = slots.base
+        base, trap = slots.base, room.trap * 8
         self.opened.future = c.func_call_async(
             self._context,
             function,
             base,
             len(values.parameters),
-            base + _RESULT,
+            base + room.result,
             len(values.results),
-            base + _TRAP * 8,
-            base + _TRAP * 8 + 8,
+            base + trap,
+            base + trap + 8,
         )
         if not self.opened.future:
             raise CapacityReached(_NOT_BEGUN)
 
     def _function(self, source: Source) -> int:
-        address: int = self._extern(source).base + c.EXTERN_OF
-        return address
+        return self._extern(source) + c.EXTERN_OF
 
     def _make_ready(self, full: str) -> Ready:
         exported = self.code.exports[full]
@@ -345,11 +404,10 @@ class CoreInstance:
         if finished:
             future, opened.future = opened.future, 0
             c.future_delete_short(future)
-            words = self._slots.words
-            trap, error = words[_TRAP], words[_TRAP + 1]
-            if trap or error:
-                words[_TRAP] = words[_TRAP + 1] = 0
-                self._check(error, trap)
+            words, trap = self._slots.words, self.code.slots.trap
+            if words[trap] or words[trap + 1]:
+                error, words[trap + 1] = words[trap + 1], 0
+                self._end(error)
         return finished
 
     def _enter(self) -> bool:
@@ -378,7 +436,7 @@ class CoreInstance:
             if not signature.result_in_memory:
                 memory = ready.memory
                 memory.begin(handles, self._keeps)
-                cores = self._values.result(self._slots, _RESULT)
+                cores = self._values.result(self._slots, self.code.slots.result)
                 self._taken = signature.lift_result(memory, cores)
             if handles is not None:
                 handles.accept()
@@ -390,10 +448,10 @@ class CoreInstance:
         taken, self._taken = self._taken, None
         return taken
 
-    def _check(self, error: int, trap: int) -> None:
-        """Raise what ended the guest, if something did."""
-        if not (error or trap):
-            return
+    def _end(self, error: int) -> None:
+        """Raise what ended the guest: an error, or the trap that was noted."""
+        words, place = self._slots.words, self.code.slots.trap
+        trap, words[place] = words[place], 0
         self.is_spent = True
         failure, self.failure = self.failure, None
         found = failed(error, trap)
@@ -510,27 +568,24 @@ class CoreInstance:
     def _memory_of(self, abi: Abi) -> GuestMemory:
         """Find the memory that a function uses; `begin` with it before each use."""
         key = abi.memory, abi.encoding
-        if key not in self._contexts:
-            memory = None if abi.memory is None else self._find_memory(abi.memory)
-            self._contexts[key] = GuestMemory(abi.encoding, memory)
-        return self._contexts[key]
-
-    def _find_memory(self, item: CoreItem) -> LinearMemory:
-        """Find a memory; a start function may call the host before all are known."""
-        if item not in self._memories:
-            source = self.code.linking.memories[item]
-            self._memories[item] = self._open_memory(source)
-        return self._memories[item]
+        found = self._contexts.get(key)
+        if found is None:
+            memory = None
+            if abi.memory is not None:
+                memory = self._open_memory(self.code.linking.memories[abi.memory])
+            found = self._contexts[key] = GuestMemory(abi.encoding, memory)
+        return found
 
     def _open_memory(self, source: Source) -> LinearMemory:
-        return LinearMemory(self._context, self._extern(source).base + c.EXTERN_OF)
+        return LinearMemory(self._context, self._extern(source) + c.EXTERN_OF)
 
     def image_of(self, memory: GuestMemory, handles: CallHandles | None) -> Image:
         """Begin an image for a memory of the guest."""
-        image = self._images.get(memory.encoding)
+        image = memory.image
         if image is None:
-            image = Image(memory.encoding, NO_HANDLES, self._grow_scratch)
-            self._images[memory.encoding] = image
+            image = memory.image = Image(
+                memory.encoding, NO_HANDLES, self._grow_scratch
+            )
         image.handles = handles or NO_HANDLES
         image.begin(self.scratch.view)
         self._filled = image, memory

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airssys.wasm.lane.abi import Core, Handles
+    from airssys.wasm.lane.adapters import Image
     from airssys.wasm.lane.components import Encoding
 
     from ._resources import CallHandles
@@ -83,11 +84,13 @@ NO_HANDLES: Final = cast("Handles", None)
 class GuestMemory(Context):
     """Values in a memory of the guest, which cannot be asked for more of it here."""
 
-    __slots__ = ("memory",)
+    __slots__ = ("image", "memory")
 
     def __init__(self, encoding: Encoding, memory: LinearMemory | None) -> None:
         super().__init__(encoding, NO_HANDLES)
         self.memory = memory
+        self.image: Image | None = None
+        """Where values for it are laid out, once there were some."""
 
     def begin(self, handles: CallHandles | None, keep: int) -> None:
         """Get ready for the values of one call."""

@@ -293,7 +293,7 @@ class StateReader:
 
     def _place(self, source: Source) -> int:
         """Look something up; what is returned is good until the next one."""
-        return self._instance.find(source, self._extern)
+        return self._instance.find(source, self._extern.base)
 
 
 _SIZES: Final = (4, 8, 4, 8, 16)
@@ -464,7 +464,7 @@ class StateWriter:
         return Entered(self._instance.opened.lock)
 
     def _place(self, source: Source) -> int:
-        return self._instance.find(source, self._extern)
+        return self._instance.find(source, self._extern.base)
 
 
 _NO_PAGE: Final = bytes(PAGE)

@@ -185,7 +185,7 @@ class CoreStore:
     @property
     def has_abandoned(self) -> bool:
         """Whether resources of the guest must be dropped before its next call."""
-        return bool(self.instance.resources.abandoned)
+        return self.instance.has_abandoned
 
     @enable_ki_protection
     def drop_abandoned(self, *, owner: object) -> CoreCall | None:
