@@ -8,7 +8,7 @@ guest can break has a name (`Rule`) and a test (`tests/wasm/trap-conditions.md`)
 """
 
 from ._checks import check
-from ._context import Context, Handles, Rule, RuleBroken, check_length
+from ._context import LARGE, Context, Handles, Rule, RuleBroken, check_length
 from ._handles import (
     CallScope,
     ComponentState,
@@ -39,6 +39,7 @@ from ._lowering import REFUSALS, flat_lowerer, storer
 from ._signature import ExportSignature, ImportSignature
 
 __all__ = (
+    "LARGE",
     "MOST_PARAMETERS",
     "REFUSALS",
     "CallScope",

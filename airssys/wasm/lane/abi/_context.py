@@ -18,6 +18,8 @@ from airssys.wasm.values import TooMuch
 
 LONGEST: Final = 2**28
 """Bytes of one list or string, which have to be fewer."""
+LARGE: Final = 16 * 1024
+"""Bytes from which on a string or list is not copied into an image of a value."""
 _UTF16_TAG: Final = 2**31
 """In the length of a latin1+utf16 string: it is UTF-16."""
 _LAST_CHAR: Final = 0x110000
@@ -103,13 +105,15 @@ class Handles(Protocol):
 class Context(abc.ABC):
     """One memory of one instance, for values to be moved out of and into."""
 
-    __slots__ = ("encoding", "handles", "left", "view")
+    __slots__ = ("encoding", "handles", "joins", "left", "view")
 
     def __init__(self, encoding: Encoding, handles: Handles) -> None:
         self.encoding = encoding
         self.handles = handles
         self.view: memoryview = memoryview(b"")
         """Exactly the memory, as long as nothing else runs."""
+        self.joins = False
+        """Whether `imager` may write to it: it has its own memory, and UTF-8."""
         self.left = 0
         """How many bytes values may still make the host keep."""
 

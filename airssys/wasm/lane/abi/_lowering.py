@@ -6,7 +6,11 @@ is rare and the common way must be short.
 
 A value is written in two steps. First everything it points to: strings and lists go
 where the guest's `realloc` says, which may make the memory grow. Then one packing
-writes all its slots (see `_lifting`). What a case carries comes last, at its place.
+all slots (see `_lifting`). What a case carries comes last, at its place.
+
+An image of a value is laid out in memory of the host. For most types there is code of
+its own for that: it only counts where strings and lists of bytes will be, and writes
+all of them at once in the end, because a write costs more than the rest of a string.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ from airssys.wasm.values import (
     Record,
     Result,
     Some,
+    String,
     Tuple,
     Variant,
     WitType,
@@ -42,7 +47,7 @@ from airssys.wasm.values import (
 )
 
 from ._code import DEEPEST, Code, pattern_of
-from ._context import Context
+from ._context import LARGE, Context
 from ._layouts import (
     Core,
     cases_of,
@@ -137,6 +142,12 @@ def _numbers(values: object, code: str, kinds: tuple[type, ...]) -> memoryview:
     return memoryview(array(code, listed))
 
 
+def _part(data: object) -> bytes | memoryview:
+    """Make bytes of a list of bytes that is not large."""
+    view = memoryview(as_bytes(data, ""))
+    return view if len(view) >= LARGE else bytes(view)
+
+
 _NAMES: Final[dict[str, Any]] = {
     "Case": Case,
     "Err": Err,
@@ -149,6 +160,7 @@ _NAMES: Final[dict[str, Any]] = {
     "i64_of": lambda value: int.from_bytes(struct.pack("<d", value), "little"),
     "listed": _listed,
     "numbers": _numbers,
+    "part": _part,
     "real": _real,
     "refuse": _refuse,
     "single": _single,
@@ -178,9 +190,49 @@ def flat_lowerer(wits: tuple[WitType, ...]) -> LowerFlat:
     return lower
 
 
+@remember_small
+def imager(wit: WitType) -> Storer | None:
+    """Make the function that writes a value of this type to an image, and its parts.
+
+    None: its type has parts besides strings and bytes, or is deep: use `storer`.
+    """
+    if not _is_plain(wit, DEEPEST):
+        return None
+    code = _Lowering("def image(cx, at, v):", _NAMES, joins=True)
+    code.say("view, top, parts = cx.view, cx.top, []")
+    code.say("add = parts.append")
+    code.store(wit, "at", 0, "v")
+    code.say("if parts: cx.write(parts, top)")
+    image: Storer = code.compile("image")
+    return image
+
+
+def _is_plain(wit: WitType, depth: int) -> bool:
+    match wit:
+        case Own() | Borrow():
+            return False
+        case List(element):
+            return element is Number.U8
+        case Record() | Tuple():
+            return all(_is_plain(part, depth) for part in fields_of(wit))
+        case Variant() | Option() | Result():
+            inner = [carried for _, carried in cases_of(wit) if carried is not None]
+            return depth > 0 and all(_is_plain(each, depth - 1) for each in inner)
+        case _:
+            return True
+
+
 @final
 class _Lowering(Code):
     """Writes the body of one function that lowers."""
+
+    def __init__(
+        self, head: str, names: dict[str, Any], *, joins: bool = False
+    ) -> None:
+        super().__init__(head, names)
+        self._joins = joins
+        """Whether strings and bytes are written in the end, all at once."""
+        self._view = "view" if joins else "cx.view"
 
     def store(self, wit: WitType, place: str, offset: int, v: str) -> None:
         """Write a value `offset` bytes after the address in `place`."""
@@ -191,7 +243,9 @@ class _Lowering(Code):
         items = self._slots(wit, v, 0, later)
         if items:
             pack = self.add(struct.Struct(pattern_of(slots_of(wit, 0))).pack_into)
-            self.say(f"{pack}(cx.view, {_plus(place, offset)}, {', '.join(items)})")
+            self.say(
+                f"{pack}({self._view}, {_plus(place, offset)}, {', '.join(items)})"
+            )
         for inner, which, value, at in later:
             self._store_payload(inner, which, value, place, offset + at)
 
@@ -248,6 +302,9 @@ class _Lowering(Code):
     def _pointed(self, wit: WitType, v: str, at: str) -> list[str]:
         """Write a string or list to memory; returns where it lies and its length."""
         count = self.fresh()
+        if self._joins:
+            self._joined(wit, v, at, count)
+            return [at, count]
         match wit:
             case List(Number.U8):
                 self.say(f"{at}, {count} = cx.put_bytes(as_bytes({v}, ''))")
@@ -260,6 +317,19 @@ class _Lowering(Code):
             case _:
                 self.say(f"{at}, {count} = cx.put_string(text({v}))")
         return [at, count]
+
+    def _joined(self, wit: WitType, v: str, at: str, count: str) -> None:
+        """Note a string or list of bytes, which is written in the end."""
+        data = self.fresh()
+        if isinstance(wit, String):
+            self.say(f"{data} = ({v} if type({v}) is str else text({v})).encode()")
+        else:
+            self.say(f"{data} = {v} if type({v}) is bytes else part({v})")
+        self.say(f"{count} = len({data})")
+        self.begin(f"if {count} < {LARGE}:")
+        self.say(f"{at} = top; top += {count}; add({data})")
+        self.end()
+        self.say(f"else: {at} = cx.note({data})")
 
     def _each(self, element: WitType, v: str, at: str, count: str) -> None:
         size, alignment = layout(element)

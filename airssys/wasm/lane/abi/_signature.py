@@ -15,7 +15,7 @@ from airssys.wasm.values import Function, Tuple, ValueUnfit
 from ._checks import check
 from ._layouts import MOST_PARAMETERS, MOST_RESULTS, Core, flat, flat_all, layout
 from ._lifting import LiftFlat, flat_lifter, loader
-from ._lowering import REFUSALS, flat_lowerer, storer
+from ._lowering import REFUSALS, flat_lowerer, imager, storer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,8 +35,12 @@ class _Sides:
         # To look these up takes longer than to use them: they are kept by type.
         self._row_layout = layout(self._row)
         self._store_row = storer(self._row)
+        self._image_row = imager(self._row) or self._store_row
         self._result_layout = (0, 1) if self._result is None else layout(self._result)
-        self._store_result = None if self._result is None else storer(self._result)
+        self._store_result = self._image_result = None
+        if self._result is not None:
+            self._store_result = storer(self._result)
+            self._image_result = imager(self._result) or self._store_result
         cores = flat_all(self._wits)
         self.parameters_in_memory = len(cores) > MOST_PARAMETERS
         results = () if self._result is None else flat(self._result)
@@ -45,12 +49,6 @@ class _Sides:
             ("i32",) if self.parameters_in_memory else cores
         )
         self.core_results: tuple[Core, ...] = results
-
-    def _lower_row(self, cx: Context, values: Sequence[Any], at: int) -> None:
-        try:
-            self._store_row(cx, at, tuple(values))
-        except REFUSALS as error:
-            self._explain_parameters(values, error)
 
     def _explain_parameters(self, values: Sequence[Any], error: Exception) -> None:
         """Say which value does not fit; if all do, what was raised is a fault of ours."""
@@ -107,7 +105,11 @@ class ExportSignature(_Sides):
         """
         size, alignment = self._row_layout
         at = cx.allocate(alignment, size)
-        self._lower_row(cx, values, at)
+        store = self._image_row if cx.joins else self._store_row
+        try:
+            store(cx, at, tuple(values))
+        except REFUSALS as error:
+            self._explain_parameters(values, error)
         return at
 
     def lift_result(self, cx: Context, cores: tuple[Any, ...]) -> Any:
@@ -185,11 +187,12 @@ class ImportSignature(_Sides):
         Raises:
             ValueUnfit: it does not fit its type.
         """
-        if self._store_result is not None:
+        store = self._image_result if cx.joins else self._store_result
+        if store is not None:
             size, alignment = self._result_layout
             at = cx.allocate(alignment, size)
             try:
-                self._store_result(cx, at, value)
+                store(cx, at, value)
             except REFUSALS as error:
                 self._explain_result(value, error)
 

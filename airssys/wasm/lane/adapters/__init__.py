@@ -7,6 +7,8 @@ whole value in a memory of its own, and a module that it has written walks throu
 within the guest's call: it calls `realloc`, copies, and calls the function.
 """
 
+from airssys.wasm.lane.abi import LARGE
+
 from ._adapters import (
     DROP,
     SCRATCH,
@@ -17,7 +19,7 @@ from ._adapters import (
     task_shim,
 )
 from ._assembler import name
-from ._image import LARGE, Image
+from ._image import Image
 from ._movers import (
     ANSWERED,
     ANSWERED_NOW,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
-from airssys.wasm.lane.abi import Context, align, check_length
+from airssys.wasm.lane.abi import LARGE, Context, align, check_length
 from airssys.wasm.lane.components import Encoding
 
 from ._movers import IMAGE
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from airssys.wasm.lane.abi import Handles
 
-LARGE: Final = 16 * 1024
-"""Bytes from which on a string or list is not copied into the image."""
 _NOT_COPIED: Final = 2**31
 
 
@@ -27,7 +25,7 @@ def _size_of(data: bytes | bytearray | memoryview) -> int:
 class Image(Context):
     """One image at a time; `begin` anew for each value."""
 
-    __slots__ = ("_grow", "_large", "_top")
+    __slots__ = ("_grow", "_large", "top")
 
     def __init__(
         self,
@@ -39,33 +37,22 @@ class Image(Context):
         self._grow = grow
         """Grows the scratch memory to at least this number of bytes; returns all of it."""
         self._large: list[memoryview] = []
-        self._top = IMAGE
+        self.top = IMAGE
+        """Where the next part begins."""
+        self.joins = encoding is Encoding.UTF8
 
     def begin(self, view: memoryview) -> None:
         """Forget the image before; `view` is the scratch memory as it is now."""
-        self.view, self._top = view, IMAGE
+        self.view, self.top = view, IMAGE
         self._large.clear()
 
     def allocate(self, alignment: int, size: int) -> int:
         """Give the next bytes of the scratch memory."""
-        at = align(self._top, alignment)
-        self._top = at + size
-        if self._top > len(self.view):
-            self.view = self._grow(self._top)
+        at = align(self.top, alignment)
+        self.top = at + size
+        if self.top > len(self.view):
+            self.view = self._grow(self.top)
         return at
-
-    def put_string(self, text: str) -> tuple[int, int]:
-        """Write a string, most often straight behind the value before it."""
-        if self.encoding is not Encoding.UTF8:
-            return super().put_string(text)
-        data = text.encode()
-        size, at = len(data), self._top
-        end = at + size
-        if size >= LARGE or end > len(self.view):
-            return self._append(data, size)
-        self._top = end
-        self.view[at:end] = data
-        return at, size
 
     def put_bytes(self, data: bytes | bytearray | memoryview) -> tuple[int, int]:
         """Write a list of bytes."""
@@ -77,8 +64,8 @@ class Image(Context):
         """Write bytes that need not be aligned; what is large is only noted."""
         if size >= LARGE:
             return self._put(memoryview(data), 1), size
-        at = self._top
-        self._top = end = at + size
+        at = self.top
+        self.top = end = at + size
         if end > len(self.view):
             self.view = self._grow(end)
         self.view[at:end] = data
@@ -87,9 +74,20 @@ class Image(Context):
     def _put(self, data: memoryview, alignment: int) -> int:
         if len(data) < LARGE:
             return super()._put(data, alignment)
+        return self.note(data)
+
+    def note(self, data: bytes | memoryview) -> int:
+        """Keep a large value as it is; returns the pointer that stands for it."""
         check_length(len(data))
-        self._large.append(data)
+        self._large.append(memoryview(data))
         return _NOT_COPIED + len(self._large) - 1
+
+    def write(self, parts: list[bytes], end: int) -> None:
+        """Write parts, one behind the other, as far as `end`."""
+        at, self.top = self.top, end
+        if end > len(self.view):
+            self.view = self._grow(end)
+        self.view[at:end] = b"".join(parts)
 
     def large(self, pointer: int) -> memoryview:
         """Give the large value that a pointer in the image stands for."""

@@ -35,6 +35,7 @@ from ._linking import SHIM, Linking, Source, Step, name_of
 from ._memory import CoreValues, address_of, answer_epoch, callback_address
 
 if TYPE_CHECKING:
+    import mmap
     from collections.abc import Callable, Sequence
 
     from airssys.wasm.engine import Engine
@@ -104,7 +105,7 @@ class Imports:
         return found
 
     def look_up(
-        self, context: int, instances: bytearray, number: int
+        self, context: int, instances: bytes | bytearray | mmap.mmap, number: int
     ) -> tuple[int, int]:
         """Look up the imports of one step; hold the lock until they are used.
 
@@ -119,7 +120,7 @@ class Imports:
         Raises:
             CoreFailed: one is not exported.
         """
-        self._instances.data[: len(instances)] = instances
+        self._instances.data[:] = instances
         first, arguments = self._wanted[number]
         found = map(
             c.instance_export_get_prepared, repeat(c.prepared(context)), *arguments
@@ -238,7 +239,9 @@ class CoreCode:
         """By the name of a resource in the plan: a name it is exported under."""
         self.exports = {full: self._export(full) for full in linking.entrances}
         self.callback_values = [CoreValues(*one.core) for one in linking.callbacks]
-        most = max((len(each.values.parameters) for each in self.exports.values()), default=0)
+        most = max(
+            (len(each.values.parameters) for each in self.exports.values()), default=0
+        )
         self.slots = Slots.of(linking, max(1, most), self._sources())
         self._named: dict[str, tuple[bytes, int]] = {}
         self._kept.append(modules)
@@ -440,13 +443,23 @@ def _on_handle(one: ResourceFunction, values: CoreValues) -> Act:
     return act
 
 
-_three = CoreValues(("i32", "i32", "i32"), ())
-_one = CoreValues(("i32",), ())
+_fill_values = CoreValues(("i32", "i32", "i32"), ())
+_take_values = CoreValues(("i32",), ())
 
 
 def _fill(guard: Guard) -> Callable[..., int]:
-    return guarded(guard, lambda instance, at: instance.fill(*_three.read(at)))
+    read = _fill_values.read
+
+    def act(instance: Any, at: int) -> None:
+        instance.fill(*read(at))
+
+    return guarded(guard, act)
 
 
 def _take(guard: Guard) -> Callable[..., int]:
-    return guarded(guard, lambda instance, at: instance.take(*_one.read(at)))
+    read = _take_values.read
+
+    def act(instance: Any, at: int) -> None:
+        instance.take(read(at)[0])
+
+    return guarded(guard, act)

@@ -17,7 +17,7 @@ Only this module knows that such an instance can no longer be used.
 from __future__ import annotations
 
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final, cast, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from airssys.contracts import CapacityReached, EngineMisused
 from airssys.wasm.engine import (
@@ -50,7 +50,7 @@ from ._calls import Asked, Lowered, Ready
 from ._failures import CoreFailed, failed
 from ._host import _NoRoomHere, check_may_leave
 from ._linking import SHIM, Source
-from ._memory import NO_HANDLES, CoreValues, GuestMemory, LinearMemory, address_of
+from ._memory import NO_HANDLES, CoreValues, GuestMemory, LinearMemory
 from ._resources import CallHandles, GuestResources, HostThings, work_on_handle
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ _REALLOC: Final = {
     BROKEN_BOUNDS: Rule.REALLOC_IN_BOUNDS,
 }
 _NOT_BEGUN: Final = "the engine could not begin a call: it is out of memory"
+_SPENT: Final = "this instance is spent, or in the middle of a call"
 _NEVER: Final = 2**62
 """Epochs from now, that do not pass."""
 
@@ -301,10 +302,11 @@ class CoreInstance:
         Raises:
             ValueUnfit: a value does not fit; nothing was called.
         """
+        self._check_idle()
         self.begin(self.lower(full, values, self.keep))
 
     def lower(self, full: str, values: Sequence[Any], keep: int) -> Lowered:
-        """Lay out the arguments of the next call.
+        """Lay out the arguments of the next call; the caller sees that there is none.
 
         Args:
             full: the export.
@@ -315,7 +317,6 @@ class CoreInstance:
             ValueUnfit: a value does not fit.
             CapacityReached: there is no memory to lay them out in.
         """
-        self._check_idle()
         ready = self._ready.get(full) or self._make_ready(full)
         exported = ready.exported
         handles = None
@@ -339,7 +340,8 @@ class CoreInstance:
     def begin(self, lowered: Lowered) -> None:
         """Begin a call whose arguments are laid out."""
         ready = lowered.ready
-        self._check_idle()
+        if self.is_spent:
+            raise EngineMisused(_SPENT)
         self._taken = self._too_much = None
         self._called, self._handles = ready, lowered.handles
         self._keeps = lowered.keep
@@ -347,7 +349,7 @@ class CoreInstance:
 
     def _check_idle(self) -> None:
         if self.is_spent or self.opened.future or not self.opened.pointer:
-            raise EngineMisused("this instance is spent, or in the middle of a call")
+            raise EngineMisused(_SPENT)
 
     def _begin(
         self, function: int, values: CoreValues, arguments: Sequence[int | float]
@@ -372,7 +374,8 @@ class CoreInstance:
             raise CapacityReached(_NOT_BEGUN)
 
     def _function(self, source: Source) -> int:
-        return self._extern(source) + c.EXTERN_OF
+        address: int = self._extern(source) + c.EXTERN_OF
+        return address
 
     def _make_ready(self, full: str) -> Ready:
         exported = self.code.exports[full]
@@ -392,15 +395,15 @@ class CoreInstance:
         opened = self.opened
         if self.asked is not None or not opened.future:
             raise EngineMisused("the guest waits for an answer, or is in no call")
-        finished = self._enter()
-        while self._late is not None:
-            (late,), self._late = self._late, None
-            try:
-                self.answer(late)
-            except BaseException:
-                self.is_spent = True
-                raise
-            finished = self._enter()
+        context = self._context
+        polling: dict[int, Any] = self.code.engine.polling
+        polling[context] = self
+        try:
+            finished = poll_future(opened.future)
+        finally:
+            del polling[context]
+        if self._late is not None:
+            return self._answer_late()
         if finished:
             future, opened.future = opened.future, 0
             c.future_delete_short(future)
@@ -410,13 +413,16 @@ class CoreInstance:
                 self._end(error)
         return finished
 
-    def _enter(self) -> bool:
-        polling = self.code.engine.polling
-        polling[self._context] = cast("Any", self)
+    def _answer_late(self) -> bool:
+        """Answer what there was no room for in a callback, and go on."""
+        assert self._late is not None  # noqa: S101  # the caller has looked
+        (late,), self._late = self._late, None
         try:
-            return poll_future(self.opened.future)
-        finally:
-            del polling[self._context]
+            self.answer(late)
+        except BaseException:
+            self.is_spent = True
+            raise
+        return self.poll()
 
     def result(self) -> Any:
         """Read the result of a call that has finished.
@@ -543,7 +549,7 @@ class CoreInstance:
         ready = self._called
         assert ready is not None  # noqa: S101  # a call is running
         memory = ready.memory
-        memory.begin(self._handles, self._keeps)
+        memory.handles, memory.left = self._handles or NO_HANDLES, self._keeps
         try:
             self._taken = ready.exported.signature.lift_result(memory, (place,))
         except TooMuch as error:
