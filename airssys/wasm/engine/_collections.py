@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Final, final
 from airssys.wasm import _c_api as c
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
 
 CHECKS_ADDRESSES: Final = sys.version_info >= (3, 14)
@@ -76,12 +75,9 @@ COLLECTIONS_OFF: Final = Deferred()
 """One for the whole process, like `gc`."""
 
 
-def _poll_uncollected(future: int) -> bool:
-    with COLLECTIONS_OFF:
-        return bool(c.future_poll(future))
-
-
-poll_future: Callable[[int], bool] = (
-    _poll_uncollected if CHECKS_ADDRESSES else c.future_poll
-)
-"""Lets a guest continue; returns whether its call has finished."""
+def poll_future(future: int) -> bool:
+    """Let a guest continue; returns whether its call has finished."""
+    if CHECKS_ADDRESSES:
+        with COLLECTIONS_OFF:
+            return bool(c.future_poll(future))
+    return bool(c.future_poll(future))
