@@ -54,6 +54,7 @@ PROTOTYPES: Final[dict[str, tuple[Any, ...]]] = {
     "wasmtime_component_val_delete": (None, _P),
     "wasmtime_config_async_stack_size_set": (None, _P, _N),
     "wasmtime_config_concurrency_support_set": (None, _P, c_bool),
+    "wasmtime_config_shared_memory_set": (None, _P, c_bool),
     "wasmtime_config_signals_based_traps_set": (None, _P, c_bool),
     "wasmtime_config_wasm_component_model_async_set": (None, _P, c_bool),
     "wasmtime_context_epoch_deadline_async_yield_and_update": (None, _P, c_uint64),
@@ -144,6 +145,7 @@ val_clone = _bind("wasmtime_component_val_clone")
 val_delete = _bind("wasmtime_component_val_delete")
 config_async_stack_size_set = _bind("wasmtime_config_async_stack_size_set")
 config_concurrency_support_set = _bind("wasmtime_config_concurrency_support_set")
+config_shared_memory_set = _bind("wasmtime_config_shared_memory_set")
 config_signals_based_traps_set = _bind("wasmtime_config_signals_based_traps_set")
 config_component_model_async_set = _bind(
     "wasmtime_config_wasm_component_model_async_set"

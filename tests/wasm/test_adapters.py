@@ -9,9 +9,10 @@ import ctypes
 import pytest
 import wasmtime
 from hypothesis import given, settings, strategies as st
+from wasmtime import _ffi as ffi
 
 from airssys.wasm.lane.abi import Context, ExportSignature, ImportSignature, layout
-from airssys.wasm.lane.abi._lowering import storer
+from airssys.wasm.lane.abi._lowering import imager, storer
 from airssys.wasm.lane.adapters import (
     ANSWERED,
     ANSWERED_NOW,
@@ -21,7 +22,9 @@ from airssys.wasm.lane.adapters import (
     IMAGE,
     LARGE,
     MAY_LEAVE,
+    PAGES,
     SCRATCH,
+    SLOT,
     AdapterModule,
     ExportNeeds,
     Image,
@@ -46,7 +49,13 @@ from wasm_support import TYPED_VALUES, same
 
 FEW = settings(max_examples=max(10, settings.default.max_examples // 4))
 ENOUGH = 2**40
-ENGINE = wasmtime.Engine()
+CONFIG = wasmtime.Config()
+CONFIG.shared_memory = True
+ENGINE = wasmtime.Engine(CONFIG)
+AT = 3 * 4096
+"""Where in the scratch memory the part of the instance begins."""
+SPARE = 24
+"""Bytes that are left in it besides a value itself: what needs more is put elsewhere."""
 GUEST = """(module
   (import "host" "got" (func $got (param {params})))
   (memory (export "memory") 1)
@@ -90,11 +99,21 @@ def view_of(memory, store):
     return memoryview((ctypes.c_char * size).from_address(pointer)).cast("B")
 
 
+class Shared(wasmtime.SharedMemory):
+    """wasmtime-py cannot pass one on."""
+
+    def _as_extern(self):
+        union = ffi.wasmtime_extern_union(sharedmemory=self.ptr())
+        return ffi.wasmtime_extern_t(ffi.WASMTIME_EXTERN_SHAREDMEMORY, union)
+
+
 class Stage:
     """A guest, the shim, and the host's callbacks, without an engine room around."""
 
     def __init__(self, params=(), encoding=Encoding.UTF8, realloc="(local.get $p)"):
         self.store, self.encoding = wasmtime.Store(ENGINE), encoding
+        kind = wasmtime.MemoryType(wasmtime.Limits(*PAGES), shared=True)
+        self.scratch = Shared(ENGINE, kind)
         self.seen, self.leaves = [], []
         text = GUEST.format(
             params=" ".join(params),
@@ -138,33 +157,41 @@ class Stage:
         for name, (kind, func) in (callbacks or {}).items():
             kinds[name], self.callbacks[name] = kind, func
         given = {("host", name): func for name, func in self.callbacks.items()}
+        given["host", SCRATCH] = self.scratch
         self.shim = self.instance(shim_module(dict(pausing), kinds), given)
-        self.image = Image(self.encoding, Numbers(), self.grow)
+        self.shim[SLOT].set_value(self.store, AT)
+        self.image, self.top = Image(self.encoding, Numbers(), self.more), 1 << 16
+
+    def whole(self):
+        data = self.scratch.data_ptr()
+        size = self.scratch.data_len()
+        pointer = ctypes.addressof(data.contents)
+        return memoryview((ctypes.c_char * size).from_address(pointer)).cast("B")
 
     def scratch_view(self):
-        return view_of(self.shim[SCRATCH], self.store)
+        return self.whole()[AT:]
 
-    def grow(self, size):
-        memory = self.shim[SCRATCH]
-        missing = size - memory.data_len(self.store)
-        memory.grow(self.store, (missing + 65535) // 65536)
-        return self.scratch_view()
+    def more(self, size):
+        at, self.top = self.top, self.top + size + 4096 & -16
+        return self.whole(), at, at + size
 
     def adapter(self, module, core=()):
         items = {("guest", name): self.guest[name] for name in ("memory", "realloc")}
         items |= {("shim", name): self.shim[name] for name in self.callbacks}
-        items |= {("shim", name): self.shim[name] for name in (SCRATCH, "pause")}
+        items |= {("shim", name): self.shim[name] for name in (SLOT, "pause")}
+        items["host", SCRATCH] = self.scratch
         items |= core or {("core", "f"): self.guest["f"]}
         assert set(module.wanted()) <= set(items)
         return self.instance(module.binary(), items)
 
     def lay_out(self, wit, value):
         """Write the image of a value."""
-        self.image.begin(self.scratch_view())
         size, alignment = layout(wit)
+        self.image.begin(self.whole(), AT, AT + IMAGE + size + SPARE)
         at = self.image.allocate(alignment, size)
-        assert at == IMAGE
-        storer(wit)(self.image, at, value)
+        assert at == AT + IMAGE
+        store = imager(wit) if self.image.joins else None
+        (store or storer(wit))(self.image, at, value)
 
     def context(self):
         return View(self.memory, self.store, self.encoding)

@@ -66,7 +66,7 @@ LARGE: Final = 1 << 20
 _AT_REST: Final = 50_000_000
 """Nanoseconds after a change within which a second one could have the same time; the
 kernel's clock for files has steps of up to 10 ms."""
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 """Increased when records change, how components are counted or checked, or the modules
 that go between a component and its host."""
 _FUNCTIONS: Final = repr((EXPORTS, STATE_EXPORTS, IMPORTS))

@@ -43,6 +43,8 @@ def _configure(settings: EngineSettings) -> wasmtime.Config:
     exceptions are off because their heap has the limit of one memory but does not count
     as one; without them the sum over all memories is complete. A compiler uses one
     thread: in parallel it would use every core, whatever our limit on compilers is.
+    Shared memories are for the host's own modules; components that have one are refused
+    before they are compiled (`airssys.wasm.artifacts`).
     """
     config = wasmtime.Config()
     config.consume_fuel = True
@@ -55,6 +57,7 @@ def _configure(settings: EngineSettings) -> wasmtime.Config:
     pointer = c.address_of(config.ptr())
     c.config_async_stack_size_set(pointer, settings.fiber_stack_bytes)
     c.config_signals_based_traps_set(pointer, False)  # noqa: FBT003  # C has no keywords
+    c.config_shared_memory_set(pointer, True)  # noqa: FBT003  # as above
     c.config_component_model_async_set(pointer, False)  # noqa: FBT003  # as above
     c.config_concurrency_support_set(pointer, False)  # noqa: FBT003  # as above
     if settings.pooled_instances:

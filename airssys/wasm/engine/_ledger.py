@@ -37,6 +37,14 @@ if TYPE_CHECKING:
     from airssys.wasm.values import Block
 
 
+class Closes(Protocol):
+    """What is closed after a store, or after all of them."""
+
+    def close(self) -> None:
+        """Delete it; does nothing twice."""
+        ...
+
+
 @final
 class OpenStore:
     """One store in C, and what its call, if there is one, has borrowed."""
@@ -51,6 +59,7 @@ class OpenStore:
         "lock",
         "owed",
         "pointer",
+        "scratch",
         "slots",
     )
 
@@ -73,6 +82,8 @@ class OpenStore:
         self.handles: Any = None
         """The host's resources that the guest may hold, if its world has some: `HeldThings`
         of the kind that its store needs."""
+        self.scratch: Closes | None = None
+        """Its part of the memory that stores share, if it has one."""
         self.dropped: list[int] | None = None
         """The resources that it dropped, noted by the destructor; None: it has none."""
 
@@ -84,14 +95,6 @@ class OpenStore:
         # The result is first. Kind 0 is a bool, which can be dropped again: wasmtime
         # drops the previous value when it writes the next result.
         self.slots.data[0] = 0
-
-
-class Closes(Protocol):
-    """What is closed when all stores are."""
-
-    def close(self) -> None:
-        """Delete it; does nothing twice."""
-        ...
 
 
 @final
@@ -109,7 +112,8 @@ class Ledger:
         """Export indices of the components."""
         self.linkers: set[int] = set()
         self.cores: set[Closes] = set()
-        """Components that are run as core modules, with linkers of their own."""
+        """Components that are run as core modules, with linkers of their own, and the
+        memory that their stores share."""
         self.inside: set[int] = set()
         """Idents of the threads that are in a callback right now."""
         self.found: deque[tuple[str, OpenStore]] = deque()
@@ -145,6 +149,8 @@ class Ledger:
         pointer, store.pointer = store.pointer, 0
         if pointer:
             c.store_delete(pointer)
+            if store.scratch is not None:
+                store.scratch.close()
         # Another thread may have got the address for a new store by now.
         if self.stores.get(store.context) is store:
             del self.stores[store.context]

@@ -53,15 +53,10 @@ def count_maps() -> int:
         )
 
 
-def maps_of(found: Footprint, more_memories: int = 0) -> int:
-    """Return the most maps an instance needs, including the host's memories."""
+def maps_of(found: Footprint) -> int:
+    """Return the most maps an instance needs."""
     large = found.instance_bytes // _LARGE
-    return (
-        _STACK
-        + _MEMORY * (len(found.memories) + more_memories)
-        + len(found.tables)
-        + large
-    )
+    return _STACK + _MEMORY * len(found.memories) + len(found.tables) + large
 
 
 @final

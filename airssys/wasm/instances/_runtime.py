@@ -79,10 +79,7 @@ class Code:
     habits: Habits = attrs.field(factory=Habits, eq=False, repr=False)
     maps: int = attrs.field(
         init=False,
-        default=attrs.Factory(
-            lambda code: maps_of(code.footprint, 1 if code.core else 0),
-            takes_self=True,
-        ),
+        default=attrs.Factory(lambda code: maps_of(code.footprint), takes_self=True),
     )
     """Memory maps that an instance needs, at most."""
     shares: dict[tuple[int, int], tuple[int, int]] = attrs.field(

@@ -194,6 +194,8 @@ def flat_lowerer(wits: tuple[WitType, ...]) -> LowerFlat:
 def imager(wit: WitType) -> Storer | None:
     """Make the function that writes a value of this type to an image, and its parts.
 
+    What has no room right there is written in the other way, part by part.
+
     None: its type has parts besides strings and bytes, or is deep: use `storer`.
     """
     if not _is_plain(wit, DEEPEST):
@@ -202,7 +204,8 @@ def imager(wit: WitType) -> Storer | None:
     code.say("view, top, parts = cx.view, cx.top, []")
     code.say("add = parts.append")
     code.store(wit, "at", 0, "v")
-    code.say("if parts: cx.write(parts, top)")
+    again = code.add(storer(wit))
+    code.say(f"if parts and not cx.write(parts, top): {again}(cx, at, v)")
     image: Storer = code.compile("image")
     return image
 

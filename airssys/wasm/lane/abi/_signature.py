@@ -50,6 +50,11 @@ class _Sides:
         )
         self.core_results: tuple[Core, ...] = results
 
+    @property
+    def image_bytes(self) -> int:
+        """How much room its parameters, or its result, need: without what they point to."""
+        return max(self._row_layout[0], self._result_layout[0])
+
     def _explain_parameters(self, values: Sequence[Any], error: Exception) -> None:
         """Say which value does not fit; if all do, what was raised is a fault of ours."""
         if len(values) != len(self._wits):

@@ -11,7 +11,9 @@ from airssys.wasm.lane.abi import LARGE
 
 from ._adapters import (
     DROP,
+    PAGES,
     SCRATCH,
+    SLOT,
     AdapterModule,
     ExportNeeds,
     drop_module,
@@ -42,8 +44,10 @@ __all__ = (
     "IMAGE",
     "LARGE",
     "MAY_LEAVE",
+    "PAGES",
     "PENDING",
     "SCRATCH",
+    "SLOT",
     "AdapterModule",
     "ExportNeeds",
     "Image",

@@ -30,17 +30,23 @@ from ._movers import (
     IMAGE,
     NOT_BEGUN,
     Movers,
+    Scratch,
     has_pointers,
-    may_leave,
 )
 
 if TYPE_CHECKING:
     from airssys.wasm.lane.components import Encoding
 
 SCRATCH: Final = "scratch"
-"""The name of the scratch memory, which the shim exports."""
-_PAGES: Final = (1, 2**14)
-"""Of the scratch memory: at first, and at most: 1 GiB."""
+"""The name of the scratch memory."""
+SLOT: Final = "slot"
+"""The name of the global variable of the shim that says where in the scratch memory the
+part of an instance begins. The host sets it before the guest begins to run."""
+PAGES: Final = (256, 2**15)
+"""Of the scratch memory: at first, which costs nothing until they are used, and at most:
+2 GiB, because the highest bit of a pointer says that it is none."""
+_OWN_PAGES: Final = (1, 1)
+"""Of the scratch memory of a guest that is asynchronous."""
 
 
 @final
@@ -63,8 +69,8 @@ class ExportNeeds:
 def shim_module(pausing: dict[str, Function], imported: dict[str, _Core]) -> bytes:
     """Write the module that stands between the host's callbacks and everything else.
 
-    It defines the scratch memory, passes on what the host defines, and makes the
-    functions that pause but need no memory of the guest.
+    It passes on what the host defines, and makes the functions that pause but need no
+    memory of the guest.
 
     Args:
         pausing: functions of the host whose result is at most one core value, by
@@ -76,8 +82,11 @@ def shim_module(pausing: dict[str, Function], imported: dict[str, _Core]) -> byt
         name: module.import_function("host", name, *core)
         for name, core in imported.items()
     }
-    scratch = module.add_memory(*_PAGES)
-    module.export_memory(SCRATCH, scratch)
+    scratch = Scratch(-1, asm.get_global(module.add_i32()))
+    if pausing:
+        memory = module.import_shared_memory("host", SCRATCH, *PAGES)
+        scratch = attrs.evolve(scratch, memory=memory)
+    module.export_global(SLOT, 0)
     pause = _pause(module)
     module.export_function("pause", pause)
     for name, callback in callbacks.items():
@@ -89,7 +98,7 @@ def shim_module(pausing: dict[str, Function], imported: dict[str, _Core]) -> byt
         adapter = module.declare(signature.core_parameters, results)
         body = _begin(len(signature.core_parameters), callback, pause, scratch)
         for core in results:
-            body += asm.i32(0) + asm.load(_CODES[core], scratch, IMAGE)
+            body += scratch.load(_CODES[core], IMAGE)
         module.define(adapter, [], body)
         module.export_function(name, adapter)
     return module.binary()
@@ -112,8 +121,8 @@ def task_shim(waiting: dict[str, _Core], at_once: dict[str, _Core]) -> bytes:
         name: module.import_function("host", name, core[0], [])
         for name, core in waiting.items()
     }
-    scratch = module.add_memory(*_PAGES)
-    module.export_memory(SCRATCH, scratch)
+    scratch = Scratch(module.add_memory(*_OWN_PAGES), asm.i32(0))
+    module.export_memory(SCRATCH, scratch.memory)
     pause = _pause(module)
     for name, function in passed.items():
         module.export_function(name, function)
@@ -121,7 +130,7 @@ def task_shim(waiting: dict[str, _Core], at_once: dict[str, _Core]) -> bytes:
         adapter = module.declare(parameters, results)
         body = _begin(len(parameters), callbacks[name], pause, scratch)
         for core in results:
-            body += asm.i32(0) + asm.load(_CODES[core], scratch, IMAGE)
+            body += scratch.load(_CODES[core], IMAGE)
         module.define(adapter, [], body)
         module.export_function(name, adapter)
     return module.binary()
@@ -162,13 +171,13 @@ def _pause(module: Module) -> int:
     return pause
 
 
-def _begin(parameters: int, callback: int, pause: int, scratch: int) -> bytes:
+def _begin(parameters: int, callback: int, pause: int, scratch: Scratch) -> bytes:
     """Let the host begin, and wait until it has answered.
 
     A callback that could not even begin has noted nothing; the guest ends there.
     """
-    answered = asm.i32(0) + asm.load("I", scratch, ANSWERED)
-    body = asm.i32(0) + asm.i32(NOT_BEGUN) + asm.store_i32(scratch, ANSWERED)
+    answered = scratch.load("I", ANSWERED)
+    body = scratch.say(ANSWERED, NOT_BEGUN)
     body += b"".join(asm.get(local) for local in range(parameters))
     body += asm.call(callback)
     is_lost = answered + asm.i32(NOT_BEGUN) + asm.I32_EQ
@@ -181,8 +190,9 @@ def _begin(parameters: int, callback: int, pause: int, scratch: int) -> bytes:
 class AdapterModule:
     """The adapters for one memory and `realloc` of a component.
 
-    It imports `guest` `memory` and `realloc`, from `shim` the scratch memory, `pause`,
-    `fill`, `take` and the callbacks of imports, and from `core` functions of the guest.
+    It imports `guest` `memory` and `realloc`, from `host` the scratch memory, from `shim`
+    its slot, `pause`, `fill`, `take` and the callbacks of imports, and from `core`
+    functions of the guest.
     """
 
     def __init__(
@@ -204,9 +214,10 @@ class AdapterModule:
     def wanted(self) -> list[tuple[str, str]]:
         """Name what it imports, in order."""
         names = [("guest", "memory")] if self._has_memory else []
-        names.append(("shim", SCRATCH))
+        names.append(("host", SCRATCH))
         if self._has_realloc:
             names.append(("guest", "realloc"))
+        names.append(("shim", SLOT))
         names += [("shim", "fill"), ("shim", "take"), ("shim", "pause")]
         names += [("shim", name) for name in self._imports]
         for name, needs in self._exports.items():
@@ -219,10 +230,11 @@ class AdapterModule:
         """Write the module; its exports have the names of what they adapt."""
         module = Module()
         guest = module.import_memory("guest", "memory") if self._has_memory else -1
-        scratch = module.import_memory("shim", SCRATCH)
+        memory = module.import_shared_memory("host", SCRATCH, *PAGES)
         realloc = None
         if self._has_realloc:
             realloc = module.import_function("guest", "realloc", ["i32"] * 4, ["i32"])
+        scratch = Scratch(memory, asm.get_global(module.import_i32("shim", SLOT)))
         fill = module.import_function("shim", "fill", ["i32"] * 3, [])
         take = module.import_function("shim", "take", ["i32"], [])
         pause = module.import_function("shim", "pause", [], [])
@@ -235,8 +247,7 @@ class AdapterModule:
         cores = {
             name: _import_core(module, name, n) for name, n in self._exports.items()
         }
-        memories = guest, scratch
-        movers = Movers(module, memories, realloc, fill, self._encoding)
+        movers = Movers(module, guest, scratch, realloc, fill, self._encoding)
         for name, function in self._imports.items():
             code = _begin(
                 len(ImportSignature(function).core_parameters),
@@ -281,14 +292,14 @@ def _import_core(
 
 
 def _import_adapter(
-    function: Function, begin: bytes, movers: Movers, scratch: int
+    function: Function, begin: bytes, movers: Movers, scratch: Scratch
 ) -> tuple[_Core, list[Core], bytes]:
     """Begin, wait if need be, then move the result to where the guest wants it."""
     signature = ImportSignature(function)
     parameters = signature.core_parameters
     assert function.result is not None  # noqa: S101  # else it needs no memory
     move = movers.into(function.result, len(parameters) - 1)
-    body = begin + may_leave(scratch, False) + move + may_leave(scratch, True)  # noqa: FBT003  # as in the specification
+    body = begin + scratch.may_leave(False) + move + scratch.may_leave(True)  # noqa: FBT003  # as in the specification
     return (parameters, ()), [], body
 
 
@@ -297,7 +308,7 @@ def _export_adapter(
     core: tuple[int, int | None],
     take: int,
     movers: Movers,
-    scratch: int,
+    scratch: Scratch,
 ) -> tuple[_Core, list[Core], bytes]:
     """Move parameters in, call, let the host take the result, clean up."""
     signature = ExportSignature(needs.function)
@@ -305,13 +316,13 @@ def _export_adapter(
     wits = tuple(wit for _, wit in needs.function.params)
     locals_: list[Core] = [*signature.core_parameters, *signature.core_results]
     row = Tuple(wits)
-    body = may_leave(scratch, False)  # noqa: FBT003  # as in the specification
+    body = scratch.may_leave(False)  # noqa: FBT003  # as in the specification
     if signature.parameters_in_memory:
         body += movers.row(row, 0)
     else:
         targets = [(n, kind) for n, kind in enumerate(flat_all(wits))]
         body += movers.flat(row, 0, targets)
-    body += may_leave(scratch, True)  # noqa: FBT003  # as above
+    body += scratch.may_leave(True)  # noqa: FBT003  # as above
     body += b"".join(asm.get(n) for n in range(len(signature.core_parameters)))
     body += asm.call(function)
     result = asm.get(len(signature.core_parameters))
@@ -320,8 +331,8 @@ def _export_adapter(
     if signature.result_in_memory:
         body += result + asm.call(take)
     if post is not None:
-        body += may_leave(scratch, False)  # noqa: FBT003  # as above
+        body += scratch.may_leave(False)  # noqa: FBT003  # as above
         body += (result if signature.core_results else b"") + asm.call(post)
-        body += may_leave(scratch, True)  # noqa: FBT003  # as above
+        body += scratch.may_leave(True)  # noqa: FBT003  # as above
     results = () if signature.result_in_memory else signature.core_results
     return ((), results), locals_, body + (result if results else b"")

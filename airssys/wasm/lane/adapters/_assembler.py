@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 from airssys.wasm.lane.components import leb
 
 _TYPES: Final[dict[Core, int]] = {"i32": 0x7F, "i64": 0x7E, "f32": 0x7D, "f64": 0x7C}
-_FUNCTION, _MEMORY = 0x00, 0x02
+_FUNCTION, _MEMORY, _GLOBAL = 0x00, 0x02, 0x03
+_MUTABLE_I32: Final = b"\x7f\x01"
 EMPTY: Final = 0x40
 """The type of a block without a result."""
 
@@ -98,6 +99,11 @@ def put(local: int) -> bytes:
     return b"\x21" + leb(local)
 
 
+def get_global(number: int) -> bytes:
+    """`global.get`."""
+    return b"\x23" + leb(number)
+
+
 def call(function: int) -> bytes:
     """`call`."""
     return b"\x10" + leb(function)
@@ -167,6 +173,8 @@ class Module:
         self._imports: list[bytes] = []
         self._imported_functions = 0
         self._imported_memories = 0
+        self._imported_globals = 0
+        self._globals: list[bytes] = []
         self._functions: list[int] = []
         self._bodies: list[bytes] = []
         self._memories: list[bytes] = []
@@ -201,6 +209,31 @@ class Module:
         self._imported_memories += 1
         return self._imported_memories - 1
 
+    def import_shared_memory(
+        self, module: str, member: str, minimum: int, maximum: int
+    ) -> int:
+        """Import a shared memory with a least and a greatest number of pages."""
+        kind = bytes([_MEMORY, 0x03]) + leb(minimum) + leb(maximum)
+        self._imports.append(name(module) + name(member) + kind)
+        self._imported_memories += 1
+        return self._imported_memories - 1
+
+    def import_i32(self, module: str, member: str) -> int:
+        """Import a global variable; returns its index."""
+        kind = bytes([_GLOBAL]) + _MUTABLE_I32
+        self._imports.append(name(module) + name(member) + kind)
+        self._imported_globals += 1
+        return self._imported_globals - 1
+
+    def add_i32(self) -> int:
+        """Define a global variable, which is 0; returns its index."""
+        self._globals.append(_MUTABLE_I32 + i32(0) + END)
+        return self._imported_globals + len(self._globals) - 1
+
+    def export_global(self, member: str, number: int) -> None:
+        """Export a global variable."""
+        self._exports.append(name(member) + bytes([_GLOBAL]) + leb(number))
+
     def add_memory(self, minimum: int, maximum: int) -> int:
         """Define a memory of `minimum` to `maximum` pages; returns its index."""
         self._memories.append(b"\x01" + leb(minimum) + leb(maximum))
@@ -233,6 +266,7 @@ class Module:
             (2, self._imports),
             (3, [leb(kind) for kind in self._functions]),
             (5, self._memories),
+            (6, self._globals),
             (7, self._exports),
             (10, self._bodies),
         ]

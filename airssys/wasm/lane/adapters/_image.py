@@ -25,33 +25,41 @@ def _size_of(data: bytes | bytearray | memoryview) -> int:
 class Image(Context):
     """One image at a time; `begin` anew for each value."""
 
-    __slots__ = ("_grow", "_large", "top")
+    __slots__ = ("_end", "_large", "_more", "top")
 
     def __init__(
         self,
         encoding: Encoding,
         handles: Handles,
-        grow: Callable[[int], memoryview],
+        more: Callable[[int], tuple[memoryview, int, int]],
     ) -> None:
         super().__init__(encoding, handles)
-        self._grow = grow
-        """Grows the scratch memory to at least this number of bytes; returns all of it."""
+        self._more = more
+        """Finds room for this number of bytes elsewhere: all of the scratch memory, where
+        that begins and ends."""
         self._large: list[memoryview] = []
         self.top = IMAGE
         """Where the next part begins."""
+        self._end = IMAGE
         self.joins = encoding is Encoding.UTF8
 
-    def begin(self, view: memoryview) -> None:
-        """Forget the image before; `view` is the scratch memory as it is now."""
-        self.view, self.top = view, IMAGE
+    def begin(self, view: memoryview, slot: int, end: int) -> None:
+        """Forget the image before.
+
+        Args:
+            view: the scratch memory as it is now.
+            slot: where in it the part of the instance begins.
+            end: where that ends.
+        """
+        self.view, self.top, self._end = view, slot + IMAGE, end
         self._large.clear()
 
     def allocate(self, alignment: int, size: int) -> int:
         """Give the next bytes of the scratch memory."""
         at = align(self.top, alignment)
+        if at + size > self._end:
+            self.view, at, self._end = self._more(size)
         self.top = at + size
-        if self.top > len(self.view):
-            self.view = self._grow(self.top)
         return at
 
     def put_bytes(self, data: bytes | bytearray | memoryview) -> tuple[int, int]:
@@ -64,11 +72,8 @@ class Image(Context):
         """Write bytes that need not be aligned; what is large is only noted."""
         if size >= LARGE:
             return self._put(memoryview(data), 1), size
-        at = self.top
-        self.top = end = at + size
-        if end > len(self.view):
-            self.view = self._grow(end)
-        self.view[at:end] = data
+        at = self.allocate(1, size)
+        self.view[at : at + size] = data
         return at, size
 
     def _put(self, data: memoryview, alignment: int) -> int:
@@ -82,12 +87,13 @@ class Image(Context):
         self._large.append(memoryview(data))
         return _NOT_COPIED + len(self._large) - 1
 
-    def write(self, parts: list[bytes], end: int) -> None:
-        """Write parts, one behind the other, as far as `end`."""
+    def write(self, parts: list[bytes], end: int) -> bool:
+        """Write parts, one behind the other, as far as `end`, if there is room."""
+        if end > self._end:
+            return False
         at, self.top = self.top, end
-        if end > len(self.view):
-            self.view = self._grow(end)
         self.view[at:end] = b"".join(parts)
+        return True
 
     def large(self, pointer: int) -> memoryview:
         """Give the large value that a pointer in the image stands for."""

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
+import attrs
+
 from airssys.wasm.lane.abi import (
     Core,
     cases_of,
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
     from ._assembler import Module
 
 MAY_LEAVE: Final = 0
-"""Where in the scratch memory it says that the running instance may call the host."""
+"""Where in its scratch memory it says that the running instance may call the host."""
 BROKEN: Final = 4
 """Where it says which rule `realloc` broke: 0 for none."""
 ANSWERED: Final = 8
@@ -63,7 +65,8 @@ ANSWERED_NOW: Final = 1
 NOT_BEGUN: Final = 2
 """What stands there while the host has not even begun."""
 IMAGE: Final = 16
-"""Where images begin."""
+"""Where images begin. What a value consists of itself is there; what it points to may be
+anywhere in the memory that instances share."""
 BROKEN_ALIGNMENT: Final = 1
 BROKEN_BOUNDS: Final = 2
 
@@ -81,9 +84,31 @@ def has_pointers(wit: WitType) -> bool:
             return False
 
 
-def may_leave(scratch: int, value: bool) -> bytes:  # noqa: FBT001  # as in the specification
-    """Say whether the instance may call the host from here on."""
-    return asm.i32(0) + asm.i32(int(value)) + asm.store_byte(scratch, MAY_LEAVE)
+@final
+@attrs.frozen
+class Scratch:
+    """The scratch memory of an instance, as the code of a module reaches it."""
+
+    memory: int
+    base: bytes = attrs.field(repr=False)
+    """The code that says where in the memory it begins."""
+
+    def load(self, code: str, offset: int) -> bytes:
+        """Load what `struct` calls so."""
+        return self.base + asm.load(code, self.memory, offset)
+
+    def say(self, offset: int, number: int) -> bytes:
+        """Store a number."""
+        return self.base + asm.i32(number) + asm.store_i32(self.memory, offset)
+
+    def may_leave(self, value: bool) -> bytes:  # noqa: FBT001  # as in the specification
+        """Say whether the instance may call the host from here on."""
+        store = asm.store_byte(self.memory, MAY_LEAVE)
+        return self.base + asm.i32(int(value)) + store
+
+    def image(self) -> bytes:
+        """Say where the image is."""
+        return self.base + asm.i32(IMAGE) + asm.I32_ADD
 
 
 @final
@@ -93,13 +118,14 @@ class Movers:
     def __init__(
         self,
         module: Module,
-        memories: tuple[int, int],
+        guest: int,
+        scratch: Scratch,
         realloc: int | None,
         fill: int,
         encoding: Encoding,
     ) -> None:
         self._module = module
-        self._guest, self._scratch = memories
+        self._guest, self._scratch = guest, scratch
         self._encoding = encoding
         self._inside: dict[WitType, int] = {}
         self._pointed: dict[WitType, int] = {}
@@ -126,8 +152,7 @@ class Movers:
         return function
 
     def _break(self, rule: int) -> bytes:
-        say = asm.i32(0) + asm.i32(rule) + asm.store_i32(self._scratch, BROKEN)
-        return say + asm.UNREACHABLE
+        return self._scratch.say(BROKEN, rule) + asm.UNREACHABLE
 
     def _make_copy(self, room: int, fill: int) -> int:
         """Source, size, alignment: where the copy is."""
@@ -138,7 +163,7 @@ class Movers:
         body += asm.put(place)
         body += asm.get(source) + asm.i32(0) + asm.I32_LT_S
         arguments = asm.get(place) + asm.get(source) + asm.get(size)
-        copy = arguments + asm.memory_copy(self._guest, self._scratch)
+        copy = arguments + asm.memory_copy(self._guest, self._scratch.memory)
         body += asm.when(arguments + asm.call(fill), copy) + asm.get(place)
         module.define(function, ["i32"], body)
         return function
@@ -148,16 +173,18 @@ class Movers:
     def row(self, wit: WitType, place: int) -> bytes:
         """Move the image into memory of its own; its place goes into a local."""
         size, alignment = layout(wit)
-        code = asm.i32(IMAGE) + asm.i32(size) + asm.i32(alignment)
+        image = self._scratch.image()
+        code = image + asm.i32(size) + asm.i32(alignment)
         code += asm.call(self._copy) + asm.put(place)
-        return code + self._follow(wit, asm.get(place), asm.i32(IMAGE))
+        return code + self._follow(wit, asm.get(place), image)
 
     def into(self, wit: WitType, place: int) -> bytes:
         """Move the image to where a local says; that was checked."""
         size, _ = layout(wit)
-        code = asm.get(place) + asm.i32(IMAGE) + asm.i32(size)
-        code += asm.memory_copy(self._guest, self._scratch)
-        return code + self._follow(wit, asm.get(place), asm.i32(IMAGE))
+        image = self._scratch.image()
+        code = asm.get(place) + image + asm.i32(size)
+        code += asm.memory_copy(self._guest, self._scratch.memory)
+        return code + self._follow(wit, asm.get(place), image)
 
     def flat(self, wit: WitType, offset: int, targets: Sequence[_Target]) -> bytes:
         """Set locals to the core values of a part of the image.
@@ -200,7 +227,7 @@ class Movers:
         return code
 
     def _image(self, code: str, offset: int) -> bytes:
-        return asm.i32(0) + asm.load(code, self._scratch, IMAGE + offset)
+        return self._scratch.load(code, IMAGE + offset)
 
     # ---------------------------------------------------- what values point to
 
@@ -220,7 +247,7 @@ class Movers:
             case String() | List():
                 code = asm.get(0)
                 for at in (offset, offset + 4):
-                    code += asm.get(1) + asm.load("I", self._scratch, at)
+                    code += asm.get(1) + asm.load("I", self._scratch.memory, at)
                 code += asm.call(self._mover_of(wit))
                 return code + asm.store_i32(self._guest, offset)
             case Record() | Tuple():
@@ -233,7 +260,7 @@ class Movers:
 
     def _rewrite_cases(self, wit: Variant | Option | Result, offset: int) -> bytes:
         cases, code = cases_of(wit), b""
-        load = asm.load(discriminant(len(cases)), self._scratch, offset)
+        load = asm.load(discriminant(len(cases)), self._scratch.memory, offset)
         offset += payload_offset(wit)
         for number, (_, carried) in enumerate(cases):
             if carried is not None and has_pointers(carried):

@@ -7,7 +7,15 @@ run a guest, give the interpreter lock away; those that only set or read a field
 from __future__ import annotations
 
 import ctypes
-from ctypes import CFUNCTYPE, PYFUNCTYPE, c_bool, c_size_t, c_uint64, c_void_p
+from ctypes import (
+    CFUNCTYPE,
+    PYFUNCTYPE,
+    c_bool,
+    c_size_t,
+    c_uint8,
+    c_uint64,
+    c_void_p,
+)
 from typing import Any, Final
 
 from wasmtime import _bindings, _ffi
@@ -32,6 +40,8 @@ PROTOTYPES: Final[dict[str, tuple[Any, ...]]] = {
     "wasmtime_instance_new": (_P, _P, _P, _P, _N, _P, _P),
     "wasmtime_instance_pre_delete": (None, _P),
     "wasmtime_instance_pre_instantiate": (_P, _P, _P, _P, _P),
+    "wasm_memorytype_delete": (None, _P),
+    "wasmtime_linker_define": (_P, _P, _P, _P, _N, _P, _N, _P),
     "wasmtime_linker_define_func_unchecked": (_P, _P, _P, _N, _P, _N, _P, _P, _P, _P),
     "wasmtime_linker_delete": (None, _P),
     "wasmtime_linker_instantiate_pre": (_P, _P, _P, _P),
@@ -39,8 +49,17 @@ PROTOTYPES: Final[dict[str, tuple[Any, ...]]] = {
     "wasmtime_memory_data": (_P, _P, _P),
     "wasmtime_memory_data_size": (_N, _P, _P),
     "wasmtime_memory_grow": (_P, _P, _P, c_uint64, _P),
+    "wasmtime_memorytype_new": (
+        *(_P, c_uint64, c_bool, c_uint64),
+        *(c_bool, c_bool, c_uint8, _P),
+    ),
     "wasmtime_module_delete": (None, _P),
     "wasmtime_module_new": (_P, _P, _P, _N, _P),
+    "wasmtime_sharedmemory_data": (_P, _P),
+    "wasmtime_sharedmemory_data_size": (_N, _P),
+    "wasmtime_sharedmemory_delete": (None, _P),
+    "wasmtime_sharedmemory_grow": (_P, _P, c_uint64, _P),
+    "wasmtime_sharedmemory_new": (_P, _P, _P, _P),
     "wasmtime_store_context": (_P, _P),
     "wasmtime_store_delete": (None, _P),
     "wasmtime_store_epoch_deadline_callback": (None, _P, _P, _P, _P),
@@ -85,6 +104,7 @@ instance_export_get_prepared = PYFUNCTYPE(c_bool)(
 instance_new = _bind("wasmtime_instance_new")
 instance_pre_delete = _bind("wasmtime_instance_pre_delete")
 instance_pre_instantiate = _bind_short("wasmtime_instance_pre_instantiate")
+linker_define = _bind("wasmtime_linker_define")
 linker_define_func_unchecked = _bind("wasmtime_linker_define_func_unchecked")
 linker_delete = _bind("wasmtime_linker_delete")
 linker_instantiate_pre = _bind("wasmtime_linker_instantiate_pre")
@@ -92,8 +112,15 @@ linker_new = _bind("wasmtime_linker_new")
 memory_data = _bind_short("wasmtime_memory_data")
 memory_data_size = _bind_short("wasmtime_memory_data_size")
 memory_grow = _bind("wasmtime_memory_grow")
+memorytype_delete = _bind_short("wasm_memorytype_delete")
+memorytype_new = _bind_short("wasmtime_memorytype_new")
 module_delete = _bind("wasmtime_module_delete")
 module_new = _bind("wasmtime_module_new")
+sharedmemory_data = _bind_short("wasmtime_sharedmemory_data")
+sharedmemory_data_size = _bind_short("wasmtime_sharedmemory_data_size")
+sharedmemory_delete = _bind("wasmtime_sharedmemory_delete")
+sharedmemory_grow = _bind_short("wasmtime_sharedmemory_grow")
+sharedmemory_new = _bind("wasmtime_sharedmemory_new")
 store_context = _bind_short("wasmtime_store_context")
 store_delete = _bind("wasmtime_store_delete")
 store_epoch_deadline_callback = _bind_short("wasmtime_store_epoch_deadline_callback")
@@ -118,6 +145,8 @@ EpochCallback = CFUNCTYPE(_N, _P, _P, _P, _P)
 EXTERN_SIZE: Final = ctypes.sizeof(_bindings.wasmtime_extern_t)
 EXTERN_OF: Final = _bindings.wasmtime_extern_t.of.offset
 """Where in an extern the function, memory, table or global is."""
+SHARED_MEMORY: Final = int(_ffi.WASMTIME_EXTERN_SHAREDMEMORY.value)
+"""The kind of an extern that is a shared memory."""
 INSTANCE_SIZE: Final = ctypes.sizeof(_bindings.wasmtime_instance_t)
 VAL_SIZE: Final = ctypes.sizeof(_bindings.wasmtime_val_t)
 VAL_OF: Final = _bindings.wasmtime_val_t.of.offset

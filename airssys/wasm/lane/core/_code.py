@@ -12,7 +12,7 @@ import wasmtime
 from trio.lowlevel import enable_ki_protection
 
 from airssys.wasm.lane.abi import Core, ExportSignature, ImportSignature
-from airssys.wasm.lane.adapters import SCRATCH, has_pointers
+from airssys.wasm.lane.adapters import IMAGE, SCRATCH, SLOT, has_pointers
 from airssys.wasm.lane.components import (
     Abi,
     ImportedFunction,
@@ -31,12 +31,18 @@ from ._host import (
     instant,
     pausing,
 )
-from ._linking import SHIM, Linking, Source, Step, name_of
-from ._memory import CoreValues, address_of, answer_epoch, callback_address
+from ._linking import HOST, SHIM, Linking, Source, Step, name_of
+from ._memory import (
+    CoreValues,
+    SharedScratch,
+    address_of,
+    answer_epoch,
+    callback_address,
+)
 
 if TYPE_CHECKING:
     import mmap
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from airssys.wasm.engine import Engine
     from airssys.wasm.lane.components import Plan
@@ -74,29 +80,48 @@ class Imports:
     been found. What repeats among them exists once.
     """
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[Step], scratch: Block | None = None) -> None:
+        """Prepare to look up what these steps import.
+
+        Args:
+            steps: all of them.
+            scratch: the scratch memory, as modules import it.
+        """
         self.lock = threading.Lock()
         self._instances = Block(c.INSTANCE_SIZE * len(steps))
         self._externs = Block(c.EXTERN_SIZE * sum(len(s.imports) for s in steps) + 8)
         self._kept: dict[str, bytes] = {}
         self._arguments: dict[int, Any] = {}
         self._counted = 0
+        self._scratch = scratch
         self._wanted = [self._prepare(step.imports) for step in steps]
         self._arguments.clear()
 
-    def _prepare(self, sources: Sequence[Source]) -> tuple[int, list[list[Any]]]:
-        first = self._externs.base + self._counted * c.EXTERN_SIZE
-        self._counted += len(sources)
-        base, places = self._instances.base, range(first, 2**63, c.EXTERN_SIZE)
-        names = [
-            self._kept.setdefault(each.name, each.name.encode()) for each in sources
-        ]
-        return first, [
-            [self._argument(base + s.step * c.INSTANCE_SIZE) for s in sources],
+    def _prepare(self, imports: Sequence[Source]) -> tuple[int, int, list[list[Any]]]:
+        """Say where the imports of a step will be, how many, and how to find them."""
+        first, base = self._counted * c.EXTERN_SIZE, self._instances.base
+        self._counted += len(imports)
+        places = range(first, first + len(imports) * c.EXTERN_SIZE, c.EXTERN_SIZE)
+        wanted = []
+        for place, source in zip(places, imports, strict=True):
+            if source.step == HOST:
+                self._give(place)
+            else:
+                wanted.append((place, source))
+        names = [self._kept.setdefault(s.name, s.name.encode()) for _, s in wanted]
+        arguments = [
+            [self._argument(base + s.step * c.INSTANCE_SIZE) for _, s in wanted],
             [self._argument(address_of(name)) for name in names],
             [self._argument(len(name)) for name in names],
-            [c.prepared(place) for place, _ in zip(places, sources, strict=False)],
+            [c.prepared(self._externs.base + place) for place, _ in wanted],
         ]
+        return self._externs.base + first, len(imports), arguments
+
+    def _give(self, place: int) -> None:
+        """Give a step the scratch memory, which is the same for all instances."""
+        if self._scratch is None:
+            raise CoreRefused("it imports a scratch memory that it does not have")
+        self._externs.data[place : place + c.EXTERN_SIZE] = self._scratch.data
 
     def _argument(self, number: int) -> Any:
         found = self._arguments.get(number)
@@ -121,13 +146,13 @@ class Imports:
             CoreFailed: one is not exported.
         """
         self._instances.data[:] = instances
-        first, arguments = self._wanted[number]
+        first, count, arguments = self._wanted[number]
         found = map(
             c.instance_export_get_prepared, repeat(c.prepared(context)), *arguments
         )
         if not all(found):
             raise CoreFailed(None, "a core instance lacks what another one imports")
-        return first, len(arguments[0])
+        return first, count
 
 
 class CoreRefused(Exception):  # not for users: the loader says which component
@@ -246,7 +271,13 @@ class CoreCode:
         self._named: dict[str, tuple[bytes, int]] = {}
         self._kept.append(modules)
         self.modules = [c_pointer(module) for module in modules]
-        self.looking_up = Imports(linking.steps)
+        self.scratch = SharedScratch.of(engine)
+        self.scratch_bytes = IMAGE + max(
+            (each.signature.image_bytes for each in self._adapted()), default=0
+        )
+        """Of the scratch memory, for one instance."""
+        self._scratch_extern = self.scratch.extern()
+        self.looking_up = Imports(linking.steps, self._scratch_extern)
         self._linker = self.shim = 0
         epoch = c.EpochCallback(give_way)
         self._kept.append(epoch)
@@ -266,7 +297,12 @@ class CoreCode:
         ]
         entered = [each.source for each in self.exports.values()]
         memories, drops = linking.memories.values(), linking.destructors.values()
-        return [Source(SHIM, SCRATCH), *entered, *memories, *drops, *starts]
+        return [Source(SHIM, SLOT), *entered, *memories, *drops, *starts]
+
+    def _adapted(self) -> Iterator[Exported | Imported]:
+        """Find the functions whose values are laid out in the scratch memory."""
+        yield from self.exports.values()
+        yield from self.imports.values()
 
     def named(self, name: str) -> tuple[int, int]:
         """Find a name as C wants it: where it is, and how long."""
@@ -318,6 +354,7 @@ class CoreCode:
         running = cast("Mapping[int, Running]", self.engine.polling)
         guard = Guard(running, ledger.inside)
         self._linker = c.linker_new(self.engine.pointer)
+        self._define_scratch()
         for callback in self.linking.callbacks:
             act = guarded(guard, self._act(callback.number))
             self._define(name_of(callback.number), *callback.core, act)
@@ -327,6 +364,23 @@ class CoreCode:
         if error:
             raise CoreRefused(error_text(error))
         self.shim = out.words[0]
+
+    def _define_scratch(self) -> None:
+        """Let the shim import the scratch memory, which belongs to no store."""
+        store = c.store_new(self.engine.pointer, None, None)
+        name = SCRATCH.encode()
+        error = c.linker_define(
+            self._linker,
+            c.store_context(store),
+            b"host",
+            4,
+            name,
+            len(name),
+            self._scratch_extern.base,
+        )
+        c.store_delete(store)
+        if error:
+            raise CoreRefused(error_text(error))
 
     def _act(self, number: int) -> Act:
         """Make what a canonical function does."""

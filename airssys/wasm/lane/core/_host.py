@@ -41,7 +41,7 @@ from airssys.wasm.values import TooMuch
 if TYPE_CHECKING:
     from airssys.wasm.lane.adapters import Image
 
-    from ._memory import CoreValues, GuestMemory, LinearMemory
+    from ._memory import CoreValues, GuestMemory, Scratch
     from ._resources import CallHandles
 
 Cores: TypeAlias = tuple[Any, ...]
@@ -83,13 +83,13 @@ class Imported:
 
 
 class _NoRoomHere(CapacityReached):  # the answer is laid out after the poll
-    """An answer needs more scratch memory, which cannot be had in a callback."""
+    """An answer is too large to be laid out in a callback."""
 
 
 class Asking(Protocol):
     """The side of an instance that calls of the host see."""
 
-    scratch: LinearMemory
+    scratch: Scratch
     lowered: dict[int, GuestMemory]
     context: object
     home: int

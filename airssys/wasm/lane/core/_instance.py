@@ -22,15 +22,10 @@ from typing import TYPE_CHECKING, Any, Final, final
 from airssys.contracts import CapacityReached, EngineMisused
 from airssys.wasm.engine import (
     UNLIMITED_FUEL,
-    HostResources,
     OpenStore,
     poll_future,
 )
-from airssys.wasm.lane.abi import (
-    ComponentState,
-    Rule,
-    RuleBroken,
-)
+from airssys.wasm.lane.abi import Rule, RuleBroken
 from airssys.wasm.lane.adapters import (
     ANSWERED,
     ANSWERED_NOW,
@@ -39,7 +34,7 @@ from airssys.wasm.lane.adapters import (
     BROKEN_BOUNDS,
     MAY_LEAVE,
     PENDING,
-    SCRATCH,
+    SLOT,
     Image,
 )
 from airssys.wasm.lane.components import ResourceVerb
@@ -50,8 +45,8 @@ from ._calls import Asked, Lowered, Ready
 from ._failures import CoreFailed, failed
 from ._host import _NoRoomHere, check_may_leave
 from ._linking import SHIM, Source
-from ._memory import NO_HANDLES, CoreValues, GuestMemory, LinearMemory
-from ._resources import CallHandles, GuestResources, HostThings, work_on_handle
+from ._memory import NO_HANDLES, CoreValues, GuestMemory, LinearMemory, Scratch
+from ._resources import CallHandles, ResourceHolder, work_on_handle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -62,6 +57,8 @@ if TYPE_CHECKING:
 
 _NOTHING: Final = CoreValues((), ())
 _DESTRUCTOR: Final = CoreValues(("i32",), ())
+_SLOT: Final = _DESTRUCTOR
+"""How a number is laid out."""
 _REALLOC: Final = {
     BROKEN_ALIGNMENT: Rule.REALLOC_ALIGNED,
     BROKEN_BOUNDS: Rule.REALLOC_IN_BOUNDS,
@@ -73,7 +70,7 @@ _NEVER: Final = 2**62
 
 
 @final
-class CoreInstance:
+class CoreInstance(ResourceHolder):
     """A store with one component in it. Close it before its code.
 
     There may be ten thousands of them, so what only some need is made when it is needed.
@@ -88,26 +85,20 @@ class CoreInstance:
         "_handles",
         "_keeps",
         "_late",
-        "_limits",
         "_ready",
-        "_resources",
         "_slots",
-        "_states",
         "_taken",
-        "_things",
         "_too_much",
         "_values",
         "asked",
         "code",
         "context",
-        "dropped",
         "failure",
         "few",
         "home",
         "is_spent",
         "keep",
         "lowered",
-        "opened",
         "scratch",
     )
 
@@ -120,18 +111,13 @@ class CoreInstance:
             few: bytes of arguments that an instant function may get; with more it is
                 answered like the others.
         """
-        self.code = code
         self.context, self.few = context, few
         self.home = get_ident()
         """The thread that instant functions are run in."""
         self.keep = 2**40
         """How many bytes one call, or host call, may make the host keep."""
-        self._make_store()
-        self._states: list[ComponentState] | None = None
-        self._things: HostThings | None = None
-        self._resources: GuestResources | None = None
-        self.dropped: list[int] = []
-        """Numbers of the host's things that the guest has let go."""
+        self.code = code
+        super().__init__(code, self._make_store(code))
         self.failure: BaseException | None = None
         self.asked: Asked | None = None
         self._late: tuple[object] | None = None
@@ -142,7 +128,6 @@ class CoreInstance:
         self._contexts: dict[tuple[CoreItem | None, Encoding], GuestMemory] = {}
         self.lowered: dict[int, GuestMemory] = {}
         """By canonical function: the memory that it uses."""
-        self._limits: tuple[int, int, int, int, int] | None = None
         self._taken: Any = None
         self._too_much: TooMuch | None = None
         self._called: Ready | None = None
@@ -151,25 +136,29 @@ class CoreInstance:
         self._values = _NOTHING
         self.is_spent = False
 
-    def _make_store(self) -> None:
-        engine = self.code.engine
+    def _make_store(self, code: CoreCode) -> OpenStore:
+        engine = code.engine
         engine.check()
+        scratch = Scratch(code.scratch, code.scratch_bytes)
         pointer = c.store_new(engine.pointer, None, None)
         context = c.store_context(pointer)
-        slots = Block(self.code.slots.size)
-        self.opened = engine.ledger.stores[context] = OpenStore(pointer, context, slots)
+        slots = Block(code.slots.size)
+        opened = engine.ledger.stores[context] = OpenStore(pointer, context, slots)
         self._context, self._slots = context, slots
+        self.scratch = opened.scratch = scratch
         c.context_set_fuel(context, UNLIMITED_FUEL)
         c.context_set_epoch_deadline(context, 1)
-        c.store_epoch_deadline_callback(pointer, self.code.epoch, None, None)
+        c.store_epoch_deadline_callback(pointer, code.epoch, None, None)
+        return opened
 
     # ---------------------------------------------------- making it
 
     def limit(
         self, memory_bytes: int, table_elements: int, memories: int, tables: int
     ) -> None:
-        """Bound what the guest has; the scratch memory is the host's and comes on top."""
-        self._limits = memory_bytes, table_elements, -1, tables, memories + 1
+        """Bound what the guest has."""
+        limits = memory_bytes, table_elements, -1, tables, memories
+        c.store_limiter(self.opened.pointer, *limits)
 
     def refuel(self, fuel: int) -> None:
         """Fill up to `fuel`, whatever was left."""
@@ -200,13 +189,11 @@ class CoreInstance:
         )
         if error or slots.words[room.trap]:
             self._end(error)
-        self.scratch = self._open_memory(Source(SHIM, SCRATCH))
-        self.scratch.refresh()[MAY_LEAVE] = 1
-        self._apply_limits()
-
-    def _apply_limits(self) -> None:
-        if self._limits is not None:
-            c.store_limiter(self.opened.pointer, *self._limits)
+        scratch = self.scratch
+        scratch.view[MAY_LEAVE] = 1
+        _SLOT.lay_out(slots, 0, (scratch.slot,))
+        place = self._function(Source(SHIM, SLOT))
+        self._check(c.global_set(self._context, place, slots.base))
 
     def _instantiate(self, number: int) -> None:
         context, slots, room = self._context, self._slots, self.code.slots
@@ -242,45 +229,6 @@ class CoreInstance:
         return extern
 
     # ---------------------------------------------------- resources
-
-    @property
-    def states(self) -> list[ComponentState]:
-        """The handles of each component instance in it."""
-        states = self._states
-        if states is None:
-            states = self._states = []
-            for parent in self.code.plan.parents:
-                around = None if parent is None else states[parent]
-                states.append(ComponentState(around))
-        return states
-
-    @property
-    def things(self) -> HostThings:
-        """The host's resources that the guest may hold."""
-        if self._things is None:
-            known = HostResources(dict.fromkeys(self.code.host_resources))
-            return self.give_resources(known)
-        return self._things
-
-    @property
-    def resources(self) -> GuestResources:
-        """The resources that the guest defines."""
-        if self._resources is None:
-            destructors = self.code.linking.destructors
-            self._resources = GuestResources(self.code.shown_names, destructors)
-        return self._resources
-
-    @property
-    def has_abandoned(self) -> bool:
-        """Whether something that the guest defines is to be dropped."""
-        return self._resources is not None and bool(self._resources.abandoned)
-
-    def give_resources(self, resources: HostResources) -> HostThings:
-        """Say what the host's resources are that the guest may hold."""
-        things = self._things = HostThings(resources, self.dropped)
-        if resources.destructors:
-            self.opened.handles = things
-        return things
 
     def drop_next(self) -> bool:
         """Begin to drop what the guest's resources need; False if that is nothing."""
@@ -407,6 +355,8 @@ class CoreInstance:
         if finished:
             future, opened.future = opened.future, 0
             c.future_delete_short(future)
+            if self.scratch.has_more:
+                self.scratch.give_back_more()
             words, trap = self._slots.words, self.code.slots.trap
             if words[trap] or words[trap + 1]:
                 error, words[trap + 1] = words[trap + 1], 0
@@ -453,6 +403,11 @@ class CoreInstance:
             raise
         taken, self._taken = self._taken, None
         return taken
+
+    def _check(self, error: int) -> None:
+        """Raise what wasmtime did not do."""
+        if error:
+            self._end(error)
 
     def _end(self, error: int) -> None:
         """Raise what ended the guest: an error, or the trap that was noted."""
@@ -557,12 +512,6 @@ class CoreInstance:
 
     # ---------------------------------------------------- small things
 
-    def handles_for(self, instance: int) -> CallHandles:
-        """Make the handles for one call."""
-        state = self.states[instance]
-        known = self.code.plan.resources
-        return CallHandles(self.resources, instance, state, known, self.things)
-
     def memory_for(self, number: int) -> GuestMemory:
         """Find the memory of a function that is lowered."""
         found = self.lowered.get(number)
@@ -590,31 +539,26 @@ class CoreInstance:
         image = memory.image
         if image is None:
             image = memory.image = Image(
-                memory.encoding, NO_HANDLES, self._grow_scratch
+                memory.encoding, NO_HANDLES, self._more_scratch
             )
         image.handles = handles or NO_HANDLES
-        image.begin(self.scratch.view)
+        scratch = self.scratch
+        if scratch.has_more:
+            scratch.give_back_more()
+        image.begin(scratch.whole, scratch.slot, scratch.end)
         self._filled = image, memory
         return image
 
-    def _grow_scratch(self, size: int) -> memoryview:
-        """Make the scratch memory larger, which no limit of the guest is for.
+    def _more_scratch(self, size: int) -> tuple[memoryview, int, int]:
+        """Find more scratch memory for an image.
 
         Raises:
-            CapacityReached: it may not be as large as that.
+            CapacityReached: there is none.
             _NoRoomHere: not while the guest runs.
         """
         if get_ident() in self.code.engine.ledger.inside:
             raise _NoRoomHere(f"there are no {size} bytes for an answer in a callback")
-        c.store_limiter(self.opened.pointer, -1, -1, -1, -1, -1)
-        try:
-            return self.scratch.grow_to(size)
-        except MemoryError:
-            raise CapacityReached(
-                f"there are no {size} bytes of memory for the values of one call"
-            ) from None
-        finally:
-            self._apply_limits()
+        return self.scratch.more(size)
 
     def drop_call(self) -> None:
         """End the present call wherever it stands."""

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
     from airssys.wasm.values import Function
 
+HOST: Final = -1
+"""Instead of the number of a step: what the host has for all instances."""
 SHIM: Final = 0
 """The number of the shim's step."""
 _FILL: Final = (("i32", "i32", "i32"), ())
@@ -295,6 +297,8 @@ class _Linker:
                 item = exports[name].core
             case "post", _:
                 item = exports[name].abi.post_return
+            case "host", _:
+                return Source(HOST, name)
             case _:
                 return Source(SHIM, name)
         assert item is not None  # noqa: S101  # the module was made for what is there

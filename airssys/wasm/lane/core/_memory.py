@@ -5,6 +5,11 @@ memoryview of exactly one linear memory, as large as that is now. Python checks 
 access against it. A memory never shrinks and, as the engine reserves its whole address
 space beforehand, never moves; so a view that is too old is only too short.
 
+What goes to a guest is first laid out in a scratch memory. All instances of an engine
+share one (a memory of its own would cost each of them two memory maps, and its pages),
+and each has a part of it. Guests do not see it: only the adapters that we write import
+it, and they find the part of their instance by a global variable that the host sets.
+
 The values of a callback, and of a call, lie in wasmtime's or in our own memory, at
 addresses that C gives; they are read by formats that follow from the function's type.
 """
@@ -13,17 +18,21 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import threading
 from typing import TYPE_CHECKING, Any, Final, cast, final
+from weakref import WeakKeyDictionary
 
-from airssys.contracts import EngineMisused
+from airssys.contracts import CapacityReached, EngineMisused
 from airssys.wasm.lane.abi import Context
-from airssys.wasm.values import MEMORY, Block
+from airssys.wasm.lane.adapters import IMAGE, PAGES
+from airssys.wasm.values import MEMORY, Block, error_text
 
 from . import _c_api as c
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from airssys.wasm.engine import Engine
     from airssys.wasm.lane.abi import Core, Handles
     from airssys.wasm.lane.adapters import Image
     from airssys.wasm.lane.components import Encoding
@@ -76,6 +85,180 @@ class LinearMemory:
         return self.refresh()
 
 
+@final
+class SharedScratch:
+    """The scratch memory of all instances of one engine; the engine's ledger closes it.
+
+    Parts of it are as large as a power of two. One that is given back is used again for
+    one of its size, or halved; so all that is ever used is what was used at once.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Make it.
+
+        Raises:
+            CapacityReached: the system has no address space for it.
+        """
+        out = Block(8)
+        first, most = PAGES
+        error = c.memorytype_new(first, True, most, False, True, _PAGE_BITS, out.base)  # noqa: FBT003  # C has no keywords
+        kind = out.words[0]
+        error = error or c.sharedmemory_new(engine.pointer, kind, out.base)
+        c.memorytype_delete(kind)
+        if error:
+            raise CapacityReached(f"there is no scratch memory: {error_text(error)}")
+        self.pointer = out.words[0]
+        self._base: int = c.sharedmemory_data(self.pointer)
+        self.view = _NO_VIEW
+        self._look()
+        self._lock = threading.Lock()
+        self._top = 0
+        self._free: dict[int, list[int]] = {}
+        engine.ledger.cores.add(self)
+
+    @classmethod
+    def of(cls, engine: Engine) -> SharedScratch:
+        """Find that of an engine, or make it."""
+        found = _shared.get(engine)
+        if found is None:
+            found = _shared[engine] = cls(engine)
+        return found
+
+    def extern(self) -> Block:
+        """Make what modules import it by."""
+        made = Block(c.EXTERN_SIZE)
+        made.data[0] = c.SHARED_MEMORY
+        struct.pack_into("<Q", made.data, c.EXTERN_OF, self.pointer)
+        return made
+
+    def take(self, size: int) -> tuple[int, int]:
+        """Take a part of at least this size; returns where it begins and ends.
+
+        Raises:
+            CapacityReached: there is none.
+        """
+        size = 1 << (max(size, _LEAST) - 1).bit_length()
+        with self._lock:
+            free = self._free.get(size)
+            at = free.pop() if free else self._carve(size)
+        return at, at + size
+
+    def give_back(self, at: int, size: int) -> None:
+        """Give a part back."""
+        with self._lock:
+            self._free.setdefault(size, []).append(at)
+
+    def _carve(self, size: int) -> int:
+        """Take a part that was never used, or half of a larger one."""
+        at = (self._top + size - 1) & -size
+        if at + size <= len(self.view) or self._grow(at + size):
+            for free, bits in _powers_between(self._top, at):
+                self._free.setdefault(bits, []).append(free)
+            self._top = at + size
+            return at
+        larger = [each for each, free in self._free.items() if free and each > size]
+        if not larger:
+            raise CapacityReached(f"there are no {size} bytes of scratch memory left")
+        found = min(larger)
+        at = self._free[found].pop()
+        while found > size:
+            found //= 2
+            self._free.setdefault(found, []).append(at + found)
+        return at
+
+    def _grow(self, size: int) -> bool:
+        missing = (size - len(self.view) + _PAGE - 1) // _PAGE
+        before = Block(8)
+        error = c.sharedmemory_grow(self.pointer, missing, before.base)
+        if error:
+            c.error_delete(error)
+            return False
+        self._look()
+        return True
+
+    def _look(self) -> None:
+        size = c.sharedmemory_data_size(self.pointer)
+        self.view = _view_of(self._base, size, _WRITABLE)
+
+    def close(self) -> None:
+        """Delete it; does nothing twice."""
+        pointer, self.pointer = self.pointer, 0
+        if pointer:
+            self.view = _NO_VIEW
+            c.sharedmemory_delete(pointer)
+
+
+def _powers_between(at: int, end: int) -> Iterator[tuple[int, int]]:
+    """Split what lies between two places into parts: where each is, and its size."""
+    while at < end:
+        size = at & -at
+        yield at, size
+        at += size
+
+
+_shared: Final[WeakKeyDictionary[Engine, SharedScratch]] = WeakKeyDictionary()
+_LEAST: Final = 512
+"""Bytes of the smallest part: most messages have room in it."""
+_PAGE_BITS: Final = 16
+
+
+@final
+class Scratch:
+    """The part of the scratch memory that one instance has, until its store is deleted."""
+
+    __slots__ = ("_more", "_shared", "end", "slot", "view")
+
+    def __init__(self, shared: SharedScratch, size: int) -> None:
+        """Take a part.
+
+        Raises:
+            CapacityReached: there is none.
+        """
+        self._shared = shared
+        self.slot, self.end = shared.take(size)
+        self.view = shared.view[self.slot : self.end]
+        self.view[:IMAGE] = bytes(IMAGE)
+        self._more: list[tuple[int, int]] | None = None
+        """Further parts, for one image."""
+
+    @property
+    def whole(self) -> memoryview:
+        """All of the scratch memory, in which addresses are those that guests see."""
+        return self._shared.view
+
+    @property
+    def has_more(self) -> bool:
+        """Whether it has further parts."""
+        return self._more is not None
+
+    def more(self, size: int) -> tuple[memoryview, int, int]:
+        """Take another part, for this image: the whole memory, its beginning, its end.
+
+        Raises:
+            CapacityReached: there is none.
+        """
+        at, end = self._shared.take(max(size, _MORE))
+        if self._more is None:
+            self._more = []
+        self._more.append((at, end - at))
+        return self._shared.view, at, end
+
+    def give_back_more(self) -> None:
+        """Give the further parts back: their image is of no use any more."""
+        more, self._more = self._more, None
+        for at, size in more or ():
+            self._shared.give_back(at, size)
+
+    def close(self) -> None:
+        """Give everything back: the store is deleted. Does nothing twice."""
+        self.give_back_more()
+        end, self.end = self.end, self.slot
+        if end > self.slot:
+            self.view = _NO_VIEW
+            self._shared.give_back(self.slot, end - self.slot)
+
+
+_MORE: Final = 16 * 1024
 NO_HANDLES: Final = cast("Handles", None)
 """For values that contain no resources: code that moves these never uses the handles."""
 

@@ -18,7 +18,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol, Self, final
 
 from airssys.contracts import EngineMisused
-from airssys.wasm.engine import HeldThings
+from airssys.wasm.engine import HeldThings, HostResources
 from airssys.wasm.lane.abi import (
     CallScope,
     ComponentState,
@@ -35,9 +35,10 @@ from airssys.wasm.values import ValueUnfit
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airssys.wasm.lane.components import ResourceFunction, ResourceType
+    from airssys.wasm.engine import OpenStore
+    from airssys.wasm.lane.components import Plan, ResourceFunction, ResourceType
 
-    from ._linking import Source
+    from ._linking import Linking, Source
 
 
 class ResourceUser(Protocol):
@@ -360,6 +361,76 @@ class CallHandles:
         if not thing.is_owned:
             raise ValueUnfit(f"this {thing.name} was given away or closed")
         return thing
+
+
+class KnownResources(Protocol):
+    """What a component's code says of its resources."""
+
+    plan: Plan
+    linking: Linking
+    host_resources: list[str]
+    """Those of the host, by name."""
+    shown_names: dict[str, str]
+    """By name: one that it is exported under."""
+
+
+class ResourceHolder:
+    """The resources of one instance, each side of which is made when it is needed."""
+
+    __slots__ = ("_known", "_resources", "_states", "_things", "dropped", "opened")
+
+    def __init__(self, known: KnownResources, opened: OpenStore) -> None:
+        self._known, self.opened = known, opened
+        self._states: list[ComponentState] | None = None
+        self._things: HostThings | None = None
+        self._resources: GuestResources | None = None
+        self.dropped: list[int] = []
+        """Numbers of the host's things that the guest has let go."""
+
+    @property
+    def states(self) -> list[ComponentState]:
+        """The handles of each component instance in it."""
+        states = self._states
+        if states is None:
+            states = self._states = []
+            for parent in self._known.plan.parents:
+                around = None if parent is None else states[parent]
+                states.append(ComponentState(around))
+        return states
+
+    @property
+    def things(self) -> HostThings:
+        """The host's resources that the guest may hold."""
+        if self._things is None:
+            names = dict.fromkeys(self._known.host_resources)
+            return self.give_resources(HostResources(names))
+        return self._things
+
+    @property
+    def resources(self) -> GuestResources:
+        """The resources that the guest defines."""
+        if self._resources is None:
+            destructors = self._known.linking.destructors
+            self._resources = GuestResources(self._known.shown_names, destructors)
+        return self._resources
+
+    @property
+    def has_abandoned(self) -> bool:
+        """Whether something that the guest defines is to be dropped."""
+        return self._resources is not None and bool(self._resources.abandoned)
+
+    def give_resources(self, resources: HostResources) -> HostThings:
+        """Say what the host's resources are that the guest may hold."""
+        things = self._things = HostThings(resources, self.dropped)
+        if resources.destructors:
+            self.opened.handles = things
+        return things
+
+    def handles_for(self, instance: int) -> CallHandles:
+        """Make the handles for one call."""
+        state = self.states[instance]
+        kinds = self._known.plan.resources
+        return CallHandles(self.resources, instance, state, kinds, self.things)
 
 
 def _some(thing: Any, resource: str) -> Any:
