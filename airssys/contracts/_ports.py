@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from .errors import GuestFailed
@@ -203,6 +203,11 @@ class HostServices(Protocol):
         ...
 
     @property
+    def config(self) -> ComponentConfig:
+        """What the component was declared with; no check was made."""
+        ...
+
+    @property
     def randomness(self) -> Randomness: ...
 
     def log(
@@ -294,6 +299,19 @@ class Guest(Protocol):
 
     def close(self) -> None:
         """Release all resources at once. Calling it again does nothing."""
+        ...
+
+
+@runtime_checkable
+class ProgramGuest(Guest, Protocol):
+    """A guest that is a program: it is run once, and handles no messages."""
+
+    async def run(self) -> None:
+        """Run it to its end.
+
+        Raises:
+            GuestTrapped: it was stopped, or ended with a status that is not 0.
+        """
         ...
 
 

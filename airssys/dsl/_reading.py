@@ -122,6 +122,9 @@ def read_component(
     config = ComponentConfig(
         env=_read_env(chosen.pop("env", None), mistakes),
         data=_read_data(chosen.pop("data", None), mistakes),
+        arguments=_read_arguments(chosen.pop("arguments", None), mistakes),
+        stdin=_read_data(chosen.pop("stdin", None), mistakes, ".stdin"),
+        passes_stdio=chosen.pop("passes_stdio", False),
         limits=read_limits(chosen.pop("limits", None), mistakes),
     )
     every = chosen.get("checkpoint_every")
@@ -423,13 +426,27 @@ def _read_name(name: object) -> ComponentId:
     return cast("ComponentId", name)
 
 
-def _read_data(data: object, mistakes: list[Mistake]) -> bytes | None:
+def _read_arguments(given: object, mistakes: list[Mistake]) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    if isinstance(given, (list, tuple)) and all(isinstance(a, str) for a in given):
+        return tuple(given)
+    hint = "write a list of texts, such as ['--verbose', 'a.txt']"
+    mistakes.append(
+        Mistake(".arguments", f"{shown(given)} is not a list of texts", hint)
+    )
+    return ()
+
+
+def _read_data(
+    data: object, mistakes: list[Mistake], where: str = ".data"
+) -> bytes | None:
     if isinstance(data, str):
         data = read_word(lambda text: text.encode(), data)
     if data is None or isinstance(data, bytes):
         return data
     hint = "write bytes, or text, which is encoded as UTF-8"
-    mistakes.append(Mistake(".data", f"{shown(data)} is neither bytes nor text", hint))
+    mistakes.append(Mistake(where, f"{shown(data)} is neither bytes nor text", hint))
     return None
 
 

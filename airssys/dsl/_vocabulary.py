@@ -258,7 +258,13 @@ class ComponentOptions(_AnyActorOptions, total=False):
     data: bytes | str | None
     """The `config-data` passed to `initialize`; text is encoded as UTF-8."""
     env: Mapping[str, str] | None
-    """The `env-vars` passed to `initialize`."""
+    """The `env-vars` passed to `initialize`; the environment that it finds by WASI."""
+    arguments: Sequence[str] | None
+    """What follows its name in the arguments that it finds by WASI."""
+    stdin: bytes | str | None
+    """What it reads as standard input by WASI; text is encoded as UTF-8."""
+    passes_stdio: bool
+    """Whether its standard streams are those of the process, and not lines of its log."""
     limits: Limits | LimitValues | None
     """What the guest may use."""
     log_level: LogLevelWord

@@ -19,7 +19,18 @@ class Workers:
     greeter = greet
 
 
-OPTIONS = ["data", "env", "limits", "restart", "shutdown", "start_timeout", "mailbox"]
+OPTIONS = [
+    "data",
+    "env",
+    "arguments",
+    "stdin",
+    "passes_stdio",
+    "limits",
+    "restart",
+    "shutdown",
+    "start_timeout",
+    "mailbox",
+]
 TREE_OPTIONS = ["restarts", "period", "engine", "stop_timeout"]
 
 plain = st.one_of(

@@ -95,6 +95,7 @@ def test_every_host_call_is_there_and_no_more(services, shared):
         "self_id",
         "log",
         "environment",
+        "config",
         "randomness",
     }
     for part, port in PARTS.items():

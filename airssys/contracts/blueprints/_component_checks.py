@@ -152,6 +152,7 @@ def _config_mistakes(config: ComponentConfig, path: str) -> Iterator[Mistake]:
     if config.data is not None and not is_kind(config.data, bytes):
         text = f"{shown(config.data)} is neither bytes nor None"
         yield Mistake(f"{path}.data", text, "encode text, e.g. by str.encode")
+    yield from _program_mistakes(config, path)
     if not is_kind(config.env, tuple):
         text = f"{shown(config.env)} is not a tuple"
         yield Mistake(f"{path}.env", text, "write (('NAME', 'value'), ...)")
@@ -162,3 +163,17 @@ def _config_mistakes(config: ComponentConfig, path: str) -> Iterator[Mistake]:
             text = f"{shown(pair)} is not a name with a value"
             hint = "write ('NAME', 'value'), both of them text that UTF-8 can encode"
             yield Mistake(f"{path}.env[{index}]", text, hint)
+
+
+def _program_mistakes(config: ComponentConfig, path: str) -> Iterator[Mistake]:
+    """Find mistakes in what only programs are given."""
+    arguments = config.arguments
+    if not is_kind(arguments, tuple) or not all(map(is_text, arguments)):
+        text = f"{shown(arguments)} is not a tuple of texts"
+        yield Mistake(f"{path}.arguments", text, "write ('--verbose', 'a.txt')")
+    if config.stdin is not None and not is_kind(config.stdin, bytes):
+        text = f"{shown(config.stdin)} is neither bytes nor None"
+        yield Mistake(f"{path}.stdin", text, "encode text, e.g. by str.encode")
+    if not is_kind(config.passes_stdio, bool):
+        text = f"{shown(config.passes_stdio)} is neither True nor False"
+        yield Mistake(f"{path}.passes_stdio", text, "write True or False")

@@ -66,6 +66,13 @@ class ComponentConfig:
     data: bytes | None = None
     limits: Limits = Limits()
     """Passed to the guest, and enforced by the host."""
+    arguments: tuple[str, ...] = ()
+    """What follows its name in the arguments that it finds by WASI."""
+    stdin: bytes | None = None
+    """What it reads as standard input by WASI; None: nothing."""
+    passes_stdio: bool = False
+    """Whether its standard streams are those of the host's process. Otherwise what it
+    writes becomes lines of its log."""
 
 
 @final

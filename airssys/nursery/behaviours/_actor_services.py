@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
-from airssys.contracts import ComponentId, Logged, LogLevel, StorageRefused
+from airssys.contracts import (
+    ComponentConfig,
+    ComponentId,
+    Logged,
+    LogLevel,
+    StorageRefused,
+)
 from airssys.nursery.metering import GuestMeter
 
 from ._actor_messages import ActorMessages, ActorTopics, Sender
@@ -44,9 +50,10 @@ class ActorServices:
         *,
         codecs: Codecs | None = None,
         gates: Gates = OPEN,
-        environment: Sequence[tuple[str, str]] = (),
+        config: ComponentConfig | None = None,
     ) -> None:
-        self.environment, self.randomness = environment, shared.randomness
+        self.config, self.randomness = config or ComponentConfig(), shared.randomness
+        self.environment = self.config.env
         guard = gates.guard
         self.permissions: Permissions = (
             UNRESTRICTED if guard is None else guard.authority

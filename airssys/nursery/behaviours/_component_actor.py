@@ -33,6 +33,7 @@ from airssys.contracts import (
     InternalError,
     NotGranted,
     OnAbandoned,
+    ProgramGuest,
     SnapshotFailed,
     SnapshotRefused,
     StartFrom,
@@ -75,7 +76,6 @@ class SavedState:
 class ComponentBehaviour:
     """One instance; a trapped or cancelled one is spent, the next start makes another."""
 
-    wants_to_end = False
     is_plain = False
 
     def __init__(
@@ -88,6 +88,9 @@ class ComponentBehaviour:
         account: Account | None = None,
     ) -> None:
         self._spec, self._shared = spec, shared
+        self.wants_to_end = False
+        self._running = trio.CancelScope()
+        """Around the run of a program."""
         self.saved = saved
         """What it, or the instance that replaces it, continues from; None: nothing."""
         self._mailbox, self._authority, self._account = mailbox, authority, account
@@ -104,7 +107,7 @@ class ComponentBehaviour:
             spec.log_level,
             codecs=spec.codecs,
             gates=self._gates,
-            environment=spec.config.env,
+            config=spec.config,
         )
         self._guest: Guest | None = None
         self.hands_over = False
@@ -226,8 +229,22 @@ class ComponentBehaviour:
         return ComponentInfo(self._spec.id, metadata.name, metadata.version, health)
 
     def watched(self, serving: Coroutine[Any, Any, None]) -> Awaitable[None]:
-        """Leave serving as it is: a guest gives way by itself."""
+        """Leave serving as it is: a guest gives way by itself. A program serves nothing."""
+        guest = self._present()
+        if isinstance(guest, ProgramGuest):
+            serving.close()
+            return self._run(guest)
         return serving
+
+    async def _run(self, program: ProgramGuest) -> None:
+        """Run a program to its end, or until it is asked to stop.
+
+        Raises:
+            GuestTrapped: it was stopped, or ended with a status that is not 0.
+        """
+        with self._running:
+            await program.run()
+        self.wants_to_end = True
 
     async def handle(
         self, envelope: Envelope, scope: trio.CancelScope | None
@@ -357,7 +374,8 @@ class ComponentBehaviour:
         await self._present().import_state(state)
 
     def note_stop_asked(self) -> None:
-        """Do nothing: a guest is notified by its `shutdown`, between two messages."""
+        """Stop a program; another guest is notified by its `shutdown`, between two messages."""
+        self._running.cancel()
 
     prepares_for_restarts = False
 

@@ -7,6 +7,7 @@
 | was cut off by our cancellation               | killed                  |
 | raised `Stop`: it ended itself on purpose     | shutdown, OTP's `{shutdown, _}` |
 | raised `CutOff`: its time to end was over      | killed                  |
+| a guest that called `exit` with status 0       | normal                  |
 | raised `CapacityReached` before it was ready  | refused                 |
 | raised `Ignore` before it was ready           | ignored                 |
 | raised `Unhealthy`                            | unhealthy               |
@@ -26,6 +27,7 @@ from airssys.contracts import (
     CapacityReached,
     ExitKind,
     ExitReason,
+    GuestTrapped,
     IntensityExceeded,
     StartFailed,
     Unhealthy,
@@ -138,6 +140,8 @@ def _kind_for(error: BaseException, *, ready: bool) -> ExitKind:
         return ExitKind.SHUTDOWN
     if type(error) is CutOff:
         return ExitKind.KILLED
+    if type(error) is GuestTrapped and error.status == 0:
+        return ExitKind.NORMAL
     if issubclass(kind, CapacityReached) and not ready:
         return ExitKind.REFUSED
     if issubclass(kind, Ignore) and not ready:

@@ -16,6 +16,7 @@ from airssys.contracts import (
     BadTopic,
     BroadcastFailed,
     Callback,
+    ComponentConfig,
     ComponentId,
     ComponentInfo,
     Envelope,
@@ -59,7 +60,7 @@ class FakeServices:
     without it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what an actor may be declared with
         self,
         name: str = "me",
         *,
@@ -68,6 +69,7 @@ class FakeServices:
         keyspace: Keyspace | None = None,
         can: Iterable[Grant] = (EVERYTHING,),
         environment: Sequence[tuple[str, str]] = (),
+        config: ComponentConfig | None = None,
     ) -> None:
         """Make the services of an actor.
 
@@ -78,6 +80,7 @@ class FakeServices:
             keyspace: Where it stores things; None: one of a `FakeStorage`.
             can: What host functions that check it themselves may do for it.
             environment: The variables that it was declared with.
+            config: The rest of what it was declared with.
         """
         self.name = ComponentId.parse(name)
         self.neighbours = {
@@ -88,6 +91,7 @@ class FakeServices:
             self.name, max_bytes=_MAX_BYTES, max_keys=_MAX_KEYS
         )
         self.environment, self.randomness = environment, SeededRandomness()
+        self.config = config or ComponentConfig()
         self.denied = EventList()
         """An `AccessDenied` for each access that `permissions` denied."""
         granted, _ = read_grants(can)

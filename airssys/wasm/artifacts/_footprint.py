@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 _COMPONENT = b"\0asm\x0d\0\x01\0"
 
 _IMPORTS = 10
+_EXPORTS = 11
+_RUN = "wasi:cli/run@0.2."
+_LIFECYCLE = "airssys:core/component-lifecycle@"
 """The section of imports."""
 _DEEPEST = 100
 """Nested components, so that reading them cannot exhaust the stack."""
@@ -132,6 +135,27 @@ def import_names(code: bytes) -> list[str]:
                 names.append(_read_external_name(body))  # not all of it
                 _read_description(body)
     return names
+
+
+def is_program(code: bytes) -> bool:
+    """Whether a component exports `wasi:cli/run`, and is not made to be an actor.
+
+    Raises:
+        Unreadable: as of `import_names`.
+    """
+    reader = Reader(code)
+    reader.skip(len(_COMPONENT))
+    names: list[str] = []
+    for section, body in reader.sections():
+        if section == _EXPORTS:
+            for _ in body.items():
+                names.append(_read_external_name(body))  # not all of it
+                _read_sort(body)
+                body.number()
+                if _read_flag(body):
+                    _read_description(body)
+    is_actor = any(name.startswith(_LIFECYCLE) for name in names)
+    return not is_actor and any(name.startswith(_RUN) for name in names)
 
 
 def fair_cap(total: int, ranges: Sequence[Range]) -> int | None:
@@ -340,7 +364,7 @@ _ITEMS: dict[int, Callable[[Reader, _Component], None]] = {
     5: _read_instance,
     6: _read_alias,
     _IMPORTS: _read_import,
-    11: _read_export,
+    _EXPORTS: _read_export,
 }
 """How one item of a section is read, for the sections that are lists of them."""
 

@@ -16,7 +16,7 @@ import hashlib
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar, cast, final
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, cast, final
 
 import attrs
 import trio
@@ -26,6 +26,7 @@ from wasmtime.component import Component as Compiled
 from airssys.contracts import (
     Artifact,
     ComponentRefused,
+    InternalError,
     SourceArea,
     repr_of,
 )
@@ -39,6 +40,7 @@ from airssys.wasm.artifacts import (
     count,
     first_lines,
     import_names,
+    is_program,
     opened,
     read,
     to_binary,
@@ -79,7 +81,9 @@ from airssys.wasm.lane.core import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from airssys.contracts import LoadedComponent
 
 
 SLOW_AFTER: Final = 1.0
@@ -118,6 +122,13 @@ class _Ready:
     """SHA-256 of the component, if it was split."""
 
 
+ProgramLoader: TypeAlias = "Callable[[Loader, Artifact], Awaitable[LoadedComponent]]"
+
+
+class _Program(Exception):  # steers the loader
+    """What is loaded is a program, which is loaded in another way."""
+
+
 @final
 class Loader:
     """Loads components for one runtime (the port `ComponentLoader`)."""
@@ -127,17 +138,18 @@ class Loader:
         runtime: Runtime,
         cache: ArtifactCache | None,
         report: Callable[[str], None] | None = None,
+        load_program: ProgramLoader | None = None,
     ) -> None:
         self.runtime = runtime
         self.cache = cache
         """Where compiled code is kept; None: nowhere."""
-        self._report = report
-        self._loaded: dict[Artifact, Component] = {}
+        self._report, self._load_program = report, load_program
+        self._loaded: dict[Artifact, LoadedComponent] = {}
         self._whole: Runtime | None = None
         """The same runtime, for components that run whole and get nothing else."""
         self._locks: dict[Artifact, trio.Lock] = {}
 
-    async def load(self, artifact: Artifact) -> Component:
+    async def load(self, artifact: Artifact) -> LoadedComponent:
         """Read, check and compile an artifact. Equal artifacts are compiled once.
 
         A cancelled load returns without waiting for the compiler.
@@ -147,20 +159,25 @@ class Loader:
         """
         async with self._locks.setdefault(artifact, trio.Lock()):
             if artifact not in self._loaded:
-                found = await trio.to_thread.run_sync(
-                    functools.partial(self._find, artifact),
-                    abandon_on_cancel=True,
-                    limiter=self.runtime.readers,
-                )
-                if isinstance(found, _Source):
-                    compile_it = functools.partial(self._compile, artifact, found)
-                    ready: _Ready = await self.compile_in_time(
-                        artifact.label, compile_it
-                    )
-                else:
-                    ready = found
-                self._loaded[artifact] = self._adopt(artifact, ready)
+                self._loaded[artifact] = await self._load(artifact)
             return self._loaded[artifact]
+
+    async def _load(self, artifact: Artifact) -> LoadedComponent:
+        found = await trio.to_thread.run_sync(
+            functools.partial(self._find, artifact),
+            abandon_on_cancel=True,
+            limiter=self.runtime.readers,
+        )
+        if isinstance(found, _Ready):
+            return self._adopt(artifact, found)
+        compile_it = functools.partial(self._compile, artifact, found)
+        try:
+            ready = await self.compile_in_time(artifact.label, compile_it)
+        except _Program:
+            if self._load_program is None:
+                raise InternalError("no part loads programs") from None
+            return await self._load_program(self, artifact)
+        return self._adopt(artifact, ready)
 
     async def compile_in_time(self, label: str, work: Callable[[], _T]) -> _T:
         """Have a thread compile, when there is room for it.
@@ -308,6 +325,8 @@ class Loader:
         names = import_names(binary)
         given = given_to(artifact, names)
         check_wasi([n for n in names if not any(i.gives(n) for i in given)], label)
+        if is_program(binary):
+            raise _Program
         why_whole = None
         if settings.lane == "own":
             try:

@@ -11,16 +11,18 @@ from trio.lowlevel import enable_ki_protection
 from airssys.contracts import USER_CACHE, UserCache
 from airssys.wasm.cache import chosen_cache
 from airssys.wasm.engine import Ticker, TicksMaker
-from airssys.wasm.host import forget_names
+from airssys.wasm.host import CORE_INTERFACES, forget_names
+from airssys.wasm.host.wasi import WASI_INTERFACES, ProgramComponent
 from airssys.wasm.instances import Runtime, forget_rows
 
-from ._component_loader import Loader
+from ._any_instance import load_any
+from ._component_loader import Loader, given_to
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from airssys.contracts import EngineSettings
+    from airssys.contracts import Artifact, EngineSettings
 
 
 @asynccontextmanager
@@ -55,7 +57,7 @@ async def open_runtime(
     runtime = Runtime(settings, make_ticks)
     try:
         async with _guests_moved(runtime):
-            yield Loader(runtime, cache, report)
+            yield Loader(runtime, cache, report, _load_program)
     finally:
         async with runtime.turns.without_workers():  # noqa: ASYNC102  # shielded in there
             try:
@@ -64,6 +66,17 @@ async def open_runtime(
                 runtime.turns.end()
         forget_names()
         forget_rows()
+
+
+async def _load_program(loader: Loader, artifact: Artifact) -> ProgramComponent:
+    """Load a component that exports `wasi:cli/run`.
+
+    Raises:
+        ComponentRefused: it cannot be run here.
+    """
+    given = given_to(artifact, [each.name for each in WASI_INTERFACES])
+    component = await load_any(loader, artifact, (*CORE_INTERFACES, *given))
+    return ProgramComponent(component, list(component.world.exports), artifact.label)
 
 
 @asynccontextmanager

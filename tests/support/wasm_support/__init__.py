@@ -14,6 +14,7 @@ from ._guests import (
     process_memory,
 )
 from ._lane import LANE_ENGINE, Lane, call, polls
+from ._program import ARGUMENTS, CAT, leaving, program, sleeping
 from ._services import BOB, ScriptedServices
 from ._shop import shop_guest
 from ._values import SIMPLE, TEXTS, TYPED_VALUES, same, types, values_of
@@ -22,7 +23,9 @@ from ._wasi_calls import WasiCalls
 from ._wit_text import checkout_wit, read_wit, wit_folder
 
 __all__ = (
+    "ARGUMENTS",
     "BOB",
+    "CAT",
     "GUESTS",
     "HOST",
     "LANE_ENGINE",
@@ -42,13 +45,16 @@ __all__ = (
     "envelope",
     "flatten",
     "is_spent_because",
+    "leaving",
     "open_guests",
     "order",
     "polls",
     "process_memory",
+    "program",
     "read_wit",
     "same",
     "shop_guest",
+    "sleeping",
     "stray_component",
     "types",
     "values_of",

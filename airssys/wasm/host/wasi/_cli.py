@@ -17,7 +17,7 @@ from airssys.wasm.values import (
     function,
 )
 
-from ._io import EmptyInput, LogOutput
+from ._stdio import StandardInput, output
 from .base import interface, same_as, stated
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _arguments(context: WasiContext) -> list[str]:
     services = context.services
     if services is None or not context.may("arguments", "read"):
         return []
-    return [services.self_id.text]
+    return [services.self_id.text, *services.config.arguments]
 
 
 def _exit(_context: WasiContext, status: Ok | Err) -> NoReturn:
@@ -76,17 +76,17 @@ CLI: Final = (
     ),
     interface(
         "cli/stdin",
-        {"get-stdin": EmptyInput},
+        {"get-stdin": StandardInput},
         uses=same_as("io/streams", "input-stream"),
     ),
     interface(
         "cli/stdout",
-        {"get-stdout": lambda context: LogOutput(context, context.stdout)},
+        {"get-stdout": output("stdout")},
         uses=same_as("io/streams", "output-stream"),
     ),
     interface(
         "cli/stderr",
-        {"get-stderr": lambda context: LogOutput(context, context.stderr)},
+        {"get-stderr": output("stderr")},
         uses=same_as("io/streams", "output-stream"),
     ),
     interface("cli/terminal-input", {}, owns=["terminal-input"]),

@@ -16,7 +16,6 @@ from .base import (
     ROOM,
     Held,
     Input,
-    LogLines,
     Output,
     Pollable,
     StreamClosed,
@@ -36,42 +35,6 @@ if TYPE_CHECKING:
 _CLOSED: Final = Err(Case("closed"))
 _MOST_AT_ONCE: Final = 4096
 """Bytes that `blocking-write-and-flush` takes, by its definition."""
-
-
-@final
-class EmptyInput(Input):
-    """Standard input, which has ended; nothing can be given to a component yet."""
-
-    __slots__ = ()
-
-    def read(self, most: int) -> bytes:
-        """Report that it has ended."""
-        del most
-        self.context.may("streams", "stdin")
-        raise StreamClosed
-
-
-@final
-class LogOutput(Output):
-    """A guest's handle of standard output or standard error."""
-
-    __slots__ = ("lines",)
-
-    def __init__(self, context: WasiContext, lines: LogLines) -> None:
-        super().__init__(context)
-        self.lines = lines
-
-    def room(self) -> int:
-        """Return the most there is: what is too much is dropped."""
-        return ROOM
-
-    def write(self, data: bytes) -> None:
-        """Log what it ends the lines of."""
-        self.lines.write(data)
-
-    def is_flushed(self) -> bool:
-        """Return True."""
-        return True
 
 
 def _broken(rule: str) -> NoReturn:

@@ -10,6 +10,7 @@ memory is answered at once, and the rest is done in threads (`_open_file`).
 
 from ._codes import FileRefused
 from ._mounts import Mount, mounts_of
+from ._open_file import in_thread
 from ._openat2 import has_openat2, open_beneath
 from ._types import file_interfaces
 
@@ -18,6 +19,7 @@ __all__ = (
     "Mount",
     "file_interfaces",
     "has_openat2",
+    "in_thread",
     "mounts_of",
     "open_beneath",
 )
