@@ -7,6 +7,7 @@ and no code of the guest: it only calls by name.
 """
 
 from ._read import Described, describe
+from ._wit_world import describe_wit
 from ._write import module_for
 
-__all__ = ("Described", "describe", "module_for")
+__all__ = ("Described", "describe", "describe_wit", "module_for")
