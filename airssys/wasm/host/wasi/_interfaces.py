@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from ._cli import CLI
 from ._clocks_and_random import INSECURE, MONOTONIC_CLOCK, RANDOM, SEED, WALL_CLOCK
-from ._io import ERROR, POLL, STREAMS, error_code
-from ._unused import SOCKETS
+from ._io import ERROR, POLL, STREAMS
+from .base import error_code
 from .files import file_interfaces
+from .sockets import SOCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

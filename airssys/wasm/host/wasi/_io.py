@@ -14,8 +14,8 @@ from airssys.wasm.values import Case, Err, Ok
 
 from .base import (
     ROOM,
-    Held,
     Input,
+    IoError,
     Output,
     Pollable,
     StreamClosed,
@@ -28,8 +28,6 @@ from .base import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .base import WasiContext
 
 _CLOSED: Final = Err(Case("closed"))
@@ -42,27 +40,6 @@ def _broken(rule: str) -> NoReturn:
 
 
 # ---------------------------------------------------------------- error
-
-
-@final
-class IoError(Held):
-    """What a guest can ask about a failure of a stream."""
-
-    __slots__ = ("failure",)
-
-    def __init__(self, context: WasiContext, failure: StreamFailed) -> None:
-        super().__init__(context)
-        self.failure = failure
-
-
-def error_code(kind: str) -> Callable[[WasiContext, IoError], object]:
-    """Make the function that gives the error code of one interface, or none."""
-
-    def find(_context: WasiContext, error: IoError) -> object:
-        failure = error.failure
-        return failure.code if failure.kind == kind else None
-
-    return find
 
 
 ERROR: Final = interface(

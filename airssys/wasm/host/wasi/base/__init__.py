@@ -13,7 +13,16 @@ from ._bytes import (
     StreamFailed,
 )
 from ._clocks import NANO
-from ._context import MOST_HANDLES, Held, Scoped, WasiContext, release, take_back
+from ._context import (
+    MOST_HANDLES,
+    ContextPart,
+    Held,
+    Scoped,
+    WasiContext,
+    release,
+    take_back,
+)
+from ._errors import IoError, error_code
 from ._log_lines import LogLines
 from ._naming import full_name, interface, same_as, stated
 from ._pollables import (
@@ -25,25 +34,35 @@ from ._pollables import (
     wait_for_any,
     wait_until,
 )
+from ._reach import Address, Reach, access_words, endpoint, is_private, plain_address
 
 __all__ = (
     "MOST_HANDLES",
     "NANO",
     "ROOM",
+    "Address",
+    "ContextPart",
     "Held",
     "Input",
     "Interest",
+    "IoError",
     "LogLines",
     "Output",
     "Pollable",
+    "Reach",
     "Scoped",
     "Source",
     "StreamClosed",
     "StreamFailed",
     "Timer",
     "WasiContext",
+    "access_words",
+    "endpoint",
+    "error_code",
     "full_name",
     "interface",
+    "is_private",
+    "plain_address",
     "ready_ones",
     "release",
     "same_as",

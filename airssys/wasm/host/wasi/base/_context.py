@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_HANDLES: Final = 1000
 """Resources that the host has given to one instance and it has not dropped."""
 
-Kept = TypeVar("Kept")
+Part = TypeVar("Part", bound="ContextPart")
 _MOST_DENIED: Final = 256
 """Denials that are remembered, so that they are not reported again."""
 
@@ -91,7 +91,7 @@ class WasiContext(ContextWithTasks):
         self._handles = 0
         self.changed = trio.Event()
         """Is set, and replaced, when something has changed that a guest may wait for."""
-        self._kept: dict[str, object] = {}
+        self._parts: dict[type[ContextPart], ContextPart] = {}
 
     def note_changed(self) -> None:
         """Wake the guest if it waits: what it waits for may have become ready."""
@@ -103,11 +103,11 @@ class WasiContext(ContextWithTasks):
         super().note_task_failed(error)
         self.note_changed()
 
-    def keep(self, name: str, make: Callable[[WasiContext], Kept]) -> Kept:
+    def part(self, kind: type[Part]) -> Part:
         """What one package of interfaces has for each instance, made when first needed."""
-        if name not in self._kept:
-            self._kept[name] = make(self)
-        found: Kept = self._kept[name]  # type: ignore[assignment]  # made by `make`
+        found = self._parts.get(kind)
+        if not isinstance(found, kind):
+            self._parts[kind] = found = kind(self)
         return found
 
     def _lines(self, name: str, level: LogLevel) -> LogLines:
@@ -178,8 +178,20 @@ class WasiContext(ContextWithTasks):
     def close(self) -> None:
         """End its tasks, and log what was written without the end of a line."""
         self.end_tasks()
+        for each in tuple(self._parts.values()):
+            each.close()
         self.stdout.close()
         self.stderr.close()
+
+
+class ContextPart:
+    """What one package of interfaces has for each instance; closed with it."""
+
+    def __init__(self, context: WasiContext) -> None:
+        self.context = context
+
+    def close(self) -> None:
+        """Close what is open."""
 
 
 @final
@@ -192,12 +204,12 @@ class Scoped:
         end: ends it; called once, and not after `release`.
     """
 
-    __slots__ = ("_hold", "_permissions")
+    __slots__ = ("_hold", "_permissions", "access")
 
     def __init__(
         self, context: WasiContext, access: Access, end: Callable[[], object]
     ) -> None:
-        self._permissions = context.permissions
+        self._permissions, self.access = context.permissions, access
         self._hold = self._permissions.hold(access, end)
 
     def release(self) -> None:

@@ -1,0 +1,118 @@
+"""Looking up names: one lookup each, in a thread, by the system's resolver."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import TYPE_CHECKING, Final, final
+
+import trio
+
+from airssys.contracts import Access
+from airssys.wasm.host.wasi.base import Held, Scoped, Source
+
+from ._addresses import Refused, address_for_guest
+from ._socket import network
+
+if TYPE_CHECKING:
+    from airssys.wasm.host.wasi.base import Address, WasiContext
+    from airssys.wasm.values import Case
+
+_LONGEST: Final = 253
+"""Characters of a host's name, by the rules of DNS."""
+_MOST_ADDRESSES: Final = 64
+_MOST_LOOKUPS: Final = 8
+"""Lookups in progress, of one instance."""
+
+
+async def look_up(name: str, port: int = 0) -> list[Address]:
+    """Ask the system's resolver.
+
+    Raises:
+        Refused: with the code of its answer.
+    """
+    try:
+        found = await trio.socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        codes = {
+            socket.EAI_AGAIN: "temporary-resolver-failure",
+            socket.EAI_FAIL: "permanent-resolver-failure",
+        }
+        raise Refused(codes.get(error.errno or 0, "name-unresolvable")) from error
+    except (UnicodeError, OSError) as error:
+        raise Refused("name-unresolvable") from error
+    texts = dict.fromkeys(str(each[4][0]).partition("%")[0] for each in found)
+    return [ipaddress.ip_address(text) for text in texts][:_MOST_ADDRESSES]
+
+
+@final
+class Lookup(Held, Source):
+    """The answers to a name, as they come."""
+
+    __slots__ = ("_answers", "_refusal", "_scope", "is_done")
+
+    def __init__(self, context: WasiContext, name: str) -> None:
+        if not name or len(name) > _LONGEST or any(c in name for c in "\0/ @"):
+            raise Refused("invalid-argument")
+        super().__init__(context)
+        self._answers: list[Address] = []
+        self._refusal: str | None = None
+        self._scope: trio.CancelScope | None = None
+        self.is_done = False
+        self._begin(name)
+
+    def _begin(self, name: str) -> None:
+        context = self.context
+        try:
+            self._answers = [ipaddress.ip_address(name.strip("[]"))]
+            self.is_done = True
+        except ValueError:
+            access = Access("network", "resolve", name)
+            if not context.may_access(access):
+                self._give_up("access-denied")
+            if context.tasks >= _MOST_LOOKUPS * 16:
+                self._give_up("temporary-resolver-failure")
+            self._scope = context.start_task(lambda: self._ask(name, access))
+
+    def _give_up(self, code: str) -> None:
+        self.context.release_handle()
+        raise Refused(code)
+
+    async def _ask(self, name: str, access: Access) -> None:
+        def revoke() -> None:
+            self._refusal = "access-denied"
+            if self._scope is not None:
+                self._scope.cancel()
+
+        scoped = Scoped(self.context, access, revoke)
+        try:
+            self._answers = await look_up(name)
+            for each in self._answers:
+                network(self.context).reach.pin(name, each)
+        except Refused as refused:
+            self._refusal = refused.code
+        finally:
+            scoped.release()
+            self.is_done = True
+            self.context.note_changed()
+
+    def is_ready(self) -> bool:
+        """Whether the answers are there."""
+        return self.is_done
+
+    def next_address(self) -> Case | None:
+        """Return the next of them; None: there are no more.
+
+        Raises:
+            Refused: they are not there yet, or there are none for a reason.
+        """
+        if not self.is_done:
+            raise Refused("would-block")
+        if self._refusal is not None:
+            raise Refused(self._refusal)
+        return address_for_guest(self._answers.pop(0)) if self._answers else None
+
+    def let_go(self) -> None:
+        """End the lookup."""
+        if self._scope is not None:
+            self._scope.cancel()
