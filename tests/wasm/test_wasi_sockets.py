@@ -482,7 +482,7 @@ async def test_names_are_looked_up_with_a_grant(make_guest, names):
 
 async def test_a_name_opens_its_public_answers_and_no_others(make_guest, names):
     guest = make_guest(resolve("*"), connect("web", 443), connect("db", 5432))
-    reach = guest.context.part(Reach)
+    reach = guest.context.keep("reach", Reach)
     web, db = ipaddress.ip_address("8.8.8.8"), ipaddress.ip_address(LOCAL)
     assert reach.connect(web, 443) is None  # it was not looked up yet
     await look_up(guest, "web")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_HANDLES: Final = 1000
 """Resources that the host has given to one instance and it has not dropped."""
 
-Part = TypeVar("Part", bound="ContextPart")
+Part = TypeVar("Part")
 _MOST_DENIED: Final = 256
 """Denials that are remembered, so that they are not reported again."""
 
@@ -91,7 +91,7 @@ class WasiContext(ContextWithTasks):
         self._handles = 0
         self.changed = trio.Event()
         """Is set, and replaced, when something has changed that a guest may wait for."""
-        self._parts: dict[type[ContextPart], ContextPart] = {}
+        self._parts: dict[str, object] = {}
 
     def note_changed(self) -> None:
         """Wake the guest if it waits: what it waits for may have become ready."""
@@ -103,11 +103,14 @@ class WasiContext(ContextWithTasks):
         super().note_task_failed(error)
         self.note_changed()
 
-    def part(self, kind: type[Part]) -> Part:
-        """What one package of interfaces has for each instance, made when first needed."""
-        found = self._parts.get(kind)
-        if not isinstance(found, kind):
-            self._parts[kind] = found = kind(self)
+    def keep(self, name: str, make: Callable[[WasiContext], Part]) -> Part:
+        """What one package of interfaces has for each instance, made when first needed.
+
+        It is closed with the instance if it is a `ContextPart`.
+        """
+        if name not in self._parts:
+            self._parts[name] = make(self)
+        found: Part = self._parts[name]  # type: ignore[assignment]  # made by `make`
         return found
 
     def _lines(self, name: str, level: LogLevel) -> LogLines:
@@ -179,7 +182,8 @@ class WasiContext(ContextWithTasks):
         """End its tasks, and log what was written without the end of a line."""
         self.end_tasks()
         for each in tuple(self._parts.values()):
-            each.close()
+            if isinstance(each, ContextPart):
+                each.close()
         self.stdout.close()
         self.stderr.close()
 

@@ -38,7 +38,7 @@ class Network(ContextPart):
         super().__init__(context)
         self.sockets: set[NetSocket] = set()
         """Those that are open."""
-        self.reach = context.part(Reach)
+        self.reach = context.keep("reach", Reach)
 
     def close(self) -> None:
         """Close all of them."""
@@ -48,7 +48,7 @@ class Network(ContextPart):
 
 def network(context: WasiContext) -> Network:
     """Return what an instance has of the network."""
-    return context.part(Network)
+    return context.keep("network", Network)
 
 
 class NetSocket(Held, Source):
