@@ -6,7 +6,7 @@ waits for is not its `execution_time`: like `poll`, it is called to wait.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NoReturn, final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from airssys.contracts import TrapReason
 from airssys.wasm.host import HostFunction, StopGuest
