@@ -123,7 +123,7 @@ def check_local(place: Place, family: str) -> None:
     address = place.address
     if _family(address) != family or _is_mapped(address) or address.is_multicast:
         raise Refused("invalid-argument")
-    if int(address) == 2**32 - 1 and family == _IPV4:  # everybody
+    if int(address) == 2**32 - 1 and family == _IPV4:  # broadcast
         raise Refused("invalid-argument")
 
 
