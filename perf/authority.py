@@ -28,7 +28,7 @@ from trio.lowlevel import checkpoint
 
 from airssys import actor, blueprint, component, supervisor
 from airssys.contracts import Access, Artifact, ComponentId, Quotas, find_mistakes
-from airssys.nursery.behaviours import Guard, GuardedBroker
+from airssys.nursery.behaviours import GatedBroker, Gates, Guard
 from airssys.security import (
     AuditLog,
     connect,
@@ -163,7 +163,7 @@ def _posts(*, is_guarded: bool) -> Side:
     post = _open_gate(nowhere)
     if is_guarded:
         ours: Any = nowhere
-        post = GuardedBroker(ours, Guard(authority, ours)).post
+        post = GatedBroker(ours, Gates(Guard(authority, ours))).post
 
     async def time() -> float:
         began = perf_counter()

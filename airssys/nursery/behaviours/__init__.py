@@ -7,7 +7,8 @@ from ._component_actor import (
     ComponentBehaviour,
     SavedState,
 )
-from ._guard import Guard, GuardedBroker
+from ._gates import GatedBroker, Gates
+from ._guard import Guard
 from ._handover import hand_state_over
 from ._message_arguments import (
     as_content_type,
@@ -29,8 +30,9 @@ __all__ = (
     "ActorServices",
     "Behaviour",
     "ComponentBehaviour",
+    "GatedBroker",
+    "Gates",
     "Guard",
-    "GuardedBroker",
     "Inheritance",
     "Messenger",
     "PythonBehaviour",

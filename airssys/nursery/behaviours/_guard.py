@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final, TypeVar, final
+from typing import TYPE_CHECKING, Final, final
 
 import trio
 
@@ -23,43 +23,24 @@ from airssys.contracts import (
     StorageRefused,
     Timestamp,
 )
-from airssys.nursery.metering import MeteredBroker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import Unpack
+    from collections.abc import Callable, Iterator, Sequence
 
     from airssys.contracts import (
-        CheckedOptions,
         Clock,
         ComponentInfo,
         Directory,
-        Envelope,
         Grant,
         Keyspace,
         Lag,
         StorageUsage,
-        TraceContext,
     )
-    from airssys.messaging import (
-        ActorSubscriber,
-        Broker,
-        Mailbox,
-        Outcomes,
-        Publishing,
-    )
-    from airssys.nursery.metering import (
-        BroadcastOptions,
-        MeteredPublishing,
-        MeteredSubscriber,
-        Post,
-        QuotaGate,
-    )
+    from airssys.messaging import ActorSubscriber, Mailbox
+    from airssys.nursery.metering import MeteredSubscriber
     from airssys.security.authority import Authority, Hold, Verdict
 
-Target = TypeVar("Target")
-
-_MESSAGING: Final = "messaging"
+MESSAGING: Final = "messaging"
 _STORAGE: Final = "storage"
 _SECOND: Final = 1_000_000_000
 
@@ -73,7 +54,7 @@ class Guard:
         authority.take_account()  # of the incarnation before
         authority.incarnation += 1
         authority.in_hand = lambda: mailbox.in_hand
-        self.sends = authority.memo(_MESSAGING, "send")
+        self.sends = authority.memo(MESSAGING, "send")
         """The remembered decisions about sending, by target."""
 
     def check(self, verb: str, resource: str) -> Verdict:
@@ -82,7 +63,7 @@ class Guard:
         Raises:
             NotGranted: it is denied.
         """
-        return self.authority.check(_MESSAGING, verb, resource)
+        return self.authority.check(MESSAGING, verb, resource)
 
     @contextmanager
     def waiting(self, verdict: Verdict) -> Iterator[None]:
@@ -100,134 +81,6 @@ class Guard:
             self.authority.release(hold)
         if scope.cancelled_caught:
             self.authority.deny(verdict.access)
-
-
-@final
-class GuardedBroker:
-    """The broker, as a restricted actor may use it."""
-
-    def __init__(self, broker: Broker | MeteredBroker, guard: Guard) -> None:
-        self._broker, self._guard = broker, guard
-        self.post = _gate_of_posts(broker, guard)
-        """As of `Broker`; raises what denies it, or refuses it for lack of a quota."""
-        self.keeps_up, self.sign = broker.keeps_up, broker.sign
-        self.registry = broker.registry
-
-    def tell(self, envelope: Envelope) -> None:
-        """As of `Broker`.
-
-        Raises:
-            NotGranted: it may not send to the target.
-        """
-        self._guard.check("send", envelope.target.text)
-        self._broker.tell(envelope)
-
-    async def send(self, envelope: Envelope, *is_held_up: Callable[[], bool]) -> None:
-        """As of `Broker`.
-
-        Raises:
-            NotGranted: it may not send to the target, or may not any more.
-        """
-        with self._guard.waiting(self._guard.check("send", envelope.target.text)):
-            await self._broker.send(envelope, *is_held_up)
-
-    async def ask(
-        self,
-        target: ComponentId,
-        sender: ComponentId,
-        payload: bytes,
-        *,
-        timeout: float,
-        waiter: ComponentId | None,
-        useless_after: float | None = None,
-        **options: Unpack[CheckedOptions],
-    ) -> bytes | None:
-        """As of `Broker`.
-
-        Raises:
-            NotGranted: it may not ask the target, or may not any more.
-        """
-        with self._guard.waiting(self._guard.check("ask", target.text)):
-            return await self._broker.ask(
-                target,
-                sender,
-                payload,
-                timeout=timeout,
-                waiter=waiter,
-                useless_after=useless_after,
-                **options,
-            )
-
-
-@final
-class _NoQuota:
-    """Stands for the gate of quotas where there are none."""
-
-    credit: float = math.inf
-
-    def take_message(self) -> None:
-        """Do nothing: there is always credit."""
-
-
-def _gate_of_posts(broker: Broker | MeteredBroker, guard: Guard) -> Post:
-    """Return what sends if the actor may: functions, because most sends come this way.
-
-    Most decisions are remembered. They are counted only if there is a recorder. The
-    quota is taken here too: another function in between takes as long as a decision.
-    """
-    make = _counting if guard.authority.is_recorded else _deciding
-    if isinstance(broker, MeteredBroker):
-        return make(guard, broker.quota, broker.unmetered.post)
-    return make(guard, _NoQuota(), broker.post)
-
-
-def _deciding(guard: Guard, quota: QuotaGate | _NoQuota, post: Post) -> Post:
-    sends, check, take_message = guard.sends, guard.check, quota.take_message
-
-    def decided(
-        target: ComponentId,
-        sender: ComponentId,
-        payload: bytes,
-        trace: TraceContext | None,
-    ) -> None:
-        if target.text not in sends:
-            check("send", target.text)
-        if quota.credit:
-            quota.credit -= 1
-        else:
-            take_message()
-        post(target, sender, payload, trace)
-
-    return decided
-
-
-def _counting(guard: Guard, quota: QuotaGate | _NoQuota, post: Post) -> Post:
-    sends, check, take_message = guard.sends, guard.check, quota.take_message
-    mailbox, turn = guard.mailbox, guard.authority.turn
-
-    def counted(
-        target: ComponentId,
-        sender: ComponentId,
-        payload: bytes,
-        trace: TraceContext | None,
-    ) -> None:
-        try:
-            verdict = sends[target.text]
-        except KeyError:
-            check("send", target.text)
-        else:
-            handled = mailbox.in_hand
-            by = None if handled is None else handled.sender
-            if by is not verdict.sender:
-                turn(verdict, by)
-            verdict.uses += 1
-        if quota.credit:
-            quota.credit -= 1
-        else:
-            take_message()
-        post(target, sender, payload, trace)
-
-    return counted
 
 
 @final
@@ -270,69 +123,6 @@ UNRESTRICTED: Final = _Unrestricted()
 
 
 @final
-class GuardedPublishing:
-    """Topics and broadcasts, as a restricted actor may use them."""
-
-    def __init__(
-        self, publishing: Publishing | MeteredPublishing, guard: Guard
-    ) -> None:
-        self._publishing, self._guard = publishing, guard
-
-    async def publish(
-        self,
-        sender: ComponentId,
-        topic: str,
-        payload: bytes,
-        trace: TraceContext | None = None,
-        *,
-        is_held_up: bool = True,
-    ) -> None:
-        """As of `Publishing`.
-
-        Raises:
-            NotGranted: it may not publish to the topic, or may not any more.
-        """
-        with self._guard.waiting(self._guard.check("publish", topic)):
-            await self._publishing.publish(
-                sender, topic, payload, trace, is_held_up=is_held_up
-            )
-
-    async def broadcast(
-        self,
-        sender: ComponentId,
-        targets: Iterable[Target],
-        payload: bytes,
-        identify: Callable[[Target], ComponentId],
-        **options: Unpack[BroadcastOptions],
-    ) -> Outcomes[Target]:
-        """As of `Publishing`; a target that is denied does not get the message.
-
-        Raises:
-            NotGranted: one of the targets may not be reached any more. Those that had no
-                room yet do not get it.
-        """
-        authority = self._guard.authority
-        access, reached = Access(_MESSAGING, "broadcast"), list[str]()
-
-        def permitted(target: Target) -> ComponentId:
-            found = identify(target)
-            self._guard.check("broadcast", found.text)
-            reached.append(found.text)
-            return found
-
-        with trio.CancelScope() as scope:
-            hold = authority.hold(access, scope.cancel, reached)
-            try:
-                return await self._publishing.broadcast(
-                    sender, targets, payload, permitted, **options
-                )
-            finally:
-                authority.release(hold)
-        gone = (each for each in hold.accesses() if not authority.allows(each))
-        return authority.deny(next(gone, access))
-
-
-@final
 class GuardedSubscriber:
     """Subscriptions of a restricted actor: they end with what allows them."""
 
@@ -354,7 +144,7 @@ class GuardedSubscriber:
             NotGranted: it may not subscribe to all these topics.
         """
         authority = self._guard.authority
-        verdict = authority.check(_MESSAGING, "subscribe", pattern)
+        verdict = authority.check(MESSAGING, "subscribe", pattern)
         self._subscriber.subscribe(pattern, lag)
         if pattern not in self._holds:
             end = lambda: self._end(pattern)  # noqa: E731  # its argument is known here

@@ -39,9 +39,8 @@ if TYPE_CHECKING:
         TraceContext,
     )
     from airssys.messaging import Broker, Publishing
-    from airssys.nursery.metering import MeteredBroker, MeteredPublishing
 
-    from ._guard import GuardedBroker, GuardedPublishing
+    from ._gates import GatedBroker, GatedPublishing
 
 _Typed = TypeVar("_Typed", bound=HasHandlers[Any, Any])
 
@@ -59,8 +58,8 @@ class Messenger:
         self,
         sender: ComponentId,
         waiter: ComponentId | None,
-        broker: Broker | GuardedBroker | MeteredBroker,
-        publishing: Publishing | GuardedPublishing | MeteredPublishing,
+        broker: Broker | GatedBroker,
+        publishing: Publishing | GatedPublishing,
     ) -> None:
         self._sender, self._waiter = sender, waiter
         self._broker, self._publishing = broker, publishing

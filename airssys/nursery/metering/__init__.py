@@ -5,24 +5,15 @@ A `QuotaGate` is an actor's account at work for one incarnation.
 
 from ._gate import QuotaGate
 from ._guest_meter import GuestMeter
-from ._metered import (
-    BroadcastOptions,
-    MeteredBroker,
-    MeteredKeyspace,
-    MeteredPublishing,
-    MeteredSubscriber,
-    Post,
-)
-from ._names import REQUESTS
+from ._metered import MeteredKeyspace, MeteredSubscriber
+from ._names import FAN_OUT, MESSAGES, REQUESTS
 
 __all__ = (
+    "FAN_OUT",
+    "MESSAGES",
     "REQUESTS",
-    "BroadcastOptions",
     "GuestMeter",
-    "MeteredBroker",
     "MeteredKeyspace",
-    "MeteredPublishing",
     "MeteredSubscriber",
-    "Post",
     "QuotaGate",
 )
