@@ -20,7 +20,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "check": ("_check", "Find all mistakes in a topology."),
     "inspect": ("_inspect", "Show what a component is and what it needs to run."),
     "manifest": ("_manifest", "Check and explain manifests (Component.toml)."),
-    "run": ("_run", "Run a topology until it gets a signal."),
+    "run": ("_run", "Run a topology until it gets a signal, or a WASI program."),
     "tree": ("_tree", "Draw the tree that a topology declares."),
     "wit": ("_wit", "Print the path of the folder with the WIT files."),
 }

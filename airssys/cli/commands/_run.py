@@ -11,17 +11,50 @@ from airssys.cli.common import (
     Declared,
     as_checked,
     cache_option,
+    find_declared,
     give_up,
     say,
-    target_argument,
 )
 from airssys.contracts import AirssysError, UserCache
 from airssys.security.audit import AuditLog
 from airssys.system import System, check_log_levels, run
 
+from ._run_program import Order, is_component_file, run_program
+
+
+def _read_target(
+    context: click.Context, parameter: click.Parameter, value: str
+) -> Declared | Path:
+    """Find a topology, or take the path of a component's file as it is."""
+    if is_component_file(value):
+        return Path(value)
+    return find_declared(context, parameter, value)
+
 
 @click.command("run")
-@target_argument
+@click.argument("target", metavar="TARGET", callback=_read_target)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--allow",
+    "allowed",
+    multiple=True,
+    metavar="GRANT",
+    help="Grant a program something, e.g. 'read /data', 'write /out at=build', 'random'.",
+)
+@click.option(
+    "--env",
+    "variables",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A variable of a program's environment.",
+)
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=NUMBER",
+    help="A limit of a program, e.g. memory_bytes=268435456.",
+)
 @cache_option
 @click.option(
     "-v", "--verbose", count=True, help="Log what happens; -vv: every detail."
@@ -39,24 +72,40 @@ from airssys.system import System, check_log_levels, run
     metavar="PATH",
     help="Record what restricted actors do and are denied in this file.",
 )
-def command(
-    target: Declared,
+def command(  # noqa: PLR0913  # the options of a command
+    target: Declared | Path,
     *,
+    arguments: tuple[str, ...],
+    allowed: tuple[str, ...],
+    variables: tuple[str, ...],
+    limits: tuple[str, ...],
     cache: Path | UserCache | None,
     audit: Path | None,
     verbose: int,
     levels: tuple[str, ...],
 ) -> None:
-    """Run a topology until SIGINT or SIGTERM; then stop the tree in order.
+    """Run a topology until SIGINT or SIGTERM; or a program to its end.
 
-    MODULE:NAME is a topology or blueprint; MODULE may be path/to/file.py.
+    TARGET is MODULE:NAME, a topology or blueprint; MODULE may be path/to/file.py. Or it is
+    the .wasm or .wat file of a program, a component that exports wasi:cli/run. What follows
+    -- are the program's arguments. It has the standard streams, and nothing else that
+    --allow does not name.
 
-    Exit status: 1 if the definition is wrong or a component is refused, 2 if the
-    command line is wrong, 70 if the root gave up or a child did not become ready, 130
-    after SIGINT, 143 after SIGTERM.
+    Exit status: that of a program; 1 if the definition is wrong or a component is refused,
+    2 if the command line is wrong, 70 if a program was stopped, the root gave up or a child
+    did not become ready, 130 after SIGINT, 143 after SIGTERM.
     """
     log = _log_levels(verbose, levels)
     audit_log = None if audit is None else AuditLog(audit)
+    if isinstance(target, Path):
+        order = (target, arguments, allowed, variables, limits, cache, log, audit_log)
+        run_program(Order(*order))
+        return
+    if arguments or allowed or variables or limits:
+        raise click.UsageError(
+            "arguments, --allow, --env and --limit are for a program, a .wasm or .wat "
+            "file: a topology declares what its components get"
+        )
     blueprint = as_checked(target)
     try:
         run(blueprint, _serve, cache_directory=cache, log=log, audit=audit_log)

@@ -3,7 +3,14 @@
 from ._loading import cache_option, give_up, loader_opener, run_async
 from ._manifests import report_manifests
 from ._say import escaped, say
-from ._target import EXIT_MISTAKES, Declared, as_checked, target_argument
+from ._target import (
+    EXIT_MISTAKES,
+    Declared,
+    as_checked,
+    find_declared,
+    target_argument,
+)
+from ._words import read_grant_words
 
 __all__ = (
     "EXIT_MISTAKES",
@@ -11,8 +18,10 @@ __all__ = (
     "as_checked",
     "cache_option",
     "escaped",
+    "find_declared",
     "give_up",
     "loader_opener",
+    "read_grant_words",
     "report_manifests",
     "run_async",
     "say",

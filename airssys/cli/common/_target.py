@@ -49,7 +49,7 @@ EXIT_MISTAKES: Final = 1
 Declared: TypeAlias = Blueprint | type[object]
 
 
-def _find(_: click.Context, __: click.Parameter, value: str) -> Declared:
+def find_declared(_: click.Context, __: click.Parameter, value: str) -> Declared:
     """Import the named object.
 
     Raises:
@@ -80,7 +80,7 @@ def _find(_: click.Context, __: click.Parameter, value: str) -> Declared:
 
 def target_argument(command: Callable[..., None]) -> Callable[..., None]:
     """Add the argument that names a topology or a blueprint."""
-    argument = click.argument("target", metavar="MODULE:NAME", callback=_find)
+    argument = click.argument("target", metavar="MODULE:NAME", callback=find_declared)
     return argument(command)
 
 

@@ -10,7 +10,14 @@ from ._advice import advice_for
 from ._binary import NotOffered, Range, Reader, Uncountable, Unreadable
 from ._component_check import check_wasi, check_world, instances
 from ._counts import check_counts, count
-from ._footprint import Footprint, fair_cap, footprint, import_names, is_program
+from ._footprint import (
+    Footprint,
+    export_names,
+    fair_cap,
+    footprint,
+    import_names,
+    is_program,
+)
 from ._source import check_digest, first_lines, opened, read, to_binary
 
 __all__ = (
@@ -26,6 +33,7 @@ __all__ = (
     "check_wasi",
     "check_world",
     "count",
+    "export_names",
     "fair_cap",
     "first_lines",
     "footprint",

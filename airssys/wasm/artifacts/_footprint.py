@@ -37,7 +37,7 @@ from ._binary import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _COMPONENT = b"\0asm\x0d\0\x01\0"
 
@@ -137,8 +137,8 @@ def import_names(code: bytes) -> list[str]:
     return names
 
 
-def is_program(code: bytes) -> bool:
-    """Whether a component exports `wasi:cli/run`, and is not made to be an actor.
+def export_names(code: bytes) -> list[str]:
+    """Read the names of a component's exports, and nothing else.
 
     Raises:
         Unreadable: as of `import_names`.
@@ -154,6 +154,12 @@ def is_program(code: bytes) -> bool:
                 body.number()
                 if _read_flag(body):
                     _read_description(body)
+    return names
+
+
+def is_program(exported: Iterable[str]) -> bool:
+    """Whether a component exports `wasi:cli/run`, and is not made to be an actor."""
+    names = tuple(exported)
     is_actor = any(name.startswith(_LIFECYCLE) for name in names)
     return not is_actor and any(name.startswith(_RUN) for name in names)
 

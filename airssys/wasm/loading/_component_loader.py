@@ -38,6 +38,7 @@ from airssys.wasm.artifacts import (
     check_wasi,
     check_world,
     count,
+    export_names,
     first_lines,
     import_names,
     is_program,
@@ -325,7 +326,7 @@ class Loader:
         names = import_names(binary)
         given = given_to(artifact, names)
         check_wasi([n for n in names if not any(i.gives(n) for i in given)], label)
-        if is_program(binary):
+        if is_program(export_names(binary)):
             raise _Program
         why_whole = None
         if settings.lane == "own":

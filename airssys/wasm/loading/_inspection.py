@@ -19,6 +19,7 @@ from airssys.wasm.artifacts import (
     check_counts,
     check_world,
     count,
+    export_names,
     instances,
     read,
     to_binary,
@@ -150,3 +151,14 @@ def _find_kept(
     kept = cache.find(engine.wasmtime, digest)
     kept = kept or cache.find(engine.wasmtime, digest, any_world=True)
     return None if kept is None else kept.compiled
+
+
+def exports_of(artifact: Artifact, settings: EngineSettings) -> list[str]:
+    """Read the names of what a component exports; it is not compiled.
+
+    Raises:
+        ComponentRefused: it cannot be read, or is not a component.
+    """
+    binary = to_binary(read(artifact, settings.component_bytes), artifact.label)
+    count(binary, artifact.label)
+    return export_names(binary)
