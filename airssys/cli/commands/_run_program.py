@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 import attrs
 import click
 
-from airssys.cli.common import as_checked, give_up, read_grant_words, say
+from airssys.cli.common import EXIT_MISTAKES, give_up, read_grant_words, say
 from airssys.contracts import (
     AirssysError,
     Artifact,
@@ -19,19 +19,22 @@ from airssys.contracts import (
     ComponentRefused,
     ComponentSpec,
     EngineSettings,
+    ExitKind,
     ExitReason,
     GuestTrapped,
     Started,
     UserCache,
+    as_blueprint,
+    find_all_mistakes,
 )
 from airssys.dsl import blueprint, component, dynamic_supervisor
 from airssys.security import arguments, env, stderr, stdin, stdout
 from airssys.security.audit import AuditLog
+from airssys.security.policies import grant_mistakes
 from airssys.system import EXIT_GAVE_UP, System, run
 from airssys.wasm import exports_of
 
 if TYPE_CHECKING:
-
     from airssys.dsl import LimitValues
     from airssys.security import Grant
 
@@ -75,9 +78,11 @@ def run_program(order: Order) -> None:
         SystemExit: always.
         click.BadParameter: an option is not valid.
     """
-    artifact = Artifact.at(order.path)
+    artifact = Artifact.at(order.path.absolute())
+    if not order.path.is_file():
+        raise click.BadParameter(f"there is no file {order.path}", param_hint="TARGET")
     spec = _spec(order, artifact)
-    as_checked(blueprint(spec))
+    _check(spec)
     try:
         _check_kind(artifact)
         status = run(
@@ -90,6 +95,19 @@ def run_program(order: Order) -> None:
     except (AirssysError, PermissionError) as error:  # the last one: of the cache
         give_up(error)
     sys.exit(status)
+
+
+def _check(spec: ComponentSpec) -> None:
+    """See that what the command line says is valid.
+
+    Raises:
+        SystemExit: it is not; all mistakes were printed.
+    """
+    mistakes = find_all_mistakes(as_blueprint(blueprint(spec)), grant_mistakes)
+    for each in mistakes:
+        say(f"{each.found} ({each.hint})" if each.hint else each.found, err=True)
+    if mistakes:
+        sys.exit(EXIT_MISTAKES)
 
 
 def _check_kind(artifact: Artifact) -> None:
@@ -186,7 +204,7 @@ def _say_refused(answer: object) -> None:
 
 def _status(reason: ExitReason) -> int:
     error = reason.error
-    if error is None:
+    if reason.kind in {ExitKind.NORMAL, ExitKind.SHUTDOWN}:
         return 0
     if isinstance(error, GuestTrapped) and error.status is not None:
         return error.status
