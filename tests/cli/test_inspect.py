@@ -13,8 +13,10 @@ import wasmtime
 from click.testing import CliRunner
 
 from airssys.cli import main
-from airssys.wasm import EXPORTS
+from airssys.cli.common import _needs, needs_of
+from airssys.wasm import EXPORTS, WASI_INTERFACES
 from pace import PATIENCE, processor_seconds
+from wasm_support import CAT, program
 
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
 REFUSED = {
@@ -146,3 +148,33 @@ def ended_processes():
     """Processor seconds of all processes that this one has waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def test_a_program_is_shown_with_the_grants_that_it_may_need(tmp_path):
+    path = tmp_path / "cat.wat"
+    path.write_text(program(CAT))
+    result = inspect(path)
+    assert result.exit_code == 0, result.stderr
+    assert "program    run it with `airssys run`" in result.stdout
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "stdin() to read what it is given (cli/stdin: get-stdin)" in lines
+    assert any(line.startswith("env(...) to see variables of env=") for line in lines)
+    assert not any(line.startswith(("random()", "monotonic_clock()")) for line in lines)
+
+
+def test_each_need_names_functions_that_there_are():
+    """What the list says of WASI is what WASI has."""
+    offered = {
+        each.name.partition("@")[0]: {n.rpartition(".")[2] for n in each.functions}
+        for each in WASI_INTERFACES
+    }
+    for need in _needs._NEEDS:
+        if need.interface in offered:
+            assert need.functions <= offered[need.interface], need
+
+
+def test_needs_are_by_interface_and_function():
+    files = "wasi:filesystem/types@0.2.3"
+    found = dict(needs_of({files: ["[method]descriptor.read-directory"]}))
+    assert list(found) == ["list_files(...)"]
+    assert dict(needs_of({"wasi:random/random@0.2.12": []})) == {}

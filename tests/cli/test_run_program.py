@@ -18,7 +18,7 @@ def run(airssys, write, capfd):
 
     def run_it(text, *arguments):
         path = write("it.wat", text)
-        done = airssys("run", str(path), "--cache", "none", *arguments)
+        done = airssys("run", str(path), "--no-cache", *arguments)
         return capfd.readouterr().out, done
 
     return run_it
@@ -51,7 +51,7 @@ def test_it_copies_its_standard_input(write):
     path = write("cat.wat", program(CAT))
     given = b"no end of line \xff\x00" * 10_000
     done = subprocess.run(
-        [sys.executable, "-m", "airssys", "run", "--cache", "none", str(path)],
+        [sys.executable, "-m", "airssys", "run", "--no-cache", str(path)],
         input=given,
         capture_output=True,
         timeout=60,

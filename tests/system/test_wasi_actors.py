@@ -14,7 +14,14 @@ from airssys.contracts import (
     CalleeFailed,
     Logged,
 )
-from airssys.security import env, monotonic_clock, random, stdout
+from airssys.security import (
+    env,
+    monotonic_clock,
+    random,
+    read_files,
+    stdout,
+    write_files,
+)
 from airssys.testing import SeededRandomness
 from wasm_support import order, wasi_guest
 
@@ -121,6 +128,23 @@ class ComponentLifecycle(exports.ComponentLifecycle):
 """
 
 
+FILES = {
+    "sorted(os.listdir('/data'))": ["a.txt", "out"],
+    "open('/data/a.txt').read()": "hello",
+    "os.stat('/data/a.txt').st_size": 5,
+    "open('/data/out').read()": "PermissionError",
+    "open('/data/nope').read()": "FileNotFoundError",
+    "open('/data/a.txt', 'w')": "PermissionError",
+    "os.remove('/data/a.txt')": "PermissionError",
+    "os.mkdir('/data/new')": None,
+    "open('/data/new/b.txt', 'w').write('x' * 100_000)": 100_000,
+    "open('/data/new/b.txt').read() == 'x' * 100_000": True,
+    "os.rename('/data/new/b.txt', '/data/new/c.txt')": "PermissionError",
+    "[len(each[2]) for each in os.walk('/data')]": [2, 1],
+}
+"""What a guest evaluates, and finds."""
+
+
 @pytest.mark.slow
 async def test_a_python_guest_without_stubs(tmp_path):
     """The first real user: 102 functions of 21 interfaces, of which it calls 13."""
@@ -131,7 +155,18 @@ async def test_a_python_guest_without_stubs(tmp_path):
     how += ["componentize", "-p", str(tmp_path), "hand", "-o", str(tmp_path / "a.wasm")]
     await trio.run_process(how, cwd=tmp_path, capture_stderr=True)
     guest = Artifact.at(tmp_path / "a.wasm")
-    free = [random(), stdout(), env("HOME"), monotonic_clock()]
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/a.txt").write_text("hello")
+    (tmp_path / "files/out").symlink_to("/etc/passwd")
+    files = str(tmp_path / "files")
+    free = [
+        random(),
+        stdout(),
+        env("HOME"),
+        monotonic_clock(),
+        read_files("/data/**", at=files),
+        write_files("/data/new/**", at=files),
+    ]
     given = {"HOME": "/root", "KEY": "secret"}
     tree = blueprint(
         component("free", guest, can=free, env=given),
@@ -151,6 +186,9 @@ async def test_a_python_guest_without_stubs(tmp_path):
         assert trio.current_time() - began >= 0.2
         assert await evaluate("bare", "time.monotonic()") == 0.2
         assert await evaluate("free", "sys.stdin.read()") == ""
+        for code, found in FILES.items():
+            assert await evaluate("free", code) == found, code
+        assert (tmp_path / "files/new/b.txt").read_text("utf-8") == "x" * 100_000
         for name in ("free", "bare"):
             assert await evaluate(name, "open('/etc/passwd')") == "FileNotFoundError"
             assert len(await evaluate(name, "os.urandom(4)")) == 4

@@ -13,6 +13,7 @@ import trio
 from airssys.cli.common import (
     cache_option,
     give_up,
+    needs_of,
     report_manifests,
     run_async,
     say,
@@ -126,7 +127,10 @@ def describe(found: Inspection) -> Iterator[str]:
         yield from _ranges("memories", found.memories, "bytes", "memory_bytes")
         yield from _ranges("tables", found.tables, "elements", "table_elements")
     yield from _interfaces("exports", found.exports, lambda _: "")
+    if any(name.startswith("wasi:cli/run@") for name in found.exports):
+        yield "  program    run it with `airssys run`, or as a child in a topology"
     yield from _interfaces("imports", found.imports, _standing)
+    yield from _grants(found)
 
 
 def _ranges(
@@ -158,6 +162,15 @@ def _interfaces(
             yield f"      {', '.join(functions)}"
 
 
+def _grants(found: Inspection) -> Iterator[str]:
+    """List the grants that it may need, each with what it is for."""
+    needs = tuple(needs_of(found.imports))
+    if needs:
+        yield "  grants     links without them; it may need, for what it really calls:"
+    for grant, why in needs:
+        yield f"    {grant:18} {why}"
+
+
 def _standing(interface: str) -> str:
     """Describe what provides an import, and whether it needs a grant."""
     if interface.startswith("wasi:"):
@@ -175,6 +188,8 @@ def _wasi_standing(interface: str) -> str:
     plain = interface.partition("@")[0]
     if plain in _WASI_GRANTS:
         return f"  (WASI; needs {_WASI_GRANTS[plain]})"
-    if plain.startswith(("wasi:filesystem/", "wasi:sockets/")):
-        return "  (WASI; links, and opens nothing)"
+    if plain == "wasi:filesystem/types":
+        return "  (WASI; needs read_files(), write_files() and so on)"
+    if plain.startswith("wasi:sockets/"):
+        return "  (WASI; needs connect(), bind() or resolve())"
     return "  (WASI; needs no grant)"

@@ -2,6 +2,7 @@
 
 from ._loading import cache_option, give_up, loader_opener, run_async
 from ._manifests import report_manifests
+from ._needs import needs_of
 from ._say import escaped, say
 from ._target import (
     EXIT_MISTAKES,
@@ -21,6 +22,7 @@ __all__ = (
     "find_declared",
     "give_up",
     "loader_opener",
+    "needs_of",
     "read_grant_words",
     "report_manifests",
     "run_async",

@@ -85,7 +85,8 @@ def check_world(
         raise ComponentRefused(
             label,
             f"a component must export {wanted}, but {found}",
-            "Build it for the world airssys:core/runtime-host@1.0.0",
+            "Build it for the world airssys:core/runtime-host@1.0.0, or for "
+            "wasi:cli/command if it is a program; load_any calls the exports of any other",
         )
     _check_functions(exported[wanted], EXPORTS, wanted, label)
     optional = full_name(STATE_HANDOVER)

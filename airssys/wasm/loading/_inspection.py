@@ -17,10 +17,12 @@ from airssys.contracts import (
 from airssys.wasm.artifacts import (
     Footprint,
     check_counts,
+    check_wasi,
     check_world,
     count,
     export_names,
     instances,
+    is_program,
     read,
     to_binary,
 )
@@ -32,12 +34,14 @@ from airssys.wasm.lane.core import NotTakenApart, take_apart
 from ._component_loader import compile_binary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from wasmtime.component import Component as Compiled
 
     from airssys.wasm.artifacts import Range
     from airssys.wasm.cache import ArtifactCache
+    from airssys.wasm.host import HostInterface
 
 
 @final
@@ -135,12 +139,20 @@ def _examine(
                 name: tuple(sorted(m for m, kind in members.items() if kind))
                 for name, members in sorted(instances(items, engine.wasmtime).items())
             }
-        check_world(engine.wasmtime, compiled, label, wasi_beside((), found["imports"]))
-        fits = True
+        given = wasi_beside((), found["imports"])
+        if is_program(found["exports"]):
+            check_wasi(_not_given(found["imports"], given), label)
+        else:
+            check_world(engine.wasmtime, compiled, label, given)
+            fits = True
     finally:
         if cache is not None and kept is None:
             cache.keep(digest, compiled, counted, label, any_world=not fits)
         compiled.close()
+
+
+def _not_given(imported: Iterable[str], given: Sequence[HostInterface]) -> list[str]:
+    return [name for name in imported if not any(each.gives(name) for each in given)]
 
 
 def _find_kept(
