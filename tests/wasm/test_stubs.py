@@ -254,9 +254,9 @@ def test_wit_text_may_have_packages_resources_and_worlds_that_include_others(tmp
         "async def new_cart(self, owner: str) -> Cart:",
         "async def cart_merge(self, a: Cart, b: Cart) -> Cart:",
         "async def list(self, most: int | None) -> tuple[tuple[str, Price], ...]:",
-        "raise Refused('add', _lift_note(found.value))",
+        "raise Refused('[method]cart.add', _lift_Note(found.value))",
         "async def look(self, it: Cart) -> bool:",
-        "self.common = CommonInterface(instance)",
+        "class Note(NamedTuple):",
     ):
         assert text in module, text
     assert "def log" not in module
