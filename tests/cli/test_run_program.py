@@ -137,7 +137,10 @@ def test_words_of_files_name_folders(tmp_path):
     from airssys.security import env, read_files, write_files
 
     assert read_grant_words(f"read {tmp_path}") == read_files(f"{tmp_path}/**")
-    assert read_grant_words("read /no/such.txt") == read_files("/no/such.txt")
+    assert read_grant_words("read /no/such") == read_files("/no/such/**")
+    file = tmp_path / "one.txt"
+    file.touch()
+    assert read_grant_words(f"read {file}") == read_files(str(file))
     found = read_grant_words(f"write /out at={tmp_path}")
     assert found == write_files("/out/**", at=str(tmp_path))
     assert read_grant_words("env HOME LANG") == env("HOME", "LANG")

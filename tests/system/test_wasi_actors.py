@@ -165,7 +165,7 @@ async def test_a_python_guest_without_stubs(tmp_path):
         env("HOME"),
         monotonic_clock(),
         read_files("/data/**", at=files),
-        write_files("/data/new/**", at=files),
+        write_files("/data/new/**"),
     ]
     given = {"HOME": "/root", "KEY": "secret"}
     tree = blueprint(

@@ -139,9 +139,7 @@ def _spec(order: Order, artifact: Artifact) -> ComponentSpec:
         click.BadParameter: an option is not valid.
     """
     variables = dict(_variable(text) for text in order.variables)
-    granted: list[Grant] = [arguments(), stdin(), stdout(), stderr()]
-    if variables:
-        granted.append(env(*variables))
+    granted: list[Grant] = [arguments(), env(), stdin(), stdout(), stderr()]
     granted += [_granted(text) for text in order.allowed]
     values = {"execution_time": _DAY} | dict(_limit(text) for text in order.limits)
     limits = cast("LimitValues", values)  # checked with the rest

@@ -38,8 +38,8 @@ GRANT_WORDS: Final = (*_FILES, *_OTHERS)
 def read_grant_words(text: str) -> Grant:
     """Read a grant.
 
-    A path without wildcards that is a folder of the host stands for all that is in it.
-    What follows `at=` is the host's folder that is seen there.
+    A path without wildcards stands for itself and all below it, unless it is a file of
+    the host. What follows `at=` is the host's folder that is seen there.
 
     Raises:
         ValueError: it is not a grant; says why.
@@ -85,6 +85,6 @@ def _read_files(word: str, rest: list[str]) -> Grant:
     if not path.startswith("/"):
         hint = f"write {word} /{path} at=FOLDER, or the whole path"
         raise ValueError(f"{path!r} is not an absolute path: {hint}")
-    if "*" not in path and (at is not None or Path(path).is_dir()):
+    if "*" not in path and (at is not None or not Path(path).is_file()):
         path = f"{path.rstrip('/')}/**"
     return _FILES[word](path, at=None if at is None else str(Path(at).absolute()))
