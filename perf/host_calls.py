@@ -15,6 +15,7 @@ from typing import Final, TypeAlias, cast
 
 import trio
 from lanes import fastest
+from measuring.children import tell_parent
 from measuring.guests import guest_file, message
 from measuring.ratios import Report, check_count, seconds
 
@@ -86,8 +87,8 @@ def calling(guest: Guest, mark: int) -> Act:
     return act
 
 
-async def run(rounds: int) -> None:
-    """Measure on both lanes, and report."""
+async def measure(rounds: int) -> dict[str, float]:
+    """Measure on both lanes; returns seconds for each call."""
     artifact = Artifact.from_text(calling_guest(), "host calls")
     acts: dict[str, Act] = {}
     async with AsyncExitStack() as stack:
@@ -111,12 +112,19 @@ async def run(rounds: int) -> None:
                 for mark, what in enumerate(("nothing", "number", "text")):
                     acts[f"{what}, {kind.value}, {lane}"] = calling(guest, mark)
         found = await fastest(acts, rounds)
-    report = Report("A call of the host, by its kind and lane")
+    each = {}
     for name, value in found.items():
         what, _, rest = name.partition(", ")
         if what != "nothing":
-            each = (value - found[f"nothing, {rest}"]) / _CALLS
-            report.measured(name, each, seconds)
+            each[name] = (value - found[f"nothing, {rest}"]) / _CALLS
+    return each
+
+
+def report_on(found: dict[str, float]) -> None:
+    """Show it, and judge it."""
+    report = Report("A call of the host, by its kind and lane")
+    for name, value in found.items():
+        report.measured(name, value, seconds)
     for what in ("number", "text"):
         mine = f"{what}, instant, own"
         report.ratio(mine, f"{what}, instant, wasmtime", at_most=0.25)
@@ -128,8 +136,13 @@ def main() -> None:
     """Read the options and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--tell", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    trio.run(run, chosen.rounds)
+    found = trio.run(measure, chosen.rounds)
+    if chosen.tell:
+        tell_parent(**found)
+    else:
+        report_on(found)
 
 
 if __name__ == "__main__":

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from airssys.contracts import Guest, LoadedComponent
     from airssys.wasm.instances import Component
     from airssys.wasm.instances._instance import Instance
+    from airssys.wasm.lane.core import CoreStore
     from airssys.wasm.loading._any_instance import AnyInstance
 
 __all__ = ("Engine", "RawHealth", "RawInstances")
 
+_PLENTY = 2**40
 _HEALTH = list(EXPORTS).index("health")
 
 
@@ -138,27 +140,32 @@ class RawCall:
 class RawInstances:
     """Instances of a component and nothing else: a store, and its fiber polled through.
 
-    Looking up functions, limits, `initialize` and closing are left out.
+    They are on the lane of the component. Looking up functions, limits, `initialize` and
+    closing are left out.
     """
 
     def __init__(self, component: LoadedComponent) -> None:
         runtime = cast("Component", component).runtime
-        self._code = cast("Component", component).code.pointer
+        self._code = cast("Component", component).code
         self._linker, self._engine = runtime.linker, runtime.engine
-        self._stores: list[Store] = []
+        self._stores: list[Store | CoreStore] = []
 
     def make(self, count: int) -> tuple[float, int]:
         """Make this many on fresh stores; returns seconds, and how many stand."""
         stores, owner, finished = self._stores, object(), 0
         began = perf_counter()
         for _ in range(count):
-            store = Store(self._engine)
-            call = store.instantiate(self._linker, self._code, owner=owner)
+            store = self._open()
+            call = store.instantiate(self._linker, self._code.pointer, owner=owner)
             while not call.poll(owner):
                 pass
             finished += call.finished
             stores.append(store)
         return perf_counter() - began, finished
+
+    def _open(self) -> Store | CoreStore:
+        core = self._code.core
+        return Store(self._engine) if core is None else core.open_store((), _PLENTY)
 
     def close(self) -> None:
         """Close them all."""

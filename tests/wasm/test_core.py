@@ -484,3 +484,56 @@ def test_what_was_lent_for_a_call_that_does_not_begin_is_taken_back():
             assert len(instance.things) == len(instance.states[0]) == 0
         assert call(instance, "f", object(), 255) is None
         assert len(instance.things) == len(instance.states[0]) == 0
+
+
+MANY_GLOBALS = """(component
+  (core module $a {globals}
+    (func (export "sum") (result i32) {sum}))
+  (core module $b {imports}
+    (import "a" "sum" (func $sum (result i32)))
+    (func (export "add") (param i32) (result i32) {add} (call $sum)))
+  (core instance $ia (instantiate $a))
+  (core instance $ib (instantiate $b (with "a" (instance $ia))))
+  (func (export "add") (param "n" u32) (result u32) (canon lift (core func $ib "add"))))"""
+
+
+def many_globals(count=20):
+    numbers = range(count)
+    return MANY_GLOBALS.format(
+        globals=" ".join(
+            f'(global $g{n} (export "g{n}") (mut i32) (i32.const 0))' for n in numbers
+        ),
+        sum="(i32.const 0)"
+        + " ".join(f"(i32.add (global.get $g{n}))" for n in numbers),
+        imports=" ".join(
+            f'(import "a" "g{n}" (global $g{n} (mut i32)))' for n in numbers
+        ),
+        add=" ".join(
+            f"(global.set $g{n} (i32.add (global.get $g{n}) (local.get 0)))"
+            for n in numbers
+        ),
+    )
+
+
+@pytest.mark.parametrize("count", [20, 3])
+def test_global_variables_are_those_of_their_own_instance(count):
+    """From the third instance on, many of them are not looked up."""
+    with Lane(many_globals(count)) as lane:
+        instances = [lane.start() for _ in range(3)]
+        instances.pop(1).close()
+        instances += [lane.start() for _ in range(3)]
+        assert len(lane.code.looking_up._learned) == (count > 16)
+        for number, instance in enumerate(instances, 1):
+            assert call(instance, "add", number) == count * number
+        for number, instance in enumerate(instances, 1):
+            assert call(instance, "add", 1) == count * (number + 1)
+
+
+def test_what_two_instances_do_not_have_in_common_is_always_looked_up():
+    with Lane(many_globals()) as lane:
+        lane.start()
+        [number] = lane.code.looking_up._learning
+        lane.code.looking_up._learning[number][0] = b"another one"
+        instances = [lane.start() for _ in range(3)]
+        assert not lane.code.looking_up._learned
+        assert [call(each, "add", 1) for each in instances] == [20] * 3

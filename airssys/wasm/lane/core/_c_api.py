@@ -13,6 +13,7 @@ from ctypes import (
     c_bool,
     c_size_t,
     c_uint8,
+    c_uint32,
     c_uint64,
     c_void_p,
 )
@@ -147,6 +148,12 @@ EXTERN_OF: Final = _bindings.wasmtime_extern_t.of.offset
 """Where in an extern the function, memory, table or global is."""
 SHARED_MEMORY: Final = int(_ffi.WASMTIME_EXTERN_SHAREDMEMORY.value)
 """The kind of an extern that is a shared memory."""
+GLOBAL: Final = int(_ffi.WASMTIME_EXTERN_GLOBAL.value)
+"""The kind of an extern that is a global variable."""
+GLOBALS_ARE_NUMBERS: Final = [
+    field[1] for field in _bindings.wasmtime_global._fields_
+] == [c_uint64, *[c_uint32] * 3]
+"""Whether a global variable is its store, and numbers: in 32 bits no address has room."""
 INSTANCE_SIZE: Final = ctypes.sizeof(_bindings.wasmtime_instance_t)
 VAL_SIZE: Final = ctypes.sizeof(_bindings.wasmtime_val_t)
 VAL_OF: Final = _bindings.wasmtime_val_t.of.offset

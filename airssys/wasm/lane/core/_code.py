@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Mapping, MutableSet
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast, final
@@ -56,6 +57,15 @@ _TYPES = {
 }
 
 
+_MANY: Final = 16
+"""Imports of a step that are worth it to be learned."""
+_WORD: Final = 8
+_STORE_ID: Final = 8
+"""Bytes of a global variable that say which store it belongs to."""
+_NUMBERS: Final = 12
+"""Bytes of it that say which one it is there."""
+
+
 class Running(Protocol):
     """The side of an instance that callbacks see."""
 
@@ -78,6 +88,11 @@ class Imports:
     that call takes longer than the call. So they are made once, for memory that all
     instances use, one at a time: `lock` is held until the module was made of what has
     been found. What repeats among them exists once.
+
+    Almost half of them are global variables. To wasmtime such a one is its store and a
+    few numbers, which are the same for all instances of a component, as all are made in
+    the same order. So what two instances had in common is not looked up for a third one:
+    only the store is written.
     """
 
     def __init__(self, steps: Sequence[Step], scratch: Block | None = None) -> None:
@@ -96,6 +111,16 @@ class Imports:
         self._scratch = scratch
         self._wanted = [self._prepare(step.imports) for step in steps]
         self._arguments.clear()
+        self._learning: dict[int, dict[int, bytes] | None] = {
+            number: None
+            for number, step in enumerate(steps)
+            if c.GLOBALS_ARE_NUMBERS
+            and len(step.imports) >= _MANY
+            and all(source.step != HOST for source in step.imports)
+        }
+        """Steps with global variables, and what these were in the first instance."""
+        self._learned: dict[int, memoryview] = {}
+        """By steps whose global variables are known: the words for their stores."""
 
     def _prepare(self, imports: Sequence[Source]) -> tuple[int, int, list[list[Any]]]:
         """Say where the imports of a step will be, how many, and how to find them."""
@@ -145,14 +170,46 @@ class Imports:
         Raises:
             CoreFailed: one is not exported.
         """
-        self._instances.data[:] = instances
         first, count, arguments = self._wanted[number]
+        if not count:
+            return first, 0
+        self._instances.data[:] = instances
+        stores = self._learned.get(number)
+        if stores is not None:
+            store = int.from_bytes(instances[:8], "little")
+            stores[:] = memoryview(array("Q", [store]) * count)
         found = map(
             c.instance_export_get_prepared, repeat(c.prepared(context)), *arguments
         )
         if not all(found):
             raise CoreFailed(None, "a core instance lacks what another one imports")
+        if number in self._learning:
+            self._learn(number)
         return first, count
+
+    def _learn(self, number: int) -> None:
+        """Note what global variables are, or find that they are what they were before."""
+        first, count, arguments = self._wanted[number]
+        begin = first - self._externs.base
+        found, data = {}, self._externs.data
+        for place in range(count):
+            at = begin + place * c.EXTERN_SIZE
+            if data[at] == c.GLOBAL:
+                at += c.EXTERN_OF + _STORE_ID
+                found[place] = bytes(data[at : at + _NUMBERS])
+        before = self._learning[number]
+        if before is None:
+            self._learning[number] = found
+            return
+        del self._learning[number]
+        if found == before:
+            others = [place for place in range(count) if place not in found]
+            less = [[row[place] for place in others] for row in arguments]
+            self._wanted[number] = first, count, less
+            step = c.EXTERN_SIZE // _WORD
+            end = (begin + count * c.EXTERN_SIZE) // _WORD
+            of_store = (begin + c.EXTERN_OF) // _WORD
+            self._learned[number] = self._externs.words[of_store:end:step]
 
 
 class CoreRefused(Exception):  # not for users: the loader says which component
