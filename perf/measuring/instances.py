@@ -36,21 +36,21 @@ _ACTORS: Final = 100
 _INSTANCES: Final = 1000
 _ROUNDS: Final = 20
 _KEEPER: Final = (
-    Path(__file__).resolve().parents[2] / "tests" / "guests" / "python" / "keeper.py"
+    Path(__file__).resolve().parents[2] / "tests" / "building" / "guests" / "keeper.py"
 )
 _NO_SERVICES: Final = cast("HostServices", object())
 
 
-def python_guest(cache: Path) -> Artifact:
+def python_guest(cache: Path) -> Path:
     """Build the Python guest that is measured; what is built is kept."""
     from airssys.building import build  # noqa: PLC0415  # an extra that may be missing
 
     cache.chmod(0o700)
-    return Artifact.at(build(_KEEPER, cache_directory=cache / "built").path)
+    return build(_KEEPER, cache_directory=cache / "built").path
 
 
 async def time_making(
-    guest: Artifact | None, fastest: Fastest, lanes: Sequence[str]
+    guest: Path | None, fastest: Fastest, lanes: Sequence[str]
 ) -> dict[str, float]:
     """Time instances, and actors unless a guest is given; in seconds."""
     async with AsyncExitStack() as stack:
@@ -75,15 +75,15 @@ async def time_making(
 
 
 async def _time_guest(
-    guest: Artifact, fastest: Fastest, lanes: Sequence[str], stack: AsyncExitStack
+    guest: Path, fastest: Fastest, lanes: Sequence[str], stack: AsyncExitStack
 ) -> dict[str, float]:
     acts: dict[str, Act] = {}
-    compiled = guest.path.parent.parent / "compiled"
+    compiled = guest.parent.parent / "compiled"
     for lane in lanes:
         settings = EngineSettings(lane=lane)
         opening = open_runtime(settings, cache_directory=compiled)
         loader = await stack.enter_async_context(opening)
-        acts[f"instance, {lane}"] = _making(await loader.load(guest))
+        acts[f"instance, {lane}"] = _making(await loader.load(Artifact.at(guest)))
     return await fastest(acts)
 
 
