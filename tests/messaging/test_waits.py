@@ -13,6 +13,7 @@ from hypothesis.stateful import (
 
 from airssys.contracts import ComponentId, RequestWouldDeadlock
 from airssys.messaging import WaitGraph
+from airssys.messaging.mailboxes import Wait
 
 NAMES = [ComponentId.parse(name) for name in "abcdef"]
 edges = st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES))
@@ -149,8 +150,9 @@ def test_equal_names_are_the_same_actor():
         graph.add(again("a"), again("a"))
     graph.add(again("a"), again("b"))
     graph.add(again("b"), again("c"))
-    with pytest.raises(RequestWouldDeadlock):
+    with pytest.raises(RequestWouldDeadlock) as refused:
         graph.add(again("c"), again("a"))
+    assert refused.value.path == tuple(again(name) for name in "cabc")
 
 
 def test_a_graph_is_itself_and_keeps_what_it_keeps():
@@ -158,3 +160,39 @@ def test_a_graph_is_itself_and_keeps_what_it_keeps():
     assert "counts" not in repr(WaitGraph())
     with pytest.raises(TypeError):
         WaitGraph(counts={})
+    with pytest.raises(TypeError):
+        WaitGraph(waiters={})
+
+
+def test_a_wait_is_in_the_graph_until_it_is_ended():
+    a, b, c, *_ = NAMES
+    graph = WaitGraph()
+    wait = Wait(graph, a, b)
+    assert graph.edges() == {(a, b)}
+    wait.turn_to(c)
+    assert graph.edges() == {(a, c)}
+    wait.end()
+    assert graph.edges() == frozenset()
+
+
+def test_a_wait_that_would_never_end_changes_nothing():
+    a, b, c, *_ = NAMES
+    graph = WaitGraph()
+    wait, _ = Wait(graph, a, b), Wait(graph, c, a)
+    with pytest.raises(RequestWouldDeadlock):
+        Wait(graph, b, a)
+    with pytest.raises(RequestWouldDeadlock):
+        wait.turn_to(c)
+    assert graph.edges() == {(a, b), (c, a)}
+    wait.end()
+    assert graph.edges() == {(c, a)}
+
+
+def test_a_task_outside_of_all_actors_is_not_in_the_graph():
+    _, b, c, *_ = NAMES
+    graph = WaitGraph()
+    wait = Wait(graph, None, b)
+    wait.turn_to(c)
+    wait.end()
+    assert graph.edges() == frozenset()
+    assert wait != Wait(graph, None, c), "each is a wait of its own"

@@ -53,3 +53,10 @@ def test_rule_33_spaced_restarts_never_add_up():
         window = window.stamped(now)
         assert not window.is_exceeded
     assert len(window.stamps) == 1
+
+
+def test_rule_31_what_is_older_than_the_period_does_not_keep_one_from_a_restart():
+    window = RestartWindow(Intensity(2, 10.0)).stamped(0.0).stamped(9.0)
+    assert not window.allows(10.0)
+    assert window.allows(10.5)
+    assert not window.stamped(9.0).allows(10.5)
