@@ -27,7 +27,7 @@ REFUSED = {
     "missing-export": ("lacks health", "Export every function"),
     "unknown-import": ("acme:other/thing@1.0.0", "Import only what"),
     "unknown-function": ("airssys:core/host-services@1.0.0#reboot", "Import only what"),
-    "wasi-import": ("wasi:http/types@0.2.9", "--stub-wasi"),
+    "wasi-import": ("wasi:keyvalue/store@0.2.9", "--stub-wasi"),
     "bad-signature": ("other types for handle-message", "Build it for"),
 }
 
@@ -94,7 +94,7 @@ def test_what_would_be_refused_says_why_and_fails(name):
 def test_a_component_with_wasi_is_shown_all_the_same():
     result = inspect(GUESTS / "wasi-import.wat")
     assert result.exit_code == 1
-    assert "wasi:http/types@0.2.9  (WASI: not offered)" in result.stdout
+    assert "wasi:keyvalue/store@0.2.9  (WASI: not offered)" in result.stdout
     assert "[method]fields.clone" in result.stdout
     assert "handle-message" in result.stdout
 

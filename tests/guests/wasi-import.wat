@@ -76,7 +76,7 @@
   (alias export $errors "component-error" (type $component-error))
   (alias export $errors "messaging-error" (type $messaging-error))
   (alias export $errors "storage-error" (type $storage-error))
-  (import "wasi:http/types@0.2.9" (instance $http-types
+  (import "wasi:keyvalue/store@0.2.9" (instance $http-types
     (export "fields" (type $fields (sub resource)))
     (export "[method]fields.clone"
       (func (param "self" (borrow $fields)) (result (own $fields))))))

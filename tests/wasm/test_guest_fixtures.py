@@ -760,7 +760,7 @@ def test_bad_signature_fails_only_when_it_is_called(start):
     [
         ("unknown-import", "acme:other/thing@1.0.0"),
         ("unknown-function", "airssys:core/host-services@1.0.0"),
-        ("wasi-import", "wasi:http/types@0.2.9"),
+        ("wasi-import", "wasi:keyvalue/store@0.2.9"),
     ],
 )
 def test_what_no_host_function_answers_cannot_be_linked(engine, name, missing):

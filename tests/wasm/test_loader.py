@@ -101,7 +101,7 @@ def binary_in(folder):
         ("unknown-function", "airssys:core/host-services@1.0.0#reboot", "Import only"),
         (
             "wasi-import",
-            "wasi:http/made-up@0.2.9, wasi:http/types@0.2.9",
+            "wasi:http/made-up@0.2.9, wasi:keyvalue/store@0.2.9",
             "--stub-wasi",
         ),
         ("bad-signature", "other types for handle-message", "runtime-host@1.0.0"),
@@ -510,7 +510,7 @@ async def test_a_component_with_wasi_is_refused_before_it_is_compiled(
 ):
     """A missing --stub-wasi is reported at once, not after half a minute."""
     error = await refused(guests, Artifact.at(GUESTS / "wasi-import.wat"))
-    assert "wasi:http/made-up@0.2.9, wasi:http/types@0.2.9" in error.problem
+    assert "wasi:http/made-up@0.2.9, wasi:keyvalue/store@0.2.9" in error.problem
     assert "--stub-wasi" in error.advice
 
 

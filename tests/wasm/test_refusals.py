@@ -108,7 +108,7 @@ REFUSALS = {
     ),
     "wasi": (
         fixture("wasi-import"),
-        "it imports wasi:http/made-up@0.2.9, wasi:http/types@0.2.9",
+        "it imports wasi:http/made-up@0.2.9, wasi:keyvalue/store@0.2.9",
         "componentize-js: jco componentize --disable http",
     ),
     "later wasi": (

@@ -40,7 +40,7 @@ def guests() -> Iterator[Guest]:
         name="wasi-import",
         does="imports two interfaces of WASI that are not offered",
         imports="""\
-(import "wasi:http/types@0.2.9" (instance $http-types
+(import "wasi:keyvalue/store@0.2.9" (instance $http-types
   (export "fields" (type $fields (sub resource)))
   (export "[method]fields.clone"
     (func (param "self" (borrow $fields)) (result (own $fields))))))

@@ -9,6 +9,7 @@ from ._clocks_and_random import INSECURE, MONOTONIC_CLOCK, RANDOM, SEED, WALL_CL
 from ._io import ERROR, POLL, STREAMS
 from .base import error_code
 from .files import file_interfaces
+from .http import HTTP
 from .sockets import SOCKETS
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ WASI_INTERFACES: Final = (
     *CLI,
     *file_interfaces(error_code("files")),
     *SOCKETS,
+    *HTTP,
 )
 """What a component that imports WASI 0.2 is given; none of it does anything by itself."""
 

@@ -1,0 +1,22 @@
+"""`wasi:http`: requests that come in, and those that a grant allows to go out."""
+
+from ._client import shown
+from ._fields import FORBIDDEN, MOST_BYTES, Pairs, values_of
+from ._functions import HTTP
+from ._messages import Arrived, Incoming, OutgoingResponse, ResponseOutparam
+from ._pipes import Broken, Pipe
+
+__all__ = (
+    "FORBIDDEN",
+    "HTTP",
+    "MOST_BYTES",
+    "Arrived",
+    "Broken",
+    "Incoming",
+    "OutgoingResponse",
+    "Pairs",
+    "Pipe",
+    "ResponseOutparam",
+    "shown",
+    "values_of",
+)
