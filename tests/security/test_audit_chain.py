@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from airssys.security.audit import Head, verify, write_record
+from airssys.security.audit._chain import head_after, head_before
 
 MANY = settings(max_examples=max(150, settings.default.max_examples))
 TEXTS = st.text(max_size=10)
@@ -107,6 +108,63 @@ def test_what_is_cut_off_is_found_with_the_head():
 )
 def test_lines_that_are_not_records(line):
     assert flaws([line])
+
+
+def problems(line):
+    return [flaw.problem for flaw in flaws([line])]
+
+
+def test_what_is_wrong_with_a_line_is_said():
+    line, _ = write_record({"who": "a"}, Head())
+    hashes = '"before":"0","hash":"0"'
+    damaged = "it is not JSON: cut off, or damaged"
+    strange = "it is not a record of a chain"
+    changed = "it was changed: its hash is another one"
+    assert problems(line) == []
+    assert problems("x" * 131_072) == [damaged]
+    assert problems("x" * 131_073) == ["it is longer than any record"]
+    assert problems("[]") == problems('{"n":1}') == [strange]
+    assert problems(f'{{"n":true,{hashes}}}') == ["it has no number"]
+    assert problems(f'{{"n":"0",{hashes}}}') == ["it has no number"]
+    assert problems('{"n":0,"before":1,"hash":"0"}') == ["its hashes are not text"]
+    assert problems('{"n":0,"before":"0","hash":1}') == ["its hashes are not text"]
+    assert problems(f'{{"n":0,"x":NaN,{hashes}}}') == [strange]
+    assert problems(line.replace('"a"', '"b"')) == [changed]
+    assert problems(line.replace(",", ", ")) == [changed]  # the same, written otherwise
+
+
+def test_the_chain_begins_with_nothing_before_it():
+    line, head = write_record({"who": "a"}, Head())
+    found = json.loads(line)
+    assert (found["n"], found["before"]) == (0, "0" * 64)
+    assert head == Head(1, found["hash"])
+    assert head_before(line) == Head(0, "0" * 64)
+    assert head_after(line) == head
+    other, last = write_record({"who": "b"}, head)
+    assert (head_before(other), head_after(other)) == (head, last)
+    assert head_before("{}") is head_after("{}") is None
+
+
+def test_where_and_what_is_missing():
+    lines, head = chain([{}] * 3)
+    [flaw] = flaws([], last=head)
+    assert (flaw.line, flaw.problem) == (
+        1,
+        "the chain ends before record 2, or with another one",
+    )
+    [flaw] = flaws(lines[1:], last=head)
+    assert (flaw.line, flaw.problem) == (1, "record 1 stands where 0 should")
+    [flaw] = flaws(lines[1:], first=Head(1, "f" * 64), last=head)
+    assert flaw.problem == "it follows another record than the one before it"
+
+
+def test_the_longest_record():
+    line, _ = write_record({"x": ""}, Head())
+    without_hash = len(line) - len(f'"hash":"{"0" * 64}",')
+    most = 64 * 1024 - without_hash
+    assert write_record({"x": "y" * most}, Head())
+    with pytest.raises(ValueError, match="has 65537 bytes, more than 65536"):
+        write_record({"x": "y" * (most + 1)}, Head())
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from airssys.contracts import (
 )
 from airssys.security import ask, clock, publish, send, store
 from airssys.security.authority import Authorities, Authority
+from airssys.security.authority._cuts import Cut, listed
 from airssys.security.capabilities import Rules, read_grants
 from airssys.security.policies import Bound
 
@@ -281,3 +282,36 @@ def test_grants_of_a_component_are_nothing_by_default():
     assert ComponentSpec.__attrs_attrs__.can.default == ()
     assert Rules().deciding(SENDS[0]) is None
     assert Grant("messaging", ("send",), "*") == send("*")
+
+
+def rule(grant):
+    (found,) = rules(grant).rules
+    return found
+
+
+@pytest.mark.parametrize(
+    ("cut", "grant", "is_spared"),
+    [
+        (Cut(rules(send("shop/*")), keeps=True), send("shop/a"), True),
+        (Cut(rules(send("shop/*")), keeps=True), send("*"), False),
+        (Cut(rules(ask("*"), send("shop/*")), keeps=True), send("shop/a"), True),
+        (Cut(rules(), keeps=True), send("shop/a"), False),
+        (Cut(rules(send("shop/a")), keeps=False), send("shop/b"), True),
+        (Cut(rules(send("shop/a")), keeps=False), send("shop/*"), False),
+        (Cut(rules(ask("*"), send("shop/a")), keeps=False), send("shop/*"), False),
+        (Cut(rules(), keeps=False), send("shop/a"), True),
+    ],
+)
+def test_what_a_cut_leaves_of_a_grant(cut, grant, is_spared):
+    assert cut.spares_all(rule(grant)) is is_spared
+
+
+@pytest.mark.parametrize("count", range(8))
+def test_cuts_are_told_in_words_and_not_at_length(count):
+    cut = Cut(rules(*(send(f"n{number}") for number in range(count))), keeps=False)
+    named = [f"messaging send n{number}" for number in range(min(count, 5))]
+    more = {6: " and 1 more", 7: " and 2 more"}.get(count, "")
+    assert listed(cut.rules) == ", ".join(named) + more
+    assert str(cut) == f"revoked {', '.join(named) or 'nothing'}{more}"
+    kept = Cut(cut.rules, keeps=True)
+    assert str(kept) == f"narrowed to {', '.join(named) or 'nothing'}{more}"

@@ -12,6 +12,7 @@ import re
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from airssys.contracts import MAX_TOPIC_CHARACTERS, ComponentId
 from airssys.security.patterns import (
     HostPattern,
     KeyPattern,
@@ -27,6 +28,7 @@ from airssys.security.patterns import (
     normal_host,
     normal_path,
     overlap,
+    plain_address,
     read_address,
     tokens_of,
 )
@@ -232,6 +234,25 @@ SEGMENTS = st.sampled_from(["a", "b", "*"])
     st.tuples(*[SEGMENTS] * 3),
     st.tuples(*[st.sampled_from("abc")] * 3),
 )
+def test_names_are_compared_exactly(wide, narrow, name):
+    one, other = (NamePattern.parse("/".join(p)) for p in (wide, narrow))
+    names = ["/".join(each) for each in itertools.product("abc", repeat=3)]
+    both = [each for each in names if one.matches(each) and other.matches(each)]
+    assert one.overlaps(other) is bool(both)
+    assert one.includes(other) is (
+        both == [each for each in names if other.matches(each)]
+    )
+    text = "/".join(name)
+    assert one.of(ComponentId(*name)) is one.matches(text)
+    assert str(one) == "/".join(wide)
+
+
+@MANY
+@given(
+    st.tuples(*[SEGMENTS] * 3),
+    st.tuples(*[SEGMENTS] * 3),
+    st.tuples(*[st.sampled_from("abc")] * 3),
+)
 def test_names_included_are_matched(wide, narrow, name):
     one, other = (NamePattern.parse("/".join(p)) for p in (wide, narrow))
     if one.includes(other) and other.matches("/".join(name)):
@@ -264,6 +285,57 @@ def test_topics_included_are_matched(wide, narrow, path):
             for end in ends
         ]
         assert any(other.matches(t) and not one.matches(t) for t in filled)
+
+
+TOO_LONG = "a" * (MAX_TOPIC_CHARACTERS + 1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["", "a..b", ".a", "#.a", "a.#.b", "a b", "a*", TOO_LONG, ".".join("a" * 17)],
+)
+def test_patterns_of_topics_that_are_mistakes(wrong):
+    with pytest.raises(PatternMistake):
+        TopicPattern.parse(wrong)
+    with pytest.raises(PatternMistake):
+        SubscriptionPattern.parse(wrong)
+    every = SubscriptionPattern.parse("#")
+    assert every.matches(wrong) is False
+    assert every.touches(wrong) is False
+
+
+def test_the_longest_topics_and_names():
+    assert TopicPattern.parse("#").matches(TOO_LONG[1:])
+    assert not TopicPattern.parse("#").matches(TOO_LONG)
+    assert NamePattern.parse("a" * 128).segments[1] == "a" * 128
+    with pytest.raises(PatternMistake, match="longer than any name"):
+        NamePattern.parse("a" * 129)
+
+
+SOME_TOPICS = [
+    ".".join(each)
+    for size in range(1, 6)
+    for each in itertools.product("abc", repeat=size)
+]
+
+
+@pytest.mark.parametrize("wide", ["a.b", "a.*", "*.b", "#", "a.#", "a.b.#", "*.#", "a"])
+@pytest.mark.parametrize(
+    "narrow", ["a.b", "a.*", "*.b", "#", "a.#", "a.b.#", "*.#", "a"]
+)
+def test_topics_are_compared_exactly(wide, narrow):
+    one, other = TopicPattern.parse(wide), TopicPattern.parse(narrow)
+    both = [
+        topic for topic in SOME_TOPICS if one.matches(topic) and other.matches(topic)
+    ]
+    stands_for = [topic for topic in SOME_TOPICS if other.matches(topic)]
+    is_wide = stands_for == both and (wide, narrow) != ("*.#", "#")  # no is safe
+    assert one.includes(other) is is_wide
+    assert one.overlaps(other) is bool(both)
+    granted, wanted = SubscriptionPattern(one), SubscriptionPattern(other)
+    assert granted.includes(wanted) is is_wide
+    assert granted.overlaps(wanted) is bool(both)
+    assert (str(one), str(SubscriptionPattern(one))) == (wide, wide)
 
 
 # -- hosts
@@ -337,6 +409,81 @@ def test_hosts_included_are_matched(wide, narrow, host):
         assert one.matches(host)
 
 
+UNIVERSE = [
+    ".".join(each)
+    for size in range(1, 6)
+    for each in itertools.product("abx", repeat=size)
+]
+NAMED = [
+    "a",
+    "a.b",
+    "x.a.b",
+    "*.b",
+    "*.a.b",
+    "**.b",
+    "**.a.b",
+    "*",
+    "b.a.b",
+    "**.x.a.b",
+]
+
+
+@pytest.mark.parametrize("wide", NAMED)
+@pytest.mark.parametrize("narrow", NAMED)
+def test_hosts_are_included_exactly_when_each_is_matched(wide, narrow):
+    one, other = HostPattern.parse(wide), HostPattern.parse(narrow)
+    stands_for = [host for host in UNIVERSE if other.matches(host)]
+    assert one.includes(other) is all(map(one.matches, stands_for))
+
+
+RANGES = [
+    "10.0.0.0/8",
+    "10.1.0.0/16",
+    "10.1.2.3",
+    "0.0.0.0/0",
+    "::/0",
+    "fe80::/10",
+    "::1",
+]
+
+
+@pytest.mark.parametrize("wide", [*RANGES, "*", "a.b"])
+@pytest.mark.parametrize("narrow", RANGES)
+def test_ranges_of_addresses_include_what_is_in_them(wide, narrow):
+    one, other = HostPattern.parse(wide), HostPattern.parse(narrow)
+    expected = False
+    if one.network is not None and one.network.version == other.network.version:
+        expected = other.network.subnet_of(one.network)
+    assert one.includes(other) is expected
+    assert not HostPattern.parse(narrow).includes(HostPattern.parse("a.b"))
+
+
+def test_an_address_in_a_zone_is_that_address():
+    scoped = ipaddress.ip_address("fe80::1%eth0")
+    assert plain_address(scoped) == ipaddress.ip_address("fe80::1")
+    assert HostPattern.parse("fe80::/10").matches("fe80::1%eth0")
+    mapped = ipaddress.ip_address("::ffff:10.0.0.1%1")
+    assert plain_address(mapped) == ipaddress.ip_address("10.0.0.1")
+
+
+def test_ranges_of_mapped_addresses():
+    """Those of all IPv4 addresses, and ranges that have other ones too."""
+    assert HostPattern.parse("::ffff:0.0.0.0/96").text == "0.0.0.0/0"
+    assert HostPattern.parse("::/0").network.version == 6
+    with pytest.raises(PatternMistake, match="host bits"):
+        HostPattern.parse("::ffff:0.0.0.0/95")
+    assert HostPattern.parse("[::ffff:10.0.0.1]").text == "10.0.0.1/32"
+
+
+def test_the_longest_name_of_a_host():
+    longest = ".".join(["a" * 63] * 3 + ["b" * 61])
+    assert len(longest) == 253
+    assert normal_host(longest)
+    assert normal_host(f"{longest}.")
+    assert normal_host(f"{longest}b") is None
+    assert normal_host(f"{longest}..") is None
+
+
 @given(st.ip_addresses())
 def test_an_address_is_itself_and_in_its_ranges(address):
     host = f"[{address}]" if address.version == 6 else str(address)
@@ -385,11 +532,6 @@ SUBSCRIPTIONS = st.builds(
     TOPICS,
     st.sampled_from([[], ["#"]]),
 )
-SOME_TOPICS = [
-    ".".join(each)
-    for size in range(1, 6)
-    for each in itertools.product("ab", repeat=size)
-]
 
 
 @MANY

@@ -221,7 +221,9 @@ def _network(text: str) -> Network | None:
         raise PatternMistake(text, str(error)) from error
     if isinstance(network, ipaddress.IPv6Network):
         first = network.network_address.ipv4_mapped
-        if first is not None and network.prefixlen >= 96:  # noqa: PLR2004  # bits before the IPv4 address
+        if (
+            first is not None
+        ):  # then its first 96 bits are those of all mapped addresses
             return ipaddress.ip_network(f"{first}/{network.prefixlen - 96}")
     return network
 
