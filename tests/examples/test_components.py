@@ -10,6 +10,22 @@ from pace import finished
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "components"
 
 PRINTED = {
+    "grants": """\
+done
+local/trainee/0: messaging send local/shelf/0 is not granted. Do without this call
+done
+local/trainee/0: messaging ask local/shelf/0 is not granted. Do without this call
+done
+local/trainee/0: messaging broadcast local/shelf/0 is not granted. Do without this call
+done
+local/trainee/0: messaging publish news.today is not granted. Do without this call
+done
+local/trainee/0: messaging subscribe news.* is not granted. Do without this call
+diary: yyy
+blank: nnn
+front True
+safe False
+""",
     "pipeline": """\
 a book, packed, weighed, delivered, from the driver
 a pen, packed, weighed, delivered, from the driver

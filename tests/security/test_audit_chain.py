@@ -114,7 +114,7 @@ def problems(line):
     return [flaw.problem for flaw in flaws([line])]
 
 
-def test_what_is_wrong_with_a_line_is_said():
+def test_what_is_wrong_with_a_line_is_reported():
     line, _ = write_record({"who": "a"}, Head())
     hashes = '"before":"0","hash":"0"'
     damaged = "it is not JSON: cut off, or damaged"

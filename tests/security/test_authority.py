@@ -307,7 +307,7 @@ def test_what_a_cut_leaves_of_a_grant(cut, grant, is_spared):
 
 
 @pytest.mark.parametrize("count", range(8))
-def test_cuts_are_told_in_words_and_not_at_length(count):
+def test_cuts_are_shown_in_words_and_not_at_length(count):
     cut = Cut(rules(*(send(f"n{number}") for number in range(count))), keeps=False)
     named = [f"messaging send n{number}" for number in range(min(count, 5))]
     more = {6: " and 1 more", 7: " and 2 more"}.get(count, "")
