@@ -95,9 +95,7 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
     exception or cancellation continue, unchanged.
 
     Args:
-        blueprint: What to run, or a topology: a class that makes a blueprint. A component
-            in it may do to others what its grants (`can=`) say, and nothing else;
-            `System.grants` shows and changes them.
+        blueprint: What to run, or a topology; what components may do is in their `can=`.
         cache_directory: Where compiled components are kept between runs. It is created
             for its owner alone if it does not exist. By default it is the user's own,
             `airssys.wasm.user_cache_directory()`. None: each run compiles again. If the
@@ -107,8 +105,7 @@ def open_system(  # noqa: PLR0913  # keywords with defaults
         randomness: For correlation ids; must be unguessable.
         held_thread_after: Seconds for which a handler may block Trio without an event.
         rng: Where the jitter of back-offs comes from; a fixed seed repeats them.
-        audit: Where decisions about accesses of restricted actors are recorded, if at
-            all. While that cannot be written, they are refused, unless it says otherwise.
+        audit: Where decisions about accesses of restricted actors are recorded, if at all.
         tune_gc: Full collections of garbage are rare in this process until it is open.
 
     Raises:

@@ -218,6 +218,36 @@ def test_what_was_used_and_what_would_have_sufficed(tmp_path):
     assert 'sufficed: can=[send("local/n1/0"), send("local/n2/0")' in found
 
 
+TOPOLOGY = """\
+from airssys import actor, blueprint
+from airssys.security import ask, send
+
+async def act(context, envelope): ...
+
+app = blueprint(
+    actor("cart", act, can=[send("*"), ask("stock")]),
+    actor("idle", act, can=[send("stock")]),
+    actor("free", act),
+)
+"""
+
+
+def test_what_was_granted_and_never_used(tmp_path):
+    write(tmp_path / "a", 6)
+    (tmp_path / "shop.py").write_text(TOPOLOGY, "utf-8")
+    found = airssys(
+        "report", tmp_path / "a", "--of", f"{tmp_path / 'shop.py'}:app"
+    ).output
+    lines = [line.strip() for line in found.splitlines() if "sufficed" not in line]
+    assert lines == [
+        "local/cart/0",
+        "used messaging send *: 4 times",
+        "never used messaging ask stock",
+        "local/idle/0",
+        "never used messaging send stock",
+    ]
+
+
 def test_damaged_lines_are_counted_and_the_rest_is_read(tmp_path):
     path = tmp_path / "a"
     write(path, 5)

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import trio
 
-from airssys.cli.common import EXIT_MISTAKES, escaped, run_async, say
+from airssys.cli.common import (
+    EXIT_MISTAKES,
+    Declared,
+    as_checked,
+    escaped,
+    run_async,
+    say,
+    target_option,
+)
 from airssys.contracts import AirssysError
 from airssys.security.audit import (
     ed25519_check,
@@ -27,7 +35,7 @@ from airssys.security.audit import (
 from airssys.security.patterns import matches, tokens_of
 from airssys.system import EXIT_INTERRUPTED
 
-from ._audit_report import report_lines
+from ._audit_report import granted_by, report_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,11 +127,14 @@ def tail(path: Path, *, lines: int, follow: bool) -> None:
 
 @command.command("report")
 @click.argument("path", type=_PATH)
-def report(path: Path) -> None:
+@target_option("--of", "Also show what this topology grants and was never used.")
+def report(path: Path, target: Declared | None) -> None:
     """Show what each actor has used, and the narrowest can= that would have sufficed."""
+    granted = {} if target is None else dict(granted_by(as_checked(target)))
     with _errors_in_a_line(path):
         records = (_record(line) for file in files_of(path) for line in lines_of(file))
-        for line in report_lines(record for record in records if record is not None):
+        known = (record for record in records if record is not None)
+        for line in report_lines(known, granted):
             say(line)
 
 

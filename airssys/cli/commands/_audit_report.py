@@ -5,15 +5,33 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from airssys.contracts import Access
-from airssys.security.policies import narrowest, word_of
+from airssys.contracts import Access, ActorSpec, ComponentSpec, walk
+from airssys.security.policies import narrowest, rules_of_grants, word_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from airssys.contracts import Blueprint
 
 
-def report_lines(records: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Describe each actor: how often each grant was used, and the narrowest grants."""
+def granted_by(blueprint: Blueprint) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Visit the actors that have grants: their names, and the grants in words.
+
+    Members of pools and children of templates have names that are given at run time.
+    """
+    for path, spec in walk(blueprint.root):
+        is_named = not path.endswith((".member", ".template"))
+        if isinstance(spec, (ActorSpec, ComponentSpec)) and spec.can and is_named:
+            yield spec.id.text, tuple(map(str, rules_of_grants(spec.can).rules))
+
+
+def report_lines(
+    records: Iterable[dict[str, Any]], granted: Mapping[str, tuple[str, ...]]
+) -> Iterator[str]:
+    """Describe each actor: how often each grant was used, and the narrowest grants.
+
+    `granted`: what each actor holds, to tell what it never used.
+    """
     rules: dict[str, Counter[str]] = {}
     used: dict[str, dict[Access, str]] = {}
     unlisted: Counter[str] = Counter()
@@ -34,10 +52,14 @@ def report_lines(records: Iterable[dict[str, Any]]) -> Iterator[str]:
         beginning = f"{access.kind} {access.verb} "
         pattern = rule.removeprefix(beginning) if rule.startswith(beginning) else "*"
         used.setdefault(actor, {}).setdefault(access, pattern)
-    for actor in sorted({*rules, *unlisted}):
+    for actor in sorted({*rules, *unlisted, *granted}):
         yield f"{actor}"
         for rule, times in rules.get(actor, Counter()).most_common():
             yield f"  used {rule}: {times} times"
+        idle = (
+            rule for rule in granted.get(actor, ()) if rule not in rules.get(actor, ())
+        )
+        yield from (f"  never used {rule}" for rule in idle)
         if unlisted[actor]:
             yield f"  and {unlisted[actor]} times what was only counted"
         words = [word_of(grant) for grant in narrowest(used.get(actor, {}).items())]

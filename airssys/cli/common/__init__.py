@@ -10,6 +10,7 @@ from ._target import (
     as_checked,
     find_declared,
     target_argument,
+    target_option,
 )
 from ._words import read_grant_words
 
@@ -28,4 +29,5 @@ __all__ = (
     "run_async",
     "say",
     "target_argument",
+    "target_option",
 )

@@ -84,6 +84,17 @@ def target_argument(command: Callable[..., None]) -> Callable[..., None]:
     return argument(command)
 
 
+def target_option(name: str, text: str) -> Callable[..., Callable[..., None]]:
+    """Add an option that names a topology or a blueprint; without it there is None."""
+
+    def find(
+        context: click.Context, parameter: click.Parameter, value: str | None
+    ) -> Declared | None:
+        return None if value is None else _find(context, parameter, value)
+
+    return click.option(name, "target", metavar="MODULE:NAME", callback=find, help=text)
+
+
 def as_checked(declared: Declared) -> Blueprint:
     """Return the blueprint, or end the program with all its mistakes.
 
