@@ -306,6 +306,24 @@ def test_what_a_cut_leaves_of_a_grant(cut, grant, is_spared):
     assert cut.spares_all(rule(grant)) is is_spared
 
 
+@pytest.mark.parametrize(
+    ("cut", "grant", "is_gone"),
+    [
+        (Cut(rules(send("shop/*")), keeps=True), send("x"), True),
+        (Cut(rules(send("shop/*")), keeps=True), send("*"), False),
+        (Cut(rules(send("shop/*")), keeps=True), ask("*"), True),
+        (Cut(rules(ask("*"), send("shop/*")), keeps=True), send("shop/a"), False),
+        (Cut(rules(), keeps=True), send("x"), True),
+        (Cut(rules(send("shop/*")), keeps=False), send("shop/a"), True),
+        (Cut(rules(send("shop/*")), keeps=False), send("*"), False),
+        (Cut(rules(ask("*"), send("shop/*")), keeps=False), send("shop/a"), True),
+        (Cut(rules(), keeps=False), send("x"), False),
+    ],
+)
+def test_what_a_cut_takes_as_a_whole(cut, grant, is_gone):
+    assert cut.takes_all(rule(grant)) is is_gone
+
+
 @pytest.mark.parametrize("count", range(8))
 def test_cuts_are_shown_in_words_and_not_at_length(count):
     cut = Cut(rules(*(send(f"n{number}") for number in range(count))), keeps=False)

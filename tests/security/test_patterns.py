@@ -506,7 +506,18 @@ def test_addresses_that_a_name_should_not_lead_to(address):
 
 @pytest.mark.parametrize(
     ("ports", "port", "verdict"),
-    [(443, 443, True), ("443", 80, False), ("8000-8999", 8999, True), ("*", 1, True)],
+    [
+        (443, 443, True),
+        ("443", 80, False),
+        ("8000-8999", 8999, True),
+        ("8000-8999", 8000, True),
+        ("8000-8999", 9000, False),
+        ("8000-8999", 7999, False),
+        ("*", 1, True),
+        ("*", 65535, True),
+        ("65535", 65535, True),
+        ("1-65535", 65535, True),
+    ],
 )
 def test_which_ports(ports, port, verdict):
     assert Ports.parse(ports).matches(port) is verdict
