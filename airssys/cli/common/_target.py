@@ -90,7 +90,7 @@ def target_option(name: str, text: str) -> Callable[..., Callable[..., None]]:
     def find(
         context: click.Context, parameter: click.Parameter, value: str | None
     ) -> Declared | None:
-        return None if value is None else _find(context, parameter, value)
+        return None if value is None else find_declared(context, parameter, value)
 
     return click.option(name, "target", metavar="MODULE:NAME", callback=find, help=text)
 
