@@ -319,9 +319,11 @@ SOME_TOPICS = [
 ]
 
 
-@pytest.mark.parametrize("wide", ["a.b", "a.*", "*.b", "#", "a.#", "a.b.#", "*.#", "a"])
 @pytest.mark.parametrize(
-    "narrow", ["a.b", "a.*", "*.b", "#", "a.#", "a.b.#", "*.#", "a"]
+    "wide", ["a.b", "a.*", "*.b", "#", "a.#", "a.b.#", "*.#", "*.*.#", "a"]
+)
+@pytest.mark.parametrize(
+    "narrow", ["a.b", "a.*", "*.b", "#", "a.#", "a.b.#", "*.#", "*.*.#", "a"]
 )
 def test_topics_are_compared_exactly(wide, narrow):
     one, other = TopicPattern.parse(wide), TopicPattern.parse(narrow)
