@@ -152,6 +152,7 @@ def test_where_and_what_is_missing():
         1,
         "the chain ends before record 2, or with another one",
     )
+    assert [flaw.line for flaw in flaws(lines[:1], last=head)] == [2]
     [flaw] = flaws(lines[1:], last=head)
     assert (flaw.line, flaw.problem) == (1, "record 1 stands where 0 should")
     [flaw] = flaws(lines[1:], first=Head(1, "f" * 64), last=head)
