@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 
 import airssys
-from handler_kinds import make_plain
+from handler_kinds import serve_by_tasks
 
 hypothesis.settings.register_profile("gate", deadline=None)
 hypothesis.settings.register_profile("slow", deadline=None, max_examples=1000)
@@ -63,8 +63,8 @@ def pytest_runtest_teardown():
 def handler_kind(request):
     """Which kind of handlers a test has; see `handler_kinds`."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        if request.param == "plain":
-            make_plain(monkeypatch)
+        if request.param == "async":
+            serve_by_tasks(monkeypatch)
         yield request.param
 
 

@@ -23,6 +23,7 @@ from airssys.contracts import (
     check,
     find_spec_mistakes,
     is_plain,
+    never_waits,
 )
 
 
@@ -105,6 +106,46 @@ def test_a_handler_may_be_a_plain_function(code):
 @pytest.mark.parametrize("code", RIGHT)
 def test_what_may_be_awaited_is_not_taken_for_a_plain_function(code):
     assert not is_plain(code)
+
+
+async def waits(self, *arguments):
+    await fine()
+
+
+async def waits_for_each(self, *arguments):
+    async for _ in arguments:
+        pass
+
+
+async def enters(self, *arguments):
+    async with arguments[0]:
+        pass
+
+
+async def collects(self, *arguments):
+    return [each async for each in arguments[0]]
+
+
+async def yields_later(self, *arguments):
+    yield b""
+
+
+@pytest.mark.parametrize(
+    "code", [waits, waits_for_each, enters, collects, yields_later, sync, says_so, len]
+)
+def test_what_may_wait_or_is_not_async_is_not_taken_for_what_never_waits(code):
+    assert not never_waits(code)
+    assert not never_waits(code.__get__(object()) if hasattr(code, "__get__") else code)
+
+
+def test_an_async_function_without_an_await_never_waits():
+    async def makes_another(*arguments):
+        async def inner():
+            await fine()
+
+        return inner
+
+    assert all(map(never_waits, (fine, makes_another, fine.__get__(object()))))
 
 
 def yields(*arguments):

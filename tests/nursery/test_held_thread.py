@@ -125,8 +125,8 @@ async def test_a_slice_without_a_handler_is_nobodys(monkeypatch):
         keep(0.03)
         return original(actor, envelope)
 
-    original = Actor._is_too_late
-    monkeypatch.setattr(Actor, "_is_too_late", slowly)
+    original = Actor.is_too_late
+    monkeypatch.setattr(Actor, "is_too_late", slowly)
     async with running(python("a", handle), held_thread_after=0.02) as (system, watch):
         system.tell("a", b"", ttl=0.001)
         over = trio.current_time() + 0.002

@@ -38,12 +38,19 @@ SECRET = contextvars.ContextVar("SECRET", default="nothing")
 def steps(monkeypatch):
     """Names of the tasks in whose step plain handlers of other actors ran."""
     found, handle = [], PythonBehaviour._handle_in_step
+    handle_queued = PythonBehaviour.handle_queued
 
     def noted(behaviour, envelope, owner):
         found.append(trio.lowlevel.current_task().name)
         return handle(behaviour, envelope, owner)
 
+    def noted_queued(behaviour, *arguments):
+        messages = handle_queued(behaviour, *arguments)
+        found.extend([trio.lowlevel.current_task().name] * messages)
+        return messages
+
     monkeypatch.setattr(PythonBehaviour, "_handle_in_step", noted)
+    monkeypatch.setattr(PythonBehaviour, "handle_queued", noted_queued)
     return found
 
 
@@ -107,6 +114,67 @@ async def test_an_ask_of_an_idle_one_is_answered_in_the_step_of_the_asker(steps)
         assert steps == [trio.lowlevel.current_task().name]
 
 
+async def test_an_async_handler_that_never_waits_is_handled_in_the_same_way(steps):
+    class Reader:
+        async def started(self, context):
+            SECRET.set("of the actor")
+
+        async def handle(self, context, envelope):
+            return SECRET.get().encode() + envelope.payload
+
+    async with running(python("a", Reader)) as (system, _):
+        await trio.testing.wait_all_tasks_blocked()
+        assert await system.ask("a", b"!") == b"of the actor!"
+        for number in b"123":
+            system.tell("a", bytes([number]))
+        await trio.testing.wait_all_tasks_blocked()
+        assert steps[0] == trio.lowlevel.current_task().name
+        assert len(steps) == 4
+        assert all("Dispatcher.serve" in name for name in steps[1:])
+
+
+async def test_an_async_handler_that_waits_is_not(steps):
+    async def handle(context, envelope):
+        await trio.lowlevel.checkpoint()
+        return envelope.payload
+
+    async with running(python("a", handle)) as (system, _):
+        await trio.testing.wait_all_tasks_blocked()
+        assert await system.ask("a", b"x") == b"x"
+        assert steps == []
+
+
+@pytest.mark.parametrize("kind", ["async", "plain"])
+async def test_what_a_message_asked_for_does_not_outlive_its_failure(kind):
+    """Neither does the answer of one that was set aside count."""
+    seen = []
+
+    def handle(context, envelope):
+        seen.append(envelope.payload)
+        if envelope.payload == b"aside":
+            context.stash()
+            return "not bytes"
+        if envelope.payload == b"crash":
+            context.stash()
+            raise ValueError("on purpose")
+        return envelope.payload
+
+    async def wait(context, envelope):
+        await trio.lowlevel.checkpoint()
+        return handle(context, envelope)
+
+    resuming = ((ValueError, Directive.RESUME),)
+    code = handle if kind == "plain" else wait
+    async with running(python("a", code, on_error=resuming)) as (system, watch):
+        await trio.testing.wait_all_tasks_blocked()
+        for payload in (b"aside", b"crash", b"next"):
+            system.tell("a", payload)
+        assert await system.ask("a", b"last") == b"last"
+        assert seen == [b"aside", b"crash", b"next", b"last"]
+        assert system.mailbox("a").stashed == 1
+        assert watch.of(ChildExited) == []
+
+
 async def test_an_ask_overtakes_nothing_that_its_sender_sent_before():
     got = []
     async with running(python("a", collect(got))) as (system, _):
@@ -117,7 +185,8 @@ async def test_an_ask_overtakes_nothing_that_its_sender_sent_before():
     assert got == [b"1", b"2", b"3", b"x"]
 
 
-async def test_a_chain_of_plain_actors_takes_one_pass():
+async def test_a_chain_of_plain_actors_takes_one_pass(monkeypatch):
+    monkeypatch.setattr(time, "perf_counter", lambda: 0.0)  # however busy the machine
     got = []
 
     def hand_on(context, envelope):
@@ -443,7 +512,7 @@ async def test_an_incarnation_that_has_ended_takes_nothing(monkeypatch):
         await trio.testing.wait_all_tasks_blocked()
         system.tell("a", b"one")
         assert known[0] is not known[-1]
-        assert known[0].handle_due(10, math.inf) == 0
+        assert known[0].handle_due(10, 0.0, math.inf) == 0
         assert system.mailbox("a").queued == 1
         await trio.testing.wait_all_tasks_blocked()
     assert log == ["started", "crash", "started", "one", "stopped"]

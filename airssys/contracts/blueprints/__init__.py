@@ -1,6 +1,6 @@
 """A complete definition of a system, and the checks that find all its mistakes."""
 
-from ._async_checks import is_plain, not_awaited
+from ._async_checks import is_plain, never_waits, not_awaited
 from ._blueprint import (
     DEFAULT_RESTART_BUDGET,
     DEFAULT_STOP_TIMEOUT,
@@ -33,6 +33,7 @@ __all__ = (
     "find_spec_mistakes",
     "is_plain",
     "missing_artifacts",
+    "never_waits",
     "not_awaited",
     "stop_time",
     "walk",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import opcode
 import types
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 HOOKS: Final = ("started", "before_restart", "stopped", "health")
 """Methods of an actor's class that are awaited."""
+_SEND: Final = opcode.opmap.get("SEND")
+"""The instruction of every `await`, `async for` and `async with`."""
 _MOST_WRAPPERS: Final = 100
 _AWAITABLE: Final = ("Awaitable", "Coroutine")
 
@@ -36,6 +39,19 @@ def is_plain(handler: object) -> bool:
     if isinstance(code, types.CodeType) and code.co_flags & inspect.CO_COROUTINE:
         return False  # as most are; what follows takes longer
     return _is_sync(handler)
+
+
+def never_waits(handler: object) -> bool:
+    """Return whether a handler is async, and there is nothing in it that it waits for.
+
+    Such a function ends in the step in which it begins, like a plain one.
+    """
+    function = getattr(handler, "__func__", handler)
+    if type(function) is not types.FunctionType or _SEND is None:
+        return False
+    code = function.__code__
+    # Every other byte is an instruction.
+    return bool(code.co_flags & inspect.CO_COROUTINE) and _SEND not in code.co_code[::2]
 
 
 def not_awaited(function: object, answer: object) -> TypeError:

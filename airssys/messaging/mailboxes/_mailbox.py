@@ -113,8 +113,8 @@ class Mailbox:
         init=False, repr=False, factory=CallbackQueue
     )
     _stash: Stash = attrs.field(init=False, repr=False, factory=Stash)
-    _taker: Task | None = attrs.field(init=False, repr=False, default=None)
-    """The task that is parked in `take`."""
+    taker: Task | None = attrs.field(init=False, repr=False, default=None)
+    """The task that is parked in `take`. Only read elsewhere."""
     _is_awaited: bool = attrs.field(init=False, repr=False, default=False)
     """It, or the servant, has to be notified of the next message."""
     _servant: Servant | None = attrs.field(init=False, repr=False, default=None)
@@ -371,6 +371,28 @@ class Mailbox:
         return envelope
 
     @enable_ki_protection
+    def take_next(self) -> Envelope | None:
+        """`finish`, and then `take_if_any`: for one that handles message after message.
+
+        Raises:
+            trio.ClosedResourceError: the mailbox was closed.
+        """
+        if self.in_hand is not None:
+            self.in_hand = None
+            self.handled += 1
+        if self._callbacks.waiting or self._closed:
+            return self.take_if_any()
+        if not self._queue:
+            return None
+        # As there: a call of it would be paid for by every message.
+        envelope = self.in_hand = self._queue.popleft()
+        if self._queued_bytes:
+            self._queued_bytes -= self._weight(envelope)
+        if self._blocked.waiting:
+            self.let_in()
+        return envelope
+
+    @enable_ki_protection
     async def take(
         self, at_once: AtOnce | None = None, servant: Servant | None = None
     ) -> Envelope:
@@ -391,7 +413,7 @@ class Mailbox:
             trio.WouldBlock: the wait was interrupted.
         """
         in_hand = self.in_hand
-        if self._taker is not None or in_hand is not None:
+        if self.taker is not None or in_hand is not None:
             await checkpoint_if_cancelled()
             raise trio.BusyResourceError("one message and one taker at a time")
         if self._queue or self._callbacks.waiting or self._closed:
@@ -400,7 +422,7 @@ class Mailbox:
             await cancel_shielded_checkpoint()
             return envelope
         while not (self._queue or self._callbacks.waiting or self._closed):
-            self._taker, self.at_once = current_task(), at_once
+            self.taker, self.at_once = current_task(), at_once
             self._is_awaited = True
             self._servant = servant if self._park is wait_task_rescheduled else None
             await self._park(self._abort_take)
@@ -411,17 +433,20 @@ class Mailbox:
     @enable_ki_protection
     def interrupt(self) -> None:
         """End the wait of the task in `take`, which gets `trio.WouldBlock`."""
-        taker, self._taker, self._is_awaited = self._taker, None, False
+        taker, self.taker, self._is_awaited = self.taker, None, False
         if taker is not None:
             reschedule(taker, Error(trio.WouldBlock()))
 
-    def owner_parked_for(self, servant: Servant) -> Task | None:
-        """Return the task that waits in `take`; None if the servant may not take messages."""
-        return self._taker if self._servant is servant else None
+    def is_served_by(self, servant: Servant) -> bool:
+        """Whether the servant may take messages: for a task that waits in `take`."""
+        return self.taker is not None and self._servant is servant
 
     def expect(self) -> None:
-        """Have the servant notified of the next message: nothing is queued now."""
-        self._is_awaited = self._taker is not None
+        """Have the servant notified of the next message, now if one is queued already."""
+        if self.taker is not None:
+            self._is_awaited = True
+            if self._queue or self._callbacks.waiting:
+                self._announce()
 
     @enable_ki_protection
     def hand_over(self, envelope: Envelope) -> bytes | Unanswered | None:
@@ -433,7 +458,7 @@ class Mailbox:
         Returns:
             The answer; or `Unanswered`, with `NOT_BEGUN`: nothing has happened.
         """
-        at_once, taker = self.at_once, self._taker
+        at_once, taker = self.at_once, self.taker
         if taker is None or at_once is None or not self._is_awaited:
             return NOT_BEGUN
         self.in_hand = envelope
@@ -589,10 +614,10 @@ class Mailbox:
             self._servant.note_due()
 
     def _wake_taker(self) -> None:
-        taker, self._taker, self._is_awaited = self._taker, None, False
+        taker, self.taker, self._is_awaited = self.taker, None, False
         if taker is not None:
             reschedule(taker)
 
     def _abort_take(self, _: object) -> Abort:
-        self._taker, self._is_awaited = None, False
+        self.taker, self._is_awaited = None, False
         return Abort.SUCCEEDED

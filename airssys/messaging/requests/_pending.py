@@ -252,7 +252,10 @@ class PendingRequests:
             ValueError: the timeout is negative or NaN.
             DeliveryFailed: it is finite and no service runs that would end it.
         """
-        deadline = self.deadline_after(timeout)
+        if 0 < timeout < math.inf and self._asks.is_served:
+            deadline = trio.current_time() + timeout
+        else:
+            deadline = self.deadline_after(timeout)
         if useless_after is not None and useless_after < deadline:
             deadline = useless_after
             timeout = max(deadline - trio.current_time(), 0.0)

@@ -11,9 +11,9 @@ delivery nothing can change.
 
 from __future__ import annotations
 
-import math
 import os
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
 
 import attrs
@@ -97,8 +97,11 @@ class Broker:
     """Actors that wait for an answer or for room in a mailbox."""
     pending: PendingRequests = attrs.field(init=False)
     """Asks and requests in flight."""
+    _recipients: dict[str, Recipient] = attrs.field(init=False)
+    """Those of the registry."""
 
     def __attrs_post_init__(self) -> None:
+        self._recipients = self.admission.registry.recipients
         self.pending = PendingRequests(self.waits, self._events, self.randomness)
 
     @property
@@ -192,7 +195,15 @@ class Broker:
                 trace,
             ),
         )
-        recipient = self.admission.admit(envelope)
+        admission = self.admission
+        recipient = self._recipients.get(target.text)
+        # As in `admit`: a call of it would be paid for by every message.
+        if (
+            recipient is None
+            or admission.gates
+            or len(payload) > recipient.unexamined_bytes
+        ):
+            recipient = admission.admit(envelope)
         if not recipient.offer(envelope):
             self._overflow(recipient, envelope, may_wait=False)
 
@@ -324,15 +335,36 @@ class Broker:
         """
         await checkpoint_if_cancelled()
         ask = self.pending.new_ask(sender, target, waiter, timeout, useless_after)
-        envelope = self.sign(
-            target,
-            sender,
-            payload,
-            correlation_id=ask.correlation_id,
-            deadline=None if ask.deadline == math.inf else ask.deadline,
-            reply=ask,
-            **options,
-        )
+        deadline = None if ask.deadline == inf else ask.deadline
+        if options:
+            envelope = self.sign(
+                target,
+                sender,
+                payload,
+                correlation_id=ask.correlation_id,
+                deadline=deadline,
+                reply=ask,
+                **options,
+            )
+        else:  # as most are
+            envelope = _make(
+                Envelope,
+                (
+                    target,
+                    sender,
+                    payload,
+                    None,
+                    ask.correlation_id,
+                    None,
+                    deadline,
+                    self._wall_clock(),
+                    ask,
+                    None,
+                    None,
+                    None,
+                    None,
+                ),
+            )
         answer = self._deliver_ask(ask, envelope)
         if answer is _BEGUN:
             return await ask.wait()
@@ -393,7 +425,7 @@ class Broker:
             mailbox, envelope, _ = first_that(recipient, envelope, ask.begin_for)
         else:
             mailbox = recipient
-            if mailbox.at_once is not None:
+            if mailbox.at_once is not None and ask.timeout > 0:
                 answer = mailbox.hand_over(envelope)
                 if answer is _BEGUN:
                     # Its actor was idle, so it waits for no other and nothing refuses this.

@@ -15,7 +15,7 @@ Python code, behind one interface. A message ends in one of these ways:
 | was being handled when the actor was killed    | dead letter            | `run`                  |
 | was set aside (`ActorContext.stash`)           | comes again            | the behaviour          |
 | was handled in the step of its caller          | answer                 | `_handle_at_once`      |
-| was handled in the dispatcher's step           | answer, if one is due  | `handle_due`           |
+| was handled in the dispatcher's step           | answer, if one is due  | `handle_queued`        |
 
 An error that the actor resumes from is `GuestRejected`, `NotUnderstood`, `CapacityReached`
 or one that `on_error` names. Only a behaviour that is cut off (`is_cut_off`) has messages
@@ -47,7 +47,6 @@ from airssys.contracts import (
     CapacityReached,
     Envelope,
     HealthStatus,
-    InternalError,
     Unanswered,
     find_fatal,
     is_a,
@@ -140,7 +139,7 @@ class Actor:
                 self._scope.cancel()
         elif self._goodbye is not None:
             self._goodbye.deadline = math.inf
-        elif not (self._is_busy or self._goes_on):
+        elif self._behaviour.is_plain or not (self._is_busy or self._goes_on):
             # One that was woken for a message already handles it, and then ends.
             self._mailbox.interrupt()
         return True
@@ -168,7 +167,9 @@ class Actor:
         self._successor = successor
         if successor.inherit is not None:
             self._mailbox.interrupt()
-        elif not self._is_busy:
+        elif self._is_busy:
+            self._mailbox.interrupt()  # if that is in another task's step
+        else:
             self._change_over(successor)
         try:
             if not successor.settled.is_set():
@@ -402,7 +403,7 @@ class Actor:
             reply, deadline = envelope.reply, envelope.deadline
             if reply is None and deadline is None and envelope.expires_at is None:
                 end = None  # it can neither be late nor be cut off
-            elif self._is_too_late(envelope):  # or passed over
+            elif self.is_too_late(envelope):  # or passed over
                 continue
             else:
                 end = scope
@@ -449,7 +450,7 @@ class Actor:
         await prober.probe(self._behaviour)
         return True
 
-    def _is_too_late(self, envelope: Envelope) -> bool:
+    def is_too_late(self, envelope: Envelope) -> bool:
         """Give the present message up, if it is too late; not one that was begun."""
         begun, self._begun = self._begun, None
         if begun is envelope:
@@ -478,6 +479,8 @@ class Actor:
         """Wait for the next message; None if there is something else to do before."""
         behaviour, mailbox = self._behaviour, self._mailbox
         at_once = None if behaviour.handle_at_once is None else self._handle_at_once
+        if behaviour.is_plain:
+            at_once = self._answer_at_once
         if self._checkpoints is not None:
             return await self._save_or_wait(self._checkpoints)
         dispatcher = self._address.shared.dispatcher
@@ -495,50 +498,44 @@ class Actor:
         """Have the dispatcher visit it, because there is something to handle."""
         self._address.shared.dispatcher.add(self)
 
-    def handle_due(self, most: int, until: float) -> int:  # noqa: C901  # every message would pay for a call
+    def handle_due(self, most: int, began: float, until: float) -> int:
         """Handle what is queued in the dispatcher's step, until this task has to go on."""
-        mailbox, clock, behaviour = self._mailbox, time.perf_counter, self._behaviour
-        messages, now = 0, 0.0
-        while (owner := mailbox.owner_parked_for(self)) is not None:
-            if self._is_stopping or self._successor or behaviour.wants_to_end:
-                mailbox.interrupt()
-                break
-            if messages >= most or now >= until:
-                self.note_due()
-                break
-            envelope = mailbox.take_if_any()
-            if envelope is None:
-                mailbox.expect()
-                break
-            messages += 1
-            reply = envelope.reply
-            if (
-                reply is not None
-                or envelope.deadline is not None
-                or envelope.expires_at is not None
-            ) and self._is_too_late(envelope):  # or passed over
-                continue
-            answer = self._begin(envelope, owner)
-            if answer is _BEGUN:
-                if mailbox.in_hand is not None:  # the handler failed
-                    mailbox.interrupt()
-                continue
-            if reply is not None and not reply.answer(answer):  # type: ignore[arg-type]  # an answer, as it is not BEGUN
-                self._fall_behind()
-            mailbox.finish()
-            if self._overload is not None:
-                self._overload.note_end(trio.current_time())
-            now = clock()
+        mailbox, behaviour = self._mailbox, self._behaviour
+        if not mailbox.is_served_by(self):
+            return 0
+        messages = behaviour.handle_queued(most, began, until, self)
+        if mailbox.in_hand is not None:  # the handler failed
+            self._begun = mailbox.in_hand
+            mailbox.interrupt()
+        elif behaviour.wants_to_end:
+            mailbox.interrupt()
+        else:
+            mailbox.expect()
         return messages
 
-    def _begin(self, envelope: Envelope, owner: Task) -> bytes | Unanswered | None:
-        """Let a plain function handle a message; this task goes on with one that failed."""
-        handle = self._behaviour.handle_at_once
-        if handle is None:
-            raise InternalError("this behaviour was not started, or is closed")
+    def note_handled(self, *, in_time: bool) -> None:
+        """Take note that the present message was handled."""
+        if not in_time:
+            self._fall_behind()
+        if self._overload is not None:
+            self._overload.note_end(trio.current_time())
+
+    def _answer_at_once(
+        self, envelope: Envelope, owner: Task
+    ) -> bytes | Unanswered | None:
+        """Let a plain function handle an ask in the step of its asker.
+
+        Only while this task is parked. It goes on with a message that the function failed at.
+        """
+        behaviour = self._behaviour
+        handle = behaviour.handle_at_once
+        if handle is None or self._is_stopping:
+            return Unanswered.NOT_BEGUN
         answer = handle(envelope, owner)
         if answer is _BEGUN and self._mailbox.in_hand is not None:
             self._begun = envelope
+        if behaviour.wants_to_end:
+            self._mailbox.interrupt()
         return answer
 
     async def _save_or_wait(self, checkpoints: Checkpoints) -> Envelope | None:
@@ -570,16 +567,9 @@ class Actor:
 
         Waking another task for it takes as long as a short call does.
         """
-        behaviour, deadline = self._behaviour, envelope.deadline
-        late = deadline is not None and deadline <= trio.current_time()
-        handle = behaviour.handle_at_once
-        if handle is None or late or self._is_stopping:
+        handle = self._behaviour.handle_at_once
+        if handle is None or self._is_stopping:
             return Unanswered.NOT_BEGUN
-        if behaviour.is_plain:
-            answer = self._begin(envelope, owner)
-            if behaviour.wants_to_end:
-                self._mailbox.interrupt()
-            return answer
         try:
             answer = handle(envelope, owner)
         except Exception:  # noqa: BLE001  # a guest of another actor: this task will meet it again

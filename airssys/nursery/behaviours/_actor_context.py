@@ -60,6 +60,8 @@ class ActorContext(Messenger):
         """Its code runs now, in the step of some other task, which cannot go on meanwhile."""
         self._own_timers: dict[Timer, None] = {}
         self._own_watches: dict[ComponentId, Watch] = {}
+        self.has_wishes = False
+        """Either of these two, so that most messages need one look."""
         self.wants_to_stash = False
         """`stash` was called for the present message."""
         self.wants_to_stop = False
@@ -103,7 +105,7 @@ class ActorContext(Messenger):
                 "it handles: only the handler may do that"
             )
         self._mailbox.check_stash()
-        self.wants_to_stash = True
+        self.wants_to_stash = self.has_wishes = True
 
     def unstash_all(self) -> None:
         """Put what was set aside back at the head of the queue, in order.
@@ -281,4 +283,4 @@ class ActorContext(Messenger):
         Its supervisor sees a shutdown: a permanent actor is started again, a transient
         one is not.
         """
-        self.wants_to_stop = True
+        self.wants_to_stop = self.has_wishes = True

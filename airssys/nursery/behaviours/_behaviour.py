@@ -19,6 +19,18 @@ if TYPE_CHECKING:
     from airssys.messaging import AtOnce
 
 
+class Keeper(Protocol):
+    """Keeps count of messages that a caller waits for, or that have a time to live."""
+
+    def is_too_late(self, envelope: Envelope, /) -> bool:
+        """Give the present message up if it is too late to handle it."""
+        ...
+
+    def note_handled(self, *, in_time: bool) -> None:
+        """Take note that the present message was handled."""
+        ...
+
+
 class Behaviour(Protocol):
     """What one incarnation of an actor does; made afresh for each."""
 
@@ -68,6 +80,24 @@ class Behaviour(Protocol):
 
         One that is plain answers, or sets the message aside, which ends it; otherwise it
         has failed, and `handle` raises why. Both are `BEGUN`.
+        """
+        ...
+
+    def handle_queued(
+        self, most: int, began: float, until: float, keeper: Keeper, /
+    ) -> int:
+        """Handle what is queued in another task's step; only one that is plain.
+
+        If it fails, the message stays the present one, and `handle` raises why.
+
+        Args:
+            most: messages to handle at most, 1 or more.
+            began: the time now, as of `time.perf_counter`.
+            until: the time after which none is begun.
+            keeper: decides what is not handled any more.
+
+        Returns:
+            How many messages were taken.
         """
         ...
 

@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from airssys.security.authority import Authority
     from airssys.security.quotas import Account
 
+    from ._behaviour import Keeper
+
 
 @final
 @attrs.frozen
@@ -290,6 +292,16 @@ class ComponentBehaviour:
         if self.is_cut_off and self.hands_over:
             return Unanswered.NOT_BEGUN  # it is asked for its state first
         return self._present().handle_at_once(envelope, owner)
+
+    def handle_queued(
+        self, most: int, began: float, until: float, keeper: Keeper
+    ) -> int:
+        """Raise an error: a guest may wait.
+
+        Raises:
+            InternalError: always.
+        """
+        raise InternalError("the messages of a component are not handled by others")
 
     async def renewed(self) -> ComponentBehaviour:
         """Close this instance, which was cut off, and start another one in its place.

@@ -173,6 +173,23 @@ class Messenger:
             MessagingError: others as for `send`.
             TypeError: there is no such option.
         """
+        if options or self.trace_in_hand is not None:
+            return await self._ask(target, payload, options)
+        # Most questions have no options, and the rest would be paid for by each of them.
+        is_handling = self.is_handling()
+        return await self._broker.ask(
+            target if type(target) is ComponentId else as_id(target),
+            self._sender,
+            payload if type(payload) is bytes else as_payload(payload),
+            timeout=ASK_TIMEOUT,
+            waiter=self._waiter if is_handling else None,
+            useless_after=self._useless_after() if is_handling else None,
+        )
+
+    async def _ask(
+        self, target: ComponentId | str, payload: bytes, options: AskOptions
+    ) -> bytes | None:
+        """Ask, with options, or while a message with a trace is handled."""
         retries = options.pop("retries", 0)
         timeout = as_timeout(options.pop("timeout", ASK_TIMEOUT))
         if retries != 0:

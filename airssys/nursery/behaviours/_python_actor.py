@@ -18,6 +18,7 @@ message.
 `handle` may be a plain function, or a plain method. It cannot wait then, so it runs to its
 end in one step: in its actor's context, but in the step of whichever task has the message
 handled. The task of the actor stays parked, unless it has to raise what `handle` raised.
+The same holds for an async function without an `await`, for it cannot wait either.
 
 Each hook has a time and is cut off then: `started` has that of the start, `stopped` that
 of the shutdown, `before_restart` has `hook_timeout`, and so has `stopped` if the shutdown
@@ -56,6 +57,7 @@ from airssys.contracts import (
     is_a,
     is_plain,
     kind_name,
+    never_waits,
     not_awaited,
     plain_bytes,
 )
@@ -68,16 +70,19 @@ from ._held_thread import HeldThreadWatch
 if TYPE_CHECKING:
     from trio.lowlevel import Task
 
+    from airssys.contracts import ReplySlot
     from airssys.messaging import AtOnce, Mailbox
     from airssys.nursery.shared import Shared
     from airssys.security.authority import Authority
     from airssys.security.quotas import Account
 
+    from ._behaviour import Keeper
+
 _T = TypeVar("_T")
 _Handle: TypeAlias = Callable[
     ["ActorContext", Envelope], Coroutine[Any, Any, bytes | None]
 ]
-_Plain: TypeAlias = Callable[["ActorContext", Envelope], object]
+_Plain: TypeAlias = Callable[["ActorContext", Envelope], Any]
 _Enter: TypeAlias = Callable[..., object]
 """Calls a function with some arguments, in another context."""
 
@@ -112,7 +117,7 @@ class PythonBehaviour:
         self._code: object = None
         self._handle: _Handle | None = None
         self._plain: _Plain | None = None
-        """The handler, if it is a plain function; then there is no other."""
+        """The handler, if it never waits, as a plain function; then there is no other."""
         self._lateness = shared.lateness
         self._failure: BaseException | None = None
         """What it raised in another task's step."""
@@ -142,8 +147,10 @@ class PythonBehaviour:
                 raise TypeError(f"{behaviour.__name__} has no method `handle`")
         else:
             handle = behaviour
-        if is_plain(handle):
-            self._plain, self.handle_at_once = handle, self._handle_in_step
+        is_async = never_waits(handle)
+        if is_async or is_plain(handle):
+            self._plain = _as_plain(handle) if is_async else handle
+            self.handle_at_once = self._handle_in_step
             self.is_plain, self.is_cut_off = True, False
             self._enter = current_task().context.run
         else:
@@ -175,24 +182,26 @@ class PythonBehaviour:
         context, watch = self._context, self._watch
         context.trace_in_hand = envelope.trace
         watch.is_on = watch.was_on = True
-        reply = None
-        if scope is not None:
-            if envelope.deadline is not None:
-                watch.cut = (scope, envelope.deadline)
-            if (reply := envelope.reply) is not None:
-                reply.on_abandoned = scope.cancel
+        reply = None if scope is None else self._end_in(scope, envelope)
         try:
             answer: object = await self._handle(context, envelope)
-            if context.wants_to_stash:
-                self._mailbox.stash()
+            if answer is not None or context.has_wishes:
+                answer = self._conclude(answer)
         finally:
             watch.is_on, watch.cut = False, None
-            context.wants_to_stash, self.wants_to_end = False, context.wants_to_stop
+            if context.has_wishes:
+                self._drop_wishes()
             if reply is not None:
                 reply.on_abandoned = None
-        if answer is None or type(answer) is bytes:
-            return answer
-        return _plain_answer(answer)
+        return answer if type(answer) is bytes else None
+
+    def _end_in(self, scope: trio.CancelScope, envelope: Envelope) -> ReplySlot | None:
+        """Have a message end with its deadline, or when its asker stops waiting."""
+        if envelope.deadline is not None:
+            self._watch.cut = (scope, envelope.deadline)
+        if (reply := envelope.reply) is not None:
+            reply.on_abandoned = scope.cancel
+        return reply
 
     def _handle_plainly(self, envelope: Envelope) -> bytes | None:
         """Let a plain function handle a message in the actor's own task.
@@ -213,7 +222,7 @@ class PythonBehaviour:
             watch.is_on = False
 
     def _handle_in_step(self, envelope: Envelope, _: Task) -> bytes | Unanswered | None:
-        """Let a plain function handle a message in another task's step, as of its own."""
+        """Let a handler that never waits handle a message in another task's step."""
         began, context, lateness = time.perf_counter(), self._context, self._lateness
         if began > lateness.due:
             lateness.note()
@@ -221,39 +230,134 @@ class PythonBehaviour:
         answer: Any
         try:
             answer = self._enter(_call, self._plain, context, envelope)
-            if context.wants_to_stash:
-                self._mailbox.stash()
-            if answer is not None and type(answer) is not bytes:
-                answer = _checked_answer(self._plain, answer)
-            if self._mailbox.in_hand is None:
-                answer = _BEGUN  # it was set aside
+            if answer is not None or context.has_wishes:
+                answer = self._conclude(answer)
         except BaseException as error:  # noqa: BLE001, ASYNC103  # `handle` raises it
-            self._failure, answer = error, _BEGUN
-        context.is_in_step = context.wants_to_stash = False
-        self.wants_to_end = context.wants_to_stop
+            self._note_failure(error)
+            answer = _BEGUN
+        context.is_in_step = False
         if (held := time.perf_counter() - began) > lateness.limit:
-            self._shared.charges.add(began, held)
-            if (held := held - lateness.since_noted()) > lateness.limit:
-                self._report_held("handle", held)
+            self._judge(began, held)
         done: bytes | Unanswered | None = answer
         return done
 
+    def handle_queued(
+        self, most: int, began: float, until: float, keeper: Keeper
+    ) -> int:
+        """Let a handler that never waits handle what is queued in another task's step."""
+        context, mailbox, lateness = self._context, self._mailbox, self._lateness
+        if began > lateness.due:
+            lateness.note()
+        context.is_in_step = True
+        messages = most
+        try:
+            messages = cast(
+                "int", self._enter(self._handle_each, most, began, until, keeper)
+            )
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # Ctrl-C, between two messages
+            self._note_failure(error)
+        context.is_in_step = False
+        if self._failure is None:
+            if mailbox.in_hand is not None:
+                mailbox.finish()
+        elif mailbox.in_hand is None:
+            failure, self._failure = self._failure, None
+            self._shared.end_by(failure)
+        return messages
+
+    # Ctrl-C may interrupt the user's code, and nothing else of an actor.
+    @disable_ki_protection
+    def _handle_each(  # noqa: C901  # every message would pay for a call
+        self, most: int, began: float, until: float, keeper: Keeper
+    ) -> int:
+        mailbox, context, clock = self._mailbox, self._context, time.perf_counter
+        take, handle = mailbox.take_next, self._plain
+        messages, now = 0, began
+        if handle is None:
+            raise InternalError("this behaviour was not started, or is closed")
+        while messages < most and mailbox.taker is not None:
+            envelope = take()
+            if envelope is None:
+                break
+            messages += 1
+            reply = envelope.reply
+            is_bound = (
+                reply is not None
+                or envelope.deadline is not None
+                or envelope.expires_at is not None
+            )
+            if is_bound and keeper.is_too_late(envelope):
+                continue
+            context.trace_in_hand, began = envelope.trace, now
+            try:
+                answer = handle(context, envelope)
+                if answer is not None or context.has_wishes:
+                    answer = self._conclude(answer)
+            except BaseException as error:  # noqa: BLE001, ASYNC103  # `handle` raises it
+                self._note_failure(error)
+                now = clock()
+                break  # noqa: ASYNC104  # as above
+            if is_bound and mailbox.in_hand is not None:
+                in_time = reply is None or reply.answer(answer)
+                keeper.note_handled(in_time=in_time)
+            now = clock()
+            if now >= until or self.wants_to_end:
+                break
+        if (held := now - began) > self._lateness.limit:
+            self._judge(began, held)
+        return messages
+
+    def _judge(self, began: float, held: float) -> None:
+        """Report who held the thread, unless others did."""
+        lateness = self._lateness
+        self._shared.charges.add(began, held)
+        if (held := held - lateness.since_noted()) > lateness.limit:
+            self._report_held("handle", held)
+
+    def _conclude(self, answer: object) -> bytes | Unanswered | None:
+        """Do what the handler asked for in its context, and check what it returned.
+
+        Returns:
+            The answer; `BEGUN` if the message was set aside, which ends it.
+
+        Raises:
+            TypeError: it returned something else than bytes or None.
+        """
+        context = self._context
+        if context.has_wishes:
+            self.wants_to_end = context.has_wishes = context.wants_to_stop
+            if context.wants_to_stash:
+                context.wants_to_stash = False
+                self._mailbox.stash()
+                return _BEGUN
+        if answer is None or type(answer) is bytes:
+            return answer
+        return _checked_answer(self._plain, answer)
+
+    def _note_failure(self, error: BaseException) -> None:
+        self._failure = error
+        self._drop_wishes()
+
+    def _drop_wishes(self) -> None:
+        """Forget what the handler asked for, except that its actor ends."""
+        context = self._context
+        context.wants_to_stash = False
+        self.wants_to_end = context.has_wishes = context.wants_to_stop
+
     def _handle_here(self, envelope: Envelope) -> bytes | None:
-        """Call the plain function in the actor's own task.
+        """Call a handler that never waits in the actor's own task.
 
         Raises:
             TypeError: it returned something else than bytes or None.
             Exception: what it raised.
         """
-        context, plain = self._context, self._plain
+        context = self._context
         context.trace_in_hand = envelope.trace
         try:
-            answer: object = _call(plain, context, envelope)
-            if context.wants_to_stash:
-                self._mailbox.stash()
+            answer = self._conclude(_call(self._plain, context, envelope))
         finally:
-            context.wants_to_stash, self.wants_to_end = False, context.wants_to_stop
-        return None if answer is None else _checked_answer(plain, answer)
+            self._drop_wishes()
+        return None if isinstance(answer, Unanswered) else answer
 
     async def renewed(self) -> PythonBehaviour:
         """Go on: Python code that was cut off can be called again."""
@@ -361,8 +465,22 @@ def _call(function: _Plain | None, context: ActorContext, envelope: Envelope) ->
     return function(context, envelope)
 
 
+def _as_plain(handle: _Handle) -> _Plain:
+    """Make a plain function of an async one that never waits."""
+
+    def call(context: ActorContext, envelope: Envelope) -> object:
+        try:
+            handle(context, envelope).send(None)
+        except StopIteration as finished:
+            return finished.value
+        raise InternalError("an async function without an await has waited")
+
+    call.__wrapped__ = handle  # type: ignore[attr-defined]  # as functools.wraps, for less
+    return call
+
+
 def _checked_answer(function: object, answer: object) -> bytes:
-    if inspect.isawaitable(answer):
+    if inspect.isawaitable(answer) and is_plain(function):
         raise not_awaited(function, answer)
     return _plain_answer(answer)
 

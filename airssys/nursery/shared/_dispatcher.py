@@ -39,12 +39,13 @@ SECONDS_PER_PASS: Final = 0.001
 class Visited(Protocol):
     """An actor whose messages can be handled in another task's step."""
 
-    def handle_due(self, most: int, until: float) -> int:
+    def handle_due(self, most: int, began: float, until: float) -> int:
         """Handle what is queued now.
 
         Args:
             most: messages to handle at most, 1 or more.
-            until: the time, as of `time.perf_counter`, after which none is begun.
+            began: the time now, as of `time.perf_counter`.
+            until: the time after which none is begun.
 
         Returns:
             How many messages it took. If some are left to be handled in this way it has
@@ -90,11 +91,11 @@ class Dispatcher:
 
     def _make_pass(self, clock: Callable[[], float]) -> None:
         due, left = self._due, MESSAGES_PER_PASS
-        until = clock() + SECONDS_PER_PASS
-        while due and left > 0:
-            left -= due.popleft().handle_due(left, until)
-            if clock() >= until:
-                return
+        now = clock()
+        until = now + SECONDS_PER_PASS
+        while due and left > 0 and now < until:
+            left -= due.popleft().handle_due(left, now, until)
+            now = clock()
 
     def _abort(self, _: object) -> Abort:
         self._parked = None
