@@ -154,8 +154,7 @@ def heavy(box, envelopes):
 
 def take_step(box, step):
     if step == "take":
-        box.finish()
-        box.take_if_any()
+        box.take_next()
     elif step == "stash":
         try:
             box.stash()

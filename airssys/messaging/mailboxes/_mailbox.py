@@ -337,23 +337,23 @@ class Mailbox:
             trio.BusyResourceError: the last message was not released yet.
             trio.ClosedResourceError: the mailbox was closed.
         """
-        envelope = self.take_if_any()
+        if self.in_hand is not None:
+            raise trio.BusyResourceError("release the last message before the next")
+        envelope = self.take_next()
         if envelope is None:
             raise trio.WouldBlock
         return envelope
 
     @enable_ki_protection
-    def take_if_any(self) -> Envelope | None:
-        """Take the oldest message; None if there is none.
+    def take_next(self) -> Envelope | None:
+        """`finish`, and then take the oldest message; None if there is none.
 
         Raises:
-            trio.BusyResourceError: the last message was not released yet.
             trio.ClosedResourceError: the mailbox was closed.
         """
         if self.in_hand is not None:
-            raise trio.BusyResourceError(
-                "release the last message before taking another"
-            )
+            self.in_hand = None
+            self.handled += 1
         if self._callbacks.waiting:
             callback = self._callbacks.take(has_messages=bool(self._queue))
             if callback is not None:
@@ -363,28 +363,6 @@ class Mailbox:
             if self._closed:
                 raise trio.ClosedResourceError
             return None
-        envelope = self.in_hand = self._queue.popleft()
-        if self._queued_bytes:
-            self._queued_bytes -= self._weight(envelope)
-        if self._blocked.waiting:
-            self.let_in()
-        return envelope
-
-    @enable_ki_protection
-    def take_next(self) -> Envelope | None:
-        """`finish`, and then `take_if_any`: for one that handles message after message.
-
-        Raises:
-            trio.ClosedResourceError: the mailbox was closed.
-        """
-        if self.in_hand is not None:
-            self.in_hand = None
-            self.handled += 1
-        if self._callbacks.waiting or self._closed:
-            return self.take_if_any()
-        if not self._queue:
-            return None
-        # As there: a call of it would be paid for by every message.
         envelope = self.in_hand = self._queue.popleft()
         if self._queued_bytes:
             self._queued_bytes -= self._weight(envelope)
@@ -443,10 +421,9 @@ class Mailbox:
 
     def expect(self) -> None:
         """Have the servant notified of the next message, now if one is queued already."""
-        if self.taker is not None:
-            self._is_awaited = True
-            if self._queue or self._callbacks.waiting:
-                self._announce()
+        self._is_awaited = self.taker is not None
+        if self._is_awaited and (self._queue or self._callbacks.waiting):
+            self._announce()
 
     @enable_ki_protection
     def hand_over(self, envelope: Envelope) -> bytes | Unanswered | None:

@@ -335,36 +335,15 @@ class Broker:
         """
         await checkpoint_if_cancelled()
         ask = self.pending.new_ask(sender, target, waiter, timeout, useless_after)
-        deadline = None if ask.deadline == inf else ask.deadline
-        if options:
-            envelope = self.sign(
-                target,
-                sender,
-                payload,
-                correlation_id=ask.correlation_id,
-                deadline=deadline,
-                reply=ask,
-                **options,
-            )
-        else:  # as most are
-            envelope = _make(
-                Envelope,
-                (
-                    target,
-                    sender,
-                    payload,
-                    None,
-                    ask.correlation_id,
-                    None,
-                    deadline,
-                    self._wall_clock(),
-                    ask,
-                    None,
-                    None,
-                    None,
-                    None,
-                ),
-            )
+        envelope = self.sign(
+            target,
+            sender,
+            payload,
+            correlation_id=ask.correlation_id,
+            deadline=None if ask.deadline == inf else ask.deadline,
+            reply=ask,
+            **options,
+        )
         answer = self._deliver_ask(ask, envelope)
         if answer is _BEGUN:
             return await ask.wait()

@@ -394,7 +394,7 @@ class Actor:
                 continue
             if self._prober is not None and await self._probe(self._prober):
                 continue
-            envelope = mailbox.take_if_any()
+            envelope = mailbox.take_next()
             if envelope is None:
                 envelope = await self._wait_for_message()
                 messages, turn_ends = 1, clock() + SECONDS_PER_TURN
