@@ -23,6 +23,7 @@ PARTS: Final = min(max(os.cpu_count() or 1, 2), 12)
 SECONDS: Final = {
     "building/test_build.py": 6,
     "building/test_python_guest.py": 25,
+    "cli/test_run_program.py": 7,
     "contracts/test_blueprint.py": 6,
     "contracts/test_foreign.py": 6,
     "dsl/test_speed.py": 6,
