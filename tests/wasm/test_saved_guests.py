@@ -16,9 +16,18 @@ from airssys.contracts import (
     Limits,
     SnapshotRefused,
 )
+from airssys.security import stdout
+from airssys.testing import FakeServices
 from airssys.wasm import Snapshot
 from pace import PATIENCE
-from wasm_support import GUESTS, ScriptedServices, envelope, open_guests
+from wasm_support import (
+    GUESTS,
+    ScriptedServices,
+    envelope,
+    open_guests,
+    order,
+    wasi_guest,
+)
 
 CONFIG = ComponentConfig(data=b"given")
 ROOT = Path(__file__).resolve().parents[2]
@@ -295,3 +304,60 @@ async def test_lines_that_are_logged_before_are_dropped(own):
     assert services.called("log") == []
     assert await answer(guest, b"there") == b"there"
     assert services.called("log")
+
+
+KEEPS = (
+    wasi_guest()
+    .replace(
+        "(loop $more (drop (call $after (i64.const 0))) (br $more))",
+        "(i32.store (i32.const 4) (call $after (i64.const 0)))",
+    )
+    .replace(
+        "(call $leave (i32.load8_u offset=8 (local.get $at)))",
+        "(call $drop (i32.load (i32.const 4)))",
+    )
+    .replace(
+        "(local.get $at) (call $chance)", "(local.get $at) (i64.load (i32.const 4))"
+    )
+)
+"""A guest that imports WASI; `h` keeps a pollable, `x` drops it, `r` reads its number."""
+
+
+async def wasi_instance(guests, snapshot=None):
+    component = await guests.loader.load(Artifact.from_text(KEEPS, "the guest"))
+    services = FakeServices(can=[stdout()])
+    if snapshot is None:
+        guest = await component.instantiate(Limits(), services)
+        await guest.initialize(CONFIG)
+    else:
+        guest = await component.restore(snapshot, Limits(), services)
+    guests.started.append(guest)
+    return guest, services
+
+
+async def test_a_guest_with_wasi_goes_along_unless_it_holds_something(own):
+    first, _ = await wasi_instance(own)
+    kept = order("h")
+    await answer(first, kept)
+    with pytest.raises(SnapshotRefused, match="holds 1 resources of the host"):
+        await first.snapshot()
+    number = await answer(first, order("r"))
+    await answer(first, order("x"))
+    snapshot = await first.snapshot()
+    second, services = await wasi_instance(own, snapshot)
+    assert await answer(second, order("r")) == number
+    await answer(second, order("p", b"still here\n"))
+    assert [line for _, line, _ in services.lines] == ["still here"]
+    await answer(second, kept)
+    with pytest.raises(SnapshotRefused, match="holds 1 resources of the host"):
+        await second.snapshot()
+
+
+async def test_nothing_is_taken_while_a_guest_waits_for_wasi(own, autojump_clock):
+    guest, _ = await wasi_instance(own)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(answer, guest, order("s", 5 * 10**9))
+        await trio.sleep(1)
+        with pytest.raises(EngineMisused):
+            await guest.snapshot()
+    assert (await guest.snapshot()).size > 0

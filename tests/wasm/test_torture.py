@@ -147,6 +147,11 @@ def test_a_hazard_stays_harmless(hazard):
     torture("hazards", hazard)
 
 
+@pytest.mark.parametrize("where", ["start", "realloc", "function", "post"])
+def test_a_guest_that_spins_gives_way_and_leaves_the_interpreter_lock(where):
+    torture("spinning", where)
+
+
 def test_deep_recursion_on_a_guests_stack_ends_no_process():
     """Where Python does not see the end of a fiber, finalisers are kept off it."""
     torture("deep_stacks")

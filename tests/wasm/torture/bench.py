@@ -23,13 +23,16 @@ from airssys.contracts import (
     Limits,
     Timestamp,
 )
-from airssys.wasm.cache._artifact_cache import Kept
+from airssys.wasm.cache._artifact_cache import Kept, KeptParts
 from airssys.wasm.engine._fiber import CallbackFailed, WasmtimeFailed
+from airssys.wasm.fallback._call import Call
 from airssys.wasm.fallback._store import Store
 from airssys.wasm.host._core_values import config_value, message_value
 from airssys.wasm.host._core_world import EXPORTS
 from airssys.wasm.instances import _runtime, _whole
 from airssys.wasm.instances._runtime import Runtime
+from airssys.wasm.lane.core import CoreParts
+from airssys.wasm.lane.core._instance import CoreInstance
 from airssys.wasm.loading._component_loader import Loader, _Ready
 from airssys.wasm.values._types import Budget, Ok
 
@@ -40,7 +43,7 @@ MOST = 10**8
 TARGET = b"test/bob/0"
 
 LANE = os.environ.get("AIRSSYS_TORTURE_LANE", EngineSettings().lane)
-"""On which guests are run in Trio; those of a bench are not."""
+"""On which guests are run, in Trio and by hand."""
 EngineSettings.__init__.__kwdefaults__["lane"] = LANE
 
 # Hundreds of engines are made here; what does not belong to one is made only once.
@@ -148,11 +151,12 @@ async def make(loader, name, config=None, services=None, **limits):
 
 
 class Bench:
-    """One engine whose guests are driven by hand, without Trio, on the lane `"wasmtime"`."""
+    """One engine whose guests are driven by hand, without Trio."""
 
     def __init__(self, tick=0.001):
-        runtime = Runtime(EngineSettings(tick=tick, lane="wasmtime"))
-        self.runtime = _whole.run_whole(runtime)
+        self.runtime = Runtime(EngineSettings(tick=tick))
+        if LANE != "own":
+            self.runtime = _whole.run_whole(self.runtime)
         self.engine = self.runtime.engine
         self.loader = Loader(self.runtime, None)
         self.loader._whole = self.runtime
@@ -162,18 +166,30 @@ class Bench:
         artifact = source(name)
         if name not in _serialized:
             kept = self.compile(artifact).kept
-            _serialized[name] = kept.compiled.serialize(), kept.footprint
+            form = kept.parts if LANE == "own" else kept.compiled
+            _serialized[name] = bytes(form.serialize()), kept.footprint
         code, footprint = _serialized[name]
-        compiled = Compiled.deserialize(self.engine.wasmtime, code)
-        return self.loader._adopt(artifact, _Ready(Kept(compiled, footprint), None))
+        if LANE == "own":
+            kept = KeptParts(
+                CoreParts.deserialize(self.engine.wasmtime, code), footprint
+            )
+        else:
+            kept = Kept(Compiled.deserialize(self.engine.wasmtime, code), footprint)
+        return self.loader._adopt(artifact, _Ready(kept, None))
 
     def compile(self, artifact):
         """Compile in this thread."""
         return self.loader._compile(artifact, self.loader._find(artifact))
 
+    def new_store(self, component):
+        if LANE == "own":
+            nobody = self.runtime.table.no_contexts()
+            return component.code.core.open_store(nobody.objects, MOST)
+        return Store(self.engine)
+
     def begin_instance(self, component):
         """Begin to make an instance of a component in a store of its own."""
-        code, store = component.code, Store(self.engine)
+        code, store = component.code, self.new_store(component)
         found = code.footprint
         store.limit(1 << 30, 1 << 20, len(found.memories), len(found.tables))
         call = store.instantiate(self.runtime.linker, code.pointer, owner=self.owner)
@@ -193,7 +209,7 @@ class Bench:
 
     def call(self, store, name, *values):
         marshaller = self.runtime.marshallers[name]
-        frame = marshaller.lower_params(values)
+        frame = store.lower(NUMBERS[name], marshaller, values, MOST)
         return store.call(NUMBERS[name], marshaller, frame, owner=self.owner)
 
     def message(self, store, payload=b""):
@@ -201,8 +217,9 @@ class Bench:
 
     def short_message(self, store, payload=b""):
         marshaller = self.runtime.marshallers["handle-message"]
-        frame = marshaller.lower_params((message_value(envelope(payload)),))
         number, budget = NUMBERS["handle-message"], Budget(MOST)
+        values = (message_value(envelope(payload)),)
+        frame = store.lower(number, marshaller, values, MOST)
         return store.call_and_poll(number, marshaller, frame, budget, owner=self.owner)
 
     def drive(self, call):
@@ -217,6 +234,8 @@ class Bench:
             assert not call.poll(self.owner), "the guest finished before"
 
     def host_marshaller(self, call):
+        if call.host_call is None:
+            return None  # what asks for it is refused
         return self.runtime.table.functions[call.host_call.function].marshaller
 
     def take_arguments(self, call):
@@ -227,6 +246,23 @@ class Bench:
 
     def take_result(self, call, name="handle-message"):
         return call.take_result(self.runtime.marshallers[name], Budget(MOST))
+
+
+@contextlib.contextmanager
+def acting_at_host_calls(act):
+    """Act whenever a host call was noted, on the guest's stack."""
+    owner, name = (CoreInstance, "ask") if LANE == "own" else (Call, "note")
+    original = getattr(owner, name)
+
+    def note(*arguments):
+        original(*arguments)
+        act()
+
+    setattr(owner, name, note)
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)
 
 
 def is_waiting(call):
@@ -312,10 +348,13 @@ def trapped(bench):
 
 
 def failed_in_a_callback(bench):
-    handles = in_a_host_call_answered(bench)
-    handles.call.failure = ValueError("as if from a callback")
-    with contextlib.suppress(CallbackFailed):
-        handles.call.poll(bench.owner)
+    handles = _message(bench, "asker", b"question", config=TARGET)
+
+    def fail():
+        raise ValueError("in a callback")
+
+    with acting_at_host_calls(fail), contextlib.suppress(CallbackFailed):
+        bench.poll_until(handles.call, is_waiting)
         raise AssertionError("it did not fail")
     return handles
 

@@ -1,6 +1,7 @@
 """Watches what is made and deleted in C, and in which order."""
 
 from airssys.wasm import _c_api as c
+from airssys.wasm.lane.core import c_api as core
 
 
 class CSide:
@@ -41,8 +42,9 @@ class CSide:
         }
         for noted, notes in ((_noted_after, makers), (_noted_before, deleters)):
             for name, note in notes.items():
-                for each in {name, f"{name}_short"} & vars(c).keys():
-                    setattr(c, each, noted(getattr(c, each), note))
+                for api in (c, core):
+                    for each in {name, f"{name}_short"} & vars(api).keys():
+                        setattr(api, each, noted(getattr(api, each), note))
 
     def _index_made(self, index, *_):
         if index:  # there is none of what a component does not export
@@ -54,8 +56,9 @@ class CSide:
     def _context_seen(self, context, store):
         self.stores[store] = context
 
-    def _call_begun(self, future, _function, context, *_):
-        self._begun(future, context)
+    def _call_begun(self, future, first, second, *_):
+        """The context comes second for a component, and first for a core function."""
+        self._begun(future, first if first in self.stores.values() else second)
 
     def _instantiation_begun(self, future, linker, context, component, *_):
         assert linker in self.linkers

@@ -17,11 +17,11 @@ from bench import (
     say,
     what_is_raised_by,
 )
-from callback_steps import Steps
+from callback_steps import CALLBACKS, Steps, line_of
 
 from airssys.contracts import EngineSettings, GuestSpent, GuestTrapped, TrapReason
 from airssys.wasm import open_runtime
-from airssys.wasm.engine._fiber import CallbackFailed
+from airssys.wasm.engine._fiber import CallbackFailed, WasmtimeFailed
 from airssys.wasm.fallback._call import Call
 from airssys.wasm.lane.core import CoreInstance
 
@@ -100,7 +100,7 @@ def raised_in_a_function_of_the_shim(error):
 
 
 PLACES = (raised_in_host_callback, raised_in_continuation)
-PLACES_IN_TRIO = PLACES if LANE == "wasmtime" else (raised_in_a_function_of_the_shim,)
+PLACES_ON_LANE = PLACES if LANE == "wasmtime" else (raised_in_a_function_of_the_shim,)
 
 
 async def ask_with(place, error):
@@ -135,7 +135,7 @@ def check_failure(caught, error):
 
 
 def in_trio():
-    for place in PLACES_IN_TRIO:
+    for place in PLACES_ON_LANE:
         for error in EXCEPTIONS:
             say(place.__name__, repr(error))
             trio.run(ask_with, place, error)
@@ -143,7 +143,7 @@ def in_trio():
 
 def poll_to_the_callback(bench, call, place):
     """A slice may end before the guest gets there."""
-    if place is raised_in_host_callback:
+    if place is not raised_in_continuation:
         bench.poll_until(call, is_waiting)
     else:
         bench.poll_until(call, lambda _: False)
@@ -152,12 +152,12 @@ def poll_to_the_callback(bench, call, place):
 def by_hand():
     """Without Trio, and the call dropped instead of closed in half of the cases."""
     bench = Bench()
-    for place in PLACES:
+    for place in PLACES_ON_LANE:
         for number, error in enumerate(EXCEPTIONS * 2):
             say(place.__name__, repr(error))
             handles = in_a_host_call_answered(bench)
             call = handles.call
-            if place is raised_in_host_callback:
+            if place is not raised_in_continuation:
                 call.close()
                 call = bench.message(bench.store(handles.component, TARGET), b"x")
             with place(error):
@@ -180,9 +180,10 @@ def at_each_step():
     being inside a callback."""
     bench = Bench()
     component = bench.component("asker")
-    steps = Steps("host_was_called")
+    callback = CALLBACKS[0]
+    steps = Steps(callback)
+    call = bench.message(bench.store(component, TARGET), b"x")
     with steps.traced():
-        call = bench.message(bench.store(component, TARGET), b"x")
         bench.poll_until(call, is_waiting)
     lines = sorted(set(steps.lines))
     guarded = [at for at, line in enumerate(steps.lines) if lines[2] <= line]
@@ -191,12 +192,20 @@ def at_each_step():
     def strike():
         raise Unknown
 
+    expected = {Unknown}
+    if LANE == "own":
+        # Until the instance is known, the reason cannot be noted in it. What the last line
+        # of the body raises is raised in `by_hand`; the jump out of the body is not
+        # guarded, but no handler of a signal is run there.
+        act = line_of("act(instance, values)")
+        guarded = [at for at in guarded if steps.lines[at] < act]
+        expected = {Unknown, WasmtimeFailed}
     assert len(guarded) > 10
     for at in guarded:
         call = bench.message(bench.store(component, TARGET), b"x")
-        with Steps("host_was_called", at, strike).traced():
+        with Steps(callback, at, strike).traced():
             raised = what_is_raised_by(bench.poll_until, call, is_waiting)
-        assert type(raised) is Unknown, (at, steps.lines[at], raised)
+        assert type(raised) in expected, (at, steps.lines[at], raised)
         call._store.close()
     bench.engine.close()
 

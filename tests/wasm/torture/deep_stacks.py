@@ -9,10 +9,17 @@ import gc
 import json
 import threading
 
-from bench import TARGET, Bench, is_waiting, run_scenarios, say, what_is_raised_by
+from bench import (
+    TARGET,
+    Bench,
+    acting_at_host_calls,
+    is_waiting,
+    run_scenarios,
+    say,
+    what_is_raised_by,
+)
 
 from airssys.wasm.engine._collections import CHECKS_ADDRESSES
-from airssys.wasm.fallback._call import Call
 from airssys.wasm.values._types import Ok
 
 
@@ -82,11 +89,11 @@ def in_a_callback(deed):
     """Let it be done in a finaliser, in a collection, in a callback of a guest."""
     bench = Bench()
     store = bench.store(bench.component("asker"), TARGET)
-    outcomes, original = [], Call.note
+    outcomes = []
 
-    def note(self, host_call, count):
-        Call.note = original
-        original(self, host_call, count)
+    def act():
+        if done_inside:
+            return
         Finalised(deed, outcomes)
         keep = [[] for _ in range(10_000)]  # as many as call for a collection
         done_inside.append(bool(outcomes))
@@ -95,9 +102,9 @@ def in_a_callback(deed):
     done_inside, threshold = [], gc.get_threshold()
     gc.collect()
     gc.set_threshold(50, 1, 1)
-    Call.note = note
-    call = bench.message(store, b"question")
-    bench.poll_until(call, is_waiting)
+    with acting_at_host_calls(act):
+        call = bench.message(store, b"question")
+        bench.poll_until(call, is_waiting)
     gc.set_threshold(*threshold)
     gc.collect()  # what was put off
     # Where the stack is not checked, nothing of others may run on it.
