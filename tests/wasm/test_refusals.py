@@ -22,10 +22,11 @@ from wasm_support import (
 )
 
 PACKAGE = Path(airssys.wasm.__file__).parent
-SOURCES = [  # these have tests of their own: components of any world, asynchronous ones
+SOURCES = [  # these have tests of their own: components of any world, asynchronous ones, WIT
     path
     for path in sorted(PACKAGE.rglob("*.py"))
-    if not path.name.startswith("_any_") and path.parent.name != "concurrent"
+    if not path.name.startswith(("_any_", "_wit_world"))
+    and path.parent.name != "concurrent"
 ]
 ECHO = (GUESTS / "echo.wat").read_text()
 HANDED_OVER = """\

@@ -358,8 +358,9 @@ def test_what_is_not_there_or_no_text_is_refused(tmp_path):
     with pytest.raises(ComponentRefused, match="No such file"):
         describe_wit(file)
     file.write_bytes(b"\xff")
-    with pytest.raises(ComponentRefused, match="utf-8"):
+    with pytest.raises(ComponentRefused, match="utf-8") as caught:
         describe_wit(file)
+    assert "or write the module from the component itself" in caught.value.advice
 
 
 def test_only_wit_text_has_several_worlds(tmp_path):
