@@ -124,6 +124,7 @@ def read_component(
         data=_read_data(chosen.pop("data", None), mistakes),
         arguments=_read_arguments(chosen.pop("arguments", None), mistakes),
         stdin=_read_data(chosen.pop("stdin", None), mistakes, ".stdin"),
+        listen=chosen.pop("listen", None),
         passes_stdio=chosen.pop("passes_stdio", False),
         limits=read_limits(chosen.pop("limits", None), mistakes),
     )

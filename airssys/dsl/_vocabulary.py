@@ -263,6 +263,8 @@ class ComponentOptions(_AnyActorOptions, total=False):
     """What follows its name in the arguments that it finds by WASI."""
     stdin: bytes | str | None
     """What it reads as standard input by WASI; text is encoded as UTF-8."""
+    listen: str | None
+    """Where one that handles requests of HTTP listens: `127.0.0.1:8080`."""
     passes_stdio: bool
     """Whether its standard streams are those of the process, and not lines of its log."""
     limits: Limits | LimitValues | None

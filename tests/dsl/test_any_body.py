@@ -24,6 +24,7 @@ OPTIONS = [
     "env",
     "arguments",
     "stdin",
+    "listen",
     "passes_stdio",
     "limits",
     "restart",

@@ -237,6 +237,10 @@ async def test_a_name_leads_to_a_private_address_only_if_that_is_granted(
         (b"nonsense\r\n\r\n", "HTTP-protocol-error"),
         (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 70_000, "HTTP-protocol-error"),
         (
+            b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 2000 + b"\r\n",
+            "HTTP-response-header-section-size",
+        ),
+        (
             b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
             "HTTP-protocol-error",
         ),

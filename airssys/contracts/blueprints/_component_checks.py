@@ -174,6 +174,18 @@ def _program_mistakes(config: ComponentConfig, path: str) -> Iterator[Mistake]:
     if config.stdin is not None and not is_kind(config.stdin, bytes):
         text = f"{shown(config.stdin)} is neither bytes nor None"
         yield Mistake(f"{path}.stdin", text, "encode text, e.g. by str.encode")
+    if config.listen is not None and not _is_place(config.listen):
+        text = f"{shown(config.listen)} is not a host and a port"
+        yield Mistake(f"{path}.listen", text, "write '127.0.0.1:8080'")
     if not is_kind(config.passes_stdio, bool):
         text = f"{shown(config.passes_stdio)} is neither True nor False"
         yield Mistake(f"{path}.passes_stdio", text, "write True or False")
+
+
+def _is_place(listen: object) -> bool:
+    """Whether it is `host:port`."""
+    if not is_text(listen):
+        return False
+    host, _, port = str(listen).rpartition(":")
+    is_number = port.isascii() and port.isdigit() and len(port) <= 5  # noqa: PLR2004  # the digits of 65535
+    return bool(host) and is_number and 0 < int(port) < 2**16

@@ -70,6 +70,8 @@ class ComponentConfig:
     """What follows its name in the arguments that it finds by WASI."""
     stdin: bytes | None = None
     """What it reads as standard input by WASI; None: nothing."""
+    listen: str | None = None
+    """Where one that handles requests of HTTP listens: `127.0.0.1:8080`."""
     passes_stdio: bool = False
     """Whether its standard streams are those of the host's process. Otherwise what it
     writes becomes lines of its log."""

@@ -44,6 +44,7 @@ _COMPONENT = b"\0asm\x0d\0\x01\0"
 _IMPORTS = 10
 _EXPORTS = 11
 _RUN = "wasi:cli/run@0.2."
+_HANDLER = "wasi:http/incoming-handler@0.2."
 _LIFECYCLE = "airssys:core/component-lifecycle@"
 """The section of imports."""
 _DEEPEST = 100
@@ -158,10 +159,10 @@ def export_names(code: bytes) -> list[str]:
 
 
 def is_program(exported: Iterable[str]) -> bool:
-    """Whether a component exports `wasi:cli/run`, and is not made to be an actor."""
+    """Whether a component exports `wasi:cli/run` or handles requests, and is not made to be an actor."""
     names = tuple(exported)
     is_actor = any(name.startswith(_LIFECYCLE) for name in names)
-    return not is_actor and any(name.startswith(_RUN) for name in names)
+    return not is_actor and any(name.startswith((_RUN, _HANDLER)) for name in names)
 
 
 def fair_cap(total: int, ranges: Sequence[Range]) -> int | None:

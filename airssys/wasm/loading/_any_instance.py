@@ -340,6 +340,21 @@ class AnyInstance:
         """Why this instance cannot be called any more, or None if it can."""
         return self._spent
 
+    def find_context(self, interface: str) -> Any:
+        """Return what the functions of an interface of the host get first.
+
+        Args:
+            interface: Its full name, as the host gives it.
+
+        Raises:
+            LookupError: There is no such interface.
+        """
+        interfaces = self._component.runtime.table.interfaces
+        for place, each in enumerate(interfaces):
+            if each.name == interface:
+                return self._contexts.objects[place]
+        raise LookupError(interface)
+
     async def start(self) -> None:
         """Make the instance itself; its start functions run here."""
         runtime, code = self._component.runtime, self._component.code

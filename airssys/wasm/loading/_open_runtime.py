@@ -12,7 +12,8 @@ from airssys.contracts import USER_CACHE, UserCache
 from airssys.wasm.cache import chosen_cache
 from airssys.wasm.engine import Ticker, TicksMaker
 from airssys.wasm.host import CORE_INTERFACES, forget_names
-from airssys.wasm.host.wasi import WASI_INTERFACES, ProgramComponent
+from airssys.wasm.host.wasi import RUN, WASI_INTERFACES, ProgramComponent
+from airssys.wasm.host.wasi.http import HandlerComponent, is_handler
 from airssys.wasm.instances import Runtime, forget_rows
 
 from ._any_instance import load_any
@@ -69,13 +70,18 @@ async def open_runtime(
 
 
 async def _load_program(loader: Loader, artifact: Artifact) -> ProgramComponent:
-    """Load a component that exports `wasi:cli/run`.
+    """Load a component that exports `wasi:cli/run`, or handles requests.
 
     Raises:
         ComponentRefused: it cannot be run here.
     """
     given = given_to(artifact, [each.name for each in WASI_INTERFACES])
     component = await load_any(loader, artifact, (*CORE_INTERFACES, *given))
+    handles = next(filter(is_handler, component.world.exports), None)
+    if handles is not None:
+        return ProgramComponent(
+            HandlerComponent(component, handles), [RUN], artifact.label
+        )
     return ProgramComponent(component, list(component.world.exports), artifact.label)
 
 

@@ -13,6 +13,7 @@ from ._guests import (
     open_guests,
     process_memory,
 )
+from ._http import http_guest
 from ._lane import LANE_ENGINE, Lane, call, polls
 from ._program import ARGUMENTS, CAT, leaving, program, sleeping
 from ._services import BOB, ScriptedServices
@@ -44,6 +45,7 @@ __all__ = (
     "echo_component",
     "envelope",
     "flatten",
+    "http_guest",
     "is_spent_because",
     "leaving",
     "open_guests",

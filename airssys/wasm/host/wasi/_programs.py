@@ -6,7 +6,7 @@ An actor that is one handles no messages. It has what it imports of WASI, and ma
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, final
 
 from airssys.contracts import (
     ComponentMetadata,
@@ -179,6 +179,10 @@ class Program:
     def close(self) -> None:
         """Close the instance."""
         self._instance.close()
+
+
+RUN: Final = "wasi:cli/run@0.2.0#run"
+"""What runs a program."""
 
 
 def _is_run(exported: str) -> bool:

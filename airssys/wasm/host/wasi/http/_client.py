@@ -19,7 +19,7 @@ from airssys.wasm.host.wasi.base import Reach, endpoint, is_private
 from airssys.wasm.host.wasi.sockets import Refused, look_up
 from airssys.wasm.values import Case
 
-from ._fields import FORBIDDEN, MOST_BYTES, Pairs, values_of
+from ._fields import EACH, FORBIDDEN, MOST_BYTES, Pairs, values_of
 from ._messages import Arrived, OutgoingBody
 from ._pipes import Broken, Pipe
 
@@ -263,6 +263,8 @@ class _Exchange:
             event = await self._event(wanted.first_byte, "HTTP-response-timeout")
         if type(event) is not library.Response:
             raise Broken(Case("HTTP-response-incomplete"))
+        if not is_short(event.headers):
+            raise Broken(Case("HTTP-response-header-section-size", None))
         pipe = Pipe(self._context)
         arrived = Arrived(shown(event.headers), pipe, status=event.status_code)
         answer(arrived)
@@ -281,6 +283,11 @@ class _Exchange:
                 pipe.end()
                 return shown(getattr(event, "headers", ()))
             await pipe.put(bytes(event.data))
+
+
+def is_short(headers: Any) -> bool:
+    """Whether headers fit into what a guest may be given."""
+    return sum(len(name) + len(value) + EACH for name, value in headers) <= MOST_BYTES
 
 
 def shown(headers: Any) -> Pairs:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 Pairs = list[tuple[str, bytes]]
 MOST_BYTES: Final = 64 * 1024
 """Bytes of all names and values, with a few for each of them."""
-_EACH: Final = 32
+EACH: Final = 32
+"""Bytes that each of them counts beside its text."""
 TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 FORBIDDEN: Final = frozenset(
@@ -96,7 +97,7 @@ def check_size(pairs: Pairs) -> None:
     Raises:
         StopGuest: they are.
     """
-    size = sum(len(name) + len(value) + _EACH for name, value in pairs)
+    size = sum(len(name) + len(value) + EACH for name, value in pairs)
     if size > MOST_BYTES:
         text = f"headers of {size} bytes, more than {MOST_BYTES}"
         raise StopGuest(TrapReason.HOST_ALLOCATION_LIMIT, text)

@@ -347,13 +347,15 @@ class RequestOptions(Held):
 class ResponseOutparam(Held):
     """Where a handler puts its response."""
 
-    __slots__ = ("given", "response")
+    __slots__ = ("given", "response", "status")
 
     def __init__(self, context: WasiContext) -> None:
         super().__init__(context)
         self.given = trio.Event()
         self.response: OutgoingResponse | Case | None = None
         """A response, an error code, or None: it was dropped."""
+        self.status = 502
+        """What is answered instead, if it is not a response."""
 
     def set(self, response: Ok | Err) -> None:
         """Take the response."""
