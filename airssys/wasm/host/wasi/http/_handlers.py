@@ -64,7 +64,7 @@ class Handler:
         """Serve clients at `host:port` until it is cancelled.
 
         Raises:
-            EngineMisused: that is no place to listen at.
+            EngineMisused: it is not a place to listen at.
         """
         host, _, port = where.rpartition(":")
         if not host or not port.isdigit():
