@@ -12,6 +12,7 @@ import inspect
 import opcode
 import types
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 from airssys.contracts.errors import Mistake
 from airssys.contracts.texts import annotations_of, kind_name
@@ -24,6 +25,8 @@ HOOKS: Final = ("started", "before_restart", "stopped", "health")
 """Methods of an actor's class that are awaited."""
 _SEND: Final = opcode.opmap.get("SEND")
 """The instruction of every `await`, `async for` and `async with`."""
+_PLAIN: Final[WeakKeyDictionary[types.FunctionType, bool]] = WeakKeyDictionary()
+"""Whether a function is plain: asked at each start of an actor, which are many."""
 _MOST_WRAPPERS: Final = 100
 _AWAITABLE: Final = ("Awaitable", "Coroutine")
 
@@ -38,6 +41,11 @@ def is_plain(handler: object) -> bool:
     code = getattr(function, "__code__", None)
     if isinstance(code, types.CodeType) and code.co_flags & inspect.CO_COROUTINE:
         return False  # as most are; what follows takes longer
+    if type(function) is types.FunctionType:
+        known = _PLAIN.get(function)
+        if known is None:
+            known = _PLAIN[function] = _is_sync(function)
+        return known
     return _is_sync(handler)
 
 
