@@ -13,9 +13,11 @@ from airssys import TraceContext, actor, blueprint, open_system
 from airssys.contracts import (
     Artifact,
     ComponentRefused,
+    DefinitionError,
     DeliveryFailed,
     EngineMisused,
     EngineSettings,
+    as_blueprint,
     find_mistakes,
 )
 from airssys.wasm import open_runtime
@@ -112,6 +114,18 @@ def test_an_actor_is_not_a_system(airssys, write):
     assert done.exit_code == 2
     assert "greet is neither a topology nor a blueprint, but" in done.stderr
     assert "decorate a class with @topology" in done.stderr
+
+
+def test_the_specification_of_an_actor_is_named_as_it_was_on_the_command_line(
+    airssys, write
+):
+    write("newcomer.py", "from airssys import *\nApp = actor('a', print)\n")
+    done = airssys("check", "newcomer:App")
+    assert done.exit_code == 2
+    assert "App is neither a topology nor a blueprint, but the spec" in done.stderr
+    assert "ActorSpec(" not in done.stderr
+    with pytest.raises(DefinitionError, match=r"ActorSpec local/a/0 is neither"):
+        as_blueprint(actor("a", print))
 
 
 def test_pools_and_their_members_are_counted(airssys, write):

@@ -71,8 +71,7 @@ def find_declared(_: click.Context, __: click.Parameter, value: str) -> Declared
         text = f"{place} has no {path}; {_offer(module)}"
         raise click.BadParameter(escaped(text)) from error
     if not _is_declared(found):
-        shown = getattr(found, "__qualname__", None) or f"{found!r:.80}"
-        text = f"{shown} is neither a topology nor a blueprint"
+        text = f"{getattr(found, '__qualname__', path)} is neither a topology nor a blueprint"
         text = f"{text}{_what(found)}; {_offer(module)}"
         raise click.BadParameter(escaped(text))
     return found

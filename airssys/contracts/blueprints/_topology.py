@@ -14,6 +14,13 @@ BLUEPRINT_METHOD: Final = "__blueprint__"
 topology; `airssys.dsl.topology` adds it to a class."""
 
 
+def _shown(declared: object) -> str:
+    """Name a specification by its name, since its repr has no end; show all else."""
+    name = getattr(declared, "id", None) or getattr(declared, "name", None)
+    kind = type(declared).__name__
+    return f"{declared!r:.80}" if name is None else f"{kind} {name}"
+
+
 def as_blueprint(declared: Blueprint | type[object]) -> Blueprint:
     """Return a blueprint as it is, or let a topology make one. Neither is checked.
 
@@ -27,7 +34,7 @@ def as_blueprint(declared: Blueprint | type[object]) -> Blueprint:
         made = make()
         if isinstance(made, Blueprint):
             return made
-    shown = getattr(declared, "__qualname__", None) or f"{declared!r:.80}"
+    shown = getattr(declared, "__qualname__", None) or _shown(declared)
     hint = "decorate a class with @topology, or call blueprint(...)"
     raise DefinitionError(
         [Mistake("$", f"{shown} is neither a topology nor a blueprint", hint)]
