@@ -99,7 +99,7 @@ ruff: venv
 
 # Without the tests: they do on purpose what it warns about, and checking them takes two minutes.
 flake8: venv
-	@.ci/stage "flake8-async" $(BIN)/flake8 --config .ci/flake8 airssys $(wildcard examples)
+	@.ci/stage "flake8-async" .ci/check_async airssys $(wildcard examples)
 
 mypy: venv
 	@.ci/stage "mypy" $(BIN)/mypy --no-error-summary $(TYPED)

@@ -1,7 +1,11 @@
 """Runs the tests in several processes at once, and ends like one run of pytest.
 
-Each process runs some of the files, and there is one for each processor, two at least:
-with more, tests that measure time would wait for each other.
+Each share of the files is run by one process after another, and there is a share for each
+processor, two at least: with more, tests that measure time would wait for each other.
+
+Of tests that search at random coverage is not measured, unless they are marked `measured`,
+nor of those marked `unmeasured`: it makes what they repeat take twice as long.
+So each share has two runs, and the last one a third, on the lane that is not the default.
 
     python .ci/run_tests.py python -m coverage run -m pytest
 """
@@ -14,39 +18,69 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 LOGS: Final = ROOT / ".build"
 PARTS: Final = min(max(os.cpu_count() or 1, 2), 12)
 SECONDS: Final = {
-    "building/test_build.py": 6,
-    "building/test_python_guest.py": 25,
-    "cli/test_run_program.py": 7,
-    "contracts/test_blueprint.py": 6,
-    "contracts/test_foreign.py": 6,
-    "dsl/test_speed.py": 6,
-    "examples/test_components.py": 4,
-    "examples/test_documents.py": 20,
-    "nursery/test_long_chains.py": 8,
+    "building/test_build.py": 4,
+    "building/test_python_guest.py": 42,
+    "cli/test_audit.py": 3,
+    "cli/test_commands.py": 3,
+    "cli/test_run_program.py": 5,
+    "contracts/test_blueprint.py": 2,
+    "contracts/test_foreign.py": 2,
+    "dsl/test_speed.py": 2,
+    "examples/test_components.py": 3,
+    "examples/test_documents.py": 23,
+    "messaging/test_scale.py": 3,
+    "messaging/test_waits.py": 2,
+    "nursery/test_long_chains.py": 2,
+    "nursery/test_otp_suite.py": 5,
+    "nursery/test_overload.py": 3,
     "nursery/test_supervision_model.py": 8,
-    "cli/test_audit.py": 4,
-    "security/test_fuzz.py": 4,
-    "security/test_many_grants.py": 4,
-    "system/test_accounts.py": 12,
-    "system/test_faults.py": 6,
-    "system/test_run.py": 5,
-    "system/test_signals.py": 4,
-    "system/test_user_objects.py": 12,
-    "typed/test_wire.py": 6,
-    "typing/test_typing.py": 15,
-    "wasm/test_abi.py": 12,
-    "wasm/test_torture.py": 70,
-    "wasm/test_turns.py": 8,
-    "wasm/test_values.py": 25,
+    "security/test_fuzz.py": 2,
+    "security/test_many_grants.py": 3,
+    "project/test_make_venv.py": 5,
+    "project/test_trio_is_public.py": 2,
+    "security/test_capabilities.py": 3,
+    "security/test_gates.py": 2,
+    "security/test_manifest.py": 4,
+    "security/test_quota_gates.py": 3,
+    "system/test_accounts.py": 8,
+    "system/test_bad_messages.py": 27,
+    "system/test_cancelled_asks.py": 3,
+    "system/test_faults.py": 4,
+    "system/test_run.py": 9,
+    "system/test_signals.py": 5,
+    "system/test_traces.py": 11,
+    "system/test_user_objects.py": 6,
+    "typing/test_typing.py": 6,
+    "wasm/test_abi.py": 4,
+    "wasm/test_adapters.py": 2,
+    "wasm/test_any_world.py": 14,
+    "wasm/test_artifact_cache.py": 10,
+    "wasm/test_beside_memories.py": 6,
+    "wasm/test_components.py": 3,
+    "wasm/test_guest_fixtures.py": 7,
+    "wasm/test_guest_resources.py": 3,
+    "wasm/test_host_functions.py": 5,
+    "wasm/test_kept_for_guests.py": 4,
+    "wasm/test_lanes.py": 3,
+    "wasm/test_loader.py": 4,
+    "wasm/test_loader_fuzz.py": 3,
+    "wasm/test_torture.py": 71,
+    "wasm/test_traps.py": 8,
+    "wasm/test_turns.py": 4,
+    "wasm/test_values.py": 12,
+    "wasm/test_wasi.py": 3,
 }
-"""How long the longest take on a quiet machine, more or less; any other file takes one."""
+"""How long the longest take on a quiet machine, more or less."""
+OTHERS: Final = 0.5
+"""Seconds that any other file takes."""
 
 OTHER_LANE: Final = (
     "wasm/test_guest_fixtures.py",
@@ -57,30 +91,60 @@ OTHER_LANE: Final = (
     "wasm/test_malformed_values.py",
     "wasm/test_traps.py",
 )
-"""What is run once more, by wasmtime's component API: half a minute of processor time."""
+"""What is run once more, by wasmtime's component API."""
+OTHER_LANE_SECONDS: Final = 20
+
+UNMEASURED: Final = "(hypothesis and not measured) or unmeasured"
+"""The tests whose coverage is not measured, in the words of pytest's `-m`."""
+MENTIONED: Final = re.compile("hypothesis|unmeasured")
+"""What a file with such tests mentions."""
 
 CLOSING: Final = re.compile(r"^=+ (.*) in [0-9.]+s.*=+$")
 COUNT: Final = re.compile(r"(\d+) ([a-z]+)")
+
+
+class Run(NamedTuple):
+    """One run of pytest."""
+
+    measured: bool
+    """Whether its coverage counts."""
+    arguments: list[str]
 
 
 def parts(number: int) -> list[list[str]]:
     """Share all files of tests out among `number` processes, the longest first."""
     folder = ROOT / "tests"
     names = sorted(str(each.relative_to(folder)) for each in folder.rglob("test_*.py"))
-    names.sort(key=lambda name: SECONDS.get(name, 1), reverse=True)
+    names.sort(key=lambda name: SECONDS.get(name, OTHERS), reverse=True)
     shares: list[list[str]] = [[] for _ in range(number)]
-    seconds = [0] * number
+    seconds = [*[0.0] * (number - 1), OTHER_LANE_SECONDS]
     for name in names:
         shortest = seconds.index(min(seconds))
         shares[shortest].append(f"tests/{name}")
-        seconds[shortest] += SECONDS.get(name, 1)
-    return [share for share in shares if share]
+        seconds[shortest] += SECONDS.get(name, OTHERS)
+    return shares
 
 
-def runs(number: int) -> list[list[str]]:
-    """Return the arguments of each run: those of the parts, and of the other lane."""
+def shares(number: int) -> list[list[Run]]:
+    """Return the runs of each share, in their order."""
+    found = []
+    for files in parts(number):
+        random = [f for f in files if MENTIONED.search((ROOT / f).read_text("utf-8"))]
+        share = [Run(measured=True, arguments=["-m", f"not ({UNMEASURED})", *files])]
+        if random:
+            share.append(Run(measured=False, arguments=["-m", UNMEASURED, *random]))
+        found.append(share)
     again = [f"tests/{name}" for name in OTHER_LANE]
-    return [*parts(number), ["--lane", "wasmtime", *again]]
+    found[-1].append(Run(measured=True, arguments=["--lane", "wasmtime", *again]))
+    return found
+
+
+def without_coverage(command: list[str]) -> list[str]:
+    """Leave out of a command what measures coverage, if it is there."""
+    measuring = ["-m", "coverage", "run"]
+    starts = (n for n in range(len(command)) if command[n : n + 3] == measuring)
+    at = next(starts, len(command))
+    return command[:at] + command[at + 3 :]
 
 
 def counts(log: str) -> Counter[str]:
@@ -92,28 +156,41 @@ def counts(log: str) -> Counter[str]:
     return sums
 
 
+def run_share(
+    number: int, share: list[Run], command: list[str]
+) -> list[tuple[int, str]]:
+    """Run what is in a share, one after the other; returns statuses and outputs."""
+    endings = []
+    for order, (measured, arguments) in enumerate(share):
+        words = command if measured else without_coverage(command)
+        path = LOGS / f"pytest-{number}-{order}.log"
+        with path.open("wb") as log:
+            status = subprocess.call(
+                [*words, *arguments], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
+            )
+        endings.append((status, path.read_text("utf-8", "replace")))
+    return endings
+
+
 def main() -> int:
-    """Run all parts, show their output, and end with the sums."""
+    """Run all shares, show their output, and end with the sums."""
     command, began = sys.argv[1:], time.monotonic()
     LOGS.mkdir(exist_ok=True)
-    started = []
-    for number, arguments in enumerate(runs(PARTS)):
-        path = LOGS / f"pytest-{number}.log"
-        with path.open("wb") as log:
-            run = subprocess.Popen(
-                [*command, *arguments], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
-            )
-        started.append((run, path))
-    statuses = [run.wait() for run, _ in started]
+    with ThreadPoolExecutor(PARTS) as threads:
+        started = [
+            threads.submit(run_share, number, share, command)
+            for number, share in enumerate(shares(PARTS))
+        ]
+        endings = [ending for each in started for ending in each.result()]
     sums: Counter[str] = Counter()
-    for _, path in started:
-        output = path.read_text("utf-8", "replace")
+    for _, output in endings:
         print(output, flush=True)
         sums += counts(output)
+    del sums["deselected"]  # most are, in another run
     took = time.monotonic() - began
-    endings = ", ".join(f"{number} {ending}" for ending, number in sums.items())
-    print(f"===== {endings} in {took:.2f}s =====", flush=True)
-    return max(abs(status) for status in statuses)
+    words = ", ".join(f"{number} {ending}" for ending, number in sums.items())
+    print(f"===== {words} in {took:.2f}s =====", flush=True)
+    return max(abs(status) for status, _ in endings)
 
 
 if __name__ == "__main__":

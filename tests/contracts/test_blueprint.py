@@ -367,6 +367,7 @@ def test_a_tree_may_be_100_deep():
     assert find_mistakes(Blueprint(root=spec, restart_budget=None)) == []
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "make",
     [

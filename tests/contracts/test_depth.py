@@ -66,6 +66,7 @@ def test_classes_inside_each_other_without_end_are_refused():
         open_system(topology(type("App", (), {"a": body})))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("length", [2, 19, 20, 21, DEEP])
 def test_the_text_of_a_long_cycle_names_its_ends(length):
     path = [ComponentId.parse(f"n{number}") for number in range(length)]

@@ -124,6 +124,7 @@ class Liar(ExceptionGroup):
     exceptions = property(raising(OSError("no members")))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("depth", [600, 100_000])
 @pytest.mark.parametrize("siblings", [[], [KeyError()]], ids=["alone", "beside"])
 def test_groups_may_be_nested_as_deep_as_they_like(depth, siblings):

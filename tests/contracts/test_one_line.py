@@ -37,6 +37,7 @@ def test_printable_text_stays_as_it_is(text):
     assert one_line(text) == text
 
 
+@pytest.mark.unmeasured
 def test_every_control_and_format_character_is_escaped():
     characters = map(chr, range(sys.maxunicode + 1))
     hostile = [c for c in characters if unicodedata.category(c) in BAD]

@@ -3,6 +3,8 @@
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from airssys.contracts import as_blueprint, find_mistakes, walk
 from airssys.dsl import actor, component, supervisor, topology
 from pace import growth
@@ -33,6 +35,7 @@ def declare(groups):
     return App
 
 
+@pytest.mark.unmeasured
 def test_declaring_and_checking_actors_takes_time_in_proportion():
     def check(groups):
         whole = as_blueprint(declare(groups))
@@ -42,6 +45,7 @@ def test_declaring_and_checking_actors_takes_time_in_proportion():
     assert growth(lambda groups: partial(check, groups), 10, 100) < 3
 
 
+@pytest.mark.unmeasured
 def test_finding_mistakes_takes_time_in_proportion(tmp_path):
     def search(count):
         path = tmp_path / f"wrong{count}.py"

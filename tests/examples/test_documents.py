@@ -5,7 +5,6 @@ import enum
 import importlib
 import inspect
 import math
-import os
 import re
 import shutil
 import sys
@@ -18,7 +17,7 @@ import pytest
 import airssys
 from airssys import contracts, dsl, messaging, nursery, system, testing, wasm
 from airssys.contracts import EngineSettings, Limits, TrapReason
-from pace import finished
+from pace import finished, unmeasured
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -51,7 +50,7 @@ def test_each_block_of_python_runs_or_compiles(kind, code, outside):
     compile(code, "block", "exec")
     if kind:
         return
-    environment = {n: v for n, v in os.environ.items() if n != "PYTHONSAFEPATH"}
+    environment = {n: v for n, v in unmeasured().items() if n != "PYTHONSAFEPATH"}
     done = finished([sys.executable, "-c", code], cwd=outside, env=environment)
     assert done.returncode == 0, done.stderr
 

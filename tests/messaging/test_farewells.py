@@ -39,6 +39,7 @@ def depth():
     return count
 
 
+@pytest.mark.unmeasured
 async def test_a_chain_of_any_length_is_notified_without_recursion():
     farewells, notified, link = Farewells(), [], None
     for number in reversed(range(LINKS)):

@@ -15,6 +15,7 @@ SEVERAL = 20
 """Caches that miss, log n, and a busy machine; in proportion it would be 200."""
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("case", scales.CASES, ids=lambda case: case.__name__)
 def test_what_is_there_does_not_matter(case):
     few = scales.cost(case, FEW, rounds=10)

@@ -89,6 +89,7 @@ def test_the_edge_that_closes_a_cycle_is_refused_with_the_path(length):
     assert graph.edges() == before
 
 
+@pytest.mark.unmeasured
 def test_a_cycle_of_any_length_is_found():
     graph = WaitGraph()
     ring = [ComponentId("local", f"n{number}") for number in range(100_000)]

@@ -44,6 +44,7 @@ async def stop(system, nursery):
     await system.supervisor("root").terminate_child(ComponentId("local", "n0"))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("give_up", [time_out, leave, stop])
 async def test_all_are_notified_that_the_first_one_waits_no_longer(
     autojump_clock, nursery, give_up

@@ -884,6 +884,7 @@ async def test_significant_upgrade_child(mode, autojump_clock):
 # ------------------------------------------------------- counting and memory
 
 
+@pytest.mark.unmeasured
 async def test_count_children(autojump_clock):
     async with acting(dynamic(a())) as stage:
         for _ in range(2000):

@@ -32,9 +32,10 @@ def test_each_file_is_in_one_part(runner, number):
 def test_no_part_waits_for_another_for_long(runner):
     seconds = runner["SECONDS"]
     sums = [
-        sum(seconds.get(file.removeprefix("tests/"), 1) for file in part)
+        sum(seconds.get(file.removeprefix("tests/"), runner["OTHERS"]) for file in part)
         for part in runner["parts"](4)
     ]
+    sums[-1] += runner["OTHER_LANE_SECONDS"]
     assert max(sums) - min(sums) <= 1 or max(sums) == max(seconds.values())
 
 
@@ -45,11 +46,28 @@ def test_the_files_that_are_named_exist(runner, names):
 
 
 def test_the_last_run_is_on_the_other_lane(runner):
-    *parts, again = runner["runs"](3)
-    assert parts == runner["parts"](3)
-    assert again[:2] == ["--lane", "wasmtime"]
+    *_, again = runner["shares"](3)[-1]
+    assert again.measured
+    assert again.arguments[:2] == ["--lane", "wasmtime"]
     assert attrs.fields(EngineSettings).lane.default == "own"
-    assert again[2:] == [f"tests/{name}" for name in runner["OTHER_LANE"]]
+    assert again.arguments[2:] == [f"tests/{name}" for name in runner["OTHER_LANE"]]
+
+
+def test_each_test_is_run_once_with_its_coverage_measured_or_not(runner):
+    unmeasured = runner["UNMEASURED"]
+    for part, share in zip(runner["parts"](3), runner["shares"](3), strict=True):
+        assert share[0] == (True, ["-m", f"not ({unmeasured})", *part])
+        assert share[1].arguments[:2] == ["-m", unmeasured]
+        assert not share[1].measured
+        others = set(part) - set(share[1].arguments)
+        texts = [(ROOT / name).read_text("utf-8") for name in others]
+        assert not any("import given" in t or "mark.unmeasured" in t for t in texts)
+
+
+def test_what_measures_coverage_is_left_out(runner):
+    command = ["python", "-m", "coverage", "run", "-m", "pytest"]
+    assert runner["without_coverage"](command) == ["python", "-m", "pytest"]
+    assert runner["without_coverage"](["pytest"]) == ["pytest"]
 
 
 def test_the_sums_are_those_of_all_parts(runner):

@@ -27,6 +27,8 @@ from airssys.security.authority._cuts import Cut, listed
 from airssys.security.capabilities import Rules, read_grants
 from airssys.security.policies import Bound
 
+pytestmark = pytest.mark.measured
+
 ME = ComponentId("local", "me")
 NAMES = ("shop/a/0", "shop/b/0", "local/x/0")
 SENDS = [Access("messaging", "send", name) for name in NAMES]

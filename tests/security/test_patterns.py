@@ -33,6 +33,8 @@ from airssys.security.patterns import (
     tokens_of,
 )
 
+pytestmark = pytest.mark.measured
+
 MANY = settings(max_examples=max(100, settings.default.max_examples))
 PIECES = st.sampled_from(["a", "b", "/", "*", "**", "ab"])
 PATTERNS = st.lists(PIECES, max_size=7).map("".join).filter(lambda p: "***" not in p)

@@ -174,6 +174,7 @@ def run(cache, seed=0, **options):
     )
 
 
+@pytest.mark.unmeasured
 def test_every_message_ends_exactly_one_way(cache):
     run(cache, max_examples=50, stateful_step_count=30, derandomize=True)
 

@@ -193,6 +193,7 @@ def test_causes_may_lead_in_a_cycle(link):
     assert sum(line.startswith("ValueError") for line in lines) == 3
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("depth", [600, 100_000])
 def test_of_groups_the_outer_ones_are_shown(depth):
     error = ValueError("the innermost")

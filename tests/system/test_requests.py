@@ -151,6 +151,7 @@ async def test_a_cancelled_request_says_so_and_its_answer_is_a_dead_letter():
     async with open_system(plan(kept)) as system:
         events = system.events()
         name = (await request(system, "hang")).removeprefix("ok:")
+        await settle()  # so that it is being handled
         assert await cancel(system, name) == "ok"
         again = await cancel(system, name)
         assert again.startswith("err:invalid-message:no request")

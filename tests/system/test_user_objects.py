@@ -275,6 +275,7 @@ def init_of(error):
     return init
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("depth", [600, 100_000])
 @pytest.mark.parametrize("kind", [ValueError, SystemExit])
 async def test_groups_nested_deep(autojump_clock, depth, kind):

@@ -18,6 +18,8 @@ from .generated import (
     same,
 )
 
+pytestmark = pytest.mark.measured
+
 WIRES = [wire_of(JSON_TYPE), wire_of(MSGPACK_TYPE)]
 searching = settings(suppress_health_check=[HealthCheck.too_slow])
 

@@ -46,6 +46,8 @@ from wasm_support import GUESTS
 from .clerk import Cancel, Clerk, Do, Look, Open, Order, Receipt, Rush
 from .records import PLAIN
 
+pytestmark = pytest.mark.measured
+
 CODECS = ["msgpack", "json", "application/json; charset=utf-8"]
 
 

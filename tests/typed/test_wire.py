@@ -21,6 +21,8 @@ from pace import finished
 from .generated import Box, Cents, Email, Level, Metres, Modes, Rights, Tone
 from .records import EVERYTHING, PLAIN, Branch, Colour, Everything, Leaf, Names, Point
 
+pytestmark = pytest.mark.measured
+
 WIRES = {"json": wire_of(JSON_TYPE), "msgpack": wire_of(MSGPACK_TYPE)}
 ANY_WIRE = st.sampled_from(list(WIRES.values()))
 each_wire = pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)

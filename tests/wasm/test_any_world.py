@@ -173,6 +173,7 @@ EDGES = [
 ]
 
 
+@pytest.mark.unmeasured
 async def test_values_at_the_edges_come_back(mirror):
     one = await mirror(*(wit for wit, _ in EDGES))
     for number, (_, value) in enumerate(EDGES):
@@ -357,6 +358,7 @@ def nested(wit, value, times, around):
     return wit, value
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("wit", "value"),
     [

@@ -98,6 +98,7 @@ LARGE = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", LARGE)
 async def test_what_is_kept_beside_memories_counts_as_memory(guests, kind):
     code = LARGE[kind]()

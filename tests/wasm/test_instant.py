@@ -244,6 +244,7 @@ def test_an_epoch_that_passes_meanwhile_ends_the_slice_after_it(core):
             assert instance.result() == 6
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("levels", [1, 100])
 def test_a_guest_at_the_end_of_its_stack_traps(levels):
     """The function has as much stack as ever: that of the host, below the guest's."""

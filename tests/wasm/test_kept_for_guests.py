@@ -98,12 +98,14 @@ def large(number):
     return Record(tuple(fields))
 
 
+@pytest.mark.unmeasured
 def test_code_for_large_types_goes_with_the_component(kept_bytes):
     for number in range(40):
         Marshaller(function(x=large(number), to=Tuple((large(number), STRING))))
     assert kept_bytes() < MIB
 
 
+@pytest.mark.unmeasured
 def test_code_of_the_own_lane_for_large_types_goes_with_the_component(kept_bytes):
     for number in range(40):
         signature = function(x=large(number), to=Tuple((large(number), STRING)))

@@ -98,10 +98,14 @@ def finished(
 
     What it may use is `seconds` of a processor, because how long that takes is a matter of
     what else the machine does; SIGXCPU ends it then. One that waits for what never comes
-    uses none, and is killed after `PATIENCE`. The other options are those of `Popen`.
+    uses none, and is killed after `PATIENCE`. The other options are those of `Popen`; unless
+    they have an `env` it is `unmeasured()`, since to measure coverage would take as long as
+    what most of them do.
     """
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes | options) as process:
+    with subprocess.Popen(
+        command, **pipes | {"env": unmeasured()} | options
+    ) as process:
         if hasattr(resource, "prlimit"):  # of Linux
             limits = seconds, resource.RLIM_INFINITY
             resource.prlimit(process.pid, resource.RLIMIT_CPU, limits)
