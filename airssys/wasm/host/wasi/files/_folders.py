@@ -58,12 +58,13 @@ async def _open_mount(files: Files, mount: Mount) -> Descriptor | None:
         return None
     try:
         fd, disk = await in_thread(open_it, undo=lambda found: os.close(found[0]))
-    except BaseException as error:
+    except OSError as error:
         files.usage.note_closed()
-        if not isinstance(error, OSError):
-            raise
         _log_missing(files.context, mount, error)
         return None
+    except BaseException:
+        files.usage.note_closed()
+        raise
     file = OpenFile(fd, disk, files.usage)
     changes = files.verbs_of(mount) & {"write", "delete"}
     flags = frozenset({"read", "mutate-directory"} if changes else {"read"})
