@@ -43,10 +43,10 @@ _COMPONENT = b"\0asm\x0d\0\x01\0"
 
 _IMPORTS = 10
 _EXPORTS = 11
+"""The sections of imports and of exports."""
 _RUN = "wasi:cli/run@0.2."
 _HANDLER = "wasi:http/incoming-handler@0.2."
 _LIFECYCLE = "airssys:core/component-lifecycle@"
-"""The section of imports."""
 _DEEPEST = 100
 """Nested components, so that reading them cannot exhaust the stack."""
 _CONNECTION = 64
