@@ -10,6 +10,7 @@ from bench import (
     LANE,
     SUSPENSION_POINTS,
     Bench,
+    acting_at_host_calls,
     envelope,
     make,
     say,
@@ -17,7 +18,6 @@ from bench import (
 
 from airssys.contracts import Artifact, EngineSettings
 from airssys.wasm import open_runtime
-from airssys.wasm.fallback._call import Call
 
 KEPT = []
 """Alive until the very end, as whatever a module keeps."""
@@ -137,14 +137,14 @@ def a_thread_in_a_callback():
     interpreter, and Python ends the thread there."""
     bench = Bench()
     call = bench.message(bench.store(bench.component("log-flood")))
-    inside, original = threading.Event(), Call.note
+    inside = threading.Event()
 
-    def note(self, host_call, count, wait=WAIT):
-        original(self, host_call, count)
+    def act(wait=WAIT):
         inside.set()
         wait(0.1)
 
-    Call.note = note
+    KEPT.append(acting_at_host_calls(act))
+    KEPT[-1].__enter__()  # and never left
     threading.Thread(target=keep_polling, args=(bench, call), daemon=True).start()
     inside.wait()
     # A module that no frame uses is torn down while the thread wakes up.
