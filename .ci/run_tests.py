@@ -72,7 +72,7 @@ SECONDS: Final = {
     "wasm/test_lanes.py": 3,
     "wasm/test_loader.py": 4,
     "wasm/test_loader_fuzz.py": 3,
-    "wasm/test_torture.py": 71,
+    "wasm/test_torture.py": 100,
     "wasm/test_traps.py": 8,
     "wasm/test_turns.py": 4,
     "wasm/test_values.py": 12,
