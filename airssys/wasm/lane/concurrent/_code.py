@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast, final
 
 import attrs
-import wasmtime
 
 from airssys.wasm.lane.adapters import task_shim
 from airssys.wasm.lane.components import (
@@ -36,6 +35,7 @@ from airssys.wasm.lane.core import (
     c_api,
     c_pointer,
     callback_address,
+    define_host,
     give_way,
     guarded,
 )
@@ -47,15 +47,11 @@ from ._signatures import CoreType, lowered_type, task_type
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import wasmtime
+
     from airssys.wasm.engine import Engine
     from airssys.wasm.lane.components import Canonical
 
-_TYPES: Final = {
-    "i32": wasmtime.ValType.i32,
-    "i64": wasmtime.ValType.i64,
-    "f32": wasmtime.ValType.f32,
-    "f64": wasmtime.ValType.f64,
-}
 _AT_ONCE: Final = frozenset(
     [
         TaskVerb.TASK_CANCEL,
@@ -198,42 +194,16 @@ class TaskCode:
                 self.results[number] = found.core[1]
             values = CoreValues(found.core[0], results)
             act = _returning if found.returns_at_once else _pausing
-            self._define(
-                number, found.core[0], results, guarded(guard, act(number, values))
+            guarded_act = guarded(guard, act(number, values))
+            name, parameters = name_of(number), found.core[0]
+            self._kept.append(
+                define_host(self._linker, name, parameters, results, guarded_act)
             )
         out = Block(8)
         error = c_api.linker_instantiate_pre(self._linker, self.modules[SHIM], out.base)
         if error:
             raise CoreRefused(error_text(error))
         self.shim = out.words[0]
-
-    def _define(
-        self,
-        number: int,
-        parameters: Sequence[str],
-        results: Sequence[str],
-        act: Callable[..., int],
-    ) -> None:
-        callback = c_api.UncheckedCallback(act)
-        kind = wasmtime.FuncType(
-            [_TYPES[core]() for core in parameters],
-            [_TYPES[core]() for core in results],
-        )
-        self._kept.append(callback)
-        name = name_of(number).encode()
-        error = c_api.linker_define_func_unchecked(
-            self._linker,
-            b"host",
-            4,
-            name,
-            len(name),
-            c_pointer(kind),
-            callback_address(callback),
-            None,
-            None,
-        )
-        if error:
-            raise CoreRefused(error_text(error))
 
     def close(self) -> None:
         """Delete all of it; its stores are deleted before."""

@@ -15,6 +15,7 @@ from ._code import (
     Imports,
     c_pointer,
     compile_modules,
+    define_host,
     give_way,
     guarded,
 )
@@ -58,6 +59,7 @@ __all__ = (
     "callback_address",
     "compile_modules",
     "compile_parts",
+    "define_host",
     "failed",
     "give_way",
     "guarded",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from array import array
 from collections.abc import Mapping, MutableSet
+from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast, final
 
@@ -412,11 +413,12 @@ class CoreCode:
         guard = Guard(running, ledger.inside)
         self._linker = c.linker_new(self.engine.pointer)
         self._define_scratch()
+        define, keep = partial(define_host, self._linker), self._kept.append
         for callback in self.linking.callbacks:
             act = guarded(guard, self._act(callback.number))
-            self._define(name_of(callback.number), *callback.core, act)
-        self._define("fill", ("i32", "i32", "i32"), (), _fill(guard))
-        self._define("take", ("i32",), (), _take(guard))
+            keep(define(name_of(callback.number), *callback.core, act))
+        keep(define("fill", ("i32", "i32", "i32"), (), _fill(guard)))
+        keep(define("take", ("i32",), (), _take(guard)))
         error = c.linker_instantiate_pre(self._linker, self.modules[SHIM], out.base)
         if error:
             raise CoreRefused(error_text(error))
@@ -450,32 +452,6 @@ class CoreCode:
             return pausing(number, imported, values)
         return instant(number, imported, values, act)
 
-    def _define(
-        self,
-        name: str,
-        parameters: Sequence[Core],
-        results: Sequence[Core],
-        act: Callable[..., int],
-    ) -> None:
-        callback = c.UncheckedCallback(act)
-        kinds = [[_TYPES[core]() for core in side] for side in (parameters, results)]
-        kind = wasmtime.FuncType(*kinds)
-        self._kept.append(callback)
-        encoded = name.encode()
-        error = c.linker_define_func_unchecked(
-            self._linker,
-            b"host",
-            4,
-            encoded,
-            len(encoded),
-            c_pointer(kind),
-            callback_address(callback),
-            None,
-            None,
-        )
-        if error:
-            raise CoreRefused(error_text(error))
-
     def close(self) -> None:
         """Delete all of it; its stores are deleted before."""
         self.engine.ledger.cores.discard(self)
@@ -494,6 +470,38 @@ def _has_handles(function: Function) -> bool:
     if function.result is not None:
         wits.append(function.result)
     return mentions(Tuple(tuple(wits)), (Own, Borrow))
+
+
+def define_host(
+    linker: int,
+    name: str,
+    parameters: Sequence[Core],
+    results: Sequence[Core],
+    act: Callable[..., int],
+) -> object:
+    """Let modules import a function of the host; returns what must outlive the linker.
+
+    Raises:
+        CoreRefused: wasmtime refuses it.
+    """
+    callback = c.UncheckedCallback(act)
+    kinds = [[_TYPES[core]() for core in side] for side in (parameters, results)]
+    kind = wasmtime.FuncType(*kinds)
+    encoded = name.encode()
+    error = c.linker_define_func_unchecked(
+        linker,
+        b"host",
+        4,
+        encoded,
+        len(encoded),
+        c_pointer(kind),
+        callback_address(callback),
+        None,
+        None,
+    )
+    if error:
+        raise CoreRefused(error_text(error))
+    return callback
 
 
 def c_pointer(thing: Any) -> int:
