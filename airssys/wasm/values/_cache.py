@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from ._types import Borrow, Enum, Flags, Own, Record, Variant, parts_of
@@ -39,13 +40,23 @@ _large: Final = _Large()
 
 def remember_small(make: Callable[_P, _R]) -> Callable[_P, _R]:
     """Make a function of types, or of a type and a path, remember its results."""
-    kept = functools.lru_cache(maxsize=MOST_KEPT)(make)
+    kept: dict[object, _R] = {}
+    lock = threading.Lock()
 
-    @functools.wraps(kept)
+    @functools.wraps(make)
     def remembering(*parts: _P.args, **names: _P.kwargs) -> _R:
-        if _is_small(parts):
-            return kept(*parts, **names)  # type: ignore[arg-type]  # types and paths can be hashed
-        return _make_large(make, *parts, **names)
+        key = (parts, *names.items())
+        if key in kept:  # asked far more often than anything is made
+            with suppress(KeyError):  # another thread may have taken it out
+                return kept[key]
+        if not _is_small(parts):
+            return _make_large(make, *parts, **names)
+        made = make(*parts, **names)
+        with lock:
+            if len(kept) >= MOST_KEPT:
+                kept.pop(next(iter(kept)))
+            kept[key] = made
+        return made
 
     return remembering
 
