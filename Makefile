@@ -75,13 +75,12 @@ constraints-add:
 
 # ---------------------------------------------------------------- the gate
 
-# Static checks run beside the tests; their output comes after that of the tests.
+# Static checks and examples run beside the tests; their output comes after that of the tests.
 test: wheel
 	@mkdir -p .build
-	@$(MAKE) lint docs > .build/lint.log 2>&1 & reading=$$!; \
+	@$(MAKE) lint docs examples > .build/lint.log 2>&1 & reading=$$!; \
 	  failed=0; $(MAKE) pytest-covered || failed=1; \
 	  wait $$reading || failed=1; cat .build/lint.log; exit $$failed
-	@$(MAKE) examples
 	@echo "[airssys] all stages passed in $$(( $$(date +%s) - $(STARTED) )) s, set-up included"
 	@grep -E '^=+ .* in [0-9.]+s' .build/pytest.log | tail -n 1
 

@@ -1,7 +1,8 @@
 """Runs the tests in several processes at once, and ends like one run of pytest.
 
 Each share of the files is run by one process after another, and there is a share for each
-processor, two at least: with more, tests that measure time would wait for each other.
+processor, two at least: with more, tests that measure time would wait for each other. Beside
+other programs that want the processors there are three for each.
 
 Of tests that search at random coverage is not measured, unless they are marked `measured`,
 nor of those marked `unmeasured`: it makes what they repeat take twice as long.
@@ -20,11 +21,14 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 LOGS: Final = ROOT / ".build"
-PARTS: Final = min(max(os.cpu_count() or 1, 2), 12)
+PROCESSORS: Final = max(os.cpu_count() or 1, 2)
+MOST: Final = 12
+"""Processes at once."""
 SECONDS: Final = {
     "building/test_build.py": 4,
     "building/test_python_guest.py": 42,
@@ -72,7 +76,7 @@ SECONDS: Final = {
     "wasm/test_lanes.py": 3,
     "wasm/test_loader.py": 4,
     "wasm/test_loader_fuzz.py": 3,
-    "wasm/test_torture.py": 100,
+    "wasm/test_torture.py": 110,
     "wasm/test_traps.py": 8,
     "wasm/test_turns.py": 4,
     "wasm/test_values.py": 12,
@@ -101,6 +105,36 @@ MENTIONED: Final = re.compile("hypothesis|unmeasured")
 
 CLOSING: Final = re.compile(r"^=+ (.*) in [0-9.]+s.*=+$")
 COUNT: Final = re.compile(r"(\d+) ([a-z]+)")
+
+
+def wanted_parts(running: list[int]) -> int:
+    """Return how many processes to use: one for each processor, or three if it is busy.
+
+    A busy machine divides its processors among all that want them, so more processes get
+    more of it. The static checks beside the tests may have one for each processor, too.
+
+    Args:
+        running: How many threads ran, or waited for a processor, now and then.
+    """
+    is_busy = median(running) > 2 * PROCESSORS + 1
+    return min(PROCESSORS * (3 if is_busy else 1), MOST)
+
+
+def observed() -> list[int]:
+    """Observe for a second how many threads run."""
+    running = []
+    for _ in range(9):
+        running.append(threads_that_run())
+        time.sleep(0.1)  # noqa: TID251  # Trio does not run here
+    return running
+
+
+def threads_that_run() -> int:
+    """Return how many threads run or wait for a processor; 0 if that is not known."""
+    try:
+        return int(Path("/proc/loadavg").read_text("ascii").split()[3].split("/")[0])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 class Run(NamedTuple):
@@ -176,10 +210,11 @@ def main() -> int:
     """Run all shares, show their output, and end with the sums."""
     command, began = sys.argv[1:], time.monotonic()
     LOGS.mkdir(exist_ok=True)
-    with ThreadPoolExecutor(PARTS) as threads:
+    number_of_parts = wanted_parts(observed())
+    with ThreadPoolExecutor(number_of_parts) as threads:
         started = [
             threads.submit(run_share, number, share, command)
-            for number, share in enumerate(shares(PARTS))
+            for number, share in enumerate(shares(number_of_parts))
         ]
         endings = [ending for each in started for ending in each.result()]
     sums: Counter[str] = Counter()

@@ -39,6 +39,19 @@ def test_no_part_waits_for_another_for_long(runner):
     assert max(sums) - min(sums) <= 1 or max(sums) == max(seconds.values())
 
 
+def test_a_busy_machine_runs_more_at_once(runner):
+    wanted, processors = runner["wanted_parts"], runner["PROCESSORS"]
+    checks = processors + 1
+    assert wanted([0] * 9) == min(processors, runner["MOST"])
+    assert wanted([checks] * 9) == min(processors, runner["MOST"])
+    assert wanted([50] * 4 + [checks] * 5) == min(processors, runner["MOST"])
+    assert wanted([6 + checks + processors] * 9) == min(3 * processors, runner["MOST"])
+
+
+def test_the_threads_that_run_are_counted(runner):
+    assert all(number >= 0 for number in runner["observed"]())
+
+
 @pytest.mark.parametrize("names", ["SECONDS", "OTHER_LANE"])
 def test_the_files_that_are_named_exist(runner, names):
     missing = [name for name in runner[names] if not (ROOT / "tests" / name).exists()]
