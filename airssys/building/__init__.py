@@ -9,17 +9,19 @@ from ._build import Built, build, sources_of
 from ._build_cache import default_build_cache
 from .encoding import encode_component
 from .recipes import BuildFailed, CoreModuleUnfit, ToolMissing, wit_directory
-from .toolchains import write_stubs
+from .toolchains import Toolchain, survey, write_stubs
 
 __all__ = (
     "BuildFailed",
     "Built",
     "CoreModuleUnfit",
     "ToolMissing",
+    "Toolchain",
     "build",
     "default_build_cache",
     "encode_component",
     "sources_of",
+    "survey",
     "wit_directory",
     "write_stubs",
 )

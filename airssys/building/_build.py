@@ -13,7 +13,13 @@ import attrs
 from ._build_cache import default_build_cache, digest, find_or_make
 from .encoding import encode_component
 from .recipes import BuildFailed, Recipe, Stage, read_source, wit_directory
-from .toolchains import c_recipe, python_recipe, rust_recipe
+from .toolchains import (
+    c_recipe,
+    go_recipe,
+    javascript_recipe,
+    python_recipe,
+    rust_recipe,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,47 +37,50 @@ class Built:
     """How it was or would have been built, e.g. `building shout.c with clang ...`."""
 
 
-def build(
+def build(  # noqa: PLR0913  # options, each named by its caller
     source: Path | str,
     output: Path | str | None = None,
     *,
     cache_directory: Path | None = None,
     fresh: bool = False,
     dev: bool = False,
+    wasi: bool = False,
     tell: Callable[[str], object] = lambda _: None,
 ) -> Built:
     """Build a component from a guest's source, or reuse an earlier build of the same.
 
     The suffix decides how: `.py` by componentize-py, `.c` by clang or zig, `.rs` by
-    rustc; `.wasm` is a core module, which is encoded as it is. Files that the source
-    imports from its own folder count as source. Files that it imports from elsewhere,
-    or reads while it is built, do not: use `fresh` after changing them. Only the
-    compiler is run, except that a Python module is imported in a sandbox. This blocks
-    for up to minutes; in a Trio program call it by `trio.to_thread.run_sync`.
+    rustc, `.go` by go, `.js` by componentize-js; `.wasm` is a core module, which is
+    encoded as it is. C, Rust and Go sources with a `main` become programs for WASI; what
+    a JavaScript module exports decides what it becomes. Files that the source imports
+    from its own folder count as source. What it imports from elsewhere, or reads while
+    it is built, does not: use `fresh` after changing that. Only the compiler is run,
+    except that a Python module is imported in a sandbox. This blocks for up to minutes;
+    in a Trio program call it by `trio.to_thread.run_sync`.
 
     Args:
         source: The file with the life cycle functions.
         output: Where to put the component, or None to leave it only in the cache.
-        cache_directory: Where built components are kept; None for
-            `default_build_cache()`.
+        cache_directory: For built components; None for `default_build_cache()`.
         fresh: Build even if it was built before.
         dev: Build a Python guest so that its next versions take a second; its modules
             are then imported by the first call. Other guests are built as usual.
+        wasi: Build a Python guest that has files, clocks, random bytes and standard
+            streams of WASI by its grants. It may start only with `random()`.
         tell: Called with a line of text before each slow step.
 
     Raises:
         ToolMissing: A compiler is not installed; the text says how to install it.
         CoreModuleUnfit: A core module does not fit the world.
-        BuildFailed: The source is wrong, or a file cannot be read or written.
+        BuildFailed: The source is wrong, or a file cannot be used.
     """
-    source = Path(source).absolute()
-    recipe = _recipe(source)
+    recipe = _recipe(source := Path(source).absolute(), wasi=wasi)
     stage = recipe.stage if dev else None
     planned = recipe if stage is None else stage.recipe
     stem = source.stem if stage is None else "stage"  # which guests may share
+    keeping = (cache_directory, None if output is None else tell)
     try:
         with ExitStack() as leaving:
-            keeping = (cache_directory, None if output is None else tell)
             job = (_name(stem, planned), _telling(planned, tell))
             made, is_new = _find_or_make(leaving, *job, *keeping, fresh=fresh)
             path = _finish(stage, made, output, source)
@@ -142,14 +151,19 @@ def _about(error: OSError) -> str:
     return where + (error.strerror or str(error))
 
 
-def _recipe(source: Path) -> Recipe:
+def _recipe(source: Path, *, wasi: bool = False) -> Recipe:
     make = _RECIPES.get(source.suffix.lower())
     if make is None:
         known, suffix = ", ".join(_RECIPES), source.suffix
         found = f"its suffix is {suffix}" if suffix else "it has no suffix"
         raise BuildFailed(f"{source}: {found}; the supported suffixes are {known}")
     read_source(source)
-    return make(source)
+    if wasi and make is not python_recipe:
+        raise BuildFailed(
+            f"{source}: wasi is for Python guests; a program in another language has WASI, "
+            "and the actor of airssys_guest.h or of a core module cannot have it"
+        )
+    return python_recipe(source, wasi=True) if wasi else make(source)
 
 
 def _core_module_recipe(source: Path) -> Recipe:
@@ -175,6 +189,9 @@ _RECIPES: Final[dict[str, Callable[[Path], Recipe]]] = {
     ".py": python_recipe,
     ".c": c_recipe,
     ".rs": rust_recipe,
+    ".go": go_recipe,
+    ".js": javascript_recipe,
+    ".mjs": javascript_recipe,
     ".wasm": _core_module_recipe,
 }
 

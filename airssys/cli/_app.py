@@ -15,16 +15,23 @@ from airssys.contracts import meant
 
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "audit": ("_audit", "Verify and read an audit log."),
-    "build": ("_build", "Build a component from a Python, C or Rust file."),
+    "build": (
+        "building:build",
+        "Build a component from Python, C, Rust, Go or JavaScript.",
+    ),
     "cache": ("_cache", "List or clear compiled components."),
     "check": ("_check", "Find all mistakes in a topology."),
     "inspect": ("_inspect", "Show what a component is and what it needs to run."),
     "manifest": ("_manifest", "Check and explain manifests (Component.toml)."),
     "run": ("_run", "Run a topology until it gets a signal, or a WASI program."),
+    "toolchains": ("building:toolchains", "Show which languages can be built here."),
     "tree": ("_tree", "Draw the tree that a topology declares."),
-    "wit": ("_wit", "Print the path of the folder with the WIT files."),
+    "wit": ("building:wit", "Print the path of the folder with the WIT files."),
 }
-"""By name: the module of the command, and its line in the list."""
+"""By name: the module of the command, and its line in the list.
+
+A package of several commands is followed by the name of the one in it.
+"""
 
 
 class _Commands(click.Group):
@@ -38,10 +45,9 @@ class _Commands(click.Group):
         """Import a command; None if it does not exist."""
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(
-            f"airssys.cli.commands.{_COMMANDS[cmd_name][0]}"
-        )
-        command: click.Command = module.command
+        where, _, name = _COMMANDS[cmd_name][0].partition(":")
+        module = importlib.import_module(f"airssys.cli.commands.{where}")
+        command: click.Command = getattr(module, name or "command")
         return command
 
     def resolve_command(

@@ -98,7 +98,7 @@ def test_mistakes_are_reported_and_leave_nothing(tmp_path, cache):
     assert "No such file" in wrong(tmp_path / "missing.wasm", **how)
     message = wrong(tmp_path / "notes.txt", **how)
     assert ".txt" in message
-    assert ".py, .c, .rs, .wasm" in message
+    assert ".py, .c, .rs, .go, .js, .mjs, .wasm" in message
     good = tmp_path / "good.wasm"
     assert "is the source" in wrong(good, good, **how)
     assert "nowhere" in wrong(good, tmp_path / "nowhere/out.wasm", **how)

@@ -25,7 +25,7 @@ def test_wit_prints_the_folder(airssys):
 
 def test_commands_are_listed(airssys):
     listed = airssys("--help").stdout
-    assert "Build a component from a Python, C or Rust file." in listed
+    assert "Build a component from Python, C, Rust, Go or JavaScript." in listed
     assert "-o, --output" in airssys("build", "--help").stdout
 
 
@@ -37,7 +37,7 @@ def test_commands_are_listed(airssys):
         (
             "notes",
             b"",
-            "it has no suffix; the supported suffixes are .py, .c, .rs, .wasm",
+            "it has no suffix; the supported suffixes are .py, .c, .rs, .go,",
         ),
         ("class.py", b"", "'class' cannot be imported"),
         ("core.wasm", CORE_WITHOUT_ANYTHING, "does not export the function"),

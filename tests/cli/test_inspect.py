@@ -71,6 +71,31 @@ def test_a_component_that_only_wasmtime_can_run_says_why(tmp_path):
     assert f"lanes      wasmtime alone: {why}" in result.stdout
 
 
+def test_what_made_it_is_shown_where_it_says_so(tmp_path):
+    """Each `producers` section has its fields, those their names with versions."""
+
+    def text(word):
+        return bytes([len(word)]) + word.encode()
+
+    def section(content):
+        return b"\0" + bytes([len(content)]) + content
+
+    fields = [("processed-by", "clang", "14.0.6"), ("language", "C11", "")]
+    content = text("producers") + bytes([len(fields)])
+    for field, name, version in fields:
+        content += text(field) + b"\x01" + text(name) + text(version)
+    binary = bytes(wasmtime.wat2wasm((GUESTS / "echo.wat").read_text()))
+    path = tmp_path / "echo.wasm"
+    path.write_bytes(binary + section(content))
+    assert "made with  C11, clang 14.0.6" in inspect(path).stdout
+    for cut in range(1, len(content) - len(text("producers"))):
+        path.write_bytes(binary + section(content[:-cut]))
+        result = inspect(path)
+        assert result.exit_code == 0, cut
+    path.write_bytes(binary)
+    assert "made with" not in inspect(path).stdout
+
+
 def test_a_binary_is_shown_as_one(tmp_path):
     path = tmp_path / "echo.wasm"
     path.write_bytes(wasmtime.wat2wasm((GUESTS / "echo.wat").read_text()))

@@ -44,6 +44,8 @@ def test_it_has_the_arguments_and_variables_of_the_command_line(run):
 def test_its_status_is_that_of_the_command(run, text, status):
     _, done = run(text)
     assert done.exit_code == status
+    if status != 70:  # it says itself why: no crash is reported beside it
+        assert done.stderr == ""
 
 
 def test_it_copies_its_standard_input(write):

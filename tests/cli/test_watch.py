@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from airssys.building import BuildFailed
-from airssys.cli.commands import _build
+from airssys.cli.commands.building import _build
 
 
 async def test_each_change_of_the_sources_is_built_once(
@@ -34,7 +34,13 @@ async def test_each_change_of_the_sources_is_built_once(
     monkeypatch.setattr(_build, "sources_of", sources_of)
     monkeypatch.setattr(_build, "build", build)
     monkeypatch.setattr(_build, "_describe", str)
-    how = {"dev": True, "no_compile": True, "watch": True, "fresh": False}
+    how = {
+        "dev": True,
+        "wasi": False,
+        "no_compile": True,
+        "watch": True,
+        "fresh": False,
+    }
     job = _build._Job(Path("guest.py"), Path("guest.wasm"), None, how)
     with trio.move_on_after(20):
         await _build._watch(job)

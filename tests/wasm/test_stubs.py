@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import airssys
-from airssys.cli.commands._wit import command
+from airssys.cli.commands.building import wit as command
 from airssys.contracts import Artifact, ComponentRefused, EngineSettings
 from airssys.wasm.host import interfaces_of
 from airssys.wasm.lane.stubs import describe, describe_wit, module_for

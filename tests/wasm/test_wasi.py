@@ -104,6 +104,30 @@ async def test_without_a_grant_what_it_prints_is_gone_and_reported_once(guests):
     assert (denied.access.kind, denied.access.verb) == ("streams", "stdout")
 
 
+@pytest.mark.parametrize("lane", ["own", "wasmtime"])
+async def test_a_composed_component_runs_wasi_by_the_fallback(lane, autojump_clock):
+    inner = """(component
+      (component $a (core module $m (func (export "f")))
+        (core instance $i (instantiate $m))
+        (func (export "f") (canon lift (core func $i "f"))))
+      (component $b (import "f" (func $f)) (core func (canon lower (func $f))))
+      (instance $a (instantiate $a))
+      (instance (instantiate $b (with "f" (func $a "f"))))"""
+    text = wasi_guest().replace("(component", inner, 1)
+    services = FakeServices(can=[stdout()])
+    async with open_guests(lane=lane) as guests:
+        component = await guests.loader.load(Artifact.from_text(text, "composed"))
+        assert component.code.core is None
+        guest = await component.instantiate(Limits(), services)
+        guests.started.append(guest)
+        await guest.initialize(ComponentConfig())
+        began = trio.current_time()
+        await do(guest, "s", 3600 * SECOND)
+        assert trio.current_time() - began == pytest.approx(3600, abs=1)
+        await do(guest, "p", b"hello\n")
+    assert [line for _, line, _ in services.lines] == ["hello"]
+
+
 @pytest.mark.parametrize("status", [0, 3])
 async def test_exit_is_an_outcome_of_its_own(guests, status):
     guest = await start(guests, FakeServices())

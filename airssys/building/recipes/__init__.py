@@ -1,6 +1,7 @@
 """The input of every toolchain, and its errors."""
 
 from ._errors import BuildFailed, CoreModuleUnfit, ToolMissing
+from ._inline_wit import inline_wit
 from ._recipe import Recipe, Stage, read_source, run_tool
 from ._wit_directory import wit_directory
 
@@ -10,6 +11,7 @@ __all__ = (
     "Recipe",
     "Stage",
     "ToolMissing",
+    "inline_wit",
     "read_source",
     "run_tool",
     "wit_directory",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, final
 
@@ -63,9 +64,19 @@ def read_source(source: Path) -> bytes:
 
 
 def run_tool(
-    command: Sequence[str], directory: Path, seconds: float = LONGEST_BUILD
+    command: Sequence[str],
+    directory: Path,
+    seconds: float = LONGEST_BUILD,
+    *,
+    env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a compiler and capture its output; the caller checks its exit status.
+
+    Args:
+        command: The program and its arguments.
+        directory: Where it runs.
+        seconds: After which it is stopped.
+        env: Variables that it gets besides those of this process.
 
     Raises:
         BuildFailed: It was still running after that many seconds, or did not start.
@@ -74,6 +85,7 @@ def run_tool(
         return subprocess.run(  # noqa: S603  # a compiler we looked up, and paths
             command,
             cwd=directory,
+            env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",

@@ -1,4 +1,8 @@
-"""C guests: clang or zig compiles a core module, with `include/airssys_guest.h`."""
+"""C guests: clang or zig compiles a core module, with `include/airssys_guest.h`.
+
+A file with a `main` is a program instead: it is compiled with wasi-libc, and jco's adapter
+makes a component of it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import sys
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from airssys.building.encoding import encode_component
 from airssys.building.recipes import (
@@ -20,12 +24,19 @@ from airssys.building.recipes import (
     run_tool,
 )
 
+from ._node import adapt, find_adapter
+
+if TYPE_CHECKING:
+    from ._node import NodePackage
+
 INCLUDE: Final = Path(__file__).parents[1] / "include"
 _QUOTED: Final = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
 _FLAGS: Final = (
     *("-std=c11", "-Wall", "-Os", "-ffreestanding", "-fno-builtin", "-nostdlib"),
     "-Wl,--no-entry",
 )
+_PROGRAM_FLAGS: Final = ("-std=gnu11", "-Wall", "-Os", "-Wl,--strip-debug")
+_MAIN: Final = re.compile(rb"^[ \t]*(?:int|void)\s+main\s*\(", re.MULTILINE)
 _VERSIONS: Final = range(30, 10, -1)
 """Debian and others install clang under a name with its version."""
 
@@ -36,11 +47,20 @@ def c_recipe(source: Path) -> Recipe:
     Raises:
         BuildFailed: There is no compiler, or a file cannot be read.
     """
-    command = _compiler()
+    is_program = _MAIN.search(read_source(source)) is not None
+    command = _compiler("wasm32-wasi") if is_program else _compiler()
     files = {f"guest/{name}": content for name, content in _sources(source).items()}
     output = run_tool([command[0], *command[1:-2], "--version"], source.parent).stdout
     version = output.strip().partition("\n")[0]
     name = f"zig cc, {version}" if "zig" in " ".join(command) else version
+    if is_program:
+        jco = find_adapter(source)
+        return Recipe(
+            f"building {source.name} with {name} and {jco}",
+            ("c program", *command, version, str(jco), *_PROGRAM_FLAGS),
+            files,
+            partial(_compile_program, command, jco, source),
+        )
     return Recipe(
         f"building {source.name} with {name}",
         ("c", *command, version, *_FLAGS),
@@ -49,15 +69,18 @@ def c_recipe(source: Path) -> Recipe:
     )
 
 
-def _compiler() -> list[str]:
-    """Return a compiler with its arguments for wasm32: the last two words."""
+def _compiler(target: str = "") -> list[str]:
+    """Return a compiler with its arguments for a target: the last two words.
+
+    Without a target it is that of a module without any library.
+    """
     for name in ("clang", *(f"clang-{number}" for number in _VERSIONS)):
         if (found := shutil.which(name)) and _knows_wasm(found):
-            return [found, "-target", "wasm32-unknown-unknown"]
+            return [found, "-target", target or "wasm32-unknown-unknown"]
     zig = shutil.which("zig")
     if zig or importlib.util.find_spec("ziglang"):
         start = [zig] if zig else [sys.executable, "-m", "ziglang"]
-        return [*start, "cc", "-target", "wasm32-freestanding"]
+        return [*start, "cc", "-target", target or "wasm32-freestanding"]
     raise ToolMissing(
         "clang",
         "with the target wasm32 compiles C guests, and was not found; neither was zig",
@@ -97,6 +120,42 @@ def _compile(command: list[str], source: Path, output: Path) -> None:
             msg = f"{source} could not be built:\n{done.stderr.strip() or command[0]}"
             raise BuildFailed(msg + _advice(done.stderr))
         output.write_bytes(encode_component(core.read_bytes()))
+
+
+def _compile_program(
+    command: list[str], jco: NodePackage, source: Path, output: Path
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="airssys-build-") as directory:
+        core = Path(directory) / "core.wasm"
+        files = ("-o", str(core), str(source))
+        done = run_tool([*command, *_PROGRAM_FLAGS, *files], Path(directory))
+        if done.returncode or not core.is_file():
+            _check_libc(done.stderr)
+            msg = f"{source} could not be built:\n{done.stderr.strip() or command[0]}"
+            raise BuildFailed(msg + _advice(done.stderr))
+        adapt(jco, core, output, source=source)
+
+
+def _check_libc(output: str) -> None:
+    """See that the compiler has what each program needs.
+
+    Raises:
+        ToolMissing: There is no C library, or no library of the compiler for wasm32.
+    """
+    no_headers = re.search("'(?:stdio|stdlib|string)[.]h' file not found", output)
+    if no_headers or re.search(r"(?:cannot open|no such file).*(?:crt1|-lc\b)", output):
+        raise ToolMissing(
+            "wasi-libc",
+            "is the C library of programs for WASI, and this compiler found none",
+            "apt-get install wasi-libc, or put the clang of a WASI SDK first on the path;"
+            f" or: {sys.executable} -m pip install ziglang (400 MB), which has its own",
+        )
+    if "clang_rt.builtins" in output:
+        raise ToolMissing(
+            "compiler-rt for wasm32",
+            "is linked into each program, and was not found",
+            "apt-get install libclang-rt-14-dev-wasm32, with the number of your clang",
+        )
 
 
 def _advice(output: str) -> str:

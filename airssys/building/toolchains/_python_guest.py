@@ -65,6 +65,15 @@ import {module}
 ComponentLifecycle = airssys_guest.wrap({module})
 {state}airssys_guest.finish()
 """
+_APP_WITH_WASI: Final = """\
+import airssys_guest
+
+import {module}
+
+ComponentLifecycle = airssys_guest.wrap({module})
+{state}airssys_guest.finish()
+"""
+"""Nothing is replaced: files, clocks, streams and random bytes are those of WASI."""
 _APP_FOR_DEVELOPMENT: Final = """\
 import airssys_outside
 
@@ -85,8 +94,12 @@ _GUEST_ROOT: Final = "/1"
 _RUN_TOOL: Final = "import sys, componentize_py; sys.exit(componentize_py.script())"
 
 
-def python_recipe(source: Path) -> Recipe:
+def python_recipe(source: Path, *, wasi: bool = False) -> Recipe:
     """Plan the build of a Python guest.
+
+    Args:
+        source: The main module.
+        wasi: Leave it what the host gives it by WASI, instead of replacing that.
 
     Raises:
         BuildFailed: componentize-py is missing, or the source cannot be built at all.
@@ -96,6 +109,13 @@ def python_recipe(source: Path) -> Recipe:
     sources = python_sources(source)
     files = {f"guest/{name}": content for name, content in sources.items()}
     tool = f"componentize-py {version}"
+    if wasi:
+        return Recipe(
+            f"building {source.name} for WASI with {tool} (10 to 30 s)",
+            ("python with wasi", tool, source.stem),
+            files,
+            partial(_componentize_whole, source, wasi=True),
+        )
     return Recipe(
         f"building {source.name} with {tool} (10 to 30 s)",
         ("python", tool, source.stem),
@@ -234,14 +254,21 @@ def _world_and_state(source: Path) -> tuple[str, str]:
     return (WITH_STATE, _STATE) if _hands_over(source) else (WORLD, "")
 
 
-def _componentize_whole(source: Path, output: Path) -> None:
+def _componentize_whole(source: Path, output: Path, *, wasi: bool = False) -> None:
     world, state = _world_and_state(source)
-    app = _APP.format(module=source.stem, state=state)
-    _componentize(source, output, world, app, (source.parent,))
+    text = _APP_WITH_WASI if wasi else _APP
+    app = text.format(module=source.stem, state=state)
+    _componentize(source, output, world, app, (source.parent,), wasi=wasi)
 
 
 def _componentize(
-    source: Path, output: Path, world: str, app: str, folders: Iterable[Path]
+    source: Path,
+    output: Path,
+    world: str,
+    app: str,
+    folders: Iterable[Path],
+    *,
+    wasi: bool = False,
 ) -> None:
     """Build a component whose main module is `app`, with modules from some folders."""
     with tempfile.TemporaryDirectory(prefix="airssys-build-") as directory:
@@ -252,7 +279,7 @@ def _componentize(
         paths = [f"--python-path={folder}" for folder in (ours, *folders)]
         how = (
             "componentize",
-            "--stub-wasi",
+            *([] if wasi else ["--stub-wasi"]),
             *paths,
             "--output",
             str(output.absolute()),

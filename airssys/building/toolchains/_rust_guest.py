@@ -1,6 +1,8 @@
 """Rust guests of one file, without crates: rustc compiles a core module.
 
-The glue to the canonical ABI is in the file itself; `examples/guests/shout.rs` is one.
+The glue to the canonical ABI is in the file itself; `examples/guests/shout.rs` is one. A
+file with a `main` is a program instead: it is compiled for WASI with the standard library,
+and jco's adapter makes a component of it.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import shutil
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from airssys.building.encoding import encode_component
 from airssys.building.recipes import (
@@ -22,11 +24,23 @@ from airssys.building.recipes import (
     run_tool,
 )
 
+from ._node import adapt, find_adapter
+
+if TYPE_CHECKING:
+    from ._node import NodePackage
+
 TARGET: Final = "wasm32-unknown-unknown"
 _FLAGS: Final = (
-    *("--edition", "2021", "--target", TARGET, "--crate-type", "cdylib"),
+    *("--edition", "2021", "--crate-type", "cdylib"),
     *("-C", "opt-level=s", "-C", "panic=abort", "-C", "lto", "-C", "strip=symbols"),
 )
+PROGRAM_TARGETS: Final = ("wasm32-wasip1", "wasm32-wasi")
+"""The second is the name that the first had before Rust 1.78."""
+_PROGRAM_FLAGS: Final = (
+    *("--edition", "2021", "--crate-type", "bin"),
+    *("-C", "opt-level=s", "-C", "lto", "-C", "strip=debuginfo"),
+)
+_MAIN: Final = re.compile(rb"^(?:pub\s+)?fn\s+main\s*\(", re.MULTILINE)
 _MODULE: Final = re.compile(rb"^\s*(?:pub\s+)?mod\s+(\w+)\s*;", re.MULTILINE)
 
 
@@ -34,37 +48,60 @@ def rust_recipe(source: Path) -> Recipe:
     """Plan the build of a Rust guest.
 
     Raises:
-        BuildFailed: rustc or its target is missing, or a file cannot be read.
+        BuildFailed: A tool or the target is missing, or a file cannot be read.
     """
+    is_program = _MAIN.search(read_source(source)) is not None
+    rustc, version, target = _compiler(
+        source, PROGRAM_TARGETS if is_program else (TARGET,)
+    )
+    flags = (*(_PROGRAM_FLAGS if is_program else _FLAGS), "--target", target)
+    files = {f"guest/{name}": text for name, text in _sources(source).items()}
+    if not is_program:
+        return Recipe(
+            f"building {source.name} with {version}",
+            ("rust", rustc, version, *flags),
+            files,
+            partial(_compile, [rustc, *flags], source),
+        )
+    jco = find_adapter(source)
+    return Recipe(
+        f"building {source.name} with {version} and {jco}",
+        ("rust program", rustc, version, str(jco), *flags),
+        files,
+        partial(_compile, [rustc, *flags], source, jco=jco),
+    )
+
+
+def _compiler(source: Path, targets: tuple[str, ...]) -> tuple[str, str, str]:
+    """Find a rustc with one of some targets: its path, version and that target.
+
+    Raises:
+        ToolMissing: There is none; the text says how to install the first one.
+    """
+    wanted = targets[0]
+    debian = "libstd-rust-dev-wasm32"
     found = _rustcs()
     if not found:
         raise ToolMissing(
             "rustc",
             "compiles Rust guests, and was not found",
-            f"install Rust with rustup, then: rustup target add {TARGET};"
-            " or: apt-get install rustc libstd-rust-dev-wasm32",
+            f"install Rust with rustup, then: rustup target add {wanted};"
+            f" or: apt-get install rustc {debian}",
         )
     versions: dict[str, str] = {}
     for rustc in found:
-        printed = run_tool([rustc, "--version"], source.parent).stdout.strip()
-        version = versions[rustc] = printed
+        versions[rustc] = run_tool([rustc, "--version"], source.parent).stdout.strip()
         sysroot = run_tool([rustc, "--print", "sysroot"], source.parent).stdout.strip()
-        if (Path(sysroot) / "lib" / "rustlib" / TARGET / "lib").is_dir():
-            break
-    else:
-        tried = " and ".join(f"{path} ({text})" for path, text in versions.items())
-        raise ToolMissing(
-            f"the target {TARGET}",
-            f"is missing from {tried}",
-            f"rustup target add {TARGET}; or, for a rustc of Debian:"
-            " apt-get install libstd-rust-dev-wasm32",
-        )
-    which = f" ({rustc})" if len(found) > 1 else ""
-    return Recipe(
-        f"building {source.name} with {version}{which}",
-        ("rust", rustc, version, *_FLAGS),
-        {f"guest/{name}": text for name, text in _sources(source).items()},
-        partial(_compile, rustc, source),
+        for target in targets:
+            if (Path(sysroot) / "lib" / "rustlib" / target / "lib").is_dir():
+                which = f" ({rustc})" if len(found) > 1 else ""
+                return rustc, versions[rustc] + which, target
+    tried = " and ".join(f"{path} ({text})" for path, text in versions.items())
+    raise ToolMissing(
+        f"the target {wanted}",
+        f"is missing from {tried}",
+        f"rustup target add {wanted}; or, for a rustc of Debian:"
+        f" apt-get install {debian}",
     )
 
 
@@ -95,12 +132,16 @@ def _sources(main: Path) -> dict[str, bytes]:
     return found
 
 
-def _compile(rustc: str, source: Path, output: Path) -> None:
+def _compile(
+    command: list[str], source: Path, output: Path, jco: NodePackage | None = None
+) -> None:
     with tempfile.TemporaryDirectory(prefix="airssys-build-") as directory:
         core = Path(directory) / "core.wasm"
-        command = [rustc, *_FLAGS, "-o", str(core), str(source)]
-        done = run_tool(command, Path(directory))
+        done = run_tool([*command, "-o", str(core), str(source)], Path(directory))
         if done.returncode or not core.is_file():
             msg = f"{source} could not be built:\n{done.stderr.strip()}"
             raise BuildFailed(msg)
-        output.write_bytes(encode_component(core.read_bytes()))
+        if jco is None:
+            output.write_bytes(encode_component(core.read_bytes()))
+        else:
+            adapt(jco, core, output, source=source)

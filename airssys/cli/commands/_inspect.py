@@ -113,6 +113,8 @@ def describe(found: Inspection) -> Iterator[str]:
         yield f"             {found.binary_size:,} bytes as binary"
     if found.digest is not None:
         yield f"  digest     sha256:{found.digest}"
+    if found.made_with:
+        yield f"  made with  {', '.join(found.made_with)}"
     if found.footprint is not None:
         counted = found.footprint
         yield (

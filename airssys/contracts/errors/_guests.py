@@ -59,6 +59,8 @@ _ADVICE: Final = {
     TrapReason.CANCELLED: "Nothing is wrong with the guest; start a fresh instance",
 }
 """What to do about each reason; for the others the advice is to fix the guest."""
+_RUN: Final = "wasi:cli/run@"
+"""What the phase of a program begins with."""
 _FAULTS: Final = {
     TrapReason.DEADLINE: Fault.SENDER,
     TrapReason.CANCELLED: Fault.SENDER,
@@ -88,7 +90,14 @@ class GuestTrapped(GuestFailed):
         """What it exited with, if it called `exit` itself; 0 means success."""
         self.fault = _FAULTS.get(reason, Fault.GUEST)
         self.advice = _ADVICE.get(reason, _FIX_GUEST)
+        if self.is_own_end:
+            self.advice = ""
         super().__init__(reason, phase, text, *([] if status is None else [status]))
+
+    @property
+    def is_own_end(self) -> bool:
+        """Whether a program ended itself with a status: nothing stopped it."""
+        return self.reason is TrapReason.EXITED and self.phase.startswith(_RUN)
 
     def __str__(self) -> str:
         first_line = self.text.strip().partition("\n")[0]

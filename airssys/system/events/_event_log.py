@@ -30,10 +30,12 @@ from airssys.contracts import (
     ChildStarted,
     ChildStartFailed,
     ChildUnstopped,
+    ComponentSpec,
     DeadLetter,
     Event,
     ExitKind,
     GrantsChanged,
+    GuestTrapped,
     HandlerHeldThread,
     HealthChanged,
     HealthStatus,
@@ -191,6 +193,8 @@ def _crash_of(event: Event) -> BaseException | None:
     match event:
         case ChildExited(reason=reason) if reason.kind in _WENT_WRONG:
             error = reason.error
+            if type(error) is GuestTrapped and error.is_own_end:
+                return None  # there is nothing to find out
         case ChildStartFailed(reason=reason):
             error = reason.error
         case HookFailed(error=failure) | MessageFailed(error=failure):
@@ -223,7 +227,7 @@ def _level_of(event: Event) -> int:
         case AccessDenied(times=1):
             return logging.WARNING
         case ChildExited(reason=reason):
-            went_wrong = reason.kind in _WENT_WRONG
+            went_wrong = reason.kind in _WENT_WRONG and not _says_itself(event)
             return logging.WARNING if went_wrong else logging.INFO
         case HealthChanged(status=HealthStatus.UNHEALTHY):
             return logging.WARNING
@@ -233,6 +237,16 @@ def _level_of(event: Event) -> int:
             return logging.INFO
         case _:
             return logging.DEBUG
+
+
+def _says_itself(event: ChildExited) -> bool:
+    """Whether a program ended itself, and has told so to whoever runs this process.
+
+    It has written to the standard streams why, and the command ends with its status.
+    """
+    error, spec = event.reason.error, event.spec
+    is_own_end = type(error) is GuestTrapped and error.is_own_end
+    return is_own_end and isinstance(spec, ComponentSpec) and spec.config.passes_stdio
 
 
 def _line(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one match over a closed union

@@ -18,6 +18,7 @@ from ._footprint import (
     import_names,
     is_program,
 )
+from ._producers import producers
 from ._source import check_digest, first_lines, opened, read, to_binary
 
 __all__ = (
@@ -41,6 +42,7 @@ __all__ = (
     "instances",
     "is_program",
     "opened",
+    "producers",
     "read",
     "to_binary",
 )

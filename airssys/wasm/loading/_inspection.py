@@ -23,6 +23,7 @@ from airssys.wasm.artifacts import (
     export_names,
     instances,
     is_program,
+    producers,
     read,
     to_binary,
 )
@@ -57,6 +58,8 @@ class Inspection:
     is_text: bool = False
     binary_size: int | None = None
     """Size in bytes in the binary format."""
+    made_with: tuple[str, ...] = ()
+    """The languages and tools that it says it was made with."""
     footprint: Footprint | None = None
     imports: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     """By interface, the names of its functions, sorted."""
@@ -121,6 +124,7 @@ def _examine(
     found["is_text"] = not code.startswith(b"\0asm")
     binary = to_binary(code, label)
     found["binary_size"] = len(binary)
+    found["made_with"] = producers(binary)
     found["footprint"] = counted = count(binary, label)
     check_counts(counted, label, engine.settings)
     try:

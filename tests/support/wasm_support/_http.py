@@ -5,6 +5,8 @@ from __future__ import annotations
 _TEXT = """(component
   (import "wasi:http/types@0.2.3" (instance $types
     (export "fields" (type $fields (sub resource)))
+    (export "headers" (type $headers (eq $fields)))
+    (export "trailers" (type $trailers (eq $fields)))
     (export "incoming-request" (type $request (sub resource)))
     (export "outgoing-response" (type $response (sub resource)))
     (export "response-outparam" (type $outparam (sub resource)))
@@ -12,7 +14,7 @@ _TEXT = """(component
     (export "error-code" (type $error-code (eq $codes)))
     (export "[constructor]fields" (func (result (own $fields))))
     (export "[constructor]outgoing-response" (func
-      (param "headers" (own $fields)) (result (own $response))))
+      (param "headers" (own $headers)) (result (own $response))))
     (export "[static]response-outparam.set" (func (param "param" (own $outparam))
       (param "response" (result (own $response) (error $error-code)))))))
   (alias export $types "incoming-request" (type $request))

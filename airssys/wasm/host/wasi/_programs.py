@@ -116,7 +116,7 @@ class Program:
             raise
         if type(answer) is Err:
             text = "it ended with an error"
-            raise GuestTrapped(TrapReason.EXITED, "run", text, 1)
+            raise GuestTrapped(TrapReason.EXITED, self._name, text, 1)
 
     async def handle_message(self, envelope: Envelope) -> NoReturn:
         """Refuse: a program handles no messages.

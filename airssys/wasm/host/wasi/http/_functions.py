@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from airssys.wasm.host.wasi.base import Pollable, error_code, interface, same_as
+from airssys.wasm.host import SameAs
+from airssys.wasm.host.wasi.base import (
+    Pollable,
+    error_code,
+    full_name,
+    interface,
+    same_as,
+)
 
 from ._fields import Fields, from_list
 from ._messages import (
@@ -133,7 +140,11 @@ TYPES: Final = interface(
     owns=_RESOURCES,
     uses=same_as("io/streams", "input-stream", "output-stream")
     | same_as("io/poll", "pollable")
-    | same_as("io/error", "error"),
+    | same_as("io/error", "error")
+    # Other names of `fields` in the interface itself, which guests in JavaScript import.
+    | dict.fromkeys(
+        ("headers", "trailers"), SameAs(f"{full_name('http/types')}#fields")
+    ),
 )
 HTTP: Final = (
     TYPES,

@@ -44,6 +44,11 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     help="A Python guest: build its next versions in a second or two.",
 )
 @click.option(
+    "--wasi",
+    is_flag=True,
+    help="A Python guest: with WASI's files, clocks and random bytes, by its grants.",
+)
+@click.option(
     "--watch", is_flag=True, help="Build again whenever a file of the source changes."
 )
 @click.option(
@@ -59,7 +64,9 @@ def command(  # one parameter for each option
     """Build a WebAssembly component from SOURCE.
 
     SOURCE is Python (.py, with componentize-py), C (.c, with clang or zig), Rust (.rs,
-    with rustc) or a core module (.wasm). A component that was built before from the
+    with rustc), Go (.go), JavaScript (.js, with componentize-js) or a core module
+    (.wasm). C, Rust and Go sources with a main become WASI programs; what a JavaScript
+    module exports decides what it becomes. A component that was built before from the
     same content is not built again.
     """
     if stubs is not None:
@@ -93,6 +100,7 @@ class _Job:
             cache_directory=self.cache,
             fresh=fresh,
             dev=self.how["dev"],
+            wasi=self.how["wasi"],
             tell=_tell,
         )
         say(_describe(made))
