@@ -180,8 +180,14 @@ def http(origin: str, *, methods: str | Iterable[str] = "*") -> Grant:
 # ---------------------------------------------------------------- the rest
 
 
-def clock(resolution: float = 0) -> Grant:
-    """Read the time of day; it is cut to the resolution, in seconds, if there is one."""
+def clock(resolution: float = 0, *, fixed: float | None = None) -> Grant:
+    """Read the time of day; it is cut to the resolution, in seconds, if there is one.
+
+    With `fixed`, in seconds since 1970, the component always reads that time by WASI, so
+    that what it does can be repeated. It then learns nothing of the real time.
+    """
+    if fixed is not None:
+        return Grant("clock", ("wall",), "*", (("fixed", f"{fixed!r}"),))
     return Grant("clock", ("wall",), f"{resolution:g}" if resolution else "*")
 
 
@@ -190,9 +196,14 @@ def monotonic_clock(resolution: float = 0) -> Grant:
     return Grant("clock", ("monotonic",), f"{resolution:g}" if resolution else "*")
 
 
-def random() -> Grant:
-    """Get random bytes that cannot be guessed."""
-    return Grant("random", ("secure", "insecure"))
+def random(*, seed: int | str | None = None) -> Grant:
+    """Get random bytes that cannot be guessed.
+
+    With a seed they can be: each instance gets the same ones again, and actors with
+    different names get different ones. That is for tests, and for runs to be repeated.
+    """
+    limits = () if seed is None else (("seed", str(seed)),)
+    return Grant("random", ("secure", "insecure"), "*", limits)
 
 
 def insecure_random() -> Grant:

@@ -497,3 +497,42 @@ def test_a_component_without_wasi_gets_none_of_it():
     assert wasi_beside((), ["airssys:core/storage@1.0.0", "acme:shop/till@1.0.0"]) == ()
     assert wasi_beside((), ["wasi:io/poll@0.3.0"]) == ()
     assert wasi_beside((), ["wasi:io/poll@0.2.77"]) == WASI_INTERFACES
+
+
+# ---------------------------------------------------------------- fixed and seeded
+
+
+async def test_a_fixed_clock_shows_one_time_and_is_no_grant_of_the_real_one():
+    wasi = Wasi(FakeServices(can=[clock(fixed=1_700_000_000.25)]))
+    for _ in range(2):
+        assert wasi.call("clocks/wall-clock", "now") == (1_700_000_000, 250_000_000)
+    assert wasi.call("clocks/wall-clock", "resolution") == (1, 0)
+    assert wasi.services.denied == []
+    assert wasi.services.permissions.finest("clock", "wall") == float("inf")
+
+
+async def test_a_fixed_clock_wins_over_a_real_one():
+    wasi = Wasi(FakeServices(can=[clock(), clock(fixed=5)]))
+    assert wasi.call("clocks/wall-clock", "now") == (5, 0)
+
+
+async def test_seeded_random_bytes_are_the_same_in_each_instance():
+    def draw(seed, interface="random/random", name="get-random-bytes"):
+        wasi = Wasi(FakeServices(can=[random(seed=seed)]))
+        return wasi.call(interface, name, 16), wasi.services.denied
+
+    one, denied = draw(7)
+    assert denied == []
+    assert draw(7)[0] == one != draw(8)[0]
+    assert draw(7, "random/insecure", "get-insecure-random-bytes")[0] == one
+    wasi = Wasi(FakeServices(can=[random(seed=7)]))
+    first = wasi.call("random/random", "get-random-bytes", 8)
+    assert first + wasi.call("random/random", "get-random-bytes", 8) == one
+
+
+@pytest.mark.parametrize(
+    "grant", [clock(fixed=-1), clock(fixed=float("nan")), clock(fixed=1e15)]
+)
+def test_a_time_that_no_clock_shows_is_a_mistake(grant):
+    _, mistakes = read_grants([grant])
+    assert "seconds since 1970" in mistakes[0].problem

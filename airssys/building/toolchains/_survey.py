@@ -45,27 +45,11 @@ class Toolchain:
 
 _PYTHON: Final = """\
 from wit_world import exports
-from wit_world.imports.types import ComponentMetadata, HealthStatus
 
 
 class ComponentLifecycle(exports.ComponentLifecycle):
-    def initialize(self, config):
-        pass
-
     def handle_message(self, message):
         return message.payload
-
-    def handle_callback(self, message):
-        pass
-
-    def shutdown(self):
-        pass
-
-    def metadata(self):
-        return ComponentMetadata("hello", "1.0.0", "", "", "", [], False)
-
-    def health(self):
-        return HealthStatus.HEALTHY
 """
 _RECIPES: Final[dict[str, Callable[[Path], Recipe]]] = {
     ".py": python_recipe,

@@ -171,6 +171,44 @@ class AtLeast:
 
 @final
 @attrs.frozen
+class Moment:
+    """A time of day that a clock always shows, in seconds since 1970."""
+
+    seconds: float
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read seconds.
+
+        Raises:
+            PatternMistake: it is not a number from 0 to the year 9999.
+        """
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds < _LATEST:
+            raise PatternMistake(text, "write seconds since 1970, such as 1700000000")
+        return cls(seconds)
+
+    def matches(self, resource: str) -> bool:
+        """Say whether it is this time."""
+        try:
+            return float(resource) == self.seconds
+        except ValueError:
+            return False
+
+    def includes(self, other: Self) -> bool:
+        """Say whether the other is the same time."""
+        return self == other
+
+
+_LATEST: Final = 253_402_300_800.0
+"""The year 10000, in seconds since 1970."""
+
+
+@final
+@attrs.frozen
 class Endpoint:
     """A host and ports: `api.example.com:443`, `10.0.0.0/8:*`."""
 
@@ -356,8 +394,16 @@ _KNOWN: Final[dict[str, Kind]] = {
             | _same(HostPattern.parse, "resolve"),
         ),
         Kind("http", _same(Origin.parse, "request"), {"methods": Words.parse}),
-        Kind("clock", _same(AtLeast.parse, "wall", "monotonic")),
-        Kind("random", _same(Everything.parse, "secure", "insecure")),
+        Kind(
+            "clock",
+            _same(AtLeast.parse, "wall", "monotonic"),
+            {"fixed": Moment.parse},
+        ),
+        Kind(
+            "random",
+            _same(Everything.parse, "secure", "insecure"),
+            {"seed": Exactly.parse},
+        ),
         Kind("environment", _same(Words.parse, "read")),
         Kind("arguments", _same(Everything.parse, "read")),
         Kind("streams", _same(Everything.parse, "stdin", "stdout", "stderr")),

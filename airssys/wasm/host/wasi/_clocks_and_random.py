@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -26,6 +27,9 @@ _PIECE: Final = 64 * 1024
 
 
 def _wall_now(context: WasiContext) -> tuple[int, int]:
+    fixed = context.option("clock", "wall", "fixed")
+    if fixed is not None:
+        return divmod(int(Decimal(fixed) * NANO), NANO)  # a float has too few digits
     services = context.services
     if services is None or context.finest("wall") == math.inf:
         return 0, 0
@@ -34,6 +38,8 @@ def _wall_now(context: WasiContext) -> tuple[int, int]:
 
 
 def _wall_resolution(context: WasiContext) -> tuple[int, int]:
+    if context.option("clock", "wall", "fixed") is not None:
+        return 1, 0
     finest = context.finest("wall")
     return divmod(_in_nanoseconds(0 if finest == math.inf else finest), NANO)
 
@@ -83,6 +89,9 @@ def _secure(context: WasiContext, length: int) -> bytes:
     Raises:
         StopGuest: it may have none. By its definition this function has no other answer.
     """
+    seeded = context.seeded("secure")
+    if seeded is not None:
+        return seeded.randbytes(length)
     services = context.services
     if services is None or not context.may("random", "secure"):
         text = "it wants random bytes that cannot be guessed: random() allows that"
@@ -104,6 +113,9 @@ async def _secure_later(context: WasiContext, length: int) -> bytes:
 
 
 def _insecure(context: WasiContext, length: int) -> bytes:
+    seeded = context.seeded("insecure")
+    if seeded is not None:
+        return seeded.randbytes(length)
     services = context.services
     if services is None or not context.may("random", "insecure"):
         return context.insecure.randbytes(length)

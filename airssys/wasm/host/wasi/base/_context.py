@@ -83,6 +83,8 @@ class WasiContext(ContextWithTasks):
         self._denied: dict[tuple[str, str, str], int] = {}
         """What was denied, and reported, by the version of the permissions."""
         self._finest: dict[str, tuple[int, float]] = {}
+        self._options: dict[tuple[str, str, str], tuple[int, str | None]] = {}
+        self._seeded: dict[str, random.Random] = {}
         self.monotonic = MonotonicClock(lambda: self.finest("monotonic"))
         self.stdout = self._lines("stdout", LogLevel.INFO)
         self.stderr = self._lines("stderr", LogLevel.WARN)
@@ -159,6 +161,38 @@ class WasiContext(ContextWithTasks):
         if seconds == math.inf:
             self.may("clock", clock, "0")
         return seconds
+
+    def option(self, kind: str, verb: str, name: str) -> str | None:
+        """What a grant says beside what it allows, such as `fixed` of a clock.
+
+        None: no grant of this verb says anything of the kind. That one does is recorded
+        as an access that is allowed.
+        """
+        asked, version = (kind, verb, name), self.permissions.version
+        known, found = self._options.get(asked, (-1, None))
+        if known != version:
+            found = self._read_option(kind, verb, name)
+            self._options[asked] = version, found
+        return found
+
+    def _read_option(self, kind: str, verb: str, name: str) -> str | None:
+        for grant in self.permissions.grants_of(kind):
+            value = dict(grant.limits).get(name)
+            if value is None or verb not in grant.verbs:
+                continue
+            if self.may_access(Access(kind, verb, "0", ((name, value),))):
+                return value
+        return None
+
+    def seeded(self, verb: str) -> random.Random | None:
+        """The numbers of a grant with a seed; None: there is no such grant."""
+        seed = self.option("random", verb, "seed")
+        if seed is None or self.services is None:
+            return None
+        if seed not in self._seeded:
+            text = f"{seed} {self.services.self_id}"
+            self._seeded[seed] = random.Random(text)  # noqa: S311  # it was asked for
+        return self._seeded[seed]
 
     def count_handle(self) -> None:
         """Count a resource that is given to the guest.
