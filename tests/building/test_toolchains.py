@@ -1,4 +1,4 @@
-"""Programs in C, Rust, Go and JavaScript: what is run for them, and what is said if it is missing."""
+"""Programs in C, Rust, Go and JavaScript: what is run for them, and the error if that is missing."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def write(folder, name, text=""):
 
 
 def install(folder, *packages):
-    """Install packages of npm, which nobody imports: node is a script."""
+    """Install packages of npm; they are never imported, because node is a script."""
     for name in packages:
         package = folder / "node_modules" / name
         package.mkdir(parents=True)

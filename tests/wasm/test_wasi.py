@@ -502,7 +502,7 @@ def test_a_component_without_wasi_gets_none_of_it():
 # ---------------------------------------------------------------- fixed and seeded
 
 
-async def test_a_fixed_clock_shows_one_time_and_is_no_grant_of_the_real_one():
+async def test_a_fixed_clock_shows_one_time_and_does_not_grant_the_real_one():
     wasi = Wasi(FakeServices(can=[clock(fixed=1_700_000_000.25)]))
     for _ in range(2):
         assert wasi.call("clocks/wall-clock", "now") == (1_700_000_000, 250_000_000)

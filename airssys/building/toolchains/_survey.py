@@ -32,11 +32,11 @@ class Toolchain:
     language: str
     suffix: str
     makes: str
-    """What becomes of its sources."""
+    """What its sources are built into."""
     example: str
     """A source that prints a line, or for an actor answers anything."""
     known: tuple[str, ...]
-    """What does not work, whoever runs the component."""
+    """What does not work, here and on any other host."""
     found: str = ""
     """The tools with their versions; empty if one is missing."""
     missing: str = ""

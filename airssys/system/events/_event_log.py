@@ -240,7 +240,7 @@ def _level_of(event: Event) -> int:
 
 
 def _says_itself(event: ChildExited) -> bool:
-    """Whether a program ended itself, and has told so to whoever runs this process.
+    """Whether a program ended itself, and the user of this process sees that anyway.
 
     It has written to the standard streams why, and the command ends with its status.
     """

@@ -99,6 +99,7 @@ class KeptParts:
 
 _APART: Final = " apart"
 _STATE: Final = " state"
+_PROGRAM: Final = " program"
 _MARK: Final = 32
 """Bytes of a message authentication code."""
 _AROUND_STATE: Final = 16 << 20
@@ -249,6 +250,14 @@ class ArtifactCache:
             self._make_room()
         except OSError as error:
             _log.info("a snapshot is not kept: %s", one_line(str(error)))
+
+    def note_program(self, digest: str) -> None:
+        """Remember that the component of this digest is a program; see `is_program`."""
+        self.keep_state(digest + _PROGRAM, b"")
+
+    def is_program(self, digest: str) -> bool:
+        """Whether it was found to be a program before; False if that is not known."""
+        return self.find_state(digest + _PROGRAM, 0) is not None
 
     def recognise(self, path: Path, found: os.stat_result) -> str | None:
         """Return the digest of a large file that was read before.

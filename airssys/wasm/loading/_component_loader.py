@@ -164,21 +164,23 @@ class Loader:
             return self._loaded[artifact]
 
     async def _load(self, artifact: Artifact) -> LoadedComponent:
+        try:
+            return self._adopt(artifact, await self._find_or_compile(artifact))
+        except _Program:
+            if self._load_program is None:
+                raise InternalError("no part loads programs") from None
+            return await self._load_program(self, artifact)
+
+    async def _find_or_compile(self, artifact: Artifact) -> _Ready:
         found = await trio.to_thread.run_sync(
             functools.partial(self._find, artifact),
             abandon_on_cancel=True,
             limiter=self.runtime.readers,
         )
         if isinstance(found, _Ready):
-            return self._adopt(artifact, found)
+            return found
         compile_it = functools.partial(self._compile, artifact, found)
-        try:
-            ready = await self.compile_in_time(artifact.label, compile_it)
-        except _Program:
-            if self._load_program is None:
-                raise InternalError("no part loads programs") from None
-            return await self._load_program(self, artifact)
-        return self._adopt(artifact, ready)
+        return await self.compile_in_time(artifact.label, compile_it)
 
     async def compile_in_time(self, label: str, work: Callable[[], _T]) -> _T:
         """Have a thread compile, when there is room for it.
@@ -244,6 +246,8 @@ class Loader:
     def _find_kept(self, artifact: Artifact, digest: str) -> _Ready | None:
         """Find the compiled form of a component, whole or split, as configured."""
         check_digest(artifact, digest)
+        if self.cache is not None and self.cache.is_program(digest):
+            raise _Program
         if self.runtime.settings.lane != "own":
             return self._find_whole(artifact, digest)
         if self.cache is None:
@@ -327,6 +331,8 @@ class Loader:
         given = given_to(artifact, names)
         check_wasi([n for n in names if not any(i.gives(n) for i in given)], label)
         if is_program(export_names(binary)):
+            if self.cache is not None:
+                self.cache.note_program(source.digest)
             raise _Program
         why_whole = None
         if settings.lane == "own":
