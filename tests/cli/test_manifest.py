@@ -79,7 +79,7 @@ def test_inspect_finds_the_code(airssys, manifest):
 def test_what_is_not_granted_is_a_note(airssys, manifest):
     found = airssys("check", "app.py:APP")
     assert (found.exit_code, found.stderr) == (0, "")
-    note, last = found.stdout.splitlines()
+    note, _, last = found.stdout.splitlines()
     assert note.startswith("note: ")
     assert "Component.toml: local/calls/0 is not granted what it asks for: " in note
     assert "messaging send shop/*" in note
@@ -95,8 +95,9 @@ def test_what_only_the_topology_can_raise_is_a_note(airssys, manifest):
     assert text in found.stdout
 
 
-def test_imports_without_a_grant_are_a_note(airssys, manifest):
-    found = airssys("check", "--load", "--no-cache", "app.py:APP")
+@pytest.mark.parametrize("options", [[], ["--load", "--no-cache"]])
+def test_imports_without_a_grant_are_a_note(airssys, manifest, options):
+    found = airssys("check", *options, "app.py:APP")
     assert (found.exit_code, found.stderr) == (0, "")
     _, note, _ = found.stdout.splitlines()
     assert note.startswith("note: local/calls/0 imports, and is not granted: ")
@@ -104,6 +105,14 @@ def test_imports_without_a_grant_are_a_note(airssys, manifest):
     assert {"ask", "publish", "get", "set"} <= {*names}
     assert "send" not in names
     assert "log" not in names
+
+
+@pytest.mark.parametrize("code", [b"(component", b"\0asm\x0d\0\x01\0\xff"])
+def test_code_that_cannot_be_read_has_no_note(airssys, manifest, code):
+    (manifest.parent / "calls.wat").write_bytes(code)
+    found = airssys("check", "app.py:APP")
+    assert (found.exit_code, found.stderr) == (0, "")
+    assert "imports" not in found.stdout
 
 
 def test_mistakes_of_a_manifest_have_its_lines(airssys, manifest):

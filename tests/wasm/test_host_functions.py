@@ -236,9 +236,9 @@ REFUSALS = [
     (DeliveryFailed("no way"), "delivery-failed:no way"),
     (
         QuotaExceeded("local/a/0", "messages", 1, 10, 2.0),
-        "delivery-failed:quota exceeded",
+        "delivery-failed:quota exceeded: ",
     ),
-    (NotGranted("send to test/bob/0 is not granted"), "delivery-failed:"),
+    (NotGranted("send to test/bob/0"), "delivery-failed:not granted: send to test/bob"),
     (InvalidMessage("too large"), "invalid-message:too large"),
     (MailboxFull(BOB, 7), "queue-full"),
     (TargetNotFound(BOB), "target-not-found:test/bob/0"),
@@ -287,6 +287,13 @@ def test_every_messaging_error_is_tested():
         if kind.__module__.startswith("airssys.contracts.")
     }
     assert {type(error) for error, _ in REFUSALS} == ours - {MessagingError}
+
+
+def test_two_refusals_are_known_by_the_beginning_of_their_text():
+    for error, _ in REFUSALS:
+        begins = str(error).startswith("quota exceeded: ")
+        assert begins == isinstance(error, QuotaExceeded)
+        assert str(error).startswith("not granted: ") == isinstance(error, NotGranted)
 
 
 @pytest.mark.parametrize(("error", "expected"), REFUSALS)

@@ -20,6 +20,7 @@ from airssys.cli.common import (
     target_argument,
 )
 from airssys.contracts import (
+    EVERYTHING,
     ActorSpec,
     AirssysError,
     Artifact,
@@ -62,8 +63,9 @@ def command(
     """Find all mistakes in a topology, without running it.
 
     MODULE:NAME is a topology or blueprint; MODULE may be path/to/file.py. Notes say
-    what a manifest asks for without being granted it, and with --load what a component
-    imports without a grant for it. Notes are not mistakes.
+    what a manifest asks for without being granted it, and what a component imports
+    without a grant for it. Notes are not mistakes. Code that cannot be read has no note:
+    --load reports it.
 
     Exit status: 0 if there are no mistakes, 1 if there are any, 2 if the command line
     is wrong.
@@ -76,9 +78,8 @@ def command(
         _load_or_end(blueprint, cache)
     for note in _not_granted(blueprint):
         say(note)
-    if load:
-        for note in _unusable(blueprint, cache):
-            say(note)
+    for note in _unusable(blueprint):
+        say(note)
     say(f"no mistakes: {_count(blueprint)}")
 
 
@@ -112,15 +113,17 @@ def _not_granted(blueprint: Blueprint) -> Iterator[str]:
                 yield f"{asked} {above}: only the topology can raise it"
 
 
-def _unusable(blueprint: Blueprint, cache: Path | UserCache | None) -> Iterator[str]:
+def _unusable(blueprint: Blueprint) -> Iterator[str]:
     """Visit what components import without a grant for any of its uses."""
-    from airssys.wasm import inspect  # noqa: PLC0415  # only if something is loaded
+    restricted = [c for c in _components(blueprint) if EVERYTHING not in c.can]
+    if not restricted:
+        return
+    from airssys.wasm import functions_imported  # noqa: PLC0415  # starting it takes time
 
     imports: dict[Artifact, tuple[str, ...]] = {}
-    for spec in _components(blueprint):
+    for spec in restricted:
         if spec.artifact not in imports:
-            settings = blueprint.engine
-            found = inspect(spec.artifact, settings, cache_directory=cache).imports
+            found = functions_imported(spec.artifact, blueprint.engine) or {}
             core = (n for i, n in found.items() if i.startswith("airssys:core/"))
             imports[spec.artifact] = tuple(name for names in core for name in names)
         names = ungranted(imports[spec.artifact], spec.can)

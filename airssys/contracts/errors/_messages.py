@@ -171,7 +171,8 @@ class NotGranted(MessagingError):
         super().__init__(problem)
 
     def __str__(self) -> str:
-        return self._with_advice(self.problem)
+        # Guests know a refusal by this beginning, as wit/errors.wit says.
+        return self._with_advice(f"not granted: {self.problem}")
 
 
 class QuotaExceeded(MessagingError):
@@ -190,6 +191,7 @@ class QuotaExceeded(MessagingError):
         super().__init__(account, quota, wanted, limit, wait)
 
     def __str__(self) -> str:
+        # Guests know a refusal by this beginning, as wit/errors.wit says.
         later = "" if self.wait == math.inf else f"; there is room in {self.wait:.3g} s"
         return self._with_advice(
             f"quota exceeded: {self.wanted} more than {self.quota} of {self.account} "

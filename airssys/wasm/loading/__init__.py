@@ -11,7 +11,7 @@ the engine's ledger.
 
 from ._any_instance import AnyComponent, AnyInstance, load_any
 from ._component_loader import Loader
-from ._inspection import Inspection, exports_of, inspect
+from ._inspection import Inspection, exports_of, functions_imported, inspect
 from ._open_runtime import open_runtime
 
 __all__ = (
@@ -20,6 +20,7 @@ __all__ = (
     "Inspection",
     "Loader",
     "exports_of",
+    "functions_imported",
     "inspect",
     "load_any",
     "open_runtime",

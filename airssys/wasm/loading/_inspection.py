@@ -16,6 +16,7 @@ from airssys.contracts import (
 )
 from airssys.wasm.artifacts import (
     Footprint,
+    Unreadable,
     check_counts,
     check_wasi,
     check_world,
@@ -30,6 +31,7 @@ from airssys.wasm.artifacts import (
 from airssys.wasm.cache import chosen_cache
 from airssys.wasm.engine import Engine
 from airssys.wasm.host.wasi import wasi_beside
+from airssys.wasm.lane.components import Unsupported, make_plan, parse
 from airssys.wasm.lane.core import NotTakenApart, take_apart
 
 from ._component_loader import compile_binary
@@ -178,3 +180,25 @@ def exports_of(artifact: Artifact, settings: EngineSettings) -> list[str]:
     binary = to_binary(read(artifact, settings.component_bytes), artifact.label)
     count(binary, artifact.label)
     return export_names(binary)
+
+
+def functions_imported(
+    artifact: Artifact, settings: EngineSettings
+) -> dict[str, tuple[str, ...]] | None:
+    """Read which functions a component imports; nothing of it is compiled.
+
+    Returns:
+        By interface the names of its functions, sorted. None if only loading it can tell:
+        the file is not there, is not a component, or has parts that are not read here.
+    """
+    label = artifact.label
+    try:
+        binary = to_binary(read(artifact, settings.component_bytes), label)
+        names = make_plan(parse(binary)).imports
+    except (ComponentRefused, Unreadable, Unsupported, RecursionError):
+        return None
+    found: dict[str, list[str]] = {}
+    for full in sorted(names):
+        interface, _, name = full.rpartition("#")
+        found.setdefault(interface, []).append(name)
+    return {interface: tuple(each) for interface, each in found.items()}
