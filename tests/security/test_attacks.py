@@ -23,7 +23,7 @@ from airssys import (
     pool,
     supervisor,
 )
-from airssys.contracts import Access, Artifact, Quota, Refusal
+from airssys.contracts import Access, Artifact, Quota, Quotas, Refusal
 from airssys.security import (
     ask,
     bind,
@@ -48,7 +48,6 @@ from airssys.security import (
 )
 from airssys.security.capabilities import read_grants
 from airssys.security.policies import find_grant_mistakes
-from airssys.security.quotas import Accounts
 from airssys.testing import wait_until_idle
 from wasm_support import GUESTS
 
@@ -528,14 +527,69 @@ async def test_a_trap_while_something_is_held_leaves_nothing():
         assert await system.ask("a", call("host-messaging.self-id")) == b"ok:local/a/0"
 
 
-def test_a_taken_name_keeps_its_quotas():
-    """A07, CWE-694: quotas belong to a name as grants do, and to the same owner."""
-    accounts, owner, other = Accounts(lambda: 0.0), object(), object()
-    own = accounts.open("a", {"messages_per_second": Quota(5)}, owner=owner)
-    before = own.usage(0.0)
-    theirs = accounts.open("a", {"messages_per_second": Quota(500)}, owner=other)
-    assert theirs is not own
-    accounts.release("a", other)
-    assert accounts.find("a") is own
-    assert own.usage(0.0) == before
-    assert accounts.open("a", {"messages_per_second": Quota(5)}, owner=owner) is own
+async def test_a_taken_name_keeps_its_quotas():
+    """A07, CWE-694: quotas belong to a name as grants do; what tries it gives none back."""
+    own = component(
+        "a", CALLS, can=[store("a/*")], quotas=Quotas(storage_bytes=Quota(50))
+    )
+    tree = blueprint(supervisor("one", own), supervisor("two"))
+    fill = call("storage.set", "a/1", "x" * 40)
+    async with open_system(tree) as system:
+        assert await system.ask("a", fill) == b"ok"
+        again = component(
+            "a", CALLS, can=[store("a/*")], quotas=Quotas(storage_bytes=Quota(5000))
+        )
+        for path in ("root/two", "root"):
+            answer = await system.supervisor(path).start_child(again)
+            assert answer.why is Refusal.NAME_TAKEN
+        used, limit = system.usage("a")["storage_bytes"]
+        assert used >= 40
+        assert limit == 50
+        more = await system.ask("a", call("storage.set", "a/2", "x" * 40))
+        assert more.startswith(b"err:quota-exceeded")
+
+
+async def test_of_two_that_start_by_one_name_the_first_has_all_of_it():
+    """A07, CWE-362: the one that is ready first has no mailbox of the other's grants."""
+    may_go_on, runs = trio.Event(), []
+
+    class Slow:
+        async def started(self, _context):
+            runs.append("slow")
+            await may_go_on.wait()
+
+        async def handle(self, context, _envelope):
+            context.tell("b", b"x")
+            return b"slow"
+
+    class Quick:
+        async def started(self, _context):
+            runs.append("quick")
+
+        async def handle(self, _context, _envelope):
+            return b"quick"
+
+    tree = blueprint(
+        actor("b", Sink, []), dynamic_supervisor("one"), dynamic_supervisor("two")
+    )
+    async with open_system(tree) as system, trio.open_nursery() as nursery:
+        answers = []
+
+        async def start(where, spec):
+            answer = await system.supervisor(f"root/{where}").start_child(spec)
+            answers.append((where, answer))
+
+        nursery.start_soon(start, "one", actor("a", Slow, can=[send("b")]))
+        while not runs:
+            await wait_until_idle(0.001)
+        await start("two", actor("a", Quick, can=[send("*")], restart="temporary"))
+        ((where, answer),) = answers
+        assert where == "two"
+        assert not isinstance(answer, Started)
+        assert runs == ["slow"], "its code ran under a name that is another's"
+        may_go_on.set()
+        while len(answers) < 2:
+            await wait_until_idle(0.001)
+        assert isinstance(answers[1][1], Started)
+        assert await system.ask("a", b"") == b"slow"
+        assert system.grants("a").held == (send("b"),)

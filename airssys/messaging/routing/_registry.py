@@ -34,6 +34,8 @@ class Registry:
 
     recipients: dict[str, Recipient] = attrs.field(init=False, factory=dict)
     """By the text of the name, whose hash Python remembers. Only read elsewhere."""
+    _claims: dict[str, Mailbox] = attrs.field(init=False, factory=dict)
+    """Of each actor's name the mailbox that has it, from its first start to its end."""
     _arriving: dict[str, Mailbox] = attrs.field(init=False, factory=dict)
     """Of actors that start for the first time: so far only they reach themselves."""
     _sorted: list[ComponentId] | None = attrs.field(init=False, default=None)
@@ -74,6 +76,19 @@ class Registry:
         """Return the error of sending to a name that is not reachable."""
         gone = self._gone.get(id.text)
         return TargetNotFound(id) if gone is None else unavailable(id, *gone)
+
+    def claim(self, mailbox: Mailbox) -> bool:
+        """Give a mailbox the name of its owner, unless another one has it; whether it has."""
+        return self._claims.setdefault(mailbox.owner.text, mailbox) is mailbox
+
+    def has_claimed(self, mailbox: Mailbox) -> bool:
+        """Whether a mailbox has the name of its owner."""
+        return self._claims.get(mailbox.owner.text) is mailbox
+
+    def give_up(self, mailbox: Mailbox) -> None:
+        """Take `claim` back, if the mailbox has the name."""
+        if self.has_claimed(mailbox):
+            del self._claims[mailbox.owner.text]
 
     def note_arriving(self, mailbox: Mailbox) -> None:
         """Let only the owner of a mailbox reach it before it is ready."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from airssys.nursery.children import CellMaker
     from airssys.nursery.restarts import Declared
     from airssys.nursery.shared import Shared
+    from airssys.security.authority import Authority
+    from airssys.security.quotas import Account
 
 
 @final
@@ -38,10 +40,7 @@ class ActorCell:
         """Make a fresh incarnation, by what is declared now; the mailbox stays."""
         spec, shared = _of_actor(self._declared.start()), self._shared
         mailbox = self.address.mailbox
-        bounds, owner = bounds_above(self._declared), self.address
-        # The name may be another actor's: then this one is about to be refused.
-        authority = shared.authorities.open(spec, bounds, owner)
-        account = open_account(shared.accounts, spec, self._declared, owner)
+        authority, account = self._open(spec)
         self.address.authority = authority
         if isinstance(spec, ComponentSpec):
             checkpoints = self._checkpoints_of(spec)
@@ -53,6 +52,20 @@ class ActorCell:
             self.present = Actor(self.address, behaviour, spec)
         return self.present
 
+    def _open(
+        self, spec: ActorSpec | ComponentSpec
+    ) -> tuple[Authority | None, Account | None]:
+        """Find what the actor may do and use: those of its name, if it has the name.
+
+        The name may be another actor's. Then this one is about to be refused, before its
+        code runs, and until then it may do nothing.
+        """
+        shared = self._shared
+        if not self.address.claim():
+            return shared.authorities.nothing(spec.id), None
+        authority = shared.authorities.open(spec, bounds_above(self._declared))
+        return authority, open_account(shared.accounts, spec, self._declared)
+
     def _checkpoints_of(self, spec: ComponentSpec) -> Checkpoints | None:
         if spec.checkpoint_every is None:
             self._checkpoints = None
@@ -63,9 +76,11 @@ class ActorCell:
     def release(self, why: str = "", /) -> None:
         """Give up name and mailbox."""
         self.present = None
+        had_the_name = self.address.has_the_name
         self.address.close(why)
-        self._shared.authorities.release(self.address.id, self.address)
-        self._shared.accounts.release(self.address.id.text, self.address)
+        if had_the_name:
+            self._shared.authorities.release(self.address.id)
+            self._shared.accounts.release(self.address.id.text)
 
 
 def cell_maker(shared: Shared) -> CellMaker:

@@ -77,6 +77,19 @@ class Address:
         self._holds: dict[str, Hold] = {}
         """By topic: what ends its subscription with what allows it."""
 
+    def claim(self) -> bool:
+        """Take the name, unless another actor has it; whether this one has it.
+
+        That decides for the mailbox, grants, quotas and what is stored: who has not got
+        the name is refused before its code runs.
+        """
+        return self.shared.registry.claim(self.mailbox)
+
+    @property
+    def has_the_name(self) -> bool:
+        """Whether this one claimed the name, and has not given it up."""
+        return self.shared.registry.has_claimed(self.mailbox)
+
     def arrive(self) -> None:
         """Let the actor, while it starts, send messages to itself, but to no other actor.
 
@@ -93,7 +106,9 @@ class Address:
         Raises:
             NameTaken: another actor has it.
         """
-        if not self._is_open and self.id in self.shared.registry:
+        if self._is_open:
+            return
+        if self.id in self.shared.registry or not self.claim():
             raise NameTaken(self.id)
 
     def open(self) -> None:
@@ -141,6 +156,7 @@ class Address:
         Args:
             why: the answer to requests for the name from now on; empty: no reason.
         """
+        self.shared.registry.give_up(self.mailbox)
         if not self._is_open:
             self._close_unopened()
             return

@@ -211,15 +211,11 @@ def open_account(
     accounts: Accounts,
     spec: ActorSpec | ComponentSpec,
     declared: Declared,
-    owner: object = None,
 ) -> Account | None:
-    """Return the account of an actor; None if no quota is declared for it.
-
-    `owner`: who has the name; see `Accounts.open`.
-    """
+    """Return the account of an actor; None if no quota is declared for it."""
     above = quotas_above(declared)
     if isinstance(spec, ComponentSpec):
         own = component_quotas(spec.quotas, spec.limits).named
-        return accounts.open(spec.id.text, own, above, owner)
+        return accounts.open(spec.id.text, own, above)
     named = None if spec.quotas is None else spec.quotas.named
-    return accounts.open(spec.id.text, named, above, owner)
+    return accounts.open(spec.id.text, named, above)

@@ -171,7 +171,7 @@ class Replacer:
             spec, bounds_above(slot.declared), anew=anew
         )
         accounts = self._shared.accounts
-        account = open_account(accounts, spec, slot.declared, address)
+        account = open_account(accounts, spec, slot.declared)
         behaviour = ComponentBehaviour(
             spec, self._shared, address.mailbox, authority, account=account
         )

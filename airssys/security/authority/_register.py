@@ -40,31 +40,28 @@ class Authorities:
         self._recorder = recorder
         self._closed: str | None = None
         self._by_name: dict[ComponentId, Authority] = {}
-        self._owners: dict[ComponentId, object] = {}
 
     def open(
         self,
         spec: ActorSpec | ComponentSpec,
         bounds: tuple[Bound, ...],
-        owner: object = None,
     ) -> Authority | None:
         """Return the authority of an actor; None if nothing restricts it.
 
         It is the one that its name had before, with whatever was changed since.
 
         Args:
-            spec: its declaration.
+            spec: its declaration. Its actor has the name, or nothing may be changed: see
+                `nothing`.
             bounds: those above it.
-            owner: who has the name. While another one has it, which has not released it,
-                nothing is changed, and the result allows nothing.
         """
-        if self._owners.get(spec.id, owner) is not owner:
-            return Authority(spec.id, Rules(), bounds, self._events, self.now)
         authority, declare = self.prepare(spec, bounds)
         declare()
-        if authority is not None:
-            self._owners[spec.id] = owner
         return authority
+
+    def nothing(self, name: ComponentId) -> Authority:
+        """Return what allows nothing, for an actor whose name another one has."""
+        return Authority(name, Rules(), (), self._events, self.now)
 
     def prepare(
         self,
@@ -97,15 +94,14 @@ class Authorities:
         """Return the authority of a name; None if nothing restricts it, or there is none."""
         return self._by_name.get(name)
 
-    def release(self, name: ComponentId, owner: object = None) -> None:
+    def release(self, name: ComponentId) -> None:
         """Note that a name was given up; what was changed at run time is still kept.
 
         The actor may come back, when its supervisor is restarted. What it lent ends.
         """
         gone = self._by_name.get(name)
-        if gone is None or self._owners.get(name, owner) is not owner:
+        if gone is None:
             return
-        self._owners.pop(name, None)
         gone.leave()
         if gone.is_as_declared:
             gone.take_account()

@@ -32,7 +32,6 @@ class Accounts:
         self.now = now
         self._actors: dict[str, Account] = {}
         self._supervisors: dict[str, Account] = {}
-        self._owners: dict[str, object] = {}
         self._left: dict[str, None] = {}
         """The names that were given up."""
         self._look_at = _FEW
@@ -42,20 +41,15 @@ class Accounts:
         name: str,
         quotas: Mapping[str, Quota] | None,
         above: Sequence[tuple[str, Mapping[str, Quota]]] = (),
-        owner: object = None,
     ) -> Account | None:
         """Return the account of an actor; None if no quota is declared for it.
 
         Args:
-            name: Its name.
+            name: Its name, which no other actor has.
             quotas: Its own quotas; None: it has none.
             above: The paths and quotas of those supervisors above that have some, the
                 nearest last.
-            owner: What has the name. While another one has it, which has not released
-                it, nothing is changed, and the account is not that of the name.
         """
-        if self._owners.get(name, owner) is not owner:
-            return Account(name)
         parent: Account | None = None
         for path, sums in above:
             parent = self._supervisor(path, sums, parent)
@@ -63,7 +57,6 @@ class Accounts:
         if known is None and parent is None and quotas is None:
             return None
         self._left.pop(name, None)
-        self._owners[name] = owner
         if known is None:
             self._actors[name] = known = Account(name, parent=parent)
         known.declare(quotas or {})
@@ -78,11 +71,10 @@ class Accounts:
         """Return the account of a supervisor with quotas, by its path."""
         return self._supervisors.get(path)
 
-    def release(self, name: str, owner: object = None) -> None:
-        """Note that a name was given up by the one that has it."""
-        if name not in self._actors or self._owners.get(name, owner) is not owner:
+    def release(self, name: str) -> None:
+        """Note that a name was given up."""
+        if name not in self._actors:
             return
-        self._owners.pop(name, None)
         self._left[name] = None
         if len(self._left) >= self._look_at:
             now = self.now()
