@@ -15,7 +15,8 @@ Each word makes one `Grant`, which is a plain value. A pattern that is not valid
 mistake of the definition, and `airssys check` shows it with its file and line. The
 grammar of each kind of pattern is in docs/reference/grants.
 
-What needs no grant: the component's own name, sleeping, and its log lines.
+What needs no grant: the component's own name, and sleeping; and its log lines, as long as
+no list names these (`log`).
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ __all__ = (
     "http",
     "insecure_random",
     "list_files",
+    "log",
     "monotonic_clock",
     "publish",
     "random",
@@ -234,6 +236,20 @@ def stdout() -> Grant:
 def stderr() -> Grant:
     """Write standard error, which comes into the log."""
     return Grant("streams", ("stderr",))
+
+
+def log(level: str = "trace", *, bytes_per_second: int | None = None) -> Grant:
+    """Write log lines of a level and above; `"off"` is none at all.
+
+    A list of grants without this word allows all lines. One with it allows no others.
+
+    Args:
+        level: the least important one.
+        bytes_per_second: how much; a second's worth may come at once, and other lines are
+            dropped. By default what the quota `log_bytes_per_second` lets through.
+    """
+    rate = "" if bytes_per_second is None else f" {bytes_per_second}"
+    return Grant("log", ("emit",), f"{level}{rate}")
 
 
 def run_command(paths: str) -> Grant:

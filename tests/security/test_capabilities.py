@@ -42,6 +42,7 @@ GRANTS = [
     Grant("environment", ("read",), "HOME,LANG"),
     Grant("environment", ("read",)),
     Grant("components", ("list",)),
+    *[Grant("log", ("emit",), p) for p in ("*", "warn", "info 10")],
 ]  # fmt: skip
 ACCESSES = [
     *[Access("messaging", v, n) for v in ("send", "ask", "request") for n in ("shop/orders/0", "local/orders/1", "shop/x/0", "")],
@@ -59,6 +60,7 @@ ACCESSES = [
     Access("random", "secure"),
     *[Access("environment", "read", n) for n in ("HOME", "SECRET")],
     Access("components", "list", "shop/orders/0"),
+    *[Access("log", "emit", line) for line in ("info", "info 11", "error 10")],
     Access("unheard-of", "do"),
 ]  # fmt: skip
 SETS = st.lists(st.sampled_from(GRANTS), max_size=6).map(lambda grants: rules(*grants))

@@ -555,13 +555,14 @@ arguments = true
 stdin = true
 stdout = true
 stderr = true
+log = "info 100"
 run_command = ["/bin/ls"]
 custom = [{ kind = "printers", verb = "print", resource = "hall", limits = { pages = "9" } }]
 """,
     )
     found = read_manifest(file)
     assert not found.mistakes
-    assert len(found.requests) == 29
+    assert len(found.requests) == 30
     assert http("https://b.example.com/v1", methods=["GET"]) in found.requests
     assert EVERYTHING not in found.requests
 

@@ -15,7 +15,7 @@ from airssys.nursery.metering import GuestMeter
 
 from ._actor_messages import ActorMessages, ActorTopics, Sender
 from ._gates import OPEN, Gates
-from ._guard import UNRESTRICTED, GuardedClock, GuardedDirectory
+from ._guard import UNRESTRICTED, GuardedClock, GuardedDirectory, GuardedLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,6 +73,7 @@ class ActorServices:
             self.clock = clock = GuardedClock(shared.clock, guard)
             self.cut_time = clock.cut
             self.directory = GuardedDirectory(shared.directory, guard)
+        self._lines = None if guard is None else GuardedLog(guard)
         self._emit, self._storage, self._limits = shared.events, shared.storage, limits
         self._levels_wanted = log_level.and_above
         self._keyspace: Keyspace | None = None
@@ -95,9 +96,12 @@ class ActorServices:
         """Emit a line as an event, unless its level is too low; writes none itself."""
         if level not in self._levels_wanted:
             return
-        if self.meter is not None:
+        lines, meter = self._lines, self.meter
+        if lines is not None or meter is not None:
             size = len(message.encode()) + sum(len(k) + len(v) for k, v in context)
-            if not self.meter.note_line(size):
+            if lines is not None and not lines.takes(level.value, size):
+                return
+            if meter is not None and not meter.note_line(size):
                 return
         self._emit(Logged(self.self_id, level, message, tuple(context)))
 

@@ -23,6 +23,8 @@ from airssys.contracts import (
     StorageRefused,
     Timestamp,
 )
+from airssys.security.capabilities import LOG, LogLines
+from airssys.security.quotas import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -225,6 +227,53 @@ class GuardedClock:
         if self._resolution == math.inf:
             return 0
         return time // (step := max(1, round(self._resolution * _SECOND))) * step
+
+
+@final
+class GuardedLog:
+    """The lines that a restricted component may write."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._authority = guard.authority
+        self._version = -1
+        self._rates: dict[str, float] = {}
+
+    def takes(self, level: str, size: int) -> bool:
+        """Decide about a line of this size in bytes; one that is denied is reported."""
+        authority = self._authority
+        try:
+            authority.check(LOG, "emit", level)
+            if self._version != authority.version:
+                self._version = authority.version
+                self._rates = {}
+            rate = self._rates.get(level)
+            if rate is None:
+                rate = self._rates[level] = self._rate(level)
+            if rate < math.inf and not self._has_room(int(rate), size):
+                authority.deny(Access(LOG, "emit", f"{level} {rate + 1:.0f}"))
+        except NotGranted:
+            return False
+        return True
+
+    def _rate(self, level: str) -> float:
+        """How many bytes a second it may log at a level: the most that is allowed."""
+        authority = self._authority
+        rates = {p.most for p in authority.patterns() if isinstance(p, LogLines)}
+        for rate in sorted(rates | {math.inf}, reverse=True):
+            if authority.allows(Access(LOG, "emit", f"{level} {rate:.0f}")):
+                return rate
+        return 0.0
+
+    def _has_room(self, rate: int, size: int) -> bool:
+        bucket, now = self._authority.lines, trio.current_time()
+        if bucket is None:
+            bucket = self._authority.lines = Rate(rate)
+        if bucket.limit != rate:
+            bucket.change(rate, None)
+        if bucket.wait_for(size, now):
+            return False
+        bucket.take(size, now)
+        return True
 
 
 @final

@@ -33,7 +33,7 @@ from airssys.contracts import (
     NotGranted,
     one_line,
 )
-from airssys.security.capabilities import AtLeast, Rules
+from airssys.security.capabilities import ANY_LINE, AtLeast, Rules
 from airssys.security.policies import narrowest
 
 from ._cuts import Cut, is_among, is_covered, listed
@@ -41,10 +41,11 @@ from ._holds import Hold
 from ._verdicts import NOBODY, SENDERS, Recorder, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from airssys.security.capabilities import Rule
+    from airssys.security.capabilities import Pattern, Rule
     from airssys.security.policies import Bound
+    from airssys.security.quotas import Rate
 
 _REMEMBERED: Final = 1024
 """Decisions for each verb."""
@@ -120,6 +121,8 @@ class Authority:
         self._recorder = recorder
         self._used: list[Verdict] = []
         """What was used since an account was taken."""
+        self.lines: Rate | None = None
+        """What is left for log lines by a grant with a rate, whatever incarnation."""
         self._closed: str | None = None
         self._seen: dict[Access, Grant] = {}
         """What was allowed, ever, by which grant."""
@@ -231,25 +234,18 @@ class Authority:
 
     def finest(self, kind: str, verb: str) -> float:
         """The smallest number of seconds that a clock may be exact to; inf: none may."""
-        seconds = {
-            rule.resource.seconds
-            for held in self._held
-            for rule in held.rules.rules
-            if isinstance(rule.resource, AtLeast)
-        }
+        seconds = {p.seconds for p in self.patterns() if isinstance(p, AtLeast)}
         if any(held.rules.is_everything for held in self._held):
             seconds.add(0.0)
-        limits = [*(b.rules for b in self._bounds), *(c.rules for c in self._cuts)]
-        seconds |= {
-            rule.resource.seconds
-            for each in limits
-            for rule in each.rules
-            if isinstance(rule.resource, AtLeast)
-        }
         for each in sorted(seconds):
             if self.allows(Access(kind, verb, f"{each!r}")):
                 return each
         return math.inf
+
+    def patterns(self) -> Iterator[Pattern]:
+        """Visit the patterns of all that decides: grants, bounds and cuts."""
+        for some in (self._held, self._bounds, self._cuts):
+            yield from (rule.resource for each in some for rule in each.rules.rules)
 
     def close(self, why: str | None) -> None:
         """Refuse every access from now on, for a reason; None: decide again.
@@ -429,7 +425,8 @@ class Authority:
         """What it was declared with, and what was added since and has not expired."""
         now = self._now()
         rules = [r for held in self._held if now < held.until for r in held.rules.rules]
-        return tuple(dict.fromkeys(rule.grant for rule in rules))
+        named = (rule.grant for rule in rules if rule.grant is not ANY_LINE)
+        return tuple(dict.fromkeys(named))
 
     @property
     def cuts(self) -> tuple[Cut, ...]:

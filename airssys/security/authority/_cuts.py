@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, final
 
 import attrs
 
-from airssys.security.capabilities import Rules
+from airssys.security.capabilities import LOG, Rules
 
 if TYPE_CHECKING:
     from airssys.contracts import Access
@@ -25,20 +25,24 @@ class Cut:
     def spares(self, access: Access) -> bool:
         """Whether an access is still allowed after it."""
         if self.keeps:
-            return self.rules.allows(access)
+            return self.rules.allows(access) or self._leaves(access.kind)
         return not self.rules.touches(access)
 
     def spares_all(self, rule: Rule) -> bool:
         """Whether all that a rule allows is still allowed; no is a safe answer."""
         if self.keeps:
-            return is_covered(rule, self.rules)
+            return is_covered(rule, self.rules) or self._leaves(rule.kind)
         return not any(rule.overlaps(each) for each in self.rules.rules)
 
     def takes_all(self, rule: Rule) -> bool:
         """Whether nothing that a rule allows is allowed after it; no is a safe answer."""
         if self.keeps:
-            return not is_among(rule, self.rules)
+            return not is_among(rule, self.rules) and not self._leaves(rule.kind)
         return is_covered(rule, self.rules)
+
+    def _leaves(self, kind: str) -> bool:
+        """Whether all of a kind is kept without being named: log lines are."""
+        return kind == LOG and not any(rule.kind == LOG for rule in self.rules.rules)
 
     def __str__(self) -> str:
         word = "narrowed to" if self.keeps else "revoked"

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, final
 
 from airssys.security.capabilities import Rules
-from airssys.security.policies import rules_of_grants
+from airssys.security.policies import rules_held
 
 from ._authority import Authority
 
@@ -78,7 +78,7 @@ class Authorities:
         if spec.can is None:
             granted = bounds[-1].rules if bounds else Rules()
         else:
-            granted = rules_of_grants(spec.can)
+            granted = rules_held(spec.can)
         if known is not None:
             return known, partial(known.declare, granted, bounds, anew=anew)
         is_free = spec.can is None or granted.is_everything

@@ -12,10 +12,13 @@ from ._kinds import (
     Words,
     define_kind,
 )
+from ._log_lines import ANY_LINE, LOG, LogLines, with_log_lines
 from ._rules import Difference, GrantMistake, Rule, Rules, read_grants
 
 __all__ = (
+    "ANY_LINE",
     "KINDS",
+    "LOG",
     "AtLeast",
     "Difference",
     "Endpoint",
@@ -23,6 +26,7 @@ __all__ = (
     "Exactly",
     "GrantMistake",
     "Kind",
+    "LogLines",
     "Origin",
     "Pattern",
     "Rule",
@@ -30,4 +34,5 @@ __all__ = (
     "Words",
     "define_kind",
     "read_grants",
+    "with_log_lines",
 )

@@ -27,6 +27,8 @@ from airssys.security.patterns import (
     normal_path,
 )
 
+from ._log_lines import LOG, LogLines
+
 
 class Pattern(Protocol):
     """Resources that a grant stands for.
@@ -407,7 +409,7 @@ _KNOWN: Final[dict[str, Kind]] = {
         Kind("environment", _same(Words.parse, "read")),
         Kind("arguments", _same(Everything.parse, "read")),
         Kind("streams", _same(Everything.parse, "stdin", "stdout", "stderr")),
-        Kind("log", _same(Words.parse, "write")),
+        Kind(LOG, _same(LogLines.parse, "emit")),
         Kind("process", _same(PathPattern.parse, "run")),
     )
 }

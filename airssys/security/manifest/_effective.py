@@ -10,7 +10,14 @@ import attrs
 
 from airssys.contracts import EVERYTHING, Grant, Requested
 from airssys.contracts.values import is_kind
-from airssys.security.capabilities import KINDS, Rule, Rules, read_grants
+from airssys.security.capabilities import (
+    KINDS,
+    LOG,
+    Rule,
+    Rules,
+    read_grants,
+    with_log_lines,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +59,11 @@ def effective(described: Described, granted: object) -> tuple[Grant, ...]:
     if not isinstance(granted, tuple):
         return cast("tuple[Grant, ...]", granted)
     given = requested(described, granted).granted
-    both = _both(described.requests, given, len(KINDS))
+    asked = described.requests
+    if any(each.kind == LOG for each in (*asked, *given)):
+        # A list that does not name log lines allows all of them: the other one counts.
+        asked, given = with_log_lines(asked), with_log_lines(given)
+    both = _both(asked, given, len(KINDS))
     return (*(each for each in granted if not _is_valid(each)), *both)
 
 
@@ -93,12 +104,13 @@ def grants_of_rules(rules: Iterable[Rule]) -> tuple[Grant, ...]:
 
 def refused_of(found: Requested) -> tuple[Rule, ...]:
     """Return what a manifest asks for and the topology does not grant."""
-    return _read(found.asked)[0].beyond(_read(found.granted)[0])
+    return _read(found.asked)[0].beyond(_read(with_log_lines(found.granted))[0])
 
 
 def widened(new: tuple[Grant, ...], present: tuple[Grant, ...]) -> tuple[str, ...]:
     """Say in words what new grants allow beyond the present ones, and what they lack."""
-    difference = _read(new)[0].difference(_read(present)[0])
+    wanted, held = (_read(with_log_lines(each))[0] for each in (new, present))
+    difference = wanted.difference(held)
     if not difference.wider:
         return ()
     signs = [("+", difference.wider), ("-", difference.narrower)]

@@ -187,6 +187,7 @@ class Capabilities:
     stdin: bool = _one(words.stdin, default=False, whole=True)
     stdout: bool = _one(words.stdout, default=False, whole=True)
     stderr: bool = _one(words.stderr, default=False, whole=True)
+    log: str | None = _one(words.log, None)
     run_command: tuple[str, ...] = _each(words.run_command)
     custom: tuple[CustomGrant, ...] = _asks(
         _custom, (), lambda each: tuple(map(_custom, each))

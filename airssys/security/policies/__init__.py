@@ -5,6 +5,7 @@ from ._checks import (
     bound_of,
     find_grant_mistakes,
     grant_mistakes,
+    rules_held,
     rules_of_grants,
 )
 from ._least import narrowest, word_of
@@ -22,6 +23,7 @@ __all__ = (
     "meets",
     "narrowest",
     "read_question",
+    "rules_held",
     "rules_of_grants",
     "ungranted",
     "who_can",

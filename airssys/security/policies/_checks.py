@@ -26,7 +26,13 @@ from airssys.contracts import (
     SupervisorSpec,
     is_kind,
 )
-from airssys.security.capabilities import KINDS, Rule, Rules, read_grants
+from airssys.security.capabilities import (
+    KINDS,
+    Rule,
+    Rules,
+    read_grants,
+    with_log_lines,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +66,11 @@ def rules_of_grants(grants: tuple[Grant, ...]) -> Rules:
     return _rules(grants, len(KINDS))
 
 
+def rules_held(grants: tuple[Grant, ...]) -> Rules:
+    """Return what a whole list allows, `can=` or `bound=`: also what it need not name."""
+    return rules_of_grants(with_log_lines(grants))
+
+
 def bound_of(spec: ChildSpec) -> tuple[Bound, ...]:
     """Return the bound that a child puts on what is below it: one, or none."""
     if not isinstance(spec, (SupervisorSpec, DynamicSupervisorSpec)):
@@ -67,7 +78,7 @@ def bound_of(spec: ChildSpec) -> tuple[Bound, ...]:
     if spec.bound is None:
         return ()
     grants = _valid(spec.bound)
-    return (Bound(spec.name, grants, rules_of_grants(grants)),)
+    return (Bound(spec.name, grants, rules_held(grants)),)
 
 
 def find_grant_mistakes(
@@ -197,4 +208,4 @@ def _beyond(
 def _wider(
     grants: tuple[Grant, ...], bound: tuple[Grant, ...], kinds: int
 ) -> tuple[Rule, ...]:
-    return _rules(grants, kinds).beyond(_rules(bound, kinds))
+    return _rules(grants, kinds).beyond(_rules(with_log_lines(bound), kinds))

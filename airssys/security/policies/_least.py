@@ -30,6 +30,7 @@ _WORDS: Final[dict[tuple[str, tuple[str, ...]], str]] = {
     ("files", ("list",)): "list_files",
     ("network", ("resolve",)): "resolve",
     ("http", ("request",)): "http",
+    ("log", ("emit",)): "log",
     ("process", ("run",)): "run_command",
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ._checks import rules_of_grants
+from ._checks import rules_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ NEEDS: Final[Mapping[str, tuple[str, str] | None]] = {
     "publish": ("messaging", "publish"),
     "subscribe": ("messaging", "subscribe"),
     "unsubscribe": None,
-    "log": None,
+    "log": ("log", "emit"),
     "current-time": ("clock", "wall"),
     "current-time-millis": ("clock", "wall"),
     "sleep-millis": None,
@@ -43,7 +43,7 @@ NEEDS: Final[Mapping[str, tuple[str, str] | None]] = {
 
 def ungranted(functions: Iterable[str], can: tuple[Grant, ...]) -> tuple[str, ...]:
     """Return the functions of `airssys:core` that are refused whatever they are asked."""
-    rules = rules_of_grants(can)
+    rules = rules_held(can)
     if rules.is_everything:
         return ()
     held = {(rule.kind, rule.verb) for rule in rules.rules}

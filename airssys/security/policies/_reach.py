@@ -23,6 +23,7 @@ from airssys.security.capabilities import (
     AtLeast,
     Endpoint,
     Everything,
+    LogLines,
     Origin,
     Rule,
     Rules,
@@ -39,7 +40,7 @@ from airssys.security.patterns import (
     tokens_of,
 )
 
-from ._checks import Bound, bound_of, rules_of_grants
+from ._checks import Bound, bound_of, rules_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,7 +149,7 @@ def _reaches(
     asked: Rules,
 ) -> Iterator[Reach]:
     if spec.can is not None:
-        held = rules_of_grants(spec.can)
+        held = rules_held(spec.can)
     else:
         held = bounds[-1].rules if bounds else _ALL
     origin = spec.origin
@@ -177,7 +178,7 @@ def meets(one: Rule, other: Rule) -> bool:
     return _meet(one.resource, other.resource)
 
 
-def _meet(one: Any, other: Any) -> bool:  # noqa: ANN401, C901, PLR0911  # two patterns of one class; a case for each
+def _meet(one: Any, other: Any) -> bool:  # noqa: ANN401, C901, PLR0911, PLR0912  # two patterns of one class; a case for each
     match one:
         case NamePattern(segments):
             pairs = zip(segments, other.segments, strict=True)
@@ -208,5 +209,7 @@ def _meet(one: Any, other: Any) -> bool:  # noqa: ANN401, C901, PLR0911  # two p
             return None in {words, other.words} or bool(words & other.words)
         case AtLeast():
             return True
+        case LogLines():
+            return one.overlaps(other)
         case _:  # hosts are nested or apart, and so are patterns of a program's own
             return bool(one.includes(other) or other.includes(one))
