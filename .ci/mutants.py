@@ -66,17 +66,17 @@ TESTS: Final = {
 }
 """For the modules of a package, after the tests of the module itself."""
 _TESTS_OF_SECURITY: Final = {
-    "authority": ("test_authority", ["_authority", "_cuts", "_register"]),
+    "authority": ("test_authority test_edges", ["_authority", "_cuts", "_register"]),
     "capabilities": (
-        "test_capabilities test_many_grants",
+        "test_capabilities test_edges test_many_grants",
         ["_index", "_kinds", "_rules"],
     ),
     "patterns": (
-        "test_patterns test_many_grants",
+        "test_patterns test_edges test_many_grants",
         ["_hosts", "_paths", "_segments", "_wildcards"],
     ),
-    "policies": ("test_gates", ["_checks"]),
-    "quotas": ("test_quotas", ["_accounts", "_meters"]),
+    "policies": ("test_gates test_edges", ["_checks"]),
+    "quotas": ("test_quotas test_edges", ["_accounts", "_meters", "_register"]),
     "audit": ("test_audit_chain", ["_chain"]),
 }
 """For each room of security the tests of its modules, and those that are tried."""
