@@ -10,6 +10,11 @@ Compared in one run, in turns:
 * decisions: a remembered one, as the gate of an actor, and a fresh one among 100 and 1,000
   grants of each kind that has patterns;
 * checking 10,000 components with 20 grants each, and without grants.
+
+All times are those of the processor, for all threads of the process: no side waits for
+anything else. By the clock on the wall a side that takes longer than the kernel's slice is
+interrupted in each round on a loaded machine, and a shorter one is not: a fresh decision
+about a URL, 6 us and three tells, came out as 18 that way, and an audited ask as 1.7 asks.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ import argparse
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -73,12 +78,12 @@ async def _tell(context: Any, _: object) -> bytes:  # noqa: ANN401  # an ActorCo
         context.tell,
         ComponentId("local", "counter"),
     )
-    began = perf_counter()
+    began = process_time()
     for _number in range(_burst):
         tell(target, _PAYLOAD)
     while _handled < wanted:
         await checkpoint()
-    _took = perf_counter() - began
+    _took = process_time() - began
     return b""
 
 
@@ -99,10 +104,10 @@ def _tells(system: System) -> Side:
 
 def _asks(system: System) -> Side:
     async def time() -> float:
-        began = perf_counter()
+        began = process_time()
         for _ in range(_burst):
             await system.ask("echo", _PAYLOAD)
-        return perf_counter() - began
+        return process_time() - began
 
     return time
 
@@ -126,10 +131,10 @@ def _decides(kind: str, grants: int) -> Side:
     authority = Authority(me, rules, (), lambda _: None, lambda: 0.0)
 
     async def time() -> float:
-        began = perf_counter()
+        began = process_time()
         for _ in range(_burst):
             authority.check_access(access)
-        took = perf_counter() - began
+        took = process_time() - began
         await checkpoint()
         return took
 
@@ -166,10 +171,10 @@ def _posts(*, is_guarded: bool) -> Side:
         post = GatedBroker(ours, Gates(Guard(authority, ours))).post
 
     async def time() -> float:
-        began = perf_counter()
+        began = process_time()
         for _ in range(_burst):
             post(target, target, _PAYLOAD, None)
-        took = perf_counter() - began
+        took = process_time() - began
         await checkpoint()
         return took
 
@@ -180,9 +185,9 @@ def _checks(can: list[Grant]) -> Side:
     tree = blueprint(*(component(f"c{n}", _ECHO, can=can) for n in range(_COMPONENTS)))
 
     async def time() -> float:
-        began = perf_counter()
+        began = process_time()
         mistakes = find_mistakes(tree, grant_mistakes)
-        took = perf_counter() - began
+        took = process_time() - began
         check_count("mistakes", len(mistakes), 0)
         await checkpoint()
         return took
