@@ -125,6 +125,10 @@ class GuestMeter(Protocol):
         """Count what it has computed."""
         ...
 
+    def note_network(self, size: int) -> None:
+        """Count bytes that it sent or received."""
+        ...
+
     async def pause(self) -> None:
         """Wait until the guest may go on.
 

@@ -146,6 +146,36 @@ async def test_a_granted_request_goes_out_and_its_answer_comes_in(make_guest, se
     assert guest.denied == []
 
 
+class Carried:
+    """Counts bytes like the meter of a guest."""
+
+    def __init__(self):
+        self.bytes = 0
+
+    def note_network(self, size):
+        self.bytes += size
+
+
+async def test_headers_and_bodies_are_counted_in_both_directions(make_guest, server):
+    guest = make_guest(http(f"http://{server.authority}"))
+    guest.services.meter = meter = Carried()
+    headers = [("x-me", b"you")]
+    request = guest.request(server.authority, method="post", headers=headers)
+    body = guest.do("[method]outgoing-request.body", request).value
+    out = guest.do("[method]outgoing-body.write", body).value
+    future = guest.send(request).value
+    name = "[method]output-stream.blocking-write-and-flush"
+    assert await guest.wait(name, out, b"some bytes") == Ok()
+    release(out)
+    assert guest.do("[static]outgoing-body.finish", body, None) == Ok()
+    assert meter.bytes == len(b"x-me: you\r\n" + b"some bytes")
+    sent = meter.bytes
+    response = (await guest.answer(future)).value
+    assert await guest.body(response) == (b"hello", Case("closed"))
+    came = len(b"content-length: 5\r\n" + b"x-a: b\r\n" + b"hello")
+    assert meter.bytes == sent + came
+
+
 async def test_a_body_is_sent_in_chunks_with_its_trailers(make_guest, server):
     guest = make_guest(http(f"http://{server.authority}"))
     request = guest.request(server.authority, method="post")

@@ -419,6 +419,45 @@ async def test_datagrams_go_where_a_grant_says(make_guest):
         guest.do(one, "stream", None)
 
 
+class Carried:
+    """Counts bytes like the meter of a guest."""
+
+    def __init__(self):
+        self.bytes = 0
+
+    def note_network(self, size):
+        self.bytes += size
+
+
+async def test_what_is_sent_and_received_is_counted_once(make_guest, listener):
+    guest = make_guest(bind(LOCAL), connect(LOCAL))
+    guest.services.meter = meter = Carried()
+    made, into, out = await guest.connected(port(listener))
+    peer, _ = listener.accept()
+    with peer:
+        size = 0
+        assert await guest.write(out, b"x" * 4000) == Ok()
+        assert meter.bytes == 4000
+        peer.sendall(b"y" * 300)
+        while size < 300:
+            size += len((await guest.read(into)).value)
+        assert meter.bytes == 4300
+    for each in (into, out, made):
+        release(each)
+    udp = guest.make("udp").value
+    guest.do(udp, "start-bind", None, at(0))
+    guest.do(udp, "finish-bind")
+    here = guest.do(udp, "local-address").value
+    into, out = guest.do(udp, "stream", None).value
+    guest.do(out, "check-send")
+    assert guest.do(out, "send", [(b"12345", here)]) == Ok(1)
+    assert meter.bytes == 4305
+    assert guest.do(out, "send", [(b"x", at(9, (10, 0, 0, 1)))]) == Err("access-denied")
+    await guest.until_ready(into)
+    assert guest.do(into, "receive", 10).value == [(b"12345", here)]
+    assert meter.bytes == 4310
+
+
 # ---------------------------------------------------------------- names
 
 

@@ -118,7 +118,7 @@ QUOTA_RULES: Final[Mapping[str, QuotaRule]] = MappingProxyType(
     {
         "storage_bytes": _amount("bytes", _R, _E),
         "messages_per_second": _rate("messages", _D, _R, _E),
-        "network_bytes_per_second": _rate("bytes", _D, _R, _E),
+        "network_bytes_per_second": _rate("bytes", _D, _E),
         "cpu_ms_per_second": _rate("ms", _D, _E),
         "memory_bytes": _amount("bytes", _R),
         "host_calls_per_second": _rate("calls", _D, _E),
@@ -185,7 +185,7 @@ class Quotas:
     network_bytes_per_second: Quota | None = attrs.field(
         default=None, converter=_as_quota, validator=_check
     )
-    """Nothing uses it yet."""
+    """Bytes that a guest sends and receives by sockets and HTTP, in both directions."""
     cpu_ms_per_second: Quota | None = attrs.field(
         default=None, converter=_as_quota, validator=_check
     )

@@ -14,7 +14,7 @@ import trio
 
 from airssys.contracts import KIB, AtTheLimit, QuotaExceeded, StoppedByQuota
 
-from ._names import CALLS, KEPT, LOGS, PART, TIME
+from ._names import CALLS, KEPT, LOGS, NETWORK, PART, TIME
 
 if TYPE_CHECKING:
     from airssys.security.quotas import Account
@@ -38,10 +38,12 @@ class GuestMeter:
     __slots__ = (
         "_bytes",
         "_calls",
+        "_carried",
         "_gate",
         "_logged",
         "_most_bytes",
         "_most_calls",
+        "_most_carried",
         "_most_seconds",
         "_paused_by",
         "_seconds",
@@ -50,12 +52,13 @@ class GuestMeter:
 
     def __init__(self, gate: QuotaGate) -> None:
         self._gate, account = gate, gate.account
-        self._calls = self._bytes = self._logged = 0
+        self._calls = self._bytes = self._logged = self._carried = 0
         self._seconds = 0.0
         self._most_calls = _least(account, CALLS, _MOST_CALLS)
         self._most_bytes = _least(account, KEPT, _MOST_BYTES)
+        self._most_carried = _least(account, NETWORK, _MOST_BYTES)
         self._most_seconds = _least(account, TIME, _MOST_MS) / 1000
-        quotas = [CALLS, KEPT, LOGS]
+        quotas = [CALLS, KEPT, LOGS, NETWORK]
         if _is_short_of_time(account):
             quotas.append(TIME)
         self._paused_by = tuple(quotas)
@@ -74,6 +77,12 @@ class GuestMeter:
         """Count what a slice took."""
         self._seconds += seconds
         if self._seconds >= self._most_seconds:
+            self._settle()
+
+    def note_network(self, size: int) -> None:
+        """Count bytes that it sent or received."""
+        self._carried += size
+        if self._carried >= self._most_carried:
             self._settle()
 
     def note_line(self, size: int) -> bool:
@@ -100,9 +109,10 @@ class GuestMeter:
             CALLS: self._calls,
             KEPT: self._bytes,
             LOGS: self._logged,
+            NETWORK: self._carried,
             TIME: milliseconds,
         }
-        self._calls = self._bytes = self._logged = 0
+        self._calls = self._bytes = self._logged = self._carried = 0
         gate.charge({quota: amount for quota, amount in used.items() if amount})
         owed = gate.account.owed(self._paused_by, trio.current_time())
         if owed is not None:

@@ -10,6 +10,7 @@ SUBSCRIBED: Final = "subscriptions"
 FAN_OUT: Final = "fan_out"
 CALLS: Final = "host_calls_per_second"
 KEPT: Final = "allocation_bytes_per_second"
+NETWORK: Final = "network_bytes_per_second"
 TIME: Final = "cpu_ms_per_second"
 MEMORY: Final = "memory_bytes"
 

@@ -194,6 +194,12 @@ class WasiContext(ContextWithTasks):
             self._seeded[seed] = random.Random(text)  # noqa: S311  # it was asked for
         return self._seeded[seed]
 
+    def count_network(self, size: int) -> None:
+        """Count bytes that were sent or received, for the quota of the component."""
+        meter = getattr(self.services, "meter", None)
+        if meter is not None:
+            meter.note_network(size)
+
     def count_handle(self) -> None:
         """Count a resource that is given to the guest.
 

@@ -20,6 +20,7 @@ MOST_BYTES: Final = 64 * 1024
 """Bytes of all names and values, with a few for each of them."""
 EACH: Final = 32
 """Bytes that each of them counts beside its text."""
+_BETWEEN: Final = len(": \r\n")
 TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 FORBIDDEN: Final = frozenset(
@@ -89,6 +90,11 @@ class Fields(Held):
 def values_of(pairs: Pairs, name: str) -> list[bytes]:
     """Return all values of a name."""
     return [value for own, value in pairs if own.lower() == name.lower()]
+
+
+def bytes_of(pairs: Pairs) -> int:
+    """Return about how many bytes they are on a connection."""
+    return sum(len(name) + len(value) + _BETWEEN for name, value in pairs)
 
 
 def check_size(pairs: Pairs) -> None:

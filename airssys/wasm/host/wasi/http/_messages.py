@@ -11,7 +11,7 @@ import trio
 from airssys.wasm.host.wasi.base import Held, Source, take_back
 from airssys.wasm.values import Case, Err, Ok
 
-from ._fields import TOKEN, Fields, Pairs, taken, values_of
+from ._fields import TOKEN, Fields, Pairs, bytes_of, taken, values_of
 from ._pipes import BodyInput, BodyOutput, Pipe
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class Incoming(Held):
 
     def __init__(self, context: WasiContext, arrived: Arrived) -> None:
         super().__init__(context)
+        context.count_network(bytes_of(arrived.pairs))
         self.arrived = arrived
         self.is_consumed = False
 
@@ -246,6 +247,7 @@ class Outgoing(Held):
     def __init__(self, headers: Fields) -> None:
         pairs = taken(headers)
         super().__init__(headers.context)
+        self.context.count_network(bytes_of(pairs))
         self.pairs = pairs
         self.body: OutgoingBody | None = None
 

@@ -72,6 +72,7 @@ class Pipe:
     def add(self, data: bytes) -> None:
         """Put bytes into it, for which there is room."""
         self.total += len(data)
+        self._context.count_network(len(data))
         if not self.is_discarded:
             self._data += data
         self._note()

@@ -233,6 +233,7 @@ class TcpInput(Input):
         if not data:
             self._has_ended = True
             raise StreamClosed
+        self.context.count_network(len(data))
         return data
 
     def is_ready(self) -> bool:
@@ -284,6 +285,7 @@ class TcpOutput(Output):
     def write(self, data: bytes) -> None:
         """As of `Output`."""
         self._check()
+        self.context.count_network(len(data))
         self._left = data
         if self._send():
             self.context.start_task(self._send_rest)

@@ -120,6 +120,7 @@ class Datagrams(_Stream):
                 if found:
                     break
                 raise Refused(code_of(error)) from error
+            self.context.count_network(len(data))
             place = place_of_system(sender)
             if _is_from(self._socket.connected, place):
                 found.append((data, place.for_guest))
@@ -180,6 +181,7 @@ class OutgoingDatagrams(_Stream):
         if owner.connected is None:
             owner.allow_connect(place)
         owner.ask("sendto", data, place.for_system)
+        self.context.count_network(len(data))
 
 
 def _is_from(connected: Place | None, place: Place) -> bool:
