@@ -236,7 +236,7 @@ def check(paths: list[str]) -> list[str]:
 
 
 def files_of_the_project() -> list[str]:
-    """List what git tracks, without what is not checked."""
+    """List the texts that git tracks, without what is not checked."""
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--", *CHECKED, *TOP_LEVEL],
         cwd=ROOT,
@@ -245,7 +245,8 @@ def files_of_the_project() -> list[str]:
         check=True,
     )
     names = listing.stdout.split("\0")
-    every = {name for name in names if name and (ROOT / name).is_file()}
+    texts = (name for name in names if name and not name.endswith(".wasm"))
+    every = {name for name in texts if (ROOT / name).is_file()}
     return sorted(every - WITH_EVERY_PHRASE)
 
 

@@ -65,8 +65,8 @@ def build(  # noqa: PLR0913  # options, each named by its caller
         fresh: Build even if it was built before.
         dev: Build a Python guest so that its next versions take a second; its modules
             are then imported by the first call. Other guests are built as usual.
-        wasi: Build a Python guest that has files, clocks, random bytes and standard
-            streams of WASI by its grants. It may start only with `random()`.
+        wasi: Build an actor in Python, C or Rust that has files, clocks, random bytes and
+            standard streams of WASI by its grants. Python may start only with `random()`.
         tell: Called with a line of text before each slow step.
 
     Raises:
@@ -158,12 +158,15 @@ def _recipe(source: Path, *, wasi: bool = False) -> Recipe:
         found = f"its suffix is {suffix}" if suffix else "it has no suffix"
         raise BuildFailed(f"{source}: {found}; the supported suffixes are {known}")
     read_source(source)
-    if wasi and make is not python_recipe:
+    if not wasi:
+        return make(source)
+    with_wasi = _WITH_WASI.get(source.suffix.lower())
+    if with_wasi is None:
         raise BuildFailed(
-            f"{source}: wasi is for Python guests; a program in another language has WASI, "
-            "and the actor of airssys_guest.h or of a core module cannot have it"
+            f"{source}: wasi is for actors in {', '.join(_WITH_WASI)}; in Go and JavaScript "
+            "each guest has WASI, and a core module is encoded as it is"
         )
-    return python_recipe(source, wasi=True) if wasi else make(source)
+    return with_wasi(source, wasi=True)
 
 
 def _core_module_recipe(source: Path) -> Recipe:
@@ -193,6 +196,11 @@ _RECIPES: Final[dict[str, Callable[[Path], Recipe]]] = {
     ".js": javascript_recipe,
     ".mjs": javascript_recipe,
     ".wasm": _core_module_recipe,
+}
+_WITH_WASI: Final[dict[str, Callable[..., Recipe]]] = {
+    ".py": python_recipe,
+    ".c": c_recipe,
+    ".rs": rust_recipe,
 }
 
 

@@ -17,6 +17,9 @@ PROGRAM = """\
     arguments = sys.argv[1:]
     with open({log!r}, "a") as log:
         print(json.dumps(arguments), file=log)
+    for path in arguments:
+        if path.endswith(".wit"):
+            pathlib.Path({log!r} + ".wit").write_bytes(pathlib.Path(path).read_bytes())
     for word, answer in {answers!r}.items():
         if word in arguments:
             print(answer)
@@ -31,10 +34,10 @@ PROGRAM = """\
 class FakeCompiler:
     """A compiler that knows some questions, and compiles anything to an echo."""
 
-    def __init__(self, folder, name, answers, failure=""):
+    def __init__(self, folder, name, answers, failure="", output=None):
         self.log = folder / f"{name}.log"
         core = folder / f"{name}.core"
-        core.write_bytes(core_module())
+        core.write_bytes(core_module() if output is None else output)
         program = folder / name
         text = dedent(PROGRAM).format(
             python=sys.executable,
@@ -52,6 +55,11 @@ class FakeCompiler:
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         calls = [json.loads(line) for line in lines]
         return [arguments for arguments in calls if "-o" in arguments]
+
+    @property
+    def wit(self):
+        """The WIT text of the last run that got a file of it."""
+        return self.log.with_name(f"{self.log.name}.wit").read_text()
 
 
 def only(monkeypatch, folder):

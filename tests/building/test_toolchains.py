@@ -106,6 +106,45 @@ def test_rust_with_a_main_is_compiled_for_the_target_that_there_is(
     assert "cdylib" not in compiled
 
 
+@pytest.mark.parametrize("state", [False, True])
+def test_c_without_a_main_is_an_actor_for_wasi_if_asked(tmp_path, tools, state):
+    text = b"airssys:core/state-handover@1.0.0#" if state else b""
+    clang = FakeCompiler(tools, "clang", CLANG, output=text)
+    node = FakeCompiler(tools, "node", {})
+    install(tmp_path, JCO)
+    source = write(tmp_path, "actor.c", '#include "airssys_guest.h"\n')
+    cache = tmp_path / "cache"
+    built = build(source, cache_directory=cache, wasi=True)
+    assert built.does == "building actor.c with clang 16.0 and jco 1.2.3"
+    (compiled,) = clang.compiled
+    assert "-mexec-model=reactor" in compiled
+    assert compiled[:2] == ["-target", "wasm32-wasi"]
+    (adapted,) = node.compiled
+    assert "componentEmbed" in adapted[2]
+    assert adapted[4].endswith("lib/wasi_snapshot_preview1.reactor.wasm")
+    world = "runtime-host-with-state" if state else "runtime-host"
+    assert f"world guest {{ include airssys:core/{world}@1.0.0; }}" in node.wit
+
+
+def test_rust_without_a_main_is_an_actor_for_wasi_if_asked(tmp_path, tools):
+    library = tmp_path / "sysroot/lib/rustlib/wasm32-wasip1/lib"
+    library.mkdir(parents=True)
+    answers = {"--version": "rustc 1.80", "sysroot": str(tmp_path / "sysroot")}
+    rustc = FakeCompiler(tools, "rustc", answers)
+    node = FakeCompiler(tools, "node", {})
+    install(tmp_path, JCO)
+    source = write(tmp_path, "actor.rs", "// an actor\n")
+    (library / "self-contained").mkdir()
+    start = library / "self-contained/crt1-reactor.o"
+    start.touch()
+    assert build(source, cache_directory=tmp_path / "cache", wasi=True).is_new
+    (compiled,) = rustc.compiled
+    assert "cdylib" in compiled
+    assert f"link-arg={start}" in compiled
+    assert "link-arg=--export=_initialize" in compiled
+    assert "componentEmbed" in node.compiled[0][2]
+
+
 def test_go_builds_a_file_or_the_package_around_it(tmp_path, tools):
     go = FakeCompiler(tools, "go", {"version": "go version go1.22.1 linux/amd64"})
     FakeCompiler(tools, "node", {})
@@ -291,9 +330,10 @@ def test_python_is_stubbed_unless_it_is_built_for_wasi(tmp_path, monkeypatch, wa
     assert build(source, cache_directory=cache, wasi=not wasi).is_new
 
 
-def test_wasi_is_an_option_of_python_alone(tmp_path):
-    source = write(tmp_path, "hello.c")
-    with pytest.raises(BuildFailed, match="wasi is for Python guests"):
+@pytest.mark.parametrize("name", ["hello.go", "hello.js", "hello.wasm"])
+def test_wasi_is_an_option_of_actors_that_may_lack_it(tmp_path, name):
+    source = write(tmp_path, name, "x")
+    with pytest.raises(BuildFailed, match=r"wasi is for actors in \.py, \.c, \.rs"):
         build(source, cache_directory=tmp_path / "cache", wasi=True)
 
 
@@ -320,9 +360,9 @@ def test_the_survey_names_what_is_here_and_what_is_missing(
 
 
 def test_the_command_shows_the_survey_as_a_list_and_as_a_table(monkeypatch):
-    here = Toolchain("C", ".c", "programs", "x", ("a bug",), found="clang 16")
+    here = Toolchain("C", ".c", "programs", "no", "x", ("a bug",), found="clang 16")
     gone = Toolchain(
-        "Go", ".go", "programs", "x", (), missing="go is not there.\nGet it"
+        "Go", ".go", "programs", "no", "x", (), missing="go is not there.\nGet it"
     )
     monkeypatch.setattr(
         "airssys.cli.commands.building._toolchains.survey", lambda: [here, gone]
@@ -330,22 +370,24 @@ def test_the_command_shows_the_survey_as_a_list_and_as_a_table(monkeypatch):
     listed = CliRunner().invoke(main, ["toolchains"])
     assert listed.output.splitlines() == [
         "C (.c): programs",
+        "  handlers   no",
         "  found      clang 16",
         "  known      a bug",
         "Go (.go): programs",
+        "  handlers   no",
         "  missing    go is not there.",
         "  missing    Get it",
     ]
     table = CliRunner().invoke(main, ["toolchains", "--markdown"])
     rows = [line for line in table.output.splitlines() if "`." in line]
     assert rows == [
-        "| C (`.c`) | programs | clang 16: found, not tried | a bug |",
-        "| Go (`.go`) | programs | not here |  |",
+        "| C (`.c`) | programs | no | clang 16: found, not tried | a bug |",
+        "| Go (`.go`) | programs | no | not here |  |",
     ]
 
 
 def test_an_example_that_fails_is_the_status_of_the_command(monkeypatch, tmp_path):
-    wrong = Toolchain("C", ".c", "programs", "wrong", (), found="clang 16")
+    wrong = Toolchain("C", ".c", "programs", "no", "wrong", (), found="clang 16")
 
     def fail(*_, **__):
         raise BuildFailed("it could not be built:\nerror: no main")

@@ -1,4 +1,5 @@
-/* The world airssys:core/runtime-host@1.0.0 for C guests (wasm32, freestanding).
+/* The world airssys:core/runtime-host@1.0.0 for C guests (wasm32,
+ * without a library; or with wasi-libc, by `airssys build --wasi`).
  *
  * Include this in the one file of your guest and write the six functions below, whose
  * names begin with guest_. `airssys build guest.c` does the rest.
@@ -143,6 +144,43 @@ static airssys_done guest_import_state(airssys_bytes state);
 
 /* ---------------------------------------------------------------- memory */
 
+#ifdef __wasi__
+
+/* With wasi-libc (`airssys build --wasi`) the heap belongs to malloc. */
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct airssys_chunk { struct airssys_chunk *before; } airssys_chunk;
+static airssys_chunk *airssys_chunks;
+
+/* Memory until the end of the call. Traps when the guest may have no more. */
+static void *airssys_alloc_aligned(size_t size, size_t align) {
+    (void)align; /* malloc aligns to 16 bytes, and no value of the world needs more */
+    airssys_chunk *chunk = size > SIZE_MAX - 16 ? NULL : malloc(size + 16);
+    if (!chunk) __builtin_trap();
+    chunk->before = airssys_chunks;
+    airssys_chunks = chunk;
+    return (char *)chunk + 16;
+}
+static inline void airssys_end_call(void) {
+    while (airssys_chunks) {
+        airssys_chunk *chunk = airssys_chunks;
+        airssys_chunks = chunk->before;
+        free(chunk);
+    }
+}
+
+/* What the adapter takes lasts as long as the instance. */
+__attribute__((export_name("cabi_realloc_adapter")))
+void *cabi_realloc_adapter(void *old, size_t old_size, size_t align, size_t size) {
+    (void)old_size, (void)align;
+    void *found = realloc(old, size);
+    if (!found) __builtin_trap();
+    return found;
+}
+
+#else
+
 #define AIRSSYS_WEAK __attribute__((weak))
 
 /* What the compiler calls to copy structs; there is no libc. */
@@ -181,6 +219,10 @@ static void *airssys_alloc_aligned(size_t size, size_t align) {
     airssys_top = (uintptr_t)end;
     return (void *)at;
 }
+static inline void airssys_end_call(void) { airssys_top = 0; }
+
+#endif
+
 static inline void *airssys_alloc(size_t size) { return airssys_alloc_aligned(size, 8); }
 
 /* ---------------------------------------------------------------- small helpers */
@@ -416,12 +458,12 @@ airssys_done *airssys_export_shutdown(void) {
 }
 
 /* After each call, when the host has read what was returned. */
-AIRSSYS_POST("initialize") void airssys_post_initialize(void *r) { (void)r; airssys_top = 0; }
-AIRSSYS_POST("handle-message") void airssys_post_handle_message(void *r) { (void)r; airssys_top = 0; }
-AIRSSYS_POST("handle-callback") void airssys_post_handle_callback(void *r) { (void)r; airssys_top = 0; }
-AIRSSYS_POST("metadata") void airssys_post_metadata(void *r) { (void)r; airssys_top = 0; }
-AIRSSYS_POST("health") void airssys_post_health(int32_t r) { (void)r; airssys_top = 0; }
-AIRSSYS_POST("shutdown") void airssys_post_shutdown(void *r) { (void)r; airssys_top = 0; }
+AIRSSYS_POST("initialize") void airssys_post_initialize(void *r) { (void)r; airssys_end_call(); }
+AIRSSYS_POST("handle-message") void airssys_post_handle_message(void *r) { (void)r; airssys_end_call(); }
+AIRSSYS_POST("handle-callback") void airssys_post_handle_callback(void *r) { (void)r; airssys_end_call(); }
+AIRSSYS_POST("metadata") void airssys_post_metadata(void *r) { (void)r; airssys_end_call(); }
+AIRSSYS_POST("health") void airssys_post_health(int32_t r) { (void)r; airssys_end_call(); }
+AIRSSYS_POST("shutdown") void airssys_post_shutdown(void *r) { (void)r; airssys_end_call(); }
 
 #ifdef AIRSSYS_STATE
 #define AIRSSYS_HANDOVER(name) AIRSSYS_EXPORT("airssys:core/state-handover@1.0.0#" name)
@@ -437,8 +479,8 @@ airssys_done *airssys_import_state(const uint8_t *data, size_t size) {
     airssys_done_area = guest_import_state((airssys_bytes){data, size});
     return &airssys_done_area;
 }
-AIRSSYS_HANDED("export-state") void airssys_post_export_state(void *r) { (void)r; airssys_top = 0; }
-AIRSSYS_HANDED("import-state") void airssys_post_import_state(void *r) { (void)r; airssys_top = 0; }
+AIRSSYS_HANDED("export-state") void airssys_post_export_state(void *r) { (void)r; airssys_end_call(); }
+AIRSSYS_HANDED("import-state") void airssys_post_import_state(void *r) { (void)r; airssys_end_call(); }
 _Static_assert(sizeof(airssys_state) == 16 && offsetof(airssys_state, ok) == 4, "");
 #endif
 

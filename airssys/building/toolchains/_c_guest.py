@@ -1,7 +1,7 @@
 """C guests: clang or zig compiles a core module, with `include/airssys_guest.h`.
 
 A file with a `main` is a program instead: it is compiled with wasi-libc, and jco's adapter
-makes a component of it.
+makes a component of it. So it is with an actor that is built for WASI.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from airssys.building.recipes import (
     run_tool,
 )
 
-from ._node import adapt, find_adapter
+from ._node import adapt, adapt_actor, find_adapter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._node import NodePackage
 
 INCLUDE: Final = Path(__file__).parents[1] / "include"
@@ -36,30 +38,38 @@ _FLAGS: Final = (
     "-Wl,--no-entry",
 )
 _PROGRAM_FLAGS: Final = ("-std=gnu11", "-Wall", "-Os", "-Wl,--strip-debug")
+_ACTOR_FLAGS: Final = (*_PROGRAM_FLAGS, "-mexec-model=reactor", "-I", str(INCLUDE))
 _MAIN: Final = re.compile(rb"^[ \t]*(?:int|void)\s+main\s*\(", re.MULTILINE)
 _VERSIONS: Final = range(30, 10, -1)
 """Debian and others install clang under a name with its version."""
 
 
-def c_recipe(source: Path) -> Recipe:
+def c_recipe(source: Path, *, wasi: bool = False) -> Recipe:
     """Plan the build of a C guest.
+
+    Args:
+        source: Its file; with a `main` it is a program.
+        wasi: Link an actor with wasi-libc. A program is in any case.
 
     Raises:
         BuildFailed: There is no compiler, or a file cannot be read.
     """
     is_program = _MAIN.search(read_source(source)) is not None
-    command = _compiler("wasm32-wasi") if is_program else _compiler()
+    with_libc = is_program or wasi
+    command = _compiler("wasm32-wasi") if with_libc else _compiler()
     files = {f"guest/{name}": content for name, content in _sources(source).items()}
     output = run_tool([command[0], *command[1:-2], "--version"], source.parent).stdout
     version = output.strip().partition("\n")[0]
     name = f"zig cc, {version}" if "zig" in " ".join(command) else version
-    if is_program:
+    if with_libc:
         jco = find_adapter(source)
+        flags = _PROGRAM_FLAGS if is_program else _ACTOR_FLAGS
+        make = adapt if is_program else adapt_actor
         return Recipe(
             f"building {source.name} with {name} and {jco}",
-            ("c program", *command, version, str(jco), *_PROGRAM_FLAGS),
+            ("c with wasi", *command, version, str(jco), *flags),
             files,
-            partial(_compile_program, command, jco, source),
+            partial(_compile_with_libc, [*command, *flags], make, jco, source),
         )
     return Recipe(
         f"building {source.name} with {name}",
@@ -122,18 +132,21 @@ def _compile(command: list[str], source: Path, output: Path) -> None:
         output.write_bytes(encode_component(core.read_bytes()))
 
 
-def _compile_program(
-    command: list[str], jco: NodePackage, source: Path, output: Path
+def _compile_with_libc(
+    command: list[str],
+    make: Callable[..., None],
+    jco: NodePackage,
+    source: Path,
+    output: Path,
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="airssys-build-") as directory:
         core = Path(directory) / "core.wasm"
-        files = ("-o", str(core), str(source))
-        done = run_tool([*command, *_PROGRAM_FLAGS, *files], Path(directory))
+        done = run_tool([*command, "-o", str(core), str(source)], Path(directory))
         if done.returncode or not core.is_file():
             _check_libc(done.stderr)
             msg = f"{source} could not be built:\n{done.stderr.strip() or command[0]}"
             raise BuildFailed(msg + _advice(done.stderr))
-        adapt(jco, core, output, source=source)
+        make(jco, core, output, source=source)
 
 
 def _check_libc(output: str) -> None:

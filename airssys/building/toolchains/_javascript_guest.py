@@ -18,10 +18,9 @@ from airssys.building.recipes import (
     Recipe,
     inline_wit,
     read_source,
-    wit_directory,
 )
 
-from ._node import COMPONENTIZE_JS, JCO, find_package
+from ._node import COMPONENTIZE_JS, JCO, actor_wit, find_package
 
 if TYPE_CHECKING:
     from ._node import NodePackage
@@ -97,8 +96,7 @@ def _wit(kind: str, source: Path) -> str:
     if kind == _PROGRAM:
         return _RUN
     if kind == _ACTOR:
-        world = "package local:guest;\nworld guest { include airssys:core/runtime-host@1.0.0; }\n"
-        return world + inline_wit([wit_directory()])
+        return actor_wit()
     jco = find_package(JCO, "has the text of WASI that a handler needs", source)
     folders = sorted((jco.folder / "lib" / "wit" / "builtin" / _TEXT_OF).iterdir())
     outgoing = f"import wasi:http/outgoing-handler@{_VERSION};"

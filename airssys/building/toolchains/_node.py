@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
-from airssys.building.recipes import BuildFailed, ToolMissing, run_tool
+from airssys.building.recipes import (
+    BuildFailed,
+    ToolMissing,
+    inline_wit,
+    run_tool,
+    wit_directory,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +33,16 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { componentNew } from '@bytecodealliance/jco';
 const [core, adapter, , output] = process.argv.slice(1);
 const made = await componentNew(await readFile(core),
+  [['wasi_snapshot_preview1', await readFile(adapter)]]);
+await writeFile(output, made);
+"""
+_ADAPT_ACTOR: Final = """\
+import { readFile, writeFile } from 'node:fs/promises';
+import { componentEmbed, componentNew } from '@bytecodealliance/jco';
+const [core, adapter, wit, , output] = process.argv.slice(1);
+const binary = await componentEmbed({ binary: await readFile(core), world: 'guest',
+  witSource: await readFile(wit, 'utf8'), stringEncoding: 'utf8' });
+const made = await componentNew(binary,
   [['wasi_snapshot_preview1', await readFile(adapter)]]);
 await writeFile(output, made);
 """
@@ -134,3 +150,26 @@ def adapt(jco: NodePackage, core: Path, output: Path, *, source: Path) -> None:
         made = Path(folder) / "component.wasm"
         jco.run(_ADAPT, str(core), str(adapter), "-o", str(made), about=source)
         output.write_bytes(made.read_bytes())
+
+
+def adapt_actor(jco: NodePackage, core: Path, output: Path, *, source: Path) -> None:
+    """Make the component of an actor of a module for `wasi_snapshot_preview1`.
+
+    Raises:
+        BuildFailed: It cannot become one, with the reason of jco.
+    """
+    adapter = jco.folder / "lib" / "wasi_snapshot_preview1.reactor.wasm"
+    with_state = b"airssys:core/state-handover@1.0.0#" in core.read_bytes()
+    with tempfile.TemporaryDirectory(prefix="airssys-build-") as folder:
+        made, wit = Path(folder) / "component.wasm", Path(folder) / "guest.wit"
+        wit.write_text(actor_wit(with_state=with_state), "utf-8")
+        arguments = (str(core), str(adapter), str(wit), "-o", str(made))
+        jco.run(_ADAPT_ACTOR, *arguments, about=source)
+        output.write_bytes(made.read_bytes())
+
+
+def actor_wit(*, with_state: bool = False) -> str:
+    """Write the world of actors in one text, as `guest`."""
+    name = "runtime-host-with-state" if with_state else "runtime-host"
+    world = f"world guest {{ include airssys:core/{name}@1.0.0; }}\n"
+    return f"package local:guest;\n{world}" + inline_wit([wit_directory()])

@@ -24,10 +24,10 @@ from airssys.building.recipes import (
     run_tool,
 )
 
-from ._node import adapt, find_adapter
+from ._node import adapt, adapt_actor, find_adapter
 
 if TYPE_CHECKING:
-    from ._node import NodePackage
+    from collections.abc import Callable
 
 TARGET: Final = "wasm32-unknown-unknown"
 _FLAGS: Final = (
@@ -40,36 +40,80 @@ _PROGRAM_FLAGS: Final = (
     *("--edition", "2021", "--crate-type", "bin"),
     *("-C", "opt-level=s", "-C", "lto", "-C", "strip=debuginfo"),
 )
+_REACTOR: Final = "crt1-reactor.o"
 _MAIN: Final = re.compile(rb"^(?:pub\s+)?fn\s+main\s*\(", re.MULTILINE)
 _MODULE: Final = re.compile(rb"^\s*(?:pub\s+)?mod\s+(\w+)\s*;", re.MULTILINE)
 
 
-def rust_recipe(source: Path) -> Recipe:
+def rust_recipe(source: Path, *, wasi: bool = False) -> Recipe:
     """Plan the build of a Rust guest.
+
+    Args:
+        source: Its file; with a `main` it is a program.
+        wasi: Build an actor for WASI, with what the standard library has there. A
+            program is in any case.
 
     Raises:
         BuildFailed: A tool or the target is missing, or a file cannot be read.
     """
-    is_program = _MAIN.search(read_source(source)) is not None
-    rustc, version, target = _compiler(
-        source, PROGRAM_TARGETS if is_program else (TARGET,)
+    if _MAIN.search(read_source(source)) is not None:
+        return _wasi_recipe(source, _PROGRAM_FLAGS, adapt)
+    if wasi:
+        return _wasi_recipe(source, _FLAGS, adapt_actor, reactor=True)
+    rustc, version, target = _compiler(source, (TARGET,))
+    flags = (*_FLAGS, "--target", target)
+    return Recipe(
+        f"building {source.name} with {version}",
+        ("rust", rustc, version, *flags),
+        _named_sources(source),
+        partial(_compile, [rustc, *flags], source),
     )
-    flags = (*(_PROGRAM_FLAGS if is_program else _FLAGS), "--target", target)
-    files = {f"guest/{name}": text for name, text in _sources(source).items()}
-    if not is_program:
-        return Recipe(
-            f"building {source.name} with {version}",
-            ("rust", rustc, version, *flags),
-            files,
-            partial(_compile, [rustc, *flags], source),
-        )
+
+
+def _wasi_recipe(
+    source: Path,
+    flags: tuple[str, ...],
+    make: Callable[..., None],
+    *,
+    reactor: bool = False,
+) -> Recipe:
+    rustc, version, target = _compiler(source, PROGRAM_TARGETS)
+    flags = (*flags, "--target", target)
+    if reactor:
+        # Without it each export would run the constructors of C once more.
+        start = _reactor_object(rustc, target, source)
+        flags += ("-C", f"link-arg={start}", "-C", "link-arg=--export=_initialize")
     jco = find_adapter(source)
     return Recipe(
         f"building {source.name} with {version} and {jco}",
-        ("rust program", rustc, version, str(jco), *flags),
-        files,
-        partial(_compile, [rustc, *flags], source, jco=jco),
+        ("rust with wasi", rustc, version, str(jco), *flags),
+        _named_sources(source),
+        partial(
+            _compile, [rustc, *flags], source, make=partial(make, jco, source=source)
+        ),
     )
+
+
+def _reactor_object(rustc: str, target: str, source: Path) -> Path:
+    """Find what defines `_initialize`: rustup has it, Debian in its wasi-libc.
+
+    Raises:
+        ToolMissing: It is not there.
+    """
+    sysroot = run_tool([rustc, "--print", "sysroot"], source.parent).stdout.strip()
+    inside = Path(sysroot) / "lib" / "rustlib" / target / "lib" / "self-contained"
+    for folder in (inside, Path("/usr/lib/wasm32-wasi")):
+        if (folder / _REACTOR).is_file():
+            return folder / _REACTOR
+    raise ToolMissing(
+        _REACTOR,
+        f"starts an actor for WASI, and was found neither in {inside} nor in a wasi-libc",
+        "apt-get install wasi-libc, or use the rustc of rustup",
+    )
+
+
+def _named_sources(source: Path) -> dict[str, bytes]:
+    return {f"guest/{name}": text for name, text in _sources(source).items()}
 
 
 def _compiler(source: Path, targets: tuple[str, ...]) -> tuple[str, str, str]:
@@ -133,7 +177,10 @@ def _sources(main: Path) -> dict[str, bytes]:
 
 
 def _compile(
-    command: list[str], source: Path, output: Path, jco: NodePackage | None = None
+    command: list[str],
+    source: Path,
+    output: Path,
+    make: Callable[[Path, Path], None] | None = None,
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="airssys-build-") as directory:
         core = Path(directory) / "core.wasm"
@@ -141,7 +188,7 @@ def _compile(
         if done.returncode or not core.is_file():
             msg = f"{source} could not be built:\n{done.stderr.strip()}"
             raise BuildFailed(msg)
-        if jco is None:
+        if make is None:
             output.write_bytes(encode_component(core.read_bytes()))
         else:
-            adapt(jco, core, output, source=source)
+            make(core, output)

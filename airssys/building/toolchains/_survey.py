@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airssys.building.recipes import Recipe
 
 _STATUS: Final = "each exit status other than 0 becomes 1: the adapter drops the number"
+_NO_HTTP: Final = "no: the first preview of WASI, which it compiles for, has no HTTP"
 
 
 @final
@@ -33,6 +34,8 @@ class Toolchain:
     suffix: str
     makes: str
     """What its sources are built into."""
+    handlers: str
+    """Whether it makes handlers of HTTP requests, or what to use for that."""
     example: str
     """A source that prints a line, or for an actor answers anything."""
     known: tuple[str, ...]
@@ -63,6 +66,7 @@ _KNOWN: Final = (
         "Python",
         ".py",
         "actors, also with WASI (`--wasi`)",
+        "not by `airssys build`: `componentize-py -w wasi:http/proxy@0.2.12 componentize`",
         _PYTHON,
         (
             "sockets: this Python has no module `socket`",
@@ -75,14 +79,16 @@ _KNOWN: Final = (
     Toolchain(
         "C",
         ".c",
-        "programs with wasi-libc; actors without a library",
+        "programs; actors without a library, or with wasi-libc (`--wasi`)",
+        _NO_HTTP,
         '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n',
         (_STATUS,),
     ),
     Toolchain(
         "Rust",
         ".rs",
-        "programs; actors without WASI",
+        "programs; actors, also with WASI (`--wasi`)",
+        _NO_HTTP,
         'fn main() { println!("hello"); }\n',
         (
             _STATUS,
@@ -96,6 +102,7 @@ _KNOWN: Final = (
         "Go",
         ".go",
         "programs",
+        _NO_HTTP,
         'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("hello") }\n',
         (
             _STATUS,
@@ -110,6 +117,7 @@ _KNOWN: Final = (
         "JavaScript",
         ".js",
         "programs, actors, handlers of requests",
+        "yes, with `fetch`",
         'export const run = { run() { console.log("hello"); } };\n',
         (
             "an instance answers one request: the engine answers the second with 500",

@@ -46,7 +46,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--wasi",
     is_flag=True,
-    help="A Python guest: with WASI's files, clocks and random bytes, by its grants.",
+    help="An actor in Python, C or Rust: with WASI's files, clocks and random bytes.",
 )
 @click.option(
     "--watch", is_flag=True, help="Build again whenever a file of the source changes."

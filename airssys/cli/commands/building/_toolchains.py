@@ -48,6 +48,7 @@ def command(*, tries: bool, markdown: bool) -> None:
 def _list(found: Iterable[Toolchain], outcomes: dict[str, str]) -> Iterator[str]:
     for each in found:
         yield f"{each.language} ({each.suffix}): {each.makes}"
+        yield f"  handlers   {each.handlers}"
         if each.found:
             outcome = outcomes.get(each.language, "")
             yield f"  found      {each.found}{outcome and f': {outcome}'}"
@@ -58,13 +59,14 @@ def _list(found: Iterable[Toolchain], outcomes: dict[str, str]) -> Iterator[str]
 
 
 def _table(found: Iterable[Toolchain], outcomes: dict[str, str]) -> Iterator[str]:
-    yield "| language | becomes | tried with | known not to work |"
-    yield "|---|---|---|---|"
+    yield "| language | becomes | handlers of requests | tried with | known not to work |"
+    yield "|---|---|---|---|---|"
     for each in found:
         outcome = outcomes.get(each.language, "found, not tried")
         tried = f"{each.found}: {outcome}" if each.found else "not here"
         known = "; ".join(each.known)
-        yield f"| {each.language} (`{each.suffix}`) | {each.makes} | {tried} | {known} |"
+        cells = (f"{each.language} (`{each.suffix}`)", each.makes, each.handlers)
+        yield f"| {' | '.join((*cells, tried, known))} |"
 
 
 def _try(each: Toolchain) -> str:
