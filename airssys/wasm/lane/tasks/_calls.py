@@ -173,6 +173,7 @@ def wait_for_event(
     may_go_on: Callable[[], bool] | None = None,
     *,
     is_cancellable: bool,
+    gives_way: bool = True,
 ) -> Steps:
     """Wait until a member of a set has an event; gives that."""
 
@@ -180,7 +181,7 @@ def wait_for_event(
         return within.has_event() and (may_go_on is None or may_go_on())
 
     within.waiting += 1
-    is_cancelled = yield Wait(is_ready, is_cancellable)
+    is_cancelled = yield Wait(is_ready, is_cancellable, gives_way)
     within.waiting -= 1
     return CANCELLED if is_cancelled else within.take_event()
 

@@ -49,6 +49,8 @@ class Wait:
 
     is_ready: Callable[[], bool]
     is_cancellable: bool = False
+    gives_way: bool = True
+    """Whether others get their turn even if it is so already."""
 
 
 @final
@@ -395,6 +397,8 @@ class Scheduler:
             thread.given = True
             return
         thread.given = False
+        if not request.gives_way and request.is_ready():
+            return
         thread.is_ready = request.is_ready
         thread.is_cancellable = request.is_cancellable
         self.running.remove(thread)
