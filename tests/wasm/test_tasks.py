@@ -279,6 +279,67 @@ def test_a_guest_calls_another_and_gets_its_result():
     assert world.results == [(42,)]
 
 
+def states_of_calls(*calls):
+    """Let a guest call another one, and return the state after its last call."""
+    world = World()
+    caller, callee = world.instance(), world.instance()
+
+    def outer():
+        for kind, core in calls:
+            function = Function(callee, kind, lambda core=core: core(world, callee))
+            packed = yield t.call_lowered(Import(caller, function), ())
+        world.returns(packed & 0xF)
+        return ()
+
+    world.call(Function(caller, STACKFUL, outer))
+    world.run()
+    return world.results
+
+
+def test_a_wait_with_an_event_that_is_there_already_does_not_give_way():
+    def waits(world, instance):
+        (ends,) = t.new_ends(instance, BYTES)
+        reads, writes = ends & 0xFFFF_FFFF, ends >> 32
+        for handle, buffer in ((reads, Buffer(1)), (writes, Buffer(1, [7]))):
+            yield t.copy(
+                instance,
+                BYTES,
+                handle,
+                lambda buffer=buffer: buffer,
+                is_readable=handle == reads,
+                is_async=True,
+            )
+        (found,) = t.new_set(instance)
+        t.join(instance, reads, found)
+        code = yield t.wait_with_set(instance, found, lambda _: 0, is_cancellable=False)
+        assert code == t.EventCode.STREAM_READ
+        world.returns(0)
+        return ()
+
+    assert states_of_calls((STACKFUL, waits)) == [(2,)]  # it has returned
+
+
+@pytest.mark.parametrize("is_ready", [True, False])
+def test_a_new_task_starts_if_the_one_that_keeps_it_out_has_nothing_to_wait_for(
+    is_ready,
+):
+    def keeps_out(world, instance):
+        world.task.resolve((0,))
+        if is_ready:
+            yield t.give_way(instance, is_cancellable=False)
+        else:
+            (found,) = t.new_set(instance)
+            yield t.wait_with_set(instance, found, None, is_cancellable=False)
+        return EXIT
+
+    def waits(_world, instance):
+        (found,) = t.new_set(instance)
+        yield t.wait_with_set(instance, found, None, is_cancellable=False)
+
+    found = states_of_calls((CALLBACK, keeps_out), (CALLBACK, waits))
+    assert found == [(int(is_ready),)]  # 0: starting, 1: started
+
+
 @pytest.mark.parametrize("starts", [True, False])
 def test_a_subtask_that_is_cancelled_says_how_far_it_had_come(starts):
     world = World()

@@ -189,7 +189,8 @@ class Lowered:
     def _check_apart(self, callee: Instance) -> None:
         """See that neither instance is inside the other one.
 
-        The suites say so ("for now"); by the reference such calls could be made.
+        So `trap-on-reenter` of the suites wants it ("for now"); by the reference such
+        calls could be made.
 
         Raises:
             RuleBroken: one is.

@@ -242,8 +242,9 @@ def cancel_copy(
 ) -> Steps:
     """Do `stream.cancel-read` and its three siblings.
 
-    A copy that has come to something, and could be continued, is cancelled too. So the
-    suites expect it, and wasmtime does it; the reference says that it was completed.
+    A copy that has come to something, and could be continued, is cancelled too. So
+    `cancel-stream` and `big-interleaving-test` of the suites want it, and wasmtime does
+    it; the reference says that it was completed.
     """
     instance.state.check_may_leave()
     end = _end(instance, type_, handle, is_readable=is_readable)

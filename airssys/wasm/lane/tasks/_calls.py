@@ -101,12 +101,30 @@ def begin_call(
     )
     thread = Thread(task)
     thread.frames.append(_body(lifted, task, thread))
+    holder = _ready_holder(lifted.kind, instance)
+    if holder is not None:
+        yield Resume(holder)
     yield Resume(thread)
     if not lifted.kind.is_async:
         while not task.is_resolved:
             yield Resume(_other_ready(instance))
     leave(entered)
     return task
+
+
+def _ready_holder(kind: Kind, instance: Instance) -> Thread | None:
+    """Find the one that alone keeps a new task out, if it has nothing to wait for now.
+
+    It goes on first, and may let the new task in. So `sync-streams` of the suites wants
+    it; by the reference the call returns before its task has started.
+    """
+    holder = instance.exclusive
+    is_barred = instance.backpressure or instance.entering
+    if is_barred or holder is None or not (kind.is_async and kind.is_exclusive):
+        return None
+    if holder.is_ready is None or not holder.is_ready():
+        return None
+    return holder
 
 
 def _other_ready(instance: Instance) -> Thread:
