@@ -7,10 +7,20 @@ from pathlib import Path
 
 import attrs
 import pytest
+from wasmtime import wat2wasm
 
 import airssys.wasm
-from airssys.contracts import Artifact, ComponentRefused
-from airssys.wasm import HostFunction, HostInterface, SameAs
+from airssys.contracts import Artifact, ComponentRefused, EngineSettings
+from airssys.wasm import (
+    HostFunction,
+    HostInterface,
+    SameAs,
+    load_any,
+    load_concurrent,
+    open_runtime,
+)
+from airssys.wasm.artifacts import NotOffered, footprint, to_binary
+from airssys.wasm.lane.modules import check_unshared
 from airssys.wasm.values import function
 from pace import PATIENCE
 from wasm_support import (
@@ -277,3 +287,51 @@ def test_no_refusal_is_left_out_here():
     found = list(advice_in_the_code())
     assert len(found) >= 15
     assert [each for each in found if not any(one in each for one in tested)] == []
+
+
+DEFINED = '(core module $ma (memory (export "m") 1 2 shared))'
+SHARED = {
+    "defined": f"{DEFINED} (core instance (instantiate $ma))",
+    "long": """(core module $ma (memory i64 1 2 shared))
+        (core instance (instantiate $ma))""",
+    "imported": f"""{DEFINED} (core instance $ia (instantiate $ma))
+        (core module $mb (import "a" "m" (memory 1 2 shared)))
+        (core instance (instantiate $mb (with "a" (instance $ia))))""",
+}
+LOADS = {
+    "load": lambda loader, artifact: loader.load(artifact),
+    "load_any": load_any,
+    "load_concurrent": load_concurrent,
+}
+
+
+@pytest.mark.parametrize("load", LOADS)
+@pytest.mark.parametrize("kind", SHARED)
+async def test_a_shared_memory_is_refused_even_if_counting_misses_it(
+    load, kind, monkeypatch
+):
+    missed = footprint(to_binary(ECHO.encode(), "echo"))
+    for name in ("loading._component_loader", "loading._any_instance"):
+        module = importlib.import_module(f"airssys.wasm.{name}")
+        monkeypatch.setattr(module, "count", lambda *_: missed)
+    module = importlib.import_module("airssys.wasm.instances.concurrent._component")
+    monkeypatch.setattr(module, "count", lambda *_: missed)
+    settings = EngineSettings(lane="own", component_async=load == "load_concurrent")
+    around = ECHO if load == "load" else "(component\n)"
+    text = around.replace("(component\n", f"(component {SHARED[kind]}\n", 1)
+    artifact = Artifact.from_text(text)
+    async with open_runtime(settings, cache_directory=None) as loader:
+        with pytest.raises(ComponentRefused, match="a memory is shared"):
+            await LOADS[load](loader, artifact)
+
+
+def test_the_memories_of_a_module_are_found_whatever_else_it_imports():
+    imports = """(import "" "f" (func)) (import "" "t" (table i64 1 9 externref))
+        (import "" "g" (global (mut v128))) (import "" "m" (memory 1))
+        (import "" "e" (tag)) (import "" "r" (table 1 (ref null 0)))"""
+    text = f"(module (type (func)) {imports} (memory 1 2) (memory 1 {{}}))"
+    check_unshared(bytes(wat2wasm(text.format(""))))
+    with pytest.raises(NotOffered, match="a memory is shared"):
+        check_unshared(bytes(wat2wasm(text.format("2 shared"))))
+    with pytest.raises(NotOffered, match="cannot be read"):
+        check_unshared(bytes(wat2wasm(text.format("")))[:-2])

@@ -9,7 +9,7 @@ What cannot be counted is refused.
 from ._advice import advice_for
 from ._binary import NotOffered, Range, Reader, Uncountable, Unreadable
 from ._component_check import check_wasi, check_world, instances
-from ._counts import check_counts, count
+from ._counts import check_counts, count, refusing
 from ._footprint import (
     Footprint,
     export_names,
@@ -44,5 +44,6 @@ __all__ = (
     "opened",
     "producers",
     "read",
+    "refusing",
     "to_binary",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 from airssys.contracts import ComponentRefused
@@ -11,6 +12,8 @@ from ._binary import NotOffered, Uncountable, Unreadable
 from ._footprint import Footprint, footprint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airssys.contracts import EngineSettings
 
 _MOST_STEPS: Final = 250_000
@@ -33,9 +36,7 @@ def count(binary: bytes, label: str) -> Footprint:
             "Link it into one component that contains its modules",
         ) from error
     except NotOffered as error:
-        raise ComponentRefused(
-            label, f"it uses unsupported features: {error}", advice_for(str(error))
-        ) from error
+        raise _refused(label, error) from error
     except Unreadable as error:
         raise ComponentRefused(
             label,
@@ -43,6 +44,25 @@ def count(binary: bytes, label: str) -> Footprint:
             "Build it again: the file may be truncated or damaged, or in a format that "
             "is newer than this engine",
         ) from error
+
+
+@contextlib.contextmanager
+def refusing(label: str) -> Iterator[None]:
+    """Refuse a component with what the engine does not offer, found in this block.
+
+    Raises:
+        ComponentRefused: It was found.
+    """
+    try:
+        yield
+    except NotOffered as error:
+        raise _refused(label, error) from error
+
+
+def _refused(label: str, error: NotOffered) -> ComponentRefused:
+    return ComponentRefused(
+        label, f"it uses unsupported features: {error}", advice_for(str(error))
+    )
 
 
 def check_counts(found: Footprint, label: str, settings: EngineSettings) -> None:

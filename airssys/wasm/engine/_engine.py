@@ -43,8 +43,9 @@ def _configure(settings: EngineSettings) -> wasmtime.Config:
     exceptions are off because their heap has the limit of one memory but does not count
     as one; without them the sum over all memories is complete. A compiler uses one
     thread: in parallel it would use every core, whatever our limit on compilers is.
-    Shared memories are for the host's own modules; components that have one are refused
-    before they are compiled (`airssys.wasm.artifacts`).
+    Shared memories are for the host's own modules. Components that have one are refused
+    twice before they run: when they are counted (`airssys.wasm.artifacts`), and on the
+    lane that takes them apart when their modules are compiled (`compile_modules`).
     """
     config = wasmtime.Config()
     config.consume_fuel = True

@@ -25,7 +25,7 @@ from airssys.contracts import (
     Limits,
 )
 from airssys.wasm import _c_api as c
-from airssys.wasm.artifacts import check_counts, count, read, to_binary
+from airssys.wasm.artifacts import check_counts, count, read, refusing, to_binary
 from airssys.wasm.cache import Kept, KeptParts
 from airssys.wasm.host import AnyWorld, Host, HostInterface, HostTable, bind, read_world
 from airssys.wasm.instances import (
@@ -197,7 +197,8 @@ def _prepare_parts(
         binary = to_binary(code, label)
         found = count(binary, label)
         check_counts(found, label, settings)
-        apart = TakenApart.of(engine, binary)
+        with refusing(label):
+            apart = TakenApart.of(engine, binary)
         validated = apart.validated
     try:
         world = read_world(engine, validated, label, own_resources=True)
@@ -205,7 +206,8 @@ def _prepare_parts(
     finally:
         validated.close()
     if kept is None:
-        kept = KeptParts(apart.compile(engine), found)
+        with refusing(label):
+            kept = KeptParts(apart.compile(engine), found)
         if cache is not None:
             cache.keep(digest, kept.parts, found, label)
     return _Prepared.of(kept, world, table)

@@ -44,6 +44,7 @@ from airssys.wasm.artifacts import (
     is_program,
     opened,
     read,
+    refusing,
     to_binary,
 )
 from airssys.wasm.cache import ArtifactCache, Kept, KeptParts
@@ -376,14 +377,16 @@ class Loader:
             NotTakenApart: The lane cannot run it, or it is not valid.
         """
         engine, label = self.runtime.engine.wasmtime, artifact.label
-        apart = TakenApart.of(engine, binary)
+        with refusing(label):
+            apart = TakenApart.of(engine, binary)
         try:
             names = apart.validated.type.imports(engine)
             check_world(engine, apart.validated, label, given_to(artifact, names))
             further = self._further(artifact, apart.validated)
         finally:
             apart.validated.close()
-        parts = apart.compile(engine)
+        with refusing(label):
+            parts = apart.compile(engine)
         return _Ready(KeptParts(parts, found), further), parts
 
     def _adopt(self, artifact: Artifact, ready: _Ready) -> Component:

@@ -6,12 +6,13 @@ from typing import Final, final
 
 import attrs
 
-from airssys.wasm.artifacts import Reader
+from airssys.wasm.artifacts import NotOffered, Reader
 
 from ._parser import Unsupported
 
 _MAGIC: Final = b"\0asm\x01\0\0\0"
 _IMPORTS: Final = 2
+_IS_SHARED: Final = 2
 _KINDS: Final = 5
 """Functions, tables, memories, globals, tags."""
 _HEAP_TYPES: Final = frozenset(range(0x69, 0x75))
@@ -32,6 +33,7 @@ def core_imports(code: bytes) -> tuple[CoreImport, ...]:
     Raises:
         Unreadable: These bytes are not a core module.
         Unsupported: It imports something of a kind that this lane does not run.
+        NotOffered: It imports a shared memory, which no lane runs.
     """
     reader = Reader(code)
     if reader.take(len(_MAGIC)) != _MAGIC:
@@ -72,7 +74,9 @@ def _value_type(reader: Reader) -> None:
 
 def _limits(reader: Reader) -> None:
     flags = reader.byte()
+    if flags & _IS_SHARED:
+        raise NotOffered("a memory is shared")
     if flags > 1:
-        raise Unsupported("a memory or table that is shared, or larger than 4 GiB")
+        raise Unsupported("a memory or table that is larger than 4 GiB")
     for _ in range(1 + flags):
         reader.number()

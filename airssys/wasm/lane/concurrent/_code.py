@@ -39,7 +39,7 @@ from airssys.wasm.lane.core import (
     give_way,
     guarded,
 )
-from airssys.wasm.lane.modules import prepared
+from airssys.wasm.lane.modules import check_unshared, prepared
 from airssys.wasm.values import Block, error_text
 
 from ._signatures import CoreType, lowered_type, task_type
@@ -132,7 +132,7 @@ def steps_of(plan: Plan) -> Steps:
     """Work out the steps of a plan.
 
     Raises:
-        Unreadable: one of its modules is none.
+        Unreadable: one of its modules is none, or has a shared memory.
     """
     made = [built(one) for one in plan.canonical]
     kinds = {name_of(number): one for number, one in enumerate(made)}
@@ -143,7 +143,9 @@ def steps_of(plan: Plan) -> Steps:
     found = Steps((Step(shim, (), None),), (0,), ())
     for one in plan.instantiations:
         imports = tuple(found.source(item) for item in one.imports)
-        ready = prepared(plan.modules[one.module])
+        code = plan.modules[one.module]
+        check_unshared(code)
+        ready = prepared(code)
         found = Steps(
             (*found.steps, Step(ready.code, imports, ready.start)),
             (*found.owners, one.owner),

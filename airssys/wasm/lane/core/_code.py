@@ -21,6 +21,7 @@ from airssys.wasm.lane.components import (
     LoweredFunction,
     ResourceFunction,
 )
+from airssys.wasm.lane.modules import check_unshared
 from airssys.wasm.values import Block, Borrow, Own, Tuple, error_text, mentions
 
 from . import _c_api as c
@@ -240,12 +241,18 @@ def compile_modules(
 ) -> tuple[wasmtime.Module, ...]:
     """Compile the module of each step; each code once.
 
+    What is counted before has refused shared memories. Modules are looked at again here,
+    because nothing else would stop one: its memory would not count for any limit.
+
     Raises:
         CoreRefused: wasmtime refuses one.
+        NotOffered: one of the component's has a shared memory.
     """
     made: dict[bytes, wasmtime.Module] = {}
-    for step in linking.steps:
+    for number, step in enumerate(linking.steps):
         if step.code not in made:
+            if number != SHIM and not step.is_adapter:
+                check_unshared(step.code)
             try:
                 made[step.code] = wasmtime.Module(engine, step.code)
             except wasmtime.WasmtimeError as error:

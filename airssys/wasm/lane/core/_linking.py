@@ -72,6 +72,11 @@ class Step:
     exposed: Exposed | None = NOTHING
     """Its state; None: some of it is of a kind that cannot be saved."""
 
+    @property
+    def is_adapter(self) -> bool:
+        """Whether the host gives it the scratch memory, as to no module of a guest."""
+        return any(source.step == HOST for source in self.imports)
+
 
 _CoreType: TypeAlias = tuple[tuple[Core, ...], tuple[Core, ...]]
 

@@ -17,7 +17,7 @@ import attrs
 import wasmtime
 from wasmtime.component import Component as Compiled
 
-from airssys.wasm.artifacts import Reader, Unreadable, first_lines
+from airssys.wasm.artifacts import NotOffered, Reader, Unreadable, first_lines
 from airssys.wasm.lane.components import (
     Plan,
     Unsupported,
@@ -129,10 +129,13 @@ def take_apart(code: bytes) -> tuple[Plan, Linking]:
 
     Raises:
         NotTakenApart: this lane cannot run it.
+        NotOffered: no lane may run it, because a memory is shared.
     """
     try:
         plan = make_plan(parse(code))
         return plan, link(plan)
+    except NotOffered:
+        raise
     except Unsupported as error:
         raise NotTakenApart(f"it has {error}") from error
     except (Unreadable, RecursionError) as error:
@@ -146,6 +149,7 @@ def compile_parts(
 
     Raises:
         CoreRefused: wasmtime refuses one of its modules.
+        NotOffered: one of them has a shared memory.
     """
     return CoreParts.of(plan, linking, compile_modules(engine, linking), skeleton)
 
@@ -167,6 +171,7 @@ class TakenApart:
 
         Raises:
             NotTakenApart: The lane cannot run it, or it is not valid.
+            NotOffered: No lane may run it, because a memory is shared.
         """
         plan, linking = take_apart(binary)
         bones = skeleton(binary)
@@ -180,6 +185,7 @@ class TakenApart:
 
         Raises:
             NotTakenApart: wasmtime refuses one of them.
+            NotOffered: One of them has a shared memory; no lane may run it.
         """
         try:
             self._validate_others(engine)

@@ -7,5 +7,6 @@ the module could notice.
 """
 
 from ._exports import NOTHING, Exposed, Prepared, prepared
+from ._memories import check_unshared
 
-__all__ = ("NOTHING", "Exposed", "Prepared", "prepared")
+__all__ = ("NOTHING", "Exposed", "Prepared", "check_unshared", "prepared")
