@@ -213,5 +213,5 @@ def test_what_was_dropped_twice_is_destroyed_once():
 
 def test_a_destructor_without_a_guest_does_nothing():
     inside = set()
-    assert _drop_over({}, inside)(None, 5, 1) == 0
+    assert _drop_over({}, {}, inside)(None, 5, 1) == 0
     assert not inside

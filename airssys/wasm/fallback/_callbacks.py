@@ -53,7 +53,7 @@ class Callbacks:
         continuation = c.ContinuationCallback(_continuation_over(polling))
         address = ctypes.cast(continuation, ctypes.c_void_p).value or 0
         host_call = c.HostCallback(_callback_over(polling, inside, address))
-        drop = c.DropCallback(_drop_over(stores, inside))
+        drop = c.DropCallback(_drop_over(polling, stores, inside))
         self._kept = (continuation, host_call, drop)
         self.host_call = ctypes.cast(host_call, ctypes.c_void_p).value or 0
         self.drop = ctypes.cast(drop, ctypes.c_void_p).value or 0
@@ -76,8 +76,8 @@ def _callback_over(
         _error: int,
         continuation: int,
     ) -> None:
-        _write_pair(MEMORY, continuation, continuation_address, context)
         try:
+            _write_pair(MEMORY, continuation, continuation_address, context)
             inside.add(get_ident())
             call = polling[context]
             if count:
@@ -88,10 +88,11 @@ def _callback_over(
                 nothing = _ZEROS[:size] if count <= MAX_PARAMS else bytes(size)
                 MEMORY[arguments : arguments + size] = nothing
             call.note(HostCall(function or 0, results), count)
-        except BaseException as error:  # noqa: BLE001, ASYNC103  # nothing may leave a callback
-            _fail(polling, context, error)
-        finally:
             inside.discard(get_ident())
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # nothing may leave a callback
+            _write_pair(MEMORY, continuation, continuation_address, context)
+            inside.discard(get_ident())
+            _fail(polling, context, error)
 
     return host_was_called
 
@@ -109,7 +110,9 @@ def _continuation_over(polling: dict[int, Notebook]) -> Callable[[int | None], b
 
 
 def _drop_over(
-    stores: Mapping[int, DropsNoted], inside: MutableSet[int]
+    polling: dict[int, Notebook],
+    stores: Mapping[int, DropsNoted],
+    inside: MutableSet[int],
 ) -> Callable[..., int]:
     get_ident = threading.get_ident
 
@@ -120,10 +123,10 @@ def _drop_over(
             dropped = stores[context].dropped
             if dropped is not None:
                 dropped.append(number)
-        except BaseException:  # noqa: BLE001, ASYNC103, S110  # nothing may leave a callback; it is dropped when its store closes
-            pass
-        finally:
             inside.discard(get_ident())
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # nothing may leave a callback; it is dropped when its store closes
+            inside.discard(get_ident())
+            _fail(polling, context, error)
         return 0  # noqa: ASYNC104  # as above
 
     return guest_dropped

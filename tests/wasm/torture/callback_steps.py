@@ -3,6 +3,7 @@
 A step is one bytecode instruction of the callback itself; what it calls counts as one.
 """
 
+import dis
 import inspect
 import sys
 from contextlib import contextmanager
@@ -10,11 +11,17 @@ from contextlib import contextmanager
 from bench import LANE
 
 from airssys.wasm.fallback import _callbacks
-from airssys.wasm.lane.core import _code
+from airssys.wasm.lane.core import _host
 
 CALLBACKS = ("callback",) if LANE == "own" else ("host_was_called", "is_answered")
 """Those of the lane on which guests are run in Trio."""
-_MAKERS = (_callbacks._callback_over, _callbacks._continuation_over, _code.guarded)
+AT_EPOCHS = ("give_way",) if LANE == "own" else ()
+_MAKERS = (
+    _callbacks._callback_over,
+    _callbacks._continuation_over,
+    _host.guarded,
+    _host.giving_way,
+)
 
 
 def code_of(callback):
@@ -25,11 +32,22 @@ def code_of(callback):
     raise LookupError(callback)
 
 
-def line_of(text):
-    """The line of the own lane's callback that says this."""
-    lines, first = inspect.getsourcelines(_code.guarded)
-    (found,) = (n for n, line in enumerate(lines, first) if line.strip() == text)
-    return found
+def body_of(callback):
+    """The lines of a callback that are guarded."""
+    lines, first = inspect.getsourcelines(code_of(callback))
+    texts = [line.strip() for line in lines]
+    begin = texts.index("try:") + 1
+    end = next(n for n, text in enumerate(texts) if text.startswith("except "))
+    return range(first + begin, first + end)
+
+
+def calls_of(callback):
+    """Where a callback calls something, with the line: a handler of a signal may run there."""
+    return {
+        each.offset: each.positions.lineno
+        for each in dis.get_instructions(code_of(callback))
+        if each.opname.startswith("CALL")
+    }
 
 
 class Steps:
@@ -41,6 +59,8 @@ class Steps:
         self.act = act
         self.lines = []
         """The line of each step."""
+        self.offsets = []
+        """Where in the code of the callback each step is."""
 
     @property
     def taken(self):
@@ -51,8 +71,9 @@ class Steps:
             return self._by_tracing()
         return self._by_monitoring()  # where opcodes cannot be traced reliably
 
-    def _step(self, line):
+    def _step(self, line, offset):
         self.lines.append(line)
+        self.offsets.append(offset)
         if self.taken - 1 == self.at:
             self.act()
 
@@ -66,7 +87,7 @@ class Steps:
 
         def step(frame, event, _argument):
             if event == "opcode":
-                self._step(frame.f_lineno)
+                self._step(frame.f_lineno, frame.f_lasti)
             return step
 
         before = sys.gettrace()
@@ -87,7 +108,7 @@ class Steps:
         }
         monitoring.use_tool_id(tool, "torture")
         monitoring.register_callback(
-            tool, event, lambda _code, offset: self._step(lines[offset])
+            tool, event, lambda _code, offset: self._step(lines[offset], offset)
         )
         monitoring.set_local_events(tool, self.code, event)
         try:

@@ -17,11 +17,11 @@ from bench import (
     say,
     what_is_raised_by,
 )
-from callback_steps import CALLBACKS, Steps, line_of
+from callback_steps import AT_EPOCHS, CALLBACKS, Steps, body_of, calls_of
 
 from airssys.contracts import EngineSettings, GuestSpent, GuestTrapped, TrapReason
 from airssys.wasm import open_runtime
-from airssys.wasm.engine._fiber import CallbackFailed, WasmtimeFailed
+from airssys.wasm.engine._fiber import CallbackFailed
 from airssys.wasm.fallback._call import Call
 from airssys.wasm.lane.core import CoreInstance
 
@@ -176,38 +176,33 @@ def by_hand():
 
 
 def at_each_step():
-    """An exception out of nowhere, as from a signal handler, once a call is noted as
-    being inside a callback."""
+    """An exception out of nowhere, as from the handler of a signal."""
     bench = Bench()
-    component = bench.component("asker")
-    callback = CALLBACKS[0]
-    steps = Steps(callback)
-    call = bench.message(bench.store(component, TARGET), b"x")
-    with steps.traced():
-        bench.poll_until(call, is_waiting)
-    lines = sorted(set(steps.lines))
-    guarded = [at for at, line in enumerate(steps.lines) if lines[2] <= line]
-    guarded = [at for at in guarded if steps.lines[at] < lines[-2]]
-
-    def strike():
-        raise Unknown
-
-    expected = {Unknown}
-    if LANE == "own":
-        # Until the instance is known, the reason cannot be noted in it. What the last line
-        # of the body raises is raised in `by_hand`; the jump out of the body is not
-        # guarded, but no handler of a signal is run there.
-        act = line_of("act(instance, values)")
-        guarded = [at for at in guarded if steps.lines[at] < act]
-        expected = {Unknown, WasmtimeFailed}
-    assert len(guarded) > 10
-    for at in guarded:
+    for callback, guest in ((CALLBACKS[0], "asker"), *((e, "loop") for e in AT_EPOCHS)):
+        component = bench.component(guest)
+        steps = Steps(callback)
         call = bench.message(bench.store(component, TARGET), b"x")
-        with Steps(callback, at, strike).traced():
-            raised = what_is_raised_by(bench.poll_until, call, is_waiting)
-        assert type(raised) in expected, (at, steps.lines[at], raised)
-        call._store.close()
+        with steps.traced():
+            bench.poll_until(call, lambda _, steps=steps: steps.taken)
+        body = body_of(callback)
+        calls = calls_of(callback)
+        assert {calls[at] for at in calls.keys() & set(steps.offsets)} <= set(body)
+        # What follows the last call leaves the body: no handler of a signal runs there.
+        last = max(at for at, place in enumerate(steps.offsets) if place in calls)
+        guarded = [at for at in range(last + 1) if steps.lines[at] in body]
+        assert {steps.lines[at] for at in guarded} >= {body[0], body[-1]}
+        for at in guarded:
+            call = bench.message(bench.store(component, TARGET), b"x")
+            with Steps(callback, at, strike).traced():
+                raised = what_is_raised_by(bench.poll_until, call, lambda _: False)
+            assert type(raised) is Unknown, (at, steps.lines[at], raised)
+            assert not bench.engine.ledger.inside
+            call._store.close()
     bench.engine.close()
+
+
+def strike():
+    raise Unknown
 
 
 run_scenarios(

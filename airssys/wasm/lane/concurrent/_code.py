@@ -36,7 +36,7 @@ from airssys.wasm.lane.core import (
     c_pointer,
     callback_address,
     define_host,
-    give_way,
+    giving_way,
     guarded,
 )
 from airssys.wasm.lane.modules import check_unshared, prepared
@@ -175,19 +175,18 @@ class TaskCode:
         self._kept: list[Any] = [modules]
         self.modules = [c_pointer(module) for module in modules]
         self.looking_up = Imports(steps.steps)
-        epoch = c_api.EpochCallback(give_way)
+        running = cast("Mapping[int, Any]", engine.polling)
+        guard = Guard(running, engine.ledger.inside)
+        epoch = c_api.EpochCallback(giving_way(guard))
         self._kept.append(epoch)
         self.epoch = callback_address(epoch)
         self.results: dict[int, tuple[str, ...]] = {}
         """Of canonical functions that pause: their core results."""
         self._linker = self.shim = 0
         engine.ledger.cores.add(self)
-        self._link()
+        self._link(guard)
 
-    def _link(self) -> None:
-        ledger = self.engine.ledger
-        running = cast("Mapping[int, Any]", self.engine.polling)
-        guard = Guard(running, ledger.inside)
+    def _link(self, guard: Guard) -> None:
         self._linker = c_api.linker_new(self.engine.pointer)
         for number, one in enumerate(self.plan.canonical):
             found = built(one)

@@ -11,16 +11,13 @@ from ._calls import Asked
 from ._code import (
     CoreCode,
     CoreRefused,
-    Guard,
     Imports,
     c_pointer,
     compile_modules,
     define_host,
-    give_way,
-    guarded,
 )
 from ._failures import CoreFailed, failed
-from ._host import CoreHost
+from ._host import CoreHost, Guard, giving_way, guarded
 from ._instance import CoreInstance
 from ._linking import SHIM, Linking, Source, Step, link
 from ._memory import CoreValues, LinearMemory, address_of, callback_address
@@ -61,7 +58,7 @@ __all__ = (
     "compile_parts",
     "define_host",
     "failed",
-    "give_way",
+    "giving_way",
     "guarded",
     "host_calls",
     "link",

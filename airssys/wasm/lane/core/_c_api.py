@@ -34,6 +34,7 @@ PROTOTYPES: Final[dict[str, tuple[Any, ...]]] = {
     "wasmtime_context_set_fuel": (_P, _P, c_uint64),
     "wasmtime_error_delete": (None, _P),
     "wasmtime_error_message": (None, _P, _P),
+    "wasmtime_error_new": (_P, _P),
     "wasmtime_func_call_async": (_P, _P, _P, _P, _N, _P, _N, _P, _P),
     "wasmtime_global_get": (None, _P, _P, _P),
     "wasmtime_global_set": (_P, _P, _P, _P),
@@ -94,6 +95,7 @@ context_set_epoch_deadline = _bind_short("wasmtime_context_set_epoch_deadline")
 context_set_fuel = _bind_short("wasmtime_context_set_fuel")
 error_delete = _bind_short("wasmtime_error_delete")
 error_message = _bind_short("wasmtime_error_message")
+error_new = _bind_short("wasmtime_error_new")
 func_call_async = _bind_short("wasmtime_func_call_async")
 global_get = _bind_short("wasmtime_global_get")
 global_set = _bind_short("wasmtime_global_set")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Mapping, MutableSet
+from collections.abc import Mapping
 from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast, final
 
 import attrs
 import wasmtime
-from trio.lowlevel import enable_ki_protection
 
 from airssys.wasm.lane.abi import Core, ExportSignature, ImportSignature
 from airssys.wasm.lane.adapters import IMAGE, SCRATCH, SLOT, has_pointers
@@ -29,8 +28,11 @@ from ._failures import CoreFailed
 from ._host import (
     Act,
     CoreHost,
+    Guard,
     Imported,
     answering,
+    giving_way,
+    guarded,
     instant,
     pausing,
 )
@@ -39,7 +41,6 @@ from ._memory import (
     CoreValues,
     SharedScratch,
     address_of,
-    answer_epoch,
     callback_address,
 )
 
@@ -241,7 +242,7 @@ def compile_modules(
 ) -> tuple[wasmtime.Module, ...]:
     """Compile the module of each step; each code once.
 
-    What is counted before has refused shared memories. Modules are looked at again here,
+    What is counted before has refused shared memories. Modules are checked again here,
     because nothing else would stop one: its memory would not count for any limit.
 
     Raises:
@@ -344,9 +345,10 @@ class CoreCode:
         self._scratch_extern = self.scratch.extern()
         self.looking_up = Imports(linking.steps, self._scratch_extern)
         self._linker = self.shim = 0
-        epoch = c.EpochCallback(give_way)
-        self._kept.append(epoch)
-        self.epoch = callback_address(epoch)
+        # While this lane polls a store, its instance is what stands in `polling`.
+        running = cast("Mapping[int, Running]", engine.polling)
+        self._guard = Guard(running, engine.ledger.inside)
+        self.epoch = self._keep_epoch()
         self.state_parts: object = None
         """Where the state of its instances is, once a snapshot was taken of one."""
         engine.ledger.cores.add(self)
@@ -412,12 +414,13 @@ class CoreCode:
             CoreValues(parameters, results),
         )
 
+    def _keep_epoch(self) -> int:
+        epoch = c.EpochCallback(giving_way(self._guard))
+        self._kept.append(epoch)
+        return callback_address(epoch)
+
     def _link(self) -> None:
-        out = Block(8)
-        ledger = self.engine.ledger
-        # While this lane polls a store, its instance is what stands in `polling`.
-        running = cast("Mapping[int, Running]", self.engine.polling)
-        guard = Guard(running, ledger.inside)
+        out, guard = Block(8), self._guard
         self._linker = c.linker_new(self.engine.pointer)
         self._define_scratch()
         define, keep = partial(define_host, self._linker), self._kept.append
@@ -514,52 +517,6 @@ def define_host(
 def c_pointer(thing: Any) -> int:
     """The address in C of an object of wasmtime-py."""
     return callback_address(thing.ptr())
-
-
-@enable_ki_protection
-def give_way(_context: int, _data: int | None, update: int, kind: int) -> int:
-    """Have the guest give way at the end of an epoch."""
-    answer_epoch(update, kind)
-    return 0
-
-
-_FAILED: Final = b"the host failed"
-
-
-@final
-@attrs.frozen
-class Guard:
-    """What callbacks check first."""
-
-    running: Mapping[int, Running]
-    """The instances that are being polled, by the context of their store."""
-    inside: MutableSet[int]
-    """Idents of the threads that are in a callback."""
-
-
-def guarded(guard: Guard, act: Callable[[Any, int], None]) -> Callable[..., int]:
-    """Make a callback of what may raise: nothing may leave a callback."""
-    running, inside = guard.running, guard.inside
-    context_of, trap_new, get_ident = c.caller_context, c.trap_new, threading.get_ident
-
-    @enable_ki_protection
-    def callback(_env: int | None, caller: int, values: int, _count: int) -> int:
-        instance, ident = None, 0
-        try:
-            ident = get_ident()
-            inside.add(ident)
-            instance = running[context_of(caller)]
-            act(instance, values)
-        except BaseException as error:  # noqa: BLE001, ASYNC103  # nothing may leave a callback
-            if instance is not None:
-                instance.failure = error
-            trap: int = trap_new(_FAILED, len(_FAILED))
-            return trap  # noqa: ASYNC104  # as above
-        finally:
-            inside.discard(ident)
-        return 0
-
-    return callback
 
 
 def _on_handle(one: ResourceFunction, values: CoreValues) -> Act:

@@ -26,17 +26,21 @@ answered, and traps too.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableSet
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
 
 import attrs
+from trio.lowlevel import enable_ki_protection
 
 from airssys.contracts import CapacityReached
 from airssys.wasm.lane.abi import Core, ImportSignature, Rule, RuleBroken
 from airssys.wasm.lane.adapters import ANSWERED, ANSWERED_NOW, IMAGE, MAY_LEAVE
 from airssys.wasm.lane.components import Abi
 from airssys.wasm.values import TooMuch
+
+from . import _c_api as c
+from ._memory import answer_epoch
 
 if TYPE_CHECKING:
     from airssys.wasm.lane.adapters import Image
@@ -245,3 +249,76 @@ def answering(number: int, imported: Imported) -> Answering:
 
 def _nothing(*_: object) -> None:
     """Answer nothing, as what the host returns is not read then."""
+
+
+# ---------------------------------------------------------------- callbacks
+
+_FAILED: Final = b"the host failed"
+
+
+class Failing(Protocol):
+    """The side of an instance that notes what failed."""
+
+    failure: BaseException | None
+
+
+@final
+@attrs.frozen
+class Guard:
+    """What callbacks check first."""
+
+    running: Mapping[int, Failing]
+    """The instances that are being polled, by the context of their store."""
+    inside: MutableSet[int]
+    """Idents of the threads that are in a callback."""
+
+    def note(self, context: int, error: BaseException) -> None:
+        """Have the call that is polled fail with this, once its poll has returned."""
+        self.inside.discard(get_ident())
+        instance = self.running.get(context)
+        if instance is not None:
+            instance.failure = error
+
+
+def giving_way(guard: Guard) -> Callable[..., int]:
+    """Make what has a guest give way at the end of an epoch."""
+    error_new = c.error_new
+
+    @enable_ki_protection
+    def give_way(context: int, _data: int | None, update: int, kind: int) -> int:
+        try:
+            answer_epoch(update, kind)
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # as of `guarded`
+            guard.note(context, error)
+            failure: int = error_new(_FAILED)
+            return failure  # noqa: ASYNC104  # as above
+        return 0
+
+    return give_way
+
+
+def guarded(guard: Guard, act: Callable[[Any, int], None]) -> Callable[..., int]:
+    """Make a callback of what may raise: nothing may leave a callback.
+
+    What leaves one is printed by ctypes and lost, and C gets an address that is none. The
+    handler of a signal may raise after any call that is made here. So all calls are in
+    one `try`, that which says that the thread has left too, and what fails finds its
+    instance by itself.
+    """
+    running, inside = guard.running, guard.inside
+    context_of, trap_new = c.caller_context, c.trap_new
+
+    @enable_ki_protection
+    def callback(_env: int | None, caller: int, values: int, _count: int) -> int:
+        try:
+            ident = get_ident()
+            inside.add(ident)
+            act(running[context_of(caller)], values)
+            inside.discard(ident)
+        except BaseException as error:  # noqa: BLE001, ASYNC103  # nothing may leave a callback
+            guard.note(context_of(caller), error)
+            trap: int = trap_new(_FAILED, len(_FAILED))
+            return trap  # noqa: ASYNC104  # as above
+        return 0
+
+    return callback
