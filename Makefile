@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export COVERAGE_FILE := $(CURDIR)/.build/coverage/data
 
 .PHONY: help demo test test-slow test-stressed pytest-slow pytest-other-lane soak lint ruff-format ruff flake8 mypy pyright imports english
-.PHONY: format wheel pytest pytest-covered examples docs perf suites mutants venv venv-demo clean
+.PHONY: format wheel pytest pytest-covered examples docs perf perf-quick suites mutants venv venv-demo clean
 .PHONY: constraints constraints-add fuzz
 
 help:
@@ -39,6 +39,7 @@ help:
 	@echo "make examples    only the examples, with the built wheel"
 	@echo "make format      format the code and apply the fixes of ruff"
 	@echo "make perf        show what can be run in perf/"
+	@echo "make perf-quick  run its suite and compare the ratios with those committed"
 	@echo "make suites      the component model's suites (SUITES=its checkout; ARGS='linking/ --lane own')"
 	@echo "make mutants     change the deciding modules line by line: does a test fail? (ARGS=_backoff)"
 	@echo "make fuzz        any bytes as manifests, patterns and arguments of host functions (ARGS='--seconds 600')"
@@ -160,6 +161,11 @@ test-slow: pytest-slow pytest-other-lane soak fuzz $(WASMTIME_MAJORS:%=test-wasm
 
 perf: venv
 	@$(BIN)/python .ci/list_perf.py
+
+# Every case of the suite, few times each, against the committed ratios: 3 minutes on a quiet
+# machine. Exits with 1 if one fell beyond its noise, with 3 if the machine was too noisy.
+perf-quick: venv
+	@.ci/stage "perf" $(BIN)/python -m perf run --quick --guard $(ARGS)
 
 # The component model's own tests, which are not part of this repository.
 suites: venv

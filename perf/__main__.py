@@ -1,0 +1,127 @@
+"""The suite that measures airssys: run it, compare runs, compare with peers.
+
+A case is timed in one process together with a calibration case of plain Trio, in turn, in
+short slices. What counts is the ratio of the two, so that results of two days or two
+machines can be compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_RESULTS: Final = _ROOT / ".build" / "perf"
+_NOT_JUDGED: Final = 3
+
+
+def _list(_: argparse.Namespace) -> int:
+    from perf.suite.cases import CASES  # noqa: PLC0415  # imports what is measured
+
+    for case in CASES.values():
+        print(f"{case.name:<18} {case.what}, against {case.calibration[0]}")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from perf.suite import comparing, running  # noqa: PLC0415  # as above
+
+    effort = running.QUICK if options.quick else running.FULL
+    output = options.output or _unused()
+    found = running.run(options.cases, effort, output)
+    for result in found.values():
+        print(_line(result))
+    print(f"written: {output}")
+    noise = comparing.noise_of_machine(list(found.values()))
+    if noise:
+        print(f"The machine is too noisy, nothing is judged: {noise}.")
+    if options.guard:
+        return _guard(found, running.baseline())
+    return _NOT_JUDGED if noise else 0
+
+
+def _guard(found: dict, baseline: Path) -> int:  # type: ignore[type-arg]
+    from perf.suite import comparing, running  # noqa: PLC0415  # as above
+
+    if not baseline.exists():
+        print(f"There is no baseline for this Python: {baseline}. Nothing is judged.")
+        return _NOT_JUDGED
+    comparison = comparing.compare(running.read(baseline), found, only_new=True)
+    print(comparing.table(comparison))
+    return comparison.status
+
+
+def _line(result) -> str:  # type: ignore[no-untyped-def]  # noqa: ANN001  # imported late
+    from statistics import median  # noqa: PLC0415  # as above
+
+    from measuring.ratios import kib, seconds  # noqa: PLC0415  # as above
+
+    from perf.suite.comparing import noise_of, spread  # noqa: PLC0415  # as above
+
+    unit = kib if result.unit == "byte" else seconds
+    ratio = median(result.ratios)
+    noise = noise_of(result)
+    return (
+        f"{result.name:<18} {unit(result.value):>10}  {ratio:7.3f} x "
+        f"+- {spread(result.ratios):.1%}" + (f"  ({noise})" if noise else "")
+    )
+
+
+def _unused() -> Path:
+    numbers = (n for n in range(1, 10_000) if not (_RESULTS / f"run-{n}.json").exists())
+    return _RESULTS / f"run-{next(numbers)}.json"
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from perf.suite import comparing, running  # noqa: PLC0415  # as above
+
+    found = comparing.compare(running.read(options.base), running.read(options.new))
+    print(comparing.table(found))
+    return found.status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m perf", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add(commands, "list", _list, "show all cases")
+    run = _add(commands, "run", _run, "run cases, all by default")
+    run.add_argument("cases", nargs="*", metavar="CASE", help="ask, ask/plain, */async")
+    run.add_argument("--quick", action="store_true", help="5 processes for each case")
+    run.add_argument("--output", "-o", type=Path, help="a new file for the results")
+    run.add_argument("--guard", action="store_true", help="compare with the baseline")
+    compare = _add(
+        commands,
+        "compare",
+        _compare,
+        "compare two runs: exits with 1 if a case is slower, 3 if nothing was judged",
+    )
+    compare.add_argument("base", type=Path, metavar="BASE")
+    compare.add_argument("new", type=Path, metavar="NEW")
+    return parser
+
+
+def _add(commands, name: str, act, text: str) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]  # noqa: ANN001  # argparse has no public type
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(act=act)
+    return parser
+
+
+def main() -> int:
+    """Do what the command line asks for."""
+    if sys.argv[1:2] == ["worker"]:
+        from perf.suite import running  # noqa: PLC0415  # as above
+
+        running.work(sys.argv[2:])
+        return 0
+    options = _parser().parse_args()
+    try:
+        return options.act(options)
+    except (FileExistsError, FileNotFoundError, ValueError) as error:
+        print(f"python -m perf: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
