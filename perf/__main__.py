@@ -8,6 +8,7 @@ machines can be compared.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from pathlib import Path
 from typing import Final
@@ -69,9 +70,9 @@ def _line(result) -> str:  # type: ignore[no-untyped-def]  # noqa: ANN001  # imp
     )
 
 
-def _unused() -> Path:
-    numbers = (n for n in range(1, 10_000) if not (_RESULTS / f"run-{n}.json").exists())
-    return _RESULTS / f"run-{next(numbers)}.json"
+def _unused(kind: str = "run") -> Path:
+    names = (_RESULTS / f"{kind}-{number}.json" for number in itertools.count(1))
+    return next(name for name in names if not name.exists())
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -80,6 +81,36 @@ def _compare(options: argparse.Namespace) -> int:
     found = comparing.compare(running.read(options.base), running.read(options.new))
     print(comparing.table(found))
     return found.status
+
+
+def _peers(options: argparse.Namespace) -> int:
+    from perf.peers import interleaving  # noqa: PLC0415  # as above
+
+    wanted = list(options.cases or interleaving.COUNTS)
+    if unknown := set(wanted) - set(interleaving.COUNTS):
+        raise ValueError(f"no case of peers is named {', '.join(sorted(unknown))}")
+    output = options.output or _unused("peers")
+    found, about = interleaving.run(wanted, quick=options.quick)
+    interleaving.dump(found, about, output)
+    for name, version in about.items():
+        print(f"{name:<20} {version}")
+    print(f"written: {output}")
+    return _stand(output)
+
+
+def _stand(path: Path) -> int:
+    import json  # noqa: PLC0415  # as above
+
+    from perf.peers import standing  # noqa: PLC0415  # as above
+    from perf.peers.environments import OURS, PEERS, TRIO  # noqa: PLC0415  # as above
+    from perf.peers.wanted import WANTED  # noqa: PLC0415  # as above
+
+    found = standing.parse(json.loads(path.read_text("utf-8")))
+    print(standing.markdown(found, [peer.name for peer in PEERS]))
+    lines = standing.standing(found, OURS, TRIO, WANTED)
+    for line in lines:
+        print(f"{line.case:<16} {line.ours:<18} {line.verdict}")
+    return standing.status(lines)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -99,6 +130,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("base", type=Path, metavar="BASE")
     compare.add_argument("new", type=Path, metavar="NEW")
+    peers = _add(
+        commands,
+        "peers",
+        _peers,
+        "compare with other frameworks, each in an environment that is made for it: exits "
+        "with 1 if a line falls short, 3 if nothing was judged",
+    )
+    peers.add_argument("cases", nargs="*", metavar="CASE", help="ask, ring; all")
+    peers.add_argument("--quick", action="store_true", help="3 rounds")
+    peers.add_argument("--output", "-o", type=Path, help="a new file for the results")
     return parser
 
 

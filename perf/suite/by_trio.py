@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import asynccontextmanager, suppress
+import logging
+import traceback
+from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from perf.suite.timing import Measure
 
+_LOG: Final = logging.getLogger("airssys.perf")
 RING: Final = 100
 FAN: Final = 100
 _ROOM: Final = 1000
@@ -144,22 +147,32 @@ def rounds(count: int) -> int:
     return max(1, count // FAN)
 
 
-async def _answer(letters: trio.MemoryReceiveChannel[trio.Event | None]) -> None:
+async def _answer(
+    letters: trio.MemoryReceiveChannel[trio.Event | None],
+    *,
+    task_status: trio.TaskStatus[None],
+) -> None:
+    task_status.started()
     async for answered in letters:
         if answered is None:
             raise ValueError
         answered.set()
 
 
+async def _supervise(letters: trio.MemoryReceiveChannel[trio.Event | None]) -> None:
+    """Start it again in a nursery of its own each time, and log its traceback."""
+    while True:
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(_answer, letters)
+        except* ValueError as errors:
+            _LOG.warning("crashed: %s", "".join(traceback.format_exception(errors)))
+
+
 @asynccontextmanager
 async def crash() -> AsyncIterator[Measure]:
-    """A task that crashes is run again by the one around it, and answers."""
+    """A task that crashes is started anew by the one around it, and answers."""
     post, letters = trio.open_memory_channel[trio.Event | None](100)
-
-    async def supervise() -> None:
-        while True:
-            with suppress(ValueError):
-                await _answer(letters)
 
     async def crash_and_ask(count: int) -> float:
         began = perf_counter()
@@ -171,7 +184,7 @@ async def crash() -> AsyncIterator[Measure]:
         return perf_counter() - began
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(supervise)
+        nursery.start_soon(_supervise, letters)
         yield crash_and_ask
         nursery.cancel_scope.cancel()
 

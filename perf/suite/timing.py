@@ -66,12 +66,15 @@ def measure(case: Case, loops: int) -> Value:
 async def _alternate(case: Case, loops: int) -> Value:
     portion = max(1, loops // SLICES)
     pairs = []
+    wall = busy = 0.0
     async with case.calibration[1]() as calibration, case.open() as measured:
-        wall, busy = perf_counter(), process_time()
         for _ in range(SLICES):
+            # The calibration never waits, so what it waits for is a processor.
+            began, began_busy = perf_counter(), process_time()
             below = await calibration(portion)
+            wall += perf_counter() - began
+            busy += process_time() - began_busy
             pairs.append((await measured(portion), below))
-        wall, busy = perf_counter() - wall, process_time() - busy
     scale = loops / (portion * SLICES)
     above, below = (sum(side) * scale for side in zip(*pairs, strict=True))
     # Memory grows by pages, and by none in some slices.
