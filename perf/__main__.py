@@ -16,6 +16,7 @@ from typing import Final
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _RESULTS: Final = _ROOT / ".build" / "perf"
 _NOT_JUDGED: Final = 3
+_CHART: Final = _ROOT / "docs" / "reference" / "performance.svg"
 
 
 def _list(_: argparse.Namespace) -> int:
@@ -83,6 +84,66 @@ def _compare(options: argparse.Namespace) -> int:
     return found.status
 
 
+def _baseline(options: argparse.Namespace) -> int:
+    from perf.suite import comparing, running  # noqa: PLC0415  # as above
+
+    found = running.read(options.run)
+    if noise := comparing.noise_of_machine(list(found.values())):
+        print(f"Not kept, the machine was too noisy: {noise}.")
+        return _NOT_JUDGED
+    running.baseline().parent.mkdir(exist_ok=True)
+    running.baseline().write_bytes(options.run.read_bytes())
+    print(f"written: {running.baseline()}")
+    return 0
+
+
+def _bisect_like(options: argparse.Namespace) -> int:
+    from perf.suite import commits, comparing  # noqa: PLC0415  # as above
+
+    both = commits.measure(options.base, options.new, options.cases, _RESULTS)
+    comparison = comparing.compare(*both)
+    print(comparing.table(comparison))
+    return comparison.status
+
+
+def _flame(options: argparse.Namespace) -> int:
+    from perf.suite.cases import chosen  # noqa: PLC0415  # as above
+    from perf.suite.flames import sample, svg  # noqa: PLC0415  # as above
+    from perf.suite.timing import alone  # noqa: PLC0415  # as above
+
+    _RESULTS.mkdir(parents=True, exist_ok=True)
+    for case in chosen(options.cases):
+        output = _RESULTS / f"flame-{case.name.replace('/', '-')}.svg"
+        stacks = sample(lambda case=case: alone(case, options.seconds))
+        output.write_text(svg(f"{case.name}, {case.what}", stacks), "utf-8")
+        print(f"written: {output}")
+    return 0
+
+
+def _memory(options: argparse.Namespace) -> int:
+    from perf.suite.cases import CASES  # noqa: PLC0415  # as above
+    from perf.suite.memory import breakdown  # noqa: PLC0415  # as above
+
+    print(breakdown(CASES[f"idle-bytes/{options.kind}"], options.count))
+    return 0
+
+
+def _page(options: argparse.Namespace) -> int:
+    from perf.suite import page, rows  # noqa: PLC0415  # as above
+
+    document = _ROOT / "docs" / "reference" / "performance.md"
+    try:
+        generated = rows.generated(options.run, options.peers, _CHART.name)
+        drawn = page.chart(rows.rows(options.run, options.peers))
+    except (rows.TooNoisy, page.Unexplained) as error:
+        print(f"Not written: {error}.")
+        return _NOT_JUDGED
+    document.write_text(page.replaced(document.read_text("utf-8"), generated), "utf-8")
+    _CHART.write_text(drawn, "utf-8")
+    print(f"written: {document} and {_CHART}")
+    return 0
+
+
 def _peers(options: argparse.Namespace) -> int:
     from perf.peers import interleaving  # noqa: PLC0415  # as above
 
@@ -140,6 +201,21 @@ def _parser() -> argparse.ArgumentParser:
     peers.add_argument("cases", nargs="*", metavar="CASE", help="ask, ring; all")
     peers.add_argument("--quick", action="store_true", help="3 rounds")
     peers.add_argument("--output", "-o", type=Path, help="a new file for the results")
+    baseline = _add(commands, "baseline", _baseline, "keep a quiet run for --guard")
+    baseline.add_argument("run", type=Path, metavar="RUN")
+    bisect = _add(commands, "bisect-like", _bisect_like, "measure and compare commits")
+    bisect.add_argument("base", metavar="A")
+    bisect.add_argument("new", metavar="B")
+    bisect.add_argument("cases", nargs="*", metavar="CASE")
+    page = _add(commands, "page", _page, "write the figures into the documentation")
+    page.add_argument("run", type=Path, metavar="RUN")
+    page.add_argument("peers", type=Path, metavar="PEERS")
+    flame = _add(commands, "flame", _flame, "draw where cases spend their time")
+    flame.add_argument("cases", nargs="*", metavar="CASE")
+    flame.add_argument("--seconds", type=float, default=3, help="of each case")
+    memory = _add(commands, "memory", _memory, "show what an idle actor is made of")
+    memory.add_argument("kind", choices=["plain", "async"], nargs="?", default="plain")
+    memory.add_argument("--count", type=int, default=2000, help="actors")
     return parser
 
 
@@ -158,8 +234,9 @@ def main() -> int:
         return 0
     options = _parser().parse_args()
     try:
-        return options.act(options)
-    except (FileExistsError, FileNotFoundError, ValueError) as error:
+        status: int = options.act(options)
+        return status
+    except (OSError, ValueError) as error:
         print(f"python -m perf: {error}", file=sys.stderr)
         return 2
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 
-class UnknownCase(Exception):
+class UnknownCase(ValueError):
     """No case has this name, and no name matches this pattern."""
 
 

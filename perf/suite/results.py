@@ -151,3 +151,13 @@ def with_notes(
             )
         )
     return pyperf.Benchmark(runs)
+
+
+def joined(runs: Sequence[Results]) -> Results:
+    """Make one run of several: of each case, the processes of all of them."""
+    found: Results = {}
+    for results in runs:
+        for name, result in results.items():
+            before = found[name].processes if name in found else ()
+            found[name] = CaseResult(name, before + result.processes, result.unit)
+    return found

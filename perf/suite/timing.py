@@ -81,3 +81,15 @@ async def _alternate(case: Case, loops: int) -> Value:
     whole = [(above, below)] if case.unit == "byte" else pairs
     ratio = median(one / other for one, other in whole)
     return Value(above, below, ratio, max(0.0, 1 - busy / wall))
+
+
+def alone(case: Case, seconds: float) -> None:
+    """Do a case again and again, without its calibration, for a profile."""
+    trio.run(_alone, case, seconds)
+
+
+async def _alone(case: Case, seconds: float) -> None:
+    ends = perf_counter() + seconds
+    async with case.open() as measured:
+        while perf_counter() < ends:
+            await measured(case.loops)

@@ -1,0 +1,112 @@
+"""The generated part of the page, and drawings: from figures that are made up."""
+
+from xml.etree import ElementTree as ET
+
+import attrs
+import pytest
+from hypothesis import given, strategies as st
+
+from perf_suite import load
+
+page, flames, results = load("suite/page"), load("suite/flames"), load("suite/results")
+ROW = page.Row("ask/plain", "an actor is asked", "second", 5.6e-6, 0.6, 0.05, 0.67)
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_a_row_shows_value_ratio_noise_and_verdict():
+    line = page.section([ROW], "Measured.").splitlines()[-1]
+    assert line == (
+        "| ask/plain: an actor is asked | 5.6 us | 0.60 ± 0.03 | at most 0.67 | holds |"
+    )
+
+
+def test_what_falls_short_is_not_published_without_a_reason():
+    short = attrs.evolve(ROW, ratio=0.9)
+    with pytest.raises(page.Unexplained, match="ask/plain"):
+        page.section([ROW, short], "Measured.")
+    told = page.section([attrs.evolve(short, limit="Two passes.")], "Measured.")
+    assert "falls short |" in told
+    assert "- **ask/plain**: Two passes." in told
+
+
+def test_peers_that_are_faster_are_named_and_others_are_not():
+    row = attrs.evolve(ROW, peers={"Slow": 9e-6, "Fast": 2.8e-6, "Fastest": 5.6e-7})
+    told = page.section([row], "Measured.")
+    assert told.endswith("- ask/plain: Fastest 10.0 times, Fast 2.0 times")
+
+
+def test_bytes_are_shown_as_bytes():
+    row = page.Row("idle-bytes/plain", "it waits", "byte", 8960.0, 2.0, 0.0)
+    assert "| 8,960 bytes | 2.00 ± 0.00 |  |  |" in page.section([row], "")
+
+
+def test_only_the_generated_part_of_the_page_is_replaced():
+    before = f"# Top\n{page.BEGIN}\nold\n{page.END}\nBelow\n"
+    after = page.replaced(before, "new\n")
+    assert after == f"# Top\n{page.BEGIN}\nnew\n{page.END}\nBelow\n"
+    assert page.replaced(after, "new") == after
+
+
+@pytest.mark.parametrize(
+    "text", ["", page.BEGIN, page.END, f"{page.BEGIN}{page.END}" * 2]
+)
+def test_a_page_without_one_place_is_left_alone(text):
+    with pytest.raises(ValueError, match="the page needs one line"):
+        page.replaced(text, "new")
+
+
+def test_a_chart_has_a_bar_for_each_row_and_a_mark_where_something_is_wanted():
+    rows = [ROW, attrs.evolve(ROW, name="a<b", ratio=1.2, wanted=None)]
+    root = ET.fromstring(page.chart(rows))  # made here
+    bars = [float(each.get("width")) for each in root.iter(f"{SVG}rect")]
+    assert bars[1] == pytest.approx(bars[0] * 2, rel=0.01)
+    assert len(list(root.iter(f"{SVG}line"))) == 1
+    assert "a<b" in [each.text for each in root.iter(f"{SVG}text")]
+
+
+def test_boxes_are_as_wide_as_their_part_of_the_samples():
+    stacks = {("main", "a"): 1, ("main", "b", "c"): 2, ("main",): 1}
+    assert flames.boxes(stacks) == [
+        (0, 0.0, 1.0, "main"),
+        (1, 0.25, 0.25, "a"),
+        (1, 0.5, 0.5, "b"),
+        (2, 0.5, 0.5, "c"),
+    ]
+
+
+STACKS = st.dictionaries(
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=5).map(tuple),
+    st.integers(1, 9),
+    min_size=1,
+)
+
+
+@given(STACKS)
+def test_the_bottom_boxes_fill_the_graph_and_none_is_wider_than_what_called_it(stacks):
+    laid_out = flames.boxes(stacks)
+    assert sum(w for depth, _, w, _ in laid_out if not depth) == pytest.approx(1)
+    for depth, start, width, _ in laid_out:
+        if depth:
+            assert any(
+                under[0] == depth - 1
+                and under[1] <= start + 1e-9
+                and start + width <= under[1] + under[2] + 1e-9
+                for under in laid_out
+            )
+
+
+def test_a_flame_graph_is_well_formed_and_needs_samples():
+    ET.fromstring(flames.svg("<t>", {("f<lambda> (a.py)",): 3}))
+    with pytest.raises(ValueError, match="no samples"):
+        flames.svg("t", {})
+
+
+def test_runs_are_joined_by_their_processes():
+    one, two = results.Process(1, 1, 1), results.Process(2, 1, 2)
+    runs = [
+        {"a": results.CaseResult("a", (one,)), "b": results.CaseResult("b", (one,))},
+        {"a": results.CaseResult("a", (two,))},
+    ]
+    found = results.joined(runs)
+    assert found["a"].ratios == [1, 2]
+    assert found["b"].ratios == [1]
