@@ -15,7 +15,9 @@ def main() -> None:
     found = [p for p in (ROOT / "perf").glob("*.py") if not p.name.startswith("_")]
     if not found:
         print("[airssys] nothing in perf/ yet")
-    print(".venv/bin/python -m perf --help\n    The suite: run it, compare runs, peers.")
+    print(
+        ".venv/bin/python -m perf --help\n    The suite: run it, compare runs, peers."
+    )
     for path in sorted(found):
         print(f".venv/bin/python perf/{path.name}\n    {summary(path)}")
 

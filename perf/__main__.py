@@ -235,10 +235,10 @@ def main() -> int:
     options = _parser().parse_args()
     try:
         status: int = options.act(options)
-        return status
     except (OSError, ValueError) as error:
         print(f"python -m perf: {error}", file=sys.stderr)
         return 2
+    return status
 
 
 if __name__ == "__main__":

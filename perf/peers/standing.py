@@ -38,7 +38,7 @@ class Line:
 
     @property
     def verdict(self) -> str:
-        """What is said of it."""
+        """What is shown of it."""
         if self.noise is not None:
             return f"not judged: {self.noise}"
         said = "nothing wanted"

@@ -143,7 +143,7 @@ async def fan() -> AsyncIterator[Measure]:
 
 
 def rounds(count: int) -> int:
-    """Return how often everybody of a fan is sent something, for that many deliveries."""
+    """Return how often all tasks of a fan are sent something, for that many deliveries."""
     return max(1, count // FAN)
 
 

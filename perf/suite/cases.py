@@ -46,7 +46,7 @@ CASES: Final = {
     case.name: case
     for case in (
         *_both(
-            "a message is told to one actor and handled",
+            "one actor handles a message",
             by_actors.tell,
             by_trio.bounded_channel,
             5000,
@@ -67,7 +67,7 @@ CASES: Final = {
             (1 / 2.2, 1.0),
         ),
         *_both(
-            "one of a hundred actors handles what all are told",
+            "one of a hundred actors handles a message to all",
             by_actors.fan,
             by_trio.fan,
             10_000,

@@ -1,6 +1,6 @@
 """A case and its calibration in one process, in turn, in short slices.
 
-Whatever else the machine does meets both alike. The ratio is taken slice by slice, and
+Whatever else the machine does meets both the same way. The ratio is taken slice by slice, and
 how long the process waited for a processor is noted: that part of the time says nothing.
 """
 

@@ -146,7 +146,7 @@ def test_a_run_is_as_fast_as_itself(ratios):
     assert found.verdict is Verdict.SAME
 
 
-def test_alike_runs_rarely_differ_by_chance():
+def test_identical_runs_rarely_differ_by_chance():
     rng = random.Random(14)  # repeatable on purpose
     draw = lambda: [rng.gauss(1, 0.03) for _ in range(5)]  # noqa: E731  # short
     slower = sum(

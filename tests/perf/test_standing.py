@@ -1,4 +1,4 @@
-"""`python -m perf peers`: what is said of each line, from times that are made up."""
+"""`python -m perf peers`: the verdict on each line, from times that are made up."""
 
 import pytest
 from hypothesis import given, strategies as st

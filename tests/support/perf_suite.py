@@ -1,4 +1,4 @@
-"""The suite in `perf/`, which is no part of the package and so not on the path."""
+"""The suite in `perf/`, which does not belong to the package and so not on the path."""
 
 import importlib.util
 import sys
