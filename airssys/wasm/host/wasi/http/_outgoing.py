@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final, final
+
+import trio
 
 from airssys.contracts import Access
 from airssys.wasm.host.wasi.base import ContextPart, Scoped, endpoint, take_back
@@ -66,39 +67,52 @@ def handle(
         return Err(Case("connection-limit-reached"))
     future = FutureResponse(context)
     requests.number += 1
-    future.scope = context.start_task(partial(_run, future, wanted, access, requests))
+    exchange = _Exchange(future, wanted, requests)
+    future.scope = context.start_task(exchange.run)
+    # Now, and not in the task: the grant may be taken away before that begins.
+    exchange.scoped = Scoped(context, access, exchange.revoke)
     return Ok(future)
 
 
-async def _run(
-    future: FutureResponse, wanted: Wanted, access: Access, requests: _Requests
-) -> None:
-    context = future.context
-    last: list[Arrived] = []
+@final
+class _Exchange:
+    """A request in progress."""
 
-    def answer(arrived: Arrived) -> None:
-        last.append(arrived)
-        future.give(Ok(arrived))
+    scoped: Scoped
 
-    def revoke() -> None:
+    def __init__(
+        self, future: FutureResponse, wanted: Wanted, requests: _Requests
+    ) -> None:
+        self._future, self._wanted, self._requests = future, wanted, requests
+        self._arrived: Arrived | None = None
+
+    async def run(self) -> None:
+        """Send it, and give the future what comes."""
+        future, body = self._future, self._wanted.body
+        try:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            await fetch(future.context, self._wanted, self._answer)
+        except Broken as error:
+            future.give(Err(error.code))
+        finally:
+            self.scoped.release()
+            self._requests.number -= 1
+            future.give(Err(Case("connection-terminated")))
+            if body is not None:
+                body.pipe.discard()
+
+    def _answer(self, arrived: Arrived) -> None:
+        self._arrived = arrived
+        self._future.give(Ok(arrived))
+
+    def revoke(self) -> None:
+        """End it, because it is not granted any more."""
         denied = Case("HTTP-request-denied")
-        future.give(Err(denied))
-        for each in last:
-            each.pipe.end(denied)
-        if future.scope is not None:
-            future.scope.cancel()
-
-    scoped = Scoped(context, access, revoke)
-    try:
-        await fetch(context, wanted, answer)
-    except Broken as error:
-        future.give(Err(error.code))
-    finally:
-        scoped.release()
-        requests.number -= 1
-        future.give(Err(Case("connection-terminated")))
-        if wanted.body is not None:
-            wanted.body.pipe.discard()
+        self._future.give(Err(denied))
+        if self._arrived is not None:
+            self._arrived.pipe.end(denied)
+        if self._future.scope is not None:
+            self._future.scope.cancel()
 
 
 def _wanted(request: OutgoingRequest, options: RequestOptions | None) -> Wanted:

@@ -49,7 +49,7 @@ async def look_up(name: str, port: int = 0) -> list[Address]:
 class Lookup(Held, Source):
     """The answers to a name, as they come."""
 
-    __slots__ = ("_answers", "_refusal", "_scope", "is_done")
+    __slots__ = ("_answers", "_refusal", "_scope", "_scoped", "is_done")
 
     def __init__(self, context: WasiContext, name: str) -> None:
         if not name or len(name) > _LONGEST or any(c in name for c in "\0/ @"):
@@ -58,6 +58,7 @@ class Lookup(Held, Source):
         self._answers: list[Address] = []
         self._refusal: str | None = None
         self._scope: trio.CancelScope | None = None
+        self._scoped: Scoped
         self.is_done = False
         self._begin(name)
 
@@ -72,27 +73,29 @@ class Lookup(Held, Source):
                 self._give_up("access-denied")
             if context.tasks >= _MOST_LOOKUPS * 16:
                 self._give_up("temporary-resolver-failure")
-            self._scope = context.start_task(lambda: self._ask(name, access))
+            self._scope = context.start_task(lambda: self._ask(name))
+            # Now, and not in the task: it may be taken away before that begins.
+            self._scoped = Scoped(context, access, self._revoke)
 
     def _give_up(self, code: str) -> None:
         self.context.release_handle()
         raise Refused(code)
 
-    async def _ask(self, name: str, access: Access) -> None:
-        def revoke() -> None:
-            self._refusal = "access-denied"
-            if self._scope is not None:
-                self._scope.cancel()
+    def _revoke(self) -> None:
+        self._refusal = "access-denied"
+        if self._scope is not None:
+            self._scope.cancel()
 
-        scoped = Scoped(self.context, access, revoke)
+    async def _ask(self, name: str) -> None:
         try:
+            await trio.lowlevel.checkpoint_if_cancelled()
             self._answers = await look_up(name)
             for each in self._answers:
                 network(self.context).reach.pin(name, each)
         except Refused as refused:
             self._refusal = refused.code
         finally:
-            scoped.release()
+            self._scoped.release()
             self.is_done = True
             self.context.note_changed()
 

@@ -138,7 +138,7 @@ class NetSocket(Held, Source):
             "network", "bind", endpoint(host, place.port)
         ):
             raise Refused("access-denied")
-        if not (place.port or context.permissions.holds_any("network", "bind")):
+        if not (place.port or self._may_bind_some_port(host)):
             context.may("network", "bind", endpoint(host, 0))
             raise Refused("access-denied")
         try:
@@ -147,6 +147,13 @@ class NetSocket(Held, Source):
         except OSError as error:
             raise Refused(code_of(error)) from error
         self._allow_bound(endpoint(host, port), chosen=place.port == 0)
+
+    def _may_bind_some_port(self, host: str) -> bool:
+        """Whether a grant that still stands may allow what the system chooses."""
+        permissions = self.context.permissions
+        return permissions.allows(Access("network", "bind", endpoint(host, 0))) or any(
+            "bind" in grant.verbs for grant in permissions.grants_of("network")
+        )
 
     def _allow_bound(self, where: str, *, chosen: bool) -> None:
         """Check the port that the operating system has chosen, if it has."""

@@ -51,6 +51,8 @@ class UdpSocket(NetSocket):
 
     def finish_bind(self) -> None:
         """Report that it is bound."""
+        if self.is_revoked:
+            raise Refused("access-denied")
         if self.state != "bind-started":
             raise Refused("not-in-progress")
         self.state = "bound"
