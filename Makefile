@@ -55,11 +55,16 @@ venv-demo:
 venv: venv-demo
 	@.ci/venv .venv --group dev
 
+# The stages of `make test` share the one it built (BUILT): tests import it while others begin.
+ifdef BUILT
+wheel: venv
+else
 wheel: venv
 	@.ci/venv .venv-wheel --group tests
 	@rm -rf .build/wheel
 	@.ci/stage "build the wheel" $(BIN)/python -m pip wheel -qq --no-deps --no-build-isolation -w .build/wheel .
 	@.ci/install-wheel .venv-wheel
+endif
 
 # Pins for all groups and extras: from nothing with `make constraints`, then add what
 # other Pythons need besides with `make constraints-add PYTHON=python3.13`.
@@ -79,8 +84,8 @@ constraints-add:
 # Static checks and examples run beside the tests; their output comes after that of the tests.
 test: wheel
 	@mkdir -p .build
-	@$(MAKE) lint docs examples > .build/lint.log 2>&1 & reading=$$!; \
-	  failed=0; $(MAKE) pytest-covered || failed=1; \
+	@$(MAKE) BUILT=yes lint docs examples > .build/lint.log 2>&1 & reading=$$!; \
+	  failed=0; $(MAKE) BUILT=yes pytest-covered || failed=1; \
 	  wait $$reading || failed=1; cat .build/lint.log; exit $$failed
 	@echo "[airssys] all stages passed in $$(( $$(date +%s) - $(STARTED) )) s, set-up included"
 	@grep -E '^=+ .* in [0-9.]+s' .build/pytest.log | tail -n 1
