@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airssys.contracts import EVERYTHING, Grant
+from airssys.contracts import EVERYTHING, Grant, is_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -154,12 +154,16 @@ def _at(folder: str | None) -> tuple[tuple[str, str], ...]:
 
 def connect(host: str, ports: int | str = "*") -> Grant:
     """Open connections to hosts: `connect("*.example.com", 443)`, `"10.0.0.0/8"`."""
-    return Grant("network", ("connect",), f"{host}:{ports}")
+    return Grant("network", ("connect",), _endpoint(host, ports))
 
 
 def bind(host: str, ports: int | str = "*") -> Grant:
     """Listen at an address of this machine."""
-    return Grant("network", ("bind",), f"{host}:{ports}")
+    return Grant("network", ("bind",), _endpoint(host, ports))
+
+
+def _endpoint(host: str, ports: int | str) -> str:
+    return f"{host}:{ports}" if isinstance(host, str) else host
 
 
 def resolve(host: str) -> Grant:
@@ -174,9 +178,18 @@ def http(origin: str, *, methods: str | Iterable[str] = "*") -> Grant:
         origin: scheme, host, port and the beginning of the path.
         methods: one or several; by default any.
     """
-    wanted = methods if isinstance(methods, str) else ",".join(methods)
+    wanted = _joined(methods)
     limits = () if wanted == "*" else (("methods", wanted),)
     return Grant("http", ("request",), origin, limits)
+
+
+def _joined(words: str | Iterable[str]) -> str:
+    """Write words with commas; what is no text is left as it is, for `Grant` to show."""
+    if is_kind(words, (tuple, list, set, frozenset)):
+        words = tuple(words)
+        if all(is_kind(each, str) for each in words):
+            return ",".join(words)
+    return words  # type: ignore[return-value]  # a text, or a mistake
 
 
 # ---------------------------------------------------------------- the rest
@@ -190,12 +203,19 @@ def clock(resolution: float = 0, *, fixed: float | None = None) -> Grant:
     """
     if fixed is not None:
         return Grant("clock", ("wall",), "*", (("fixed", f"{fixed!r}"),))
-    return Grant("clock", ("wall",), f"{resolution:g}" if resolution else "*")
+    return Grant("clock", ("wall",), _seconds(resolution))
 
 
 def monotonic_clock(resolution: float = 0) -> Grant:
     """Measure time; see `clock`."""
-    return Grant("clock", ("monotonic",), f"{resolution:g}" if resolution else "*")
+    return Grant("clock", ("monotonic",), _seconds(resolution))
+
+
+def _seconds(resolution: float) -> str:
+    """Write seconds; what is no number is left as it is, for `Grant` to show."""
+    if is_kind(resolution, (int, float)) and not is_kind(resolution, bool):
+        return str(resolution) if resolution else "*"
+    return resolution  # type: ignore[return-value]  # a mistake
 
 
 def random(*, seed: int | str | None = None) -> Grant:
@@ -204,7 +224,8 @@ def random(*, seed: int | str | None = None) -> Grant:
     With a seed they can be: each instance gets the same ones again, and actors with
     different names get different ones. That is for tests, and for runs to be repeated.
     """
-    limits = () if seed is None else (("seed", str(seed)),)
+    text = seed if is_kind(seed, bool) or not is_kind(seed, int) else str(seed)
+    limits = () if seed is None else (("seed", text),)
     return Grant("random", ("secure", "insecure"), "*", limits)
 
 
@@ -215,7 +236,7 @@ def insecure_random() -> Grant:
 
 def env(*names: str) -> Grant:
     """Read variables of the component's environment; without names, all of them."""
-    return Grant("environment", ("read",), ",".join(names) or "*")
+    return Grant("environment", ("read",), _joined(names) if names else "*")
 
 
 def arguments() -> Grant:

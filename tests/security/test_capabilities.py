@@ -4,10 +4,14 @@ Random grants of all kinds meet random accesses: a set that attenuates another o
 nothing that the other does not, whichever accesses are tried.
 """
 
+import inspect
+import math
+
 import attrs
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from airssys import security as words
 from airssys.contracts import Access, Grant
 from airssys.security.capabilities import (
     KINDS,
@@ -244,3 +248,80 @@ def test_patterns_of_different_classes_cover_nothing():
     one, _ = read_grants([Grant("k", ("v",), "1")], kinds)
     two, _ = read_grants([Grant("k", ("v",), "1")], other)
     assert not one.attenuates(two)
+
+
+NOT_TEXT = [None, 3, -1.5, math.nan, True, b"x", ["a"], ("a",), {}, object(), 10**400]
+TAKEN = [
+    ("connect", "ports", 3),
+    ("bind", "ports", 3),
+    ("clock", "fixed", None),
+    ("clock", "fixed", 3),
+    ("clock", "resolution", 3),
+    ("monotonic_clock", "resolution", 3),
+    ("http", "methods", ("a",)),
+    ("http", "methods", ["a"]),
+    ("log", "bytes_per_second", None),
+    ("log", "bytes_per_second", 3),
+    ("random", "seed", None),
+    ("random", "seed", 3),
+    ("random", "seed", 10**400),
+    ("read_files", "at", None),
+    ("write_files", "at", None),
+    ("delete_files", "at", None),
+    ("list_files", "at", None),
+]
+"""What may be given in other types than text."""
+WORDS = {
+    name: inspect.signature(getattr(words, name)).parameters
+    for name in words._grants.__all__
+    if name not in {"Grant", "everything"}
+}
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [(word, name) for word, parameters in WORDS.items() for name in parameters],
+)
+@pytest.mark.parametrize("value", NOT_TEXT, ids=repr)
+def test_what_is_not_text_is_a_mistake_and_no_wider_grant(word, name, value):
+    fitting = {"names": "a", "kind": "messaging", "verb": "send", "origin": "http://a"}
+    given = {
+        each: fitting.get(each, "/a" if each == "paths" else "a")
+        for each, parameter in WORDS[word].items()
+        if parameter.default is parameter.empty
+        and parameter.kind not in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
+    }
+    make = getattr(words, word)
+    if WORDS[word][name].kind is inspect.Parameter.VAR_POSITIONAL:
+        grant = make(value)
+    else:
+        grant = make(**given | {name: value})
+    hash(grant)
+    found, mistakes = read_grants([grant])
+    if any(each[:2] == (word, name) and repr(each[2]) == repr(value) for each in TAKEN):
+        assert mistakes == ()
+    else:
+        assert found.rules == ()
+        assert mistakes
+
+
+@pytest.mark.parametrize("wrong", NOT_TEXT, ids=repr)
+def test_a_grant_of_anything_can_be_compared_and_read(wrong):
+    for grant in (
+        Grant(wrong, ("send",), "a"),
+        Grant("messaging", (wrong,), "a"),
+        Grant("messaging", ("send",), wrong),
+        Grant("http", ("request",), "http://a", (("methods", wrong),)),
+        Grant("http", ("request",), "http://a", (wrong,)),
+        Grant("http", ("request",), "http://a", wrong),
+    ):
+        assert {grant: 1}[grant] == 1
+        found, mistakes = read_grants([grant])
+        assert found.rules == ()
+        assert "is not text" in mistakes[0].problem
+
+
+def test_no_name_of_a_variable_is_not_every_name():
+    assert read_grants([words.env("")])[1]
+    assert not read_grants([words.env("")])[0].rules
+    assert read_grants([words.env()])[0].rules

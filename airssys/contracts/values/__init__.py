@@ -22,7 +22,7 @@ from ._codecs import (
     codec_of,
     known_codecs,
 )
-from ._grants import EVERYTHING, Access, Decision, Grant, Requested
+from ._grants import EVERYTHING, Access, Decision, Grant, NotText, Requested
 from ._guest import (
     ComponentConfig,
     ComponentInfo,
@@ -135,6 +135,7 @@ __all__ = (
     "LogLevel",
     "MessageOptions",
     "NamedInterface",
+    "NotText",
     "OnAbandoned",
     "OnError",
     "Overflow",

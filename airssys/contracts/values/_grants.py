@@ -12,8 +12,42 @@ from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 import attrs
 
+from ._checking import shown
+
 if TYPE_CHECKING:
     from ._identity import ComponentId
+
+
+@final
+class NotText(str):
+    """Stands in a grant for what should be text and is not, and shows it.
+
+    So a grant can be hashed and compared whatever it was made from; reading it finds the
+    mistake.
+    """
+
+    __slots__ = ()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else NotText(f"<{shown(value)}>")
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, (tuple, list)):
+        return tuple(_text(each) for each in value)
+    return (_text(value),)
+
+
+def _pairs(value: object) -> tuple[tuple[str, str], ...]:
+    rows = value if isinstance(value, (tuple, list)) else (value,)
+    return tuple(_pair(each) for each in rows)
+
+
+def _pair(value: object) -> tuple[str, str]:
+    if isinstance(value, (tuple, list)) and len(value) == 2:  # noqa: PLR2004  # a pair
+        return _text(value[0]), _text(value[1])
+    return NotText(f"<{shown(value)}>"), ""
 
 
 @final
@@ -26,13 +60,13 @@ class Grant:
         Grant(kind='files', verbs=('read', 'list'), resource='/data/**', limits=())
     """
 
-    kind: str
+    kind: str = attrs.field(converter=_text)
     """Such as `messaging`, `storage`, `files`, `network`, or one of a program's own."""
-    verbs: tuple[str, ...]
+    verbs: tuple[str, ...] = attrs.field(converter=_texts)
     """What may be done, each for itself."""
-    resource: str = "*"
+    resource: str = attrs.field(default="*", converter=_text)
     """A pattern, in the grammar of the kind."""
-    limits: tuple[tuple[str, str], ...] = ()
+    limits: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_pairs)
     """What narrows it besides, such as `(("methods", "GET"),)`; by name."""
 
 

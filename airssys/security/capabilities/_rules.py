@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
-from airssys.contracts import EVERYTHING, Access, Grant
+from airssys.contracts import EVERYTHING, Access, Grant, NotText
 from airssys.security.patterns import PatternMistake
 
 from ._index import Index
@@ -229,6 +229,16 @@ def read_grants(
 
 
 def _read(grant: Grant, verb: str, kinds: Mapping[str, Kind]) -> Rule:
+    texts = (
+        grant.kind,
+        verb,
+        grant.resource,
+        *(t for pair in grant.limits for t in pair),
+    )
+    for text in texts:
+        if isinstance(text, NotText):
+            problem = f"{text} is not text: write one pattern in each grant"
+            raise GrantMistake(grant, problem)
     if grant == EVERYTHING:
         return Rule(_ALL, verb, Everything(), (), grant)
     kind = kinds.get(grant.kind)
