@@ -7,11 +7,17 @@ from airssys import actor, blueprint, open_system
 from airssys.contracts import Access, Grant
 from airssys.security import (
     ask,
+    clock,
     connect,
+    env,
     everything,
     http,
+    log,
     publish,
+    random,
     read_files,
+    resolve,
+    run_command,
     see,
     send,
     store,
@@ -93,6 +99,37 @@ def test_a_verb_without_a_kind_stands_for_each_kind_that_has_it():
     assert {rule.kind for rule in read_question("files write /data/x").rules} == {
         "files"
     }
+
+
+ONE_OF_EACH = [
+    send("team/a/0"),
+    publish("x.y"),
+    subscribe("x.y"),
+    see("team/a/0"),
+    store("a/b"),
+    write_files("/data/a"),
+    connect("10.0.0.1", 80),
+    resolve("a.example.com"),
+    http("https://a.example.com:8443/v1"),
+    clock(5),
+    random(),
+    env("HOME"),
+    log("error"),
+    run_command("/bin/ls"),
+]
+
+
+@pytest.mark.parametrize("grant", ONE_OF_EACH, ids=lambda grant: grant.kind)
+def test_a_verb_without_a_resource_asks_for_any(grant):
+    app = blueprint(actor("a", work, can=[grant]))
+    for verb in grant.verbs:
+        assert who_can(app, f"{grant.kind} {verb}")
+        with pytest.raises(AssertionError):
+            assert_cannot_reach(app, "a", f"{grant.kind} {verb}")
+    other = send("x") if grant.kind != "messaging" else store("x")
+    if grant.kind != "log":  # lines are free until they are named
+        app = blueprint(actor("a", work, can=[other]))
+        assert_cannot_reach(app, "a", f"{grant.kind} {grant.verbs[0]}")
 
 
 NAMES = st.sampled_from(["a", "shop/a", "shop/*", "*", "shop/a/0", "x/b/1"])

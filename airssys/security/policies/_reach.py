@@ -76,7 +76,8 @@ def read_question(text: str) -> Rules:
     """Read what is asked for: `write /data/**`, `send shop/orders`, `files write /a`.
 
     A verb without its kind stands for each kind that has it, such as `write` for files
-    and storage, as far as the rest is a resource of that kind.
+    and storage, as far as the rest is a resource of that kind. A verb without a resource
+    asks whether there is any that it may be done to.
 
     Raises:
         ValueError: there is no such verb, or it is not a resource of one.
@@ -89,7 +90,9 @@ def read_question(text: str) -> Rules:
     if not wanted:
         verbs = sorted({each for kind in KINDS.values() for each in kind.verbs})
         raise ValueError(f"{text!r} has no verb that is known: {', '.join(verbs)}")
-    grants = [Grant(kind, (verb,), resource.strip() or "*") for kind in wanted]
+    grants = [Grant(kind, (verb,), resource.strip()) for kind in wanted]
+    if not resource.strip():
+        return Rules(tuple(Rule(g.kind, verb, Everything(), (), g) for g in grants))
     rules, problems = read_grants(grants)
     if not rules.rules:
         raise ValueError(f"{text!r} is not a resource of {wanted[0]}: {problems[0]}")
@@ -165,7 +168,7 @@ def _reaches(
             if meets(limit, wanted)
         ]
         by = "having no can=" if spec.can is None else str(rule)
-        asked_for = str(wanted)
+        asked_for = str(wanted).rstrip()
         yield Reach(spec.id.text, asked_for, by, f"{path}.can", place, tuple(limits))
 
 
@@ -175,7 +178,8 @@ def meets(one: Rule, other: Rule) -> bool:
         return True
     if (one.kind, one.verb) != (other.kind, other.verb):
         return False
-    return _meet(one.resource, other.resource)
+    resources = one.resource, other.resource
+    return any(type(each) is Everything for each in resources) or _meet(*resources)
 
 
 def _meet(one: Any, other: Any) -> bool:  # noqa: ANN401, C901, PLR0911, PLR0912  # two patterns of one class; a case for each
