@@ -81,6 +81,7 @@ def pool(*given: object, **options: object) -> object:
             `topics`: patterns of topics; each message published to them goes to one
             member; `lag`: what happens to such a message without room: `drop-newest`,
             `block` or `disconnect`;
+            `can`: what each member may do, instead of a `can=` of the member;
             `restarts` and `period`: of members, as for a supervisor;
             `names`, without a name first: one pool for each.
 

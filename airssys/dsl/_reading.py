@@ -53,6 +53,7 @@ from airssys.contracts import (
 from airssys.security.manifest import (
     describe,
     effective,
+    granted_too,
     requested,
     with_manifest,
 )
@@ -117,7 +118,7 @@ def read_component(
     if described is not None:
         granted = chosen.get("can", ())
         chosen["requested"] = requested(described, granted, written)
-        chosen["can"] = effective(described, granted)
+        chosen["can"] = effective(described.requests, granted)
         mistakes += described.mistakes
     config = ComponentConfig(
         env=_read_env(chosen.pop("env", None), mistakes),
@@ -180,12 +181,32 @@ def read_pool(
     chosen, mistakes = _read_options(options, PoolOptions)
     if isinstance(size := chosen.get("size"), Mapping):
         chosen["size"] = _read_size(size, mistakes)
+    if (can := chosen.pop("can", None)) is not None:
+        member = _with_grants(member, can, mistakes)
     return PoolSpec(
         id=_read_name(name),
         member=member,
         intensity=_pop_intensity(chosen),
         origin=_noted(origin, mistakes),
         **chosen,
+    )
+
+
+def _with_grants(
+    member: ActorSpec | ComponentSpec, can: object, mistakes: list[Mistake]
+) -> ActorSpec | ComponentSpec:
+    """Give a member the grants of its pool."""
+    if not is_a(member, (ActorSpec, ComponentSpec)):
+        return member  # which the blueprint's check reports
+    asked = member.requested if isinstance(member, ComponentSpec) else None
+    if member.can or (asked is not None and asked.granted):
+        hint = "write can= at the pool, or at its member"
+        mistakes.append(Mistake(".can", "its member has can= too", hint))
+        return member
+    if isinstance(member, ActorSpec) or asked is None:
+        return attrs.evolve(member, can=cast("Any", can))
+    return attrs.evolve(
+        member, can=effective(asked.asked, can), requested=granted_too(asked, can)
     )
 
 

@@ -374,6 +374,8 @@ class PoolOptions(_IntensityOptions, _RestartOptions, _TopicOptions, total=False
     """Returns the key of a message, for the routing `consistent-hash`."""
     restart: RestartWord
     """What its own supervisor does when the pool ends."""
+    can: Grants | None
+    """What each member may do; instead of a `can=` of the member."""
     shutdown: Shutdown
     """Seconds to stop in; by default its members decide."""
     quotas: Quotas | QuotaValues | None

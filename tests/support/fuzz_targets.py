@@ -45,8 +45,8 @@ def manifest(data):
     for mistake in found.mistakes:
         assert mistake.line is None or 1 <= mistake.line <= count, mistake
         assert str(mistake).replace("\n", "").isprintable()
-    assert effective(found, ()) == ()
-    held, asked = effective(found, (everything(),)), found.requests
+    assert effective(found.requests, ()) == ()
+    held, asked = effective(found.requests, (everything(),)), found.requests
     assert read_grants(held)[0].attenuates(read_grants(asked)[0])
     for line in explain(found):
         assert line.replace("\n", "").isprintable()

@@ -253,7 +253,7 @@ async def _with_code(
     granted = present.can if can is None else can
     if can is None and present.requested is not None:
         granted = present.requested.granted
-    holds = effective(described, granted)
+    holds = effective(described.requests, granted)
     spec = attrs.evolve(
         present,
         artifact=described.artifact,

@@ -1,6 +1,6 @@
 """`Component.toml`: what a component says of itself, and what it asks for."""
 
-from ._effective import effective, refused_of, requested, widened
+from ._effective import effective, granted_too, refused_of, requested, widened
 from ._explained import explain
 from ._json_schema import json_schema
 from ._options import describe, with_manifest
@@ -13,6 +13,7 @@ __all__ = (
     "describe",
     "effective",
     "explain",
+    "granted_too",
     "is_manifest",
     "json_schema",
     "read_manifest",

@@ -33,14 +33,23 @@ def requested(
     Of what the topology wrote, values that are not grants are left out. `options`: the
     other words of the topology.
     """
-    given = granted if isinstance(granted, tuple) else ()
-    grants = tuple(each for each in given if is_kind(each, Grant))
     above = tuple(
         f"{word} {text}"
         for word, text in described.above.items()
         if not _is_written(word, options or {})
     )
-    return Requested(str(described.file), described.requests, grants, above)
+    asked = described.requests
+    return Requested(str(described.file), asked, _grants_in(granted), above)
+
+
+def granted_too(found: Requested, granted: object) -> Requested:
+    """Return the same with other grants of the topology."""
+    return attrs.evolve(found, granted=_grants_in(granted))
+
+
+def _grants_in(granted: object) -> tuple[Grant, ...]:
+    given = granted if isinstance(granted, tuple) else ()
+    return tuple(each for each in given if is_kind(each, Grant))
 
 
 def _is_written(word: str, options: Mapping[str, object]) -> bool:
@@ -50,16 +59,15 @@ def _is_written(word: str, options: Mapping[str, object]) -> bool:
     return name in value if is_open else value is not None  # type: ignore[operator]  # a mapping
 
 
-def effective(described: Described, granted: object) -> tuple[Grant, ...]:
-    """Return the grants that hold: what the manifest asks for and the topology grants.
+def effective(asked: tuple[Grant, ...], granted: object) -> tuple[Grant, ...]:
+    """Return the grants that hold: what a manifest asks for and the topology grants.
 
     Where the two only overlap, less is allowed than both say, never more. What is not a
     valid grant stays, for the check of the definition to find; it allows nothing.
     """
     if not isinstance(granted, tuple):
         return cast("tuple[Grant, ...]", granted)
-    given = requested(described, granted).granted
-    asked = described.requests
+    given = _grants_in(granted)
     if any(each.kind == LOG for each in (*asked, *given)):
         # A list that does not name log lines allows all of them: the other one counts.
         asked, given = with_log_lines(asked), with_log_lines(given)
