@@ -12,15 +12,15 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "components"
 PRINTED = {
     "grants": """\
 done
-not granted: local/trainee/0: messaging send local/shelf/0 is not granted. Do without this call
+not granted: local/trainee/0: messaging send local/shelf/0 is not granted. Add a grant for it to can=, or do without this call
 done
-not granted: local/trainee/0: messaging ask local/shelf/0 is not granted. Do without this call
+not granted: local/trainee/0: messaging ask local/shelf/0 is not granted. Add a grant for it to can=, or do without this call
 done
-not granted: local/trainee/0: messaging broadcast local/shelf/0 is not granted. Do without this call
+not granted: local/trainee/0: messaging broadcast local/shelf/0 is not granted. Add a grant for it to can=, or do without this call
 done
-not granted: local/trainee/0: messaging publish news.today is not granted. Do without this call
+not granted: local/trainee/0: messaging publish news.today is not granted. Add a grant for it to can=, or do without this call
 done
-not granted: local/trainee/0: messaging subscribe news.* is not granted. Do without this call
+not granted: local/trainee/0: messaging subscribe news.* is not granted. Add a grant for it to can=, or do without this call
 diary: yyy
 blank: nnn
 front True

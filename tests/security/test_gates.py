@@ -1,5 +1,7 @@
 """Real guests and Python actors pass the gates: what is not granted is not done."""
 
+import re
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -298,6 +300,24 @@ async def test_changes_are_reported():
     assert event == GrantsChanged(ComponentId("local", "a"), "narrowed to nothing", 0)
 
 
+async def test_grants_are_shown_in_a_line():
+    tree = supervisor(
+        "s",
+        actor("a", sink, can=[send("b"), store("k/*")]),
+        bound=[send("*"), store("**")],
+    )
+    async with open_system(blueprint(tree, actor("free", sink, can=[]))) as system:
+        grants = system.grants("a")
+        grants.revoke(store("**"))
+        kept = "storage read **, storage write **, storage delete **"
+        assert str(grants) == (
+            "local/a/0 holds messaging send b, storage read k/*, storage write k/*, "
+            f"storage delete k/*; revoked {kept}; bound of s: messaging send *, {kept}"
+        )
+        assert repr(grants) == f"<Grants: {grants}>"
+        assert str(system.grants("free")) == "local/free/0 holds nothing"
+
+
 async def test_an_actor_that_nothing_restricts_has_no_grants_to_change():
     tree = blueprint(actor("a", sink), component("c", ECHO, can=everything()))
     async with open_system(tree) as system:
@@ -320,3 +340,52 @@ async def test_what_bounds_a_pool_bounds_its_members():
             assert await system.ask("p", b"send\nb\nx") == b"ok"
             refused = await system.ask("p", b"send\nc\nx")
             assert refused.startswith(b"err:")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: pool("p", component("m", CALLS), size=2, can=[send("b")]),
+        lambda: pool("p", component("m", CALLS, can=[send("b")]), size=2),
+        lambda: pool("p", actor("m", relay), size=2, can=send("b")),
+    ],
+)
+async def test_what_a_pool_may_do_each_member_may_do(make):
+    """CWE-266: `can=` stands at the pool or at its member, and means the same."""
+    members = make()
+    word = b"send" if isinstance(members.member, ActorSpec) else b"host-messaging.send"
+    tree = blueprint(members, actor("b", sink), actor("c", sink))
+    async with open_system(tree) as system:
+        for _ in range(2):
+            assert await system.ask("p", word + b"\nlocal/b/0\nx") == b"ok"
+            refused = await system.ask("p", word + b"\nlocal/c/0\nx")
+            assert refused.startswith(b"err:")
+
+
+@pytest.mark.parametrize(
+    ("child", "problem"),
+    [
+        (pool("p", component("m", CALLS, can=[send("b")]), can=[send("c")]), "its member has can= too"),
+        (pool("p", actor("m", sink, can=[send("b")]), can=[]), "its member has can= too"),
+        (supervisor("s", pool("p", component("m", CALLS), can=[send("c")]), bound=[]), "goes beyond the bound of s"),
+        (pool("p", component("m", CALLS), can=["send"]), "'send' is not a grant"),
+        (pool("p", component("m", CALLS), can=[send("a*")]), "is not a valid segment"),
+        (pool("p", None, can=[send("a")]), "None is not"),
+    ],
+)  # fmt: skip
+def test_grants_of_a_pool_are_checked_like_those_of_its_member(child, problem):
+    with pytest.raises(DefinitionError, match=re.escape(problem)) as found:
+        open_system(blueprint(child))
+    assert all(m.file == __file__ and m.line for m in found.value.mistakes)
+
+
+def test_a_pool_grants_what_the_manifest_of_its_member_asks_for(tmp_path):
+    file = tmp_path / "Component.toml"
+    file.write_text(
+        '[package]\nname = "m"\nversion = "1.0.0"\n[source]\npath = "calls.wat"\n'
+        '[capabilities]\nsend = ["b", "c"]\n'
+    )
+    (tmp_path / "calls.wat").write_bytes((GUESTS / "calls.wat").read_bytes())
+    found = pool("p", component("m", file), can=[send("b"), ask("b")]).member
+    assert found.can == (send("b"),)
+    assert found.requested.granted == (send("b"), ask("b"))

@@ -79,7 +79,7 @@ def verify(paths: tuple[Path, ...], *, key: str | None, begins_later: bool) -> N
                 records = sum(1 for file in files for _ in lines_of(file))
                 say(f"{path}: {records} records in {len(files)} files are intact")
     if count:
-        say(f"{count} flaws", err=True)
+        say(f"{count} flaw{'s' * (count != 1)}", err=True)
         sys.exit(EXIT_MISTAKES)
 
 

@@ -164,7 +164,7 @@ class DeliveryFailed(MessagingError):
 class NotGranted(MessagingError):
     """The actor does not have the grant that the call needs."""
 
-    advice = "Do without this call"
+    advice = "Add a grant for it to can=, or do without this call"
 
     def __init__(self, problem: str = "the call is not granted") -> None:
         self.problem = problem

@@ -12,6 +12,7 @@ from airssys.contracts import (
     Grant,
     Mistake,
     NotGranted,
+    one_line,
 )
 from airssys.security.capabilities import Rules, read_grants
 
@@ -45,6 +46,19 @@ class Grants:
     ) -> None:
         self._authority, self._authorities = authority, authorities
         self._extended = extended
+
+    def __str__(self) -> str:
+        """Show it in a line: who holds what, what was taken of that, and the bounds."""
+        authority = self._authority
+        parts = [f"{authority.actor} holds {_words(self.held) or 'nothing'}"]
+        parts += self.cuts
+        parts += [
+            f"bound of {name}: {_words(of) or 'nothing'}" for name, of in self.bounds
+        ]
+        return one_line("; ".join(parts))
+
+    def __repr__(self) -> str:
+        return f"<Grants: {self}>"
 
     @property
     def held(self) -> tuple[Grant, ...]:
@@ -151,6 +165,10 @@ class Grants:
             hint = "write grants by the words of airssys.security"
             raise DefinitionError([Mistake("$", str(p), hint) for p in problems])
         return rules
+
+
+def _words(grants: tuple[Grant, ...]) -> str:
+    return ", ".join(str(rule) for rule in read_grants(grants)[0].rules)
 
 
 def find_authority(authorities: Authorities, name: ComponentId | str) -> Authority:
