@@ -184,7 +184,7 @@ def http(origin: str, *, methods: str | Iterable[str] = "*") -> Grant:
 
 
 def _joined(words: str | Iterable[str]) -> str:
-    """Write words with commas; what is no text is left as it is, for `Grant` to show."""
+    """Write words with commas; what is not text is left as it is, for `Grant` to show."""
     if is_kind(words, (tuple, list, set, frozenset)):
         words = tuple(words)
         if all(is_kind(each, str) for each in words):
@@ -212,7 +212,7 @@ def monotonic_clock(resolution: float = 0) -> Grant:
 
 
 def _seconds(resolution: float) -> str:
-    """Write seconds; what is no number is left as it is, for `Grant` to show."""
+    """Write seconds; what is not a number is left as it is, for `Grant` to show."""
     if is_kind(resolution, (int, float)) and not is_kind(resolution, bool):
         return str(resolution) if resolution else "*"
     return resolution  # type: ignore[return-value]  # a mistake
