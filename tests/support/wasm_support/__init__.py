@@ -21,6 +21,7 @@ from ._shop import shop_guest
 from ._values import SIMPLE, TEXTS, TYPED_VALUES, same, types, values_of
 from ._wasi import order, wasi_guest
 from ._wasi_calls import WasiCalls
+from ._wasi_torture import steps, torture_guest
 from ._wit_text import checkout_wit, read_wit, wit_folder
 
 __all__ = (
@@ -57,7 +58,9 @@ __all__ = (
     "same",
     "shop_guest",
     "sleeping",
+    "steps",
     "stray_component",
+    "torture_guest",
     "types",
     "values_of",
     "wasi_guest",
