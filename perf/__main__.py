@@ -9,21 +9,34 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Final
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _RESULTS: Final = _ROOT / ".build" / "perf"
 _NOT_JUDGED: Final = 3
-_CHART: Final = _ROOT / "docs" / "reference" / "performance.svg"
+_PAGE: Final = _ROOT / "docs" / "reference" / "performance.md"
+_CHART: Final = _PAGE.with_suffix(".svg")
 
 
 def _list(_: argparse.Namespace) -> int:
+    from perf.growth.populations import POPULATIONS  # noqa: PLC0415  # as below
     from perf.suite.cases import CASES  # noqa: PLC0415  # imports what is measured
+    from perf.suite.programs import programs  # noqa: PLC0415  # as below
 
+    print("Cases of `python -m perf run`:")
     for case in CASES.values():
-        print(f"{case.name:<18} {case.what}, against {case.calibration[0]}")
+        print(f"  {case.name:<18} {case.what}, against {case.calibration[0]}")
+    print("Populations of `python -m perf scale`:")
+    for name, (most, act) in POPULATIONS.items():
+        print(f"  {name:<18} {most:,}: {(act.__doc__ or '').splitlines()[0]}")
+    print("Programs, each with bounds of its own and what it prints:")
+    for program in programs():
+        also = f" (in the suite: {program.cases})" if program.cases else ""
+        print(f"  python perf/{program.name}{also}\n      {program.prints}")
     return 0
 
 
@@ -31,7 +44,7 @@ def _run(options: argparse.Namespace) -> int:
     from perf.suite import comparing, running  # noqa: PLC0415  # as above
 
     effort = running.QUICK if options.quick else running.FULL
-    output = options.output or _unused()
+    output = _new(options.output, "run")
     found = running.run(options.cases, effort, output)
     for result in found.values():
         print(_line(result))
@@ -71,7 +84,18 @@ def _line(result) -> str:  # type: ignore[no-untyped-def]  # noqa: ANN001  # imp
     )
 
 
-def _unused(kind: str = "run") -> Path:
+def _new(given: Path | None, kind: str) -> Path:
+    """Return the file for results; one that is there is not written over.
+
+    Raises:
+        FileExistsError: before anything is measured.
+    """
+    if given is not None and given.exists():
+        raise FileExistsError(f"{given} is there already; choose another name")
+    return given or _unused(kind)
+
+
+def _unused(kind: str) -> Path:
     names = (_RESULTS / f"{kind}-{number}.json" for number in itertools.count(1))
     return next(name for name in names if not name.exists())
 
@@ -131,16 +155,52 @@ def _memory(options: argparse.Namespace) -> int:
 def _page(options: argparse.Namespace) -> int:
     from perf.suite import page, rows  # noqa: PLC0415  # as above
 
-    document = _ROOT / "docs" / "reference" / "performance.md"
-    try:
-        generated = rows.generated(options.run, options.peers, _CHART.name)
-        drawn = page.chart(rows.rows(options.run, options.peers))
-    except (rows.TooNoisy, page.Unexplained) as error:
-        print(f"Not written: {error}.")
-        return _NOT_JUDGED
-    document.write_text(page.replaced(document.read_text("utf-8"), generated), "utf-8")
-    _CHART.write_text(drawn, "utf-8")
-    print(f"written: {document} and {_CHART}")
+    given = {name: path for name in rows.PARTS if (path := getattr(options, name))}
+    with tempfile.TemporaryDirectory() as directory:
+        tried = Path(directory, "results")
+        shutil.copytree(rows.RESULTS, tried)
+        for name, path in given.items():
+            shutil.copyfile(path, tried / f"{name}.json")
+        try:
+            made = rows.generated(tried, _CHART.name)
+        except (rows.TooNoisy, page.Unexplained) as error:
+            print(f"Not written: {error}.")
+            return _NOT_JUDGED
+    for name, path in given.items():
+        shutil.copyfile(path, rows.RESULTS / f"{name}.json")
+    _PAGE.write_text(page.replaced(_PAGE.read_text("utf-8"), made.text), "utf-8")
+    if made.chart:
+        _CHART.write_text(made.chart, "utf-8")
+    print(f"written: {_PAGE} and what it was made from, in {rows.RESULTS}")
+    return 0
+
+
+def _scale(options: argparse.Namespace) -> int:
+    from perf.growth import keeping, steps  # noqa: PLC0415  # as above
+    from perf.growth.populations import POPULATIONS  # noqa: PLC0415  # as above
+
+    wanted = list(options.populations or POPULATIONS)
+    if unknown := set(wanted) - POPULATIONS.keys():
+        raise ValueError(f"no population is named {', '.join(sorted(unknown))}")
+    output = _new(options.output, "scale")
+    found: steps.Found = {}
+    for name in wanted:
+        for size in steps.sizes(max(1, round(POPULATIONS[name][0] * options.part))):
+            print(f"{size:,} {name} ...", flush=True)
+            found.setdefault(name, {})[size] = steps.measure(name, size)
+    keeping.dump(found, output)
+    print(f"{steps.markdown(found)}\nwritten: {output}")
+    return 1 if steps.unflat(found) else 0
+
+
+def _population(options: argparse.Namespace) -> int:
+    import json  # noqa: PLC0415  # as above
+
+    import trio  # noqa: PLC0415  # as above
+
+    from perf.growth.populations import POPULATIONS  # noqa: PLC0415  # as above
+
+    print(json.dumps(trio.run(POPULATIONS[options.population][1], options.size)))
     return 0
 
 
@@ -150,7 +210,7 @@ def _peers(options: argparse.Namespace) -> int:
     wanted = list(options.cases or interleaving.COUNTS)
     if unknown := set(wanted) - set(interleaving.COUNTS):
         raise ValueError(f"no case of peers is named {', '.join(sorted(unknown))}")
-    output = options.output or _unused("peers")
+    output = _new(options.output, "peers")
     found, about = interleaving.run(wanted, quick=options.quick)
     interleaving.dump(found, about, output)
     for name, version in about.items():
@@ -207,9 +267,30 @@ def _parser() -> argparse.ArgumentParser:
     bisect.add_argument("base", metavar="A")
     bisect.add_argument("new", metavar="B")
     bisect.add_argument("cases", nargs="*", metavar="CASE")
-    page = _add(commands, "page", _page, "write the figures into the documentation")
-    page.add_argument("run", type=Path, metavar="RUN")
-    page.add_argument("peers", type=Path, metavar="PEERS")
+    page = _add(
+        commands,
+        "page",
+        _page,
+        "write the figures into the documentation, and keep the files that are given: "
+        "exits with 3 if one was made on a noisy machine or lacks an explanation",
+    )
+    for name in ("run", "peers", "scale"):
+        text = f"what `python -m perf {name}` wrote; by default the one that was kept"
+        page.add_argument(f"--{name}", type=Path, metavar="FILE", help=text)
+    scale = _add(
+        commands,
+        "scale",
+        _scale,
+        "time and memory of each, by how many there are: exits with 1 if one is not flat",
+    )
+    scale.add_argument(
+        "populations", nargs="*", metavar="POPULATION", help="actors; all"
+    )
+    scale.add_argument("--part", type=float, default=1.0, help="of the largest size")
+    scale.add_argument("--output", "-o", type=Path, help="a new file for the results")
+    population = _add(commands, "population", _population, "one size, for `scale`")
+    population.add_argument("population")
+    population.add_argument("size", type=int)
     flame = _add(commands, "flame", _flame, "draw where cases spend their time")
     flame.add_argument("cases", nargs="*", metavar="CASE")
     flame.add_argument("--seconds", type=float, default=3, help="of each case")

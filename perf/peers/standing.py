@@ -138,6 +138,13 @@ def markdown(found: Found, peers: Sequence[str]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def verdicts(lines: Sequence[Line]) -> str:
+    """Show how ours stand, as a table."""
+    shown = [["case", "", "to plain Trio", "verdict, and who is faster"], ["---"] * 4]
+    shown += [[e.case, e.ours, f"{e.ratio:.2f} x", e.verdict] for e in lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in shown)
+
+
 def parse(document: Mapping[str, Any]) -> Found:
     """Read what `interleaving.dump` has written."""
     found: Found = {}

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from perf.peers.environments import OURS
-from perf.suite.cases import CASES
+from perf.suite.bounds import WANTED as SUITE
 
 _KINDS: Final = {"plain": (OURS[0],), "async": (OURS[1],), "component": OURS}
 
 
-def _wanted() -> dict[tuple[str, str], float | None]:
+def _wanted() -> dict[tuple[str, str], float]:
     found = {}
-    for name, case in CASES.items():
+    for name, most in SUITE.items():
         short, kind = name.split("/")
         short += "-component" * (kind == "component")
-        found.update(((short, ours), case.wanted) for ours in _KINDS[kind])
+        found.update(((short, ours), most) for ours in _KINDS[kind])
     return found
 
 

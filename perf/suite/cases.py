@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from perf.suite import by_actors, by_components, by_trio
+from perf.suite.bounds import WANTED
 from perf.suite.timing import Case, Opening
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ def _both(
     opening: Callable[..., object],
     calibration: Opening,
     loops: int,
-    wanted: tuple[float, float],
 ) -> Iterator[Case]:
     """Make the case for a plain handler, and for one that is `async def`.
 
@@ -31,14 +31,13 @@ def _both(
         opening: the case; its name is that of the case.
         calibration: what it is compared with.
         loops: operations in one value.
-        wanted: the highest ratio to the calibration, for each of the two.
     """
     name = opening.__name__.replace("_", "-")
     unit = "byte" if name.endswith("bytes") else "second"
     below = (calibration.__name__.replace("_", "-"), calibration)
-    for plain, most in zip((True, False), wanted, strict=True):
-        kind = "plain" if plain else "async"
-        opened = partial(opening, plain=plain)
+    for kind in ("plain", "async"):
+        opened = partial(opening, plain=kind == "plain")
+        most = WANTED[f"{name}/{kind}"]
         yield Case(f"{name}/{kind}", what, opened, below, loops, unit, most)  # type: ignore[arg-type]
 
 
@@ -50,56 +49,62 @@ CASES: Final = {
             by_actors.tell,
             by_trio.bounded_channel,
             5000,
-            (1 / 7, 1 / 6),
         ),
         *_both(
             "an idle actor is asked and answers",
             by_actors.ask,
             by_trio.slot,
             2500,
-            (1 / 1.5, 1 / 0.6),
         ),
         *_both(
             "one of a hundred actors tells the next",
             by_actors.ring,
             by_trio.ring,
             5000,
-            (1 / 2.2, 1.0),
         ),
         *_both(
             "one of a hundred actors handles a message to all",
             by_actors.fan,
             by_trio.fan,
             10_000,
-            (1 / 2, 1 / 1.2),
         ),
         *_both(
             "one of a hundred actors handles what is published",
             by_actors.publish,
             by_trio.fan,
             10_000,
-            (1 / 2, 1 / 1.2),
         ),
         *_both(
             "an actor is started, one of a hundred",
             by_actors.spawn,
             by_trio.spawn,
             500,
-            (2.2, 2.2),
         ),
         *_both(
             "an actor that waits",
             by_actors.idle_bytes,
             by_actors.idle_task_bytes,
             2500,
-            (1.4, 1.4),
         ),
         *_both(
             "an actor crashes and its next incarnation answers",
             by_actors.crash,
             by_trio.crash,
             300,
-            (1.35, 1.35),
+        ),
+        Case(
+            "ask/component",
+            "an idle component is asked and answers",
+            by_components.ask,
+            ("bare-calls", by_components.bare_calls),
+            1000,
+        ),
+        Case(
+            "tell/component",
+            "one component handles a message",
+            by_components.tell,
+            ("bare-calls", by_components.bare_calls),
+            1000,
         ),
         Case(
             "spawn/component",
@@ -107,7 +112,7 @@ CASES: Final = {
             by_components.spawn,
             ("bare-instances", by_components.bare_instances),
             100,
-            wanted=3.0,
+            wanted=WANTED["spawn/component"],
         ),
     )
 }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
-from statistics import median
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -30,7 +28,6 @@ class Row:
         spread: of the ratio between processes, as a part of it.
         wanted: the most that the ratio should be; None if nothing is wanted.
         limit: what limits it, where it falls short: a sentence by a person.
-        peers: what the same took with others, the median.
     """
 
     name: str
@@ -41,7 +38,6 @@ class Row:
     spread: float
     wanted: float | None = None
     limit: str = ""
-    peers: Mapping[str, float] = attrs.field(factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -68,15 +64,13 @@ def section(rows: Sequence[Row], about: str) -> str:
     lines = [
         about,
         "",
-        "| case | each | to plain Trio | wanted | |",
+        "| case | each | to its calibration | wanted | |",
         "|---|---|---|---|---|",
     ]
     lines += [_line(row) for row in rows]
-    if short := [row for row in rows if not row.holds]:
-        lines += ["", "What falls short, and what limits it:", ""]
-        lines += [f"- **{row.name}**: {row.limit}" for row in short]
-    if slower := [said for row in rows if (said := _faster(row))]:
-        lines += ["", "Others are faster here:", "", *slower]
+    if limited := [row for row in rows if row.limit]:
+        lines += ["", "What limits each line:", ""]
+        lines += [f"- **{row.name}**{_short(row)}: {row.limit}" for row in limited]
     return "\n".join(lines)
 
 
@@ -95,10 +89,8 @@ def _shown(row: Row) -> str:
     return f"{row.value * 1e6:.3g} us"
 
 
-def _faster(row: Row) -> str:
-    ahead = sorted((each, name) for name, each in row.peers.items() if each < row.value)
-    said = ", ".join(f"{name} {row.value / each:.1f} times" for each, name in ahead)
-    return f"- {row.name}: {said}" if said else ""
+def _short(row: Row) -> str:
+    return "" if row.holds else ", falls short"
 
 
 def replaced(page: str, generated: str) -> str:
@@ -145,8 +137,3 @@ def chart(rows: Sequence[Row]) -> str:
                 f'y2="{top + _BAR + 2}" stroke="#222"/>'
             )
     return "\n".join([*lines, "</svg>", ""])
-
-
-def middle(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """Return the median of each peer's rounds."""
-    return {name: median(rounds) for name, rounds in values.items()}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 RATIOS: Final = "airssys_ratio"
 CALIBRATION: Final = "airssys_calibration"
 LOST: Final = "airssys_lost"
+WHAT: Final = "airssys_what"
 Metadata: TypeAlias = "dict[str, float | str]"
 Json: TypeAlias = "Mapping[str, Any]"
 
@@ -43,6 +44,7 @@ class CaseResult:
     name: str
     processes: tuple[Process, ...]
     unit: str = "second"
+    what: str = ""
 
     @property
     def ratios(self) -> list[float]:
@@ -82,7 +84,8 @@ def parse(document: Json) -> Results:
         processes = tuple(_process(name, run, shared) for run in runs)
         if not processes:
             raise ValueError(f"{name}: no process measured anything")
-        found[name] = CaseResult(name, processes, shared.get("unit", "second"))
+        about = shared.get("unit", "second"), shared.get(WHAT, "")
+        found[name] = CaseResult(name, processes, *about)
     return found
 
 
@@ -159,5 +162,5 @@ def joined(runs: Sequence[Results]) -> Results:
     for results in runs:
         for name, result in results.items():
             before = found[name].processes if name in found else ()
-            found[name] = CaseResult(name, before + result.processes, result.unit)
+            found[name] = attrs.evolve(result, processes=before + result.processes)
     return found

@@ -1,4 +1,7 @@
-"""The rows of the page, from what a run of the suite and a run of peers have written."""
+"""The generated part of the page, from what the suite's commands have written.
+
+Nothing here imports what is measured: a test makes the page again from the same files.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,29 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
+from perf.growth import steps
 from perf.peers import standing
 from perf.peers.environments import OURS, PEERS, TRIO
+from perf.peers.wanted import WANTED as WANTED_OF_PEERS
 from perf.suite import comparing
-from perf.suite.cases import CASES
-from perf.suite.page import Row, middle, section
-from perf.suite.running import read
+from perf.suite.bounds import WANTED
+from perf.suite.page import Row, chart, section
+from perf.suite.results import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from perf.suite.results import CaseResult
 
+RESULTS: Final = Path(__file__).resolve().parents[1] / "results"
+PARTS: Final = ("run", "peers", "scale")
+"""The files in it, each of which may be missing; named as the commands that write them."""
+NOTHING: Final = (
+    "Not measured yet on a quiet machine: `python -m perf page` writes the tables here."
+)
+_UNKNOWN: Final = "not explained yet."
 _LIMITS: Final = Path(__file__).with_name("limits.toml")
 
 
@@ -27,73 +41,116 @@ class TooNoisy(Exception):
     """The figures were measured on a noisy machine, and are not for a page."""
 
 
-def rows(run: Path, peers: Path) -> list[Row]:
-    """Read both files.
+@attrs.frozen
+class Page:
+    """What is written: a part of the document, and its chart."""
+
+    text: str
+    chart: str
+
+
+def generated(results: Path, chart_name: str) -> Page:
+    """Write the generated part of the page.
+
+    Args:
+        results: a folder with `run.json`, `peers.json` and `scale.json`, or some of them.
+        chart_name: where the chart is, as the page names it.
+
+    Raises:
+        TooNoisy: a run was disturbed.
+        Unexplained: a case falls short, and `limits.toml` does not say why.
+    """
+    documents = {
+        name: json.loads(path.read_text("utf-8"))
+        for name in PARTS
+        if (path := results / f"{name}.json").exists()
+    }
+    limits = tomllib.loads(_LIMITS.read_text("utf-8"))
+    parts, drawn = [], ""
+    if "run" in documents:
+        rows = rows_of(documents["run"], limits["cases"])
+        parts += [section(rows, _about(documents["run"]))]
+        parts += [f"![time or memory against plain Trio]({chart_name})"]
+        drawn = chart(rows)
+    if "peers" in documents:
+        parts.append(_peers(documents["peers"]))
+    if "scale" in documents:
+        parts.append(_scale(documents["scale"], limits["scale"]))
+    return Page("\n\n".join(parts) or NOTHING, drawn)
+
+
+def rows_of(document: Mapping[str, Any], limits: Mapping[str, str]) -> list[Row]:
+    """Read a run of the suite.
 
     Raises:
         TooNoisy: saying which case was disturbed, and how.
-        ValueError: the suite has no such case.
     """
-    results = read(run)
+    results = parse(document)
     if noise := comparing.noise_of_machine(list(results.values())):
-        raise TooNoisy(f"{run}: {noise}")
-    if unknown := results.keys() - CASES.keys():
-        raise ValueError(f"{run}: no case is named {', '.join(sorted(unknown))}")
-    found = standing.parse(json.loads(peers.read_text("utf-8")))
-    limits = tomllib.loads(_LIMITS.read_text("utf-8"))
-    return [_row(each, limits, found) for each in results.values()]
+        raise TooNoisy(f"the run of the suite: {noise}")
+    return [_row(each, limits) for each in results.values()]
 
 
-def _row(result: CaseResult, limits: Mapping[str, str], peers: standing.Found) -> Row:
-    short, kind = result.name.split("/")
-    times = middle(
-        peers.get(f"{short}-component" if kind == "component" else short, {})
-    )
+def _row(result: CaseResult, limits: Mapping[str, str]) -> Row:
     return Row(
         result.name,
-        CASES[result.name].what,
+        result.what,
         result.unit,
         result.value,
         median(result.ratios),
         comparing.spread(result.ratios),
-        CASES[result.name].wanted,
+        WANTED.get(result.name),
         limits.get(result.name, ""),
-        {name: each for name, each in times.items() if name not in {*OURS, TRIO}},
     )
 
 
-def generated(run: Path, peers: Path, chart: str) -> str:
-    """Write the generated part of the page.
-
-    Args:
-        run: what `python -m perf run` wrote.
-        peers: what `python -m perf peers` wrote.
-        chart: where the chart is, as the page names it.
-
-    Raises:
-        TooNoisy: the run was disturbed.
-        Unexplained: a case falls short and `limits.toml` does not say why.
-    """
-    document = json.loads(run.read_text("utf-8"))
-    about = (
-        f"Measured at commit {_said(document, 'airssys_commit')} with Python "
-        f"{_said(document, 'python_version')} on {_said(document, 'cpu_model_name')}. "
+def _about(document: Mapping[str, Any]) -> str:
+    return (
+        f"Measured at commit {_noted(document, 'airssys_commit')} with Python "
+        f"{_noted(document, 'python_version')} on {_noted(document, 'cpu_model_name')}. "
         "To repeat it: `python -m perf run`, `python -m perf peers`, "
-        "`python -m perf page RUN PEERS`."
+        "`python -m perf scale`, then `python -m perf page` with the three files that "
+        "they wrote. Each case is compared with the same by plain Trio, in turn in one "
+        "process; those of components with bare calls or bare instances."
     )
-    found = standing.parse(json.loads(peers.read_text("utf-8")))
-    columns = [peer.name for peer in PEERS]
+
+
+def _peers(document: Mapping[str, Any]) -> str:
+    found = standing.parse(document)
+    lines = standing.standing(found, OURS, TRIO, WANTED_OF_PEERS)
+    if lines and all(line.noise for line in lines):
+        raise TooNoisy(f"the run of peers: {lines[0].noise}")
     return "\n\n".join(
         (
-            section(rows(run, peers), about),
-            f"![time or memory against plain Trio]({chart})",
+            "### Beside other frameworks",
             "Microseconds for each operation, all in one run, in turn:",
-            standing.markdown(found, columns),
+            standing.markdown(found, [peer.name for peer in PEERS]),
+            "In the same rounds, against plain Trio, and who is faster:",
+            standing.verdicts(lines),
         )
     )
 
 
-def _said(document: Mapping[str, Any], key: str) -> str:
+def _scale(document: Mapping[str, Any], limits: Mapping[str, str]) -> str:
+    found = steps.parse(document)
+    grows = steps.unflat(found)
+    parts = [
+        "### From few to many",
+        (
+            "Processor time and memory for each, by how many there are; each size in a "
+            f"process of its own. Flat: one of the whole takes at most {steps.FLAT} times "
+            "one of a tenth."
+        ),
+        steps.markdown(found),
+    ]
+    if grows:
+        parts.append("What is not flat, and why:")
+        lines = (f"- **{name}**: {limits.get(name, _UNKNOWN)}" for name in grows)
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _noted(document: Mapping[str, Any], key: str) -> str:
     """Return what pyperf noted about the machine or the commit, wherever it keeps it."""
     benchmark = document["benchmarks"][0]
     places = (document, benchmark, benchmark["runs"][-1])

@@ -15,7 +15,7 @@ import attrs
 import pyperf
 
 from perf.suite.cases import chosen
-from perf.suite.results import Note, by_process, parse, with_notes
+from perf.suite.results import WHAT, Note, by_process, parse, with_notes
 from perf.suite.timing import Case, measure
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def _run_case(
 
 def _bench(runner: pyperf.Runner, case: Case) -> pyperf.Benchmark | None:
     metadata = {"unit": case.unit, "airssys_against": case.calibration[0]}
+    metadata[WHAT] = case.what
     found: pyperf.Benchmark | None = runner.bench_time_func(
         case.name, partial(_timed, case), metadata=metadata
     )

@@ -24,15 +24,14 @@ def test_what_falls_short_is_not_published_without_a_reason():
     short = attrs.evolve(ROW, ratio=0.9)
     with pytest.raises(page.Unexplained, match="ask/plain"):
         page.section([ROW, short], "Measured.")
-    told = page.section([attrs.evolve(short, limit="Two passes.")], "Measured.")
-    assert "falls short |" in told
-    assert "- **ask/plain**: Two passes." in told
+    written = page.section([attrs.evolve(short, limit="Two passes.")], "Measured.")
+    assert "falls short |" in written
+    assert "- **ask/plain**, falls short: Two passes." in written
 
 
-def test_peers_that_are_faster_are_named_and_others_are_not():
-    row = attrs.evolve(ROW, peers={"Slow": 9e-6, "Fast": 2.8e-6, "Fastest": 5.6e-7})
-    told = page.section([row], "Measured.")
-    assert told.endswith("- ask/plain: Fastest 10.0 times, Fast 2.0 times")
+def test_what_limits_a_case_that_holds_is_written_too():
+    written = page.section([attrs.evolve(ROW, limit="One pass.")], "Measured.")
+    assert written.endswith("What limits each line:\n\n- **ask/plain**: One pass.")
 
 
 def test_bytes_are_shown_as_bytes():

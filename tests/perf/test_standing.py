@@ -76,6 +76,14 @@ def test_the_table_leaves_out_who_has_nothing_and_keeps_gaps():
     ]
 
 
+def test_each_line_has_its_verdict_in_the_table():
+    found = {"ask": {"ours": times(2), "trio": TRIO, "fast": TRIO}}
+    wanted = {("ask", "ours"): 1.5}
+    verdict = "falls short: 2.00 x, wanted at most 1.50 x; faster: fast 2.0 x"
+    table = standing.verdicts(lines(found, wanted)).splitlines()
+    assert table[2:] == [f"| ask | ours | 2.00 x | {verdict} |"]
+
+
 @given(st.lists(st.floats(1e-7, 1e-2), min_size=1, max_size=9), st.floats(0.1, 10))
 def test_rounds_in_which_all_are_slower_change_no_ratio(rounds, by):
     slowed = [each * by for each in rounds]
