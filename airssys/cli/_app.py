@@ -24,6 +24,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "inspect": ("_inspect", "Show what a component is and what it needs to run."),
     "manifest": ("_manifest", "Check and explain manifests (Component.toml)."),
     "run": ("_run", "Run a topology until it gets a signal, or a WASI program."),
+    "serve": ("_serve", "Serve a component that handles requests of HTTP."),
     "toolchains": ("building:toolchains", "Show which languages can be built here."),
     "tree": ("_tree", "Draw the tree that a topology declares."),
     "wit": ("building:wit", "Print the path of the folder with the WIT files."),

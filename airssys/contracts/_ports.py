@@ -319,6 +319,69 @@ class ProgramGuest(Guest, Protocol):
         ...
 
 
+class Exchange(Protocol):
+    """One request of HTTP and its response, as a server has them."""
+
+    method: str
+    path: str
+    """Path and query, as they were sent."""
+    scheme: str
+    authority: str | None
+    headers: Sequence[tuple[bytes, bytes]]
+    """Names in small letters, and values."""
+    trailers: Sequence[tuple[bytes, bytes]]
+    """Those behind the body; known at its end."""
+    has_begun: bool
+    """Whether a response was begun."""
+
+    async def receive(self) -> bytes:
+        """Wait for the next piece of the body; none at its end.
+
+        Raises:
+            ExchangeBroken: it is not valid, too long or late, or the client has gone.
+        """
+        ...
+
+    async def wait_gone(self) -> None:
+        """Wait until the client has gone; only after the end of the body."""
+        ...
+
+    async def begin(
+        self, status: int, headers: Sequence[tuple[str, bytes]], *, has_body: bool
+    ) -> None:
+        """Send the head of a response.
+
+        Raises:
+            ExchangeBroken: the client has gone, or takes nothing.
+        """
+        ...
+
+    async def send(self, data: bytes) -> None:
+        """Send a piece of its body; raises as `begin`."""
+        ...
+
+    async def end(self, trailers: Sequence[tuple[str, bytes]]) -> None:
+        """Note that it is complete; raises as `begin`."""
+        ...
+
+
+@runtime_checkable
+class HandlerGuest(ProgramGuest, Protocol):
+    """A guest that handles requests of HTTP for as long as it is run.
+
+    `run` ends with the first failure of an instance, when the requests in progress
+    have been answered.
+    """
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Answer a request: by an instance, or with a status if that fails.
+
+        Raises:
+            ExchangeBroken: a response was begun and could not be completed.
+        """
+        ...
+
+
 class LoadedComponent(Protocol):
     """A component that was checked and compiled. It makes instances."""
 

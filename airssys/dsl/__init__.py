@@ -15,6 +15,7 @@ from ._decorators import (
     actor,
     blueprint,
     component,
+    http_handler,
     supervisor,
     topology,
 )
@@ -80,6 +81,7 @@ __all__ = (
     "component",
     "declaration_of",
     "dynamic_supervisor",
+    "http_handler",
     "missing_artifacts",
     "pool",
     "supervisor",

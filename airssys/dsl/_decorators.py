@@ -166,6 +166,42 @@ def component(
 
 
 @overload
+def http_handler(
+    name: Name,
+    code: Code | type[object] | ComponentDeclaration,
+    /,
+    **options: Unpack[ComponentOptions],
+) -> ComponentSpec: ...
+
+
+@overload
+def http_handler(
+    code: Code, /, **options: Unpack[DeclaredComponentOptions]
+) -> ComponentDeclaration: ...
+
+
+def http_handler(
+    *given: object, **options: object
+) -> ComponentSpec | ComponentDeclaration:
+    """Declare a component that handles requests of HTTP: `wasi:http/incoming-handler`.
+
+        shop = http_handler("shop", "shop.wasm", listen="127.0.0.1:8080")
+
+    It is a `component` with the same options; one that exports something else does not
+    start. Without `listen` it serves nothing by itself: mount `System.asgi`.
+
+    Args:
+        given: As of `component`.
+        options: As of `component`. `listen` is where it listens, `keep` how many
+            requests each instance handles, by default 1.
+
+    Raises:
+        TypeError: The code is missing, or there is more than a name and code.
+    """
+    return component(*given, **(options | {"handles_http": True}))  # type: ignore[call-overload, no-any-return]  # as given
+
+
+@overload
 def actor(
     name: Name, handler: Handler, /, **options: Unpack[ActorOptions]
 ) -> ActorSpec: ...

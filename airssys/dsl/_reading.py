@@ -126,6 +126,8 @@ def read_component(
         arguments=_read_arguments(chosen.pop("arguments", None), mistakes),
         stdin=_read_data(chosen.pop("stdin", None), mistakes, ".stdin"),
         listen=chosen.pop("listen", None),
+        keep=chosen.pop("keep", 1),
+        handles_http=chosen.pop("handles_http", False),
         passes_stdio=chosen.pop("passes_stdio", False),
         limits=read_limits(chosen.pop("limits", None), mistakes),
     )

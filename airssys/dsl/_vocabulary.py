@@ -265,6 +265,11 @@ class ComponentOptions(_AnyActorOptions, total=False):
     """What it reads as standard input by WASI; text is encoded as UTF-8."""
     listen: str | None
     """Where one that handles requests of HTTP listens: `127.0.0.1:8080`."""
+    keep: int
+    """How many requests an instance of such a one handles, one after the other; 1: each
+    request has a fresh one."""
+    handles_http: bool
+    """Whether it has to be one that handles requests; `http_handler` sets it."""
     passes_stdio: bool
     """Whether its standard streams are those of the process, and not lines of its log."""
     limits: Limits | LimitValues | None

@@ -2,6 +2,7 @@
 
 from airssys.contracts import renamed
 
+from ._asgi import AsgiApp
 from ._log_levels import LogLevels, check_log_levels
 from ._open_system import SystemManager, open_system
 from ._portal import Portal
@@ -12,8 +13,8 @@ from ._run import (
     EXIT_REFUSED,
     EXIT_TERMINATED,
     run,
+    serve,
 )
-from ._serve import serve
 from ._system import OUTSIDE, System
 from ._wiring import LoaderOpener, open_wasm_loader
 from .events import (
@@ -36,6 +37,7 @@ __all__ = (
     "EXIT_REFUSED",
     "EXIT_TERMINATED",
     "OUTSIDE",
+    "AsgiApp",
     "CrashReport",
     "DeadLetterStream",
     "EventStream",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, NoReturn, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, final
 
 import trio
 from trio.lowlevel import disable_ki_protection, enable_ki_protection
@@ -182,3 +182,29 @@ class _Program:
 @disable_ki_protection
 async def _unprotected(main: Callable[[System], Awaitable[_T]], system: System) -> _T:
     return await main(system)
+
+
+async def serve(
+    blueprint: Blueprint | type[object],
+    *,
+    task_status: trio.TaskStatus[System] = trio.TASK_STATUS_IGNORED,
+    **settings: Any,  # noqa: ANN401  # passed on to `open_system`
+) -> None:
+    """Run a blueprint until this task is cancelled; then stop the tree in order.
+
+        system = await nursery.start(serve, blueprint)
+
+    `nursery.start` returns the system when it is ready. To pass settings, use
+    `functools.partial`.
+
+    Args:
+        blueprint: What to run, or a topology.
+        task_status: Trio's; gets the system when it is ready.
+        settings: Keywords of `open_system`.
+
+    Raises:
+        DefinitionError, ComponentRefused, StartFailed, SystemGaveUp: as `open_system`.
+    """
+    async with open_system(blueprint, **settings) as system:
+        task_status.started(system)
+        await trio.sleep_forever()

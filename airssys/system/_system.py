@@ -32,6 +32,7 @@ from airssys.nursery import (
 )
 from airssys.security.authority import Grants, find_authority
 
+from ._asgi import AsgiApp
 from .events import (
     DEAD_LETTER_BYTES,
     DEAD_LETTERS_KEPT,
@@ -313,6 +314,19 @@ class System(Messenger):
         authority = find_authority(self._parts.authorities, name)
         parts = self._parts
         return Grants(authority, parts.authorities, parts.expiries.note)
+
+    def asgi(self, name: ComponentId | str) -> AsgiApp:
+        """Return an ASGI application by which a component handles requests of HTTP.
+
+        It may be mounted in any ASGI server that runs on Trio. While the component is
+        restarted, or if there is none of that name, requests are answered with 503.
+
+            await hypercorn.trio.serve(system.asgi("shop"), config)
+
+        Raises:
+            InvalidMessage: The name is not valid.
+        """
+        return AsgiApp(partial(self._parts.handlers.get, as_id(name)))
 
     @property
     def quarantine(self) -> Quarantine:

@@ -15,11 +15,13 @@ from airssys.contracts import (
     USER_CACHE,
     Artifact,
     Blueprint,
+    ComponentId,
     ComponentLoader,
     ComponentRefused,
     ComponentSpec,
     EngineSettings,
     Event,
+    HandlerGuest,
     LoadedComponent,
     Randomness,
     UserCache,
@@ -124,6 +126,7 @@ class Wired:
     authorities: Authorities
     accounts: Accounts
     expiries: Expiries
+    handlers: dict[ComponentId, HandlerGuest]
     dispatcher: Dispatcher
     root: Slot
     """The cell of the root supervisor, which has not been started yet."""
@@ -190,6 +193,7 @@ def _parts(shared: Shared, root: Slot) -> Wired:
         authorities=shared.authorities,
         accounts=shared.accounts,
         expiries=shared.expiries,
+        handlers=shared.handlers,
         dispatcher=shared.dispatcher,
         root=root,
     )

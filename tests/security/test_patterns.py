@@ -12,7 +12,7 @@ import re
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from airssys.contracts import MAX_TOPIC_CHARACTERS, ComponentId
+from airssys.contracts import MAX_TOPIC_CHARACTERS, ComponentId, is_private
 from airssys.security.patterns import (
     HostPattern,
     KeyPattern,
@@ -23,7 +23,6 @@ from airssys.security.patterns import (
     SubscriptionPattern,
     TopicPattern,
     includes,
-    is_private,
     matches,
     normal_host,
     normal_path,

@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from airssys.contracts import Access, AccessDenied, Limits
+from airssys.contracts import Access, AccessDenied, Limits, is_private
 from airssys.security import bind, connect, resolve
 from airssys.security.capabilities import read_grants
 from airssys.testing import FakeServices
@@ -20,7 +20,6 @@ from airssys.wasm.host.wasi.base import (
     Pollable,
     Reach,
     WasiContext,
-    is_private,
     release,
 )
 from airssys.wasm.values import Case
@@ -572,3 +571,17 @@ async def test_a_lookup_ends_with_its_grant_and_with_its_instance(make_guest, na
 )
 def test_private_addresses_in_every_dress(text, private):
     assert is_private(ipaddress.ip_address(text)) is private
+
+
+async def test_eight_lookups_are_in_progress_at_most(make_guest, names):
+    guest = make_guest(resolve("*"))
+    act = guest.function("sockets/ip-name-lookup", "resolve-addresses").act
+    found = [act(guest.context, guest.network, "slow") for _ in range(8)]
+    assert all(type(each) is Ok for each in found)
+    refused = Err("temporary-resolver-failure")
+    assert act(guest.context, guest.network, "slow") == refused
+    release(found[0].value)  # whether it was begun or not, it makes room
+    await trio.testing.wait_all_tasks_blocked()
+    found.append(act(guest.context, guest.network, "slow"))
+    assert type(found[-1]) is Ok
+    assert act(guest.context, guest.network, "slow") == refused

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,15 @@ from typing import TYPE_CHECKING, Final, cast
 import attrs
 import click
 
-from airssys.cli.common import EXIT_MISTAKES, give_up, read_grant_words, say
+from airssys.cli.common import (
+    check_spec,
+    give_up,
+    name_of,
+    read_grant,
+    read_limit,
+    read_variable,
+    say,
+)
 from airssys.contracts import (
     AirssysError,
     Artifact,
@@ -24,13 +31,10 @@ from airssys.contracts import (
     GuestTrapped,
     Started,
     UserCache,
-    as_blueprint,
-    find_all_mistakes,
 )
 from airssys.dsl import blueprint, component, dynamic_supervisor
 from airssys.security import arguments, env, stderr, stdin, stdout
 from airssys.security.audit import AuditLog
-from airssys.security.policies import grant_mistakes
 from airssys.system import EXIT_GAVE_UP, System, run
 from airssys.wasm import exports_of
 
@@ -47,7 +51,7 @@ _KINDS: Final = (
     ),
     (
         "wasi:http/incoming-handler@",
-        "a handler of HTTP requests, which is served and not run",
+        "a handler of HTTP requests: serve it by airssys serve",
     ),
 )
 
@@ -82,7 +86,7 @@ def run_program(order: Order) -> None:
     if not order.path.is_file():
         raise click.BadParameter(f"there is no file {order.path}", param_hint="TARGET")
     spec = _spec(order, artifact)
-    _check(spec)
+    check_spec(spec)
     try:
         _check_kind(artifact)
         status = run(
@@ -95,19 +99,6 @@ def run_program(order: Order) -> None:
     except (AirssysError, PermissionError) as error:  # the last one: of the cache
         give_up(error)
     sys.exit(status)
-
-
-def _check(spec: ComponentSpec) -> None:
-    """See that what the command line says is valid.
-
-    Raises:
-        SystemExit: it is not; all mistakes were printed.
-    """
-    mistakes = find_all_mistakes(as_blueprint(blueprint(spec)), grant_mistakes)
-    for each in mistakes:
-        say(f"{each.found} ({each.hint})" if each.hint else each.found, err=True)
-    if mistakes:
-        sys.exit(EXIT_MISTAKES)
 
 
 def _check_kind(artifact: Artifact) -> None:
@@ -138,12 +129,12 @@ def _spec(order: Order, artifact: Artifact) -> ComponentSpec:
     Raises:
         click.BadParameter: an option is not valid.
     """
-    variables = dict(_variable(text) for text in order.variables)
+    variables = dict(read_variable(text) for text in order.variables)
     granted: list[Grant] = [arguments(), env(), stdin(), stdout(), stderr()]
-    granted += [_granted(text) for text in order.allowed]
-    values = {"execution_time": _DAY} | dict(_limit(text) for text in order.limits)
+    granted += [read_grant(text) for text in order.allowed]
+    values = {"execution_time": _DAY} | dict(read_limit(text) for text in order.limits)
     limits = cast("LimitValues", values)  # checked with the rest
-    name = re.sub(r"[^a-z0-9]+", "-", order.path.stem.lower()).strip("-") or "program"
+    name = name_of(order.path, "program")
     return component(
         name,
         artifact,
@@ -154,31 +145,6 @@ def _spec(order: Order, artifact: Artifact) -> ComponentSpec:
         restart="temporary",
         passes_stdio=True,
     )
-
-
-def _granted(text: str) -> Grant:
-    try:
-        return read_grant_words(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--allow") from None
-
-
-def _variable(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        problem = f"{text!r} is not a variable: write NAME=VALUE"
-        raise click.BadParameter(problem, param_hint="--env")
-    return name, value
-
-
-def _limit(text: str) -> tuple[str, float]:
-    name, _equals, value = text.partition("=")
-    try:
-        number = float(value)
-    except ValueError:
-        problem = f"{text!r} is not a limit: write NAME=NUMBER"
-        raise click.BadParameter(problem, param_hint="--limit") from None
-    return name, int(number) if number.is_integer() else number
 
 
 async def _run(spec: ComponentSpec, system: System) -> int:

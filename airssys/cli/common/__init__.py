@@ -3,6 +3,7 @@
 from ._loading import cache_option, give_up, loader_opener, run_async
 from ._manifests import report_manifests
 from ._needs import needs_of
+from ._one_component import check_spec, name_of, read_grant, read_limit, read_variable
 from ._say import escaped, say
 from ._target import (
     EXIT_MISTAKES,
@@ -19,12 +20,17 @@ __all__ = (
     "Declared",
     "as_checked",
     "cache_option",
+    "check_spec",
     "escaped",
     "find_declared",
     "give_up",
     "loader_opener",
+    "name_of",
     "needs_of",
+    "read_grant",
     "read_grant_words",
+    "read_limit",
+    "read_variable",
     "report_manifests",
     "run_async",
     "say",

@@ -177,6 +177,9 @@ def _program_mistakes(config: ComponentConfig, path: str) -> Iterator[Mistake]:
     if config.listen is not None and not _is_place(config.listen):
         text = f"{shown(config.listen)} is not a host and a port"
         yield Mistake(f"{path}.listen", text, "write '127.0.0.1:8080'")
+    if not is_count(config.keep, at_least=1):
+        text = f"{shown(config.keep)} is not a number of requests"
+        yield Mistake(f"{path}.keep", text, "write 1 or more")
     if not is_kind(config.passes_stdio, bool):
         text = f"{shown(config.passes_stdio)} is neither True nor False"
         yield Mistake(f"{path}.passes_stdio", text, "write True or False")

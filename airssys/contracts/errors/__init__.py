@@ -2,6 +2,7 @@
 
 from ._base import AirssysError, Fault, InternalError
 from ._codecs import CodecNotTaken, MessageTooShort, PrefixContradicted, UnknownPrefix
+from ._exchange import ExchangeBroken
 from ._exit import ActorEnded, ExitKind, ExitReason
 from ._guests import (
     GuestFailed,
@@ -69,6 +70,7 @@ __all__ = (
     "DefinitionError",
     "DeliveryFailed",
     "EngineMisused",
+    "ExchangeBroken",
     "ExitKind",
     "ExitReason",
     "ExtraMissing",

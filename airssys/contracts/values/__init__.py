@@ -22,7 +22,16 @@ from ._codecs import (
     codec_of,
     known_codecs,
 )
-from ._grants import EVERYTHING, Access, Decision, Grant, NotText, Requested
+from ._grants import (
+    EVERYTHING,
+    Access,
+    Decision,
+    Grant,
+    NotText,
+    Requested,
+    embedded_address,
+    is_private,
+)
 from ._guest import (
     ComponentConfig,
     ComponentInfo,
@@ -162,11 +171,13 @@ __all__ = (
     "area_size",
     "choices",
     "codec_of",
+    "embedded_address",
     "identity_of_child",
     "is_callable",
     "is_count",
     "is_kind",
     "is_number",
+    "is_private",
     "is_text",
     "is_time",
     "known_codecs",

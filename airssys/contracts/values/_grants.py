@@ -8,7 +8,8 @@ what paths or hosts are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, final
+import ipaddress
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, final
 
 import attrs
 
@@ -123,3 +124,27 @@ class Requested:
     """What the topology wrote, also what the manifest does not ask for."""
     above: tuple[str, ...] = ()
     """What the manifest wants beyond the defaults, and the topology does not give."""
+
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def embedded_address(address: Address) -> Address:
+    """Return the IPv4 address that an IPv6 one leads to, if it does, else the same."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inside = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64:
+            inside = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        return inside or address
+    return address
+
+
+def is_private(address: Address) -> bool:
+    """Whether no name may lead to it.
+
+    Private, loopback, link-local (the metadata of clouds among them), multicast,
+    unspecified and reserved ones.
+    """
+    plain = embedded_address(address)
+    return not plain.is_global or plain.is_multicast

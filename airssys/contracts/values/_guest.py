@@ -72,6 +72,10 @@ class ComponentConfig:
     """What it reads as standard input by WASI; None: nothing."""
     listen: str | None = None
     """Where one that handles requests of HTTP listens: `127.0.0.1:8080`."""
+    keep: int = 1
+    """How many requests an instance of such a one handles, one after the other."""
+    handles_http: bool = False
+    """Whether it has to be one that handles requests of HTTP."""
     passes_stdio: bool = False
     """Whether its standard streams are those of the host's process. Otherwise what it
     writes becomes lines of its log."""

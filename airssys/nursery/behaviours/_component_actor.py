@@ -28,6 +28,7 @@ from airssys.contracts import (
     GuestFailed,
     GuestRejected,
     GuestSnapshot,
+    HandlerGuest,
     HealthStatus,
     HookFailed,
     InternalError,
@@ -136,6 +137,10 @@ class ComponentBehaviour:
         if self._gates.quota is not None:
             self._gates.quota.keep_memory(self._limits.memory_bytes)
         guest = await self._restored(loaded) or await self._initialized(loaded)
+        if spec.config.handles_http and not isinstance(guest, HandlerGuest):
+            problem = "it does not export wasi:http/incoming-handler"
+            advice = "Declare it by component(...), or build it for wasi:http/proxy"
+            raise ComponentRefused(spec.artifact.label, problem, advice)
         self.hands_over = guest.hands_over
         if spec.id not in shared.infos:
             known = shared.metadata_cache.find(spec)
@@ -244,8 +249,15 @@ class ComponentBehaviour:
         Raises:
             GuestTrapped: it was stopped, or ended with a status that is not 0.
         """
-        with self._running:
-            await program.run()
+        handlers, id = self._shared.handlers, self._spec.id  # noqa: A001  # the domain's word
+        if isinstance(program, HandlerGuest):
+            handlers[id] = program
+        try:
+            with self._running:
+                await program.run()
+        finally:
+            if handlers.get(id) is program:
+                del handlers[id]
         self.wants_to_end = True
 
     async def handle(

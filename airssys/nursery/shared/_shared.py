@@ -14,6 +14,7 @@ from airssys.contracts import (
     ComponentInfo,
     ComponentLoader,
     EventSink,
+    HandlerGuest,
     LoadedComponent,
     Randomness,
     Storage,
@@ -92,6 +93,8 @@ class Shared:
     """How much each actor uses that has quotas."""
     expiries: Expiries = attrs.field(init=False)
     """Takes grants away in time."""
+    handlers: dict[ComponentId, HandlerGuest] = attrs.field(factory=dict)
+    """Guests that handle requests of HTTP, while they run."""
     metadata_cache: MetadataCache = attrs.field(factory=MetadataCache)
     """The metadata of components, by their code and configuration."""
 

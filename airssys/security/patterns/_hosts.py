@@ -56,16 +56,6 @@ def plain_address(address: Address) -> Address:
     return address
 
 
-def is_private(address: Address) -> bool:
-    """Say whether an address is one that a name of the Internet should not lead to.
-
-    Private, loopback, link-local (the metadata of clouds among them), multicast,
-    unspecified and reserved ones.
-    """
-    plain = plain_address(address)
-    return not plain.is_global or plain.is_multicast
-
-
 def normal_host(host: str) -> tuple[str, ...] | None:
     """Make the labels of a name normal; None if it is not a valid name.
 

@@ -12,7 +12,12 @@ from airssys.contracts import USER_CACHE, UserCache
 from airssys.wasm.cache import chosen_cache
 from airssys.wasm.engine import Ticker, TicksMaker
 from airssys.wasm.host import CORE_INTERFACES, forget_names
-from airssys.wasm.host.wasi import RUN, WASI_INTERFACES, ProgramComponent
+from airssys.wasm.host.wasi import (
+    RUN,
+    WASI_INTERFACES,
+    HandlerProgram,
+    ProgramComponent,
+)
 from airssys.wasm.host.wasi.http import HandlerComponent, is_handler
 from airssys.wasm.instances import Runtime, forget_rows
 
@@ -79,9 +84,8 @@ async def _load_program(loader: Loader, artifact: Artifact) -> ProgramComponent:
     component = await load_any(loader, artifact, (*CORE_INTERFACES, *given))
     handles = next(filter(is_handler, component.world.exports), None)
     if handles is not None:
-        return ProgramComponent(
-            HandlerComponent(component, handles), [RUN], artifact.label
-        )
+        handler = HandlerComponent(component, handles)
+        return ProgramComponent(handler, [RUN], artifact.label, HandlerProgram)
     return ProgramComponent(component, list(component.world.exports), artifact.label)
 
 

@@ -26,6 +26,7 @@ _TEXT = """(component
     (import "host" "fields" (func $fields (result i32)))
     (import "host" "make" (func $make (param i32) (result i32)))
     (import "host" "set" (func $set (param i32 i32 i32)))
+    (global $before (mut i32) (i32.const 0))
     (func (export "handle") (param $request i32) (param $out i32)
       BODY))
   (core instance $it (instantiate $main (with "host" (instance
@@ -40,10 +41,13 @@ _BODIES = {
     "refuse": "(call $set (local.get $out) (i32.const 1) (i32.const 0))",
     "crash": "unreachable",
     "silent": "",
+    "once": "(if (global.get $before) (then unreachable))"
+    "(global.set $before (i32.const 1))"
+    "(call $set (local.get $out) (i32.const 0) (call $make (call $fields)))",
     "loop": "(loop $again (br $again))",
 }
 
 
 def http_guest(does: str = "answer") -> str:
-    """Make a handler that answers 200, refuses, crashes, says nothing, or never returns."""
+    """Make a handler that answers 200, refuses, crashes, says nothing, never returns, or answers once."""
     return _TEXT.replace("BODY", _BODIES[does])

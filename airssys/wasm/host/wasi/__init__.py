@@ -13,6 +13,12 @@ What a guest is given are plain objects that know Trio and nothing of WASI: `_cl
 """
 
 from ._interfaces import WASI_INTERFACES, wasi_beside
-from ._programs import RUN, ProgramComponent
+from ._programs import RUN, HandlerProgram, ProgramComponent
 
-__all__ = ("RUN", "WASI_INTERFACES", "ProgramComponent", "wasi_beside")
+__all__ = (
+    "RUN",
+    "WASI_INTERFACES",
+    "HandlerProgram",
+    "ProgramComponent",
+    "wasi_beside",
+)

@@ -6,7 +6,7 @@ An actor that is one handles no messages. It has what it imports of WASI, and ma
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, cast, final
 
 from airssys.contracts import (
     ComponentMetadata,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airssys.contracts import (
         ComponentConfig,
         Envelope,
+        Exchange,
         GuestFailed,
         GuestSnapshot,
         HostServices,
@@ -41,6 +42,12 @@ class _Instance(Protocol):
     def close(self) -> None: ...
 
 
+class _Handler(_Instance, Protocol):
+    """What is run to handle requests."""
+
+    async def answer(self, exchange: Exchange, /) -> None: ...
+
+
 class _Component(Protocol):
     """A component of any world."""
 
@@ -54,15 +61,20 @@ class ProgramComponent:
     """A program, ready to run (implements `LoadedComponent`)."""
 
     def __init__(
-        self, component: _Component, exports: Sequence[str], label: str
+        self,
+        component: _Component,
+        exports: Sequence[str],
+        label: str,
+        program: type[Program] | None = None,
     ) -> None:
         self._component, self._label = component, label
+        self._program = program or Program
         (self._run,) = (name for name in exports if _is_run(name))
 
     async def instantiate(self, limits: Limits, services: HostServices) -> Program:
         """Make a fresh instance; see `LoadedComponent`."""
         instance = await self._component.instantiate(limits, services)
-        return Program(instance, self._run, self._label)
+        return self._program(instance, self._run, self._label)
 
     async def restore(
         self, snapshot: GuestSnapshot, limits: Limits, services: HostServices
@@ -85,14 +97,16 @@ class ProgramComponent:
         raise _no_snapshot()
 
 
-@final
 class Program:
     """One run of a program (implements `ProgramGuest`)."""
 
     hands_over = False
 
-    def __init__(self, instance: _Instance, name: str, label: str) -> None:
-        self._instance, self._name, self._label = instance, name, label
+    def __init__(
+        self, instance: Any, name: str, label: str
+    ) -> None:  # `_Instance`, or `_Handler`
+        self._instance: _Instance = instance
+        self._name, self._label = name, label
 
     @property
     def spent(self) -> GuestFailed | None:
@@ -179,6 +193,16 @@ class Program:
     def close(self) -> None:
         """Close the instance."""
         self._instance.close()
+
+
+@final
+class HandlerProgram(Program):
+    """What handles requests of HTTP (implements `HandlerGuest`)."""
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Answer a request; see `HandlerGuest`."""
+        handler = cast("_Handler", self._instance)  # all that it is made with
+        await handler.answer(exchange)
 
 
 RUN: Final = "wasi:cli/run@0.2.0#run"

@@ -34,7 +34,7 @@ from ._pollables import (
     wait_for_any,
     wait_until,
 )
-from ._reach import Address, Reach, access_words, endpoint, is_private, plain_address
+from ._reach import Address, Reach, access_words, endpoint
 
 __all__ = (
     "MOST_HANDLES",
@@ -61,8 +61,6 @@ __all__ = (
     "error_code",
     "full_name",
     "interface",
-    "is_private",
-    "plain_address",
     "ready_ones",
     "release",
     "same_as",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
-from airssys.contracts import Access
+from airssys.contracts import Access, embedded_address, is_private
 
 from ._context import ContextPart
 
@@ -26,25 +26,6 @@ _MOST_PINNED: Final = 1000
 """Addresses whose names are remembered, for one instance; the oldest go first."""
 _MOST_NAMES: Final = 16
 """Names that are remembered for one address."""
-
-
-def is_private(address: Address) -> bool:
-    """Whether no name may lead to it: private, loopback, link-local, multicast, reserved."""
-    plain = plain_address(address)
-    return not plain.is_global or plain.is_multicast
-
-
-def plain_address(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 one stands for, if it does, else the same."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inside = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64:
-            inside = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        return inside or address
-    return address
-
-
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def endpoint(host: str, port: int) -> str:
@@ -87,7 +68,7 @@ class Reach(ContextPart):
         return access if self.context.permissions.allows(access) else None
 
     def _ways(self, address: Address, port: int) -> Iterator[Access]:
-        plain = plain_address(address)
+        plain = embedded_address(address)
         yield Access("network", "connect", endpoint(str(plain), port))
         if not is_private(address):
             for name in reversed(self._names.get(address, {})):

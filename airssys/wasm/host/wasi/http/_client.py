@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, final
 import attrs
 import trio
 
-from airssys.contracts import ExtraMissing
-from airssys.wasm.host.wasi.base import Reach, endpoint, is_private
+from airssys.contracts import ExtraMissing, is_private
+from airssys.wasm.host.wasi.base import Reach, endpoint
 from airssys.wasm.host.wasi.sockets import Refused, look_up
 from airssys.wasm.values import Case
 

@@ -1,38 +1,32 @@
 """Components that handle requests: they export `wasi:http/incoming-handler`.
 
-An actor that is one listens where its declaration says, and has a fresh instance for each
-request. So a request finds nothing of another one, and a crash costs that one request.
+An actor that is one listens where its declaration says, and answers what is mounted in a
+server of the program. By default each request has a fresh instance, and finds nothing of
+another one; one that is kept handles several, one after the other.
+
+A crash is answered with 502, and is a failure of the actor: it takes no more requests,
+lets those in progress be answered, and ends with it. Its supervisor decides what follows.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, final
+from typing import TYPE_CHECKING, Final, Protocol, final
 
+import attrs
 import trio
 
-from airssys.contracts import EngineMisused, GuestFailed, GuestTrapped, TrapReason
-from airssys.wasm.host.wasi.base import full_name
+from airssys.contracts import AirssysError, CapacityReached, EngineMisused
 
-from ._messages import Incoming, OutgoingResponse, ResponseOutparam
-from ._pipes import Broken
-from ._server import ServerLimits, serve
+from ._answering import Answering, Instance, send_status
+from ._server import ServerLimits, load_h11, serve
 
 if TYPE_CHECKING:
-    from airssys.contracts import HostServices, Limits
-    from airssys.wasm.host.wasi.base import WasiContext
+    from airssys.contracts import Exchange, GuestFailed, HostServices, Limits
 
-    from ._server import Exchange
-
-_TIME: Final = 60.0
-"""Seconds that a guest may take for a request."""
-
-
-class _Instance(Protocol):
-    """An instance of a component of any world."""
-
-    def find_context(self, kind: str) -> Any: ...
-    async def call(self, name: str, *values: Any, deadline: float) -> Any: ...
-    def close(self) -> None: ...
+_GRACE: Final = 5.0
+"""Seconds for the requests in progress when an instance has crashed."""
+_MOST_IDLE: Final = 16
+"""Instances that are kept for further requests."""
 
 
 class _Component(Protocol):
@@ -40,7 +34,7 @@ class _Component(Protocol):
 
     async def instantiate(
         self, limits: Limits, services: HostServices, /
-    ) -> _Instance: ...
+    ) -> Instance: ...
 
 
 def is_handler(exported: str) -> bool:
@@ -51,134 +45,152 @@ def is_handler(exported: str) -> bool:
 
 
 @final
-class Handler:
-    """Answers requests by fresh instances of one component."""
-
-    def __init__(
-        self, component: _Component, name: str, limits: Limits, services: HostServices
-    ) -> None:
-        self._component, self._name = component, name
-        self._limits, self._services = limits, services
-
-    async def listen(self, where: str) -> None:
-        """Serve clients at `host:port` until it is cancelled.
-
-        Raises:
-            EngineMisused: it is not a place to listen at.
-        """
-        host, _, port = where.rpartition(":")
-        if not host or not port.isdigit():
-            raise EngineMisused(
-                f"{where!r} is not a host and a port: write '127.0.0.1:80'"
-            )
-        listeners = await trio.open_tcp_listeners(int(port), host=host.strip("[]"))
-        await serve(listeners, self.answer, ServerLimits())
-
-    async def answer(self, exchange: Exchange) -> None:
-        """Answer one request.
-
-        Raises:
-            Broken: its client has gone.
-        """
-        try:
-            instance = await self._component.instantiate(self._limits, self._services)
-        except GuestFailed:
-            await exchange.respond(502)
-            return
-        try:
-            await self._answer(exchange, instance)
-        finally:
-            instance.close()
-
-    async def _answer(self, exchange: Exchange, instance: _Instance) -> None:
-        context: WasiContext = instance.find_context(full_name("http/types"))
-        arrived = exchange.arrived(context)
-        out = ResponseOutparam(context)
-        failures: list[Broken] = []
-        done = trio.Event()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(exchange.receive, arrived)
-
-            async def respond() -> None:
-                try:
-                    await _respond(exchange, out)
-                except Broken as error:
-                    failures.append(error)
-                    nursery.cancel_scope.cancel()
-                done.set()
-
-            nursery.start_soon(respond)
-            status = await self._call(instance, Incoming(context, arrived), out)
-            response = out.response
-            if isinstance(response, OutgoingResponse) and response.body is not None:
-                response.body.let_go()  # nothing will end it any more
-            if status is not None and not exchange.has_begun:
-                out.response = None
-                out.status = status
-            out.given.set()
-            await done.wait()
-            nursery.cancel_scope.cancel()
-        if failures:
-            raise failures[0]
-
-    async def _call(
-        self, instance: _Instance, request: Incoming, out: ResponseOutparam
-    ) -> int | None:
-        """Let the guest handle it; returns a status if it fails."""
-        try:
-            deadline = trio.current_time() + _TIME
-            await instance.call(self._name, request, out, deadline=deadline)
-        except GuestTrapped as error:
-            return 504 if error.reason is TrapReason.DEADLINE else 502
-        except GuestFailed:
-            return 502
-        return None
-
-
-async def _respond(exchange: Exchange, out: ResponseOutparam) -> None:
-    await out.given.wait()
-    response = out.response
-    if isinstance(response, OutgoingResponse):
-        await exchange.respond(response)
-    else:
-        await exchange.respond(out.status)
-
-
-@final
 class HandlerComponent:
     """A component that handles requests; its instances listen."""
 
     def __init__(self, component: _Component, name: str) -> None:
         self._component, self._name = component, name
 
-    async def instantiate(self, limits: Limits, services: HostServices) -> Listening:
-        """Make what listens; a fresh instance of the guest is made for each request."""
+    async def instantiate(self, limits: Limits, services: HostServices) -> Handler:
+        """Make what listens; instances of the guest are made for requests."""
         await trio.lowlevel.checkpoint()
-        return Listening(
-            Handler(self._component, self._name, limits, services), services
-        )
+        return Handler(self._component, self._name, limits, services)
 
 
 @final
-class Listening:
-    """A handler, as it is run by its actor."""
+@attrs.define(eq=False)
+class _Kept:
+    """An instance, and how many more requests it may handle."""
+
+    instance: Instance
+    left: int
+
+
+@final
+class Handler:
+    """A component that handles requests, as it is run by its actor."""
 
     spent: GuestFailed | None = None
 
-    def __init__(self, handler: Handler, services: HostServices) -> None:
-        self._handler, self._services = handler, services
+    def __init__(
+        self, component: _Component, name: str, limits: Limits, services: HostServices
+    ) -> None:
+        self._component, self._name = component, name
+        self._limits, self._services = limits, services
+        self._idle: list[_Kept] = []
+        self._failure: Exception | None = None
+        self._is_open = False
+        """Whether it takes requests."""
+        self._in_progress: set[trio.CancelScope] = set()
+        self._moved = trio.Event()
+        """Set, and replaced, when it fails and when a request ends."""
 
     async def call(self, name: str) -> None:
-        """Listen until it is cancelled.
+        """Take requests until it is cancelled, or an instance fails.
 
         Raises:
-            EngineMisused: its declaration does not say where.
+            EngineMisused: where it is to listen is not a place.
+            OSError: it cannot listen there.
+            AirssysError: an instance has failed; what was in progress is answered.
         """
         del name
         where = self._services.config.listen
-        if where is None:
-            raise EngineMisused("it handles requests: write listen='127.0.0.1:8080'")
-        await self._handler.listen(where)
+        listeners = [] if where is None else await _open_listeners(where)
+        self._is_open = True
+        try:
+            async with trio.open_nursery() as nursery:
+                if listeners:
+                    nursery.start_soon(serve, listeners, self.answer, ServerLimits())
+                await self._wait_failed()
+                nursery.cancel_scope.cancel()
+        finally:
+            self.close()
+            for each in listeners:
+                each.socket.close()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _wait_failed(self) -> None:
+        while self._failure is None:
+            await self._moved.wait()
+        with trio.move_on_after(_GRACE):
+            while self._in_progress:
+                await self._moved.wait()
+
+    def _note_moved(self) -> None:
+        moved, self._moved = self._moved, trio.Event()
+        moved.set()
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Answer one request; see `HandlerGuest`."""
+        with trio.CancelScope() as scope:
+            if self._is_open and self._failure is None:
+                self._in_progress.add(scope)
+                try:
+                    await self._answer(exchange)
+                finally:
+                    self._in_progress.discard(scope)
+                    self._note_moved()
+        if not exchange.has_begun:  # it takes none, or was stopped meanwhile
+            await send_status(exchange, 503)
+
+    async def _answer(self, exchange: Exchange) -> None:
+        try:
+            kept = await self._take()
+        except CapacityReached:
+            return
+        except AirssysError as error:
+            await self._fail(exchange, error)
+            return
+        answering = Answering(exchange, kept.instance, self._name)
+        try:
+            await answering.run()
+        finally:
+            self._give_back(kept, is_usable=answering.is_complete)
+            if answering.failure is not None:
+                self._note_failed(answering.failure)
+
+    async def _take(self) -> _Kept:
+        """Take an instance that was kept, or make one."""
+        while self._idle:
+            kept = self._idle.pop()
+            if kept.instance.spent is None:
+                return kept
+            kept.instance.close()
+        instance = await self._component.instantiate(self._limits, self._services)
+        return _Kept(instance, self._services.config.keep)
+
+    def _give_back(self, kept: _Kept, *, is_usable: bool) -> None:
+        kept.left -= 1
+        has_room = self._is_open and len(self._idle) < _MOST_IDLE
+        if is_usable and has_room and kept.left > 0 and kept.instance.spent is None:
+            self._idle.append(kept)
+        else:
+            kept.instance.close()
+
+    async def _fail(self, exchange: Exchange, error: Exception) -> None:
+        try:
+            await send_status(exchange, 502)
+        finally:
+            self._note_failed(error)
+
+    def _note_failed(self, error: Exception) -> None:
+        if self._failure is None:
+            self._failure = error
+            self._note_moved()
 
     def close(self) -> None:
-        """Do nothing: what listened was cancelled."""
+        """End what is in progress, and close the instances that are kept."""
+        self._is_open = False
+        for scope in tuple(self._in_progress):
+            scope.cancel()
+        while self._idle:
+            self._idle.pop().instance.close()
+
+
+async def _open_listeners(where: str) -> list[trio.SocketListener]:
+    host, _, port = where.rpartition(":")
+    if not host or not port.isdigit():
+        raise EngineMisused(f"{where!r} is not a host and a port: write '127.0.0.1:80'")
+    load_h11()  # to raise here what it raises
+    return await trio.open_tcp_listeners(int(port), host=host.strip("[]"))

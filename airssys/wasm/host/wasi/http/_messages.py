@@ -63,13 +63,12 @@ def text_of_scheme(case: Case | None) -> str:
 class IncomingBody(Held):
     """A body that a guest may read once."""
 
-    __slots__ = ("is_taken", "pipe", "trailers")
+    __slots__ = ("arrived", "is_taken", "pipe")
 
-    def __init__(self, context: WasiContext, pipe: Pipe) -> None:
+    def __init__(self, context: WasiContext, arrived: Arrived) -> None:
         super().__init__(context)
-        self.pipe = pipe
+        self.arrived, self.pipe = arrived, arrived.pipe
         self.is_taken = False
-        self.trailers: Pairs | None = None
 
     def stream(self) -> Ok | Err:
         """Return what it is read by, once."""
@@ -120,7 +119,7 @@ class Incoming(Held):
         if self.is_consumed:
             return Err()
         self.is_consumed = True
-        return Ok(IncomingBody(self.context, self.arrived.pipe))
+        return Ok(IncomingBody(self.context, self.arrived))
 
     def let_go(self) -> None:
         """Drop a body that can never be read."""
@@ -186,8 +185,15 @@ class FutureTrailers(Future):
         """Whether the body has ended."""
         pipe = self._body.pipe
         if pipe.has_ended:
-            self.give(Ok(None) if pipe.failure is None else Err(pipe.failure))
+            pairs = self._body.arrived.trailers or None
+            self.give(Ok(pairs) if pipe.failure is None else Err(pipe.failure))
         return pipe.has_ended
+
+    def taken(self, answer: object) -> object:
+        """Make fields of the trailers, if there are some."""
+        if type(answer) is not Ok or answer.value is None:
+            return answer
+        return Ok(Fields(self.context, answer.value))
 
     def get(self) -> Ok | Err | None:
         """As of `Future`."""
@@ -349,15 +355,13 @@ class RequestOptions(Held):
 class ResponseOutparam(Held):
     """Where a handler puts its response."""
 
-    __slots__ = ("given", "response", "status")
+    __slots__ = ("given", "response")
 
     def __init__(self, context: WasiContext) -> None:
         super().__init__(context)
         self.given = trio.Event()
         self.response: OutgoingResponse | Case | None = None
         """A response, an error code, or None: it was dropped."""
-        self.status = 502
-        """What is answered instead, if it is not a response."""
 
     def set(self, response: Ok | Err) -> None:
         """Take the response."""

@@ -13,29 +13,25 @@ from typing import TYPE_CHECKING, Any, Final, final
 import attrs
 import trio
 
-from airssys.contracts import ExtraMissing
-from airssys.wasm.values import Case
+from airssys.contracts import ExchangeBroken, ExtraMissing
 
-from ._client import is_short, shown
-from ._fields import MOST_BYTES, values_of
-from ._messages import AUTHORITY, Arrived
-from ._pipes import Broken, Pipe
+from ._client import is_short
+from ._fields import MOST_BYTES
+from ._messages import AUTHORITY
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     import h11
 
-    from airssys.wasm.host.wasi.base import WasiContext
+    from airssys.contracts import Exchange
 
-    from ._messages import OutgoingResponse
-
-    Respond = Callable[[OutgoingResponse | int], Awaitable[None]]
-    Ask = Callable[[Arrived, "Exchange"], Awaitable[None]]
+    Ask = Callable[[Exchange], Awaitable[None]]
 
 _PIECE: Final = 64 * 1024
 _TARGET: Final = re.compile(rb"/[!-\"$-~]*")
 _LONGEST_TARGET: Final = 8192
+_LATE: Final = 408
 
 
 @final
@@ -51,7 +47,8 @@ class ServerLimits:
     connections: int = 256
 
 
-class _Refused(Exception):
+@final
+class Refused(Exception):
     """A request is not passed on.
 
     Args:
@@ -63,7 +60,12 @@ class _Refused(Exception):
         super().__init__(status)
 
 
-def _load() -> Any:
+def load_h11() -> Any:
+    """Import the library that reads HTTP.
+
+    Raises:
+        ExtraMissing: it is not installed.
+    """
     try:
         import h11  # noqa: PLC0415  # an extra, which most programs do not need
     except ImportError as error:
@@ -72,54 +74,58 @@ def _load() -> Any:
 
 
 @final
-class Exchange:
-    """One request and its response."""
+class ServedExchange:
+    """One request to this server (implements `Exchange`)."""
+
+    scheme = "http"
 
     def __init__(self, connection: Connection, event: Any, path: str) -> None:
         self._connection = connection
         self.method = event.method.decode("ascii")
-        pairs = [(n.decode("latin-1"), bytes(v)) for n, v in event.headers]
-        hosts = values_of(pairs, "host")
+        self.path = path
+        self.headers: Sequence[tuple[bytes, bytes]] = list(event.headers)
+        hosts = [value for name, value in event.headers if name == b"host"]
         self.authority = hosts[0].decode("latin-1") if hosts else None
-        self.path, self.pairs = path, shown(event.headers)
-        self.has_begun = False
-        """Whether a response was begun."""
-        self.is_complete = False
-        """Whether a response was sent to its end."""
+        self.trailers: Sequence[tuple[bytes, bytes]] = []
+        self.has_begun = self.is_complete = False
+        self._received = 0
 
-    def arrived(self, context: WasiContext) -> Arrived:
-        """Return the request, as a guest gets it."""
-        return Arrived(
-            self.pairs,
-            Pipe(context),
-            method=self.method,
-            path=self.path,
-            authority=self.authority,
-        )
-
-    async def receive(self, arrived: Arrived) -> None:
-        """Receive the body; what is wrong with it ends it with an error."""
+    async def receive(self) -> bytes:
+        """As of `Exchange`."""
+        connection = self._connection
         try:
-            arrived.trailers = await self._connection.receive_body(arrived.pipe)
-            arrived.pipe.end()
-        except Broken as error:
-            arrived.pipe.end(error.code)
-        except _Refused:
-            arrived.pipe.end(Case("HTTP-request-body-size", arrived.pipe.total))
+            event = await connection.next_event()
+            if not connection.is_data(event):
+                self.trailers = list(getattr(event, "headers", ()))
+                return b""
+        except Refused as refused:
+            late = refused.status == _LATE
+            code = "connection-read-timeout" if late else "HTTP-protocol-error"
+            raise ExchangeBroken(code, refused.status) from refused
+        self._received += len(event.data)
+        if self._received > connection.limits.body_bytes:
+            raise ExchangeBroken("HTTP-request-body-size", 413)
+        return bytes(event.data) or await self.receive()
 
-    async def respond(self, response: OutgoingResponse | int) -> None:
-        """Send a response with its body, or only a status.
+    async def wait_gone(self) -> None:
+        """As of `Exchange`."""
+        await self._connection.wait_gone()
 
-        Raises:
-            Broken: the client has gone, or the guest has not completed the body.
-        """
-        if self.has_begun:
-            return
+    async def begin(
+        self, status: int, headers: Sequence[tuple[str, bytes]], *, has_body: bool
+    ) -> None:
+        """As of `Exchange`."""
+        del has_body  # h11 knows it
         self.has_begun = True
-        if isinstance(response, int):
-            await self._connection.send_status(response)
-        else:
-            await self._connection.send_response(response, self.method)
+        await self._connection.begin(status, headers)
+
+    async def send(self, data: bytes) -> None:
+        """As of `Exchange`."""
+        await self._connection.send(data)
+
+    async def end(self, trailers: Sequence[tuple[str, bytes]]) -> None:
+        """As of `Exchange`."""
+        await self._connection.end(trailers)
         self.is_complete = True
 
 
@@ -130,59 +136,64 @@ class Connection:
     def __init__(
         self, stream: trio.abc.Stream, limits: ServerLimits, library: Any
     ) -> None:
-        self._stream, self._limits, self._h11 = stream, limits, library
+        self._stream, self.limits, self._h11 = stream, limits, library
+        self._early = 0
+        """Bytes of further requests that came while one is handled."""
         self._state: h11.Connection = library.Connection(
             library.SERVER, max_incomplete_event_size=MOST_BYTES
         )
 
-    async def serve(self, ask: Callable[[Exchange], Awaitable[None]]) -> None:
-        """Serve requests, one after the other, as long as the client wants."""
+    async def serve(self, ask: Ask) -> None:
+        """Serve requests, one after the other, as long as the client wants.
+
+        Raises:
+            ExchangeBroken: the client has gone, or a response was not completed.
+        """
         library = self._h11
         while True:
             try:
-                event = await self._event(self._limits.head_time)
+                event = await self._event(self.limits.head_time)
                 if type(event) is not library.Request:
                     return
-                exchange = Exchange(self, event, self._check(event))
-            except _Refused as refused:
-                await self.send_status(refused.status, last=True)
-                return
-            except Broken:
+                exchange = ServedExchange(self, event, self._check(event))
+            except Refused as refused:
+                await self.refuse(refused.status)
                 return
             await ask(exchange)
             done = {self._state.our_state, self._state.their_state}
-            if not exchange.is_complete or done != {library.DONE}:
+            if done != {library.DONE}:
                 return
             self._state.start_next_cycle()
+            self._early = 0
 
     def _check(self, event: Any) -> str:
         """Refuse what could be read in two ways; returns path and query."""
         if not is_short(event.headers):
-            raise _Refused(431)
+            raise Refused(431)
         names = [name for name, _ in event.headers]
         pairs = dict(event.headers)
         if b"transfer-encoding" in names and (
             b"content-length" in names or event.http_version < b"1.1"
         ):
-            raise _Refused(400)
+            raise Refused(400)
         if event.method == b"CONNECT":
-            raise _Refused(501)
+            raise Refused(501)
         target = bytes(event.target)
         if not _TARGET.fullmatch(target) or len(target) > _LONGEST_TARGET:
-            raise _Refused(400)
+            raise Refused(400)
         host = pairs.get(b"host", b"").decode("latin-1")
         if names.count(b"host") > 1 or (host and not AUTHORITY.fullmatch(host)):
-            raise _Refused(400)
-        if int(pairs.get(b"content-length", b"0")) > self._limits.body_bytes:
-            raise _Refused(413)
+            raise Refused(400)
+        if int(pairs.get(b"content-length", b"0")) > self.limits.body_bytes:
+            raise Refused(413)
         return target.decode("ascii")
 
     async def _event(self, seconds: float) -> Any:
         """Wait for the next event.
 
         Raises:
-            _Refused: what the client sends is not valid, or late.
-            Broken: the client has gone.
+            Refused: what the client sends is not valid, or late.
+            ExchangeBroken: the client has gone.
         """
         library, state = self._h11, self._state
         try:
@@ -194,74 +205,76 @@ class Connection:
                 with trio.move_on_after(seconds) as scope:
                     data = await self._stream.receive_some(_PIECE)
                 if scope.cancelled_caught:
-                    raise _Refused(408)
+                    raise Refused(408)
                 state.receive_data(bytes(data))
         except library.RemoteProtocolError as error:
-            raise _Refused(error.error_status_hint or 400) from error
+            raise Refused(error.error_status_hint or 400) from error
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise Broken(Case("connection-terminated")) from error
+            raise ExchangeBroken("connection-terminated") from error
         return event
 
-    async def receive_body(self, pipe: Pipe) -> list[tuple[str, bytes]]:
-        """Pass a body on; returns its trailers.
+    async def next_event(self) -> Any:
+        """Wait for the next piece of a body, or its end; raises as `_event`."""
+        return await self._event(self.limits.pause_time)
 
-        Raises:
-            _Refused: it is too long, not valid, or late.
-            Broken: the client has gone.
-        """
-        while True:
-            event = await self._event(self._limits.pause_time)
-            if type(event) is not self._h11.Data:
-                return shown(getattr(event, "headers", ()))
-            if pipe.total + len(event.data) > self._limits.body_bytes:
-                raise _Refused(413)
-            await pipe.put(bytes(event.data))
+    def is_data(self, event: Any) -> bool:
+        """Whether it is a piece of a body."""
+        return type(event) is self._h11.Data
+
+    async def wait_gone(self) -> None:
+        """Wait until the client has closed its side; further requests are set aside."""
+        while self._early < _PIECE:
+            try:
+                data = await self._stream.receive_some(_PIECE)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return
+            self._state.receive_data(bytes(data))
+            self._early += len(data)
+            if not data:
+                return
+        await trio.sleep_forever()  # a client that sends so much ahead has not gone
 
     async def _send(self, event: Any) -> None:
         try:
             data = self._state.send(event)
         except self._h11.LocalProtocolError as error:
-            raise Broken(Case("HTTP-protocol-error")) from error
+            raise ExchangeBroken("HTTP-protocol-error", 502) from error
         if not data:
             return
         try:
-            with trio.move_on_after(self._limits.pause_time) as scope:
+            with trio.move_on_after(self.limits.pause_time) as scope:
                 await self._stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise Broken(Case("connection-terminated")) from error
+            raise ExchangeBroken("connection-terminated") from error
         if scope.cancelled_caught:
-            raise Broken(Case("connection-write-timeout"))
+            raise ExchangeBroken("connection-write-timeout")
 
-    async def send_status(self, status: int, *, last: bool = False) -> None:
-        """Send a response without a body."""
+    async def refuse(self, status: int) -> None:
+        """Answer with a status, as the last thing on this connection."""
         library = self._h11
-        if self._state.our_state not in {library.IDLE, library.SEND_RESPONSE}:
-            return
-        headers = [("content-length", "0")]
-        if last:
-            headers.append(("connection", "close"))
-        await self._send(library.Response(status_code=status, headers=headers))
-        await self._send(library.EndOfMessage())
+        if self._state.our_state in {library.IDLE, library.SEND_RESPONSE}:
+            await self.begin(
+                status, [("content-length", b"0"), ("connection", b"close")]
+            )
+            await self.end([])
 
-    async def send_response(self, response: OutgoingResponse, method: str) -> None:
-        """Send a response, and its body as the guest writes it."""
-        library, body = self._h11, response.body
-        headers: list[tuple[str, Any]] = list(response.pairs)
-        if body is None and not values_of(response.pairs, "content-length"):
-            headers.append(("content-length", "0"))
-        await self._send(library.Response(status_code=response.status, headers=headers))
-        has_body = method != "HEAD" and response.status not in {204, 304}
-        while body is not None and (data := await body.pipe.get()):
-            if has_body:
-                await self._send(library.Data(data=data))
-        await self._send(
-            library.EndOfMessage(headers=[] if body is None else body.trailers)
-        )
+    async def begin(self, status: int, headers: Sequence[tuple[str, bytes]]) -> None:
+        """Send the head of a response; raises as all that sends."""
+        given: list[tuple[str, Any]] = list(headers)
+        await self._send(self._h11.Response(status_code=status, headers=given))
+
+    async def send(self, data: bytes) -> None:
+        """Send a piece of a body."""
+        await self._send(self._h11.Data(data=data))
+
+    async def end(self, trailers: Sequence[tuple[str, bytes]]) -> None:
+        """End a response."""
+        await self._send(self._h11.EndOfMessage(headers=list(trailers)))
 
 
 async def serve(
     listeners: list[trio.SocketListener],
-    ask: Callable[[Exchange], Awaitable[None]],
+    ask: Ask,
     limits: ServerLimits,
 ) -> None:
     """Serve clients until it is cancelled. Needs the extra `http`.
@@ -269,7 +282,7 @@ async def serve(
     Raises:
         ExtraMissing: that is not installed.
     """
-    library, number = _load(), 0
+    library, number = load_h11(), 0
 
     async def serve_one(stream: trio.SocketStream) -> None:
         nonlocal number
@@ -280,9 +293,9 @@ async def serve(
                 if number <= limits.connections:
                     await connection.serve(ask)
                 else:
-                    await connection.send_status(503, last=True)
-        except Broken:
-            pass  # the client has gone
+                    await connection.refuse(503)
+        except ExchangeBroken:
+            pass  # the client has gone, or its response ended early
         finally:
             number -= 1
 

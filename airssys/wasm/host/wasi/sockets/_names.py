@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 
 from airssys.contracts import Access
-from airssys.wasm.host.wasi.base import Held, Scoped, Source
+from airssys.wasm.host.wasi.base import ContextPart, Held, Scoped, Source
 
 from ._addresses import Refused, address_for_guest
 from ._socket import network
@@ -46,6 +46,14 @@ async def look_up(name: str, port: int = 0) -> list[Address]:
 
 
 @final
+class Lookups(ContextPart):
+    """The lookups of one instance."""
+
+    number = 0
+    """How many are in progress."""
+
+
+@final
 class Lookup(Held, Source):
     """The answers to a name, as they come."""
 
@@ -71,8 +79,10 @@ class Lookup(Held, Source):
             access = Access("network", "resolve", name)
             if not context.may_access(access):
                 self._give_up("access-denied")
-            if context.tasks >= _MOST_LOOKUPS * 16:
+            running = context.keep("lookups", Lookups)
+            if running.number >= _MOST_LOOKUPS:
                 self._give_up("temporary-resolver-failure")
+            running.number += 1
             self._scope = context.start_task(lambda: self._ask(name))
             # Now, and not in the task: it may be taken away before that begins.
             self._scoped = Scoped(context, access, self._revoke)
@@ -97,6 +107,7 @@ class Lookup(Held, Source):
         finally:
             self._scoped.release()
             self.is_done = True
+            self.context.keep("lookups", Lookups).number -= 1
             self.context.note_changed()
 
     def is_ready(self) -> bool:

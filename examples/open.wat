@@ -1,0 +1,53 @@
+(component
+  ;; Answers 200 if it may know the time of day, and 403 if not.
+  (import "wasi:clocks/wall-clock@0.2.3" (instance $clock
+    (type $record (record (field "seconds" u64) (field "nanoseconds" u32)))
+    (export "datetime" (type $datetime (eq $record)))
+    (export "now" (func (result $datetime)))))
+  (import "wasi:http/types@0.2.3" (instance $types
+    (export "fields" (type $fields (sub resource)))
+    (export "incoming-request" (type $request (sub resource)))
+    (export "outgoing-response" (type $response (sub resource)))
+    (export "response-outparam" (type $outparam (sub resource)))
+    (type $codes (variant (case "loop-detected")))
+    (export "error-code" (type $error-code (eq $codes)))
+    (export "[constructor]fields" (func (result (own $fields))))
+    (export "[constructor]outgoing-response" (func
+      (param "headers" (own $fields)) (result (own $response))))
+    (export "[method]outgoing-response.set-status-code" (func
+      (param "self" (borrow $response)) (param "status-code" u16) (result (result))))
+    (export "[static]response-outparam.set" (func (param "param" (own $outparam))
+      (param "response" (result (own $response) (error $error-code)))))))
+  (alias export $types "incoming-request" (type $request))
+  (alias export $types "response-outparam" (type $outparam))
+  (core func $fields (canon lower (func $types "[constructor]fields")))
+  (core func $make (canon lower (func $types "[constructor]outgoing-response")))
+  (core func $set (canon lower (func $types "[static]response-outparam.set")))
+  (core func $status (canon lower
+    (func $types "[method]outgoing-response.set-status-code")))
+  (core module $room (memory (export "memory") 1))
+  (core instance $room (instantiate $room))
+  (alias core export $room "memory" (core memory $memory))
+  (core func $now (canon lower (func $clock "now") (memory $memory)))
+  (core module $main
+    (import "host" "memory" (memory 1))
+    (import "host" "now" (func $now (param i32)))
+    (import "host" "status" (func $status (param i32 i32) (result i32)))
+    (import "host" "fields" (func $fields (result i32)))
+    (import "host" "make" (func $make (param i32) (result i32)))
+    (import "host" "set" (func $set (param i32 i32 i32)))
+    (func (export "handle") (param $request i32) (param $out i32) (local $response i32)
+      (call $now (i32.const 0))
+      (local.set $response (call $make (call $fields)))
+      (drop (call $status (local.get $response)
+        (select (i32.const 403) (i32.const 200) (i64.eqz (i64.load (i32.const 0))))))
+      (call $set (local.get $out) (i32.const 0) (local.get $response))))
+  (core instance $it (instantiate $main (with "host" (instance
+    (export "memory" (memory $memory)) (export "now" (func $now))
+    (export "status" (func $status))
+    (export "fields" (func $fields)) (export "make" (func $make))
+    (export "set" (func $set))))))
+  (func $handle (param "request" (own $request)) (param "response-out" (own $outparam))
+    (canon lift (core func $it "handle")))
+  (instance $handler (export "handle" (func $handle)))
+  (export "wasi:http/incoming-handler@0.2.3" (instance $handler)))
