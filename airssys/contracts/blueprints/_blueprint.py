@@ -118,7 +118,7 @@ def find_mistakes(blueprint: Blueprint, *more: Check) -> list[Mistake]:
             text = f"{shown(blueprint)} is not a Blueprint"
             return [Mistake("$", text, "write airssys.blueprint(...)")]
         places = [("$", blueprint), *walk(blueprint.root)]
-        found = _find_mistakes(blueprint)
+        found = _find_mistakes(blueprint, places)
         for further in more:
             found += guarded(partial(further, blueprint), "$")
         return place_mistakes(found, places)
@@ -168,7 +168,9 @@ def check_child_specs(
     return find_spec_mistakes(parent)
 
 
-def _find_mistakes(blueprint: Blueprint) -> list[Mistake]:
+def _find_mistakes(
+    blueprint: Blueprint, places: Iterable[tuple[str, object]]
+) -> list[Mistake]:
     mistakes: list[Mistake] = []
     if not is_kind(blueprint.engine, EngineSettings):
         text = f"{shown(blueprint.engine)} is not an EngineSettings"
@@ -180,7 +182,7 @@ def _find_mistakes(blueprint: Blueprint) -> list[Mistake]:
         hint = "write SupervisorSpec(name='root', children=(...))"
         return [*mistakes, Mistake("$.root", text, hint)]
     mistakes.extend(_find_spec_mistakes(blueprint.root, "$.root"))
-    mistakes.extend(_lane_mistakes(blueprint))
+    mistakes.extend(_lane_mistakes(blueprint.engine, places))
     budget = blueprint.restart_budget
     if budget is not None and not is_count(budget, at_least=1):
         text = f"{shown(budget)} is not a valid restart budget"
@@ -196,10 +198,13 @@ def _find_mistakes(blueprint: Blueprint) -> list[Mistake]:
     return mistakes
 
 
-def _lane_mistakes(blueprint: Blueprint) -> Iterator[Mistake]:
-    engine = blueprint.engine
-    for path, spec in walk(blueprint.root):
-        if isinstance(spec, ComponentSpec) and is_kind(engine, EngineSettings):
+def _lane_mistakes(
+    engine: EngineSettings, places: Iterable[tuple[str, object]]
+) -> Iterator[Mistake]:
+    if not is_kind(engine, EngineSettings):
+        return
+    for path, spec in places:
+        if isinstance(spec, ComponentSpec):
             yield from lane_mistakes(spec, path, engine)
 
 
@@ -288,6 +293,9 @@ def _visit(
     stack: list[tuple[str, ChildSpec, int]] = [(path, root, above)]
     while stack:
         path, spec, depth = stack.pop()
+        if type(spec) is ActorSpec or type(spec) is ComponentSpec:
+            yield path, spec, None  # as most are; there is nothing below
+            continue
         problem = None
         if isinstance(spec, SupervisorSpec):
             problem = _misplacement(path, entered.get(id(spec)), depth)

@@ -63,8 +63,10 @@ def find_all_mistakes(blueprint: Blueprint, *more: Check) -> list[Mistake]:
     def look() -> list[Mistake]:
         if not is_kind(blueprint, Blueprint):
             return []
-        places = [("$", blueprint), *walk(blueprint.root)]
-        return place_mistakes(missing_artifacts(blueprint), places)
+        found = missing_artifacts(blueprint)
+        if not found:
+            return []  # `mistakes` has what the places themselves report
+        return place_mistakes(found, [("$", blueprint), *walk(blueprint.root)])
 
     missing = guarded(look, "$")
     return mistakes + [m for m in missing if (m.file, m.line, m.found) not in known]

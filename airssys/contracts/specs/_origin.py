@@ -59,17 +59,23 @@ def place_mistakes(
         mistakes: Found in the tree.
         tree: The paths of everything in the tree, each with its value.
     """
+    places = tuple(tree)
     origins: dict[str, Origin] = {}
-    names: dict[str, str] = {}
     found: list[Mistake] = []
-    for path, each in tree:
-        names[path] = _name(path, each, names)
+    for path, each in places:
         own = getattr(each, "origin", None)
         if isinstance(own, Origin):
             origins[path] = own
-            found += [attrs.evolve(m, path=path + m.path) for m in own.mistakes]
+            if own.mistakes:
+                found += [attrs.evolve(m, path=path + m.path) for m in own.mistakes]
+    found += mistakes
+    if not found:
+        return []  # as it is almost always: nothing has to be named
+    names: dict[str, str] = {}
+    for path, each in places:
+        names[path] = _name(path, each, names)
     unique: dict[object, Mistake] = {}
-    for mistake in (*found, *mistakes):
+    for mistake in found:
         placed, below = _place(mistake, origins, names)
         file, line = placed.file, placed.line
         key = placed if file is None else (file, line, below, mistake.found)

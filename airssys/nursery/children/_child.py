@@ -42,7 +42,11 @@ PROMPT_PASSES: Final = 5
 
 
 class Incarnation(Protocol):
-    """What a child does, once."""
+    """What a child does, once.
+
+    One that may end in the middle of a message has the trace of that as `trace`, which is
+    None if there was none.
+    """
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Start, call `ready`, then work until done or asked to stop.
@@ -80,14 +84,6 @@ class Commander(Protocol):
     async def wait_until_all_cancelled(self) -> None:
         """Wait until all below have been cancelled or have ended; takes no time."""
         ...
-
-
-@runtime_checkable
-class Traced(Protocol):
-    """An incarnation that may end in the middle of a message."""
-
-    trace: TraceContext | None
-    """That of the message; None if there was none."""
 
 
 class Supervision(Protocol):
@@ -134,8 +130,9 @@ class Child:
     @property
     def trace(self) -> TraceContext | None:
         """The trace of the message in progress when it ended, if there was one."""
-        incarnation = self._incarnation
-        return incarnation.trace if isinstance(incarnation, Traced) else None
+        # To look for a protocol's members takes longer than the rest of a report.
+        trace: TraceContext | None = getattr(self._incarnation, "trace", None)
+        return trace
 
     def runs_caller(self) -> bool:
         """Say whether the task that calls is this child's, or one below it."""
