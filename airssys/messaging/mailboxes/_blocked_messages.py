@@ -44,9 +44,12 @@ class BlockedMessages:
         """Return the message that has waited longest; None if none waits."""
         return next(iter(self.waiting.values())) if self.waiting else None
 
-    def first_wanted(self, wanted: Callable[[Envelope], bool]) -> Blocked | None:
-        """Return the first that is wanted; None if there is none."""
-        return next((each for each in self.all() if wanted(each[1])), None)
+    def take_first(self, wanted: Callable[[Envelope], bool]) -> Blocked | None:
+        """Remove and return the first that is wanted; None if there is none."""
+        first = next((each for each in self.all() if wanted(each[1])), None)
+        if first is not None:
+            self.remove(first[0])
+        return first
 
     def newest(self) -> Envelope | None:
         """Return the message that came last; None if none waits."""

@@ -54,7 +54,7 @@ from airssys.contracts import (
 from ._blocked_messages import Blocked, BlockedMessages
 from ._blocked_senders import BlockedSender, Parking, Recheck, refusal
 from ._callback_queue import CallbackQueue
-from ._droppable_queue import Queue
+from ._droppable_queue import NOTHING_QUEUED, Queue, take_wanted
 from ._overflow import OverflowAction, check_capacity, decide, push_out, queue_for
 from ._servants import BEGUN, NOT_BEGUN, AtOnce, Servant
 from ._stash import Stash
@@ -127,15 +127,12 @@ class Mailbox:
     handled: int = attrs.field(init=False, default=0)
     _tally: Tally = attrs.field(init=False, repr=False, factory=Tally)
 
-    @unexamined_bytes.default
-    def _set_unexamined_bytes(self) -> int:
-        return self.message_bytes if self.codecs is None else -1
-
     @_queue.default
     def _make_queue(self) -> Queue:
         return queue_for(self.rules)
 
     def __attrs_post_init__(self) -> None:
+        self.unexamined_bytes = self.message_bytes if self.codecs is None else -1
         self._share = self.most_bytes // (4 * self.capacity)
 
     @property
@@ -205,7 +202,8 @@ class Mailbox:
         if self._closed:
             self._tally.count(Ending.REFUSED)
             raise TargetNotFound(self.owner)
-        queued = len(self._queue)
+        queue = self._queue
+        queued = len(queue)
         if queued >= self.capacity or self._blocked.waiting:
             return False
         size = len(envelope.payload)
@@ -214,7 +212,9 @@ class Mailbox:
                 return False
             self._queued_bytes += size
         # As in `put_in`: a call of it would be paid for by every message.
-        self._queue.append(envelope)
+        if queue is NOTHING_QUEUED:
+            queue = self._queue = deque()
+        queue.append(envelope)
         if queued >= self._high_water:
             self._high_water = queued + 1
         if self._is_awaited:
@@ -223,7 +223,7 @@ class Mailbox:
 
     def put_in(self, envelope: Envelope) -> None:
         """Add a message at the end of the queue, full or not; the mailbox must be open."""
-        self._queue.append(envelope)
+        self._own_queue().append(envelope)
         self._queued_bytes += self._weight(envelope)
         if len(self._queue) > self._high_water:  # noqa: PLR1730  # max() takes longer
             self._high_water = len(self._queue)
@@ -235,7 +235,7 @@ class Mailbox:
 
         Their bytes are not counted, and a task that waits in `take` is not woken.
         """
-        self._queue.extendleft(reversed(envelopes))
+        self._own_queue().extendleft(reversed(envelopes))
         self._high_water = max(self._high_water, len(self._queue))
 
     @enable_ki_protection
@@ -457,17 +457,20 @@ class Mailbox:
 
     @enable_ki_protection
     def release(self, ending: Ending | None = None) -> Envelope | None:
-        """Let go of the message that was taken. Return it, if there was one.
+        """Let go of the message that was taken, and return it; `ending`: None if handled."""
+        envelope, self.in_hand = self.in_hand, None
+        if envelope is not None and ending is None:
+            self.handled += 1
+        elif envelope is not None and ending is not None:
+            self._tally.count(ending)
+        return envelope
 
-        Args:
-            ending: how the message ended; None if it was handled.
-        """
+    def put_back(self) -> Envelope | None:
+        """Put the message that was taken back at the head of the queue, and return it."""
         envelope, self.in_hand = self.in_hand, None
         if envelope is not None:
-            if ending is None:
-                self.handled += 1
-            else:
-                self._tally.count(ending)
+            self._own_queue().extendleft((envelope,))
+            self._queued_bytes += self._weight(envelope)
         return envelope
 
     @enable_ki_protection
@@ -507,28 +510,20 @@ class Mailbox:
         """Remove messages that wait in the queue or for room, each in its order.
 
         For a pool that gives them to another member. The message being handled and the
-        stash stay. Room that becomes free stays free until `let_in`. `wanted` may call the
-        program's own code, and that may send messages, so it is called for all messages
-        before any is removed.
+        stash stay. Room that becomes free stays free until `let_in`.
         """
-        queue = self._queue
-        chosen = {id(each): each for each in tuple(queue) if wanted(each)}
         waiting = [each for each in self._blocked.all() if wanted(each[1])]
-        taken = [each for each in queue if id(each) in chosen]
+        taken = take_wanted(self._queue, wanted)
         if taken:
-            kept = [each for each in queue if id(each) not in chosen]
-            queue.clear()
-            queue.extend(kept)
-            self._queued_bytes = sum(map(self._weight, kept))
+            self._queued_bytes = sum(map(self._weight, self._queue))
         blocked = [each for each in waiting if self._blocked.remove(each[0])]
         self._tally.count(Ending.MOVED, len(taken) + len(blocked))
         return taken, blocked
 
     def take_first_blocked(self, wanted: Callable[[Envelope], bool]) -> Blocked | None:
         """Remove the wanted message that has waited for room longest; None if none waits."""
-        first = self._blocked.first_wanted(wanted)
+        first = self._blocked.take_first(wanted)
         if first is not None:
-            self._blocked.remove(first[0])
             self._tally.count(Ending.MOVED)
         return first
 
@@ -553,6 +548,11 @@ class Mailbox:
             sender.refused(copy(error))
         self._wake_taker()
         return left
+
+    def _own_queue(self) -> Queue:
+        if self._queue is NOTHING_QUEUED:
+            self._queue = deque()
+        return self._queue
 
     def _weight(self, envelope: Envelope) -> int:
         """Return how many bytes of a message count."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections import deque
 from typing import TYPE_CHECKING, Any, assert_never
 
 import attrs
 
 from airssys.contracts import DeliveryFailed, Envelope, Overflow, OverflowRules
 
-from ._droppable_queue import DroppableQueue
+from ._droppable_queue import NOTHING_QUEUED, DroppableQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,9 +71,9 @@ def decide(policy: Overflow, *, may_wait: bool, is_ask: bool) -> OverflowAction:
 
 
 def queue_for(rules: OverflowRules) -> Queue:
-    """Make the queue of a mailbox: a plain one unless the oldest message may be dropped."""
+    """Return the first queue of a mailbox: plain unless the oldest message may be dropped."""
     test = droppable(rules)
-    return deque() if test is None else DroppableQueue(test)
+    return NOTHING_QUEUED if test is None else DroppableQueue(test)
 
 
 def droppable(rules: OverflowRules) -> Callable[[Envelope], bool] | None:

@@ -63,7 +63,9 @@ from ._endings import (
     give_up_message,
     lives_on,
     pass_over,
+    put_message_back,
     settle_message,
+    was_cut_off,
 )
 from ._overload import Overload
 from ._prober import Prober
@@ -99,6 +101,7 @@ class Actor:
         checkpoints: Checkpoints | None = None,
     ) -> None:
         self._address, self._behaviour, self._spec = address, behaviour, spec
+        self.starts_at_once = behaviour.starts_at_once
         self._checkpoints = checkpoints
         """None unless it is a component that is declared to have some."""
         self._mailbox = address.mailbox
@@ -108,8 +111,9 @@ class Actor:
         """Around the last thing it does; limited by its shutdown time unless a stop was requested."""
         self.trace: TraceContext | None = None
         """That of the message in progress when it ended."""
-        self._is_started = False
-        self._is_stopping = False
+        self._is_started = self._is_stopping = False
+        self._needs_scope = False
+        """A message came that may be cut off. Until then a scope would serve nothing."""
         self._prober: Prober | None = None
         """None before it is ready, and if it is not probed."""
         self._successor: Successor | None = None
@@ -341,9 +345,20 @@ class Actor:
 
     def _serve(self) -> Awaitable[None]:
         """Serve the mailbox until it is time to stop or a message was cut off."""
-        if self._behaviour.is_cut_off:
+        if self._behaviour.is_cut_off and (
+            self._needs_scope or self._behaviour.handle_at_once is not None
+        ):
             return self._serve_in_scope()
         return self._behaviour.watched(self._serve_within(None))
+
+    def _opens_scope(self) -> bool:
+        """Put the present message back if it needs a scope, and none was opened for it."""
+        behaviour = self._behaviour
+        if not behaviour.is_cut_off or behaviour.handle_at_once is not None:
+            return False
+        self._needs_scope = True
+        put_message_back(self._address, self._owed)
+        return True
 
     async def _serve_in_scope(self) -> None:
         """Serve it, and cut messages off that no caller waits for any more.
@@ -405,6 +420,8 @@ class Actor:
                 end = None  # it can neither be late nor be cut off
             elif self.is_too_late(envelope):  # or passed over
                 continue
+            elif scope is None and self._opens_scope():
+                return
             else:
                 end = scope
             try:
@@ -422,7 +439,7 @@ class Actor:
                 mailbox.finish()
             if self._overload is not None:
                 self._overload.note_end(trio.current_time())
-            if end is not None and _was_cut_off(end):
+            if end is not None and was_cut_off(end):
                 return
 
     @property
@@ -580,9 +597,3 @@ class Actor:
         if answer is Unanswered.BEGUN:
             self._begun = envelope
         return answer
-
-
-def _was_cut_off(scope: trio.CancelScope) -> bool:
-    """Say so of the present message, and take its deadline away."""
-    scope.deadline = math.inf
-    return scope.cancel_called

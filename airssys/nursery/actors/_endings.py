@@ -148,3 +148,16 @@ def _for_observers(envelope: Envelope) -> Envelope:
     if deadline is not None and deadline <= trio.current_time():
         return envelope._replace(reply=None)
     return envelope
+
+
+def put_message_back(address: Address, owed: dict[int, Envelope] | None) -> None:
+    """Put the present message back, to be taken next; it stays one of those that are owed."""
+    envelope = address.mailbox.put_back()
+    if envelope is not None and owed is not None:
+        owed[id(envelope)] = envelope
+
+
+def was_cut_off(scope: trio.CancelScope) -> bool:
+    """Say so of the present message, and take its deadline away."""
+    scope.deadline = math.inf
+    return scope.cancel_called

@@ -36,6 +36,8 @@ class Behaviour(Protocol):
 
     wants_to_end: bool
     """The actor wishes to end, after the present message."""
+    starts_at_once: bool
+    """`start` does not wait for anything."""
     is_plain: bool
     """It handles each message in one step, which it never fails to begin, in whatever task
     that is; known once it was started."""

@@ -79,7 +79,7 @@ class SavedState:
 class ComponentBehaviour:
     """One instance; a trapped or cancelled one is spent, the next start makes another."""
 
-    is_plain = False
+    is_plain = starts_at_once = False
 
     def __init__(
         self,

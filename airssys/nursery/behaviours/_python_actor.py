@@ -114,6 +114,7 @@ class PythonBehaviour:
         `start`."""
         self.wants_to_end = False
         """The actor called `context.stop`."""
+        self.starts_at_once = not inspect.isclass(spec.behaviour)
         self._code: object = None
         self._handle: _Handle | None = None
         self._plain: _Plain | None = None

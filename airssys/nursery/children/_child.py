@@ -44,6 +44,7 @@ PROMPT_PASSES: Final = 5
 class Incarnation(Protocol):
     """What a child does, once.
 
+    One that is ready in its first step, or fails there, says so as `starts_at_once`.
     One that may end in the middle of a message has the trace of that as `trace`, which is
     None if there was none.
     """
@@ -120,6 +121,8 @@ class Child:
 
     @_scope.default
     def _open_scope(self) -> trio.CancelScope:
+        if getattr(self._incarnation, "starts_at_once", False):
+            return trio.CancelScope(shield=True)  # Trio keeps each deadline for a while
         deadline = trio.current_time() + self._start_timeout
         return trio.CancelScope(deadline=deadline, shield=True)
 
@@ -214,7 +217,8 @@ class Child:
 
     def _note_ready(self) -> None:
         self.is_ready = True
-        self._scope.deadline = math.inf
+        if self._scope.deadline != math.inf:
+            self._scope.deadline = math.inf
         self._supervision.child_ready(self)
 
     def _note_end(self, error: BaseException | None) -> None:
