@@ -163,7 +163,7 @@ async def test_a_full_mailbox_delays_notifications_and_loses_none(autojump_clock
         assert scene.received == []
         await trio.sleep(10)
         assert sorted(scene.received) == [("a", b"shutdown"), ("b", b"crash")]
-        assert len(scene.contexts[0]._post) == 0
+        assert len(scene.contexts[0]._own.post) == 0
         assert [d for d in watch.of(DeadLetter) if d.target.name == "w"] == []
 
 
@@ -225,9 +225,9 @@ async def test_what_waits_for_room_ends_with_its_incarnation(autojump_clock):
         (context,) = scene.contexts
         for _ in range(3):
             context.watch("nobody")
-        assert len(context._post) == 2
+        assert len(context._own.post) == 2
         context.close()
-        assert len(context._post) == 0
+        assert len(context._own.post) == 0
         await trio.sleep(1)
         assert scene.received == [("nobody", b"absent")]
 

@@ -74,15 +74,18 @@ class Tally:
     __slots__ = ("_ends",)
 
     def __init__(self) -> None:
-        self._ends: dict[Ending, int] = {}
+        self._ends: dict[Ending, int] | None = None
+        """None before the first: most messages are handled."""
 
     def count(self, ending: Ending, messages: int = 1) -> None:
         """Count messages that ended in one way."""
+        if self._ends is None:
+            self._ends = {}
         self._ends[ending] = self._ends.get(ending, 0) + messages
 
     def statistics(self, **present: int) -> MailboxStatistics:
         """Put the counts together with the rest of what there is to say."""
-        ends = dict.fromkeys(Ending, 0) | self._ends
+        ends = dict.fromkeys(Ending, 0) | (self._ends or {})
         return MailboxStatistics(
             failed=ends[Ending.FAILED],
             given_up=ends[Ending.GIVEN_UP],

@@ -331,11 +331,13 @@ class NamedSubscriber:
 class ActorSubscriber:
     """Subscribes a name to topics until it is closed, e.g. for one incarnation."""
 
+    __slots__ = ("_has_ended", "_own", "_publishing", "id")
+
     def __init__(self, id: ComponentId, publishing: Publishing) -> None:  # noqa: A002  # as in the contracts
         self.id = id
         self._publishing = publishing
-        self._own: dict[str, NamedSubscriber] = {}
-        """The patterns that it has subscribed its name to."""
+        self._own: dict[str, NamedSubscriber] | None = None
+        """The patterns that it has subscribed its name to; None before the first."""
         self._has_ended = False
 
     def subscribe(self, pattern: str, lag: Lag | None = None) -> None:
@@ -355,6 +357,8 @@ class ActorSubscriber:
         if self._has_ended:
             raise NotGranted(f"this incarnation of {self.id} has ended")
         named = self._publishing.subscriber_named(self.id)
+        if self._own is None:
+            self._own = {}
         if self._own.get(pattern) is not named:
             if len(named.counts) >= MAX_PATTERNS:
                 raise NotGranted(f"{self.id} has {MAX_PATTERNS} subscriptions already")
@@ -368,18 +372,18 @@ class ActorSubscriber:
         Raises:
             BadTopic: it is not a valid pattern, or the actor is not subscribed to it.
         """
-        named = self._own.pop(pattern, None)
+        named = None if self._own is None else self._own.pop(pattern, None)
         if named is None or not self._publishing.withdraw(named, pattern):
             raise BadTopic(f"{self.id} is not subscribed to {pattern!r:.80}")
 
     @property
     def patterns(self) -> tuple[str, ...]:
         """The patterns that it is subscribed to by itself."""
-        return tuple(self._own)
+        return tuple(self._own or ())
 
     def close(self) -> None:
         """End its subscriptions for good; doing it again does nothing."""
         self._has_ended = True
-        own, self._own = self._own, {}
-        for pattern, named in own.items():
+        own, self._own = self._own, None
+        for pattern, named in (own or {}).items():
             self._publishing.withdraw(named, pattern)

@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 class ActorCell:
     """The cell of one actor."""
 
+    __slots__ = (
+        "_checkpoints",
+        "_declared",
+        "_shared",
+        "address",
+        "present",
+    )
+
     def __init__(
         self, declared: Declared, shared: Shared, pool: Pool | None = None
     ) -> None:

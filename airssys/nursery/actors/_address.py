@@ -47,6 +47,20 @@ class Address:
     member of a pool it is also what the pool gives messages to.
     """
 
+    __slots__ = (
+        "_holds",
+        "_is_open",
+        "_lag",
+        "_member",
+        "_pool",
+        "_subscriber",
+        "_topics",
+        "authority",
+        "id",
+        "mailbox",
+        "shared",
+    )
+
     def __init__(
         self,
         spec: ActorSpec | ComponentSpec,
@@ -74,8 +88,8 @@ class Address:
         self._is_open = False
         self.authority: Authority | None = None
         """What its actor may do; None: all. Known before it is opened."""
-        self._holds: dict[str, Hold] = {}
-        """By topic: what ends its subscription with what allows it."""
+        self._holds: dict[str, Hold] | None = None
+        """By topic: what ends its subscription with what allows it; None before the first."""
 
     def claim(self) -> bool:
         """Take the name, unless another actor has it; whether this one has it.
@@ -139,10 +153,13 @@ class Address:
         access = authority.check("messaging", "subscribe", pattern).access
         subscriber.subscribe(pattern, self._lag)
         end = partial(self._unsubscribe, subscriber, pattern)
+        if self._holds is None:
+            self._holds = {}
         self._holds[pattern] = authority.hold(access, end)
 
     def _unsubscribe(self, subscriber: ActorSubscriber, pattern: str) -> None:
-        self._holds.pop(pattern, None)
+        if self._holds is not None:
+            self._holds.pop(pattern, None)
         with suppress(BadTopic):  # it has ended already
             subscriber.unsubscribe(pattern)
 

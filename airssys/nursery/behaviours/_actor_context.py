@@ -30,6 +30,18 @@ if TYPE_CHECKING:
 
 
 @final
+class _Belongings:
+    """What ends with one incarnation: timers, watches, and messages to itself."""
+
+    __slots__ = ("post", "timers", "watches")
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self.post = SelfMessages(mailbox)
+        self.timers: dict[Timer, None] = {}
+        self.watches: dict[ComponentId, Watch] = {}
+
+
+@final
 class ActorContext(Messenger):
     """What a Python actor is given: its own name, and the ways to reach others.
 
@@ -53,13 +65,13 @@ class ActorContext(Messenger):
         super().__init__(self_id, self_id, broker, gates.publishing(shared.publishing))
         self._subscriber, self._mailbox = subscriber, mailbox
         self._timers, self._watches = shared.timers, shared.watches
-        self._post = SelfMessages(mailbox)
+        self._own: _Belongings | None = None
+        """None before it has any; few actors do, and there are many."""
+        self._has_ended = False
         self._task: Task | None = None
         """Where the code of the actor is called; None: it was not started yet."""
         self.is_in_step = False
         """Its code runs now, in the step of some other task, which cannot go on meanwhile."""
-        self._own_timers: dict[Timer, None] = {}
-        self._own_watches: dict[ComponentId, Watch] = {}
         self.has_wishes = False
         """Either of these two, so that most messages need one look."""
         self.wants_to_stash = False
@@ -183,10 +195,11 @@ class ActorContext(Messenger):
         """
         wanted = as_id(target)
         self._check_open()
-        if wanted not in self._own_watches:
+        own = self._belongings()
+        if wanted not in own.watches:
             watch = self._watches.add(wanted, self._note_end)
             if watch.is_pending:
-                self._own_watches[wanted] = watch
+                own.watches[wanted] = watch
 
     @enable_ki_protection
     def unwatch(self, target: ComponentId | str) -> None:
@@ -195,7 +208,8 @@ class ActorContext(Messenger):
         Raises:
             InvalidMessage: the target is not a valid name.
         """
-        watch = self._own_watches.pop(as_id(target), None)
+        unwanted = as_id(target)
+        watch = None if self._own is None else self._own.watches.pop(unwanted, None)
         if watch is not None:
             self._watches.discard(watch)
 
@@ -243,21 +257,29 @@ class ActorContext(Messenger):
 
     def close(self) -> None:
         """End all timers and watches: this incarnation has ended."""
-        self._post.close()
-        for timer in tuple(self._own_timers):
-            timer.cancel()
-        for target in tuple(self._own_watches):
-            self.unwatch(target)
+        self._has_ended = True
+        if self._own is not None:
+            self._own.post.close()
+            for timer in tuple(self._own.timers):
+                timer.cancel()
+            for target in tuple(self._own.watches):
+                self.unwatch(target)
+
+    def _belongings(self) -> _Belongings:
+        if self._own is None:
+            self._own = _Belongings(self._mailbox)
+        return self._own
 
     def _start_timer(self, seconds: float, payload: bytes, *, repeat: bool) -> Timer:
         self._check_open()
         trace = None if repeat else self.trace
         data = as_payload(payload)
         send = partial(self._send_to_self, self.self_id, data, trace=trace)
-        return self._timers.start(seconds, send, self._own_timers, repeat=repeat)
+        timers = self._belongings().timers
+        return self._timers.start(seconds, send, timers, repeat=repeat)
 
     def _note_end(self, end: ActorEnded) -> None:
-        self._own_watches.pop(end.actor, None)
+        self._belongings().watches.pop(end.actor, None)
         word = "absent" if end.reason is None else end.reason.kind.value
         self._send_to_self(end.actor, word.encode(), ENDED)
 
@@ -271,10 +293,10 @@ class ActorContext(Messenger):
         envelope = self._broker.sign(
             self.self_id, sender, payload, content_type=content_type, trace=trace
         )
-        return self._post.put(envelope)
+        return self._belongings().post.put(envelope)
 
     def _check_open(self) -> None:
-        if self._post.is_closed:
+        if self._has_ended:
             raise EngineMisused(f"{self.self_id}: this incarnation has ended")
 
     def stop(self) -> None:

@@ -93,6 +93,27 @@ _BEGUN: Final = Unanswered.BEGUN
 class PythonBehaviour:
     """One incarnation of Python code."""
 
+    __slots__ = (
+        "_code",
+        "_context",
+        "_enter",
+        "_failure",
+        "_gates",
+        "_handle",
+        "_lateness",
+        "_mailbox",
+        "_plain",
+        "_shared",
+        "_spec",
+        "_subscriber",
+        "_watch",
+        "handle_at_once",
+        "is_cut_off",
+        "is_plain",
+        "starts_at_once",
+        "wants_to_end",
+    )
+
     is_spent = False
 
     def __init__(
@@ -129,7 +150,7 @@ class PythonBehaviour:
         self._watch = HeldThreadWatch(
             shared.lateness,
             shared.charges,
-            partial(self._report_held, "handle"),
+            self._report_handler,
         )
         self._watch.pause()
 
@@ -443,6 +464,9 @@ class PythonBehaviour:
             return await watch.run(_unprotected(hook, self._context, *arguments))
         finally:
             self.wants_to_end = self._context.wants_to_stop
+
+    def _report_handler(self, seconds: float) -> None:
+        self._report_held("handle", seconds)
 
     def _report_held(self, method: str, seconds: float) -> None:
         name = getattr(self._spec.behaviour, "__qualname__", "?")
