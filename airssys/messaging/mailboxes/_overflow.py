@@ -5,8 +5,6 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Any, assert_never
 
-import attrs
-
 from airssys.contracts import DeliveryFailed, Envelope, Overflow, OverflowRules
 
 from ._droppable_queue import NOTHING_QUEUED, DroppableQueue
@@ -82,7 +80,8 @@ def droppable(rules: OverflowRules) -> Callable[[Envelope], bool] | None:
     None if no message ever may. A published message may not be dropped, because the lag
     policy of its subscriber has let it in.
     """
-    if Overflow.DROP_OLDEST not in attrs.astuple(rules, recurse=False):
+    policies = (rules.unmarked, rules.low, rules.normal, rules.high, rules.critical)
+    if Overflow.DROP_OLDEST not in policies:
         return None
 
     def may_drop(envelope: Envelope) -> bool:
