@@ -2,10 +2,10 @@
 
 import pytest
 from hypothesis import given, strategies as st
-from wasm_support import envelope
 
 from airssys.contracts import ComponentId, Overflow, OverflowRules
 from airssys.messaging import Ending, Mailbox
+from wasm_support import envelope
 
 WAYS = ("offer", "put_in", "put_first")
 

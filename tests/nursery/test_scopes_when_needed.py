@@ -8,11 +8,13 @@ import trio.testing
 
 from airssys.contracts import (
     AskTimedOut,
+    ComponentId,
     DeadLetter,
     MessageFailed,
-    MessagingError,
+    RestartType,
     StartFailed,
 )
+from airssys.nursery import find_actor
 
 from .company import python, running
 
@@ -67,28 +69,23 @@ async def test_asks_and_tells_keep_their_order_when_the_scope_is_opened(autojump
 
 @pytest.mark.parametrize("drain", [False, True])
 @pytest.mark.parametrize("has_scope", [False, True])
-async def test_a_stop_right_after_an_ask_ends_it_as_ever(
+async def test_one_that_was_woken_for_a_message_handles_it_and_then_ends(
     autojump_clock, drain, has_scope
 ):
-    """One that was woken for a message handles it, with or without a scope until then."""
-    scene, outcome = Scene(), []
-
-    async def ask(system):
-        try:
-            outcome.append(await system.ask("a", b"last"))
-        except MessagingError as error:
-            outcome.append(type(error))
-
-    actor = python("a", scene.handle, drain=drain)
-    async with running(actor) as (system, _):
+    scene = Scene()
+    rules = {"drain": drain, "restart": RestartType.TEMPORARY}
+    async with running(python("a", scene.handle, **rules)) as (system, watch):
         if has_scope:
             assert await system.ask("a", b"first") == b"first"
-            await trio.testing.wait_all_tasks_blocked()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(ask, system)
-            await trio.lowlevel.checkpoint()
-            await system.supervisor("root").terminate_child("local/a/0")
-    assert outcome == [b"last"]
+            scene.handled.clear()
+        await trio.testing.wait_all_tasks_blocked()
+        child = find_actor(system._root, ComponentId.parse("a")).child
+        system.tell("a", b"last", ttl=60)  # wakes it, and may end without being handled
+        child.ask_to_stop()
+        await trio.testing.wait_all_tasks_blocked()
+        assert scene.handled == [b"last"]
+        assert watch.of(DeadLetter) == []
+        assert child.reason is not None
 
 
 async def test_a_function_needs_no_time_to_start(autojump_clock):
