@@ -57,7 +57,10 @@ class ActorCell:
             self.present = Actor(self.address, guest, spec, checkpoints)
         else:
             behaviour = PythonBehaviour(spec, shared, mailbox, authority, account)
+            before = self.present
             self.present = Actor(self.address, behaviour, spec)
+            if before is not None:  # what was asked before is asked again
+                self.present.needs_scope = before.needs_scope
         return self.present
 
     def _open(

@@ -112,7 +112,7 @@ class Actor:
         self.trace: TraceContext | None = None
         """That of the message in progress when it ended."""
         self._is_started = self._is_stopping = False
-        self._needs_scope = False
+        self.needs_scope = False
         """A message came that may be cut off. Until then a scope would serve nothing."""
         self._prober: Prober | None = None
         """None before it is ready, and if it is not probed."""
@@ -346,7 +346,7 @@ class Actor:
     def _serve(self) -> Awaitable[None]:
         """Serve the mailbox until it is time to stop or a message was cut off."""
         if self._behaviour.is_cut_off and (
-            self._needs_scope or self._behaviour.handle_at_once is not None
+            self.needs_scope or self._behaviour.handle_at_once is not None
         ):
             return self._serve_in_scope()
         return self._behaviour.watched(self._serve_within(None))
@@ -356,7 +356,7 @@ class Actor:
         behaviour = self._behaviour
         if not behaviour.is_cut_off or behaviour.handle_at_once is not None:
             return False
-        self._needs_scope = True
+        self.needs_scope = True
         put_message_back(self._address, self._owed)
         return True
 

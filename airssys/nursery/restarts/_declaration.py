@@ -182,7 +182,8 @@ def bounds_above(declared: Declared) -> tuple[Bound, ...]:
     """Return the bounds of the supervisors above a child, the nearest last."""
     bounds: list[Bound] = []
     for spec in declared.those_above():
-        bounds += bound_of(spec)
+        if getattr(spec, "bound", None) is not None:  # few have one
+            bounds += bound_of(spec)
     return tuple(reversed(bounds))
 
 
@@ -199,8 +200,11 @@ def grant_mistakes_of(spec: ChildSpec, declared: Declared) -> list[Mistake]:
 
 def quotas_above(declared: Declared) -> tuple[tuple[str, Mapping[str, Quota]], ...]:
     """Return the quotas of the supervisors above a child by path, the nearest last."""
+    above = tuple(declared.those_above())
+    if all(getattr(spec, "quotas", None) is None for spec in above):
+        return ()  # as it is almost always
     path, found = "", list[tuple[str, "Mapping[str, Quota]"]]()
-    for spec in reversed(tuple(declared.those_above())):
+    for spec in reversed(above):
         path = f"{path}/{child_name(spec)}" if path else child_name(spec)
         if isinstance(spec, SUPERVISOR_SPECS) and spec.quotas is not None:
             found.append((path, spec.quotas.named))
