@@ -1,4 +1,4 @@
-"""A mailbox that never had a message shares its queue, and nobody can tell."""
+"""A mailbox that never had a message shares its queue, which does not show."""
 
 import pytest
 from hypothesis import given, strategies as st
@@ -75,7 +75,7 @@ def test_a_message_that_is_put_back_is_next_and_ended_in_no_way(low):
     assert box.take_next() is second
 
 
-def test_without_a_message_in_hand_nothing_is_put_back():
+def test_without_a_message_that_was_taken_nothing_is_put_back():
     box = mailbox("empty")
     assert box.put_back() is None
     assert box.contents() == ()

@@ -99,7 +99,8 @@ class Supervision(Protocol):
 class Child:
     """One incarnation of a child; started once."""
 
-    name: str
+    _name: str = attrs.field(converter=lambda path: f"airssys {path}")
+    """Of its task, made of the path of the child."""
     _incarnation: Incarnation
     _start_timeout: float
     """Seconds to become ready in, from now on."""
@@ -128,7 +129,7 @@ class Child:
 
     def start(self, nursery: trio.Nursery) -> None:
         """Start its task; it reports when it is ready and when it has ended."""
-        nursery.start_soon(self._live, name=f"airssys {self.name}")
+        nursery.start_soon(self._live, name=self._name)
 
     @property
     def trace(self) -> TraceContext | None:
