@@ -94,12 +94,16 @@ class Supervision(Protocol):
     def child_ended(self, child: Child, reason: ExitReason) -> None: ...
 
 
+def _task_name(path: str) -> str:
+    return f"airssys {path}"
+
+
 @final
 @attrs.define(eq=False)
 class Child:
     """One incarnation of a child; started once."""
 
-    _name: str = attrs.field(converter=lambda path: f"airssys {path}")
+    _name: str = attrs.field(converter=_task_name)
     """Of its task, made of the path of the child."""
     _incarnation: Incarnation
     _start_timeout: float
