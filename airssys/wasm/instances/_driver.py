@@ -76,6 +76,8 @@ class Driver:
         """Seconds of `execution_time` that the current call has used."""
         self._inline_bytes = runtime.settings.thread_payload_bytes
         """A worker reads and lays out anything larger."""
+        self.cheaper = 1
+        """How many bytes of `list<u8>` are answered in the time that others need for one."""
         self._few_bytes = min(limits.host_call_bytes, self._inline_bytes)
         self._asked: list[Any] | None = None
         """The arguments of a host call that could not be answered at once."""
@@ -401,7 +403,7 @@ class Driver:
 
     def _is_long(self, answer: Any) -> bool:
         try:
-            return weight(answer) > self._inline_bytes
+            return weight(answer, self.cheaper) > self._inline_bytes
         except Exception:  # noqa: BLE001  # what is wrong with it is found by laying it out
             return False
 

@@ -55,7 +55,7 @@ from airssys.wasm.host import (
     message_value,
     metadata_of,
 )
-from airssys.wasm.values import Budget, Err, Ok, ValueUnfit
+from airssys.wasm.values import CHEAPER, Budget, Err, Ok, ValueUnfit
 
 from ._driver import Driver, HostFailed, meter_of
 from ._outcomes import name_failure, too_much_state, unnamed
@@ -88,8 +88,6 @@ _FREE: Final = 1 << 20
 """Bytes besides memories and tables that no limit counts: ordinary guests have less."""
 _MOST_SHARES: Final = 16
 """Limits for which the shares of one component are remembered."""
-_CHEAPER: Final = 32
-"""The time in which wasmtime makes one value is enough to copy this many bytes."""
 _STEPS_HERE: Final = 30_000
 """A worker makes instances that take more steps, i.e. 3 ms or more."""
 
@@ -207,7 +205,8 @@ class Instance:
         self._inline_bytes = runtime.settings.thread_payload_bytes
         """A worker moves larger payloads."""
         if code.core:
-            self._inline_bytes *= _CHEAPER
+            self._inline_bytes *= CHEAPER
+            self._driver.cheaper = CHEAPER
         self._budget = Budget(limits.host_call_bytes)
         self._is_called = False
         self._spent: GuestFailed | None = None

@@ -61,7 +61,7 @@ from airssys.wasm.lane.core import (
     TakenApart,
     host_calls,
 )
-from airssys.wasm.values import Budget, CallValues, weight
+from airssys.wasm.values import CHEAPER, Budget, CallValues, weight
 
 from ._component_loader import compile_binary
 
@@ -333,6 +333,8 @@ class AnyInstance:
         self._driver = Driver(
             runtime, limits, contexts, habits, self.handles, meter_of(services)
         )
+        if self._is_apart:
+            self._driver.cheaper = CHEAPER
         self._numbers = {name: number for number, name in enumerate(world.exports)}
         self._is_called = False
         self._spent: GuestFailed | None = None

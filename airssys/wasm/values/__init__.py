@@ -14,6 +14,7 @@ from ._type_reader import Unspeakable, read_function, read_type
 from ._types import (
     BYTES,
     CHAR,
+    CHEAPER,
     STRING,
     Borrow,
     Budget,
@@ -50,6 +51,7 @@ from ._types import (
 __all__ = (
     "BYTES",
     "CHAR",
+    "CHEAPER",
     "MEMORY",
     "STRING",
     "Block",
