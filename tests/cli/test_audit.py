@@ -144,6 +144,9 @@ def test_a_log_that_is_not_there(tmp_path):
         (["--resource", "local/n1*/0"], 11),
         (["--verb", "ask"], 0),
         (["--since", "1970-01-01T00:00:50"], 10),
+        (["--since", "1970-01-01 00:00:50Z"], 10),
+        (["--since", "1970-01"], 60),
+        (["--since", "1970-01-02"], 0),
         (["--denied", "--since", "1970-01-01T00:00:50"], 3),
     ],
 )
@@ -220,7 +223,7 @@ def test_what_was_used_and_what_would_have_sufficed(tmp_path):
 
 TOPOLOGY = """\
 from airssys import actor, blueprint
-from airssys.security import ask, send
+from airssys.security import ask, everything, send
 
 async def act(context, envelope): ...
 
@@ -228,6 +231,7 @@ app = blueprint(
     actor("cart", act, can=[send("*"), ask("stock")]),
     actor("idle", act, can=[send("stock")]),
     actor("free", act),
+    actor("trusted", act, can=everything()),
 )
 """
 
@@ -245,7 +249,10 @@ def test_what_was_granted_and_never_used(tmp_path):
         "never used messaging ask stock",
         "local/idle/0",
         "never used messaging send stock",
+        "local/trusted/0",
+        "holds everything(): what it does is not recorded",
     ]
+    assert found.count("sufficed") == 2
 
 
 def test_damaged_lines_are_counted_and_the_rest_is_read(tmp_path):
@@ -255,7 +262,42 @@ def test_damaged_lines_are_counted_and_the_rest_is_read(tmp_path):
     path.write_bytes(b"".join([lines[0], b"garbage\n", *lines[2:]]))
     found = airssys("query", path)
     assert len(found.stdout.splitlines()) == 4
-    assert "1 lines cannot be read" in found.stderr
+    assert found.stderr == "1 line cannot be read; see airssys audit verify\n"
+
+
+@pytest.mark.parametrize("command", ["query", "report", "tail"])
+def test_a_file_that_is_not_there_is_an_error(tmp_path, command):
+    found = airssys(command, tmp_path / "nowhere")
+    assert found.exit_code == 1
+    assert "nowhere: No such file" in found.stderr
+
+
+def test_a_report_counts_what_cannot_be_read_too(tmp_path):
+    path = tmp_path / "a"
+    write(path, 5)
+    path.write_bytes(b"garbage\n[]\n" + path.read_bytes())
+    found = airssys("report", path)
+    assert "sufficed" in found.stdout
+    assert found.stderr == "2 lines cannot be read; see airssys audit verify\n"
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["yesterday", "", "10:30", "2026-12-01T", "2026-12-1", "2026", "\u0662026-12-01"],
+)
+def test_what_is_not_a_time_is_not_compared(tmp_path, time):
+    write(tmp_path / "a", 5)
+    found = airssys("query", tmp_path / "a", "--since", time)
+    assert found.exit_code == 2
+    assert "write 2026-12-01" in found.stderr
+
+
+@pytest.mark.parametrize("key", ["", "zz", "ab", "0x" + "a" * 62, "a" * 63, "a" * 66])
+def test_what_is_not_a_key_checks_nothing(tmp_path, key):
+    write(tmp_path / "a", 5)
+    found = airssys("verify", tmp_path / "a", "--key", key)
+    assert found.exit_code == 2
+    assert "64 hexadecimal digits" in found.stderr
 
 
 class HandSigner:

@@ -9,8 +9,15 @@ import time
 import pytest
 import trio
 
-from airssys import AuditFailed, NotGranted, actor, blueprint, open_system
-from airssys.security import send
+from airssys import (
+    AuditFailed,
+    NotGranted,
+    actor,
+    blueprint,
+    component,
+    open_system,
+)
+from airssys.security import ask, broadcast, publish, request, send, store
 from airssys.security.audit import (
     AuditLog,
     _writing,
@@ -18,6 +25,7 @@ from airssys.security.audit import (
     lines_of,
     verify_log,
 )
+from wasm_support import GUESTS
 
 
 async def cart(context, envelope):
@@ -71,6 +79,43 @@ async def test_what_is_allowed_is_counted_and_what_is_denied_recorded_at_once(tm
     assert "correlation" in denied
     assert "SECRET" not in path.read_text()
     assert path.stat().st_mode & 0o77 == 0
+
+
+EACH_GATE = [
+    "host-messaging.send\nlocal/stock/0\nSECRET",
+    "host-messaging.ask\nlocal/stock/0\nSECRET\n5000",
+    "host-messaging.request\nlocal/stock/0\nSECRET\n5000",
+    "host-messaging.broadcast\nlocal/stock/0\nSECRET\nlocal/stock/0",
+    "host-messaging.publish\nnews\nSECRET",
+    "storage.set\nkey\nSECRET",
+    "storage.get\nkey",
+]
+
+
+@pytest.mark.parametrize("is_granted", [True, False])
+async def test_no_gate_records_a_payload(tmp_path, is_granted):
+    """CWE-532: neither of what is allowed nor of what is denied, nor in an event."""
+    path = tmp_path / "audit.jsonl"
+    words = (send, ask, request, broadcast)
+    can = [*(word("stock") for word in words), publish("news"), store("key")]
+    tree = blueprint(
+        component("a", GUESTS / "calls.wat", can=can if is_granted else []),
+        actor("stock", sink),
+    )
+    async with open_system(tree, audit=AuditLog(path, window=0)) as system:
+        with system.events() as events:
+            for call in EACH_GATE:
+                answer = await system.ask("a", call.encode())
+                assert answer.startswith(b"ok" if is_granted else b"err:")
+            while True:
+                try:
+                    assert "SECRET" not in repr(events.next_nowait())
+                except trio.WouldBlock:
+                    break
+    wanted = "allowed" if is_granted else "denied"
+    assert {r["event"] for r in records(path)} == {wanted}
+    assert len(records(path)) >= len(EACH_GATE)
+    assert "SECRET" not in path.read_text()
 
 
 async def test_each_access_is_a_record_without_a_window(tmp_path):

@@ -7,6 +7,7 @@ before it is printed.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,32 @@ if TYPE_CHECKING:
 _PATH: Final = click.Path(path_type=Path)
 _EVERY: Final = 0.5
 """Seconds after which a file that is followed is read again."""
+_TIME: Final = re.compile(
+    r"\d{4}-\d\d(-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d+)?)?)?)?)?Z?", re.ASCII
+)
+_KEY: Final = re.compile(r"[0-9a-fA-F]{64}")
+
+
+def _read_time(_context: object, _option: object, text: str | None) -> str | None:
+    """Read a time, or the beginning of one; records have the same form.
+
+    Raises:
+        click.BadParameter: it is not one.
+    """
+    if text is not None and _TIME.fullmatch(text) is None:
+        raise click.BadParameter("write 2026-12-01, or 2026-12-01T10:30, in UTC")
+    return None if text is None else text.rstrip("Z").replace(" ", "T")
+
+
+def _read_key(_context: object, _option: object, text: str | None) -> bytes | None:
+    """Read a public key.
+
+    Raises:
+        click.BadParameter: it is not one.
+    """
+    if text is not None and _KEY.fullmatch(text) is None:
+        raise click.BadParameter("write the public key as 64 hexadecimal digits")
+    return None if text is None else bytes.fromhex(text)
 
 
 @click.group()
@@ -56,11 +83,16 @@ def command() -> None:
 
 @command.command("verify")
 @click.argument("paths", metavar="PATH...", type=_PATH, nargs=-1, required=True)
-@click.option("--key", metavar="HEX", help="Also check signatures by this public key.")
+@click.option(
+    "--key",
+    metavar="HEX",
+    callback=_read_key,
+    help="Also check signatures by this public key.",
+)
 @click.option(
     "--begins-later", is_flag=True, help="The first files are kept elsewhere."
 )
-def verify(paths: tuple[Path, ...], *, key: str | None, begins_later: bool) -> None:
+def verify(paths: tuple[Path, ...], *, key: bytes | None, begins_later: bool) -> None:
     """Find each record that was changed, dropped, moved, added or cut off.
 
     Exit status: 0 if there is none, 1 if there is one or a file cannot be read.
@@ -70,7 +102,7 @@ def verify(paths: tuple[Path, ...], *, key: str | None, begins_later: bool) -> N
         with _errors_in_a_line(path):
             flaws = [*verify_log(path, begins_later=begins_later)]
             if key is not None:
-                flaws += verify_checkpoints(path, ed25519_check(bytes.fromhex(key)))
+                flaws += verify_checkpoints(path, ed25519_check(key))
             for flaw in flaws:
                 say(str(flaw))
             count += len(flaws)
@@ -89,23 +121,37 @@ def verify(paths: tuple[Path, ...], *, key: str | None, begins_later: bool) -> N
 @click.option("--verb", help="Only with this verb, such as send.")
 @click.option("--resource", metavar="PATTERN", help="Only about these: shop/**.")
 @click.option("--denied", is_flag=True, help="Only what was denied.")
-@click.option("--since", metavar="TIME", help="Only from then on: 2026-12-01T10:30.")
+@click.option(
+    "--since",
+    metavar="TIME",
+    callback=_read_time,
+    help="Only from then on, in UTC: 2026-12-01T10:30.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print records as they are.")
 def query(path: Path, *, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401  # text, flag or None
     """Show the records that match all options.
 
     Lines that cannot be read are counted; `verify` names them.
     """
-    unreadable = 0
     with _errors_in_a_line(path):
-        for file in files_of(path) or [path]:
-            for line in lines_of(file):
-                record = _record(line)
-                unreadable += record is None
-                if record is not None and _is_wanted(record, wanted):
-                    say(line if as_json else _shown(record))
+        for line, record in _readable(path):
+            if _is_wanted(record, wanted):
+                say(line if as_json else _shown(record))
+
+
+def _readable(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Visit the lines of a log that are records; says at the end if there are others."""
+    unreadable = 0
+    for file in files_of(path) or [path]:
+        for line in lines_of(file):
+            record = _record(line)
+            if record is None:
+                unreadable += 1
+            else:
+                yield line, record
     if unreadable:
-        say(f"{unreadable} lines cannot be read; see airssys audit verify", err=True)
+        lines = "1 line" if unreadable == 1 else f"{unreadable} lines"
+        say(f"{lines} cannot be read; see airssys audit verify", err=True)
 
 
 @command.command("tail")
@@ -129,12 +175,14 @@ def tail(path: Path, *, lines: int, follow: bool) -> None:
 @click.argument("path", type=_PATH)
 @target_option("--of", "Also show what this topology grants and was never used.")
 def report(path: Path, target: Declared | None) -> None:
-    """Show what each actor has used, and the narrowest can= that would have sufficed."""
+    """Show what each actor has used, and the narrowest can= that would have sufficed.
+
+    Lines that cannot be read are counted; `verify` names them.
+    """
     granted = {} if target is None else dict(granted_by(as_checked(target)))
     with _errors_in_a_line(path):
-        records = (_record(line) for file in files_of(path) for line in lines_of(file))
-        known = (record for record in records if record is not None)
-        for line in report_lines(known, granted):
+        records = (record for _, record in _readable(path))
+        for line in report_lines(records, granted):
             say(line)
 
 

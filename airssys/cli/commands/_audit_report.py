@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from airssys.contracts import Access, ActorSpec, ComponentSpec, walk
+from airssys.contracts import EVERYTHING, Access, ActorSpec, ComponentSpec, walk
 from airssys.security.policies import narrowest, rules_of_grants, word_of
 
 if TYPE_CHECKING:
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 def granted_by(blueprint: Blueprint) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Visit the actors that have grants: their names, and the grants in words.
 
-    Members of pools and children of templates have names that are given at run time.
+    Members of pools and children of templates have names that are given at run time. One
+    that holds `everything()` has no grants in words: what it does is not recorded.
     """
     for path, spec in walk(blueprint.root):
         is_named = not path.endswith((".member", ".template"))
         if isinstance(spec, (ActorSpec, ComponentSpec)) and spec.can and is_named:
-            yield spec.id.text, tuple(map(str, rules_of_grants(spec.can).rules))
+            is_free = EVERYTHING in spec.can
+            rules = () if is_free else rules_of_grants(spec.can).rules
+            yield spec.id.text, tuple(map(str, rules))
 
 
 def report_lines(
@@ -54,6 +57,9 @@ def report_lines(
         used.setdefault(actor, {}).setdefault(access, pattern)
     for actor in sorted({*rules, *unlisted, *granted}):
         yield f"{actor}"
+        if not (granted.get(actor, True) or actor in rules or unlisted[actor]):
+            yield "  holds everything(): what it does is not recorded"
+            continue
         for rule, times in rules.get(actor, Counter()).most_common():
             yield f"  used {rule}: {times} times"
         idle = (
