@@ -19,7 +19,6 @@ _ROOT: Final = Path(__file__).resolve().parent.parent
 _RESULTS: Final = _ROOT / ".build" / "perf"
 _NOT_JUDGED: Final = 3
 _PAGE: Final = _ROOT / "docs" / "reference" / "performance.md"
-_CHART: Final = _PAGE.with_suffix(".svg")
 
 
 def _list(_: argparse.Namespace) -> int:
@@ -162,15 +161,15 @@ def _page(options: argparse.Namespace) -> int:
         for name, path in given.items():
             shutil.copyfile(path, tried / f"{name}.json")
         try:
-            made = rows.generated(tried, _CHART.name)
+            made = rows.generated(tried)
         except (rows.TooNoisy, page.Unexplained) as error:
             print(f"Not written: {error}.")
             return _NOT_JUDGED
     for name, path in given.items():
         shutil.copyfile(path, rows.RESULTS / f"{name}.json")
     _PAGE.write_text(page.replaced(_PAGE.read_text("utf-8"), made.text), "utf-8")
-    if made.chart:
-        _CHART.write_text(made.chart, "utf-8")
+    for name, drawn in made.charts.items():
+        _PAGE.with_name(name).write_text(drawn, "utf-8")
     print(f"written: {_PAGE} and what it was made from, in {rows.RESULTS}")
     return 0
 

@@ -17,9 +17,9 @@ from perf.growth import steps
 from perf.peers import standing
 from perf.peers.environments import OURS, PEERS, TRIO
 from perf.peers.wanted import WANTED as WANTED_OF_PEERS
-from perf.suite import comparing
+from perf.suite import charts, comparing
 from perf.suite.bounds import WANTED
-from perf.suite.page import Row, chart, section
+from perf.suite.page import Row, section
 from perf.suite.results import parse
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 RESULTS: Final = Path(__file__).resolve().parents[1] / "results"
 PARTS: Final = ("run", "peers", "scale")
 """The files in it, each of which may be missing; named as the commands that write them."""
+RATIOS: Final = "performance.svg"
+DOTS: Final = "performance-peers.svg"
 NOTHING: Final = (
     "Not measured yet on a quiet machine: `python -m perf page` writes the tables here."
 )
@@ -43,18 +45,17 @@ class TooNoisy(Exception):
 
 @attrs.frozen
 class Page:
-    """What is written: a part of the document, and its chart."""
+    """What is written: a part of the document, and its charts, by their files' names."""
 
     text: str
-    chart: str
+    charts: dict[str, str]
 
 
-def generated(results: Path, chart_name: str) -> Page:
+def generated(results: Path) -> Page:
     """Write the generated part of the page.
 
     Args:
         results: a folder with `run.json`, `peers.json` and `scale.json`, or some of them.
-        chart_name: where the chart is, as the page names it.
 
     Raises:
         TooNoisy: a run was disturbed.
@@ -66,14 +67,16 @@ def generated(results: Path, chart_name: str) -> Page:
         if (path := results / f"{name}.json").exists()
     }
     limits = tomllib.loads(_LIMITS.read_text("utf-8"))
-    parts, drawn = [], ""
+    parts, drawn = [], {}
     if "run" in documents:
         rows = rows_of(documents["run"], limits["cases"])
         parts += [section(rows, _about(documents["run"]))]
-        parts += [f"![time or memory against plain Trio]({chart_name})"]
-        drawn = chart(rows)
+        parts += [f"![how many times the calibration]({RATIOS})"]
+        drawn[RATIOS] = charts.ratios(rows)
     if "peers" in documents:
-        parts.append(_peers(documents["peers"]))
+        found = standing.parse(documents["peers"])
+        parts.append(_peers(found))
+        drawn[DOTS] = charts.peers(found, [peer.name for peer in PEERS])
     if "scale" in documents:
         parts.append(_scale(documents["scale"], limits["scale"]))
     return Page("\n\n".join(parts) or NOTHING, drawn)
@@ -115,8 +118,7 @@ def _about(document: Mapping[str, Any]) -> str:
     )
 
 
-def _peers(document: Mapping[str, Any]) -> str:
-    found = standing.parse(document)
+def _peers(found: standing.Found) -> str:
     lines = standing.standing(found, OURS, TRIO, WANTED_OF_PEERS)
     if lines and all(line.noise for line in lines):
         raise TooNoisy(f"the run of peers: {lines[0].noise}")
@@ -125,6 +127,7 @@ def _peers(document: Mapping[str, Any]) -> str:
             "### Beside other frameworks",
             "Microseconds for each operation, all in one run, in turn:",
             standing.markdown(found, [peer.name for peer in PEERS]),
+            f"![microseconds for each operation]({DOTS})",
             "In the same rounds, against plain Trio, and who is faster:",
             standing.verdicts(lines),
         )

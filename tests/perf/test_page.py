@@ -8,7 +8,8 @@ from hypothesis import given, strategies as st
 
 from perf_suite import load
 
-page, flames, results = load("suite/page"), load("suite/flames"), load("suite/results")
+page, charts = load("suite/page"), load("suite/charts")
+flames, results = load("suite/flames"), load("suite/results")
 ROW = page.Row("ask/plain", "an actor is asked", "second", 5.6e-6, 0.6, 0.05, 0.67)
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -54,13 +55,36 @@ def test_a_page_without_one_place_is_left_alone(text):
         page.replaced(text, "new")
 
 
-def test_a_chart_has_a_bar_for_each_row_and_a_mark_where_something_is_wanted():
-    rows = [ROW, attrs.evolve(ROW, name="a<b", ratio=1.2, wanted=None)]
-    root = ET.fromstring(page.chart(rows))  # made here
-    bars = [float(each.get("width")) for each in root.iter(f"{SVG}rect")]
-    assert bars[1] == pytest.approx(bars[0] * 2, rel=0.01)
-    assert len(list(root.iter(f"{SVG}line"))) == 1
+def test_a_bar_is_as_long_to_the_left_as_to_the_right_and_has_a_mark():
+    rows = [
+        attrs.evolve(ROW, ratio=0.5),
+        attrs.evolve(ROW, name="a<b", ratio=2.0, wanted=None),
+    ]
+    root = ET.fromstring(charts.ratios(rows))  # made here
+    (left, right) = [
+        {key: float(each.get(key)) for key in ("x", "width")}
+        for each in root.iter(f"{SVG}rect")
+    ]
+    assert left["width"] == pytest.approx(right["width"], rel=0.01)
+    assert left["x"] + left["width"] == pytest.approx(right["x"], abs=0.2)
+    marks = [each for each in root.iter(f"{SVG}line") if each.get("stroke") == "#222"]
+    assert len(marks) == 1
     assert "a<b" in [each.text for each in root.iter(f"{SVG}text")]
+
+
+def test_peers_are_dots_ten_times_is_as_far_everywhere():
+    found = {"ask": {"a": [1e-6], "b": [1e-5]}, "ring": {"b": [1e-4, 1e-4, 1]}}
+    root = ET.fromstring(charts.peers(found, ["a", "b"]))  # made here
+    dots = [float(each.get("cx")) for each in root.iter(f"{SVG}ellipse")]
+    one, ten, hundred, *legend = dots
+    assert ten - one == pytest.approx(hundred - ten, abs=0.2)
+    assert len(legend) == 2
+
+
+@given(st.lists(st.floats(1e-9, 1e9), min_size=1))
+def test_a_value_stands_inside_of_the_chart(values):
+    axis = charts.Axis(values)
+    assert all(150 - 1e-6 <= axis.at(value) <= 670 + 1e-6 for value in values)
 
 
 def test_boxes_are_as_wide_as_their_part_of_the_samples():

@@ -11,7 +11,6 @@ import pytest
 from perf_suite import ROOT, load
 
 PAGE = ROOT / "docs/reference/performance.md"
-CHART = PAGE.with_suffix(".svg")
 page, programs = load("suite/page"), load("suite/programs")
 
 
@@ -30,30 +29,32 @@ def run_of(*, ratio=0.5, lost=0.0):
     return {"benchmarks": [{"metadata": about, "runs": runs}]}
 
 
-def test_page_and_chart_are_what_was_measured(rows):
-    made = rows.generated(rows.RESULTS, CHART.name)
+def test_page_and_charts_are_what_was_measured(rows):
+    made = rows.generated(rows.RESULTS)
     text = PAGE.read_text("utf-8")
     assert page.replaced(text, made.text) == text, "run `python -m perf page`"
-    chart = CHART.read_text("utf-8") if CHART.exists() else ""
-    assert chart == made.chart, "run `python -m perf page`"
+    drawn = {
+        path.name: path.read_text("utf-8") for path in PAGE.parent.glob("perf*.svg")
+    }
+    assert drawn == made.charts, "run `python -m perf page`"
 
 
 def test_without_results_the_page_says_so(rows, tmp_path):
-    assert rows.generated(tmp_path, "chart.svg") == rows.Page(rows.NOTHING, "")
+    assert rows.generated(tmp_path) == rows.Page(rows.NOTHING, {})
 
 
 def test_a_page_is_made_from_a_run(rows, tmp_path):
     (tmp_path / "run.json").write_text(json.dumps(run_of()))
-    made = rows.generated(tmp_path, "chart.svg")
+    made = rows.generated(tmp_path)
     assert "| ask/plain: it is asked | 5 us | 0.50 ± 0.00 | at most 0.67 |" in made.text
-    assert "](chart.svg)" in made.text
-    assert made.chart.startswith("<svg")
+    assert f"]({rows.RATIOS})" in made.text
+    assert made.charts[rows.RATIOS].startswith("<svg")
 
 
 def test_a_disturbed_run_is_not_published(rows, tmp_path):
     (tmp_path / "run.json").write_text(json.dumps(run_of(lost=0.5)))
     with pytest.raises(rows.TooNoisy, match="waited for a processor"):
-        rows.generated(tmp_path, "chart.svg")
+        rows.generated(tmp_path)
 
 
 def test_a_disturbed_run_of_peers_is_not_published(rows, tmp_path):
@@ -63,7 +64,7 @@ def test_a_disturbed_run_of_peers_is_not_published(rows, tmp_path):
     ]
     (tmp_path / "peers.json").write_text(json.dumps({"benchmarks": benchmarks}))
     with pytest.raises(rows.TooNoisy, match="plain Trio differs"):
-        rows.generated(tmp_path, "chart.svg")
+        rows.generated(tmp_path)
 
 
 def test_a_figure_that_grows_is_named_with_its_reason_or_without_one(rows, tmp_path):
@@ -73,7 +74,7 @@ def test_a_figure_that_grows_is_named_with_its_reason_or_without_one(rows, tmp_p
         for n in (1, 10)
     ]
     (tmp_path / "scale.json").write_text(json.dumps({"benchmarks": benchmarks}))
-    written = rows.generated(tmp_path, "chart.svg").text
+    written = rows.generated(tmp_path).text
     assert "- **actors: open**: Full collections" in written
     assert written.endswith("- **actors: a new one**: not explained yet.")
 
