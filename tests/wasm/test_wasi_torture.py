@@ -14,6 +14,7 @@ from airssys.contracts import (
 )
 from airssys.security import stdout
 from airssys.testing import FakeServices
+from pace import Stopwatch
 from wasm_support import envelope, open_guests, steps, torture_guest
 
 GUEST = Artifact.from_text(torture_guest(), "torture")
@@ -117,9 +118,11 @@ async def test_a_flood_of_calls_is_execution_time_and_lets_others_run(start, flo
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(beat)
+        watch = Stopwatch()
         assert await reason(guest, *flood) is TrapReason.TIME_LIMIT
+        expected = int(watch.seconds() / 0.03)  # a third of those that are due
         nursery.cancel_scope.cancel()
-    assert beats >= 2  # of some 20: the machine may be busy with others
+    assert beats >= expected
 
 
 async def test_one_handle_may_be_polled_many_times_at_once(start, autojump_clock):
