@@ -1,5 +1,6 @@
 """Actors that a toolchain built against WASI's first preview: C with wasi-libc, and Rust."""
 
+import faulthandler
 import os
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from airssys.contracts import (
     GuestRejected,
     Limits,
 )
-from airssys.security import env, monotonic_clock, random, read_files, stdout
+from airssys.security import clock, env, monotonic_clock, random, read_files, stdout
 from airssys.testing import FakeServices
 from wasm_support import envelope, open_guests
 
@@ -72,8 +73,9 @@ async def test_an_actor_of_wasi_libc_has_nothing_without_grants(guests):
     assert {each.access.kind for each in services.denied} >= {"environment"}
 
 
-def built(source, folder):
+def built(source, folder, *, wasi=True):
     """Build it where its toolchain is; AIRSSYS_NODE_MODULES may name a folder with jco."""
+    folder.mkdir(exist_ok=True)
     modules = os.environ.get("AIRSSYS_NODE_MODULES")
     if modules is not None:
         (folder / "node_modules").symlink_to(modules)
@@ -83,7 +85,7 @@ def built(source, folder):
     )
     cache = HERE.parents[1] / ".build/tests/built"
     try:
-        return build(copy, cache_directory=cache, wasi=True).path
+        return build(copy, cache_directory=cache, wasi=wasi).path
     except ToolMissing as error:
         pytest.skip(str(error))
 
@@ -97,3 +99,19 @@ async def test_an_actor_with_wasi_is_built_and_runs(guests, folder, tmp_path, so
     assert await guest.handle_message(envelope(b"/data/a.txt")) == b"apples"
     with pytest.raises(GuestRejected):
         await guest.handle_message(envelope(b"/data/b.txt"))
+
+
+@pytest.mark.slow
+async def test_the_actor_of_the_how_to_for_javascript_runs(tmp_path):
+    """It compiles for a minute or more."""
+    text = (HERE.parents[1] / "docs/how-to/write-a-javascript-guest.md").read_text()
+    example = text[text.index("## An actor") :].split("```")[1].removeprefix("js")
+    source = tmp_path / "actor.js"
+    source.write_text(example)
+    faulthandler.cancel_dump_traceback_later()
+    path = built(source, tmp_path / "copy", wasi=False)
+    services = FakeServices(can=[random(), clock(), monotonic_clock()])
+    async with open_guests(HERE.parents[1] / ".build/tests/compiled") as guests:
+        guest = await start(guests, path, services)
+        for _ in range(3):
+            assert await guest.handle_message(envelope(b"hello")) == b"hello"
