@@ -14,7 +14,20 @@ import pytest
 import trio.testing
 
 from airssys.contracts import Limits
-from airssys.security import bind, connect, http, resolve
+from airssys.security import (
+    arguments,
+    bind,
+    clock,
+    connect,
+    env,
+    http,
+    insecure_random,
+    monotonic_clock,
+    random,
+    resolve,
+    stderr,
+    stdout,
+)
 from airssys.security.authority import Authority
 from airssys.security.capabilities import read_grants
 from airssys.testing import FakeServices
@@ -75,8 +88,8 @@ def at(port, host=(127, 0, 0, 1)):
 class Guest:
     """One instance's functions; it was granted everything, for a while."""
 
-    def __init__(self, nursery):
-        self.services = FakeServices(can=ALL, environment=[("HOME", "/root")])
+    def __init__(self, nursery, services=None):
+        self.services = services or FakeServices(can=ALL)
         self.context = WasiContext(self.services, Limits())
         self.context.take_nursery(nursery)
 
@@ -112,7 +125,7 @@ class Guest:
 
     # ------------------------------------------------------------ resources
 
-    async def make_tcp(self, state, port):
+    async def make_tcp(self, state, port=0):
         """Make a socket in a state, and the streams of its connection."""
         made = (
             await self.call("sockets/tcp-create-socket#create-tcp-socket", "ipv4")
@@ -449,6 +462,128 @@ async def test_a_request_in_progress_ends_with_its_grant(guest, monkeypatch, has
     await trio.testing.wait_all_tasks_blocked()
     assert guest.context.tasks == 0
     assert bool(asked) == has_begun
+
+
+# ---------------------------------------------------------------- just outside
+
+OUTSIDE = [
+    (connect(LOCAL, 9), "connect", (127, 0, 0, 1), 9, True),
+    (connect(LOCAL, 9), "connect", (127, 0, 0, 1), 10, False),
+    (connect(LOCAL, 9), "connect", (127, 0, 0, 1), 8, False),
+    (connect(LOCAL, 9), "connect", (127, 0, 0, 2), 9, False),
+    (connect(LOCAL, 9), "bind", (127, 0, 0, 1), 9, False),
+    (connect("127.0.0.0/31", "9-11"), "connect", (127, 0, 0, 1), 11, True),
+    (connect("127.0.0.0/31", "9-11"), "connect", (127, 0, 0, 1), 12, False),
+    (connect("127.0.0.0/31", "9-11"), "connect", (127, 0, 0, 2), 9, False),
+    (bind(LOCAL, 7009), "bind", (127, 0, 0, 1), 7009, True),
+    (bind(LOCAL, 7009), "bind", (127, 0, 0, 1), 7010, False),
+    (bind(LOCAL, 7009), "bind", (127, 0, 0, 1), 0, False),
+    (bind(LOCAL, 7009), "bind", (0, 0, 0, 0), 7009, False),
+    (bind(LOCAL, 7009), "connect", (127, 0, 0, 1), 7009, False),
+]
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+@pytest.mark.parametrize(("grant", "verb", "host", "port", "allowed"), OUTSIDE)
+async def test_just_outside_of_a_grant_of_the_network_is_denied(
+    nursery, protocol, grant, verb, host, port, allowed
+):
+    services = FakeServices(can=[grant, bind("127.0.0.3")])
+    guest = Guest(nursery, services)
+    made = await (guest.make_tcp if protocol == "tcp" else guest.make_udp)("unbound")
+    if protocol == "tcp" or verb == "bind":
+        call = guest.tcp if protocol == "tcp" else guest.udp
+        answer = await call(f"start-{verb}", made[0], None, at(port, host))
+    else:
+        assert await guest.udp("start-bind", made[0], None, at(0, (127, 0, 0, 3))) == (
+            Ok(None)
+        )
+        assert await guest.udp("finish-bind", made[0]) == Ok(None)
+        answer = await guest.udp("stream", made[0], at(port, host))
+    assert (answer != DENIED) == allowed
+    denied = [(e.access.verb, e.access.kind) for e in services.denied]
+    assert denied == ([] if allowed else [(verb, "network")])
+    guest.context.close()
+    nursery.cancel_scope.cancel()
+
+
+NAMES = [
+    ("db.example", "db.example", True),
+    ("db.example", "DB.Example", True),
+    ("db.example", "example", False),
+    ("db.example", "x.db.example", False),
+    ("db.example", "db.example.net", False),
+    ("*.example", "db.example", True),
+    ("*.example", "example", False),
+    ("*.example", "dbexample", False),
+]
+
+
+@pytest.mark.parametrize(("granted", "name", "allowed"), NAMES)
+async def test_just_outside_of_a_grant_of_names_nothing_is_looked_up(
+    nursery, granted, name, allowed
+):
+    guest = Guest(nursery, FakeServices(can=[resolve(granted)]))
+    answer = await guest.call(
+        "sockets/ip-name-lookup#resolve-addresses", Held(guest.context), name
+    )
+    assert (answer != DENIED) == allowed
+    guest.context.close()
+    nursery.cancel_scope.cancel()
+
+
+GIVEN = [("HOME", "/root"), ("HOMES", "x"), ("HOM", "y"), ("home", "z")]
+WORDS = {
+    "env": (env("HOME"), "cli/environment#get-environment", (), [("HOME", "/root")]),
+    "arguments": (arguments(), "cli/environment#get-arguments", (), ["local/me/0"]),
+    "clock": (clock(0.5), "clocks/wall-clock#resolution", (), (0, 500_000_000)),
+    "monotonic": (
+        monotonic_clock(0.5),
+        "clocks/monotonic-clock#resolution",
+        (),
+        500_000_000,
+    ),
+}
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("other", WORDS)
+async def test_a_grant_of_one_kind_gives_nothing_of_another(nursery, word, other):
+    grant, _, _, _ = WORDS[word]
+    _, full, taken, inside = WORDS[other]
+    guest = Guest(nursery, FakeServices(can=[grant], environment=GIVEN))
+    answer = await guest.call(full, *taken)
+    assert (answer == inside) == (word == other)
+    nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("granted", ["stdout", "stderr"])
+async def test_a_grant_of_one_stream_gives_nothing_of_the_other(nursery, granted):
+    can = [stdout() if granted == "stdout" else stderr()]
+    services = FakeServices(can=can)
+    guest = Guest(nursery, services)
+    for name in ("stdout", "stderr"):
+        stream = await guest.call(f"cli/{name}#get-{name}")
+        write = "io/streams#[method]output-stream.blocking-write-and-flush"
+        assert await guest.call(write, stream, b"line\n") == Ok()
+    assert [context for *_, context in services.lines] == [(("stream", granted),)]
+    assert [each.access.kind for each in services.denied] == ["streams"]
+    nursery.cancel_scope.cancel()
+
+
+async def test_insecure_numbers_are_not_secure_ones(nursery):
+    """The other way round there is no harm: `random()` is both."""
+    guest = Guest(nursery, FakeServices(can=[insecure_random()]))
+    await guest.call("random/insecure#get-insecure-random-u64")
+    with pytest.raises(StopGuest):
+        await guest.call("random/random#get-random-bytes", 8)
+    (event,) = guest.services.denied
+    assert (event.access.kind, event.access.verb) == ("random", "secure")
+    both = Guest(nursery, FakeServices(can=[random()]))
+    await both.call("random/insecure#get-insecure-random-u64")
+    assert len(await both.call("random/random#get-random-bytes", 8)) == 8
+    assert list(both.services.denied) == []
+    nursery.cancel_scope.cancel()
 
 
 # ---------------------------------------------------------------- the record
