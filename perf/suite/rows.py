@@ -75,7 +75,7 @@ def generated(results: Path) -> Page:
         drawn[RATIOS] = charts.ratios(rows)
     if "peers" in documents:
         found = standing.parse(documents["peers"])
-        parts.append(_peers(found))
+        parts += _peers(found, limits["peers"])
         drawn[DOTS] = charts.peers(found, [peer.name for peer in PEERS])
     if "scale" in documents:
         parts.append(_scale(documents["scale"], limits["scale"]))
@@ -118,20 +118,25 @@ def _about(document: Mapping[str, Any]) -> str:
     )
 
 
-def _peers(found: standing.Found) -> str:
+def _peers(found: standing.Found, why: Mapping[str, str]) -> list[str]:
     lines = standing.standing(found, OURS, TRIO, WANTED_OF_PEERS)
     if lines and all(line.noise for line in lines):
         raise TooNoisy(f"the run of peers: {lines[0].noise}")
-    return "\n\n".join(
-        (
-            "### Beside other frameworks",
-            "Microseconds for each operation, all in one run, in turn:",
-            standing.markdown(found, [peer.name for peer in PEERS]),
-            f"![microseconds for each operation]({DOTS})",
-            "In the same rounds, against plain Trio, and who is faster:",
-            standing.verdicts(lines),
-        )
-    )
+    ahead = {name for line in lines for name, _ in line.ahead}
+    names = [peer.name for peer in PEERS]
+    parts = [
+        "### Beside other frameworks",
+        "Microseconds for each operation, all in one run, in turn:",
+        standing.markdown(found, names),
+        f"![microseconds for each operation]({DOTS})",
+        "In the same rounds, against plain Trio, and who is faster:",
+        standing.verdicts(lines),
+    ]
+    if ahead:
+        parts.append("What those are that are faster somewhere:")
+        reasons = (f"- **{name}**: {why[name]}" for name in names if name in ahead)
+        parts.append("\n".join(reasons))
+    return parts
 
 
 def _scale(document: Mapping[str, Any], limits: Mapping[str, str]) -> str:
@@ -142,7 +147,9 @@ def _scale(document: Mapping[str, Any], limits: Mapping[str, str]) -> str:
         (
             "Processor time and memory for each, by how many there are; each size in a "
             f"process of its own. Flat: one of the whole takes at most {steps.FLAT} times "
-            "one of a tenth."
+            "one of a tenth. Pooled components end at 4,096, because each takes about 14 GiB "
+            "of the 128 TiB of addresses that a process has; others are limited by "
+            "the kernel's number of memory maps, five for each."
         ),
         steps.markdown(found),
     ]

@@ -85,6 +85,25 @@ def test_each_bound_has_a_sentence_on_what_limits_it():
     assert wanted.keys() <= limits["cases"].keys()
 
 
+def test_a_peer_that_is_faster_is_explained(rows, tmp_path):
+    names = {"airssys, def": 2e-6, "plain Trio": 1e-6, "Erlang": 1e-7, "Pykka": 3e-6}
+    benchmarks = [
+        {"metadata": {"name": f"ask@{name}"}, "runs": [{"values": [each] * 3}]}
+        for name, each in names.items()
+    ]
+    (tmp_path / "peers.json").write_text(json.dumps({"benchmarks": benchmarks}))
+    made = rows.generated(tmp_path)
+    assert "- **Erlang**: " in made.text
+    assert "- **Pykka**: " not in made.text
+    assert made.charts.keys() == {rows.DOTS}
+
+
+def test_each_peer_has_a_sentence_on_what_it_is(rows):
+    limits = tomllib.loads((ROOT / "perf/suite/limits.toml").read_text("utf-8"))
+    others = {peer.name for peer in rows.PEERS} - {*rows.OURS, rows.TRIO}
+    assert others == limits["peers"].keys()
+
+
 def test_each_program_is_listed_with_what_it_prints():
     listed = programs.programs()
     assert {each.name for each in listed} == programs.files()
