@@ -714,8 +714,8 @@ async def test_leaving_ends_the_calls_that_wait_for_a_turn():
     opening = open_runtime(EngineSettings(tick=0.001))
     async with trio.open_nursery() as nursery, opening as loader:
         guests = Guests(loader)
-        for _ in range(3):
-            nursery.start_soon(loop, await guests.start("loop"))
+        for guest in [await guests.start("loop") for _ in range(3)]:
+            nursery.start_soon(loop, guest)
         while loader.runtime.turns.waiting < 3:
             await trio.lowlevel.checkpoint()
     assert len(ends) == 3
