@@ -36,6 +36,7 @@ import attrs
 from airssys.contracts import (
     JSON_TYPE,
     MSGPACK_TYPE,
+    NEVER_WAITS,
     Codecs,
     DefinitionError,
     Envelope,
@@ -253,6 +254,12 @@ class _Bound(Handle[_Messages_co, _Rows_co]):
 @final
 class BoundHandlers(_Bound[_Messages_co, _Rows_co]):
     """The typed handlers of one instance: its `handle`."""
+
+    def __init__(self, instance: object, routes: Routes) -> None:
+        super().__init__(instance, routes)
+        own = getattr(instance, "__dict__", {})
+        is_as_defined = routes.async_methods.isdisjoint(own)
+        setattr(self, NEVER_WAITS, routes.never_wait and is_as_defined)
 
     async def __call__(self, context: Any, envelope: Envelope, /) -> bytes | None:  # noqa: ANN401 (as above)
         """Pass a message to the handler of its type.

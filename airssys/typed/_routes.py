@@ -17,6 +17,7 @@ from airssys.contracts import (
     Mistake,
     annotations_of,
     is_plain,
+    never_waits,
     signature_of,
 )
 
@@ -63,6 +64,8 @@ class Routes:
     """The method for all other messages."""
     async_methods: frozenset[str]
     """The names of those that are awaited; the others are plain functions."""
+    never_wait: bool
+    """There is nothing in any of them that it waits for."""
     mistakes: tuple[Mistake, ...]
 
     @property
@@ -93,12 +96,14 @@ def read_routes(
     if otherwise is not None:
         mistakes += _otherwise_mistakes(owner, otherwise)
     mistakes += _conversion_mistakes(routes)
+    async_methods = _async_methods(owner, (*functions, otherwise))
     return Routes(
         owner.__qualname__,
         {route.message: route for route, _ in routes},
         {route.tag: route for route, _ in routes},
         None if otherwise is None else method_name(owner, otherwise),
-        _async_methods(owner, (*functions, otherwise)),
+        async_methods,
+        all(never_waits(_method(owner, name)) for name in async_methods),
         tuple(mistakes),
     )
 
@@ -109,8 +114,12 @@ def _async_methods(owner: type, functions: Iterable[object]) -> frozenset[str]:
     return frozenset(
         name
         for name in names
-        if name is not None and not is_plain(inspect.getattr_static(owner, name, None))
+        if name is not None and not is_plain(_method(owner, name))
     )
+
+
+def _method(owner: type, name: str) -> object:
+    return inspect.getattr_static(owner, name, None)
 
 
 def marked_methods(owner: type) -> dict[str, Callable[..., Any]]:

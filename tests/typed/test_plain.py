@@ -14,7 +14,7 @@ from airssys import (
     on_message,
     open_system,
 )
-from airssys.contracts import NO_BACKOFF, ComponentId, Envelope, is_plain
+from airssys.contracts import NO_BACKOFF, ComponentId, Envelope, is_plain, never_waits
 
 from .clerk import Cancel, Look, Order, Receipt
 
@@ -131,3 +131,60 @@ async def test_one_that_returns_an_awaitable_is_named():
 def _envelope(payload):
     someone = ComponentId("local", "someone", "0")
     return Envelope(someone, someone, payload)
+
+
+class Eager:
+    """All of its handlers are async, and none waits."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    @on_message
+    async def look(self, context, look: Look) -> Order | None:
+        self.steps.append(trio.lowlevel.current_task().name)
+        return Order(f"pie {look.number}")
+
+    @on_message
+    def cancel(self, context, cancel: Cancel) -> None:
+        self.steps.append(trio.lowlevel.current_task().name)
+
+    handle = handlers(look, cancel)
+
+
+class Patient(Eager):
+    """One of them waits, as a subclass has it."""
+
+    async def look(self, context, look: Look) -> Order | None:
+        await trio.lowlevel.checkpoint()
+        return await super().look(context, look)
+
+
+@pytest.mark.parametrize("kind", [Eager, Patient])
+async def test_async_handlers_that_never_wait_are_served_as_plain_ones(kind):
+    steps = []
+    async with open_system(blueprint(actor("clerk", kind, steps))) as system:
+        await trio.testing.wait_all_tasks_blocked()
+        clerk = system.ref("clerk", kind)
+        assert await clerk.ask(Look(3)) == Order("pie 3")
+        is_here = steps == [trio.lowlevel.current_task().name]
+        assert is_here is (kind is Eager)
+        clerk.tell(Cancel(1))
+        await trio.testing.wait_all_tasks_blocked()
+        assert ("Dispatcher.serve" in steps[1]) is (kind is Eager)
+
+
+def test_whether_they_wait_is_a_matter_of_the_instance():
+    """An instance may have got another method, which may wait."""
+    eager, changed = Eager([]), Eager([])
+    changed.look = Patient([]).look
+    assert never_waits(eager.handle)
+    assert not never_waits(changed.handle)
+    assert not never_waits(Patient([]).handle)
+
+
+async def test_one_that_never_waits_can_still_be_awaited():
+    envelope = _envelope(b'{"_type": "Look", "number": 1}')._replace(
+        content_type="application/json"
+    )
+    answer = await Eager([]).handle(None, envelope)
+    assert b"pie 1" in answer

@@ -1,6 +1,6 @@
 """A complete definition of a system, and the checks that find all its mistakes."""
 
-from ._async_checks import is_plain, never_waits, not_awaited
+from ._async_checks import NEVER_WAITS, is_plain, never_waits, not_awaited
 from ._blueprint import (
     DEFAULT_RESTART_BUDGET,
     DEFAULT_STOP_TIMEOUT,
@@ -22,6 +22,7 @@ __all__ = (
     "DEFAULT_RESTART_BUDGET",
     "DEFAULT_STOP_TIMEOUT",
     "MAX_DEPTH",
+    "NEVER_WAITS",
     "Blueprint",
     "as_blueprint",
     "check",

@@ -27,6 +27,8 @@ _SEND: Final = opcode.opmap.get("SEND")
 """The instruction of every `await`, `async for` and `async with`."""
 _PLAIN: Final[WeakKeyDictionary[types.FunctionType, bool]] = WeakKeyDictionary()
 """Whether a function is plain: asked at each start of an actor, which are many."""
+NEVER_WAITS: Final = "__airssys_never_waits__"
+"""Attribute of an async handler that is no function itself: True if none that it calls waits."""
 _MOST_WRAPPERS: Final = 100
 _AWAITABLE: Final = ("Awaitable", "Coroutine")
 
@@ -55,8 +57,10 @@ def never_waits(handler: object) -> bool:
     Such a function ends in the step in which it begins, like a plain one.
     """
     function = getattr(handler, "__func__", handler)
-    if type(function) is not types.FunctionType or _SEND is None:
+    if _SEND is None:
         return False
+    if type(function) is not types.FunctionType:
+        return inspect.getattr_static(handler, NEVER_WAITS, None) is True
     code = function.__code__
     # Every other byte is an instruction.
     return bool(code.co_flags & inspect.CO_COROUTINE) and _SEND not in code.co_code[::2]
