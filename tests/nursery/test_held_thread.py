@@ -1,5 +1,6 @@
 """A handler that keeps the Trio thread is named; one that the machine kept is not."""
 
+import math
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from airssys.contracts import DeadLetter, HandlerHeldThread, Health, HealthStatu
 from airssys.nursery.actors._actor_loop import Actor
 from airssys.nursery.shared import _lateness
 from airssys.nursery.shared._lateness import waited_for_processor
+from airssys.nursery.shared._lookout import Lookout
 
 from .company import python, running
 
@@ -254,3 +256,104 @@ def test_a_thread_beside_a_busy_program_waits_for_the_processor():
         spin.kill()
         spin.wait()
         os.sched_setaffinity(0, allowed)
+
+
+def blocking(seconds):
+    time.sleep(seconds)  # noqa: TID251  # on purpose
+
+
+def block(context, envelope):
+    blocking(0.3)
+
+
+def spin(context, envelope):
+    over = time.monotonic() + 0.3
+    while time.monotonic() < over:
+        pass
+
+
+async def block_async(context, envelope):
+    await trio.lowlevel.checkpoint()
+    time.sleep(0.3)  # noqa: TID251, ASYNC251  # on purpose
+
+
+class Blocking:
+    def handle(self, context, envelope):
+        return None
+
+    async def health(self, context):
+        time.sleep(0.3)  # noqa: TID251, ASYNC251  # on purpose
+        return HealthStatus.HEALTHY
+
+
+BLOCKED = {
+    block: ("block", 1, "blocking", 1),
+    spin: ("spin", 2, None, 0),
+    block_async: ("block_async", 2, None, 0),
+}
+
+
+@pytest.mark.slow  # real seconds: another thread looks at this one
+@pytest.mark.parametrize("how", ["ask", "tell"])
+@pytest.mark.parametrize("code", BLOCKED, ids=lambda code: code.__name__)
+async def test_the_line_that_holds_the_thread_is_named(code, how):
+    name, line, inner, inner_line = BLOCKED[code]
+    async with running(python("a", code), held_thread_after=0.05) as (system, watch):
+        await trio.testing.wait_all_tasks_blocked()
+        if how == "ask":
+            await system.ask("a", b"")
+        else:
+            system.tell("a", b"")
+            with trio.fail_after(10):
+                while not watch.of(HandlerHeldThread):
+                    await trio.lowlevel.checkpoint()
+        event = watch.of(HandlerHeldThread)[0]
+    outer, _, called = event.where.partition(", which called ")
+    first = code.__code__.co_firstlineno
+    lines = {first + line} if code is not spin else {first + line, first + line + 1}
+    assert outer in {f"{__file__}:{number} in {name}" for number in lines}
+    if inner is not None:
+        number = blocking.__code__.co_firstlineno + inner_line
+        assert called == f"{__file__}:{number} in {inner}"
+
+
+@pytest.mark.slow  # as above
+async def test_the_line_of_a_hook_is_named():
+    probed = python("a", Blocking, health=Health(interval=0.01, timeout=10))
+    async with running(probed, held_thread_after=0.05) as (_, watch):
+        with trio.fail_after(10):
+            while not watch.of(HandlerHeldThread):
+                await trio.lowlevel.checkpoint()
+        event = watch.of(HandlerHeldThread)[0]
+    number = Blocking.health.__code__.co_firstlineno + 1
+    assert event.where == f"{__file__}:{number} in health"
+
+
+async def test_nobody_looks_while_no_handler_runs(monkeypatch):
+    known, keep_up = set(), Lookout.keep_up
+
+    def noted(lookout):
+        known.add(lookout)
+        keep_up(lookout)
+
+    monkeypatch.setattr(Lookout, "keep_up", noted)
+    async with running(python("a", wait_a_moment), held_thread_after=0.01) as (s, _):
+        await s.ask("a", b"")
+        (lookout,) = known
+        assert lookout._is_running
+        with trio.fail_after(10):
+            while lookout._is_running:
+                await trio.lowlevel.checkpoint()
+        assert await s.ask("a", b"x") == b"x"
+
+
+async def wait_a_moment(context, envelope):
+    await trio.lowlevel.checkpoint()
+    return envelope.payload
+
+
+@pytest.mark.parametrize("limit", [0.0, math.inf, 1e300])
+async def test_odd_limits_are_no_reason_to_fail(limit):
+    lookout = Lookout(limit)
+    lookout.keep_up()
+    assert lookout.seen_since(0.0) == ""

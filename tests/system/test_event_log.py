@@ -53,6 +53,10 @@ LINES = {
         logging.WARNING,
         "local/me/0: handle blocked the Trio thread for 0.25 s",
     ),
+    HandlerHeldThread(ME, "handle", 0.25, "shop.py:12 in handle"): (
+        logging.WARNING,
+        "local/me/0: handle blocked the Trio thread for 0.25 s, at shop.py:12 in handle",
+    ),
     MessageFailed(ME, ME, ValueError("no")): (
         logging.INFO,
         "local/me/0 refused a message from local/me/0: no",

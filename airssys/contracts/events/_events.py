@@ -228,6 +228,9 @@ class HandlerHeldThread:
     seconds: float
     """For how long, but for the time in which the handler was ready to run and the machine
     ran something else (Linux counts that; elsewhere it is included)."""
+    where: str = ""
+    """Where it was seen meanwhile, e.g. `/srv/shop.py:12 in handle`, and where in what it had
+    called. Empty if it was not seen: the thread is looked at about once per limit."""
 
 
 @final

@@ -30,7 +30,10 @@ class HeldThreadWatch:
     __slots__ = ("_began", "_charges", "_lateness", "_report", "cut", "is_on", "was_on")
 
     def __init__(
-        self, lateness: Lateness, charges: Charges, report: Callable[[float], None]
+        self,
+        lateness: Lateness,
+        charges: Charges,
+        report: Callable[[float, str], None],
     ) -> None:
         self._lateness, self._charges, self._report = lateness, charges, report
         self._began = 0.0
@@ -81,4 +84,5 @@ class HeldThreadWatch:
         if held > lateness.limit:
             held -= lateness.since_noted()
         if held > lateness.limit:
-            self._report(held)
+            seen_since = lateness.lookout.seen_since
+            self._report(held, seen_since(self._began, self._charges.covers))

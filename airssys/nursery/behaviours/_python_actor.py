@@ -334,7 +334,7 @@ class PythonBehaviour:
         lateness = self._lateness
         self._shared.charges.add(began, held)
         if (held := held - lateness.since_noted()) > lateness.limit:
-            self._report_held("handle", held)
+            self._report_held("handle", held, lateness.lookout.seen_since(began))
 
     def _conclude(self, answer: object) -> bytes | Unanswered | None:
         """Do what the handler asked for in its context, and check what it returned.
@@ -465,13 +465,13 @@ class PythonBehaviour:
         finally:
             self.wants_to_end = self._context.wants_to_stop
 
-    def _report_handler(self, seconds: float) -> None:
-        self._report_held("handle", seconds)
+    def _report_handler(self, seconds: float, where: str) -> None:
+        self._report_held("handle", seconds, where)
 
-    def _report_held(self, method: str, seconds: float) -> None:
+    def _report_held(self, method: str, seconds: float, where: str) -> None:
         name = getattr(self._spec.behaviour, "__qualname__", "?")
         held = f"{name}.{method}" if inspect.isclass(self._spec.behaviour) else name
-        event = HandlerHeldThread(self._spec.id, held, seconds)
+        event = HandlerHeldThread(self._spec.id, held, seconds, where)
         self._shared.events(event)
 
 

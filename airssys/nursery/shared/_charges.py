@@ -32,3 +32,7 @@ class Charges:
     def since(self, when: float) -> float:
         """Return how many seconds were charged to actors since a time."""
         return sum(held for began, held in self._slices if began >= when)
+
+    def covers(self, when: float) -> bool:
+        """Whether a time, by `time.perf_counter`, is within what was charged to an actor."""
+        return any(began <= when <= began + held for began, held in self._slices)

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Final, final
 
+from ._lookout import Lookout
+
 _SCHEDULED: Final = Path("/proc/thread-self/schedstat")
 """Of Linux: nanoseconds that this thread ran, and that it was ready to and did not."""
 
@@ -36,7 +38,7 @@ class Lateness:
     before, so that no handler is named for what it may not have done.
     """
 
-    __slots__ = ("_waited", "due", "limit")
+    __slots__ = ("_waited", "due", "limit", "lookout")
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
@@ -44,9 +46,12 @@ class Lateness:
         self.due = 0.0
         """By `time.perf_counter`: a handler that begins after it calls `note` first."""
         self._waited = 0.0
+        self.lookout = Lookout(limit)
+        """Sees where a handler stands that holds the thread."""
 
     def note(self) -> None:
-        """Read how late the machine is now."""
+        """Read how late the machine is now; called again and again while handlers run."""
+        self.lookout.keep_up()
         self._waited = waited_for_processor()
         self.due = time.perf_counter() + self.limit
 

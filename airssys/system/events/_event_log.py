@@ -264,8 +264,9 @@ def _line(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one match ove
             return f"{supervisor}/{child} is still running {after}"
         case SupervisorGaveUp(supervisor, exceeded):
             return f"{supervisor} gives up: {exceeded.child} failed ({exceeded.reason})"
-        case HandlerHeldThread(actor, handler, seconds):
-            return f"{actor}: {handler} blocked the Trio thread for {seconds:.2f} s"
+        case HandlerHeldThread(actor, handler, seconds, where):
+            at = f", at {where}" if where else ""
+            return f"{actor}: {handler} blocked the Trio thread for {seconds:.2f} s{at}"
         case HookFailed(actor, hook, error):
             return f"{actor}: its hook {hook} failed, {describe(error)}"
         case SnapshotFailed(actor, use, error):
