@@ -180,9 +180,10 @@ def _program_mistakes(config: ComponentConfig, path: str) -> Iterator[Mistake]:
     if not is_count(config.keep, at_least=1):
         text = f"{shown(config.keep)} is not a number of requests"
         yield Mistake(f"{path}.keep", text, "write 1 or more")
-    if not is_kind(config.passes_stdio, bool):
-        text = f"{shown(config.passes_stdio)} is neither True nor False"
-        yield Mistake(f"{path}.passes_stdio", text, "write True or False")
+    for name in ("passes_stdio", "handles_http"):
+        if not is_kind(value := getattr(config, name), bool):
+            text = f"{shown(value)} is neither True nor False"
+            yield Mistake(f"{path}.{name}", text, "write True or False")
 
 
 def _is_place(listen: object) -> bool:

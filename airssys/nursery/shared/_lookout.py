@@ -95,7 +95,7 @@ class Lookout:
 
     def _look(self, thread: int) -> None:
         # No frame may stay alive until the next look.
-        frame = sys._current_frames().get(thread)  # noqa: SLF001  # documented
+        frame = sys._current_frames().get(thread)  # noqa: SLF001  # documented in spite of its name
         if frame is not None:
             self._looks.append((time.perf_counter(), _place(frame)))
 
