@@ -293,7 +293,7 @@ BLOCKED = {
 }
 
 
-@pytest.mark.slow  # real seconds: another thread looks at this one
+@pytest.mark.slow  # real seconds: another thread reads the stack of this one
 @pytest.mark.parametrize("how", ["ask", "tell"])
 @pytest.mark.parametrize("code", BLOCKED, ids=lambda code: code.__name__)
 async def test_the_line_that_holds_the_thread_is_named(code, how):
@@ -329,7 +329,7 @@ async def test_the_line_of_a_hook_is_named():
     assert event.where == f"{__file__}:{number} in health"
 
 
-async def test_nobody_looks_while_no_handler_runs(monkeypatch):
+async def test_no_stack_is_read_while_no_handler_runs(monkeypatch):
     known, keep_up = set(), Lookout.keep_up
 
     def noted(lookout):
@@ -353,7 +353,7 @@ async def wait_a_moment(context, envelope):
 
 
 @pytest.mark.parametrize("limit", [0.0, math.inf, 1e300])
-async def test_odd_limits_are_no_reason_to_fail(limit):
+async def test_a_limit_of_any_size_is_taken(limit):
     lookout = Lookout(limit)
     lookout.keep_up()
     assert lookout.seen_since(0.0) == ""

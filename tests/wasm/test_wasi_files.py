@@ -1,5 +1,6 @@
 """`wasi:filesystem`: what is granted and nothing beside it, whatever links say."""
 
+import itertools
 import pathlib
 import threading
 
@@ -594,8 +595,14 @@ async def test_a_link_that_is_exchanged_never_leads_out(start, tmp_path):
     thread = threading.Thread(target=exchange)
     thread.start()
     seen = set()
+    denied = {"not-permitted", "loop"}
     try:
-        for _ in range(120):
+        for tries in itertools.count():
+            # Both threads can keep in step for long: the link leads the same way each time.
+            if tries == 20_000 or (
+                tries >= 120 and b"inside" in seen and seen & denied
+            ):
+                break
             await trio.sleep(0.0001)  # the other thread has a turn
             file = await wasi.open(root, "way/a")
             if isinstance(file, Err):
@@ -608,8 +615,8 @@ async def test_a_link_that_is_exchanged_never_leads_out(start, tmp_path):
         thread.join()
     assert b"secret" not in seen
     assert b"inside" in seen
-    assert seen & {"not-permitted", "loop"}, "the link was never in the way"
-    assert seen <= {b"inside", "not-permitted", "loop", "no-entry"}
+    assert seen & denied, "the link was never in the way"
+    assert seen <= {b"inside", "no-entry", *denied}
 
 
 NAMES = st.sampled_from(["a", "b", "d", "d/a", "d/b", "d/e", "../a", "d/../b", "/a"])

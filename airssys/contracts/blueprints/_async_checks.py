@@ -28,7 +28,7 @@ _SEND: Final = opcode.opmap.get("SEND")
 _PLAIN: Final[WeakKeyDictionary[types.FunctionType, bool]] = WeakKeyDictionary()
 """Whether a function is plain: asked at each start of an actor, which are many."""
 NEVER_WAITS: Final = "__airssys_never_waits__"
-"""Attribute of an async handler that is no function itself: True if none that it calls waits."""
+"""Attribute of an async handler that is an object: True if no function that it calls waits."""
 _MOST_WRAPPERS: Final = 100
 _AWAITABLE: Final = ("Awaitable", "Coroutine")
 

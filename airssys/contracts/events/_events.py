@@ -230,7 +230,7 @@ class HandlerHeldThread:
     ran something else (Linux counts that; elsewhere it is included)."""
     where: str = ""
     """Where it was seen meanwhile, e.g. `/srv/shop.py:12 in handle`, and where in what it had
-    called. Empty if it was not seen: the thread is looked at about once per limit."""
+    called. Empty if it was not seen: the stack is read about once per limit."""
 
 
 @final

@@ -1,13 +1,13 @@
-"""Where a handler stood while it held the thread: looked at from another thread.
+"""Where a handler stood while it held the thread: another thread reads its stack.
 
 When a handler has held the thread, it is over, and nothing of Python says any more in which
-line it was. So while handlers run, another thread looks at the stack of the Trio thread once
+line it was. So while handlers run, another thread reads the stack of the Trio thread once
 in a while, and remembers what it saw. The Trio thread pays for that only when `keep_up` is
-called, a few times a second, and nothing for a message. While no handler runs nobody calls
-it, and that thread ends.
+called, a few times a second, and nothing for a message. While no handler runs it is not
+called, and that thread ends.
 
-It looks every nine tenths of the limit, and goes on for two limits after `keep_up`, which is
-called at least once per limit while handlers run. So there is a look within each handler that
+It does so every nine tenths of the limit, for two limits after each `keep_up`, which is
+called at least once per limit while handlers run. So the stack is read within each handler that
 holds the thread for longer than the limit: the thread may get the interpreter only when the
 handler lets it go, but then in the line that has held it, or right behind it.
 """
@@ -37,12 +37,12 @@ _KEPT: Final = 8
 _MOST_FRAMES: Final = 200
 _LEAST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 60.0
-"""With a limit above this nobody looks."""
+"""With a limit above this no stack is read."""
 
 
 @final
 class Lookout:
-    """Looks at the stack of one thread, while handlers run there."""
+    """Reads the stack of one thread, while handlers run there."""
 
     def __init__(self, limit: float) -> None:
         self._pause = max(0.9 * limit, _LEAST_PAUSE)
@@ -56,7 +56,7 @@ class Lookout:
         """When, as of `time.perf_counter`, and what was seen."""
 
     def keep_up(self) -> None:
-        """Look at the present thread for a while from now on."""
+        """Read the stack of the present thread for a while from now on."""
         with self._lock:
             self._until = time.monotonic() + self._goes_on
             if self._is_running or not self._is_wanted:
