@@ -33,8 +33,9 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, final
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar, final
 
 import attrs
 import wasmtime
@@ -43,7 +44,7 @@ from wasmtime.component import Component as Compiled
 from airssys.contracts import UserCache, one_line
 from airssys.wasm.artifacts import Footprint
 from airssys.wasm.host import EXPORTS, IMPORTS, STATE_EXPORTS
-from airssys.wasm.lane.core import CoreParts
+from airssys.wasm.lane.core import CoreParts, PartsReader
 
 from ._entries import code_name, record_name, seen_name, state_name, surplus
 from ._private_directory import NotPrivate, PrivateDirectory
@@ -66,7 +67,7 @@ LARGE: Final = 1 << 20
 _AT_REST: Final = 50_000_000
 """Nanoseconds after a change within which a second one could have the same time; the
 kernel's clock for files has steps of up to 10 ms."""
-_FORMAT: Final = 3
+_FORMAT: Final = 4
 """Increased when records change, how components are counted or checked, or the modules
 that go between a component and its host."""
 _FUNCTIONS: Final = repr((EXPORTS, STATE_EXPORTS, IMPORTS))
@@ -98,13 +99,25 @@ class KeptParts:
 
 
 _APART: Final = " apart"
+_MODULE: Final = " module"
 _STATE: Final = " state"
 _PROGRAM: Final = " program"
 _MARK: Final = 32
 """Bytes of a message authentication code."""
 _AROUND_STATE: Final = 16 << 20
 """Bytes of a snapshot besides its pages."""
-_Form = TypeVar("_Form", Compiled, CoreParts)
+_NOTHING_COUNTED: Final = Footprint((), (), 0, 0, 0, 0, 0)
+"""Of a module: what a component needs is counted for the whole of it."""
+_T = TypeVar("_T")
+_Read_co = TypeVar("_Read_co", covariant=True)
+
+
+class _Form(Protocol[_Read_co]):
+    """Reads compiled code of one kind."""
+
+    def deserialize(self, engine: wasmtime.Engine, encoded: bytes, /) -> _Read_co: ...
+
+    def deserialize_file(self, engine: wasmtime.Engine, path: str, /) -> _Read_co: ...
 
 
 @final
@@ -157,12 +170,24 @@ class ArtifactCache:
 
     def find_parts(self, engine: wasmtime.Engine, digest: str) -> KeptParts | None:
         """Load what the component of that digest was taken apart into, as `find`."""
-        found = self._find(engine, digest, self._key(digest, _APART), CoreParts)
+        reader = PartsReader(partial(self.find_module, engine))
+        found = self._find(engine, digest, self._key(digest, _APART), reader)
         return None if found is None else KeptParts(*found)
 
+    def find_module(
+        self, engine: wasmtime.Engine, digest: str
+    ) -> wasmtime.Module | None:
+        """Load a core module that some component contains, as `find`.
+
+        digest: SHA-256 of its code.
+        """
+        key = self._key(digest, _MODULE)
+        found = self._find(engine, digest, key, wasmtime.Module)
+        return None if found is None else found[0]
+
     def _find(
-        self, engine: wasmtime.Engine, digest: str, key: str, form: type[_Form]
-    ) -> tuple[_Form, Footprint] | None:
+        self, engine: wasmtime.Engine, digest: str, key: str, form: _Form[_T]
+    ) -> tuple[_T, Footprint] | None:
         try:
             record = CacheRecord.read(self._files, self._secret, record_name(key))
             compiled = self._load(engine, key, record, form)
@@ -188,16 +213,9 @@ class ArtifactCache:
 
         If writing fails, it is not stored; a full disk is not an error.
         """
-        form = _APART if isinstance(compiled, CoreParts) else ""
-        key = self._key(digest, " any world" if any_world else form)
-        code = compiled.serialize()
-        if len(code) > self._most_bytes:
-            return
-        mark = self._secret.mark("code", key, code).hex()
-        name = code_name(key, mark)
         record = CacheRecord(
-            mark=mark,
-            size=len(code),
+            mark="",
+            size=0,
             identity=None,
             footprint=footprint,
             digest=digest,
@@ -206,18 +224,50 @@ class ArtifactCache:
             made_at=self._wall_clock() / 1e9,
         )
         try:
-            self._files.write(name, code)
-            if len(code) >= LARGE:
-                del code
-                record = self._recognisable(key, record)
-            record.write(self._files, self._secret, record_name(key))
-            self._make_room()
+            if isinstance(compiled, CoreParts):
+                self._keep_parts(compiled, record)
+            else:
+                form = " any world" if any_world else ""
+                self._write(form, compiled.serialize(), record, self._most_bytes)
         except (OSError, ValueError) as error:
             # Logged once, because the next one will most likely fail in the same way.
             level = logging.INFO if self._has_warned else logging.WARNING
             self._has_warned = True
             words = label, str(self._files.path), str(error)
             _log.log(level, "%s is not kept in %s: %s", *map(one_line, words))
+
+    def _keep_parts(self, parts: CoreParts, record: CacheRecord) -> None:
+        """Write parts: each new large module, then what refers to all of them."""
+        room = self._most_bytes
+        for each in parts.shared:
+            if each.is_new and room >= 0:
+                of_module = attrs.evolve(
+                    record,
+                    digest=each.digest,
+                    footprint=_NOTHING_COUNTED,
+                    label=f"a module of {record.label}",
+                )
+                room = self._write(_MODULE, each.module.serialize(), of_module, room)
+        if room >= 0:
+            self._write(_APART, parts.serialize_unshared(), record, room)
+
+    def _write(
+        self, form: str, code: bytes | bytearray, record: CacheRecord, room: int
+    ) -> int:
+        """Write code with its record, if there is room; returns the room that is left."""
+        room -= len(code)
+        if room < 0:
+            return room
+        key = self._key(record.digest, form)
+        mark = self._secret.mark("code", key, code).hex()
+        record = attrs.evolve(record, mark=mark, size=len(code))
+        self._files.write(code_name(key, mark), code)
+        if record.size >= LARGE:
+            del code
+            record = self._recognisable(key, record)
+        record.write(self._files, self._secret, record_name(key))
+        self._make_room()
+        return room
 
     def find_state(self, digest: str, most: int) -> bytes | None:
         """Read a snapshot of a guest that was kept under this digest; None if there is none.
@@ -294,8 +344,8 @@ class ArtifactCache:
         return seen_name(self._secret.mark("path", "", where).hex())
 
     def _load(
-        self, engine: wasmtime.Engine, key: str, record: CacheRecord, form: type[_Form]
-    ) -> _Form:
+        self, engine: wasmtime.Engine, key: str, record: CacheRecord, form: _Form[_T]
+    ) -> _T:
         """Check code and load it.
 
         Raises:

@@ -207,7 +207,8 @@ def _prepare_parts(
         validated.close()
     if kept is None:
         with refusing(label):
-            kept = KeptParts(apart.compile(engine), found)
+            parts = apart.compile(engine, loader.find_module)
+            kept = KeptParts(parts, found)
         if cache is not None:
             cache.keep(digest, kept.parts, found, label)
     return _Prepared.of(kept, world, table)

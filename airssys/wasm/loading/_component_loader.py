@@ -266,6 +266,12 @@ class Loader:
         finally:
             whole.close()
 
+    def find_module(self, digest: str) -> wasmtime.Module | None:
+        """Find the compiled form of a core module that another component contains too."""
+        if self.cache is None:
+            return None
+        return self.cache.find_module(self.runtime.engine.wasmtime, digest)
+
     def _find_whole(self, artifact: Artifact, digest: str) -> _Ready | None:
         if self.cache is None:
             return None
@@ -386,7 +392,7 @@ class Loader:
         finally:
             apart.validated.close()
         with refusing(label):
-            parts = apart.compile(engine)
+            parts = apart.compile(engine, self.find_module)
         return _Ready(KeptParts(parts, found), further), parts
 
     def _adopt(self, artifact: Artifact, ready: _Ready) -> Component:

@@ -21,7 +21,15 @@ from ._host import CoreHost, Guard, giving_way, guarded
 from ._instance import CoreInstance
 from ._linking import SHIM, Linking, Source, Step, link
 from ._memory import CoreValues, LinearMemory, address_of, callback_address
-from ._parts import CoreParts, NotTakenApart, TakenApart, compile_parts, take_apart
+from ._parts import (
+    CoreParts,
+    NotTakenApart,
+    PartsReader,
+    SharedModule,
+    TakenApart,
+    compile_parts,
+    take_apart,
+)
 from ._resources import GuestResource, HostThings
 from ._snapshots import StateReader, StateWriter
 from ._store import CoreCall, CoreStore, host_calls
@@ -45,6 +53,8 @@ __all__ = (
     "LinearMemory",
     "Linking",
     "NotTakenApart",
+    "PartsReader",
+    "SharedModule",
     "Source",
     "StateReader",
     "StateWriter",

@@ -238,9 +238,11 @@ class Exported:
 
 
 def compile_modules(
-    engine: wasmtime.Engine, linking: Linking
+    engine: wasmtime.Engine,
+    linking: Linking,
+    compile_one: Callable[[wasmtime.Engine, bytes], wasmtime.Module] = wasmtime.Module,
 ) -> tuple[wasmtime.Module, ...]:
-    """Compile the module of each step; each code once.
+    """Compile the module of each step with `compile_one`; each code once.
 
     What is counted before has refused shared memories. Modules are checked again here,
     because nothing else would stop one: its memory would not count for any limit.
@@ -255,7 +257,7 @@ def compile_modules(
             if number != SHIM and not step.is_adapter:
                 check_unshared(step.code)
             try:
-                made[step.code] = wasmtime.Module(engine, step.code)
+                made[step.code] = compile_one(engine, step.code)
             except wasmtime.WasmtimeError as error:
                 raise CoreRefused(str(error)) from error
     return tuple(made[step.code] for step in linking.steps)
