@@ -76,7 +76,7 @@ def test_the_c_guest_is_built_and_run_as_the_page_says(tmp_path):
     shutil.copytree(ROOT / "examples/guests", tmp_path / "examples/guests")
     command = next(one for one in airssys_commands(page) if "shout.c" in one[2])
     python("-m", *command, folder=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
-    (run,) = (text for kind, text in blocks(page) if kind == "python")
+    *_, run = (text for kind, text in blocks(page) if kind == "python")
     assert python("-c", run, folder=tmp_path) == "b'HELLO'\n"
 
 

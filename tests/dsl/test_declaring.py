@@ -270,7 +270,7 @@ def test_the_vocabulary_is_in_step_with_what_it_describes():
     assert set(QuotaValues.__optional_keys__) == set(QUOTA_RULES)
     assert {field.name for field in attrs.fields(Quotas)} == set(QUOTA_RULES)
     own = {"names", "restarts", "period", "data", "env", "limits"}
-    own |= {"arguments", "listen", "stdin", "passes_stdio"}
+    own |= {"arguments", "listen", "keep", "handles_http", "stdin", "passes_stdio"}
     own |= {
         "strategy",
         "auto_shutdown",

@@ -152,7 +152,8 @@ def shown_lines(monkeypatch):
 
         written = io.StringIO()
         with monkeypatch.context() as patch:
-            patch.setattr(logging.getLogger(), "handlers", [])
+            for name in ("", "airssys"):
+                patch.setattr(logging.getLogger(name), "handlers", [])
             patch.setattr(sys, "stderr", written)
             run(blueprint(), main, log=log)
         return [line.split(None, 3)[-1] for line in written.getvalue().splitlines()]
