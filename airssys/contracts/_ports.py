@@ -373,6 +373,10 @@ class HandlerGuest(ProgramGuest, Protocol):
     have been answered.
     """
 
+    def stop(self) -> None:
+        """Take no more requests; `run` ends when those in progress have been answered."""
+        ...
+
     async def answer(self, exchange: Exchange) -> None:
         """Answer a request: by an instance, or with a status if that fails.
 

@@ -276,8 +276,9 @@ async def test_an_asgi_server_that_does_not_run_on_trio_is_refused():
             await trio.to_thread.run_sync(call)
 
 
-async def test_stopping_a_handler_ends_what_it_answers():
-    async with mounted("loop", limits={"execution_time": 600.0}) as app:
+async def test_stopping_a_handler_ends_what_it_answers_at_its_time_limit():
+    limits = {"execution_time": 600.0}
+    async with mounted("loop", limits=limits, shutdown=0.05) as app:
         found = []
 
         async def ask():

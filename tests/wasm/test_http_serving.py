@@ -27,6 +27,7 @@ from airssys.wasm.host.wasi.http._server import Connection, ServerLimits, serve
 from airssys.wasm.values import Case
 
 GET = b"GET /a?b HTTP/1.1\r\nhost: me\r\n\r\n"
+LAST = GET.replace(b"host", b"connection: close\r\nhost")
 CHUNKED = b"POST / HTTP/1.1\r\nhost: me\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -127,12 +128,14 @@ class Served:
         self.handler = Handler(self, "handle", Limits(), self.services)
         self.limits = ServerLimits()
         self.failures = []
+        self.has_ended = False
 
     async def run(self):
         try:
             await self.handler.call("run")
         except GuestTrapped as error:
             self.failures.append(error)
+        self.has_ended = True
 
     async def instantiate(self, limits, services):
         self.guests.append(Guest(self.act, services, self.nursery))
@@ -427,13 +430,53 @@ async def test_requests_in_progress_are_answered_after_a_crash_of_another(
     slow = served.connect()
     await slow.send_all(GET)
     await trio.testing.wait_all_tasks_blocked()
-    last = GET.replace(b"host", b"connection: close\r\nhost")
-    assert status_of(await served.ask(last)) == 502
-    assert status_of(await served.ask(last)) == 503
+    assert status_of(await served.ask(LAST)) == 502
+    assert status_of(await served.ask(LAST)) == 503
     assert served.failures == []
     assert status_of(await slow.receive_some()) == 200
     await trio.testing.wait_all_tasks_blocked()
     assert [each.reason for each in served.failures] == [TrapReason.UNREACHABLE]
+
+
+@pytest.mark.parametrize("also", [None, "crash"])
+async def test_one_that_is_stopped_answers_what_is_in_progress(
+    autojump_clock, serving, also
+):
+    """Also if an instance crashes meanwhile: then the time for the others is bounded."""
+
+    async def act(guest, request, out):
+        await trio.sleep(3 if guest is served.guests[0] else 2)
+        if also == "crash" and guest is not served.guests[0]:
+            raise ZeroDivisionError
+        guest.finish(*guest.respond(out))
+
+    served = serving(act)
+    streams = [served.connect(), served.connect()]
+    for each in streams:
+        await each.send_all(GET)
+        await trio.testing.wait_all_tasks_blocked()
+    served.handler.stop()
+    assert status_of(await served.ask(LAST)) == 503
+    assert not served.has_ended
+    answers = [status_of(await each.receive_some()) for each in streams]
+    assert answers == [200, 200 if also is None else 502]
+    await trio.testing.wait_all_tasks_blocked()
+    assert served.has_ended
+    assert len(served.failures) == (also is not None)
+    assert all(each.is_closed for each in served.guests)
+
+
+async def test_one_that_is_stopped_and_has_nothing_to_answer_ends_at_once(
+    autojump_clock, serving
+):
+    served = serving(echo, keep=3)
+    stream = served.connect()
+    await stream.send_all(GET)
+    assert await answer_of(stream) == 200
+    served.handler.stop()
+    await trio.testing.wait_all_tasks_blocked()
+    assert served.has_ended
+    assert [each.is_closed for each in served.guests] == [True]
 
 
 async def test_a_response_that_is_not_completed_closes_the_connection(

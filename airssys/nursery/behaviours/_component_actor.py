@@ -398,8 +398,16 @@ class ComponentBehaviour:
         await self._present().import_state(state)
 
     def note_stop_asked(self) -> None:
-        """Stop a program; another guest is notified by its `shutdown`, between two messages."""
-        self._running.cancel()
+        """Stop a program; another guest is notified by its `shutdown`, between two messages.
+
+        One that handles requests may answer those in progress, for as long as its
+        supervisor waits for it.
+        """
+        guest = self._guest
+        if isinstance(guest, HandlerGuest):
+            guest.stop()
+        else:
+            self._running.cancel()
 
     prepares_for_restarts = False
 

@@ -47,6 +47,8 @@ class _Handler(_Instance, Protocol):
 
     async def answer(self, exchange: Exchange, /) -> None: ...
 
+    def stop(self) -> None: ...
+
 
 class _Component(Protocol):
     """A component of any world."""
@@ -201,8 +203,15 @@ class HandlerProgram(Program):
 
     async def answer(self, exchange: Exchange) -> None:
         """Answer a request; see `HandlerGuest`."""
-        handler = cast("_Handler", self._instance)  # all that it is made with
-        await handler.answer(exchange)
+        await self._handler.answer(exchange)
+
+    def stop(self) -> None:
+        """Take no more requests; see `HandlerGuest`."""
+        self._handler.stop()
+
+    @property
+    def _handler(self) -> _Handler:
+        return cast("_Handler", self._instance)  # all that it is made with
 
 
 RUN: Final = "wasi:cli/run@0.2.0#run"

@@ -80,13 +80,14 @@ class Handler:
         self._idle: list[_Kept] = []
         self._failure: Exception | None = None
         self._is_open = False
-        """Whether it takes requests."""
+        """Whether it is run."""
+        self._is_stopping = False
         self._in_progress: set[trio.CancelScope] = set()
         self._moved = trio.Event()
         """Set, and replaced, when it fails and when a request ends."""
 
     async def call(self, name: str) -> None:
-        """Take requests until it is cancelled, or an instance fails.
+        """Take requests until it is stopped, or an instance fails.
 
         Raises:
             EngineMisused: where it is to listen is not a place.
@@ -101,7 +102,7 @@ class Handler:
             async with trio.open_nursery() as nursery:
                 if listeners:
                     nursery.start_soon(serve, listeners, self.answer, ServerLimits())
-                await self._wait_failed()
+                await self._wait_last()
                 nursery.cancel_scope.cancel()
         finally:
             self.close()
@@ -110,12 +111,24 @@ class Handler:
         if self._failure is not None:
             raise self._failure
 
-    async def _wait_failed(self) -> None:
-        while self._failure is None:
+    def stop(self) -> None:
+        """Take no more requests; `call` ends when those in progress have been answered."""
+        self._is_stopping = True
+        self._note_moved()
+
+    async def _wait_last(self) -> None:
+        """Wait until it takes no more requests, and for those in progress."""
+        while self._takes_requests:
+            await self._moved.wait()
+        while self._failure is None and self._in_progress:  # its supervisor has a limit
             await self._moved.wait()
         with trio.move_on_after(_GRACE):
             while self._in_progress:
                 await self._moved.wait()
+
+    @property
+    def _takes_requests(self) -> bool:
+        return self._failure is None and not self._is_stopping
 
     def _note_moved(self) -> None:
         moved, self._moved = self._moved, trio.Event()
@@ -124,7 +137,7 @@ class Handler:
     async def answer(self, exchange: Exchange) -> None:
         """Answer one request; see `HandlerGuest`."""
         with trio.CancelScope() as scope:
-            if self._is_open and self._failure is None:
+            if self._is_open and self._takes_requests:
                 self._in_progress.add(scope)
                 try:
                     await self._answer(exchange)
