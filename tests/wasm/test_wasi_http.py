@@ -1,12 +1,19 @@
 """Requests of guests: what a grant allows goes out, and nothing else does."""
 
 import contextlib
+import datetime as dt
 import functools
+import ipaddress
 import socket
+import ssl
+import threading
 
 import pytest
 import trio
 import trio.testing
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from airssys.contracts import AccessDenied, Limits
 from airssys.security import connect, http
@@ -96,29 +103,43 @@ async def make_guest(nursery):
         each.context.close()
 
 
+class Server:
+    """Answers each connection with the bytes that were set; keeps what it sent."""
+
+    reply = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx-a: b\r\n\r\nhello"
+    stays = False
+
+    certificate = None
+    """What is used for TLS, if it is."""
+
+    def __init__(self):
+        self.seen = b""
+        self.names = []
+        """What clients have asked for by SNI."""
+
+    def _secured(self, stream):
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.certificate)
+        context.sni_callback = lambda _, name, __: self.names.append(name)
+        return trio.SSLStream(stream, context, server_side=True)
+
+    async def serve(self, stream):
+        if self.certificate:
+            stream = self._secured(stream)
+        async with stream:
+            with contextlib.suppress(trio.BrokenResourceError):
+                while b"\r\n\r\n" not in self.seen:
+                    self.seen += await stream.receive_some()
+                if b"chunked" in self.seen:
+                    while b"\r\n0\r\n" not in self.seen:
+                        self.seen += await stream.receive_some()
+                await stream.send_all(self.reply)
+                if self.stays:
+                    await trio.sleep_forever()
+
+
 @pytest.fixture
 async def server(nursery):
-    """Answer each connection with the bytes that were set; keep what it sent."""
-
-    class Server:
-        reply = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx-a: b\r\n\r\nhello"
-        stays = False
-
-        def __init__(self):
-            self.seen = b""
-
-        async def serve(self, stream):
-            async with stream:
-                with contextlib.suppress(trio.BrokenResourceError):
-                    while b"\r\n\r\n" not in self.seen:
-                        self.seen += await stream.receive_some()
-                    if b"chunked" in self.seen:
-                        while b"\r\n0\r\n" not in self.seen:
-                            self.seen += await stream.receive_some()
-                    await stream.send_all(self.reply)
-                    if self.stays:
-                        await trio.sleep_forever()
-
     made = Server()
     (listener,) = await nursery.start(
         functools.partial(trio.serve_tcp, made.serve, 0, host=LOCAL)
@@ -258,6 +279,99 @@ async def test_a_name_leads_to_a_private_address_only_if_that_is_granted(
         assert f"host: {where}\r\n".encode() in server.seen.lower()
     finally:
         trio.socket.set_custom_hostname_resolver(before)
+
+
+def certificate(path, *names):
+    """Write a certificate for these names that is signed by itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    me = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(me)
+        .issuer_name(me)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    key_bytes = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(made.public_bytes(pem) + key_bytes)
+    return path
+
+
+SHOP = x509.DNSName("shop.example")
+HERE = x509.IPAddress(ipaddress.ip_address(LOCAL))
+
+
+@pytest.mark.parametrize(
+    ("host", "names", "is_trusted", "code"),
+    [
+        ("shop.example", [SHOP], True, None),
+        (LOCAL, [HERE], True, None),
+        ("shop.example", [HERE], True, "TLS-certificate-error"),
+        (LOCAL, [SHOP], True, "TLS-certificate-error"),
+        ("shop.example", [SHOP], False, "TLS-certificate-error"),
+    ],
+)
+async def test_the_server_has_to_prove_its_name(
+    make_guest, server, tmp_path, monkeypatch, host, names, is_trusted, code
+):
+    server.certificate = certificate(tmp_path / "server.pem", *names)
+    other = certificate(tmp_path / "other.pem", *names)
+    trusted = server.certificate if is_trusted else other
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    where = f"{host}:{server.port}"
+    before = trio.socket.set_custom_hostname_resolver(Names())
+    try:
+        guest = make_guest(http(f"https://{where}"), connect(LOCAL, server.port))
+        request = guest.request(where, scheme="HTTPS")
+        found = await guest.answer(guest.send(request).value)
+    finally:
+        trio.socket.set_custom_hostname_resolver(before)
+    assert server.names == [None if host == LOCAL else host]
+    if code is None:
+        assert guest.do("[method]incoming-response.status", found.value) == 200
+        assert f"host: {where}\r\n".encode() in server.seen.lower()
+    else:
+        assert found == Err(Case(code))
+        assert server.seen == b""
+
+
+async def test_trusted_certificates_are_read_in_another_thread_and_once(
+    make_guest, server, tmp_path, monkeypatch
+):
+    server.certificate = certificate(tmp_path / "server.pem", HERE)
+    monkeypatch.setenv("SSL_CERT_FILE", str(server.certificate))
+    threads, original = [], ssl.create_default_context
+
+    def create(purpose=ssl.Purpose.SERVER_AUTH):
+        if purpose is ssl.Purpose.SERVER_AUTH:
+            threads.append(threading.get_ident())
+        return original(purpose)
+
+    monkeypatch.setattr(ssl, "create_default_context", create)
+    guest = make_guest(http(f"https://{server.authority}"))
+    for _ in range(2):
+        request = guest.request(server.authority, scheme="HTTPS")
+        assert type(await guest.answer(guest.send(request).value)) is Ok
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
+async def test_one_that_does_not_speak_tls_is_an_error(make_guest, server):
+    guest = make_guest(http(f"https://{server.authority}"))
+    server.reply = b"hello\r\n\r\n"
+    request = guest.request(server.authority, scheme="HTTPS")
+    sent = guest.send(request).value
+    server.seen = b"\r\n\r\n"  # it answers without reading
+    found = await guest.answer(sent)
+    assert found == Err(Case("TLS-protocol-error"))
 
 
 @pytest.mark.parametrize(
