@@ -156,7 +156,7 @@ async def test_a_busy_guest_ends_by_its_own_limit_and_not_by_the_deadline(guests
     assert guest._driver._used >= 0.1
 
 
-async def test_a_call_that_takes_no_time_is_in_time(unticked, autojump_clock):
+async def test_a_call_that_takes_no_time_is_in_time(unticked, mock_clock):
     guest = await unticked.start("echo")
     now = trio.current_time()
     assert await guest.handle_message(envelope(b"x", deadline=now)) == b"x"

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 _TEXT = """(component
+  (import "wasi:io/error@0.2.3" (instance $io-error
+    (export "error" (type (sub resource)))))
+  (alias export $io-error "error" (type $error))
   (import "wasi:http/types@0.2.3" (instance $types
+    (alias outer 1 $error (type $error'))
+    (export "io-error" (type (eq $error')))
     (export "fields" (type $fields (sub resource)))
     (export "headers" (type $headers (eq $fields)))
     (export "trailers" (type $trailers (eq $fields)))

@@ -141,10 +141,12 @@ TYPES: Final = interface(
     uses=same_as("io/streams", "input-stream", "output-stream")
     | same_as("io/poll", "pollable")
     | same_as("io/error", "error")
-    # Other names of `fields` in the interface itself, which guests in JavaScript import.
+    # Names of the interface for `fields` and for that error, which guests in JavaScript
+    # and in Python import.
     | dict.fromkeys(
         ("headers", "trailers"), SameAs(f"{full_name('http/types')}#fields")
-    ),
+    )
+    | {"io-error": SameAs(f"{full_name('io/error')}#error")},
 )
 HTTP: Final = (
     TYPES,
