@@ -9,6 +9,7 @@ wherever they run, and host calls.
 from __future__ import annotations
 
 import math
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
@@ -130,7 +131,7 @@ class Driver:
         self._used += took
         self._turns.spent += took
         if self._meter is not None:
-            self._meter.note_time(took)
+            self._meter.note_time(self._turns.processor.used(took))
         return ended
 
     async def drive(self, call: GuestCall, deadline: float = math.inf) -> None:
@@ -207,10 +208,11 @@ class Driver:
             call.renew_deadline()
             began = now()
             return self._slice_here(call, began, began, finished=self._poll(call))
-        finished, took = await self._turns.in_worker(partial(self._poll_timed, call))
+        poll = partial(self._poll_timed, call)
+        finished, took, worked = await self._turns.in_worker(poll)
         self._used += took
         if self._meter is not None:
-            self._meter.note_time(took)
+            self._meter.note_time(worked)
         if not finished:
             self._goes_on(call, took, again=False)
         return finished
@@ -233,16 +235,18 @@ class Driver:
         self._used += took
         self._turns.spent += took
         if self._meter is not None:
-            self._meter.note_time(took)
+            self._meter.note_time(self._turns.processor.used(took))
         return finished
 
     def _poll(self, call: GuestCall) -> bool:
         placement = self.placement
         return placement.poll(call) if placement.suspect else call.poll(call.owner)
 
-    def _poll_timed(self, call: GuestCall) -> tuple[bool, float]:
-        began = now()
-        return self.placement.poll(call), now() - began
+    def _poll_timed(self, call: GuestCall) -> tuple[bool, float, float]:
+        """Poll in a worker; returns also the seconds, and those of the processor."""
+        began, ran = now(), time.thread_time()
+        finished = self.placement.poll(call)
+        return finished, now() - began, time.thread_time() - ran
 
     def _goes_on(self, call: GuestCall, elapsed: float, *, again: bool) -> bool:
         """Whether the slice has more to do after a poll."""
@@ -340,14 +344,15 @@ class Driver:
     async def _in_worker(self, work: Callable[[], T]) -> T:
         """Have a worker do a host call's work; only the work counts, not the wait."""
 
-        def timed() -> tuple[T, float]:
-            began = now()
-            return work(), now() - began
+        def timed() -> tuple[T, float, float]:
+            began, ran = now(), time.thread_time()
+            done = work()
+            return done, now() - began, time.thread_time() - ran
 
-        done, took = await self._turns.in_worker(timed)
+        done, took, worked = await self._turns.in_worker(timed)
         self._used += took
         if self._meter is not None:
-            self._meter.note_time(took)
+            self._meter.note_time(worked)
         return done
 
     async def _next_slice(self, deadline: float) -> None:
