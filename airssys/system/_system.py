@@ -14,6 +14,7 @@ from airssys.contracts import (
     Artifact,
     ComponentId,
     Grant,
+    InvalidMessage,
     Lag,
     Refusal,
     Refused,
@@ -212,18 +213,20 @@ class System(Messenger):
             name: An actor, or the path of a supervisor, e.g. `root/workers`.
 
         Raises:
-            TargetNotFound: No quota limits it, or it is not there.
-            InvalidMessage: The name is not valid.
+            TargetNotFound: There is no such actor.
+            InvalidMessage: No quota limits it, or the name is not valid.
         """
         accounts, now = self._parts.accounts, trio.current_time()
-        account = None
-        if isinstance(name, str):
-            account = accounts.find_supervisor(name)
-        if account is None:
+        is_path = isinstance(name, str) and name.split("/")[0] == "root"
+        account = accounts.find_supervisor(name) if isinstance(name, str) else None
+        if account is None and not (is_path and str(name).count("/") != 2):  # noqa: PLR2004  # a name has two
             wanted = as_id(name)
             account = accounts.find(wanted.text)
-            if account is None:
+            if account is None and not is_path and wanted not in self._registry:
                 raise TargetNotFound(wanted)
+        if account is None:
+            hint = "Declare some by quotas=, or mind the spelling"
+            raise InvalidMessage(f"no quota limits {name}", hint)
         return account.full_usage(now)
 
     def waits(self) -> tuple[Waiting, ...]:

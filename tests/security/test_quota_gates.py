@@ -432,8 +432,11 @@ async def test_the_tree_shows_usage_and_sums(autojump_clock):
         assert usage["bounded", "messages_per_second"] == (9, 10)
         assert "uses 90% of messages_per_second" in render(tree)
         assert set(system.usage("a")) == set(DEFAULT_QUOTAS.named)
-        with pytest.raises(TargetNotFound):
-            system.usage("sink")
+        for name in ("sink", "root/plain", "root/nowhere", "root", "root/a/0"):
+            with pytest.raises(InvalidMessage, match=f"no quota limits {name}"):
+                system.usage(name)
+        with pytest.raises(TargetNotFound, match="no actor is called local/nobody/0"):
+            system.usage("nobody")
         with pytest.raises(InvalidMessage):
             system.usage("a b/c/d/e")
 
