@@ -1,9 +1,19 @@
 """What each quota says happens at its edge: that is what happens to a real guest."""
 
+from contextlib import suppress
+
 import pytest
 import trio
 
-from airssys import CalleeFailed, QuotaReached, actor, blueprint, component, open_system
+from airssys import (
+    CalleeFailed,
+    QuotaExceeded,
+    QuotaReached,
+    actor,
+    blueprint,
+    component,
+    open_system,
+)
 from airssys.contracts import (
     QUOTA_RULES,
     AtTheLimit,
@@ -146,3 +156,67 @@ def test_network_bytes_are_not_refused():
     """What was received cannot be, and a connection that loses bytes is of no use."""
     with pytest.raises(ValueError, match="cannot refuse at its limit"):
         Quotas(network_bytes_per_second=Quota(1, at_limit="refuse"))
+
+
+# ---------------------------------------------------------------- what is reported
+
+
+@pytest.mark.parametrize("limit", [20, 645, 10_001])
+@pytest.mark.parametrize("action", ["delay", "refuse"])
+async def test_each_share_is_reported_once_until_half_is_free(
+    autojump_clock, limit, action
+):
+    """However many messages are taken out of the bucket at once."""
+
+    async def flood(context, _envelope):
+        with suppress(QuotaExceeded):
+            for _ in range(limit + 300):
+                context.tell("sink", b"")
+        return b""
+
+    quotas = {"messages_per_second": {"limit": limit, "at_limit": action}}
+    tree = blueprint(
+        actor("a", flood, quotas=quotas), actor("sink", take, mailbox=20_000)
+    )
+    async with open_system(tree) as system:
+        with system.events() as events:
+            await system.ask("a", b"")
+            await system.ask("a", b"")
+            assert shares(events) == [0.8, 0.95, 1.0]
+            await trio.sleep(1)
+            await system.ask("a", b"")
+            assert shares(events) == [0.8, 0.95, 1.0]
+
+
+def shares(events):
+    found = []
+    with suppress(trio.WouldBlock):
+        while True:
+            event = events.next_nowait()
+            if isinstance(event, QuotaReached):
+                found.append(event.share)
+    return found
+
+
+async def test_writing_a_key_anew_does_not_count_as_full():
+    """Its old value makes room: only a write that is refused reports 100 %."""
+    async with system_of("calls", quotas={"storage_bytes": 100}) as system:
+        with system.events() as events:
+            write = b"storage.set\nk\n"
+            for size in (60, 62, 61):
+                assert await system.ask("a", write + b"v" * size) == b"ok"
+            assert shares(events) == []
+            assert await system.ask("a", write + b"v" * 100) == b"err:quota-exceeded"
+            assert await system.ask("a", write + b"v" * 100) == b"err:quota-exceeded"
+            assert shares(events) == [1.0]
+
+
+def test_asking_for_room_notes_nothing():
+    account = Account("a", quotas={"open_requests": Quota(10)})
+    assert account.has_room({"open_requests": 10}, 0)
+    assert not account.has_room({"open_requests": 11}, 0)
+    assert account.usage(0) == {"open_requests": (0, 10)}
+    short = account.reserve({"open_requests": 11}, 0)
+    assert [each.share for each in short.warned] == [1.0]
+    with pytest.raises(ValueError, match="not a valid amount"):
+        account.has_room({"open_requests": -1}, 0)

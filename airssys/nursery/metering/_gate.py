@@ -101,22 +101,25 @@ class QuotaGate:
 
     def has_room(self) -> bool:
         """Whether one message can be sent without waiting."""
-        return self._refill() is None
+        short = self._refill()
+        if short is not None:
+            self.report(short.warned)
+        return short is None
 
     def _refill(self) -> Shortage | None:
         """See that there is a message to send, unless there is no room."""
         if self.credit:
             return None
-        now, reserve = trio.current_time(), self.account.reserve
-        found, self.credit = reserve({MESSAGES: self._portion}, now), self._portion
-        if isinstance(found, Shortage) and self._portion > 1:
-            found, self.credit = reserve({MESSAGES: 1}, now), 1
+        now, account, portion = trio.current_time(), self.account, self._portion
+        if portion > 1 and not account.has_room({MESSAGES: portion}, now):
+            portion = 1
+        found = account.reserve({MESSAGES: portion}, now)
+        if isinstance(found, Shortage):
+            return found
+        self.credit = portion
         if found.warned:
             self.report(found.warned)
-        if isinstance(found, Reservation):
-            return None
-        self.credit = 0
-        return found
+        return None
 
     @property
     def only_delays(self) -> bool:

@@ -132,6 +132,7 @@ class GuestMeter:
                 return
             if owed.action is AtTheLimit.END or owed.wait == math.inf:
                 raise StoppedByQuota(owed.account, owed.quota, owed.limit)
+            self._gate.report(owed.warned)
             await trio.sleep(owed.wait)
 
 

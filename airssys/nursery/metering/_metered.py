@@ -90,11 +90,10 @@ class MeteredKeyspace:
         """
         amount = len(key.encode(errors="replace")) + len(value)
         before = self._keyspace.usage().used_bytes
-        found = self._reserve(amount)
-        if isinstance(found, Shortage) and self._keyspace.exists(key):
+        if not self._has_room(amount) and self._keyspace.exists(key):
             old = self._keyspace.get(key)
             amount = max(0, len(value) - len(old or b""))  # what it grows by
-            found = self._reserve(amount)
+        found = self._reserve(amount)
         if isinstance(found, Shortage):
             try:
                 self._gate.refuse(found)
@@ -105,6 +104,9 @@ class MeteredKeyspace:
         self._gate.report(found.warned)
         grown = self._keyspace.usage().used_bytes - before
         self._gate.account.give_back(STORED, max(0, amount - grown))
+
+    def _has_room(self, amount: int) -> bool:
+        return self._gate.account.has_room({STORED: amount}, trio.current_time())
 
     def _reserve(self, amount: int) -> Reservation | Shortage:
         """Take room for bytes; what needs none is never refused."""

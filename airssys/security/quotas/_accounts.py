@@ -157,10 +157,19 @@ class Account:
         rule = QUOTA_RULES.get(quota)
         return AtTheLimit.REFUSE if rule is None else rule.actions[0]
 
+    def has_room(self, wanted: Mapping[str, int], now: float) -> bool:
+        """Whether `reserve` would take these amounts; nothing is noted.
+
+        Raises:
+            ValueError: an amount is negative, or not a whole number.
+        """
+        return not any(m.wait_for(n, now) for _, _, m, n in self._meters_of(wanted))
+
     def reserve(self, wanted: Mapping[str, int], now: float) -> Reservation | Shortage:
         """Take amounts by the names of their quotas, here and up the tree, or nothing.
 
-        A quota that an account has no meter for is not limited there.
+        A quota that an account has no meter for is not limited there. What is short is
+        noted as reported: the caller reports what is in `warned`. `has_room` only asks.
 
         Raises:
             ValueError: an amount is negative, or not a whole number.
@@ -198,7 +207,8 @@ class Account:
         for account, quota, meter, amount in taken:
             # The one with the longest wait is not the only one that may be short.
             if amount > meter.limit:
-                return account._shortage(quota, meter, amount, math.inf, now)  # noqa: SLF001  # of the same class
+                short = account._shortage(quota, meter, amount, math.inf, now)  # noqa: SLF001  # of the same class
+                return attrs.evolve(short, warned=(*found.warned, *short.warned))
         reservation = self._take(taken, now)
         reservation.warned = (*reservation.warned, *found.warned)
         return reservation, found.wait
