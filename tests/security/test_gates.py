@@ -300,7 +300,7 @@ async def test_changes_are_reported():
     assert event == GrantsChanged(ComponentId("local", "a"), "narrowed to nothing", 0)
 
 
-async def test_grants_are_shown_in_a_line():
+async def test_grants_are_shown_in_a_line(autojump_clock):
     tree = supervisor(
         "s",
         actor("a", sink, can=[send("b"), store("k/*")]),
@@ -308,14 +308,38 @@ async def test_grants_are_shown_in_a_line():
     )
     async with open_system(blueprint(tree, actor("free", sink, can=[]))) as system:
         grants = system.grants("a")
-        grants.revoke(store("**"))
         kept = "storage read **, storage write **, storage delete **"
+        grants.extend(send("c"), seconds=5)
+        grants.revoke(store("**"))
+        grants.extend(store("k/1"))
+        grants.narrow(send("*"))
         assert str(grants) == (
             "local/a/0 holds messaging send b, storage read k/*, storage write k/*, "
-            f"storage delete k/*; revoked {kept}; bound of s: messaging send *, {kept}"
+            "storage delete k/*; extended by messaging send c; "
+            f"revoked {kept}; extended by storage read k/1, storage write k/1, "
+            "storage delete k/1; narrowed to messaging send *; "
+            f"bound of s: messaging send *, {kept}"
         )
+        await trio.sleep(6)
+        assert "send c" not in str(grants)
         assert repr(grants) == f"<Grants: {grants}>"
         assert str(system.grants("free")) == "local/free/0 holds nothing"
+
+
+async def test_changes_that_are_not_valid_say_what_to_do():
+    tree = supervisor("s", actor("a", sink, can=[]), bound=[send("b")])
+    other = actor("other", sink, can=[])
+    async with open_system(blueprint(tree, other)) as system:
+        grants = system.grants("a")
+        for change in (grants.revoke, grants.narrow, grants.extend):
+            for wrong in ("send", None, [send("b")], send):
+                with pytest.raises(DefinitionError, match="is not a grant"):
+                    change(send("b"), wrong)
+        with pytest.raises(NotGranted, match="Extend it by less, or widen that bound"):
+            grants.extend(send("c"))
+        with pytest.raises(NotGranted, match="Lend what the lender holds"):
+            grants.lend("other", send("b"))
+        assert str(grants) == "local/a/0 holds nothing; bound of s: messaging send b"
 
 
 async def test_an_actor_that_nothing_restricts_has_no_grants_to_change():

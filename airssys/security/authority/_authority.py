@@ -17,6 +17,7 @@ An `Authority` belongs to a name and outlives the incarnations of its actor.
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING, Final, NoReturn, final
 
 import attrs
@@ -37,6 +38,7 @@ from airssys.security.capabilities import ANY_LINE, AtLeast, Rules
 from airssys.security.policies import narrowest
 
 from ._cuts import Cut, is_among, is_covered, listed
+from ._granted import Granted
 from ._holds import Hold
 from ._verdicts import NOBODY, SENDERS, Recorder, Verdict
 
@@ -52,31 +54,6 @@ _REMEMBERED: Final = 1024
 _LONGEST: Final = 512
 """Characters of what a remembered decision is about."""
 _SHOWN: Final = 200
-
-
-@final
-@attrs.frozen
-class _Granted:
-    """Grants, and how they may end."""
-
-    rules: Rules
-    since: int = 0
-    """The number of cuts that were made before it."""
-    until: float = math.inf
-    lender: Authority | None = None
-
-    def deciding(self, access: Access, now: float, cuts: list[Cut]) -> Verdict | None:
-        if now >= self.until:
-            return None
-        rule = self.rules.deciding(access)
-        if rule is None or not all(c.spares(access) for c in cuts[self.since :]):
-            return None
-        if self.lender is None:
-            return Verdict(access, rule, self.until)
-        theirs = self.lender.find_own(access)
-        if theirs is None:
-            return None
-        return Verdict(access, rule, min(self.until, theirs.until))
 
 
 @final
@@ -103,7 +80,7 @@ class Authority:
     ) -> None:
         self.actor, self._bounds = actor, bounds
         self._events, self._now = events, now
-        self._held = [_Granted(granted)]
+        self._held = [Granted(granted)]
         """What it was declared with, and then what was added."""
         self._cuts: list[Cut] = []
         self._memos: dict[tuple[str, str], dict[str, Verdict]] = {}
@@ -302,7 +279,7 @@ class Authority:
         """Decide an access by what is its own: what it was lent it cannot lend on."""
         return self._latest(access, [h for h in self._held if h.lender is None])
 
-    def _latest(self, access: Access, held: list[_Granted]) -> Verdict | None:
+    def _latest(self, access: Access, held: list[Granted]) -> Verdict | None:
         if not all(bound.rules.allows(access) for bound in self._bounds):
             return None
         now, latest = self._now(), None
@@ -429,6 +406,23 @@ class Authority:
         return tuple(dict.fromkeys(named))
 
     @property
+    def declared(self) -> tuple[Grant, ...]:
+        """What it was declared with."""
+        rules = (rule.grant for rule in self._held[0].rules.rules)
+        return tuple(dict.fromkeys(each for each in rules if each is not ANY_LINE))
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """Each cut, and what was added and has not expired, in words, in their order."""
+        now, extended = self._now(), list[tuple[int, str]]()
+        for held in self._held[1:]:
+            if now < held.until:
+                extended.append((held.since, f"extended by {listed(held.rules)}"))
+        cuts = [(number, str(cut)) for number, cut in enumerate(self._cuts, 1)]
+        in_order = sorted([*cuts, *extended], key=operator.itemgetter(0))
+        return tuple(text for _, text in in_order)
+
+    @property
     def cuts(self) -> tuple[Cut, ...]:
         """What was taken away; what was granted after a cut is not touched by it."""
         return tuple(self._cuts)
@@ -459,7 +453,7 @@ class Authority:
         now = (self._held[0].rules, self._held[0].since, self._bounds)
         if (granted, since, bounds) == now:
             return
-        self._held[0], self._bounds = _Granted(granted, since), bounds
+        self._held[0], self._bounds = Granted(granted, since), bounds
         self._change("declared anew", quiet=not anew)
 
     def revoke(self, rules: Rules) -> int:
@@ -503,7 +497,7 @@ class Authority:
             if missing:
                 raise NotGranted(f"{lender.actor} does not hold {missing[0]}")
             lender.lend_to(self)
-        self._held.append(_Granted(rules, len(self._cuts), until, lender))
+        self._held.append(Granted(rules, len(self._cuts), until, lender))
         self._change(f"extended by {listed(rules)}")
 
     def holds_all(self, rule: Rule) -> bool:

@@ -12,9 +12,13 @@ from airssys.contracts import (
     Grant,
     Mistake,
     NotGranted,
+    is_kind,
     one_line,
+    shown,
 )
 from airssys.security.capabilities import Rules, read_grants
+
+from ._cuts import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,13 +52,10 @@ class Grants:
         self._extended = extended
 
     def __str__(self) -> str:
-        """Show it in a line: who holds what, what was taken of that, and the bounds."""
-        authority = self._authority
-        parts = [f"{authority.actor} holds {_words(self.held) or 'nothing'}"]
-        parts += self.cuts
-        parts += [
-            f"bound of {name}: {_words(of) or 'nothing'}" for name, of in self.bounds
-        ]
+        """Show it in a line: what it was declared with, all changes, and the bounds."""
+        parts = [f"{self._authority.actor} holds {_words(self._authority.declared)}"]
+        parts += self._authority.changes
+        parts += [f"bound of {name}: {_words(of)}" for name, of in self.bounds]
         return one_line("; ".join(parts))
 
     def __repr__(self) -> str:
@@ -133,7 +134,12 @@ class Grants:
             DefinitionError: a grant is not valid.
             ValueError: the seconds are not above 0.
         """
-        self._authority.extend(self._read(grants), until=self._until(seconds))
+        rules, until = self._read(grants), self._until(seconds)
+        try:
+            self._authority.extend(rules, until=until)
+        except NotGranted as error:
+            error.advice = "Extend it by less, or widen that bound="
+            raise
         self._extended()
 
     def lend(
@@ -151,7 +157,11 @@ class Grants:
         """
         other = find_authority(self._authorities, borrower)
         rules, until = self._read(grants), self._until(seconds)
-        other.extend(rules, until=until, lender=self._authority)
+        try:
+            other.extend(rules, until=until, lender=self._authority)
+        except NotGranted as error:
+            error.advice = "Lend what the lender holds, within the bounds of the other"
+            raise
         self._extended()
 
     def _until(self, seconds: float) -> float:
@@ -160,15 +170,17 @@ class Grants:
         return self._authorities.now() + seconds
 
     def _read(self, grants: tuple[Grant, ...]) -> Rules:
-        rules, problems = read_grants(grants)
-        if problems:
-            hint = "write grants by the words of airssys.security"
-            raise DefinitionError([Mistake("$", str(p), hint) for p in problems])
+        others = [f"{shown(g)} is not a grant" for g in grants if not is_kind(g, Grant)]
+        rules, problems = read_grants(g for g in grants if is_kind(g, Grant))
+        wrong = [*others, *map(str, problems)]
+        if wrong:
+            hint = "write grants by the words of airssys.security, one after the other"
+            raise DefinitionError([Mistake("$", each, hint) for each in wrong])
         return rules
 
 
 def _words(grants: tuple[Grant, ...]) -> str:
-    return ", ".join(str(rule) for rule in read_grants(grants)[0].rules)
+    return listed(read_grants(grants)[0]) or "nothing"
 
 
 def find_authority(authorities: Authorities, name: ComponentId | str) -> Authority:
