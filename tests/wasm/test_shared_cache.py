@@ -106,6 +106,12 @@ async def test_the_cache_may_be_turned_off(compiled, load):
     assert not user_cache_directory().exists()
 
 
+async def test_a_directory_may_be_given_as_text(compiled, tmp_path):
+    for given in (str(tmp_path / "cache"), tmp_path / "cache"):
+        await load_by_loader(cache_directory=given)
+    assert len(compiled) == 1
+
+
 async def test_what_only_fits_any_world_is_not_an_actor(compiled):
     await load_by_any()
     async with open_runtime(EngineSettings()) as loader:

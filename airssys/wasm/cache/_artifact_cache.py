@@ -35,6 +35,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar, final
 
 import attrs
@@ -57,8 +58,6 @@ from ._secret import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from airssys.contracts import EngineSettings
 
 
@@ -402,7 +401,7 @@ def made_with(settings: EngineSettings) -> str:
 
 
 def chosen_cache(
-    directory: Path | UserCache | None, settings: EngineSettings
+    directory: str | Path | UserCache | None, settings: EngineSettings
 ) -> ArtifactCache | None:
     """Open the cache that was chosen: a directory, the user's own, or none.
 
@@ -413,7 +412,7 @@ def chosen_cache(
         return None
     if isinstance(directory, UserCache):
         return open_user_cache(settings)
-    return open_cache(directory, settings)
+    return open_cache(Path(directory), settings)
 
 
 def open_user_cache(settings: EngineSettings) -> ArtifactCache | None:

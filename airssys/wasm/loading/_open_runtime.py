@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 async def open_runtime(
     settings: EngineSettings,
     *,
-    cache_directory: Path | UserCache | None = USER_CACHE,
+    cache_directory: str | Path | UserCache | None = USER_CACHE,
     make_ticks: TicksMaker = Ticker,
     report: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Loader]:
