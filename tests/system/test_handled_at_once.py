@@ -58,14 +58,17 @@ async def next_of(events, kind):
 async def test_an_idle_component_answers_within_one_pass():
     async with opened(guest("echo")) as (system, _):
         await wait_until_idle()
-        best = math.inf
-        for _ in range(10):  # a tick may fall into one of them
+        passes, asks = math.inf, 0
+        # A tick may fall into some. After a poll that took long, because the machine did
+        # something else, the next sixteen are made by a worker.
+        while passes > 1 and asks < 500:
             answer, passes = await passes_of(lambda: system.ask("echo", b"x"))
             assert answer == b"x"
-            best = min(best, passes)
-        assert best == 1
+            asks += 1
+        assert passes == 1
         statistics = system.mailbox("echo")
-        assert (statistics.handled, statistics.in_hand, statistics.queued) == (10, 0, 0)
+        found = (statistics.handled, statistics.in_hand, statistics.queued)
+        assert found == (asks, 0, 0)
 
 
 async def test_messages_of_one_sender_stay_in_order():
