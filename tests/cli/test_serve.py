@@ -7,11 +7,13 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from wasm_support import http_guest, program
 
+SHOUT = Path(__file__).resolve().parents[2] / "examples/shout.wat"
 GET = b"GET / HTTP/1.1\r\nhost: me\r\nconnection: close\r\n\r\n"
 APP = """
 from airssys import http_handler, topology
@@ -90,7 +92,7 @@ def test_a_handler_of_a_topology_is_served_elsewhere(write):
         (["shop.wat", "--listen", "here"], 1, "is not a host and a port"),
         (["shop.wat", "--allow", "red /x"], 2, "did you mean read?"),
         (["shop.wat", "--keep", "0"], 2, "x>=1"),
-        (["tool.wat"], 1, "wasi:http/incoming-handler"),
+        (["tool.wat"], 1, "it is not a handler of HTTP requests"),
     ],
 )
 def test_what_cannot_be_served(airssys, write, monkeypatch, arguments, status, said):
@@ -101,3 +103,20 @@ def test_what_cannot_be_served(airssys, write, monkeypatch, arguments, status, s
     done = airssys("serve", "--no-cache", *arguments)
     assert done.exit_code == status, done.stderr
     assert said in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (SHOUT.read_text("utf-8"), "It is the component of an actor: name it in"),
+        (program("(i32.const 0)"), "It is a program: run it by airssys run"),
+        ("(component)", "it does not export wasi:http/incoming-handler, but nothing"),
+    ],
+    ids=["actor", "program", "nothing"],
+)
+def test_what_handles_no_requests_is_refused_with_what_it_is(
+    airssys, write, text, said
+):
+    done = airssys("serve", str(write("other.wat", text)), "--listen", "127.0.0.1:1")
+    assert done.exit_code == 1
+    assert said in done.stderr

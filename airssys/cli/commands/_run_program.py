@@ -11,6 +11,7 @@ import attrs
 import click
 
 from airssys.cli.common import (
+    check_kind,
     check_spec,
     give_up,
     name_of,
@@ -23,9 +24,7 @@ from airssys.contracts import (
     AirssysError,
     Artifact,
     ChildExited,
-    ComponentRefused,
     ComponentSpec,
-    EngineSettings,
     ExitKind,
     ExitReason,
     GuestTrapped,
@@ -36,7 +35,6 @@ from airssys.dsl import blueprint, component, dynamic_supervisor
 from airssys.security import arguments, env, stderr, stdin, stdout
 from airssys.security.audit import AuditLog
 from airssys.system import EXIT_GAVE_UP, System, run
-from airssys.wasm import exports_of
 
 if TYPE_CHECKING:
     from airssys.dsl import LimitValues
@@ -44,16 +42,6 @@ if TYPE_CHECKING:
 
 _DAY: Final = 86_400
 """Seconds that a program may compute: as long as the command that runs it."""
-_KINDS: Final = (
-    (
-        "airssys:core/component-lifecycle@",
-        "the component of an actor: name it in a topology, and run that",
-    ),
-    (
-        "wasi:http/incoming-handler@",
-        "a handler of HTTP requests: serve it by airssys serve",
-    ),
-)
 
 
 @attrs.frozen
@@ -88,7 +76,7 @@ def run_program(order: Order) -> None:
     spec = _spec(order, artifact)
     check_spec(spec)
     try:
-        _check_kind(artifact)
+        check_kind(artifact, "wasi:cli/run", "wasi:cli/command")
         status = run(
             blueprint(dynamic_supervisor("programs")),
             partial(_run, spec),
@@ -99,28 +87,6 @@ def run_program(order: Order) -> None:
     except (AirssysError, PermissionError) as error:  # the last one: of the cache
         give_up(error)
     sys.exit(status)
-
-
-def _check_kind(artifact: Artifact) -> None:
-    """See that it is a program.
-
-    Raises:
-        ComponentRefused: it is something else.
-    """
-    names = exports_of(artifact, EngineSettings())
-    if any(name.startswith("wasi:cli/run@0.2.") for name in names):
-        return
-    for beginning, what in _KINDS:
-        if any(name.startswith(beginning) for name in names):
-            raise ComponentRefused(
-                artifact.label, "it is not a program", f"It is {what}"
-            )
-    shown = ", ".join(names[:5]) or "nothing"
-    raise ComponentRefused(
-        artifact.label,
-        f"it does not export wasi:cli/run, but {shown}",
-        "Build it for the world wasi:cli/command, or call it from Python by load_any",
-    )
 
 
 def _spec(order: Order, artifact: Artifact) -> ComponentSpec:

@@ -14,6 +14,7 @@ from airssys.cli.common import (
     Declared,
     as_checked,
     cache_option,
+    check_kind,
     check_spec,
     find_declared,
     give_up,
@@ -28,9 +29,7 @@ from airssys.contracts import (
     Artifact,
     Blueprint,
     ChildSpec,
-    ComponentRefused,
     ComponentSpec,
-    EngineSettings,
     SupervisorSpec,
     UserCache,
     walk,
@@ -39,7 +38,6 @@ from airssys.dsl import blueprint, http_handler
 from airssys.security import env, stderr, stdout
 from airssys.security.audit import AuditLog
 from airssys.system import System, run
-from airssys.wasm import exports_of
 
 if TYPE_CHECKING:
     from airssys.dsl import LimitValues
@@ -131,7 +129,7 @@ def command(  # noqa: PLR0913  # the options of a command
     log = None if audit is None else AuditLog(audit)
     try:
         if isinstance(target, Path):
-            _check_kind(placed.artifact)
+            check_kind(placed.artifact, "wasi:http/incoming-handler", "wasi:http/proxy")
         wait = functools.partial(_wait, placed.config.listen or "")
         run(app, wait, cache_directory=cache, log={"*": "info"}, audit=log)
     except (AirssysError, OSError) as error:
@@ -162,22 +160,6 @@ def _spec(
     )
     check_spec(spec)
     return spec
-
-
-def _check_kind(artifact: Artifact) -> None:
-    """See that it handles requests.
-
-    Raises:
-        ComponentRefused: it is something else.
-    """
-    names = exports_of(artifact, EngineSettings())
-    if not any(name.startswith("wasi:http/incoming-handler@0.2.") for name in names):
-        shown = ", ".join(names[:5]) or "nothing"
-        raise ComponentRefused(
-            artifact.label,
-            f"it does not export wasi:http/incoming-handler, but {shown}",
-            "Build it for the world wasi:http/proxy; airssys run runs a program",
-        )
 
 
 def _placed(spec: ComponentSpec, listen: str | None, keep: int | None) -> ComponentSpec:

@@ -3,7 +3,14 @@
 from ._loading import cache_option, give_up, loader_opener, run_async
 from ._manifests import report_manifests
 from ._needs import needs_of
-from ._one_component import check_spec, name_of, read_grant, read_limit, read_variable
+from ._one_component import (
+    check_kind,
+    check_spec,
+    name_of,
+    read_grant,
+    read_limit,
+    read_variable,
+)
 from ._say import escaped, say
 from ._target import (
     EXIT_MISTAKES,
@@ -20,6 +27,7 @@ __all__ = (
     "Declared",
     "as_checked",
     "cache_option",
+    "check_kind",
     "check_spec",
     "escaped",
     "find_declared",
