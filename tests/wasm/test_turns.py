@@ -82,7 +82,8 @@ class EpochsPass:
         await trio.lowlevel.checkpoint()
 
 
-async def test_a_guest_goes_on_after_a_wait_in_one_poll(guests, monkeypatch):
+async def test_a_guest_goes_on_after_a_wait_in_one_poll(unticked, monkeypatch):
+    guests = unticked
     guest = await guests.start("sleep", services=EpochsPass(guests.runtime.engine))
     kind = CoreCall if guests.runtime.settings.lane == "own" else Call
     polls, poll_held = [], kind.poll_held

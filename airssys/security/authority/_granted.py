@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Protocol, final
 
 import attrs
 
@@ -14,8 +14,15 @@ from ._verdicts import Verdict
 if TYPE_CHECKING:
     from airssys.contracts import Access
 
-    from ._authority import Authority  # noqa: TC004  # imports this module
     from ._cuts import Cut
+
+
+class Lender(Protocol):
+    """What lends grants: another authority."""
+
+    def find_own(self, access: Access) -> Verdict | None:
+        """Decide an access by what is its own."""
+        ...
 
 
 @final
@@ -27,7 +34,7 @@ class Granted:
     since: int = 0
     """The number of cuts that were made before it."""
     until: float = math.inf
-    lender: Authority | None = None
+    lender: Lender | None = None
 
     def deciding(self, access: Access, now: float, cuts: list[Cut]) -> Verdict | None:
         """Decide an access by it, if it is not over; `cuts`: all there are."""
