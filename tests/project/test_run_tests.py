@@ -142,3 +142,16 @@ def test_a_run_that_fails_beside_busy_loops_is_a_failure(code, status):
         f"[airssys] run {number} of 2 beside 1 loops: status {code}"
         for number in (1, 2)
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "measured", "counts"),
+    [(0, True, 0), (1, True, 1), (1, False, 1), (5, True, 5), (5, False, 0)],
+)
+def test_only_a_run_without_coverage_may_have_no_tests(
+    runner, monkeypatch, tmp_path, status, measured, counts
+):
+    monkeypatch.setitem(runner["run_share"].__globals__, "LOGS", tmp_path)
+    command = [sys.executable, "-c", f"print('ran'); raise SystemExit({status})"]
+    share = [runner["Run"](measured=measured, arguments=["-m", "x"])]
+    assert runner["run_share"](0, share, command) == [(counts, "ran\n")]

@@ -716,7 +716,8 @@ async def test_leaving_ends_the_calls_that_wait_for_a_turn():
         guests = Guests(loader)
         for guest in [await guests.start("loop") for _ in range(3)]:
             nursery.start_soon(loop, guest)
-        while loader.runtime.turns.waiting < 3:
+        # One of them may have its turn whenever this is asked.
+        while loader.runtime.turns.waiting < 2:
             await trio.lowlevel.checkpoint()
     assert len(ends) == 3
 
