@@ -11,7 +11,7 @@ import trio
 import trio.testing
 
 from airssys.contracts import DeadLetter, HandlerHeldThread, Health, HealthStatus
-from airssys.nursery.actors._actor_loop import Actor
+from airssys.nursery.actors._punctuality import Punctuality
 from airssys.nursery.shared import _lateness
 from airssys.nursery.shared._lateness import waited_for_processor
 from airssys.nursery.shared._lookout import Lookout
@@ -127,8 +127,8 @@ async def test_a_slice_without_a_handler_is_nobodys(monkeypatch):
         keep(0.03)
         return original(actor, envelope)
 
-    original = Actor.is_too_late
-    monkeypatch.setattr(Actor, "is_too_late", slowly)
+    original = Punctuality.is_too_late
+    monkeypatch.setattr(Punctuality, "is_too_late", slowly)
     async with running(python("a", handle), held_thread_after=0.02) as (system, watch):
         system.tell("a", b"", ttl=0.001)
         over = trio.current_time() + 0.002

@@ -13,13 +13,14 @@ from ._blocked_senders import (
 from ._droppable_queue import DroppableQueue
 from ._mailbox import Mailbox
 from ._overflow import OverflowAction, droppable
-from ._servants import AtOnce, Servant
+from ._servants import AtOnce, Dormant, Servant
 from ._statistics import Ending, MailboxStatistics
 from ._waits import Wait, WaitGraph
 
 __all__ = (
     "AtOnce",
     "BlockedSender",
+    "Dormant",
     "DroppableQueue",
     "Ending",
     "JointWait",

@@ -33,7 +33,6 @@ from trio.lowlevel import (
     checkpoint_if_cancelled,
     current_task,
     enable_ki_protection,
-    reschedule,
     wait_task_rescheduled,
 )
 
@@ -56,7 +55,7 @@ from ._blocked_senders import BlockedSender, Parking, Recheck, refusal
 from ._callback_queue import CallbackQueue
 from ._droppable_queue import NOTHING_QUEUED, Queue, take_wanted
 from ._overflow import OverflowAction, check_capacity, decide, push_out, queue_for
-from ._servants import BEGUN, NOT_BEGUN, AtOnce, Servant
+from ._servants import BEGUN, NOT_BEGUN, AtOnce, Dormant, Servant, wake
 from ._stash import Stash
 from ._statistics import Ending, MailboxStatistics, Tally
 
@@ -113,8 +112,8 @@ class Mailbox:
         init=False, repr=False, factory=CallbackQueue
     )
     _stash: Stash = attrs.field(init=False, repr=False, factory=Stash)
-    taker: Task | None = attrs.field(init=False, repr=False, default=None)
-    """The task that is parked in `take`. Only read elsewhere."""
+    taker: Task | Dormant | None = attrs.field(init=False, repr=False, default=None)
+    """The task in `take`, or the actor without one of `doze`. Only read elsewhere."""
     _is_awaited: bool = attrs.field(init=False, repr=False, default=False)
     """It, or the servant, has to be notified of the next message."""
     _servant: Servant | None = attrs.field(init=False, repr=False, default=None)
@@ -231,10 +230,7 @@ class Mailbox:
             self._announce()
 
     def put_first(self, envelopes: list[Envelope]) -> None:
-        """Add messages at the head of the queue, in their order, full or not.
-
-        Their bytes are not counted, and a task that waits in `take` is not woken.
-        """
+        """Add messages at the head of the queue, full or not; wakes no task, counts no bytes."""
         self._own_queue().extendleft(reversed(envelopes))
         self._high_water = max(self._high_water, len(self._queue))
 
@@ -408,15 +404,18 @@ class Mailbox:
                 return self.in_hand
         return self.take_nowait()
 
+    def doze(self, actor: Dormant, by: AtOnce | None, servant: Servant | None) -> None:
+        """As `take`, for an actor without a task, which is woken instead; does not wait."""
+        self.taker, self.at_once, self._servant = actor, by, servant
+        self.expect()
+
     @enable_ki_protection
     def interrupt(self) -> None:
         """End the wait of the task in `take`, which gets `trio.WouldBlock`."""
-        taker, self.taker, self._is_awaited = self.taker, None, False
-        if taker is not None:
-            reschedule(taker, Error(trio.WouldBlock()))
+        self._wake_taker(Error(trio.WouldBlock()))
 
     def is_served_by(self, servant: Servant) -> bool:
-        """Whether the servant may take messages: for a task that waits in `take`."""
+        """Whether the servant may take messages: for one that waits for them."""
         return self.taker is not None and self._servant is servant
 
     def expect(self) -> None:
@@ -590,10 +589,10 @@ class Mailbox:
         else:
             self._servant.note_due()
 
-    def _wake_taker(self) -> None:
+    def _wake_taker(self, error: Error | None = None) -> None:
         taker, self.taker, self._is_awaited = self.taker, None, False
         if taker is not None:
-            reschedule(taker)
+            wake(taker, error)
 
     def _abort_take(self, _: object) -> Abort:
         self.taker, self._is_awaited = None, False

@@ -8,8 +8,8 @@ Python code, behind one interface. A message ends in one of these ways:
 | was handled                                    | answer, if one is due  | `_serve_within`        |
 | was handled, too late for its caller           | answer is a dead letter| `_serve_within`        |
 | was refused, by an error that the actor resumes| refusal, MessageFailed | `lives_on`             |
-| is too late when its turn comes                | dead letter            | `_is_too_late`         |
-| would be answered too late, others would not   | dead letter            | `_is_passed_over`      |
+| is too late when its turn comes                | dead letter            | `Punctuality`          |
+| would be answered too late, others would not   | dead letter            | `Punctuality`          |
 | was cut off: its caller does not wait any more | refusal, MessageFailed | `_serve_in_scope`      |
 | crashed the actor                              | as `poison` says       | `_live`                |
 | was being handled when the actor was killed    | dead letter            | `run`                  |
@@ -25,11 +25,11 @@ A plain function cannot wait in the middle of a message, so its messages need no
 their own: while this task is parked, an asker or the dispatcher has them handled in its own
 step. All else, a stop, a probe, an error of the handler, wakes this task.
 
-What is still queued stays in the mailbox, which outlives this incarnation.
+A function has nothing to do before its first message, so it is ready without a task.
 
 Messages are taken without a checkpoint while there are any. The loop checks in with
 Trio every `MESSAGES_PER_TURN` messages or `SECONDS_PER_TURN`, so that a full mailbox
-does not hold the thread.
+does not hold the thread. What is queued at the end is left to the next incarnation.
 """
 
 from __future__ import annotations
@@ -56,26 +56,24 @@ from airssys.contracts import (
 from airssys.nursery.behaviours import ComponentBehaviour
 from airssys.nursery.restarts import CutOff, Stop, Verdict, exit_reason, judge_end
 
+from ._dormancy import Dormancy, ready_code
 from ._endings import (
     cut_message_off,
-    give_up_if_late,
     give_up_in_hand,
     give_up_message,
     lives_on,
-    pass_over,
     put_message_back,
     settle_message,
     was_cut_off,
 )
-from ._overload import Overload
 from ._prober import Prober
+from ._punctuality import Punctuality
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from trio.lowlevel import Task
-
     from airssys.contracts import ActorSpec, ComponentSpec, TraceContext
+    from airssys.messaging import AtOnce, Servant
     from airssys.nursery.behaviours import Behaviour, Successor
 
     from ._address import Address
@@ -118,13 +116,12 @@ class Actor:
         """None before it is ready, and if it is not probed."""
         self._successor: Successor | None = None
         """Takes over after the present call."""
-        self._begun: Envelope | None = None
-        """Begun in the step of its caller, and continued here."""
+        self._keeper = Punctuality(address)
         self._is_handing_over = self._is_renewing = False
         self._owed: dict[int, Envelope] | None = None
         """What it still handles before it ends, by `id`; None: it does not end."""
-        self._overload: Overload | None = None
-        """There is one while it has fallen behind."""
+        self._dormancy: Dormancy | None = None
+        """There is one until it has a task, if it is ready without one."""
 
     def stop_soon(self) -> bool:
         """Ask it to end after the present message; one that still starts is cut off.
@@ -136,8 +133,7 @@ class Actor:
         self._behaviour.note_stop_asked()
         if not self._is_started:
             return False
-        held = self._mailbox.contents() if self._spec.drain else ()
-        self._owed = {id(envelope): envelope for envelope in held}
+        self._owed = {id(envelope): envelope for envelope in self._promised()}
         if self._scope is not None:
             if not (self._is_renewing and self._owed):
                 self._scope.cancel()
@@ -147,6 +143,13 @@ class Actor:
             # One that was woken for a message already handles it, and then ends.
             self._mailbox.interrupt()
         return True
+
+    def _promised(self) -> tuple[Envelope, ...]:
+        """Return the messages that are handled before it ends."""
+        if self._spec.drain:
+            return self._mailbox.contents()
+        is_waking = self._dormancy is not None and self._dormancy.is_ending
+        return self._mailbox.contents()[:1] if is_waking else ()
 
     @property
     def behaviour(self) -> Behaviour:
@@ -227,6 +230,20 @@ class Actor:
         successor.commit()
         successor.settled.set()
 
+    def begin(self, ready: Callable[[], None], go_on: Callable[[], None]) -> bool:
+        """Become ready without a task, if its code needs none before a message."""
+        code = ready_code(self._behaviour, self._spec, self._address)
+        if code is None:
+            return False
+        self._dormancy = Dormancy(code, go_on)
+        self._begin_to_serve(ready)
+        self._mailbox.doze(self._dormancy, *self._others())
+        return True
+
+    def rouse(self) -> None:
+        """Go on in a task, which was cancelled."""
+        self._mailbox.interrupt()
+
     async def run(self, ready: Callable[[], None]) -> None:
         """Start, serve the mailbox, end.
 
@@ -255,11 +272,10 @@ class Actor:
     async def _live(self, ready: Callable[[], None]) -> None:
         """Do what `run` says, and prepare for a restart if that is what follows."""
         try:
-            self._address.arrive()
-            await self._behaviour.start()
-            if self._is_stopping:  # asked too late for `start` to notice
-                await trio.lowlevel.checkpoint_if_cancelled()
-            self._begin_to_serve(ready)
+            if self._dormancy is not None:
+                await self._continue(self._dormancy)
+            else:
+                await self._start(ready)
             while self._goes_on:
                 await self._serve()
             await self._say_goodbye()
@@ -272,6 +288,27 @@ class Actor:
                 # One that is cancelled here was killed, whatever it had raised before.
                 await self._prepare_restart(error)  # noqa: ASYNC120  # see the line above
             raise
+
+    async def _start(self, ready: Callable[[], None]) -> None:
+        self._address.arrive()
+        await self._behaviour.start()
+        if self._is_stopping:  # asked too late for `start` to notice
+            await trio.lowlevel.checkpoint_if_cancelled()
+        self._begin_to_serve(ready)
+
+    async def _continue(self, dormancy: Dormancy) -> None:
+        """Go on in this task, perhaps with a message whose handler has failed."""
+        self._dormancy = None
+        dormancy.end()
+        envelope, self._keeper.begun = self._mailbox.in_hand, None
+        if envelope is not None:
+            try:
+                await self._behaviour.handle(envelope, None)
+            except Exception as error:
+                if not lives_on(self._address, self._spec.on_error, error):
+                    raise
+            self._keeper.note_handled(in_time=True)
+        await trio.lowlevel.checkpoint_if_cancelled()
 
     def _note_trace(self) -> None:
         if self._mailbox.in_hand is not None:
@@ -298,18 +335,14 @@ class Actor:
     def _is_busy(self) -> bool:
         """There is a call into its code, which would not survive being cut off."""
         is_probing = self._prober is not None and self._prober.is_probing
+        is_saving = self._checkpoints is not None and self._checkpoints.is_taking
         is_called = is_probing or self._is_handing_over or self._is_renewing
-        is_called = is_called or self._is_saving
-        return is_called or self._mailbox.in_hand is not None
+        return is_saving or is_called or self._mailbox.in_hand is not None
 
     def _keep_checkpoint(self) -> None:
         """Let the next incarnation use the last checkpoint: nothing is wrong with it."""
         if self._checkpoints is not None:
             self._checkpoints.note_ended_well()
-
-    @property
-    def _is_saving(self) -> bool:
-        return self._checkpoints is not None and self._checkpoints.is_taking
 
     @property
     def _goes_on(self) -> bool:
@@ -335,13 +368,9 @@ class Actor:
         self._address.open()
         if (health := self._spec.health) is not None:
             self._prober = Prober(health, self._spec.on_error, self._address)
-        self._count_for_checkpoints()
+        if self._checkpoints is not None:
+            self._checkpoints.note_ready(self._spec)
         ready()
-
-    def _count_for_checkpoints(self) -> None:
-        every = getattr(self._spec, "checkpoint_every", None)
-        if self._checkpoints is not None and every is not None:
-            self._checkpoints.note_ready(every)
 
     def _serve(self) -> Awaitable[None]:
         """Serve the mailbox until it is time to stop or a message was cut off."""
@@ -370,7 +399,7 @@ class Actor:
             await self._behaviour.watched(self._serve_within(scope))
         if scope.cancelled_caught:
             cut_message_off(self._address)
-            self._fall_behind().note_cut_off(trio.current_time())
+            self._keeper.fall_behind().note_cut_off(trio.current_time())
             if self._behaviour.is_spent:
                 await self._renew()
 
@@ -387,13 +416,14 @@ class Actor:
                 if behaviour is not None and self._checkpoints is not None:
                     behaviour.saved = self._checkpoints.next_start(behaviour.spec)
                 self._behaviour = await self._behaviour.renewed()
-            self._count_for_checkpoints()
+            if self._checkpoints is not None:
+                self._checkpoints.note_ready(self._spec)
         finally:
             self._is_renewing, self._scope = False, None
 
     async def _serve_within(self, scope: trio.CancelScope | None) -> None:  # noqa: C901, PLR0912  # every message would pay for a call
         """Let each message end as the table above says; return when one is cut off."""
-        mailbox, clock = self._mailbox, time.perf_counter
+        mailbox, keeper, clock = self._mailbox, self._keeper, time.perf_counter
         messages, turn_ends = 0, clock() + SECONDS_PER_TURN
         # A message does not pay for `_goes_on` before a stop is requested.
         while not self._behaviour.wants_to_end and (
@@ -418,7 +448,7 @@ class Actor:
             reply, deadline = envelope.reply, envelope.deadline
             if reply is None and deadline is None and envelope.expires_at is None:
                 end = None  # it can neither be late nor be cut off
-            elif self.is_too_late(envelope):  # or passed over
+            elif keeper.is_too_late(envelope):  # or passed over
                 continue
             elif scope is None and self._opens_scope():
                 return
@@ -435,10 +465,10 @@ class Actor:
                     and mailbox.in_hand is not None
                     and not reply.answer(answer)
                 ):
-                    self._fall_behind()
+                    keeper.fall_behind()
                 mailbox.finish()
-            if self._overload is not None:
-                self._overload.note_end(trio.current_time())
+            if keeper.overload is not None:
+                keeper.overload.note_end(trio.current_time())
             if end is not None and was_cut_off(end):
                 return
 
@@ -467,49 +497,27 @@ class Actor:
         await prober.probe(self._behaviour)
         return True
 
-    def is_too_late(self, envelope: Envelope) -> bool:
-        """Give the present message up, if it is too late; not one that was begun."""
-        begun, self._begun = self._begun, None
-        if begun is envelope:
-            return False
-        if give_up_if_late(self._address, envelope):
-            self._fall_behind()
-            return True
-        overload = self._overload
-        return overload is not None and self._is_passed_over(overload, envelope)
-
-    def _fall_behind(self) -> Overload:
-        if self._overload is None:
-            self._overload = Overload()
-        return self._overload
-
-    def _is_passed_over(self, overload: Overload, envelope: Envelope) -> bool:
-        newest = self._mailbox.newest
-        if newest is None:
-            self._overload = None  # it has caught up
-        elif overload.passes_over(envelope, newest, trio.current_time()):
-            pass_over(self._address)
-            return True
-        return False
-
     async def _wait_for_message(self) -> Envelope | None:
         """Wait for the next message; None if there is something else to do before."""
-        behaviour, mailbox = self._behaviour, self._mailbox
-        at_once = None if behaviour.handle_at_once is None else self._handle_at_once
-        if behaviour.is_plain:
-            at_once = self._answer_at_once
         if self._checkpoints is not None:
             return await self._save_or_wait(self._checkpoints)
-        dispatcher = self._address.shared.dispatcher
-        servant = self if behaviour.is_plain and dispatcher.is_served else None
         try:
             if self._prober is None:
-                return await mailbox.take(at_once, servant)
+                return await self._mailbox.take(*self._others())
             with trio.move_on_at(self._prober.due_at):
-                return await mailbox.take(at_once, servant)
+                return await self._mailbox.take(*self._others())
         except trio.WouldBlock:
             pass
-        return mailbox.in_hand  # one whose handler has failed, or nothing
+        return self._mailbox.in_hand  # one whose handler has failed, or nothing
+
+    def _others(self) -> tuple[AtOnce | None, Servant | None]:
+        """Return what handles messages while this task is parked, or is not there."""
+        behaviour = self._behaviour
+        if not behaviour.is_plain:
+            is_able = behaviour.handle_at_once is not None
+            return self._handle_at_once if is_able else None, None
+        is_served = self._address.shared.dispatcher.is_served
+        return self._answer_at_once, self if is_served else None
 
     def note_due(self) -> None:
         """Have the dispatcher visit it, because there is something to handle."""
@@ -520,9 +528,9 @@ class Actor:
         mailbox, behaviour = self._mailbox, self._behaviour
         if not mailbox.is_served_by(self):
             return 0
-        messages = behaviour.handle_queued(most, began, until, self)
+        messages = behaviour.handle_queued(most, began, until, self._keeper)
         if mailbox.in_hand is not None:  # the handler failed
-            self._begun = mailbox.in_hand
+            self._keeper.begun = mailbox.in_hand
             mailbox.interrupt()
         elif behaviour.wants_to_end:
             mailbox.interrupt()
@@ -530,19 +538,12 @@ class Actor:
             mailbox.expect()
         return messages
 
-    def note_handled(self, *, in_time: bool) -> None:
-        """Take note that the present message was handled."""
-        if not in_time:
-            self._fall_behind()
-        if self._overload is not None:
-            self._overload.note_end(trio.current_time())
-
     def _answer_at_once(
-        self, envelope: Envelope, owner: Task
+        self, envelope: Envelope, owner: object
     ) -> bytes | Unanswered | None:
         """Let a plain function handle an ask in the step of its asker.
 
-        Only while this task is parked. It goes on with a message that the function failed at.
+        Only while this task is parked or not there yet; it goes on if the function fails.
         """
         behaviour = self._behaviour
         handle = behaviour.handle_at_once
@@ -550,7 +551,7 @@ class Actor:
             return Unanswered.NOT_BEGUN
         answer = handle(envelope, owner)
         if answer is _BEGUN and self._mailbox.in_hand is not None:
-            self._begun = envelope
+            self._keeper.begun = envelope
         if behaviour.wants_to_end:
             self._mailbox.interrupt()
         return answer
@@ -568,7 +569,7 @@ class Actor:
         return None
 
     def _handle_before_checkpoint(
-        self, envelope: Envelope, owner: Task
+        self, envelope: Envelope, owner: object
     ) -> bytes | Unanswered | None:
         """Handle an ask in the step of its asker, and wake this task if it has to look."""
         answer = self._handle_at_once(envelope, owner)
@@ -578,7 +579,7 @@ class Actor:
         return answer
 
     def _handle_at_once(
-        self, envelope: Envelope, owner: Task
+        self, envelope: Envelope, owner: object
     ) -> bytes | Unanswered | None:
         """Handle an ask in the step of its asker; only while this task is parked.
 
@@ -595,5 +596,5 @@ class Actor:
             self._address.shared.end_by(error)
             return Unanswered.NOT_BEGUN  # noqa: ASYNC104  # as above
         if answer is Unanswered.BEGUN:
-            self._begun = envelope
+            self._keeper.begun = envelope
         return answer

@@ -91,6 +91,11 @@ class Address:
         self._holds: dict[str, Hold] | None = None
         """By topic: what ends its subscription with what allows it; None before the first."""
 
+    @property
+    def is_of_member(self) -> bool:
+        """Whether a pool gives it messages."""
+        return self._member is not None
+
     def claim(self) -> bool:
         """Take the name, unless another actor has it; whether this one has it.
 
@@ -120,10 +125,12 @@ class Address:
         Raises:
             NameTaken: another actor has it.
         """
-        if self._is_open:
-            return
-        if self.id in self.shared.registry or not self.claim():
+        if not self.can_open():
             raise NameTaken(self.id)
+
+    def can_open(self) -> bool:
+        """Whether `open` finds the name free."""
+        return self._is_open or (self.id not in self.shared.registry and self.claim())
 
     def open(self) -> None:
         """Make the mailbox reachable; it stays so across restarts.

@@ -22,7 +22,7 @@ from airssys.contracts import (
 from airssys.nursery.restarts import CheckpointClock, CheckpointUse
 
 if TYPE_CHECKING:
-    from airssys.contracts import ComponentSpec
+    from airssys.contracts import ActorSpec, ComponentSpec
     from airssys.nursery.behaviours import ComponentBehaviour, SavedState
 
     from ._address import Address
@@ -51,9 +51,11 @@ class Checkpoints:
         self._use = self._use.after_starting()
         return self._saved if is_used else None
 
-    def note_ready(self, every: CheckpointEvery) -> None:
+    def note_ready(self, spec: ActorSpec | ComponentSpec) -> None:
         """Count from now on: an incarnation is ready."""
-        self._restart_clock(every)
+        every: CheckpointEvery | None = getattr(spec, "checkpoint_every", None)
+        if every is not None:
+            self._restart_clock(every)
         self._refusal = None
 
     def note_ended_well(self) -> None:

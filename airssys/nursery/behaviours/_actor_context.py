@@ -69,7 +69,9 @@ class ActorContext(Messenger):
         """None before it has any; few actors do, and there are many."""
         self._has_ended = False
         self._task: Task | None = None
-        """Where the code of the actor is called; None: it was not started yet."""
+        """Where the code of the actor is called; None: in the steps of other tasks."""
+        self._has_begun = False
+        """Its code may be called. Before that, any task that uses the context belongs to it."""
         self.is_in_step = False
         """Its code runs now, in the step of some other task, which cannot go on meanwhile."""
         self.has_wishes = False
@@ -230,16 +232,19 @@ class ActorContext(Messenger):
             )
         self.trace_in_hand = trace
 
-    def begin(self) -> None:
-        """Note that the code of the actor is called in this task from now on."""
-        self._task = current_task()
+    def begin(self, task: Task | None) -> None:
+        """Note that the code of the actor is called in this task from now on.
+
+        None: in no task of its own, but in the steps of others.
+        """
+        self._task, self._has_begun = task, True
 
     def is_handling(self) -> bool:
         """Say whether the calling task is the actor at work, or one of its children."""
         if self.is_in_step:
             return True
         task = current_task()
-        return task is self._task or self._task is None or self._is_above(task)
+        return task is self._task or not self._has_begun or self._is_above(task)
 
     def _is_above(self, task: Task) -> bool:
         while (nursery := task.parent_nursery) is not None:

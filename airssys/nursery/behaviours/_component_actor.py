@@ -298,7 +298,7 @@ class ComponentBehaviour:
                 reply.on_abandoned = None
 
     def handle_at_once(
-        self, envelope: Envelope, owner: trio.lowlevel.Task
+        self, envelope: Envelope, owner: object
     ) -> bytes | Unanswered | None:
         """Let the guest run the first slice of a message in another task's step."""
         if self.is_cut_off and self.hands_over:

@@ -68,8 +68,6 @@ from ._gates import open_gates
 from ._held_thread import HeldThreadWatch
 
 if TYPE_CHECKING:
-    from trio.lowlevel import Task
-
     from airssys.contracts import ReplySlot
     from airssys.messaging import AtOnce, Mailbox
     from airssys.nursery.shared import Shared
@@ -83,7 +81,7 @@ _Handle: TypeAlias = Callable[
     ["ActorContext", Envelope], Coroutine[Any, Any, bytes | None]
 ]
 _Plain: TypeAlias = Callable[["ActorContext", Envelope], Any]
-_Enter: TypeAlias = Callable[..., object]
+Enter: TypeAlias = Callable[..., object]
 """Calls a function with some arguments, in another context."""
 
 _BEGUN: Final = Unanswered.BEGUN
@@ -130,9 +128,9 @@ class PythonBehaviour:
         self._gates = gates = open_gates(spec.id, shared, mailbox, authority, account)
         self._subscriber = gates.subscriber(own)
         self._context = ActorContext(spec.id, shared, self._subscriber, mailbox, gates)
-        self._enter: _Enter
-        """Calls a function in the context of the actor's task, while that is parked. Set by
-        `start`."""
+        self._enter: Enter
+        """Calls a function in the context of the actor, while its task is parked or is not
+        there yet. Set by `begin` or `start`."""
         self.wants_to_end = False
         """The actor called `context.stop`."""
         self.starts_at_once = not inspect.isclass(spec.behaviour)
@@ -154,6 +152,18 @@ class PythonBehaviour:
         )
         self._watch.pause()
 
+    def begin(self, enter: Enter) -> None:
+        """Be ready without a task; only one that starts at once."""
+        self._set_handler(self._spec.behaviour, enter)
+        self._context.begin(None)
+        self._note_info()
+
+    def enter_task(self) -> None:
+        """Be called in the present task from now on."""
+        self._context.begin(current_task())
+        if self.is_plain:
+            self._enter = current_task().context.run
+
     async def start(self) -> None:
         """Make the instance, if it is a class, and let it start.
 
@@ -169,16 +179,23 @@ class PythonBehaviour:
                 raise TypeError(f"{behaviour.__name__} has no method `handle`")
         else:
             handle = behaviour
+        task = current_task()
+        self._set_handler(handle, task.context.run)
+        self._context.begin(task)
+        await self._call_hook("started")
+        self._note_info()
+
+    def _set_handler(self, handle: Callable[..., Any], enter: Enter) -> None:
         is_async = never_waits(handle)
         if is_async or is_plain(handle):
             self._plain = _as_plain(handle) if is_async else handle
             self.handle_at_once = self._handle_in_step
             self.is_plain, self.is_cut_off = True, False
-            self._enter = current_task().context.run
+            self._enter = enter
         else:
             self._handle = handle
-        self._context.begin()
-        await self._call_hook("started")
+
+    def _note_info(self) -> None:
         info = ComponentInfo(self._spec.id, self._spec.id.name, "", "unknown")
         self._shared.infos[self._spec.id] = info
 
@@ -243,7 +260,9 @@ class PythonBehaviour:
         finally:
             watch.is_on = False
 
-    def _handle_in_step(self, envelope: Envelope, _: Task) -> bytes | Unanswered | None:
+    def _handle_in_step(
+        self, envelope: Envelope, _: object
+    ) -> bytes | Unanswered | None:
         """Let a handler that never waits handle a message in another task's step."""
         began, context, lateness = time.perf_counter(), self._context, self._lateness
         if began > lateness.due:

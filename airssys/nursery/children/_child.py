@@ -15,7 +15,7 @@ is recorded here before it is done; `CancelScope.cancelled_caught` alone proves 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, Protocol, final, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, cast, final, runtime_checkable
 
 import attrs
 import trio
@@ -45,6 +45,7 @@ class Incarnation(Protocol):
     """What a child does, once.
 
     One that is ready in its first step, or fails there, says so as `starts_at_once`.
+    One that can be ready without a task has a method `begin`, see `Beginning`.
     One that may end in the middle of a message has the trace of that as `trace`, which is
     None if there was none.
     """
@@ -87,6 +88,33 @@ class Commander(Protocol):
         ...
 
 
+class Beginning(Protocol):
+    """How an incarnation becomes ready without a task, in the step of its supervisor.
+
+    Most children wait for something to do, for which they need no task, and to
+    start one takes longer than all else.
+    """
+
+    def begin(self, ready: Callable[[], None], go_on: Callable[[], None]) -> bool:
+        """Call `ready` now, if that needs no task; otherwise nothing has happened.
+
+        It must not fail. `run` does not call `ready` again.
+
+        Args:
+            ready: as for `run`.
+            go_on: to be called once, when there is something to do: has `run` called,
+                in a task whose context is a copy of that of the caller.
+
+        Returns:
+            Whether it is ready. Otherwise `run` is called now.
+        """
+        ...
+
+    def rouse(self) -> None:
+        """Call `go_on` now, unless it was called; the child was cancelled."""
+        ...
+
+
 class Supervision(Protocol):
     """What a child reports to."""
 
@@ -109,7 +137,10 @@ class Child:
     _start_timeout: float
     """Seconds to become ready in, from now on."""
     _supervision: Supervision
-    _scope: trio.CancelScope = attrs.field(init=False)
+    _scope: trio.CancelScope | None = attrs.field(init=False, default=None)
+    """Around all that it does; None until it has a task, or is cancelled."""
+    _nursery: trio.Nursery | None = attrs.field(init=False, default=None)
+    """Where its task is to run; None once it was started."""
     _ended: trio.Event | None = attrs.field(init=False, default=None)
     """Set when it ends; None until a task waits for that."""
     is_ready: bool = attrs.field(init=False, default=False)
@@ -124,16 +155,23 @@ class Child:
     _task: Task | None = attrs.field(init=False, default=None)
     _killed: bool = attrs.field(init=False, default=False)
 
-    @_scope.default
-    def _open_scope(self) -> trio.CancelScope:
-        if getattr(self._incarnation, "starts_at_once", False):
+    def _make_scope(self) -> trio.CancelScope:
+        if self.is_ready or getattr(self._incarnation, "starts_at_once", False):
             return trio.CancelScope(shield=True)  # Trio keeps each deadline for a while
         deadline = trio.current_time() + self._start_timeout
         return trio.CancelScope(deadline=deadline, shield=True)
 
     def start(self, nursery: trio.Nursery) -> None:
-        """Start its task; it reports when it is ready and when it has ended."""
-        nursery.start_soon(self._live, name=self._name)
+        """Start it; it reports when it is ready, perhaps at once, and when it has ended."""
+        self._nursery = nursery
+        begin: Callable[..., bool] | None = getattr(self._incarnation, "begin", None)
+        if begin is None or not begin(self._note_ready, self._start_task):
+            self._start_task()
+
+    def _start_task(self) -> None:
+        nursery, self._nursery = self._nursery, None
+        if nursery is not None:
+            nursery.start_soon(self._live, name=self._name)
 
     @property
     def trace(self) -> TraceContext | None:
@@ -156,7 +194,7 @@ class Child:
             self.asked = True
             if not self._incarnation.stop_soon():
                 self._is_cut_off = True
-                self._scope.cancel()
+                self._cancel()
 
     def kill(self, *, asked: bool = True) -> None:
         """Cancel it: it ends at its next unshielded checkpoint.
@@ -167,7 +205,14 @@ class Child:
         if self.reason is None:
             self.asked |= asked
             self._killed = True
-            self._scope.cancel()
+            self._cancel()
+
+    def _cancel(self) -> None:
+        if self._scope is None:
+            self._scope = self._make_scope()
+        self._scope.cancel()
+        if self.is_ready and self._nursery is not None:
+            cast("Beginning", self._incarnation).rouse()
 
     async def fall(self, *, is_kill: bool) -> None:
         """Cancel it, because its supervisor was killed or one further above.
@@ -183,7 +228,7 @@ class Child:
             below.note_kill_above()
         if self.reason is None and not is_kill:
             self.asked = self._is_cut_off = True
-            self._scope.cancel()
+            self._cancel()
         else:
             self.kill()
         if self.reason is None and below is not None:
@@ -213,6 +258,8 @@ class Child:
     async def _live(self) -> None:
         error: BaseException | None = None
         self._task = current_task()
+        if self._scope is None:
+            self._scope = self._make_scope()
         try:
             with self._scope:
                 await self._incarnation.run(self._note_ready)
@@ -222,7 +269,7 @@ class Child:
 
     def _note_ready(self) -> None:
         self.is_ready = True
-        if self._scope.deadline != math.inf:
+        if self._scope is not None and self._scope.deadline != math.inf:
             self._scope.deadline = math.inf
         self._supervision.child_ready(self)
 
@@ -238,7 +285,7 @@ class Child:
         self._supervision.child_ended(self, reason)
 
     def _judge(self, error: BaseException | None) -> ExitReason:
-        was_cut_off = self._scope.cancelled_caught
+        was_cut_off = self._scope is not None and self._scope.cancelled_caught
         is_ours = self._killed or self._is_cut_off
         if error is not None:
             error = _without_cancellation(error)

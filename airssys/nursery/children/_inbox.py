@@ -8,6 +8,10 @@ notice is before it, and none is being served. It is served in the supervisor's 
 so that what it starts inherits nothing of the child; and what that raises is raised in
 the supervisor. The only difference is the time it takes.
 
+A child that is ready as soon as it is started gives notice of that in the step in which it
+is started. What that leads to, often the start of the next child, is served in the same
+step, until that has taken `SECONDS_PER_STEP`.
+
 What others ask for is left to the supervisor's task: they are not protected from
 Ctrl-C as children are, and a restart that is due has to come behind what has happened
 meanwhile (rule 32).
@@ -15,8 +19,9 @@ meanwhile (rule 32).
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 import attrs
 import trio
@@ -32,6 +37,10 @@ from ._slots import Slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+SECONDS_PER_STEP: Final = 0.001
+"""Seconds of the thread, not of Trio's clock."""
 
 
 @final
@@ -89,6 +98,8 @@ class Inbox:
         self._parked: Task | None = None
         """The supervisor's task, while it waits for a notice."""
         self._is_serving_at_once = False
+        self._step_ends = 0.0
+        """As of `time.perf_counter`."""
 
     def post(self, notice: Notice) -> None:
         """Add a notice behind those there; the supervisor's task serves it."""
@@ -107,7 +118,8 @@ class Inbox:
             return
         self._is_serving_at_once = True
         try:
-            task.context.run(self._take, notice)
+            self._step_ends = time.perf_counter() + SECONDS_PER_STEP
+            task.context.run(self._serve_at_once, notice)
             if self._unread or self._is_done():
                 self._wake()
         except BaseException as error:  # noqa: ASYNC103  # its supervisor raises it
@@ -119,19 +131,37 @@ class Inbox:
         finally:
             self._is_serving_at_once = False
 
+    def _serve_at_once(self, notice: Notice) -> None:
+        self._take(notice)
+        while self._may_go_on() and not self._is_done():
+            self._take(self._unread.popleft())
+
+    def _may_go_on(self) -> bool:
+        """Whether the next notice may be served in the present step."""
+        return (
+            bool(self._unread)
+            and isinstance(self._unread[0], Ready)
+            and time.perf_counter() < self._step_ends
+        )
+
     async def serve(
         self, take: Callable[[Notice], None], is_done: Callable[[], bool]
     ) -> None:
-        """Let `take` serve notices until it is done, with a checkpoint before each."""
+        """Let `take` serve notices until it is done, with a checkpoint between two steps."""
         self._take, self._is_done = take, is_done
         while not is_done():
-            if self._unread:
-                await trio.lowlevel.checkpoint()
-            else:
-                self._parked = current_task()
-                await trio.lowlevel.wait_task_rescheduled(self._give_up)
+            if not self._may_go_on():
+                await self._end_step()
             if self._unread:
                 take(self._unread.popleft())
+
+    async def _end_step(self) -> None:
+        if self._unread:
+            await trio.lowlevel.checkpoint()
+        else:
+            self._parked = current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._give_up)
+        self._step_ends = time.perf_counter() + SECONDS_PER_STEP
 
     def unread(self) -> Iterator[Notice]:
         """Take those that were not served."""
