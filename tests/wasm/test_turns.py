@@ -378,6 +378,34 @@ async def test_the_keeper_moves_the_lines_and_sleeps_when_none_waits(
         nursery.cancel_scope.cancel()
 
 
+class FullPasses(trio.abc.Instrument):
+    """Other guests' slices fill each pass, as they do on a busy machine."""
+
+    def __init__(self, turns, count):
+        self.turns, self.left = turns, count
+
+    def after_io_wait(self, timeout):
+        if self.left:
+            self.left -= 1
+            self.turns.spent = TICK
+
+
+@pytest.mark.parametrize("line", ["b", "p", "f"])
+async def test_the_last_that_waits_is_not_forgotten_while_passes_are_full(queue, line):
+    """It is turned back again and again, before and after the keeper looked for it."""
+    async with trio.open_nursery() as nursery:
+        await nursery.start(queue.turns.keep)
+        full = FullPasses(queue.turns, 40)
+        trio.lowlevel.add_instrument(full)
+        nursery.start_soon(queue._wait, f"{line}1")
+        for _ in range(1000):
+            await trio.lowlevel.checkpoint()
+        assert queue.went_on == [f"{line}1"]
+        trio.lowlevel.remove_instrument(full)
+        assert not full.left
+        nursery.cancel_scope.cancel()
+
+
 async def test_the_keeper_forgets_what_was_spent_with_each_pass(queue):
     async with trio.open_nursery() as nursery:
         await nursery.start(queue.turns.keep)

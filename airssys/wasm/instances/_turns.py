@@ -164,20 +164,24 @@ class Turns:
         await self._wait_in(line)
         while self.spent >= self._allowance and not self._ended:
             self._turned_back += proven
-            await _wait_in(line, in_front=True)
+            await self._wait_in(line, in_front=True)
 
     async def next_slice(self) -> None:
         """Wait for the next turn of a busy call; always a checkpoint."""
         await self._wait_in(self._busy)
         while self.spent >= self._allowance and not self._ended:
-            await _wait_in(self._busy, in_front=True)
+            await self._wait_in(self._busy, in_front=True)
 
-    async def _wait_in(self, line: _Line) -> None:
+    async def _wait_in(self, line: _Line, *, in_front: bool = False) -> None:
+        """Wait in a line; also one that was let through comes back when a pass is full.
+
+        The keeper may have found all lines empty by then, so each wait wakes it.
+        """
         if self._ended:
             await trio.lowlevel.checkpoint()
             return
         self._wanted.set()
-        await _wait_in(line)
+        await _wait_in(line, in_front=in_front)
 
     def end(self) -> None:
         """Let all calls through, now and later: the keeper of the lines has ended.
