@@ -1,5 +1,6 @@
 """The command in this process, and a folder with a module of the user's."""
 
+import math
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -8,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from airssys.cli import main
+from airssys.cli.commands import _inspect
+from airssys.wasm.loading import _component_loader
 
 SHOUT = Path(__file__).resolve().parents[2] / "examples" / "shout.wat"
 APP = f"""
@@ -58,6 +61,13 @@ def write(folder):
         return path
 
     return write
+
+
+@pytest.fixture(autouse=True)
+def quick_enough(monkeypatch):
+    """No command says that compiling takes a while, however busy the machine is."""
+    monkeypatch.setattr(_component_loader, "SLOW_AFTER", math.inf)
+    monkeypatch.setattr(_inspect, "_SLOW_AFTER", math.inf)
 
 
 @pytest.fixture

@@ -444,9 +444,17 @@ def hold_the_thread(seconds):
 
 async def test_a_slice_in_a_worker_is_not_left_alone():
     turns = Turns(TICK, 1)
-    done = []
-    with trio.move_on_after(0.01):
-        await turns.in_worker(lambda: (hold_the_thread(0.05), done.append(True)))
+    begun, done = trio.Event(), []
+
+    def work():
+        trio.from_thread.run_sync(begun.set)
+        hold_the_thread(0.05)
+        done.append(True)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(turns.in_worker, work)
+        await begun.wait()
+        nursery.cancel_scope.cancel()
     assert done == [True]
 
 
@@ -579,7 +587,9 @@ async def test_a_guest_in_the_workers_is_stopped_and_cancelled_like_any_other(gu
         guest._driver.placement._good_polls_due = 10**6
     with pytest.raises(Exception, match="time limit"):
         await limited.handle_message(envelope())
-    with trio.move_on_after(0.01) as scope:
-        await for_ever.handle_message(envelope())
-    assert scope.cancelled_caught
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(for_ever.handle_message, envelope())
+        while not guests.runtime.engine.polling:  # noqa: ASYNC110  # a thread's work
+            await trio.sleep(0.001)
+        nursery.cancel_scope.cancel()
     assert for_ever.spent.reason.value == "cancelled"

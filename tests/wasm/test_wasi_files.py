@@ -22,6 +22,7 @@ from airssys.wasm.host.wasi import files
 from airssys.wasm.host.wasi.base import StreamClosed, StreamFailed
 from airssys.wasm.host.wasi.files import Mount, has_openat2, mounts_of
 from airssys.wasm.values import Case
+from pace import PATIENCE
 from wasm_support import WasiCalls
 
 pytestmark = pytest.mark.skipif(not has_openat2(), reason="no openat2: no files")
@@ -554,22 +555,24 @@ async def test_a_cancelled_call_closes_what_its_thread_opens(
     (tmp_path / "a").touch()
     module = "airssys.wasm.host.wasi.files._opening.open_beneath"
     real, go, opened = files._opening.open_beneath, threading.Event(), []
+    begun = trio.Event()
 
     def wait_and_open(*arguments, **options):
-        go.wait(10)
+        trio.from_thread.run_sync(begun.set)
+        go.wait(PATIENCE)
         opened.append(real(*arguments, **options))
         return opened[-1]
 
     monkeypatch.setattr(module, wait_and_open)
-    with trio.move_on_after(0.01):
-        await wasi.open(root, "a")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wasi.open, root, "a")
+        await begun.wait()
+        nursery.cancel_scope.cancel()
     assert opened == []
     go.set()
-    for _ in range(1000):
-        await trio.sleep(0.002)
-        if opened and not is_open(opened[0]):
-            break
-    assert not is_open(opened[0])
+    with trio.fail_after(PATIENCE):
+        while not opened or is_open(opened[0]):  # noqa: ASYNC110  # a thread's work
+            await trio.sleep(0.002)
     assert wasi.context.keep("files", None).usage.open_files == 1
 
 

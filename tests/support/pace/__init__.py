@@ -120,6 +120,12 @@ def finished(
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
+def without_progress(stderr: str) -> str:
+    """What a program complained of: not that compiling takes a while, on a busy machine."""
+    lines = stderr.splitlines(keepends=True)
+    return "".join(line for line in lines if ": this takes a while, " not in line)
+
+
 def unmeasured() -> dict[str, str]:
     """Return an environment in which a program's coverage is not measured.
 
