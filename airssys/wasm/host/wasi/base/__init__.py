@@ -23,8 +23,10 @@ from ._context import (
     take_back,
 )
 from ._errors import IoError, error_code
+from ._libc import disconnect, set_file_times
 from ._log_lines import LogLines
 from ._naming import full_name, interface, same_as, stated
+from ._openat2 import has_openat2, open_beneath
 from ._pollables import (
     Interest,
     Pollable,
@@ -57,13 +59,17 @@ __all__ = (
     "Timer",
     "WasiContext",
     "access_words",
+    "disconnect",
     "endpoint",
     "error_code",
     "full_name",
+    "has_openat2",
     "interface",
+    "open_beneath",
     "ready_ones",
     "release",
     "same_as",
+    "set_file_times",
     "stated",
     "take_back",
     "wait_for_any",

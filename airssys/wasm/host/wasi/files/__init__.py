@@ -8,10 +8,11 @@ call `openat2` there are no files. Nothing waits for a disk in the Trio thread: 
 memory is answered at once, and the rest is done in threads (`_open_file`).
 """
 
+from airssys.wasm.host.wasi.base import has_openat2, open_beneath
+
 from ._codes import FileRefused
 from ._mounts import Mount, mounts_of
 from ._open_file import in_thread
-from ._openat2 import has_openat2, open_beneath
 from ._types import file_interfaces
 
 __all__ = (

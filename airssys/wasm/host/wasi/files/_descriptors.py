@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
-from airssys.wasm.host.wasi.base import Held, Scoped
+from airssys.wasm.host.wasi.base import Held, Scoped, has_openat2
 
 from ._codes import FileRefused
 from ._mounts import VERBS, Mount, joined, mounts_of
-from ._openat2 import has_openat2
 from ._usage import usage_of
 
 if TYPE_CHECKING:
@@ -132,15 +131,15 @@ class Descriptor(Held):
         return self.file
 
     def check(self, verb: str) -> OpenFile:
-        """See that it was opened for something, and that this is still allowed.
+        """See that something is still allowed, and that it was opened for that.
 
         Raises:
-            FileRefused: it was not, or is not.
+            FileRefused: it is not, or was not.
         """
-        if verb not in self.flags:
-            raise FileRefused("bad-descriptor")
         file = self.opened()
         files_of(self.context).check(self.mount, verb, self.inside)
+        if verb not in self.flags:
+            raise FileRefused("bad-descriptor")
         return file
 
     def path(self, path: str) -> str:

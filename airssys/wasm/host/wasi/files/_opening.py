@@ -14,10 +14,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
+from airssys.wasm.host.wasi.base import open_beneath
+
 from ._codes import FileRefused
 from ._mounts import below
 from ._open_file import OpenFile, in_thread
-from ._openat2 import open_beneath
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 _MOST_LINKS: Final = 4
 """Paths that are resolved again because what they lead through was exchanged."""
 _ALWAYS: Final = os.O_NONBLOCK | os.O_NOCTTY
-_UNCACHED: Final = frozenset({errno.EAGAIN, errno.ELOOP})
+_UNCACHED: Final = frozenset({errno.EAGAIN, errno.ELOOP, errno.EINVAL})
+"""Errors after which a thread tries again; the last is how Linux before 5.12 answers."""
 
 
 @final

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from airssys.wasm.host import HostFunction
@@ -19,6 +18,7 @@ from ._file_streams import FileInput, FileOutput, put, put_now, read_now
 from ._folders import listed, none_opened, preopened
 from ._open_file import OpenFile, in_thread
 from ._opening import Way, open_cached, open_path
+from ._times import NewTimes
 from ._wanted import Wanted
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ def _opened(
     fd, inside = found
     is_folder = stat.S_ISDIR(os.fstat(fd).st_mode)
     file = OpenFile(fd, parent.opened().disk, files.usage)
+    if not (is_folder or flags & {"read", "write"}):  # as POSIX, whose `O_RDONLY` is 0
+        flags |= set(files.quietly(parent.mount, inside)) & {"read"}
     return Descriptor(files, file, (parent.mount, inside), flags, is_folder=is_folder)
 
 
@@ -186,10 +188,9 @@ def _file(descriptor: Descriptor, verb: str) -> OpenFile:
     Raises:
         FileRefused: they may not, or it is a folder.
     """
-    file = descriptor.check(verb)
     if descriptor.is_folder:
         raise FileRefused("is-directory")
-    return file
+    return descriptor.check(verb)
 
 
 def _read_now(
@@ -272,32 +273,13 @@ async def _set_size(context: WasiContext, descriptor: Descriptor, size: int) -> 
     await in_thread(lambda: file.apply(resize), file)
 
 
-def _new_times(found: os.stat_result, access: Case, modified: Case) -> tuple[int, int]:
-    def of(new: Case, old: int) -> int:
-        if new.name == "no-change":
-            return old
-        if new.name == "now":
-            return time.time_ns()
-        seconds, nanoseconds = new.value
-        if nanoseconds >= NANO or seconds >= 2**63 // NANO:
-            raise FileRefused("invalid")
-        return int(seconds * NANO + nanoseconds)
-
-    return of(access, found.st_atime_ns), of(modified, found.st_mtime_ns)
-
-
 async def _set_times(
-    context: WasiContext, descriptor: Descriptor, access: Case, modified: Case
+    context: WasiContext, descriptor: Descriptor, *times: Case
 ) -> None:
     file, files = descriptor.opened(), files_of(context)
-    if not descriptor.is_folder:
-        file = descriptor.check("write")
     files.check(descriptor.mount, "write", descriptor.inside)
-
-    def set_them(fd: int) -> None:
-        os.utime(fd, ns=_new_times(os.fstat(fd), access, modified))
-
-    await in_thread(lambda: file.apply(set_them), file)
+    new = NewTimes.of(*times)
+    await in_thread(lambda: file.apply(new.give_to), file)
 
 
 async def _set_times_at(
@@ -308,20 +290,12 @@ async def _set_times_at(
     *times: Case,
 ) -> None:
     files, mount = files_of(context), descriptor.mount
-    follow = "symlink-follow" in flags
+    new, follow = NewTimes.of(*times), "symlink-follow" in flags
     way = Way(lambda inside: files.check(mount, "write", inside), os.O_PATH, follow)
     fd, _inside = await open_path(descriptor, path, way)
     opened = OpenFile(fd, descriptor.opened().disk)
-
-    def set_them(fd: int) -> None:
-        found = os.fstat(fd)
-        ns = _new_times(found, *times)
-        if stat.S_ISLNK(found.st_mode):
-            raise FileRefused("unsupported")  # of a link itself, without its name
-        os.utime(f"/proc/self/fd/{fd}", ns=ns)
-
     try:
-        await in_thread(lambda: opened.apply(set_them), opened)
+        await in_thread(lambda: opened.apply(new.give_to), opened)
     finally:
         opened.let_go()
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final, final
 
 import attrs
 
+from airssys.wasm.host.wasi.base import open_beneath
+
 from ._codes import FileRefused
-from ._openat2 import open_beneath
 from ._opening import Way
 
 if TYPE_CHECKING:
@@ -53,8 +54,6 @@ class Wanted:
         is_folder = "directory" in open_flags
         if is_folder and (creates or truncates):
             raise FileRefused("invalid")
-        if truncates and "write" not in flags:
-            raise FileRefused("invalid")
         return cls(
             "symlink-follow" in path_flags,
             "read" in flags,
@@ -83,14 +82,15 @@ class Wanted:
         return Way(decide, self._flags(as_folder=as_folder), self.follow, make)
 
     def _verbs(self) -> list[str]:
-        wants = (self.reads, "read"), (self.writes or self.creates, "write")
+        changes = self.writes or self.creates or self.truncates
+        wants = (self.reads, "read"), (changes, "write")
         return [verb for asked, verb in wants if asked]
 
     def _is_only_a_folder(
         self, files: Files, descriptor: Descriptor, path: str
     ) -> bool:
         """Whether it may be opened only if it is a folder, which is not read itself."""
-        if self.writes or self.creates:
+        if self.writes or self.creates or self.truncates:
             return False
         if self.is_folder or not self.reads:
             return self.is_folder
@@ -99,7 +99,7 @@ class Wanted:
 
     def _flags(self, *, as_folder: bool) -> int:
         flags = os.O_RDONLY
-        if self.writes:
+        if self.writes or self.truncates:
             flags = os.O_RDWR if self.reads else os.O_WRONLY
         return flags | (os.O_DIRECTORY if as_folder else 0)
 
