@@ -3,7 +3,7 @@
 import pytest
 
 from airssys.testing import ManualTicks
-from wasm_support import open_guests
+from wasm_support import SocketGuest, open_guests
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +36,17 @@ async def unhurried(compiled):
     """
     async with open_guests(compiled, tick=0.1) as guests:
         yield guests
+
+
+@pytest.fixture
+async def make_guest(nursery):
+    """Make guests that call `wasi:sockets`."""
+    made = []
+
+    def make(*can):
+        made.append(SocketGuest(nursery, *can))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.context.close()

@@ -26,7 +26,7 @@ from airssys.testing import FakeServices, HandWallClock
 from airssys.wasm import Err, HostInterface, Ok
 from airssys.wasm.host import StopGuest
 from airssys.wasm.host.wasi import WASI_INTERFACES, wasi_beside
-from wasm_support import envelope, open_guests, order, wasi_guest
+from wasm_support import WasiCalls, envelope, open_guests, order, wasi_guest
 
 SECOND = 1_000_000_000
 
@@ -448,6 +448,18 @@ async def test_standard_input_has_ended():
         answer = wasi.call("io/streams", f"[method]input-stream.{name}", stdin, 10)
         assert answer.value.name == "closed"
     assert wasi.denied == [("streams", "stdin")]
+
+
+async def test_a_seed_is_the_same_each_time_and_another_in_each_instance():
+    one, other = (WasiCalls(FakeServices()) for _ in range(2))
+    seed = "random/insecure-seed#insecure-seed"
+    first = await one.call(seed)
+    assert await one.call(seed) == first
+    await one.call("random/insecure#get-insecure-random-u64")
+    assert await one.call(seed) == first
+    without = WasiCalls(FakeServices(can=()))
+    assert await without.call(seed) == await without.call(seed)
+    assert await other.call(seed) == first  # the randomness of fakes is the same
 
 
 async def test_output_beyond_the_quota_is_dropped_and_counted(autojump_clock):

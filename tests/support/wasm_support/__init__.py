@@ -18,6 +18,7 @@ from ._lane import LANE_ENGINE, Lane, call, polls
 from ._program import ARGUMENTS, CAT, leaving, program, sleeping
 from ._services import BOB, ScriptedServices
 from ._shop import shop_guest
+from ._sockets import SocketGuest, at
 from ._values import SIMPLE, TEXTS, TYPED_VALUES, same, types, values_of
 from ._wasi import order, wasi_guest
 from ._wasi_calls import WasiCalls
@@ -39,7 +40,9 @@ __all__ = (
     "Guests",
     "Lane",
     "ScriptedServices",
+    "SocketGuest",
     "WasiCalls",
+    "at",
     "beat",
     "call",
     "checkout_wit",

@@ -98,7 +98,7 @@ def _failed(context: WasiContext, error: StreamClosed | StreamFailed) -> Err:
 
 def _read(context: WasiContext, stream: Input, length: int) -> Ok | Err:
     if length == 0:
-        return Ok(b"")
+        return _CLOSED if stream.has_ended else Ok(b"")
     try:
         return Ok(stream.read(min(length, ROOM)))
     except (StreamClosed, StreamFailed) as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final, final
 
-from .base import ROOM, Held, Input, Output, StreamClosed
-from .files import in_thread
+from .base import ROOM, Held, Input, Output, StreamClosed, StreamFailed
+from .files import code_of, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,23 +26,34 @@ class _Given:
         self._context = context
         self._is_passed = config is not None and config.passes_stdio
         self._left = (config and config.stdin) or b""
-        self._has_ended = self._is_reading = False
+        self._is_at_end = self._is_reading = False
+        self._failure: StreamFailed | None = None
 
     def is_ready(self) -> bool:
         """Whether no thread is reading."""
         return not self._is_reading
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether there is and will be nothing to read, or to report."""
+        is_over = self._is_at_end or not self._is_passed
+        return is_over and not self._left and self._failure is None
 
     def read(self, most: int) -> bytes:
         """Return what there is; begin to read if that is nothing.
 
         Raises:
             StreamClosed: it has ended.
+            StreamFailed: it could not be read; then it has ended.
         """
+        if self.has_ended:
+            raise StreamClosed
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
         if self._left:
             found, self._left = self._left[:most], self._left[most:]
             return found
-        if self._has_ended or not self._is_passed:
-            raise StreamClosed
         if not self._is_reading:
             self._is_reading = True
             self._context.start_task(self._read_on)
@@ -51,11 +62,11 @@ class _Given:
     async def _read_on(self) -> None:
         try:
             self._left = await in_thread(lambda: os.read(0, ROOM))
-        except OSError:
-            self._left = b""
+        except OSError as error:
+            self._left, self._failure = b"", _failure(error)
         finally:
             self._is_reading = False
-            self._has_ended = not self._left
+            self._is_at_end = not self._left
             self._context.note_changed()
 
 
@@ -78,10 +89,16 @@ class StandardInput(Input):
 
         Raises:
             StreamClosed: it has ended.
+            StreamFailed: it could not be read.
         """
         if not self.context.may("streams", "stdin"):
             raise StreamClosed
         return self._given.read(most)
+
+    @property
+    def has_ended(self) -> bool:
+        """As of `Input`."""
+        return self._given.has_ended
 
 
 @final
@@ -111,22 +128,29 @@ class LogOutput(Output):
 class PassedOutput(Output):
     """A guest's handle of standard output or standard error of the process."""
 
-    __slots__ = ("_is_closed", "_is_writing", "_name")
+    __slots__ = ("_error", "_is_writing", "_name")
 
     def __init__(self, context: WasiContext, name: str) -> None:
         super().__init__(context)
         self._name = name
-        self._is_writing = self._is_closed = False
+        self._is_writing = False
+        self._error: StreamClosed | StreamFailed | None = None
 
     def room(self) -> int:
         """Return all or nothing: one piece is written at a time.
 
         Raises:
-            StreamClosed: the process has no such stream any more.
+            StreamClosed: no one reads it any more.
+            StreamFailed: it could not be written.
         """
-        if self._is_closed:
-            raise StreamClosed
+        if self._error is not None:
+            error, self._error = self._error, StreamClosed()
+            raise error
         return 0 if self._is_writing else ROOM
+
+    def remember(self, error: StreamClosed | StreamFailed) -> None:
+        """Keep it for the next call."""
+        self._error = error
 
     def write(self, data: bytes) -> None:
         """Have a thread write it; without a grant it is gone."""
@@ -138,8 +162,10 @@ class PassedOutput(Output):
         stream = _STREAMS[self._name]
         try:
             await in_thread(lambda: _write_all(stream, data))
-        except OSError:
-            self._is_closed = True
+        except BrokenPipeError:
+            self._error = StreamClosed()
+        except OSError as error:
+            self._error = _failure(error)
         finally:
             self._is_writing = False
             self.context.note_changed()
@@ -148,9 +174,13 @@ class PassedOutput(Output):
         """Whether all was written.
 
         Raises:
-            StreamClosed: as of `room`.
+            StreamClosed, StreamFailed: as of `room`.
         """
         return self.room() > 0
+
+
+def _failure(error: OSError) -> StreamFailed:
+    return StreamFailed(f"a standard stream: {error}", "files", code_of(error))
 
 
 def _write_all(stream: int, data: bytes) -> None:

@@ -50,6 +50,11 @@ class Input(Held, Source):
         """
         raise NotImplementedError
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the stream is known to have ended, and each read is an error."""
+        return False
+
 
 class Output(Held, Source):
     """A stream that a guest writes; it is ready when it has room and nothing to flush."""

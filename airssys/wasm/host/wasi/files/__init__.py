@@ -10,7 +10,7 @@ memory is answered at once, and the rest is done in threads (`_open_file`).
 
 from airssys.wasm.host.wasi.base import has_openat2, open_beneath
 
-from ._codes import FileRefused
+from ._codes import FileRefused, code_of
 from ._mounts import Mount, mounts_of
 from ._open_file import in_thread
 from ._types import file_interfaces
@@ -18,6 +18,7 @@ from ._types import file_interfaces
 __all__ = (
     "FileRefused",
     "Mount",
+    "code_of",
     "file_interfaces",
     "has_openat2",
     "in_thread",

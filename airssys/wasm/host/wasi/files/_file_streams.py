@@ -106,6 +106,11 @@ class FileInput(Input):
         """Whether no thread is reading for it."""
         return not self._is_reading
 
+    @property
+    def has_ended(self) -> bool:
+        """As of `Input`; not the end of a file, which may become longer."""
+        return isinstance(self._failed, StreamClosed)
+
     def read(self, most: int) -> bytes:
         """Return what is in memory, or begin to read it."""
         if self._failed is not None:

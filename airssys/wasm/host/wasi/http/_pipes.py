@@ -154,6 +154,12 @@ class BodyInput(Input):
         """Whether there are bytes, or the end."""
         return len(self._pipe) > 0 or self._pipe.has_ended
 
+    @property
+    def has_ended(self) -> bool:
+        """As of `Input`."""
+        pipe = self._pipe
+        return pipe.has_ended and not len(pipe) and pipe.failure is None
+
 
 @final
 class BodyOutput(Output):

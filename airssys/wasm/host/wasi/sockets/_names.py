@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _LONGEST: Final = 253
 """Characters of a host's name, by the rules of DNS."""
+_IN_NO_NAME: Final = frozenset({*map(chr, range(33)), *"\x7f#%/:<>?@[\\]^|"})
+"""Characters that end or divide what may stand where a name does, as in URLs."""
 _MOST_ADDRESSES: Final = 64
 _MOST_LOOKUPS: Final = 8
 """Lookups in progress, of one instance."""
@@ -45,6 +47,30 @@ async def look_up(name: str, port: int = 0) -> list[Address]:
     return [ipaddress.ip_address(text) for text in texts][:_MOST_ADDRESSES]
 
 
+def _read_name(name: str) -> Address | None:
+    """Read an address, which may be in brackets as in URLs; None: it is a host's name.
+
+    Raises:
+        Refused: it is neither.
+    """
+    try:
+        if name.startswith("[") and name.endswith("]"):
+            found: Address = ipaddress.IPv6Address(name[1:-1])
+        else:
+            found = ipaddress.ip_address(name)
+        if "%" not in name:  # the name of an interface of this machine
+            return found
+    except ValueError:
+        pass
+    try:
+        is_name = name.encode("idna") and not _IN_NO_NAME & set(name)
+    except UnicodeError:  # an empty part, or one that is too long
+        is_name = False
+    if not is_name or len(name) > _LONGEST:
+        raise Refused("invalid-argument")
+    return None
+
+
 @final
 class Lookups(ContextPart):
     """The lookups of one instance."""
@@ -60,32 +86,28 @@ class Lookup(Held, Source):
     __slots__ = ("_answers", "_refusal", "_scope", "_scoped", "is_done")
 
     def __init__(self, context: WasiContext, name: str) -> None:
-        if not name or len(name) > _LONGEST or any(c in name for c in "\0/ @"):
-            raise Refused("invalid-argument")
+        number = _read_name(name)
         super().__init__(context)
-        self._answers: list[Address] = []
+        self._answers: list[Address] = [] if number is None else [number]
         self._refusal: str | None = None
         self._scope: trio.CancelScope | None = None
         self._scoped: Scoped
-        self.is_done = False
-        self._begin(name)
+        self.is_done = number is not None
+        if not self.is_done:
+            self._begin(name)
 
     def _begin(self, name: str) -> None:
         context = self.context
-        try:
-            self._answers = [ipaddress.ip_address(name.strip("[]"))]
-            self.is_done = True
-        except ValueError:
-            access = Access("network", "resolve", name)
-            if not context.may_access(access):
-                self._give_up("access-denied")
-            running = context.keep("lookups", Lookups)
-            if running.number >= _MOST_LOOKUPS:
-                self._give_up("temporary-resolver-failure")
-            running.number += 1
-            self._scope = context.start_task(lambda: self._ask(name))
-            # Now, and not in the task: it may be taken away before that begins.
-            self._scoped = Scoped(context, access, self._revoke)
+        access = Access("network", "resolve", name)
+        if not context.may_access(access):
+            self._give_up("access-denied")
+        running = context.keep("lookups", Lookups)
+        if running.number >= _MOST_LOOKUPS:
+            self._give_up("temporary-resolver-failure")
+        running.number += 1
+        self._scope = context.start_task(lambda: self._ask(name))
+        # Now, and not in the task: it may be taken away before that begins.
+        self._scoped = Scoped(context, access, self._revoke)
 
     def _give_up(self, code: str) -> None:
         self.context.release_handle()

@@ -107,9 +107,16 @@ class NetSocket(Held, Source):
 
     # ------------------------------------------------------------ grants
 
-    def under(self, access: Access) -> None:
+    def under(self, access: Access) -> Scoped:
         """Note what allows it: when that is taken away, it is closed."""
-        self._scopes.append(Scoped(self.context, access, self._revoke))
+        scope = Scoped(self.context, access, self._revoke)
+        self._scopes.append(scope)
+        return scope
+
+    def leave(self, scope: Scoped) -> None:
+        """Note that it does not need something any more."""
+        self._scopes.remove(scope)
+        scope.release()
 
     def _revoke(self) -> None:
         self.is_revoked = True

@@ -208,38 +208,42 @@ class TcpSocket(NetSocket):
 class TcpInput(Input):
     """What the other side sends."""
 
-    __slots__ = ("_has_ended", "_socket")
+    __slots__ = ("_is_at_end", "_socket")
 
     def __init__(self, owner: TcpSocket) -> None:
         super().__init__(owner.context, owner)
         self._socket = owner
-        self._has_ended = False
+        self._is_at_end = False
 
     def read(self, most: int) -> bytes:
         """As of `Input`."""
         owner = self._socket
-        if self._has_ended or not owner.reads:
+        if self.has_ended:
             raise StreamClosed
         if owner.real.fileno() < 0:
-            self._has_ended = True
+            self._is_at_end = True
             _report_closed(owner)
         try:
             data = owner.real.recv(most)
         except BlockingIOError:
             return b""
         except OSError as error:
-            self._has_ended = True
+            self._is_at_end = True
             raise _failed(error) from error
         if not data:
-            self._has_ended = True
+            self._is_at_end = True
             raise StreamClosed
         self.context.count_network(len(data))
         return data
 
     def is_ready(self) -> bool:
         """Whether there are bytes, or the end."""
-        owner = self._socket
-        return self._has_ended or not owner.reads or owner.can(write=False)
+        return self.has_ended or self._socket.can(write=False)
+
+    @property
+    def has_ended(self) -> bool:
+        """As of `Input`."""
+        return self._is_at_end or not self._socket.reads
 
     @property
     def interest(self) -> Interest | None:

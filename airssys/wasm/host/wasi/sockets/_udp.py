@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from airssys.contracts import TrapReason
 from airssys.wasm.host import StopGuest
-from airssys.wasm.host.wasi.base import Held, Interest, Source
+from airssys.wasm.host.wasi.base import Held, Interest, Source, disconnect
 
 from ._addresses import (
     Place,
@@ -20,7 +20,7 @@ from ._addresses import (
 from ._socket import NetSocket
 
 if TYPE_CHECKING:
-    from airssys.wasm.host.wasi.base import WasiContext
+    from airssys.wasm.host.wasi.base import Scoped, WasiContext
     from airssys.wasm.values import Case
 
 _MOST_AT_ONCE: Final = 16
@@ -33,11 +33,15 @@ _LARGEST: Final = 65535
 class UdpSocket(NetSocket):
     """A UDP socket."""
 
-    __slots__ = ("connected", "streams")
+    __slots__ = ("_bound", "_connected_under", "connected", "streams")
 
     def __init__(self, context: WasiContext, family: str) -> None:
         super().__init__(context, family, socket.SOCK_DGRAM)
+        self._bound: Place | None = None
+        """What it was bound to."""
+        self._connected_under: Scoped | None = None
         self.connected: Place | None = None
+        """The only place that its datagrams come from and go to."""
         self.streams = 0
         """Streams that the guest holds."""
 
@@ -47,6 +51,7 @@ class UdpSocket(NetSocket):
             in_progress = self.state == "bind-started"
             raise Refused("concurrency-conflict" if in_progress else "invalid-state")
         self.bind(place_of_guest(local))
+        self._bound = self.local()
         self.state = "bind-started"
 
     def finish_bind(self) -> None:
@@ -65,13 +70,36 @@ class UdpSocket(NetSocket):
         self.check_usable()
         if self.state != "bound":
             raise Refused("invalid-state")
-        self.connected = None
+        self._disconnect()
         if remote is not None:
-            place = place_of_guest(remote)
-            check_remote(place, self.family)
-            self.under(self.allow_connect(place))
-            self.connected = place
+            self._connect(place_of_guest(remote))
         return Datagrams(self), OutgoingDatagrams(self)
+
+    def _connect(self, place: Place) -> None:
+        check_remote(place, self.family)
+        access = self.allow_connect(place)
+        self.ask("connect", place.for_system)
+        self._connected_under = self.under(access)
+        self.connected = place
+
+    def _disconnect(self) -> None:
+        """Let it have no other side, at the same port.
+
+        Raises:
+            Refused: another has taken the port, which the system takes back if it was its
+                choice.
+        """
+        if self._connected_under is None or self._bound is None:
+            return
+        self.leave(self._connected_under)
+        self._connected_under = self.connected = None
+        try:
+            disconnect(self.real.fileno())
+            if self.local().port == 0:
+                self.real.bind(self._bound.for_system)
+        except OSError as error:
+            self.close()
+            raise Refused(code_of(error)) from error
 
     def remote(self) -> Case:
         """Return the place that it is connected to."""
@@ -110,10 +138,14 @@ class Datagrams(_Stream):
         return self._socket.wants(write=False)
 
     def receive(self, most: int) -> list[tuple[bytes, Case]]:
-        """Return the datagrams that are there, up to a number; maybe none."""
+        """Return the datagrams that are there, up to a number; maybe none.
+
+        Those that came from others before it was connected are dropped. They count, so
+        that no sender can hold up the loop.
+        """
         self._socket.check_usable()
         found: list[tuple[bytes, Case]] = []
-        while len(found) < min(most, _MOST_AT_ONCE):
+        for _ in range(min(most, _MOST_AT_ONCE)):
             try:
                 data, sender = self._socket.real.recvfrom(_LARGEST)
             except BlockingIOError:
@@ -182,7 +214,9 @@ class OutgoingDatagrams(_Stream):
         check_remote(place, owner.family)
         if owner.connected is None:
             owner.allow_connect(place)
-        owner.ask("sendto", data, place.for_system)
+            owner.ask("sendto", data, place.for_system)
+        else:
+            owner.ask("send", data)
         self.context.count_network(len(data))
 
 
