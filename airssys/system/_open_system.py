@@ -299,11 +299,13 @@ class SystemManager(AbstractAsyncContextManager["System"]):
         try:
             with self._services_scope:
                 async with trio.open_nursery() as nursery:
-                    await nursery.start(parts.sleepers.serve)
-                    await nursery.start(parts.replacer.serve)
-                    await nursery.start(parts.timers.serve)
-                    await nursery.start(parts.expiries.serve)
-                    await nursery.start(parts.dispatcher.serve)
+                    nursery.start_soon(parts.sleepers.serve)
+                    nursery.start_soon(parts.replacer.serve)
+                    nursery.start_soon(parts.timers.serve)
+                    nursery.start_soon(parts.expiries.serve)
+                    nursery.start_soon(parts.dispatcher.serve)
+                    # When this has come second in a pass, they serve.
+                    await trio.lowlevel.checkpoint()
                     await parts.broker.run(task_status=task_status)
         finally:
             self._services_ended.set()

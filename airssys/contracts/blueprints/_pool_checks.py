@@ -131,10 +131,10 @@ def subscription_mistakes(
             except BadTopic as bad:
                 text, hint = bad.problem, BadTopic.advice
                 yield Mistake(f"{path}.topics[{index}]", text, hint)
-    hint = choices(Lag, spec.lag, but=Lag.DROP_OLDEST)
     if not is_kind(spec.lag, Lag):
         text = f"{shown(spec.lag)} is not a valid lag policy"
-        yield Mistake(f"{path}.lag", text, hint)
     elif spec.lag is Lag.DROP_OLDEST:
         text = "an actor cannot drop the oldest message, which may not be published"
-        yield Mistake(f"{path}.lag", text, hint)
+    else:
+        return
+    yield Mistake(f"{path}.lag", text, choices(Lag, spec.lag, but=Lag.DROP_OLDEST))

@@ -125,12 +125,11 @@ class Address:
         Raises:
             NameTaken: another actor has it.
         """
-        if not self.can_open():
+        if not (self._is_open or self._is_free()):
             raise NameTaken(self.id)
 
-    def can_open(self) -> bool:
-        """Whether `open` finds the name free."""
-        return self._is_open or (self.id not in self.shared.registry and self.claim())
+    def _is_free(self) -> bool:
+        return self.id not in self.shared.registry and self.claim()
 
     def open(self) -> None:
         """Make the mailbox reachable; it stays so across restarts.
@@ -138,9 +137,18 @@ class Address:
         Raises:
             NameTaken: another actor has the name.
         """
-        if self._is_open:
-            return
-        self.check_free()
+        if not self.try_open():
+            raise NameTaken(self.id)
+
+    def try_open(self) -> bool:
+        """Make the mailbox reachable, unless another actor has the name; whether it is."""
+        if not self._is_open:
+            if not self._is_free():
+                return False
+            self._open()
+        return True
+
+    def _open(self) -> None:
         self.shared.registry.register(self.mailbox)
         self.shared.registry.note_arrived(self.mailbox)
         self._is_open = True

@@ -56,14 +56,14 @@ class Dormancy:
 def ready_code(
     behaviour: Behaviour, spec: ActorSpec | ComponentSpec, address: Address
 ) -> PythonBehaviour | None:
-    """Return the code of an actor that can be ready without a task; None of others.
+    """Return the code of an actor that is ready without a task, once it has its name.
 
-    The name or a topic is refused in its own task, and the wait of a member of a pool is
-    counted.
+    None for other actors: a name or a topic is refused in their own tasks, and the wait of a
+    member of a pool is counted.
     """
     if not (isinstance(behaviour, PythonBehaviour) and behaviour.starts_at_once):
         return None
     may_be_refused = bool(spec.topics) and address.authority is not None
-    if may_be_refused or address.is_of_member or not address.can_open():
+    if may_be_refused or address.is_of_member or not address.try_open():
         return None
     return behaviour

@@ -66,11 +66,11 @@ class Gates:
 
     def broker(self, broker: Broker) -> Broker | GatedBroker:
         """Return the broker, as it may be used."""
-        return broker if self == OPEN else GatedBroker(broker, self)
+        return broker if self is OPEN else GatedBroker(broker, self)
 
     def publishing(self, publishing: Publishing) -> Publishing | GatedPublishing:
         """Return topics and broadcasts, as they may be used."""
-        return publishing if self == OPEN else GatedPublishing(publishing, self)
+        return publishing if self is OPEN else GatedPublishing(publishing, self)
 
     def holding(self, verb: str, resource: str) -> AbstractContextManager[None]:
         """Check an access of messaging, and cancel the block when it is not allowed any more.

@@ -145,12 +145,8 @@ class PythonBehaviour:
         self.handle_at_once: AtOnce | None = None
         """Only of a plain function: a coroutine cannot go on in another task than it began
         in."""
-        self._watch = HeldThreadWatch(
-            shared.lateness,
-            shared.charges,
-            self._report_handler,
-        )
-        self._watch.pause()
+        self._watch: HeldThreadWatch
+        """Of its task. Set by `enter_task` or `start`."""
 
     def begin(self, enter: Enter) -> None:
         """Be ready without a task; only one that starts at once."""
@@ -160,6 +156,7 @@ class PythonBehaviour:
 
     def enter_task(self) -> None:
         """Be called in the present task from now on."""
+        self._begin_to_watch()
         self._context.begin(current_task())
         if self.is_plain:
             self._enter = current_task().context.run
@@ -179,11 +176,17 @@ class PythonBehaviour:
                 raise TypeError(f"{behaviour.__name__} has no method `handle`")
         else:
             handle = behaviour
+        self._begin_to_watch()
         task = current_task()
         self._set_handler(handle, task.context.run)
         self._context.begin(task)
         await self._call_hook("started")
         self._note_info()
+
+    def _begin_to_watch(self) -> None:
+        shared, report = self._shared, self._report_handler
+        self._watch = HeldThreadWatch(shared.lateness, shared.charges, report)
+        self._watch.pause()
 
     def _set_handler(self, handle: Callable[..., Any], enter: Enter) -> None:
         is_async = never_waits(handle)

@@ -126,8 +126,9 @@ def _task_name(path: str) -> str:
     return f"airssys {path}"
 
 
+# Without NO_OP, attrs would look for a converter at every assignment to any field.
 @final
-@attrs.define(eq=False)
+@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
 class Child:
     """One incarnation of a child; started once."""
 

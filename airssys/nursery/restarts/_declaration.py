@@ -127,25 +127,21 @@ class Declared:
         above: that of its supervisor; None for the root, and for what is in no tree.
     """
 
-    __slots__ = ("_above", "declaration")
+    __slots__ = ("above", "declaration")
 
     def __init__(self, spec: ChildSpec, above: Declared | None = None) -> None:
-        self._above = above
+        self.above = above
+        """That of its supervisor; None for the root."""
         of = Declaration.of if above is None else above.declaration.of_child
         self.declaration: Declaration = of(spec)
         """What it is now."""
 
     def those_above(self) -> Iterator[ChildSpec]:
         """Visit what the supervisors above go by, the nearest first."""
-        above = self._above
+        above = self.above
         while above is not None:
             yield above.running
-            above = above._above  # noqa: SLF001  # of the same class
-
-    @property
-    def above(self) -> Declared | None:
-        """That of its supervisor; None for the root."""
-        return self._above
+            above = above.above
 
     @property
     def spec(self) -> ChildSpec:
@@ -170,18 +166,20 @@ class Declared:
         """Take over another inside, in all that is declared from here to the root."""
         before = self.declaration.spec
         self.declaration = self.declaration.changed(wanted)
-        changed, above = self.declaration.spec, self._above
+        changed, above = self.declaration.spec, self.above
         while above is not None and changed is not before:
             own = above.declaration
             above.declaration = own.with_child(before, changed)
             before, changed = own.spec, above.declaration.spec
-            above = above._above  # noqa: SLF001  # of the same class
+            above = above.above
 
 
 def bounds_above(declared: Declared) -> tuple[Bound, ...]:
     """Return the bounds of the supervisors above a child, the nearest last."""
     bounds: list[Bound] = []
-    for spec in declared.those_above():
+    above = declared.above
+    while above is not None:
+        spec, above = above.declaration.running, above.above
         if getattr(spec, "bound", None) is not None:  # few have one
             bounds += bound_of(spec)
     return tuple(reversed(bounds))
@@ -200,11 +198,13 @@ def grant_mistakes_of(spec: ChildSpec, declared: Declared) -> list[Mistake]:
 
 def quotas_above(declared: Declared) -> tuple[tuple[str, Mapping[str, Quota]], ...]:
     """Return the quotas of the supervisors above a child by path, the nearest last."""
-    above = tuple(declared.those_above())
-    if all(getattr(spec, "quotas", None) is None for spec in above):
+    above = declared.above
+    while above is not None and getattr(above.running, "quotas", None) is None:
+        above = above.above
+    if above is None:
         return ()  # as it is almost always
     path, found = "", list[tuple[str, "Mapping[str, Quota]"]]()
-    for spec in reversed(above):
+    for spec in reversed(tuple(declared.those_above())):
         path = f"{path}/{child_name(spec)}" if path else child_name(spec)
         if isinstance(spec, SUPERVISOR_SPECS) and spec.quotas is not None:
             found.append((path, spec.quotas.named))

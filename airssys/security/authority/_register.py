@@ -55,6 +55,8 @@ class Authorities:
                 `nothing`.
             bounds: those above it.
         """
+        if spec.can is None and not bounds and spec.id not in self._by_name:
+            return None  # as for most Python actors
         authority, declare = self.prepare(spec, bounds)
         declare()
         return authority
