@@ -10,6 +10,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 PYTHON ?=
 ARGS ?=
 WASMTIME_MAJORS := 48 49 50
+# The oldest in range; the constraints have the newest.
+OLDEST_TRIO := 0.30
 
 STARTED := $(shell date +%s)
 BIN := .venv/bin
@@ -31,7 +33,7 @@ export COVERAGE_FILE := $(CURDIR)/.build/coverage/data
 help:
 	@echo "make demo        run the word count example (ARGS=... are passed on)"
 	@echo "make test        the whole gate: lint, tests with coverage from the built wheel, examples"
-	@echo "make test-slow   every test, on both lanes, the soak, fuzzing, then tests/wasm on wasmtime $(WASMTIME_MAJORS)"
+	@echo "make test-slow   every test, on both lanes, the soak, fuzzing, then tests/wasm on wasmtime $(WASMTIME_MAJORS), the rest on Trio $(OLDEST_TRIO)"
 	@echo "make test-stressed   make test three times beside six busy loops, each within 15 minutes"
 	@echo "make lint        only ruff-format, ruff, flake8, mypy, pyright, imports, english; each is a target too"
 	@echo "make pytest      only the tests, from the built wheel (ARGS='-k broker' are passed on)"
@@ -158,11 +160,18 @@ test-wasmtime-%: wheel
 	@CONSTRAINTS=.build/constraints-$*.txt .ci/install-wheel .venv-wasmtime-$*
 	@$(INSTALLED) .ci/stage "tests/wasm on wasmtime $*" .venv-wasmtime-$*/bin/python -m pytest --run-slow tests/wasm
 
+test-trio-%: wheel
+	@grep -v '^trio==' '$(CONSTRAINTS)' > .build/constraints-trio-$*.txt
+	@echo 'trio==$*.*' >> .build/constraints-trio-$*.txt
+	@CONSTRAINTS=.build/constraints-trio-$*.txt .ci/venv .venv-trio-$* --group tests
+	@CONSTRAINTS=.build/constraints-trio-$*.txt .ci/install-wheel .venv-trio-$*
+	@$(INSTALLED) .ci/stage "tests on Trio $*" .venv-trio-$*/bin/python -m pytest tests/nursery tests/messaging tests/typed tests/system tests/testing tests/security
+
 # Takes minutes: millions of messages, all accounted for, memory flat.
 soak: wheel
 	@.ci/stage "soak" $(WHEEL) perf/soak.py
 
-test-slow: pytest-slow pytest-other-lane soak fuzz $(WASMTIME_MAJORS:%=test-wasmtime-%)
+test-slow: pytest-slow pytest-other-lane soak fuzz $(WASMTIME_MAJORS:%=test-wasmtime-%) test-trio-$(OLDEST_TRIO)
 
 perf: venv
 	@$(BIN)/python .ci/list_perf.py

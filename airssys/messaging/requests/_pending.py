@@ -277,7 +277,8 @@ class PendingRequests:
         if self._asks.is_served:
             return trio.current_time() + timeout
         raise DeliveryFailed(
-            "the system has ended, or has not begun: no task serves the deadlines of asks"
+            "the system has ended, or has not begun: no task serves the deadlines of asks",
+            "Ask inside the block of `async with open_system(...)`",
         )
 
     def watch(self, pending: Pending, deadline: float) -> None:
