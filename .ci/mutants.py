@@ -66,18 +66,31 @@ TESTS: Final = {
 }
 """For the modules of a package, after the tests of the module itself."""
 _TESTS_OF_SECURITY: Final = {
-    "authority": ("test_authority test_edges", ["_authority", "_cuts", "_register"]),
+    "authority": (
+        "test_small_decisions test_edges test_authority",
+        ["_authority", "_cuts", "_granted", "_holds", "_register", "_verdicts"],
+    ),
     "capabilities": (
-        "test_capabilities test_edges test_many_grants",
-        ["_index", "_kinds", "_rules"],
+        "test_small_decisions test_edges test_capabilities test_many_grants test_log_lines",
+        ["_index", "_kinds", "_log_lines", "_rules"],
     ),
     "patterns": (
-        "test_patterns test_edges test_many_grants",
+        "test_edges test_patterns test_many_grants",
         ["_hosts", "_paths", "_segments", "_wildcards"],
     ),
-    "policies": ("test_gates test_edges", ["_checks"]),
-    "quotas": ("test_quotas test_edges", ["_accounts", "_meters", "_register"]),
-    "audit": ("test_audit_chain", ["_chain"]),
+    "policies": (
+        "test_small_decisions test_edges test_policy test_gates",
+        ["_checks", "_least", "_needs", "_reach"],
+    ),
+    "manifest": (
+        "test_small_decisions test_manifest test_manifest_replacement",
+        ["_bounded", "_effective"],
+    ),
+    "quotas": (
+        "test_small_decisions test_edges test_quotas",
+        ["_accounts", "_meters", "_register"],
+    ),
+    "audit": ("test_audit_chain test_audit_queue", ["_chain", "_queue"]),
 }
 """For each room of security the tests of its modules, and those that are tried."""
 SECURITY: Final = {

@@ -152,7 +152,29 @@ BAD = {
     "config.env[]": (
         lambda v: whole(a_component(config=ComponentConfig(env=(("a", "b"), v)))),
         "$.root.children[0].config.env[1]",
-        [None, "ab", ("a",), ("a", 1), (b"a", "b"), ("a", "b", "c"), ("\ud800", "b")],
+        [
+            *(
+                None,
+                "ab",
+                ("a",),
+                ("a", 1),
+                (b"a", "b"),
+                ("a", "b", "c"),
+                ("\ud800", "b"),
+            ),
+            *(
+                ("", "b"),
+                ("=", "b"),
+                ("a=", "b"),
+                ("=a", "b"),
+                ("a\0", "b"),
+                ("a", "\0"),
+            ),
+        ],
+    ),
+    "config.arguments": (
+        *with_config("arguments"),
+        [None, "a", ("a", 1), ("a", "b\0")],
     ),
     **{
         f"{make.__name__}.{name}": (*with_field(make, name), bad)

@@ -17,7 +17,7 @@ from airssys import (
     component,
     open_system,
 )
-from airssys.security import ask, broadcast, publish, request, send, store
+from airssys.security import ask, broadcast, everything, publish, request, send, store
 from airssys.security.audit import (
     AuditLog,
     _writing,
@@ -58,6 +58,7 @@ def shown(path):
     return [
         (r["event"], r["actor"], r["verb"], r["resource"], r["times"])
         for r in records(path)
+        if "verb" in r
     ]
 
 
@@ -79,6 +80,30 @@ async def test_what_is_allowed_is_counted_and_what_is_denied_recorded_at_once(tm
     assert "correlation" in denied
     assert "SECRET" not in path.read_text()
     assert path.stat().st_mode & 0o77 == 0
+
+
+async def test_what_is_granted_everything_in_words_is_recorded(tmp_path):
+    """So a report can say what would have sufficed in its place."""
+    path = tmp_path / "audit.jsonl"
+    tree = blueprint(
+        actor("cart", cart, can=everything()),
+        component("calls", GUESTS / "calls.wat", can=everything()),
+        actor("free", cart),
+        actor("stock", sink),
+        actor("till", sink),
+    )
+    async with open_system(tree, audit=AuditLog(path)) as system:
+        for name in ("cart", "free"):
+            assert await system.ask(name, b"till 2") == b"done"
+        assert await system.ask("calls", b"storage.get\nkey") == b"ok"
+        assert system.grants("cart").narrowest == (send("local/till/0"),)
+        system.grants("cart").revoke(send("till"))
+        assert b"not granted any more" in await system.ask("cart", b"till")
+    assert sorted(shown(path)) == [
+        ("allowed", "local/calls/0", "read", "key", 1),
+        ("allowed", "local/cart/0", "send", "local/till/0", 2),
+        ("denied", "local/cart/0", "send", "local/till/0", 1),
+    ]
 
 
 EACH_GATE = [

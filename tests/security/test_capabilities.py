@@ -321,6 +321,29 @@ def test_a_grant_of_anything_can_be_compared_and_read(wrong):
         assert "is not text" in mistakes[0].problem
 
 
+@pytest.mark.parametrize("wrong", ["A=B", "", "A B", "A\0", "A\n", "\u202eA"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        words.env,
+        lambda text: words.env("A", text),
+        lambda text: words.http("https://a.example", methods=[text]),
+        lambda text: words.connect(text, 443),
+        words.resolve,
+        words.log,
+    ],
+)
+def test_names_that_nothing_has_are_mistakes(word, wrong):
+    found, mistakes = read_grants([word(wrong)])
+    assert (found.rules, len(mistakes)) == ((), 1)
+
+
+@pytest.mark.parametrize("wrong", ["a b", "a\n", "a\0", "a\tb", "\x7f", "a?b", "a#b"])
+def test_paths_that_no_request_has_are_mistakes(wrong):
+    found, mistakes = read_grants([words.http(f"https://a.example/{wrong}")])
+    assert (found.rules, len(mistakes)) == ((), 1)
+
+
 def test_no_name_of_a_variable_is_not_every_name():
     assert read_grants([words.env("")])[1]
     assert not read_grants([words.env("")])[0].rules

@@ -230,9 +230,29 @@ def test_a_path_is_below_itself_and_not_below_its_beginning():
     assert not origin.matches("http://a.example:443/v1")
 
 
+_NOT_NAMES = [
+    f"{before}{wrong}{after}"
+    for wrong in (
+        "=",
+        "A=B",
+        "a b",
+        "\0",
+        "\n",
+        "\t",
+        "\x1b",
+        "\u202e",
+        "\u00a0",
+        "\ud800",
+    )
+    for before, after in (("", ""), ("A,x", "y"), ("x", "y,A"))
+]
+"""What no variable and no method is called: a grant of it would allow nothing."""
+
+
 def test_words_everything_and_exactly():
     assert Words.parse("a, b").words == {"a", "b"}
-    for wrong in ("", "a,", "a,,b", "a*"):
+    assert Words.parse(f"PATH,{'a' * 300}").words == {"PATH", "a" * 300}
+    for wrong in ("", "a,", "a,,b", "a*", *_NOT_NAMES):
         with pytest.raises(PatternMistake):
             Words.parse(wrong)
     some, every = Words.parse("a,b"), Words.parse("*")
@@ -244,6 +264,9 @@ def test_words_everything_and_exactly():
     for kind in (Everything, Exactly):
         with pytest.raises(PatternMistake):
             kind.parse("")
+    with pytest.raises(PatternMistake, match="NUL"):
+        Exactly.parse("/data\0")
+    assert Exactly.parse("/my data = x").matches("/my data = x")
     assert not Exactly.parse("a").includes(Exactly.parse("ab"))
 
 

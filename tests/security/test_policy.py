@@ -3,19 +3,24 @@
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from airssys import actor, blueprint, open_system
+from airssys import actor, blueprint, open_system, security
 from airssys.contracts import Access, Grant
 from airssys.security import (
     ask,
+    broadcast,
     clock,
     connect,
+    delete_files,
     env,
     everything,
     http,
+    list_files,
     log,
     publish,
     random,
     read_files,
+    read_store,
+    request,
     resolve,
     run_command,
     see,
@@ -176,7 +181,9 @@ def test_bounds_above_are_named():
 
 def test_the_narrowest_grants():
     def done(*accesses):
-        return [word_of(g) for g in narrowest((Access(*a), "p/*") for a in accesses)]
+        return [
+            word_of(g) for g in narrowest((Access(*a), send("p/*")) for a in accesses)
+        ]
 
     assert done(("messaging", "send", "local/a/0")) == ['send("local/a/0")']
     assert done(
@@ -189,6 +196,78 @@ def test_the_narrowest_grants():
     assert word_of(everything()) == "everything()"
     assert word_of(see("a")) == 'see("a")'
     assert word_of(subscribe("a.#")) == 'subscribe("a.#")'
+
+
+def used(grant, *accesses):
+    """What would have sufficed for accesses that one grant allowed."""
+    found = narrowest((Access(*access), grant) for access in accesses)
+    assert not read_grants(found)[1]
+    rules = read_grants(found)[0]
+    assert all(rules.allows(Access(*access, grant.limits)) for access in accesses)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("grant", "resources", "words"),
+    [
+        (read_files("/d/**", at="/srv"), ["/d/a"], """Grant("files", ('read',), "/d/a", (('at', '/srv'),))"""),
+        (http("http://a.example", methods="GET"), ["http://a.example:80/x"], 'http("http://a.example:80/x", methods="GET")'),
+        (send("p/*"), [f"p/n{n}/0" for n in range(20)], ", ".join(sorted(f'send("p/n{n}/0")' for n in range(20)))),
+        (send("p/*"), [f"p/n{n}/0" for n in range(21)], 'send("p/*")'),
+        (everything(), [f"p/n{n}/0" for n in range(21)], 'send("*")'),
+        (everything(), ["p/n/0"], 'send("p/n/0")'),
+    ],
+)  # fmt: skip
+def test_what_would_have_sufficed_is_no_wider_than_what_was_granted(
+    grant, resources, words
+):
+    verbs = grant.verbs if grant != everything() else ("send",)
+    kind = grant.kind if grant != everything() else "messaging"
+    found = used(grant, *[(kind, verbs[0], each) for each in resources])
+    assert ", ".join(map(word_of, found)) == words
+    held, sufficed = read_grants([grant])[0], read_grants(found)[0]
+    assert sufficed.beyond(held) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "verb", "pattern"),
+    [
+        ("messaging", "send", "*"),
+        ("messaging", "publish", "#"),
+        ("messaging", "subscribe", "#"),
+        ("storage", "write", "**"),
+        ("files", "list", "/**"),
+        ("environment", "read", "*"),
+    ],
+)
+def test_what_everything_allowed_too_much_of_is_all_of_its_kind(kind, verb, pattern):
+    many = [f"/k{n}" if kind == "files" else f"k{n}" for n in range(21)]
+    if verb == "send":
+        many = [f"local/{each}/0" for each in many]
+    found = used(everything(), *[(kind, verb, each) for each in many])
+    assert found == (Grant(kind, (verb,), pattern),)
+
+
+def test_a_wildcard_that_was_reached_is_not_granted():
+    found = used(send("a/*"), ("messaging", "send", "a/b*/0"))
+    assert found == (send("a/*"),)
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        *(send("a"), ask("a"), request("a"), broadcast("a"), publish("a"), see("a")),
+        *(subscribe("a"), store("a"), read_store("a"), read_files("/a"), log("warn")),
+        *(write_files("/a"), delete_files("/a"), list_files("/a"), resolve("a.b")),
+        *(http("http://a"), run_command("/a"), everything()),
+        *(read_files("/a", at="/b"), http("http://a", methods="GET")),
+        *(send("a/*"), connect("a.b", 443), env("A"), Grant("*", ("*",))),
+    ],
+    ids=str,
+)
+def test_a_grant_is_written_by_the_words_that_make_it(grant):
+    words = vars(security) | {"Grant": Grant}
+    assert eval(word_of(grant), {}, words) == grant
 
 
 async def cart(context, envelope):

@@ -258,6 +258,38 @@ async def test_a_python_actor_is_stopped(autojump_clock):
         assert isinstance(found.value.error, StoppedByQuota)
 
 
+async def catching(context, _envelope):
+    with suppress(StoppedByQuota):
+        await context.send("sink", b"x")
+    return b"went on"
+
+
+def catching_plainly(context, _envelope):
+    with suppress(StoppedByQuota):
+        context.tell("sink", b"x")
+    return b"went on"
+
+
+async def catching_at_once(context, _envelope):
+    with suppress(StoppedByQuota):
+        context.tell("sink", b"x")
+    return b"went on"
+
+
+@pytest.mark.parametrize("code", [catching, catching_plainly, catching_at_once])
+async def test_an_actor_that_catches_its_end_is_stopped_all_the_same(
+    code, autojump_clock
+):
+    quotas = {"messages_per_second": {"limit": 2, "burst": 1, "at_limit": "end"}}
+    async with system_of(actor("t", code, quotas=quotas)) as (system, _, _):
+        assert await system.ask("t", b"") == b"went on"
+        with pytest.raises(CalleeFailed) as found:
+            await system.ask("t", b"")
+        assert isinstance(found.value.error, StoppedByQuota)
+        await trio.sleep(1)  # the next incarnation is not ended for what that one did
+        assert await system.ask("t", b"") == b"went on"
+
+
 async def test_requests_subscriptions_and_fan_out():
     quotas = {"open_requests": 2, "subscriptions": 2, "fan_out": 1}
     async with system_of(guest(**quotas)) as (system, _, _):

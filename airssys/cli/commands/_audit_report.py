@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from airssys.contracts import EVERYTHING, Access, ActorSpec, ComponentSpec, walk
+from airssys.contracts import (
+    EVERYTHING,
+    Access,
+    ActorSpec,
+    ComponentSpec,
+    Grant,
+    PoolSpec,
+    walk,
+)
+from airssys.security.capabilities import KINDS
 from airssys.security.policies import narrowest, rules_of_grants, word_of
 
 if TYPE_CHECKING:
@@ -17,15 +26,24 @@ if TYPE_CHECKING:
 def granted_by(blueprint: Blueprint) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Visit the actors that have grants: their names, and the grants in words.
 
-    Members of pools and children of templates have names that are given at run time. One
-    that holds `everything()` has no grants in words: what it does is not recorded.
+    The members of a pool have one name together, such as `local/workers/*`. Children of
+    templates have names that are given at run time, and are left out.
     """
     for path, spec in walk(blueprint.root):
-        is_named = not path.endswith((".member", ".template"))
-        if isinstance(spec, (ActorSpec, ComponentSpec)) and spec.can and is_named:
-            is_free = EVERYTHING in spec.can
-            rules = () if is_free else rules_of_grants(spec.can).rules
-            yield spec.id.text, tuple(map(str, rules))
+        if isinstance(spec, PoolSpec):
+            name, actor = f"{_family(spec.id.text)}/*", spec.member
+        elif path.endswith((".member", ".template")):
+            continue
+        elif isinstance(spec, (ActorSpec, ComponentSpec)):
+            name, actor = spec.id.text, spec
+        else:
+            continue
+        if actor.can:
+            yield name, tuple(map(str, rules_of_grants(actor.can).rules))
+
+
+def _family(name: str) -> str:
+    return name.rpartition("/")[0]
 
 
 def report_lines(
@@ -36,12 +54,12 @@ def report_lines(
     `granted`: what each actor holds, to tell what it never used.
     """
     rules: dict[str, Counter[str]] = {}
-    used: dict[str, dict[Access, str]] = {}
+    used: dict[str, dict[Access, Grant]] = {}
     unlisted: Counter[str] = Counter()
     for record in records:
         if record.get("event") != "allowed":
             continue
-        actor, times = str(record.get("actor")), record.get("times", 1)
+        actor, times = _reported(str(record.get("actor")), granted), record.get("times")
         times = times if isinstance(times, int) else 1
         if record.get("merged"):
             unlisted[actor] += times
@@ -52,14 +70,9 @@ def report_lines(
             str(record.get(name)) for name in ("kind", "verb", "resource")
         )
         access = Access(kind, verb, resource)
-        beginning = f"{access.kind} {access.verb} "
-        pattern = rule.removeprefix(beginning) if rule.startswith(beginning) else "*"
-        used.setdefault(actor, {}).setdefault(access, pattern)
+        used.setdefault(actor, {}).setdefault(access, _grant_named(rule, access))
     for actor in sorted({*rules, *unlisted, *granted}):
         yield f"{actor}"
-        if not (granted.get(actor, True) or actor in rules or unlisted[actor]):
-            yield "  holds everything(): what it does is not recorded"
-            continue
         for rule, times in rules.get(actor, Counter()).most_common():
             yield f"  used {rule}: {times} times"
         idle = (
@@ -70,3 +83,23 @@ def report_lines(
             yield f"  and {unlisted[actor]} times what was only counted"
         words = [word_of(grant) for grant in narrowest(used.get(actor, {}).items())]
         yield f"  sufficed: can=[{', '.join(words)}]"
+
+
+def _reported(actor: str, granted: Mapping[str, tuple[str, ...]]) -> str:
+    """Return the name that an actor is reported by: members of a pool have one grant."""
+    pool = f"{_family(actor)}/*"
+    return pool if actor not in granted and pool in granted else actor
+
+
+def _grant_named(rule: str, access: Access) -> Grant:
+    """Read the words of a rule, of which a record has no more."""
+    beginning = f"{access.kind} {access.verb} "
+    if not rule.startswith(beginning):
+        return EVERYTHING
+    pattern, limits = rule.removeprefix(beginning), list[tuple[str, str]]()
+    kind = KINDS.get(access.kind)
+    for name in kind.limits if kind is not None else ():
+        pattern, is_limited, text = pattern.partition(f" {name}=")
+        if is_limited:
+            limits.append((name, text))
+    return Grant(access.kind, (access.verb,), pattern, tuple(limits))

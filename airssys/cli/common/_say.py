@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
-from typing import Final
+from typing import Final, TextIO
 
 import click
 
@@ -12,6 +13,8 @@ from airssys.contracts import one_line
 
 EXIT_OUTPUT: Final = 74
 """What was to be printed could not be (EX_IOERR of sysexits.h)."""
+EXIT_UNREAD: Final = 1
+"""The reader of a pipe has gone, such as `head`: that is no mistake of anybody."""
 _MOST: Final = 100_000
 """Characters of a line. Lists of functions may be long."""
 
@@ -34,13 +37,17 @@ def say_lines(text: str) -> None:
 def _echo(text: str, *, err: bool) -> None:
     """Print, or end the program with a line about what cannot be written to.
 
+    If the reader of a pipe has gone, it ends without a line. That is no `OSError`: a
+    command would report it as one of the file that it reads.
+
     Raises:
         SystemExit: it could not be printed.
     """
     try:
         click.echo(text, err=err)
-    except BrokenPipeError:  # the reader has gone, which click handles
-        raise
+    except BrokenPipeError:
+        _write_nowhere(sys.stderr if err else sys.stdout)
+        sys.exit(EXIT_UNREAD)
     except OSError as error:
         with suppress(OSError):
             stream = "stderr" if err else "stdout"
@@ -51,6 +58,15 @@ def _echo(text: str, *, err: bool) -> None:
         with suppress(OSError):
             (sys.stderr if err else sys.stdout).close()
         sys.exit(EXIT_OUTPUT)
+
+
+def _write_nowhere(stream: TextIO) -> None:
+    """Drop what is left in the buffer: Python writes it once more when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, stream.fileno())
+    finally:
+        os.close(nowhere)
 
 
 def escaped(text: str) -> str:

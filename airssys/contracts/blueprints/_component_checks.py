@@ -163,6 +163,10 @@ def _config_mistakes(config: ComponentConfig, path: str) -> Iterator[Mistake]:
             text = f"{shown(pair)} is not a name with a value"
             hint = "write ('NAME', 'value'), both of them text that UTF-8 can encode"
             yield Mistake(f"{path}.env[{index}]", text, hint)
+        elif not pair[0] or "=" in pair[0] or any("\0" in each for each in pair):
+            text = f"{shown(pair)} is not a variable that a program can read"
+            hint = "a name is not empty and has no '='; neither part has a NUL"
+            yield Mistake(f"{path}.env[{index}]", text, hint)
 
 
 def _program_mistakes(config: ComponentConfig, path: str) -> Iterator[Mistake]:
@@ -171,6 +175,9 @@ def _program_mistakes(config: ComponentConfig, path: str) -> Iterator[Mistake]:
     if not is_kind(arguments, tuple) or not all(map(is_text, arguments)):
         text = f"{shown(arguments)} is not a tuple of texts"
         yield Mistake(f"{path}.arguments", text, "write ('--verbose', 'a.txt')")
+    elif any("\0" in each for each in arguments):
+        text = f"{shown(arguments)} has a NUL, which ends an argument"
+        yield Mistake(f"{path}.arguments", text, "leave it out")
     if config.stdin is not None and not is_kind(config.stdin, bytes):
         text = f"{shown(config.stdin)} is neither bytes nor None"
         yield Mistake(f"{path}.stdin", text, "encode text, e.g. by str.encode")

@@ -22,7 +22,7 @@ from ._messenger import Messenger
 if TYPE_CHECKING:
     from trio.lowlevel import Task
 
-    from airssys.contracts import ActorEnded, TraceContext
+    from airssys.contracts import ActorEnded, StoppedByQuota, TraceContext
     from airssys.messaging import Mailbox
     from airssys.nursery.shared import SelfMessage, Shared, Timer, Watch
 
@@ -75,7 +75,9 @@ class ActorContext(Messenger):
         self.is_in_step = False
         """Its code runs now, in the step of some other task, which cannot go on meanwhile."""
         self.has_wishes = False
-        """Either of these two, so that most messages need one look."""
+        """One of these three, so that most messages need one look."""
+        self.ended_by: StoppedByQuota | None = None
+        """The quota by which its actor ends."""
         self.wants_to_stash = False
         """`stash` was called for the present message."""
         self.wants_to_stop = False

@@ -68,7 +68,7 @@ from ._gates import open_gates
 from ._held_thread import HeldThreadWatch
 
 if TYPE_CHECKING:
-    from airssys.contracts import ReplySlot
+    from airssys.contracts import ReplySlot, StoppedByQuota
     from airssys.messaging import AtOnce, Mailbox
     from airssys.nursery.shared import Shared
     from airssys.security.authority import Authority
@@ -128,6 +128,8 @@ class PythonBehaviour:
         self._gates = gates = open_gates(spec.id, shared, mailbox, authority, account)
         self._subscriber = gates.subscriber(own)
         self._context = ActorContext(spec.id, shared, self._subscriber, mailbox, gates)
+        if gates.quota is not None:
+            gates.quota.note_end = self._note_end
         self._enter: Enter
         """Calls a function in the context of the actor, while its task is parked or is not
         there yet. Set by `begin` or `start`."""
@@ -366,9 +368,12 @@ class PythonBehaviour:
 
         Raises:
             TypeError: it returned something else than bytes or None.
+            StoppedByQuota: a quota ends the actor, and its handler caught that.
         """
         context = self._context
         if context.has_wishes:
+            if context.ended_by is not None:
+                raise context.ended_by
             self.wants_to_end = context.has_wishes = context.wants_to_stop
             if context.wants_to_stash:
                 context.wants_to_stash = False
@@ -382,10 +387,14 @@ class PythonBehaviour:
         self._failure = error
         self._drop_wishes()
 
+    def _note_end(self, error: StoppedByQuota) -> None:
+        """Note that the actor ends by a quota, even if its handler catches the error."""
+        self._context.ended_by, self._context.has_wishes = error, True
+
     def _drop_wishes(self) -> None:
         """Forget what the handler asked for, except that its actor ends."""
         context = self._context
-        context.wants_to_stash = False
+        context.wants_to_stash, context.ended_by = False, None
         self.wants_to_end = context.has_wishes = context.wants_to_stop
 
     def _handle_here(self, envelope: Envelope) -> bytes | None:

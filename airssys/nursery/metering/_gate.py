@@ -50,6 +50,8 @@ class QuotaGate:
             self._portion = _portion(account, MESSAGES)
         self._in_use: dict[str, int] = {}
         """Amounts that end with this incarnation."""
+        self.note_end: Callable[[StoppedByQuota], None] = lambda _: None
+        """Called when the actor has to end, whatever it does with the error."""
 
     def report(self, warned: Iterable[Warned]) -> None:
         """Report the shares that were reached."""
@@ -70,7 +72,9 @@ class QuotaGate:
         self.report(short.warned)
         self._note_refused(short)
         if short.action is AtTheLimit.END:
-            raise StoppedByQuota(short.account, short.quota, short.limit)
+            error = StoppedByQuota(short.account, short.quota, short.limit)
+            self.note_end(error)
+            raise error
         raise QuotaExceeded(
             short.account, short.quota, short.wanted, short.limit, short.wait
         )

@@ -574,7 +574,7 @@ class Authority:
     @property
     def narrowest(self) -> tuple[Grant, ...]:
         """The narrowest grants that would have sufficed for what was allowed, ever."""
-        found = narrowest((a, grant.resource) for a, grant in self._seen.items())
+        found = narrowest(self._seen.items())
         return tuple(dict.fromkeys((*found, *self._seen_too)))
 
 

@@ -83,7 +83,8 @@ class Authorities:
             granted = rules_held(spec.can)
         if known is not None:
             return known, partial(known.declare, granted, bounds, anew=anew)
-        is_free = spec.can is None or granted.is_everything
+        # What is granted everything in words is still recorded, if anything is.
+        is_free = spec.can is None or (granted.is_everything and self._recorder is None)
         if is_free and all(bound.rules.is_everything for bound in bounds):
             return None, _nothing
         made = Authority(

@@ -78,10 +78,13 @@ class Everything:
         return True
 
 
+_NO_NAME: Final = re.compile(r"[\s=*]")
+
+
 @final
 @attrs.frozen
 class Words:
-    """Some words, such as names of variables, or any (`*`)."""
+    """Some words, such as names of variables or methods of HTTP, or any (`*`)."""
 
     words: frozenset[str] | None
 
@@ -90,12 +93,17 @@ class Words:
         """Read words that are separated by commas.
 
         Raises:
-            PatternMistake: one is empty.
+            PatternMistake: one is empty, or is not a name: it has a blank, an equals sign,
+                an asterisk, or what cannot be printed.
         """
         if text == "*":
             return cls(None)
-        words = [word.strip() for word in text.split(",")]
-        if not all(words) or any("*" in word for word in words):
+        words = [word.strip(" ") for word in text.split(",")]
+        for word in words:
+            if not word.isprintable() or _NO_NAME.search(word):
+                problem = f"{word!r} is not a name: write it without value or blanks"
+                raise PatternMistake(text, problem)
+        if not all(words):
             raise PatternMistake(text, "write names separated by commas, or '*'")
         return cls(frozenset(words))
 
@@ -122,10 +130,12 @@ class Exactly:
         """Read it.
 
         Raises:
-            PatternMistake: it is empty.
+            PatternMistake: it is empty, or has a NUL.
         """
         if not text:
             raise PatternMistake(text, "it is empty")
+        if "\0" in text:
+            raise PatternMistake(text, "it has a NUL, which ends a text for the host")
         return cls(text)
 
     def matches(self, resource: str) -> bool:
@@ -255,6 +265,8 @@ class Endpoint:
 
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 _ENCODED: Final = re.compile("%(25|2[eEfF]|5[cC]|00)")
+_NO_PATH: Final = re.compile(r"[?#\s\x00-\x1f\x7f]")
+"""What no path of a request has: such a grant would allow nothing."""
 _MOST_DECODED: Final = 4
 
 
@@ -279,9 +291,9 @@ class Origin:
             raise PatternMistake(text, "write http://, https:// or *:// and a host")
         place, slash, path = rest.partition("/")
         normal = normal_path(f"/{path}") if slash else "/"
-        if normal is None or "?" in text or "#" in text or "*" in path:
+        if normal is None or "*" in path or _NO_PATH.search(text):
             raise PatternMistake(
-                text, "the path is a plain beginning, without wildcards"
+                text, "the path is a plain beginning, without wildcards or blanks"
             )
         has_port = ":" in place.rpartition("]")[2]
         if not has_port:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import attrs
 
 from airssys.contracts import EVERYTHING, Grant
 
@@ -14,6 +16,14 @@ if TYPE_CHECKING:
 
 MOST_RESOURCES: Final = 20
 """Of one verb, that are listed one by one."""
+_Limits: TypeAlias = tuple[tuple[str, str], ...]
+_ALL_OF: Final = {
+    ("messaging", "publish"): "#",
+    ("messaging", "subscribe"): "#",
+    ("storage", ""): "**",
+    ("files", ""): "/**",
+}
+"""Patterns of all resources, for what was reached by `everything()`; others have `*`."""
 _WORDS: Final[dict[tuple[str, tuple[str, ...]], str]] = {
     ("messaging", ("send",)): "send",
     ("messaging", ("ask",)): "ask",
@@ -35,27 +45,40 @@ _WORDS: Final[dict[tuple[str, tuple[str, ...]], str]] = {
 }
 
 
-def narrowest(used: Iterable[tuple[Access, str]]) -> tuple[Grant, ...]:
+def narrowest(used: Iterable[tuple[Access, Grant]]) -> tuple[Grant, ...]:
     """Return the narrowest grants that allow all that was done.
 
     Args:
-        used: What was done, each with the pattern of the grant that allowed it. This
-            pattern is used instead if one verb reached more than `MOST_RESOURCES`.
+        used: What was done, each with the grant that allowed it. The limits of this grant
+            are kept, and its pattern if one verb reached more than `MOST_RESOURCES`.
     """
-    resources: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    for access, pattern in used:
-        resources[access.kind, access.verb][access.resource] = pattern
-    verbs: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for (kind, verb), found in resources.items():
-        listed = found if len(found) <= MOST_RESOURCES else set(found.values())
-        for resource in listed:
+    found: dict[tuple[str, str, _Limits], dict[str, Grant]] = defaultdict(dict)
+    for access, grant in used:
+        found[access.kind, access.verb, grant.limits][access.resource] = grant
+    verbs: dict[Grant, set[str]] = defaultdict(set)
+    for (kind, verb, limits), grants in found.items():
+        is_listed = len(grants) <= MOST_RESOURCES
+        for resource, grant in grants.items():
             # A wildcard in what was reached would be one in the grant, too.
-            plain = resource if "*" not in resource else found.get(resource, resource)
-            verbs[kind, plain or "*"].add(verb)
+            plain = resource if is_listed and "*" not in resource else None
+            each = _pattern(grant, kind, verb) if plain is None else plain
+            verbs[Grant(kind, (), each or "*", limits)].add(verb)
     return tuple(
-        Grant(kind, tuple(sorted(each)), resource)
-        for (kind, resource), each in sorted(verbs.items())
+        attrs.evolve(grant, verbs=tuple(sorted(each)))
+        for grant, each in sorted(verbs.items(), key=_place)
     )
+
+
+def _pattern(grant: Grant, kind: str, verb: str) -> str:
+    """Return the pattern of a grant, or that of all resources of a verb."""
+    if grant != EVERYTHING:
+        return grant.resource
+    return _ALL_OF.get((kind, verb)) or _ALL_OF.get((kind, ""), "*")
+
+
+def _place(found: tuple[Grant, set[str]]) -> tuple[str, str, _Limits]:
+    grant = found[0]
+    return grant.kind, grant.resource, grant.limits
 
 
 def word_of(grant: Grant) -> str:
@@ -63,7 +86,8 @@ def word_of(grant: Grant) -> str:
     if grant == EVERYTHING:
         return "everything()"
     word = _WORDS.get((grant.kind, tuple(sorted(grant.verbs))))
-    if word is not None and not grant.limits:
-        return f'{word}("{grant.resource}")'
+    if word is not None:
+        limits = "".join(f', {name}="{text}"' for name, text in grant.limits)
+        return f'{word}("{grant.resource}"{limits})'
     limits = f", {grant.limits!r}" if grant.limits else ""
     return f'Grant("{grant.kind}", {grant.verbs!r}, "{grant.resource}"{limits})'
