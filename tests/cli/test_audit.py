@@ -373,7 +373,7 @@ def test_checkpoints_are_signed_and_checked(tmp_path):
 
 @pytest.mark.parametrize("command", ["query", "tail", "report", "verify"])
 @pytest.mark.parametrize("most", [0, 1])
-def test_a_reader_that_goes_is_no_error_of_the_file(tmp_path, command, most):
+def test_a_reader_that_goes_is_not_reported(tmp_path, command, most):
     path = tmp_path / "a"
     file = AuditFile(AuditLog(path))
     assert file.append(decision(n, "x" * 300) for n in range(600)) == (600, None)

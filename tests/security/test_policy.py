@@ -218,7 +218,7 @@ def used(grant, *accesses):
         (everything(), ["p/n/0"], 'send("p/n/0")'),
     ],
 )  # fmt: skip
-def test_what_would_have_sufficed_is_no_wider_than_what_was_granted(
+def test_what_would_have_sufficed_is_within_what_was_granted(
     grant, resources, words
 ):
     verbs = grant.verbs if grant != everything() else ("send",)

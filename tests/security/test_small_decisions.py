@@ -292,7 +292,7 @@ def test_rules_are_written_as_the_grants_that_they_are_of():
     assert grants_of_rules(rules(EVERYTHING).rules) == (EVERYTHING,)
 
 
-def test_what_becomes_wider_is_said_with_what_it_lacks():
+def test_what_becomes_wider_is_shown_with_what_it_lacks():
     assert widened((send("a"),), (send("*"),)) == ()
     assert widened((send("a"),), (send("a"), ask("b"))) == ()
     assert widened((send("*"),), (send("a"), ask("b"))) == (

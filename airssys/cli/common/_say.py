@@ -14,7 +14,7 @@ from airssys.contracts import one_line
 EXIT_OUTPUT: Final = 74
 """What was to be printed could not be (EX_IOERR of sysexits.h)."""
 EXIT_UNREAD: Final = 1
-"""The reader of a pipe has gone, such as `head`: that is no mistake of anybody."""
+"""The reader of a pipe has gone, such as `head`."""
 _MOST: Final = 100_000
 """Characters of a line. Lists of functions may be long."""
 
@@ -37,8 +37,8 @@ def say_lines(text: str) -> None:
 def _echo(text: str, *, err: bool) -> None:
     """Print, or end the program with a line about what cannot be written to.
 
-    If the reader of a pipe has gone, it ends without a line. That is no `OSError`: a
-    command would report it as one of the file that it reads.
+    If the reader of a pipe has gone, it ends without a line. A command that got an
+    `OSError` would report it as one of the file that it reads.
 
     Raises:
         SystemExit: it could not be printed.
