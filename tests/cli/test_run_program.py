@@ -30,6 +30,24 @@ def test_it_has_the_arguments_and_variables_of_the_command_line(run):
     assert done.exit_code == 0, done.stderr
 
 
+def test_arguments_and_variables_may_be_any_text(run):
+    texts = [
+        "hello",
+        "",
+        "is an argument",
+        "with \N{TRIANGULAR FLAG ON POST} emoji",
+        "-",
+    ]
+    large = "x" * 4000
+    variables = ["--env", f"LARGE={large}", "--env", "EMPTY=", "--env", "A=a b=c"]
+    out, done = run(program(ARGUMENTS), *variables, "--", *texts)
+    assert done.exit_code == 0, done.stderr
+    lines = out.splitlines()
+    assert lines[1:6] == texts
+    pairs = dict(zip(lines[6::2], lines[7::2], strict=True))
+    assert pairs == {"LARGE": large, "EMPTY": "", "A": "a b=c"}
+
+
 @pytest.mark.parametrize(
     ("text", "status"),
     [
@@ -124,6 +142,22 @@ def test_what_is_not_a_program_is_refused_with_what_it_is(airssys, write, folder
     assert "it does not export wasi:cli/run, but m" in done.stderr
     module = write("module.wat", "(module)")
     done = airssys("run", str(module))
+    assert done.exit_code == 1
+
+
+def test_a_program_that_cannot_be_loaded_has_another_status_than_one_that_was_stopped(
+    run,
+):
+    text = program("(i32.const 0)")
+    later = text.replace("wasi:cli/exit@0.2.0", "wasi:cli/exit@0.3.0")
+    _, done = run(later)
+    assert done.exit_code == 1
+    assert "Build it for WASI 0.2" in done.stderr
+    wrong = text.replace(
+        "(i32.const 0)))\n  (core instance", "(i64.const 0)))\n  (core instance"
+    )
+    assert wrong != text
+    _, done = run(wrong)
     assert done.exit_code == 1
 
 

@@ -385,6 +385,23 @@ async def test_a_coarse_clock_wakes_a_guest_when_it_shows_the_time(autojump_cloc
     assert wasi.call("clocks/monotonic-clock", "now") >= wanted
 
 
+async def test_times_that_have_passed_are_not_waited_for(autojump_clock):
+    wasi = Wasi(FakeServices(can=[monotonic_clock()]))
+    clocks, began = "clocks/monotonic-clock", trio.current_time()
+    await trio.sleep(1)
+    now = wasi.call(clocks, "now")
+    for name, when in (
+        ("subscribe-instant", now),
+        ("subscribe-instant", now - 1),
+        ("subscribe-instant", 0),
+        ("subscribe-duration", 0),
+    ):
+        timer = wasi.call(clocks, name, when)
+        assert wasi.call("io/poll", "[method]pollable.ready", timer) is True, name
+        assert wasi.call("io/poll", "[method]pollable.block", timer) == Ok()
+    assert trio.current_time() == began + 1
+
+
 def wasi_function(interface, name):
     (found,) = [
         each for each in WASI_INTERFACES if each.gives(f"wasi:{interface}@0.2.0")

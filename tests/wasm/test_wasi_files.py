@@ -2,6 +2,7 @@
 
 import errno
 import itertools
+import os
 import pathlib
 import threading
 
@@ -337,7 +338,11 @@ async def test_a_kernel_that_does_not_know_what_is_cached_opens_in_threads(
         ("up", "read", (), "not-permitted"),
         ("loop", "read", (), "loop"),
         ("dangling", "read", (), "no-entry"),
-        ("dangling", "write", ("create",), "loop"),
+        ("dangling", "write", ("truncate",), "no-entry"),
+        ("dangling", "write", ("create", "exclusive"), "exist"),
+        ("a/", "write", ("create",), "is-directory"),
+        ("new/", "write", ("create",), "is-directory"),
+        ("nope/x/", "write", ("create",), "no-entry"),
     ],
 )
 async def test_what_cannot_be_opened_has_the_code_of_the_interface(
@@ -374,6 +379,62 @@ async def test_links_inside_are_followed_if_that_is_asked_for(start, tmp_path):
     assert kind == "symbolic-link"
     made = await wasi.open(root, "to-sub/new", "write", {"create"})
     assert made.inside == "sub/new"
+
+
+@pytest.mark.parametrize(
+    ("path", "made"),
+    [
+        ("link", "target"),
+        ("sub/up", "target"),
+        ("to-sub/up", "target"),
+        ("chain", "target"),
+        ("into", "sub/target"),
+    ],
+)
+async def test_a_file_is_made_where_a_link_leads(start, tmp_path, path, made):
+    (tmp_path / "sub").mkdir()
+    for name, target in (
+        ("link", "target"),
+        ("sub/up", "../target"),
+        ("to-sub", "sub"),
+        ("chain", "link"),
+        ("into", "to-sub/./target"),
+    ):
+        (tmp_path / name).symlink_to(target)
+    wasi, root = await start(*full(tmp_path))
+    flags = "read write"
+    assert await wasi.open(root, path, flags, {"create"}, follow=False) == Err("loop")
+    file = await wasi.open(root, path, flags, {"create", "truncate"})
+    assert file.inside == made
+    assert (tmp_path / made).read_text() == ""
+    assert await wasi.file("set-size", file, 3) is None
+
+
+async def test_a_file_is_not_made_where_a_link_leads_if_that_is_not_granted(
+    start, tmp_path
+):
+    (tmp_path / "ok").mkdir()
+    (tmp_path / "ok/link").symlink_to("../target")
+    (tmp_path / "ok/root").symlink_to("/nowhere/target")
+    wasi, root = await start(write_files("/data/ok/**", at=str(tmp_path / "ok")))
+    for name in ("link", "root"):
+        found = await wasi.open(root, name, "write", {"create"})
+        assert found == Err("not-permitted")
+    wasi, root = await start(
+        write_files("/data/ok/**", at=str(tmp_path / "ok")),
+        read_files("/data/**", at=str(tmp_path)),
+        write_files("/data/ok/**", at=str(tmp_path)),
+    )
+    assert await wasi.open(root, "ok/link", "write", {"create"}) == ACCESS
+    assert denied(wasi) == [("write", "/data/target")]
+    assert not (tmp_path / "target").exists()
+
+
+async def test_a_file_that_is_only_read_keeps_its_size(start, tmp_path):
+    (tmp_path / "a").write_text("text")
+    wasi, root = await start(*full(tmp_path))
+    file = await wasi.open(root, "a", "read")
+    assert await wasi.file("set-size", file, 1) == Err("invalid")
 
 
 # ---------------------------------------------------------------- every function, no grant
@@ -596,6 +657,64 @@ async def test_bytes_are_bounded_and_what_is_shorter_is_given_back(start, tmp_pa
     again = await wasi.open(root, "a", "write", {"truncate"})
     assert await wasi.file("write", again, b"z" * 10, 0) == 10
     assert await wasi.file("write", file, b"x", 2**63) == Err("invalid")
+
+
+async def test_only_what_was_written_counts(start, tmp_path, monkeypatch):
+    """A full disk takes less than it is given."""
+    wasi, root = await start(*full(tmp_path), file_bytes=10)
+    file = await wasi.open(root, "a", "read write", {"create"})
+    for nothing in (100, 2**62):
+        assert await wasi.file("write", file, b"", nothing) == 0
+    assert (tmp_path / "a").stat().st_size == 0
+    write = os.pwrite
+    with monkeypatch.context() as patch:
+        patch.setattr("os.pwrite", lambda fd, data, at: write(fd, data[:3], at))
+        assert await wasi.file("write", file, b"x" * 10, 0) == 3
+    assert await wasi.file("write", file, b"x" * 7, 3) == 7
+    assert await wasi.file("write", file, b"x", 10) == Err("quota")
+
+
+async def test_what_a_guest_asks_for_is_not_what_the_host_allocates(start, tmp_path):
+    (tmp_path / "a").write_bytes(bytes(3 * 2**20))
+    wasi, root = await start(*full(tmp_path), host_call_bytes=2**20)
+    file = await wasi.open(root, "a")
+    found, is_end = await wasi.file("read", file, 2**64 - 1, 0)
+    assert (len(found), is_end) == (2**20, False)
+    source = await wasi.file("read-via-stream", file, 0)
+    read = "io/streams#[method]input-stream.blocking-read"
+    assert 0 < len(await wasi.call(read, source, 2**64 - 1)) <= 2**16
+
+
+@pytest.mark.parametrize(("make", "kind"), [({"create"}, "a"), ({"directory"}, ".")])
+async def test_what_is_open_to_read_can_be_synchronized(start, tmp_path, make, kind):
+    (tmp_path / "a").touch()
+    wasi, root = await start(*full(tmp_path))
+    opened = await wasi.open(root, kind, "read", make)
+    for name in ("sync", "sync-data"):
+        assert await wasi.file(name, opened) is None
+
+
+async def test_appending_takes_no_heed_of_where_others_write(start, tmp_path):
+    (tmp_path / "a").write_text("one ")
+    wasi, root = await start(*full(tmp_path))
+    file = await wasi.open(root, "a", "write")
+    first, second = [await wasi.file("append-via-stream", file) for _ in range(2)]
+    for out, text in ((first, b"two "), (second, b"three "), (first, b"four")):
+        out.write(text)
+    assert (tmp_path / "a").read_text() == "one two three four"
+
+
+@pytest.mark.parametrize("seconds", [-(2**31), -1, 0, 2**33, 2**34])
+async def test_times_that_no_one_expects_are_times(start, tmp_path, seconds):
+    """Before 1970 there is none in the interface."""
+    (tmp_path / "a").write_text("hello")
+    os.utime(tmp_path / "a", (seconds, seconds))
+    wasi, root = await start(*full(tmp_path))
+    *_, modified, _changed = await wasi.file("stat-at", root, frozenset(), "a")
+    kept = (tmp_path / "a").stat().st_mtime_ns  # some file systems hold less
+    assert modified == (divmod(kept, 10**9) if kept >= 0 else None)
+    file = await wasi.open(root, "a")
+    assert await wasi.file("read", file, 10, 0) == (b"hello", False)
 
 
 async def test_counts_outlive_an_instance(start, tmp_path):

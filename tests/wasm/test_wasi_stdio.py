@@ -74,6 +74,28 @@ async def test_an_empty_read_of_standard_input_is_the_end_only_when_it_has_ended
     assert (await wasi.call(READ, stdin, 0)).value.name == "closed"
 
 
+async def test_standard_input_is_spliced_to_standard_output(wasi, put):
+    here, there = os.pipe()
+    put(0, here)
+    os.write(there, b"So rested he by the Tumtum tree")
+    os.close(there)
+    here, there = os.pipe()
+    put(1, there)
+    stdin = await wasi.call("cli/stdin#get-stdin")
+    out = await wasi.call("cli/stdout#get-stdout")
+    splice = "io/streams#[method]output-stream.blocking-splice"
+    spliced = 0
+    with trio.fail_after(20):
+        while type(found := await wasi.call(splice, out, stdin, 7)) is int:
+            spliced += found
+    assert found.value.name == "closed"
+    assert spliced == 31
+    flush = "io/streams#[method]output-stream.blocking-flush"
+    assert await wasi.call(flush, out) is None
+    assert os.read(here, 100) == b"So rested he by the Tumtum tree"
+    os.close(here)
+
+
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
 async def test_output_that_no_one_reads_is_closed(wasi, put, name):
     here, there = os.pipe()

@@ -24,6 +24,7 @@ from airssys.contracts import (
     AirssysError,
     Artifact,
     ChildExited,
+    ComponentRefused,
     ComponentSpec,
     ExitKind,
     ExitReason,
@@ -34,7 +35,7 @@ from airssys.contracts import (
 from airssys.dsl import blueprint, component, dynamic_supervisor
 from airssys.security import arguments, env, stderr, stdin, stdout
 from airssys.security.audit import AuditLog
-from airssys.system import EXIT_GAVE_UP, System, run
+from airssys.system import EXIT_GAVE_UP, EXIT_REFUSED, System, run
 
 if TYPE_CHECKING:
     from airssys.dsl import LimitValues
@@ -118,18 +119,19 @@ async def _run(spec: ComponentSpec, system: System) -> int:
     with system.events() as events:
         answer = await system.supervisor("root/programs").start_child(spec)
         if not isinstance(answer, Started):
-            _say_refused(answer)
-            return EXIT_GAVE_UP
+            return _say_refused(answer)
         async for event in events:
             if isinstance(event, ChildExited) and event.child == spec.id.text:
                 return _status(event.reason)
     return EXIT_GAVE_UP
 
 
-def _say_refused(answer: object) -> None:
+def _say_refused(answer: object) -> int:
+    """Say why it was not started; returns the exit status."""
     reason = getattr(answer, "reason", None)
     error = reason.error if isinstance(reason, ExitReason) else None
     say(str(error or answer), err=True)
+    return EXIT_REFUSED if isinstance(error, ComponentRefused) else EXIT_GAVE_UP
 
 
 def _status(reason: ExitReason) -> int:

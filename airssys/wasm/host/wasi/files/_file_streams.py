@@ -54,17 +54,24 @@ def put(files: Files, fd: int, data: bytes, offset: int | None) -> int:
     """
     if offset is not None and offset + len(data) > _LAST:
         raise FileRefused("file-too-large")
-    before = os.fstat(fd).st_size
-    end = (before if offset is None else offset) + len(data)
-    more = end - max(before, 0)
-    files.usage.grow(more, files.limits)
+    size = os.fstat(fd).st_size
+    start = size if offset is None else offset
+    counted = _growth(size, start, len(data))
+    files.usage.grow(counted, files.limits)
+    written = 0
     try:
         if offset is None:
-            return os.pwritev(fd, [data], 0, os.RWF_APPEND)
-        return os.pwrite(fd, data, offset)
-    except OSError:
-        files.usage.give_back(size=more)
-        raise
+            written = os.pwritev(fd, [data], 0, os.RWF_APPEND)
+        else:
+            written = os.pwrite(fd, data, offset)
+        return written
+    finally:
+        files.usage.give_back(size=counted - _growth(size, start, written))
+
+
+def _growth(size: int, start: int, written: int) -> int:
+    """By how many bytes a file gets longer; writing nothing beyond its end is nothing."""
+    return max(0, start + written - size) if written else 0
 
 
 _LAST: Final = 2**63 - 1

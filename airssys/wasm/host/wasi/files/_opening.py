@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, final
 from airssys.wasm.host.wasi.base import open_beneath
 
 from ._codes import FileRefused
-from ._mounts import below
+from ._mounts import below, joined
 from ._open_file import OpenFile, in_thread
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ async def open_path(descriptor: Descriptor, path: str, way: Way) -> tuple[int, s
         )
         if found is not None:
             return found, inside
-        rest = await in_thread(_resolving(folder, path, way), folder)
+        rest = await in_thread(_resolving(folder, rest, way), folder)
         inside = below(descriptor.inside, "" if rest == "." else rest)
     raise FileRefused("loop")
 
@@ -126,12 +126,30 @@ def _resolving(folder: OpenFile, path: str, way: Way) -> Callable[[], str]:
             if way.make is None:
                 raise
             head, _, name = path.rstrip("/").rpartition("/")
-            found = folder.apply(lambda fd: _resolved(fd, head or ".", follow=True))
-            return f"{found}/{name}"
+            return folder.apply(lambda fd: _made_at(fd, head or ".", name))
         except OSError as error:
             raise _inside(error) from error
 
     return act
+
+
+def _made_at(folder: int, head: str, name: str) -> str:
+    """Find the path of what would be made: where a link leads that leads to nothing."""
+    where = _resolved(folder, head, follow=True)
+    last = f"{where}/{name}"
+    try:
+        found = open_beneath(folder, last, os.O_PATH | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return last
+    try:
+        target = os.readlink("", dir_fd=found)
+    except FileNotFoundError:  # it is something else, which has just come
+        return last
+    finally:
+        os.close(found)
+    if target.startswith("/"):
+        raise FileRefused("not-permitted")
+    return joined("", f"{where}/{target}")
 
 
 def _resolved(folder: int, path: str, *, follow: bool) -> str:

@@ -182,15 +182,21 @@ def _same(_context: WasiContext, one: Descriptor, other: Descriptor) -> bool:
 # ---------------------------------------------------------------- reading and writing
 
 
-def _file(descriptor: Descriptor, verb: str) -> OpenFile:
+def _file(
+    descriptor: Descriptor, verb: str, otherwise: str = "bad-descriptor"
+) -> OpenFile:
     """See that bytes of it may be read or written.
 
     Raises:
-        FileRefused: they may not, or it is a folder.
+        FileRefused: they may not, or it is a folder; or it was not opened for that, which
+            has the code `otherwise`.
     """
     if descriptor.is_folder:
         raise FileRefused("is-directory")
-    return descriptor.check(verb)
+    file = descriptor.check(verb)
+    if verb not in descriptor.flags:
+        raise FileRefused(otherwise)
+    return file
 
 
 def _read_now(
@@ -257,7 +263,7 @@ def _appender(_context: WasiContext, descriptor: Descriptor) -> FileOutput:
 
 
 async def _set_size(context: WasiContext, descriptor: Descriptor, size: int) -> None:
-    file, files = _file(descriptor, "write"), files_of(context)
+    file, files = _file(descriptor, "write", "invalid"), files_of(context)
     _offset(size)
 
     def resize(fd: int) -> None:

@@ -131,7 +131,8 @@ class _Making:
             OSError: as of `open_beneath`.
         """
         wanted = self._wanted
-        if not (wanted.creates and wanted.exclusive):
+        makes_it = wanted.creates and (wanted.exclusive or path.endswith("/"))
+        if not makes_it:  # which is an error, and the kernel says which
             try:
                 return self._emptied(open_beneath(folder, path, flags))
             except FileNotFoundError:
