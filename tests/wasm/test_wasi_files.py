@@ -329,6 +329,10 @@ async def test_a_kernel_that_does_not_know_what_is_cached_opens_in_threads(
         ("a/", "read", (), "not-directory"),
         ("a", "read", ("directory",), "not-directory"),
         ("sub", "write", (), "is-directory"),
+        ("sub", "read", ("create",), "is-directory"),
+        ("sub", "write", ("directory",), "is-directory"),
+        ("a", "write", ("directory",), "not-directory"),
+        ("a", "read write", ("directory",), "not-directory"),
         ("a", "write", ("create", "exclusive"), "exist"),
         ("sub", "read", ("directory", "create"), "invalid"),
         ("a", "read file-integrity-sync", (), "unsupported"),
@@ -363,6 +367,51 @@ async def test_what_cannot_be_opened_has_the_code_of_the_interface(
     wasi, root = await start(*full(box))
     assert await wasi.open(root, path, flags, make) == Err(code)
     assert names_in(box) == ["a", "dangling", "loop", "out", "sub", "up"]
+
+
+@pytest.mark.parametrize("path", [".", "./", "sub/..", "sub/."])
+async def test_a_path_without_a_last_name_has_the_code_of_its_call(
+    start, tmp_path, path
+):
+    (tmp_path / "a").touch()
+    (tmp_path / "sub").mkdir()
+    wasi, root = await start(*full(tmp_path))
+    for name, taken, code in (
+        ("create-directory-at", (path,), "exist"),
+        ("symlink-at", ("a", path), "exist"),
+        ("remove-directory-at", (path,), "invalid"),
+        ("unlink-file-at", (path,), "is-directory"),
+        ("rename-at", (path, root, "new"), "busy"),
+        ("rename-at", ("a", root, path), "busy"),
+        ("link-at", (NONE, path, root, "new"), "not-permitted"),
+        ("link-at", (NONE, "a", root, path), "exist"),
+    ):
+        assert await wasi.file(name, root, *taken) == Err(code), name
+    assert names_in(tmp_path) == ["a", "sub"]
+
+
+async def test_a_slash_after_a_name_says_that_it_is_a_folder(start, tmp_path):
+    (tmp_path / "a").touch()
+    (tmp_path / "sub").mkdir()
+    wasi, root = await start(*full(tmp_path))
+    for name, taken, code in (
+        ("symlink-at", ("a", "new/"), "no-entry"),
+        ("symlink-at", ("a", "sub/"), "exist"),
+        ("link-at", (NONE, "a", root, "new/"), "no-entry"),
+        ("link-at", (NONE, "a", root, "sub/"), "exist"),
+        ("link-at", (NONE, "a/", root, "new"), "not-directory"),
+        ("rename-at", ("a/", root, "new"), "not-directory"),
+        ("rename-at", ("a", root, "new/"), "not-directory"),
+        ("unlink-file-at", ("a/",), "not-directory"),
+        ("unlink-file-at", ("sub/",), "is-directory"),
+        ("remove-directory-at", ("a/",), "not-directory"),
+    ):
+        assert await wasi.file(name, root, *taken) == Err(code), (name, taken)
+    assert names_in(tmp_path) == ["a", "sub"]
+    assert wasi.context.keep("files", None).usage._made == 0
+    assert await wasi.file("create-directory-at", root, "new/") is None
+    assert await wasi.file("rename-at", root, "new/", root, "other/") is None
+    assert await wasi.file("remove-directory-at", root, "other/") is None
 
 
 async def test_links_inside_are_followed_if_that_is_asked_for(start, tmp_path):

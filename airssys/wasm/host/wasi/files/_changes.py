@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ._codes import FileRefused
 from ._descriptors import files_of
@@ -24,16 +24,25 @@ async def _in_parent(
     context: WasiContext,
     descriptor: Descriptor,
     path: str,
-    verb: str,
+    rule: tuple[str, str],
     act: Callable[[Files, int, str], None],
 ) -> None:
-    """Decide and do something with the last name of a path, in its folder."""
+    """Decide and do something with the last name of a path, in its folder.
+
+    Args:
+        context: of the instance.
+        descriptor: the path begins there.
+        path: as the guest gives it.
+        rule: the verb that has to be allowed, and the code for a path without a last name.
+        act: takes the files, the folder, and the name.
+    """
+    verb, unnamed = rule
     files, mount = files_of(context), descriptor.mount
 
     def decide(inside: str) -> None:
         files.check(mount, verb, inside)
 
-    folder, name, _inside = await open_parent(descriptor, path, decide)
+    folder, name, _inside = await open_parent(descriptor, path, decide, unnamed)
     try:
         await in_thread(lambda: folder.apply(lambda fd: act(files, fd, name)), folder)
     finally:
@@ -61,7 +70,7 @@ async def create_directory_at(
 ) -> None:
     """Create a folder."""
     act = _making(lambda folder, name: os.mkdir(name, dir_fd=folder))
-    await _in_parent(context, descriptor, path, "write", act)
+    await _in_parent(context, descriptor, path, ("write", "exist"), act)
 
 
 async def symlink_at(
@@ -70,11 +79,11 @@ async def symlink_at(
     """Create a symbolic link; one that begins at the root is refused."""
     if target.startswith("/"):
         raise FileRefused("not-permitted")
-    if not target or path.endswith("/"):
+    if not target:
         raise FileRefused("no-entry")
     _check_text(target)
     act = _making(lambda folder, name: os.symlink(target, name, dir_fd=folder))
-    await _in_parent(context, descriptor, path, "write", act)
+    await _in_parent(context, descriptor, path, ("write", "exist"), act)
 
 
 def _check_text(path: str) -> None:
@@ -91,7 +100,7 @@ async def remove_directory_at(
         os.rmdir(name, dir_fd=folder)
         files.usage.give_back(files=1)
 
-    await _in_parent(context, descriptor, path, "delete", act)
+    await _in_parent(context, descriptor, path, ("delete", "invalid"), act)
 
 
 async def unlink_file_at(
@@ -110,7 +119,8 @@ async def unlink_file_at(
         is_last = found.st_nlink == 1 and stat.S_ISREG(found.st_mode)
         files.usage.give_back(files=1, size=found.st_size if is_last else 0)
 
-    await _in_parent(context, descriptor, path, "delete", act)
+    rule = ("delete", "is-directory")
+    await _in_parent(context, descriptor, path, rule, act)
 
 
 def _narrowing(
@@ -135,7 +145,8 @@ async def rename_at(
     new: str,
 ) -> None:
     """Give a file or a folder another name, which may be one of another folder."""
-    await _move(context, (descriptor, path, "delete"), (other, new), os.rename)
+    old = _Old(descriptor, path, "delete", "busy", "busy")
+    await _move(context, old, (other, new), os.rename)
 
 
 async def link_at(
@@ -149,8 +160,6 @@ async def link_at(
     """Give a file a further name. A link is not followed."""
     if "symlink-follow" in flags:
         raise FileRefused("invalid")
-    if path.endswith("/") or new.endswith("/"):
-        raise FileRefused("no-entry")
 
     def link(name: str, target: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
         def act(folder: int, last: str) -> None:
@@ -164,17 +173,30 @@ async def link_at(
 
         _making(act)(files_of(context), dst_dir_fd, target)
 
-    await _move(context, (descriptor, path, "write"), (other, new), link)
+    old = _Old(descriptor, path, "write", "not-permitted", "exist")
+    await _move(context, old, (other, new), link)
+
+
+class _Old(NamedTuple):
+    """What gets another name, and what has to be allowed for that."""
+
+    descriptor: Descriptor
+    path: str
+    verb: str
+    unnamed: str
+    """The code if its path has no last name."""
+    new_unnamed: str
+    """The code if the other path has none."""
 
 
 async def _move(
     context: WasiContext,
-    old: tuple[Descriptor, str, str],
+    old: _Old,
     new: tuple[Descriptor, str],
     act: Callable[..., None],
 ) -> None:
     files = files_of(context)
-    one, path, verb = old
+    one, path, verb, unnamed, new_unnamed = old
     other, target = new
 
     def may_go(inside: str) -> None:
@@ -183,10 +205,12 @@ async def _move(
     def may_come(inside: str) -> None:
         files.check(other.mount, "write", inside)
 
-    folder, name, inside = await open_parent(one, path, may_go)
+    folder, name, inside = await open_parent(one, path, may_go, unnamed)
     opened = [folder]
     try:
-        second, new_name, new_inside = await open_parent(other, target, may_come)
+        second, new_name, new_inside = await open_parent(
+            other, target, may_come, new_unnamed
+        )
         opened.append(second)
         _narrowing(files, (one, inside), (other, new_inside))
         await in_thread(

@@ -181,7 +181,7 @@ def _inside(error: OSError) -> Exception:
 
 
 async def open_parent(
-    descriptor: Descriptor, path: str, decide: Callable[[str], None]
+    descriptor: Descriptor, path: str, decide: Callable[[str], None], unnamed: str
 ) -> tuple[OpenFile, str, str]:
     """Open the folder of the last name of a path, for a call that takes such a name.
 
@@ -189,13 +189,14 @@ async def open_parent(
     it; and the path in the mount.
 
     Raises:
-        FileRefused: the path is not allowed, leaves the folder, or has no last name.
+        FileRefused: the path is not allowed, leaves the folder, or has no last name, as
+            `.`: that has the code `unnamed`.
         OSError: as of `open_beneath`.
     """
     decide(descriptor.path(path))
     head, _, name = path.rstrip("/").rpartition("/")
     if name in {"", ".", ".."}:
-        raise FileRefused("invalid")
+        raise FileRefused(unnamed)
     way = Way(lambda _inside: None, os.O_PATH | os.O_DIRECTORY, follow=True)
     fd, inside = await open_path(descriptor, head or ".", way)
     folder = OpenFile(fd, descriptor.opened().disk)

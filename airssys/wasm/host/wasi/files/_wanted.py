@@ -101,7 +101,7 @@ class Wanted:
         flags = os.O_RDONLY
         if self.writes or self.truncates:
             flags = os.O_RDWR if self.reads else os.O_WRONLY
-        return flags | (os.O_DIRECTORY if as_folder else 0)
+        return flags | (os.O_DIRECTORY if as_folder or self.is_folder else 0)
 
     def explain(
         self, files: Files, descriptor: Descriptor, path: str, error: BaseException
@@ -134,7 +134,7 @@ class _Making:
         makes_it = wanted.creates and (wanted.exclusive or path.endswith("/"))
         if not makes_it:  # which is an error, and the kernel says which
             try:
-                return self._emptied(open_beneath(folder, path, flags))
+                return self._found(open_beneath(folder, path, flags))
             except FileNotFoundError:
                 if not wanted.creates:
                     raise
@@ -149,17 +149,22 @@ class _Making:
         except OSError as error:
             usage.give_back(files=1)
             if error.errno == errno.EEXIST and not self._wanted.exclusive:
-                return self._emptied(open_beneath(folder, path, flags))
+                return self._found(open_beneath(folder, path, flags))
             raise
 
-    def _emptied(self, fd: int) -> int:
-        if self._wanted.truncates:
-            try:
-                found = os.fstat(fd)
-                if stat.S_ISREG(found.st_mode):
-                    os.ftruncate(fd, 0)
-                    self._files.usage.give_back(size=found.st_size)
-            except BaseException:
-                os.close(fd)
-                raise
+    def _found(self, fd: int) -> int:
+        try:
+            self._use(fd)
+        except BaseException:
+            os.close(fd)
+            raise
         return fd
+
+    def _use(self, fd: int) -> None:
+        """Make what was there empty, if that is asked for; a folder cannot be made so."""
+        found = os.fstat(fd)
+        if stat.S_ISDIR(found.st_mode):
+            raise FileRefused("is-directory")
+        if self._wanted.truncates and stat.S_ISREG(found.st_mode):
+            os.ftruncate(fd, 0)
+            self._files.usage.give_back(size=found.st_size)
