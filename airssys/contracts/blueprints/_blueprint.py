@@ -332,11 +332,11 @@ def _name_taken(
         return
     if not is_kind(spec.id, ComponentId) or path.endswith(".member"):
         return
-    if spec.id in taken:
-        text = f"the name {spec.id} is already used by {taken[spec.id]}"
+    first = taken.setdefault(spec.id, path)
+    if first is not path:
+        text = f"the name {spec.id} is already used by {first}"
         hint = "names must be unique in a system: choose another one"
         yield Mistake(f"{path}.id", text, hint)
-    taken.setdefault(spec.id, path)
 
 
 def _mistakes_of(spec: ChildSpec, path: str) -> Iterator[Mistake]:
@@ -398,7 +398,7 @@ def _supervisor_mistakes(spec: SupervisorSpec, path: str) -> Iterator[Mistake]:
         yield Mistake(f"{path}.children", text, "write (child, ...)")
     below = _children_of(spec, path)
     for at, child in below:
-        if is_kind(child, CHILD_SPECS):
+        if is_kind(child, CHILD_SPECS) and child.significant is not False:
             marked, restart = child.significant, child.restart
             yield from significance_mistakes(marked, restart, rule, at)
     names = Counter(

@@ -11,7 +11,7 @@ had not come.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, cast, final
 
 import attrs
 import trio
@@ -28,13 +28,11 @@ from airssys.contracts import (
     GuestFailed,
     GuestRejected,
     GuestSnapshot,
-    HandlerGuest,
     HealthStatus,
     HookFailed,
     InternalError,
     NotGranted,
     OnAbandoned,
-    ProgramGuest,
     SnapshotFailed,
     SnapshotRefused,
     StartFrom,
@@ -55,7 +53,9 @@ if TYPE_CHECKING:
         Artifact,
         ComponentConfig,
         ComponentMetadata,
+        HandlerGuest,
         LoadedComponent,
+        ProgramGuest,
     )
     from airssys.messaging import Mailbox
     from airssys.nursery.shared import Shared
@@ -137,7 +137,7 @@ class ComponentBehaviour:
         if self._gates.quota is not None:
             self._gates.quota.keep_memory(self._limits.memory_bytes)
         guest = await self._restored(loaded) or await self._initialized(loaded)
-        if spec.config.handles_http and not isinstance(guest, HandlerGuest):
+        if spec.config.handles_http and _handler(guest) is None:
             problem = "it does not export wasi:http/incoming-handler"
             advice = "Declare it by component(...), or build it for wasi:http/proxy"
             raise ComponentRefused(spec.artifact.label, problem, advice)
@@ -237,11 +237,11 @@ class ComponentBehaviour:
 
     def watched(self, serving: Coroutine[Any, Any, None]) -> Awaitable[None]:
         """Leave serving as it is: a guest gives way by itself. A program serves nothing."""
-        guest = self._present()
-        if isinstance(guest, ProgramGuest):
-            serving.close()
-            return self._run(guest)
-        return serving
+        program = _program(self._present())
+        if program is None:
+            return serving
+        serving.close()
+        return self._run(program)
 
     async def _run(self, program: ProgramGuest) -> None:
         """Run a program to its end, or until it is asked to stop.
@@ -250,8 +250,8 @@ class ComponentBehaviour:
             GuestTrapped: it was stopped, or ended with a status that is not 0.
         """
         handlers, id = self._shared.handlers, self._spec.id  # noqa: A001  # the domain's word
-        if isinstance(program, HandlerGuest):
-            handlers[id] = program
+        if (handler := _handler(program)) is not None:
+            handlers[id] = handler
         try:
             with self._running:
                 await program.run()
@@ -403,9 +403,8 @@ class ComponentBehaviour:
         One that handles requests may answer those in progress, for as long as its
         supervisor waits for it.
         """
-        guest = self._guest
-        if isinstance(guest, HandlerGuest):
-            guest.stop()
+        if (handler := _handler(self._guest)) is not None:
+            handler.stop()
         else:
             self._running.cancel()
 
@@ -430,6 +429,15 @@ class ComponentBehaviour:
         if self._guest is None:
             raise InternalError("this behaviour was not started, or is closed")
         return self._guest
+
+
+# As `isinstance` would, which takes as long for a protocol as a call of a guest.
+def _program(guest: Guest) -> ProgramGuest | None:
+    return cast("ProgramGuest", guest) if hasattr(guest, "run") else None
+
+
+def _handler(guest: Guest | None) -> HandlerGuest | None:
+    return cast("HandlerGuest", guest) if hasattr(guest, "answer") else None
 
 
 async def _state_of(guest: Guest) -> bytes | None:

@@ -140,9 +140,9 @@ def _least(account: Account, quota: str, most: int) -> int:
     """How much of a quota may be used before it is counted."""
     above: Account | None = account
     while above is not None:
-        meter = above.meter(quota)
-        if meter is not None:
-            most = max(1, min(most, int(meter.limit) // PART))
+        declared = above.quotas.get(quota)
+        if declared is not None:
+            most = max(1, min(most, int(declared.limit) // PART))
         above = above.parent
     return most
 

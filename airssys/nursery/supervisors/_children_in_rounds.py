@@ -28,6 +28,7 @@ from airssys.contracts import (
 from airssys.nursery.children import (
     REORDERING,
     Ended,
+    Ready,
     Requested,
     RetryDue,
     Roster,
@@ -175,19 +176,25 @@ class ChildrenInRounds:
     def go_on(self) -> None:
         """Take the steps of the round that can be taken now."""
         while (now := self.round) is not None and now.current is None:
-            match now.next():
-                case None:
-                    self.round = None
-                    self.is_open |= now.aim is Aim.OPENING
-                    self.is_over |= now.aim is Aim.CLOSING
-                case (Act.STOP, slot):
-                    self.stop(slot)
-                case (Act.START, slot):
-                    why = slot.start if now.aim is Aim.ADMISSION else Start.AGAIN
-                    self.start(slot, Start.FIRST if now.aim is Aim.OPENING else why)
+            step = now.next()
+            if step is None:
+                self.round = None
+                self.is_open |= now.aim is Aim.OPENING
+                self.is_over |= now.aim is Aim.CLOSING
+                return
+            act, slot = step
+            if act is Act.STOP:
+                self.stop(slot)
+            elif now.aim is Aim.OPENING:
+                self.start(slot, Start.FIRST)
+            else:
+                is_admission = now.aim is Aim.ADMISSION
+                self.start(slot, slot.start if is_admission else Start.AGAIN)
 
     def must_wait(self, notice: Notice) -> bool:
         """Return whether a notice is served only after the round in progress."""
+        if isinstance(notice, Ready):
+            return False  # as most notices are while many children start
         if self.round is None or self.is_ending or not self.is_grouping:
             return False
         match notice:

@@ -55,7 +55,8 @@ class Authorities:
                 `nothing`.
             bounds: those above it.
         """
-        if spec.can is None and not bounds and spec.id not in self._by_name:
+        is_known = bool(self._by_name) and spec.id in self._by_name
+        if spec.can is None and not bounds and not is_known:
             return None  # as for most Python actors
         authority, declare = self.prepare(spec, bounds)
         declare()
