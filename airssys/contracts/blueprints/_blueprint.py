@@ -217,7 +217,8 @@ def _supervisors(
         chain = (*above, spec.intensity)
         yield path, name, chain
         for at, child in _children_of(spec, path):
-            yield from _supervisors(child, at, name, chain)
+            if isinstance(child, SUPERVISOR_SPECS):
+                yield from _supervisors(child, at, name, chain)
 
 
 def _find_spec_mistakes(spec: ChildSpec, path: str, above: int = 0) -> list[Mistake]:

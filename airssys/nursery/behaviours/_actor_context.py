@@ -13,6 +13,7 @@ from airssys.contracts import (
     EngineMisused,
     Lag,
 )
+from airssys.messaging import ActorSubscriber
 from airssys.nursery.shared import ENDED, SelfMessages
 
 from ._gates import OPEN, Gates
@@ -55,7 +56,6 @@ class ActorContext(Messenger):
         self,
         self_id: ComponentId,
         shared: Shared,
-        subscriber: AnySubscriber,
         mailbox: Mailbox,
         gates: Gates = OPEN,
     ) -> None:
@@ -63,7 +63,9 @@ class ActorContext(Messenger):
         """The actor's own name; the sender of all it sends."""
         broker = gates.broker(shared.broker)
         super().__init__(self_id, self_id, broker, gates.publishing(shared.publishing))
-        self._subscriber, self._mailbox = subscriber, mailbox
+        self._mailbox, self._gates, self._topics = mailbox, gates, shared.publishing
+        self._subscriber: AnySubscriber | None = None
+        """None before it is needed; few actors subscribe themselves."""
         self._timers, self._watches = shared.timers, shared.watches
         self._own: _Belongings | None = None
         """None before it has any; few actors do, and there are many."""
@@ -146,7 +148,7 @@ class ActorContext(Messenger):
             BadTopic: it is not a valid pattern.
             ValueError: `lag` is DROP_OLDEST, which would lose what others sent.
         """
-        self._subscriber.subscribe(pattern, lag)
+        self._own_subscriber().subscribe(pattern, lag)
 
     @enable_ki_protection
     def unsubscribe(self, pattern: str) -> None:
@@ -155,7 +157,20 @@ class ActorContext(Messenger):
         Raises:
             BadTopic: the actor is not subscribed to it.
         """
-        self._subscriber.unsubscribe(pattern)
+        self._own_subscriber().unsubscribe(pattern)
+
+    def _own_subscriber(self) -> AnySubscriber:
+        if self._subscriber is None:
+            own = ActorSubscriber(self.self_id, self._topics)
+            self._subscriber = self._gates.subscriber(own)
+            if self._has_ended:
+                self._subscriber.close()
+        return self._subscriber
+
+    def end_subscriptions(self) -> None:
+        """End all that it has subscribed itself to."""
+        if self._subscriber is not None:
+            self._subscriber.close()
 
     @enable_ki_protection
     def send_after(self, seconds: float, payload: bytes) -> Timer:

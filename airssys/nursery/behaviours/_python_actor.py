@@ -61,7 +61,6 @@ from airssys.contracts import (
     not_awaited,
     plain_bytes,
 )
-from airssys.messaging import ActorSubscriber
 
 from ._actor_context import ActorContext
 from ._gates import open_gates
@@ -103,7 +102,6 @@ class PythonBehaviour:
         "_plain",
         "_shared",
         "_spec",
-        "_subscriber",
         "_watch",
         "handle_at_once",
         "is_cut_off",
@@ -124,10 +122,8 @@ class PythonBehaviour:
     ) -> None:
         self._spec, self._shared = spec, shared
         self._mailbox = mailbox
-        own = ActorSubscriber(spec.id, shared.publishing)
         self._gates = gates = open_gates(spec.id, shared, mailbox, authority, account)
-        self._subscriber = gates.subscriber(own)
-        self._context = ActorContext(spec.id, shared, self._subscriber, mailbox, gates)
+        self._context = ActorContext(spec.id, shared, mailbox, gates)
         if gates.quota is not None:
             gates.quota.note_end = self._note_end
         self._enter: Enter
@@ -463,7 +459,7 @@ class PythonBehaviour:
 
         What it set aside is left to the next incarnation.
         """
-        self._subscriber.close()
+        self._context.end_subscriptions()
         self._gates.close()
         self._code = self._handle = self._plain = None
         self.handle_at_once = self._failure = None

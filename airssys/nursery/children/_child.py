@@ -122,18 +122,12 @@ class Supervision(Protocol):
     def child_ended(self, child: Child, reason: ExitReason) -> None: ...
 
 
-def _task_name(path: str) -> str:
-    return f"airssys {path}"
-
-
-# Without NO_OP, attrs would look for a converter at every assignment to any field.
 @final
-@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(eq=False)
 class Child:
     """One incarnation of a child; started once."""
 
-    _name: str = attrs.field(converter=_task_name)
-    """Of its task, made of the path of the child."""
+    _path: str
     _incarnation: Incarnation
     _start_timeout: float
     """Seconds to become ready in, from now on."""
@@ -172,7 +166,7 @@ class Child:
     def _start_task(self) -> None:
         nursery, self._nursery = self._nursery, None
         if nursery is not None:
-            nursery.start_soon(self._live, name=self._name)
+            nursery.start_soon(self._live, name=f"airssys {self._path}")
 
     @property
     def trace(self) -> TraceContext | None:
