@@ -5,12 +5,22 @@ and a use that something comes between), unless it names another.
 """
 
 import time
+from functools import partial
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from airssys import ComponentId, NotGranted, actor, blueprint, component, open_system
+from airssys import (
+    ComponentId,
+    NotGranted,
+    actor,
+    blueprint,
+    component,
+    dynamic_supervisor,
+    open_system,
+    supervisor,
+)
 from airssys.contracts import ERROR_TYPE, Access, Artifact, Logged
 from airssys.security import (
     ask,
@@ -223,6 +233,90 @@ async def test_a_grant_goes_while_code_is_replaced():
             system.grants("a").revoke(store("k"))
         assert (await system.ask("a", call("storage.get", "k"))).startswith(b"err")
         assert await system.ask("a", call("storage.get", "j")) == b"ok"
+
+
+@pytest.mark.parametrize("steps", range(2, 40, 3))
+async def test_a_replacement_with_new_grants_undoes_no_later_revocation(steps):
+    """CWE-367: the new grants were written down before it, whenever it comes."""
+    tree = blueprint(component("a", CALLS, can=[store("k")]))
+    async with open_system(tree) as system:
+        system.grants("a").revoke(store("k"))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(system.replace, "a", CALLS, can=[store("**")]))
+            for _ in range(steps):
+                await trio.lowlevel.checkpoint()
+            system.grants("a").revoke(store("j"))
+        assert await system.ask("a", call("storage.get", "k")) == b"ok"
+        assert (await system.ask("a", call("storage.get", "j"))).startswith(b"err")
+
+
+async def test_a_sender_that_waits_for_its_quota_gives_its_turn_back_with_its_grant(
+    autojump_clock,
+):
+    """CWE-362: who is next in the line of a shared sum gets it."""
+    ends, taken = [], []
+
+    async def take(_context, envelope):
+        taken.append((envelope.payload, trio.current_time()))
+
+    async def send_it(context, envelope):
+        try:
+            await context.send("b", envelope.payload)
+        except NotGranted as error:
+            ends.append(error)
+
+    tree = blueprint(
+        supervisor(
+            "s",
+            actor("first", send_it, can=[send("b")]),
+            actor("second", send_it, can=[send("b")]),
+            quotas={"messages_per_second": {"limit": 1, "burst": 1}},
+        ),
+        actor("b", take),
+    )
+    async with open_system(tree) as system:
+        began = trio.current_time()
+        for name in ("first", "second", "first"):
+            system.tell(name, name.encode())
+            await wait_until_idle()
+        assert system.grants("first").revoke(send("b")) == 1
+        await trio.sleep(10)
+        assert len(ends) == 1
+        assert [payload for payload, _ in taken] == [b"first", b"second"]
+        assert taken[1][1] - began <= 2
+        assert system.usage("root/s")["messages_per_second"][0] == 0
+
+
+async def test_what_is_lent_to_a_child_of_a_template_ends_by_time_and_stays_in_its_bound(
+    autojump_clock,
+):
+    """CWE-269 and CWE-613: three ways to hold something, and the narrowest one counts."""
+    template = dynamic_supervisor(
+        "many", actor("m", forever, can=[]), bound=[ask("b"), send("c")]
+    )
+    tree = blueprint(template, actor("lender", forever, can=[ask("*"), send("*")]))
+    async with open_system(tree) as system:
+        children, lender = system.supervisor("root/many"), system.grants("lender")
+        child = (await children.start_from_template()).child
+        held = system.grants(child)
+        with pytest.raises(NotGranted):
+            lender.lend(child, ask("*"))
+        lender.lend(child, ask("b"), seconds=5)
+        lender.lend(child, send("c"), seconds=50)
+        asks, sends = (
+            ("messaging", "ask", "local/b/0"),
+            ("messaging", "send", "local/c/0"),
+        )
+        assert (held.allows(*asks), held.allows(*sends)) == (True, True)
+        with pytest.raises(NotGranted):
+            held.lend("lender", ask("b"))
+        await children.restart_child(child)
+        await trio.sleep(5)
+        assert (held.allows(*asks), held.allows(*sends)) == (False, True)
+        lender.narrow(ask("*"))
+        assert not held.allows(*sends)
+        other = (await children.start_from_template()).child
+        assert not system.grants(other).allows(*asks)
 
 
 # -- what costs the host: A04 Insecure design, CWE-400, CWE-407, CWE-1333

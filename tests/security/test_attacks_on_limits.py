@@ -156,6 +156,43 @@ async def test_many_short_lived_children_share_one_sum(autojump_clock):
         assert passed == 5
 
 
+async def test_a_hundred_children_that_give_up_waiting_drain_nothing(autojump_clock):
+    """A04, CWE-362: what a cancelled sender had taken is there for the others."""
+    passed, given_up = [], []
+
+    async def count(_context, _envelope):
+        passed.append(trio.current_time())
+
+    async def hasty(context, envelope):
+        number = int(envelope.payload)
+        with trio.move_on_after(number % 7) as scope:
+            await context.send("sink", b"x")
+        if scope.cancelled_caught:
+            given_up.append(number)
+
+    sums = {"messages_per_second": {"limit": 4, "burst": 8}}
+    names = [f"c{number}" for number in range(100)]
+    tree = blueprint(
+        supervisor("many", *(actor(name, hasty) for name in names), quotas=sums),
+        actor("sink", count, mailbox=1000),
+    )
+    async with open_system(tree) as system:
+        began = trio.current_time()
+        for number, name in enumerate(names):
+            system.tell(name, str(number).encode())
+        await trio.sleep(60)
+        assert len(passed) + len(given_up) == 100
+        assert given_up
+        for end in passed:
+            assert sum(time <= end for time in passed) <= 8 + 4 * (end - began) + 1e-6
+        assert system.usage("root/many")["messages_per_second"][0] == 0
+        before = len(passed)
+        for name in names[6::7][:8]:  # the whole burst is there again
+            system.tell(name, b"6")
+        await trio.sleep(0.001)
+        assert len(passed) == before + 8
+
+
 async def test_who_relays_pays_for_it(autojump_clock):
     """A01 Broken access control, CWE-441: a deputy's messages come out of its own quota."""
     quota = {"messages_per_second": {"limit": 1, "burst": 3, "at_limit": "refuse"}}

@@ -5,21 +5,26 @@ import json
 import os
 import resource
 import time
+from contextlib import suppress
 
 import pytest
 import trio
 
 from airssys import (
     AuditFailed,
+    ComponentId,
     NotGranted,
     actor,
     blueprint,
     component,
     open_system,
 )
+from airssys.contracts import Access, Decision
 from airssys.security import ask, broadcast, everything, publish, request, send, store
 from airssys.security.audit import (
+    AuditFile,
     AuditLog,
+    Noted,
     _writing,
     files_of,
     lines_of,
@@ -326,6 +331,91 @@ async def test_two_systems_do_not_write_one_log(tmp_path):
 async def start(path):
     async with open_system(APP, audit=AuditLog(path)) as system:
         await system.ask("cart", b"stock")
+
+
+class Crashed(BaseException):
+    """The process ends here, whatever it was about to do."""
+
+
+def crashing(monkeypatch, at):
+    """End the process before its call number `at` that changes a file."""
+    left = [at]
+
+    def counted(call):
+        def checked(*arguments, **options):
+            left[0] -= 1
+            if left[0] == 0:
+                raise Crashed
+            return call(*arguments, **options)
+
+        return checked
+
+    for name in ("write", "pwrite", "open", "rename", "fsync"):
+        monkeypatch.setattr(os, name, counted(getattr(os, name)))
+    return left
+
+
+def noted(number):
+    access = Access("messaging", "send", f"local/n{number}/0")
+    actor = ComponentId("local", "cart")
+    return Noted(number, Decision(actor, 1, access, allowed=True, rule="x" * 400))
+
+
+def test_no_crash_at_any_step_of_a_rotation_damages_the_log(tmp_path):
+    """CWE-460: it is continued, nothing is lost that was confirmed, nothing is double."""
+    at, is_over = 0, False
+    while not is_over:
+        at += 1
+        path = tmp_path / str(at) / "a"
+        path.parent.mkdir()
+        log = AuditLog(path, file_bytes=4096)
+        file, confirmed = AuditFile(log), 0
+        with pytest.MonkeyPatch.context() as patch:
+            left = crashing(patch, at)
+            try:
+                for number in range(20):
+                    done, problem = file.append([noted(number)])
+                    assert (done, problem) == (1, None)
+                    confirmed += 1
+            except Crashed:
+                pass
+            is_over = left[0] > 0
+        for descriptor in (file._descriptor, file._heads):
+            with suppress(OSError):
+                os.close(descriptor)
+        again = AuditFile(log)
+        assert again.append([noted(99)]) == (1, None)
+        assert again.close() is None
+        assert list(verify_log(path)) == []
+        kept = [r["resource"] for r in records(path)]
+        assert kept[:confirmed] == [f"local/n{n}/0" for n in range(confirmed)]
+        assert len(set(kept)) == len(kept) <= confirmed + 2
+    assert at > 40
+
+
+def test_a_rotation_that_fails_writes_no_record_twice(tmp_path, monkeypatch):
+    """A04, CWE-460: the record that fills a file is there, so it is not given again."""
+    path = tmp_path / "a"
+    file, rename, failures = AuditFile(AuditLog(path, file_bytes=4096)), os.rename, []
+
+    def failing_sometimes(*arguments, **options):
+        failures.append(1)
+        if len(failures) % 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return rename(*arguments, **options)
+
+    monkeypatch.setattr(os, "rename", failing_sometimes)
+    problems, number = 0, 0
+    while number < 40:
+        done, problem = file.append(noted(n) for n in range(number, 40))
+        number += done
+        problems += problem is not None
+    assert problems > 3
+    assert file.close() is None
+    assert list(verify_log(path)) == []
+    assert [r["resource"] for r in records(path)] == [
+        f"local/n{n}/0" for n in range(40)
+    ]
 
 
 def cut_line(lines):

@@ -276,8 +276,28 @@ def test_a_restart_brings_nothing_back():
     authority.revoke(rules(send("*")))
     assert register.open(spec((send("*"),)), ()) is authority
     assert not authority.allows(SENDS[0])
-    authority.declare(rules(send("*")), (), anew=True)
+    authority.declare(rules(send("*")), (), anew=authority.cuts)
     assert authority.allows(SENDS[0])
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_declaration_undoes_no_cut_that_came_after_it_was_made(again):
+    """CWE-367: what is revoked while new code loads is revoked for it, too."""
+    authorities = Authorities(lambda _: None, Clock())
+    authority = authorities.open(
+        ActorSpec(id=ME, behaviour=print, can=(send("a"),)), ()
+    )
+    authority.revoke(rules(send("a"), send("b")))
+    authority.revoke(rules(send("x")))
+    before = authorities.cuts_of(ME)
+    authority.revoke(rules(send("a"), send("b")) if again else rules(send("c")))
+    authority.declare(rules(send("*")), (), anew=before)
+    sends = [Access("messaging", "send", f"local/{name}/0") for name in "abcx"]
+    expected = [False, False, True, True] if again else [True, True, False, True]
+    assert [authority.allows(each) for each in sends] == expected
+    authority.declare(rules(send("*"), ask("*")), ())
+    assert [authority.allows(each) for each in sends] == expected
+    assert authorities.cuts_of(ComponentId("local", "nobody")) == ()
 
 
 def test_grants_of_a_component_are_nothing_by_default():

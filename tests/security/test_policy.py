@@ -268,6 +268,28 @@ def test_a_grant_is_written_by_the_words_that_make_it(grant):
     assert eval(word_of(grant), {}, words) == grant
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        *(
+            "send",
+            "ask",
+            "request",
+            "broadcast",
+            "publish",
+            "subscribe",
+            "see",
+            "store",
+        ),
+        *("read_store", "read_files", "write_files", "delete_files", "list_files"),
+        *("resolve", "http", "log", "run_command"),
+    ],
+)
+def test_a_grant_has_its_own_word(word):
+    resource = {"http": "http://a", "log": "warn"}.get(word, "/a")
+    assert word_of(getattr(security, word)(resource)) == f'{word}("{resource}")'
+
+
 async def cart(context, envelope):
     context.tell("stock", b"")
 

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from airssys.nursery.actors import Actor, Address
     from airssys.nursery.behaviours import Behaviour, Inheritance
     from airssys.nursery.shared import Shared
+    from airssys.security.authority import Cut
 
 
 @final
@@ -142,6 +143,7 @@ class Replacer:
         if not isinstance(slot.spec, ComponentSpec):
             return Refused(Refusal.NO_COMPONENT, slot.name)
         present = slot.spec
+        cuts = self._shared.authorities.cuts_of(present.id)
         spec, mistakes = await _with_code(present, artifact, can)
         mistakes += find_spec_mistakes(spec) + grant_mistakes_of(spec, slot.declared)
         if mistakes:
@@ -151,7 +153,7 @@ class Replacer:
             spec = attrs.evolve(spec, artifact=given)
         if _present(slot) is None or not isinstance(slot.cell, ActorCell):
             return Refused(Refusal.DOWN, slot.name)
-        return await self._replace_by(spec, slot, slot.cell.address, present, can)
+        return await self._replace_by(spec, slot, slot.cell.address, present, can, cuts)
 
     async def _replace_by(
         self,
@@ -160,12 +162,15 @@ class Replacer:
         address: Address,
         present: ComponentSpec,
         can: tuple[Grant, ...] | None,
+        cuts: tuple[Cut, ...],
     ) -> Answer:
         """Load new code, start it and let it take over.
 
-        If new grants are passed, what was cut from the old ones holds again.
+        If new grants are passed, what `cuts` took from the old ones holds again. What is
+        cut while the code loads and starts is cut from the new ones.
         """
-        artifact, anew = spec.artifact, can is not None and present.can != spec.can
+        artifact, is_anew = spec.artifact, can is not None and present.can != spec.can
+        anew = cuts if is_anew else None
         await self._load(artifact)
         authority, declare = self._shared.authorities.prepare(
             spec, bounds_above(slot.declared), anew=anew

@@ -122,9 +122,11 @@ class AuditFile:
                 if len(text) >= _CHUNK or self._is_filled_by(text):
                     self._commit(text, head)
                     done, text = written, ""
+                    self._settle()
             if text:
                 self._commit(text, head)
                 done = written
+            self._settle()
             if self._log.sync == "always":
                 os.fsync(self._descriptor)
         except OSError as error:
@@ -150,8 +152,14 @@ class AuditFile:
         self._is_torn = False
         self._size += len(text)
         self.head = head
-        _write_at_start(self._heads, write_head(head))
-        if self._is_filled_by(""):
+
+    def _settle(self) -> None:
+        """Note the end of the chain beside the log, and begin another file if it is full.
+
+        What fails here is done after the next writing: the records stand in the log.
+        """
+        _write_at_start(self._heads, write_head(self.head))
+        if self._is_filled_by("") and self._descriptor >= 0:
             self._rotate()
 
     def _cut(self) -> None:
@@ -187,6 +195,7 @@ class AuditFile:
                     checkpoint(self._log.signer, self.head), self.head
                 )
                 self._commit(f"{line}\n", head)
+                self._settle()
             if self._log.sync != "never" and self._descriptor >= 0:
                 os.fsync(self._descriptor)
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from ._authority import Authority
 from ._changes import Grants, find_authority
+from ._cuts import Cut
 from ._holds import Hold
 from ._register import Authorities
 from ._verdicts import HasAccount, Recorder, Verdict
@@ -9,6 +10,7 @@ from ._verdicts import HasAccount, Recorder, Verdict
 __all__ = (
     "Authorities",
     "Authority",
+    "Cut",
     "Grants",
     "HasAccount",
     "Hold",

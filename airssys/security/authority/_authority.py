@@ -446,15 +446,26 @@ class Authority:
         return tuple(rule for rule in rules.rules if not self.holds_all(rule))
 
     def declare(
-        self, granted: Rules, bounds: tuple[Bound, ...], *, anew: bool = False
+        self,
+        granted: Rules,
+        bounds: tuple[Bound, ...],
+        *,
+        anew: tuple[Cut, ...] | None = None,
     ) -> None:
-        """Go by another declaration; unless it is made anew, cuts stay cuts."""
-        since = len(self._cuts) if anew else self._held[0].since
+        """Go by another declaration; cuts stay cuts, except those before one made anew.
+
+        `anew`: the cuts that there were when it was made. Later ones hold for it too.
+        """
+        since = self._held[0].since
+        if anew is not None:
+            pairs = enumerate(self._cuts)
+            later = (n for n, cut in pairs if all(cut is not old for old in anew))
+            since = max(since, next(later, len(self._cuts)))
         now = (self._held[0].rules, self._held[0].since, self._bounds)
         if (granted, since, bounds) == now:
             return
         self._held[0], self._bounds = Granted(granted, since), bounds
-        self._change("declared anew", quiet=not anew)
+        self._change("declared anew", quiet=anew is None)
 
     def revoke(self, rules: Rules) -> int:
         """Take away all that these rules allow; returns how much in progress was cancelled."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airssys.contracts import ActorSpec, ComponentId, ComponentSpec, EventSink
     from airssys.security.policies import Bound
 
+    from ._cuts import Cut
     from ._verdicts import Recorder
 
 
@@ -71,11 +72,12 @@ class Authorities:
         spec: ActorSpec | ComponentSpec,
         bounds: tuple[Bound, ...],
         *,
-        anew: bool = False,
+        anew: tuple[Cut, ...] | None = None,
     ) -> tuple[Authority | None, Callable[[], None]]:
         """Return what `open` does, and what makes it hold.
 
-        `anew`: what was cut from its grants before is granted again by this declaration.
+        `anew`: these cuts (`cuts_of`) are undone by the declaration, which was made after
+        them. None: none is.
         """
         known = self._by_name.get(spec.id)
         if spec.can is None:
@@ -93,6 +95,11 @@ class Authorities:
         )
         made.close(self._closed)
         return made, partial(self._by_name.__setitem__, spec.id, made)
+
+    def cuts_of(self, name: ComponentId) -> tuple[Cut, ...]:
+        """Return what was taken from an actor so far."""
+        found = self._by_name.get(name)
+        return () if found is None else found.cuts
 
     def find(self, name: ComponentId) -> Authority | None:
         """Return the authority of a name; None if nothing restricts it, or there is none."""
