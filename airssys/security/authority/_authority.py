@@ -37,7 +37,7 @@ from airssys.contracts import (
 from airssys.security.capabilities import ANY_LINE, AtLeast, Rules
 from airssys.security.policies import narrowest
 
-from ._cuts import Cut, is_among, is_covered, listed
+from ._cuts import Cut, count_leading, is_among, is_covered, listed
 from ._granted import Granted
 from ._holds import Hold
 from ._verdicts import NOBODY, SENDERS, Recorder, Verdict
@@ -456,11 +456,7 @@ class Authority:
 
         `anew`: the cuts that there were when it was made. Later ones hold for it too.
         """
-        since = self._held[0].since
-        if anew is not None:
-            pairs = enumerate(self._cuts)
-            later = (n for n, cut in pairs if all(cut is not old for old in anew))
-            since = max(since, next(later, len(self._cuts)))
+        since = max(self._held[0].since, count_leading(self._cuts, anew or ()))
         now = (self._held[0].rules, self._held[0].since, self._bounds)
         if (granted, since, bounds) == now:
             return

@@ -49,6 +49,12 @@ class Cut:
         return f"{word} {listed(self.rules) or 'nothing'}"
 
 
+def count_leading(cuts: list[Cut], known: tuple[Cut, ...]) -> int:
+    """How many of the first cuts are among known ones; one that was repeated is another."""
+    later = (n for n, cut in enumerate(cuts) if all(cut is not old for old in known))
+    return next(later, len(cuts))
+
+
 def is_covered(rule: Rule, by: Rules) -> bool:
     return any(each.covers(rule) for each in by.rules)
 
