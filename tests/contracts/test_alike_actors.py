@@ -1,7 +1,19 @@
 """Actors that differ in nothing but their names are checked once, and reported each."""
 
-from airssys.contracts import ActorSpec, ComponentId, SupervisorSpec, find_spec_mistakes
+from airssys.contracts import (
+    ActorSpec,
+    Artifact,
+    ComponentId,
+    ComponentSpec,
+    DynamicSupervisorSpec,
+    PoolSpec,
+    SupervisorSpec,
+    TaskSpec,
+    find_spec_mistakes,
+)
 from airssys.contracts.blueprints import _blueprint
+
+ARTIFACT = Artifact.from_text("(component)", "fake")
 
 
 async def handle(context, envelope): ...
@@ -40,3 +52,15 @@ def test_what_is_wrong_is_reported_each_time():
 def test_names_are_compared_also_of_those():
     (found,) = find_spec_mistakes(tree(an_actor("a"), an_actor("b"), an_actor("a")))
     assert found.path.endswith(".id")
+
+
+def test_no_hint_is_made_for_what_is_right(monkeypatch):
+    def compare(*_):
+        raise AssertionError("that takes half as long as all else of a check")
+
+    monkeypatch.setattr("difflib.SequenceMatcher.ratio", compare)
+    actors = an_actor("a"), ComponentSpec(id=ComponentId.parse("b"), artifact=ARTIFACT)
+    group = DynamicSupervisorSpec(name="d", template=an_actor("c"))
+    pool = PoolSpec(id=ComponentId.parse("p"), member=an_actor("m"))
+    task = TaskSpec(name="t", function=handle)
+    assert find_spec_mistakes(tree(*actors, group, pool, task)) == []

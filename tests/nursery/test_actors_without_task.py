@@ -24,6 +24,7 @@ from airssys.contracts import (
     Strategy,
     SupervisorSpec,
 )
+from airssys.nursery import find_actor
 from airssys.nursery.children import _inbox
 
 from .company import python, running
@@ -121,6 +122,7 @@ async def test_one_without_a_task_is_killed_like_others(kind):
     rules = {"backoff": NO_BACKOFF, "restart": RestartType.PERMANENT}
     async with running(python("a", kind(), **rules)) as (system, watch):
         await system.supervisor("root").kill_child("local/a/0")
+        await settle()
         (end,) = watch.of(ChildExited)
         assert (end.reason.kind, end.asked) == (ExitKind.KILLED, False)
         assert [event.restarts for event in watch.of(ChildStarted)] == [1]
@@ -141,11 +143,9 @@ async def test_one_that_is_killed_begins_no_message(kind):
     handled = []
     code = kind(lambda _, envelope: handled.append(envelope.payload))
     async with running(python("a", code, backoff=NO_BACKOFF)) as (system, watch):
-        admin = system.supervisor("root")
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(admin.kill_child, "local/a/0")
-            await trio.lowlevel.checkpoint()
-            system.tell("a", b"kept")
+        child = find_actor(system._root, ComponentId.parse("a")).child
+        child.kill(asked=False)
+        system.tell("a", b"kept")
         await settle()
         assert handled == [b"kept"]
         assert [event.restarts for event in watch.of(ChildStarted)] == [1]
