@@ -71,6 +71,10 @@ def mistakes(write, airssys, body):
         ),
         ("x = component()", ": write component(name, code, ...)"),
         ("x = actor(5)", ": write actor(name, behaviour, ...)"),
+        (
+            "import airssys.testing\nx = airssys.testing.nothing",
+            ": module 'airssys.testing' has no attribute 'nothing'",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place(write, airssys, body, words):

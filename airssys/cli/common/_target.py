@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from types import ModuleType, TracebackType
 
 _PACKAGE: Final = Path(__file__).parents[2]
+_NAMES: Final = str(_PACKAGE / "contracts" / "texts" / "_renamed.py")
+"""What answers for a name that a package does not have."""
 EXIT_MISTAKES: Final = 1
 """The definition is wrong, a component was refused, or the module raised an error."""
 
@@ -170,12 +172,13 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _refused_value(error: Exception) -> str | None:
-    """Say in one line which value airssys has refused; None for other errors."""
-    if not isinstance(error, (TypeError, ValueError, AirssysError)):
-        return None
+    """Say in one line which value or name airssys has refused; None for other errors."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = f"{_PACKAGE}/"
     if not frames or not frames[-1].filename.startswith(ours):
+        return None
+    is_refusal = isinstance(error, (TypeError, ValueError, AirssysError))
+    if not is_refusal and frames[-1].filename != _NAMES:
         return None
     own = [
         frame
