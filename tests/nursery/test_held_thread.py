@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -24,8 +25,10 @@ class Thread:
 
     def __init__(self, monkeypatch):
         self._now = self._waited = 0.0
+        self.others = {}
         monkeypatch.setattr(time, "perf_counter", lambda: self._now)
         monkeypatch.setattr(_lateness, "waited_for_processor", lambda: self._waited)
+        monkeypatch.setattr(_lateness, "waits_of_others", self.others.copy)
 
     def keep(self, seconds):
         self._now += seconds
@@ -33,6 +36,11 @@ class Thread:
     def wait_for_processor(self, seconds):
         self._now += seconds
         self._waited += seconds
+
+    def wait_for_another(self, seconds, waited):
+        """For one that had Python's lock, and waited for a processor meanwhile."""
+        self._now += seconds
+        self.others["another"] = self.others.get("another", 0.0) + waited
 
 
 async def test_a_handler_that_holds_the_thread_is_named(monkeypatch):
@@ -232,6 +240,38 @@ async def test_what_the_machine_took_long_ago_is_not_left_out(monkeypatch):
 
     expected = [("coroutine", 0.03), ("plain", 0.03)]
     assert await held_by_machine(monkeypatch, how) == expected
+
+
+async def test_a_wait_for_a_thread_that_the_machine_put_aside_is_not_held(monkeypatch):
+    """It had Python's lock, for instance."""
+
+    def how(thread, payload):
+        thread.wait_for_another(5, waited=4.99)
+
+    assert await held_by_machine(monkeypatch, how) == []
+
+
+async def test_another_thread_excuses_no_more_than_it_waited(monkeypatch):
+    def how(thread, payload):
+        thread.wait_for_another(0.05, waited=0.02)
+
+    expected = [("coroutine", 0.03)] * 2 + [("plain", 0.03)] * 2
+    assert await held_by_machine(monkeypatch, how) == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts it")
+def test_what_other_threads_waited_is_found():
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    before = _lateness.waits_of_others()
+    thread.start()
+    try:
+        found = _lateness.waits_of_others()
+    finally:
+        over.set()
+        thread.join()
+    assert str(thread.native_id) in set(found) - set(before)
+    assert str(threading.get_native_id()) not in found
 
 
 @pytest.mark.parametrize("found", [None, b"", b"1", b"none at all"])
