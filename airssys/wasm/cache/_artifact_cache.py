@@ -311,9 +311,9 @@ class ArtifactCache:
     def recognise(self, path: Path, found: os.stat_result) -> str | None:
         """Return the digest of a large file that was read before.
 
-        path: The file.
+        Args:
+            path: The file.
             found: What it is now.
-            found: what it is now.
         """
         if found.st_size < LARGE:
             return None
