@@ -7,7 +7,7 @@ import trio
 import wasmtime
 
 from airssys.contracts import Artifact, EngineSettings, Limits
-from airssys.wasm import load_any, open_runtime
+from airssys.wasm import load_any, load_concurrent, open_runtime
 from airssys.wasm.cache import list_cache
 from airssys.wasm.cache._private_directory import PrivateDirectory
 from airssys.wasm.lane.core import _parts
@@ -119,6 +119,32 @@ async def test_components_of_any_world_share_it(folder, compiled):
     assert len(compiled) == 1
 
 
+async def load_with_tasks(folder, of=LARGE):
+    settings = EngineSettings(component_async=True)
+    async with open_runtime(settings, cache_directory=folder) as loader:
+        component = await load_concurrent(
+            loader, Artifact.from_text(f"(component {of})")
+        )
+        async with component.open():
+            pass
+
+
+async def test_components_with_asynchronous_functions_share_it(folder, compiled):
+    await load_with_tasks(folder)
+    await load_with_tasks(folder)
+    await load(folder, "echo")
+    assert len(compiled) == 1
+    await load(folder, "echo", module("y"))
+    await load_with_tasks(folder, module("y"))
+    assert len(compiled) == 2
+
+
+async def test_without_a_cache_they_are_compiled_each_time(compiled):
+    await load_with_tasks(None)
+    await load_with_tasks(None)
+    assert len(compiled) == 2
+
+
 async def test_the_list_says_whose_it_is(folder):
     await load(folder, "echo")
     labels = [entry.label for entry in list_cache(folder, EngineSettings())]
@@ -128,7 +154,7 @@ async def test_the_list_says_whose_it_is(folder):
 async def test_a_shared_memory_is_refused_although_it_is_there(folder, monkeypatch):
     """What is refused is refused before it is searched for."""
     bad = module().replace("(memory 8)", "(memory 8 8 shared)")
-    monkeypatch.setattr(_parts._Compiling, "compile", None)
+    monkeypatch.setattr(_parts.Compiling, "compile", None)
     with pytest.raises(Exception, match="shared") as caught:
         await load(folder, "echo", bad)
     assert "NoneType" not in str(caught.value)

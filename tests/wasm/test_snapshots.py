@@ -99,7 +99,7 @@ class Program:
     def __init__(self, text=None):
         self.plan = make_plan(parse(bytes(wat2wasm(text or component()))))
         linking = link(self.plan)
-        modules = compile_modules(ENGINE.wasmtime, linking)
+        modules = compile_modules(ENGINE.wasmtime, linking.steps)
         self.code = CoreCode(ENGINE, self.plan, linking, modules, CoreHost({}))
         self.started = []
         fresh = self.start()

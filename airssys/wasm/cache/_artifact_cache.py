@@ -31,8 +31,8 @@ import mmap
 import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -45,7 +45,7 @@ from wasmtime.component import Component as Compiled
 from airssys.contracts import UserCache, one_line
 from airssys.wasm.artifacts import Footprint
 from airssys.wasm.host import EXPORTS, IMPORTS, STATE_EXPORTS
-from airssys.wasm.lane.core import CoreParts, PartsReader
+from airssys.wasm.lane.core import CoreParts, PartsReader, SharedModule
 
 from ._entries import code_name, record_name, seen_name, state_name, surplus
 from ._private_directory import NotPrivate, PrivateDirectory
@@ -212,7 +212,24 @@ class ArtifactCache:
 
         If writing fails, it is not stored; a full disk is not an error.
         """
-        record = CacheRecord(
+        record = self._record(digest, footprint, label)
+        with self._failure_logged(label):
+            if isinstance(compiled, CoreParts):
+                self._keep_parts(compiled, record)
+            else:
+                form = " any world" if any_world else ""
+                self._write(form, compiled.serialize(), record, self._most_bytes)
+
+    def keep_modules(self, modules: Sequence[SharedModule], label: str) -> None:
+        """Write the large modules of a component that are new, as `keep`.
+
+        label: Of the component.
+        """
+        with self._failure_logged(label):
+            self._keep_shared(modules, self._record("", _NOTHING_COUNTED, label))
+
+    def _record(self, digest: str, footprint: Footprint, label: str) -> CacheRecord:
+        return CacheRecord(
             mark="",
             size=0,
             identity=None,
@@ -222,14 +239,13 @@ class ArtifactCache:
             made_with=self._made_with,
             made_at=self._wall_clock() / 1e9,
         )
+
+    @contextmanager
+    def _failure_logged(self, label: str) -> Iterator[None]:
+        """Log a failure to write; once as a warning, for the next fails likewise."""
         try:
-            if isinstance(compiled, CoreParts):
-                self._keep_parts(compiled, record)
-            else:
-                form = " any world" if any_world else ""
-                self._write(form, compiled.serialize(), record, self._most_bytes)
+            yield
         except (OSError, ValueError) as error:
-            # Logged once, because the next one will most likely fail in the same way.
             level = logging.INFO if self._has_warned else logging.WARNING
             self._has_warned = True
             words = label, str(self._files.path), str(error)
@@ -237,8 +253,14 @@ class ArtifactCache:
 
     def _keep_parts(self, parts: CoreParts, record: CacheRecord) -> None:
         """Write parts: each new large module, then what refers to all of them."""
+        room = self._keep_shared(parts.shared, record)
+        if room >= 0:
+            self._write(_APART, parts.serialize_unshared(), record, room)
+
+    def _keep_shared(self, modules: Sequence[SharedModule], record: CacheRecord) -> int:
+        """Write each new large module while there is room; returns what is left."""
         room = self._most_bytes
-        for each in parts.shared:
+        for each in modules:
             if each.is_new and room >= 0:
                 of_module = attrs.evolve(
                     record,
@@ -247,8 +269,7 @@ class ArtifactCache:
                     label=f"a module of {record.label}",
                 )
                 room = self._write(_MODULE, each.module.serialize(), of_module, room)
-        if room >= 0:
-            self._write(_APART, parts.serialize_unshared(), record, room)
+        return room
 
     def _write(
         self, form: str, code: bytes | bytearray, record: CacheRecord, room: int

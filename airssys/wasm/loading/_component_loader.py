@@ -83,9 +83,10 @@ from airssys.wasm.lane.core import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from airssys.contracts import LoadedComponent
+    from airssys.wasm.lane.core import SharedModule
 
 
 SLOW_AFTER: Final = 1.0
@@ -271,6 +272,11 @@ class Loader:
         if self.cache is None:
             return None
         return self.cache.find_module(self.runtime.engine.wasmtime, digest)
+
+    def keep_modules(self, modules: Sequence[SharedModule], label: str) -> None:
+        """Keep those that are new, for all components that contain them."""
+        if self.cache is not None:
+            self.cache.keep_modules(modules, label)
 
     def _find_whole(self, artifact: Artifact, digest: str) -> _Ready | None:
         if self.cache is None:

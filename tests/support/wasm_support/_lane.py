@@ -25,7 +25,7 @@ class Lane:
     def __init__(self, text, instant=None):
         plan = make_plan(parse(bytes(wat2wasm(text))))
         linking = link(plan)
-        modules = compile_modules(LANE_ENGINE.wasmtime, linking)
+        modules = compile_modules(LANE_ENGINE.wasmtime, linking.steps)
         host = CoreHost(instant or {})
         self.code = CoreCode(LANE_ENGINE, plan, linking, modules, host)
         self.started = []

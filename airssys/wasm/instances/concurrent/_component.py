@@ -33,6 +33,7 @@ from airssys.wasm.lane.components import (
     skeleton,
 )
 from airssys.wasm.lane.concurrent import Steps, TaskCode, steps_of
+from airssys.wasm.lane.core import Compiling, CoreRefused, compile_modules
 
 from ._instance import ConcurrentInstance
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from airssys.contracts import HostServices
+    from airssys.wasm.lane.core import SharedModule
     from airssys.wasm.values import Function
 
 _T = TypeVar("_T")
@@ -51,6 +53,14 @@ class Loader(Protocol):
     @property
     def runtime(self) -> Runtime:
         """What the guests of a system share."""
+        ...
+
+    def find_module(self, digest: str) -> wasmtime.Module | None:
+        """Find the compiled form of a core module that a component contained before."""
+        ...
+
+    def keep_modules(self, modules: Sequence[SharedModule], label: str) -> None:
+        """Keep those that are new, for all components that contain them."""
         ...
 
     async def compile_in_time(self, label: str, work: Callable[[], _T]) -> _T:
@@ -130,16 +140,14 @@ def _prepare(
 
 
 def _compile(loader: Loader, steps: Steps, label: str) -> tuple[wasmtime.Module, ...]:
-    engine = loader.runtime.engine.wasmtime
-    modules: dict[bytes, wasmtime.Module] = {}
+    engine, compiling = loader.runtime.engine.wasmtime, Compiling(loader.find_module)
     try:
-        for step in steps.steps:
-            if step.code not in modules:
-                modules[step.code] = wasmtime.Module(engine, step.code)
-    except wasmtime.WasmtimeError as error:
+        modules = compile_modules(engine, steps.steps, compiling.compile)
+    except CoreRefused as error:
         text = f"wasmtime refuses it: {error}"
         raise ComponentRefused(label, text, _ADVICE) from error
-    return tuple(modules[step.code] for step in steps.steps)
+    loader.keep_modules(compiling.shared, label)
+    return modules
 
 
 def _validate(binary: bytes) -> None:

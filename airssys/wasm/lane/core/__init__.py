@@ -22,6 +22,7 @@ from ._instance import CoreInstance
 from ._linking import SHIM, Linking, Source, Step, link
 from ._memory import CoreValues, LinearMemory, address_of, callback_address
 from ._parts import (
+    Compiling,
     CoreParts,
     NotTakenApart,
     PartsReader,
@@ -37,6 +38,7 @@ from ._store import CoreCall, CoreStore, host_calls
 __all__ = (
     "SHIM",
     "Asked",
+    "Compiling",
     "CoreCall",
     "CoreCode",
     "CoreFailed",

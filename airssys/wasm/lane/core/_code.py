@@ -239,7 +239,7 @@ class Exported:
 
 def compile_modules(
     engine: wasmtime.Engine,
-    linking: Linking,
+    steps: Sequence[Step],
     compile_one: Callable[[wasmtime.Engine, bytes], wasmtime.Module] = wasmtime.Module,
 ) -> tuple[wasmtime.Module, ...]:
     """Compile the module of each step with `compile_one`; each code once.
@@ -252,7 +252,7 @@ def compile_modules(
         NotOffered: one of the component's has a shared memory.
     """
     made: dict[bytes, wasmtime.Module] = {}
-    for number, step in enumerate(linking.steps):
+    for number, step in enumerate(steps):
         if step.code not in made:
             if number != SHIM and not step.is_adapter:
                 check_unshared(step.code)
@@ -260,7 +260,7 @@ def compile_modules(
                 made[step.code] = compile_one(engine, step.code)
             except wasmtime.WasmtimeError as error:
                 raise CoreRefused(str(error)) from error
-    return tuple(made[step.code] for step in linking.steps)
+    return tuple(made[step.code] for step in steps)
 
 
 @final

@@ -198,14 +198,20 @@ def _read_modules(
 
 
 @final
-class _Compiling:
+class Compiling:
     """Compiles modules, but for the large ones that are found."""
 
     def __init__(self, find: FindModule) -> None:
         self._find = find
         self.shared: list[SharedModule] = []
+        """The large ones, found or compiled."""
 
     def compile(self, engine: wasmtime.Engine, code: bytes) -> wasmtime.Module:
+        """Find or compile one.
+
+        Raises:
+            WasmtimeError: wasmtime refuses it.
+        """
         if len(code) < LARGE_MODULE:
             return wasmtime.Module(engine, code)
         digest = hashlib.sha256(code).hexdigest()
@@ -252,8 +258,8 @@ def compile_parts(
         CoreRefused: wasmtime refuses one of its modules.
         NotOffered: one of them has a shared memory.
     """
-    compiling = _Compiling(find)
-    modules = compile_modules(engine, linking, compiling.compile)
+    compiling = Compiling(find)
+    modules = compile_modules(engine, linking.steps, compiling.compile)
     return CoreParts.of(plan, linking, modules, skeleton, compiling.shared)
 
 
