@@ -15,6 +15,7 @@ from airssys import (
 )
 from airssys.contracts import Artifact, ChildStarted
 from airssys.testing import wait_until_idle
+from wasm_support import whole_only
 
 GUESTS = Path(__file__).resolve().parents[1] / "guests"
 OWN = EngineSettings(lane="own")
@@ -94,14 +95,7 @@ async def test_the_same_code_continues_when_it_is_replaced(cache):
 
 
 async def test_a_guest_that_cannot_be_taken_apart_says_so_and_starts(cache):
-    composed = """(component (component $a (core module $m (func (export "f")))
-    (core instance $i (instantiate $m))
-    (func (export "f") (canon lift (core func $i "f"))))
-  (component $b (import "f" (func $f)) (core func (canon lower (func $f))))
-  (instance $ai (instantiate $a))
-  (instance (instantiate $b (with "f" (func $ai "f"))))"""
-    text = (GUESTS / "state.wat").read_text().replace("(component", composed, 1)
-    code = Artifact.from_text(text)
+    code = whole_only("state")
     tree = blueprint(component("c", code, start_from="snapshot"), engine=OWN)
     opening = open_system(tree, cache_directory=cache)
     events = opening.listen()

@@ -12,6 +12,7 @@ from ._guests import (
     is_spent_because,
     open_guests,
     process_memory,
+    whole_only,
 )
 from ._http import http_guest
 from ._lane import LANE_ENGINE, Lane, call, polls
@@ -67,6 +68,7 @@ __all__ = (
     "types",
     "values_of",
     "wasi_guest",
+    "whole_only",
     "wit_folder",
     "wrap_compilers",
 )
