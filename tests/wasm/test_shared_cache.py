@@ -6,7 +6,15 @@ import threading
 import pytest
 import trio
 
-from airssys.contracts import USER_CACHE, Artifact, EngineSettings
+from airssys.contracts import (
+    USER_CACHE,
+    Artifact,
+    ComponentRefused,
+    EngineSettings,
+    GuestTrapped,
+    Limits,
+    TrapReason,
+)
 from airssys.wasm import (
     inspect,
     load_any,
@@ -96,6 +104,29 @@ async def test_what_was_compiled_once_is_found_again(compiled, first, second):
     is_apart = EngineSettings().lane == "own"  # what is inspected is compiled whole
     assert len(compiled) == (2 if is_apart and is_inspected and is_run else 1)
     assert list(user_cache_directory().glob("*.cwasm"))
+
+
+@pytest.mark.parametrize("lane", ["own", "wasmtime"])
+async def test_what_was_kept_must_fit_the_limits_of_who_loads_it(compiled, lane):
+    """Of components of any world too, which are found without being counted again."""
+    wide = EngineSettings(lane=lane)
+    narrow = EngineSettings(lane=lane, function_bytes=1024)
+    long = Artifact.from_text(
+        f"""(component
+        (core module $m (memory 1) (func {"(nop)" * 2048}))
+        (core instance (instantiate $m)))"""
+    )
+    async with open_runtime(wide) as loader:
+        await load_any(loader, long)
+    async with open_runtime(narrow) as loader:
+        with pytest.raises(ComponentRefused, match="function_bytes"):
+            await load_any(loader, long)
+    async with open_runtime(wide) as loader:
+        component = await load_any(loader, long)
+        with pytest.raises(GuestTrapped) as caught:
+            await component.instantiate(Limits(memory_bytes=1024))
+        assert caught.value.reason is TrapReason.MEMORY_LIMIT
+    assert len(compiled) == 1
 
 
 @pytest.mark.parametrize("load", [load_by_loader, load_by_any, inspect_echo])
