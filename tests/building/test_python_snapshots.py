@@ -8,7 +8,7 @@ import trio
 
 from airssys.building import build
 from airssys.contracts import Artifact, ComponentConfig, Limits
-from wasm_support import ScriptedServices, envelope, open_guests
+from wasm_support import ScriptedServices, answer_elsewhere, envelope, open_guests
 
 from .conftest import GUESTS, make_private
 
@@ -70,6 +70,13 @@ async def test_another_instance_counts_on(counting):
     written = snapshot.to_bytes()
     assert len(written) < snapshot.size * 0.6
     assert await count(await start(guests, component, written)) == 42
+
+
+async def test_it_counts_on_in_another_process(counting, keeper, tmp_path):
+    guest = await start(*counting)
+    assert await count(guest, 41) == 41
+    snapshot, cache = await guest.snapshot(), make_private("compiled")
+    assert await answer_elsewhere(keeper, snapshot, tmp_path, cache) == "42"
 
 
 async def test_it_starts_from_its_state_after_initialize(counting):

@@ -1,9 +1,5 @@
 """Snapshots of real guests: taken and restored beside others, kept on disk, refused."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import trio
 
@@ -19,10 +15,10 @@ from airssys.contracts import (
 from airssys.security import stdout
 from airssys.testing import FakeServices
 from airssys.wasm import Snapshot
-from pace import PATIENCE
 from wasm_support import (
     GUESTS,
     ScriptedServices,
+    answer_elsewhere,
     envelope,
     open_guests,
     order,
@@ -30,7 +26,6 @@ from wasm_support import (
 )
 
 CONFIG = ComponentConfig(data=b"given")
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -71,41 +66,13 @@ async def test_a_snapshot_comes_back_from_bytes(own):
         assert await answer(await restored(own, "state", written)) == b"2"
 
 
-IN_ANOTHER_PROCESS = """
-import sys, trio
-from airssys.contracts import Artifact, EngineSettings, Limits
-from airssys.wasm import open_runtime
-from wasm_support import ScriptedServices, envelope
-
-async def main():
-    async with open_runtime(EngineSettings(lane="own"), cache_directory=None) as loader:
-        component = await loader.load(Artifact.at(sys.argv[1]))
-        written = open(sys.argv[2], "rb").read()
-        guest = await component.restore(written, Limits(), ScriptedServices())
-        print((await guest.handle_message(envelope())).decode())
-        guest.close()
-
-trio.run(main)
-"""
-
-
 async def test_a_snapshot_continues_in_another_process(own, tmp_path):
     guest = await own.start("state")
     for _ in range(41):
         await answer(guest)
-    kept = tmp_path / "snapshot"
-    kept.write_bytes((await guest.snapshot()).to_bytes())
-    done = await trio.to_thread.run_sync(
-        lambda: subprocess.run(
-            [sys.executable, "-c", IN_ANOTHER_PROCESS, GUESTS / "state.wat", kept],
-            env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'support'}", "PATH": ""},
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-    )
-    assert done.stdout.split() == ["42"], done.stderr
+    snapshot = await guest.snapshot()
+    code = GUESTS / "state.wat"
+    assert await answer_elsewhere(code, snapshot, tmp_path) == "42"
 
 
 async def test_one_of_another_component_is_refused(own):

@@ -2,6 +2,7 @@
 
 from ._compilers import wrap_compilers
 from ._echo import HOST, echo_component, flatten, stray_component
+from ._elsewhere import answer_elsewhere
 from ._guests import (
     GUESTS,
     ME,
@@ -43,6 +44,7 @@ __all__ = (
     "ScriptedServices",
     "SocketGuest",
     "WasiCalls",
+    "answer_elsewhere",
     "at",
     "beat",
     "call",

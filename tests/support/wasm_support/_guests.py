@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from airssys.wasm.instances import Component
     from airssys.wasm.instances._runtime import Runtime
 
-GUESTS = Path(__file__).resolve().parents[2] / "guests"
+ROOT = Path(__file__).resolve().parents[3]
+GUESTS = ROOT / "tests" / "guests"
 SENDER = ComponentId("test", "carol", "7")
 ME = ComponentId("test", "alice")
 
