@@ -100,13 +100,20 @@ class Replacer:
 
         `can`: what the new code may do; None: what the present one may do. If the
         artifact is a manifest, the new code may do that of it which the manifest asks for.
+        What is cut from its grants after this call is cut from the new ones, too.
         """
         reply = Reply()
         if self._nursery is None:
             reply.give(Refused(Refusal.NOT_RUNNING, slot.name))
         else:
-            self._nursery.start_soon(self._replace, slot, artifact, can, reply)
+            cuts = self._cuts_of(slot.spec)
+            self._nursery.start_soon(self._replace, slot, artifact, can, cuts, reply)
         return reply
+
+    def _cuts_of(self, spec: ChildSpec) -> tuple[Cut, ...]:
+        if not isinstance(spec, ComponentSpec):
+            return ()
+        return self._shared.authorities.cuts_of(spec.id)
 
     @enable_ki_protection
     async def _replace(
@@ -114,11 +121,12 @@ class Replacer:
         slot: Slot,
         artifact: Artifact,
         can: tuple[Grant, ...] | None,
+        cuts: tuple[Cut, ...],
         reply: Reply,
     ) -> None:
         answer: Answer = Refused(Refusal.NOT_RUNNING, slot.name)
         try:
-            answer = await self._answer(slot, artifact, can)
+            answer = await self._answer(slot, artifact, can, cuts)
         except trio.Cancelled:
             raise
         except BaseException as error:  # noqa: ASYNC103  # raised again, or reported
@@ -133,7 +141,11 @@ class Replacer:
             reply.give(answer)
 
     async def _answer(
-        self, slot: Slot, artifact: Artifact, can: tuple[Grant, ...] | None
+        self,
+        slot: Slot,
+        artifact: Artifact,
+        can: tuple[Grant, ...] | None,
+        cuts: tuple[Cut, ...],
     ) -> Answer:
         """Do it, or say why not.
 
@@ -143,7 +155,6 @@ class Replacer:
         if not isinstance(slot.spec, ComponentSpec):
             return Refused(Refusal.NO_COMPONENT, slot.name)
         present = slot.spec
-        cuts = self._shared.authorities.cuts_of(present.id)
         spec, mistakes = await _with_code(present, artifact, can)
         mistakes += find_spec_mistakes(spec) + grant_mistakes_of(spec, slot.declared)
         if mistakes:
