@@ -152,10 +152,10 @@ def test_what_would_control_a_terminal_is_not_shown(tmp_path):
 
 
 def test_ctrl_c_does_not_wait_for_the_compiler(tmp_path):
-    path = tmp_path / "large.wat"
-    body = "(i64.add (i64.mul (local.get 0) (i64.const 3)) (i64.const 1))"
-    functions = f"(func (param i64) (result i64) {body})\n" * 40_000
-    path.write_text(f"(component (core module {functions}))")
+    path = tmp_path / "large.wasm"
+    calls = "(call 0 " * 20 + "(local.get 0)" + ")" * 20
+    functions = f"(func (param i64) (result i64) {calls})\n" * 40_000
+    path.write_bytes(wasmtime.wat2wasm(f"(component (core module {functions}))"))
     command = [sys.executable, "-m", "airssys", "inspect", str(path)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert "compiling" in process.stderr.readline()
@@ -164,8 +164,8 @@ def test_ctrl_c_does_not_wait_for_the_compiler(tmp_path):
         process.send_signal(signal.SIGINT)
         printed = process.stderr.read()
         assert process.wait(PATIENCE) == 1
-    # Compiling takes ten times that; how long it takes to end says more of the machine.
-    assert ended_processes() - of_others - spent < 1
+    # Compiling takes three to four times as much as came before it, on any machine.
+    assert ended_processes() - of_others - spent < spent
     assert printed.strip() == "Aborted!"
 
 
