@@ -149,6 +149,12 @@ class Slot:
         presence = PRESENCES[self.state]
         return presence is not Presence.NONE and self.state is not SlotState.STOPPING
 
+    @property
+    def is_new_and_stopping(self) -> bool:
+        """It was added by request, and is stopped before it was ever ready."""
+        is_new = self.start is Start.ADDED and not self.was_ready
+        return is_new and self.state is SlotState.STOPPING
+
     def note_ready(self, now: float = 0.0) -> None:
         """Count a start that succeeded."""
         self.restarts += self.was_ready

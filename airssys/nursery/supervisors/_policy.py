@@ -8,7 +8,7 @@ one child on its own. The rest is the policy:
 |                                        | ordered             | dynamic             |
 |----------------------------------------|---------------------|---------------------|
 | do all children stop at the same time? | one after the other | yes                 |
-| is a slot kept for a child that is gone? | unless it is temporary | no             |
+| is a slot kept for a child that is gone? | unless it is temporary, or new | no     |
 | why does its name lead nowhere?        | whose doing it was  | only a closing is   |
 |                                        |                     | remembered          |
 
@@ -89,8 +89,9 @@ class OrderedPolicy:
     stops_together: Final = False
 
     def keeps(self, slot: Slot) -> bool:
-        """Keep all but temporary children."""
-        return slot.spec.restart is not RestartType.TEMPORARY
+        """Keep all but temporary children, and new ones that never became ready."""
+        is_temporary = slot.spec.restart is RestartType.TEMPORARY
+        return not (is_temporary or slot.is_new_and_stopping)
 
     def note_gone(self, slot: Slot, closing: str | None) -> str:
         """Return whose doing it was."""

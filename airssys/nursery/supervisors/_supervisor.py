@@ -17,6 +17,8 @@ notice. So it can be asked for something, or to stop, at any moment.
   its restart, which are stopped at once; other children are not affected.
 * A child that ends while its siblings stop is reported when its turn comes, and is not
   restarted on its own (34, 42).
+* An end because of which the supervisor is to end is judged when all children have been
+  started: the child did start, so the start of its supervisor has not failed (12, 13).
 * Giving up, an escalated error, the end of a significant child, being asked to stop and
   what must leave the tree (KeyboardInterrupt, SystemExit) differ only in how `run` ends.
 * A cancelled supervisor counts as killed: all children are cancelled, the newest first, without
@@ -205,14 +207,42 @@ class Supervisor:
 
     def _take(self, notice: Notice) -> None:
         """Serve a notice, and those put off that can be served after it."""
-        if self._children.must_wait(notice):
+        if self._must_wait(notice):
             self._deferred.append(notice)
             return
         self._serve(notice)
         self._children.go_on()
-        while self._deferred and not self._children.must_wait(self._deferred[0]):
+        while self._deferred and not self._must_wait(self._deferred[0]):
             self._serve(self._deferred.popleft())
             self._children.go_on()
+
+    def _must_wait(self, notice: Notice) -> bool:
+        return self._children.must_wait(notice) or self._ends_too_early(notice)
+
+    def _ends_too_early(self, notice: Notice) -> bool:
+        """Return whether the supervisor would end before its children were started."""
+        if self._children.is_open or self._closing.has_begun:
+            return False
+        match notice:
+            case Ended(child, reason) if child.is_ready and child.fatal is None:
+                slot = self._runner.slot_of(child)
+                if slot is None or slot.state is SlotState.STOPPING:
+                    return False
+                return self._would_end(slot, reason)
+            case RetryDue(slot):
+                counts = slot.retry is notice and slot.state is not SlotState.REFUSED
+                return counts and not self._account.allows(trio.current_time())
+            case _:
+                return False
+
+    def _would_end(self, slot: Slot, reason: ExitReason) -> bool:
+        match judge_end(slot.spec.restart, reason, slot.spec.on_error):
+            case Verdict.RESTART:
+                return not self._account.allows(trio.current_time())
+            case Verdict.ESCALATE:
+                return True
+            case _:
+                return self._shuts_down_after(slot)
 
     def _serve(self, notice: Notice) -> None:
         match notice:
@@ -295,18 +325,20 @@ class Supervisor:
             case Verdict.KEEP_STOPPED | Verdict.FORGET:
                 slot.last_end = reason
                 self._children.settle(slot)
-                self._consider_shutdown(slot)
+                if self._shuts_down_after(slot):
+                    self._end(Stop(f"{slot.name}, which is significant, has ended"))
             case Verdict.ESCALATE:
                 self._end(reason.error, slot)
             case _:
                 assert_never(verdict)
 
-    def _consider_shutdown(self, slot: Slot) -> None:
-        others = (s.is_active for s in self.roster if s.spec.significant)
-        significant = slot.spec.significant
-        mode = self._children.auto_shutdown
-        if ends_supervisor(mode, significant=significant, others_active=others):
-            self._end(Stop(f"{slot.name}, which is significant, has ended"))
+    def _shuts_down_after(self, slot: Slot) -> bool:
+        others = (s for s in self.roster if s.spec.significant and s is not slot)
+        return ends_supervisor(
+            self._children.auto_shutdown,
+            significant=slot.spec.significant,
+            others_active=(other.is_active for other in others),
+        )
 
     def _note_failed_start(self, slot: Slot, child: Child, reason: ExitReason) -> None:
         """Decide what follows the end of a child that was never ready."""
