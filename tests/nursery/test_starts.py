@@ -18,7 +18,7 @@ from airssys.contracts import (
     Strategy,
     SupervisorGaveUp,
 )
-from airssys.nursery.children._requests import StartChild, TerminateChild
+from airssys.nursery.children._requests import DeleteChild, StartChild, TerminateChild
 
 from .stage import acting, group, worker
 
@@ -57,7 +57,7 @@ async def opened(stage):
 
 @pytest.mark.parametrize("strategy", Strategy)
 @pytest.mark.parametrize("why", ENDINGS)
-async def test_12_an_end_of_one_that_had_started_is_no_failed_start(
+async def test_12_an_end_of_one_that_had_started_fails_no_start(
     why, strategy, autojump_clock
 ):
     inner = ending(why, name="inner", strategy=strategy, restart=TEMPORARY)
@@ -163,3 +163,15 @@ async def test_a_known_child_that_is_stopped_while_it_starts_again_is_kept(
             await stage.admin.terminate_child("local/a/0")
         assert stage.presences() == ["a:none"]
         assert await stage.admin.restart_child("local/a/0") == Started("local/a/0")
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+async def test_a_child_is_deleted_only_after_the_restart_that_it_is_part_of(
+    name, autojump_clock
+):
+    spec = group(worker("a"), worker("b"), strategy=Strategy.ONE_FOR_ALL)
+    async with acting(spec, {"a": [{}, SLOW]}) as stage:
+        await stage.crash("a")
+        deleted = stage.supervisor.ask(DeleteChild(f"local/{name}/0"))
+        assert (await deleted.wait()).why is Refusal.RUNNING
+        assert stage.presences() == ["a:running", "b:running"]

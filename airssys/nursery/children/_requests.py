@@ -75,5 +75,5 @@ Request: TypeAlias = (
     | ChangeSpecs
 )
 
-REORDERING: Final = (StartChild, RestartChild, ChangeSpecs)
+REORDERING: Final = (StartChild, RestartChild, DeleteChild, ChangeSpecs)
 """Requests that start children or change their order."""
