@@ -1,5 +1,7 @@
 """What a blueprint lets its actors do, asked without running it."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -225,6 +227,26 @@ def test_what_would_have_sufficed_is_within_what_was_granted(grant, resources, w
     assert ", ".join(map(word_of, found)) == words
     held, sufficed = read_grants([grant])[0], read_grants(found)[0]
     assert sufficed.beyond(held) == ()
+
+
+def test_the_narrowest_grants_are_listed_by_kind_resource_and_limits():
+    """Whatever was done first."""
+    grants = [
+        http("http://a.example:80/b", methods="GET"),
+        http("http://a.example:80/b", methods="POST"),
+        http("http://a.example:80/c", methods="GET"),
+        send("a/a/0"),
+    ]
+    done = [(Access(g.kind, g.verbs[0], g.resource), g) for g in grants]
+    for each in itertools.permutations(done):
+        assert list(narrowest(each)) == grants
+
+
+def test_another_object_that_grants_everything_does_not_become_the_pattern():
+    made = Grant("*", ("*",))
+    many = [("storage", "read", f"k{n}") for n in range(21)]
+    [found] = used(made, *many)
+    assert found == Grant("storage", ("read",), "**")
 
 
 @pytest.mark.parametrize(
