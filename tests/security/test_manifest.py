@@ -228,6 +228,7 @@ TABLES = st.sampled_from(
 
 @given(st.dictionaries(TABLES, st.dictionaries(KEYS, VALUES, max_size=4), max_size=6))
 @example({"codecs": {"accepts": []}})
+@example({"package": {}, "component": {"env": {"": ""}}})
 @example({"codecs": {"accepts": ["json", "x y"], "sends": "json", "prefixed": True}})
 @settings(max_examples=200)
 def test_valid_toml_of_any_shape_is_reported(tmp_path_factory, document):
@@ -465,6 +466,22 @@ storage_bytes = { limit = 5, at_limit = "delay" }
     assert "messages_per_second" in found[1].hint
 
 
+def test_variables_are_checked_with_their_lines(tmp_path):
+    variables = """
+[component.env]
+HOME = "/"
+"" = "1"
+"A=B" = "2"
+LANG = "C"
+NUL = "a\\u0000"
+"""
+    found = read_manifest(written(tmp_path, LEAST + variables))
+    first = LEAST.count("\n") + 4
+    assert [m.line for m in found.mistakes] == [first, first + 1, first + 3]
+    assert "a variable that a program can read" in found.mistakes[0].found
+    assert "env" not in found.options
+
+
 def test_a_manifest_is_named_wherever_a_path_is(tmp_path):
     file = written(tmp_path, LEAST + "[mailbox]\nmessages = 7\n")
     declared = component(file)
@@ -607,6 +624,7 @@ def test_what_holds_is_never_more_than_either_says(asked, granted):
 # ---------------------------------------------------------------- valid ones
 
 TEXT = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=8)
+VARIABLE = TEXT.filter(lambda name: "=" not in name)
 NUMBER = st.floats(0.01, 1e4).map(lambda number: round(number, 3))
 COUNT = st.integers(1, 10**6)
 
@@ -631,7 +649,7 @@ VALID = st.fixed_dictionaries(
     },
     optional={
         "component": some(
-            env=st.dictionaries(TEXT, TEXT, max_size=3),
+            env=st.dictionaries(VARIABLE, TEXT, max_size=3),
             data=TEXT,
             shutdown=NUMBER | st.just(math.inf),
             log_level=st.sampled_from(["trace", "error"]),

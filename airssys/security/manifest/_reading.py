@@ -22,6 +22,7 @@ from airssys.contracts import (
     Artifact,
     Backoff,
     Codecs,
+    ComponentConfig,
     ComponentId,
     ComponentSpec,
     Grant,
@@ -45,6 +46,7 @@ MOST_BYTES: Final = 64 * 1024
 SUFFIX: Final = ".toml"
 CODEC_WORDS: Final = frozenset({"codecs", "prefixed", "sends"})
 """Options that belong together."""
+_VARIABLE: Final = re.compile(r"\$\.config\.env\[(\d+)\]")
 _AT_LINE: Final = re.compile(r" \(at line (\d+), column \d+\)$")
 _HOW_TO_SIGN: Final = (
     "airssys manifest sign makes one, with the extra: pip install 'airssys[audit]'"
@@ -278,8 +280,14 @@ def _beyond(options: Mapping[str, Any]) -> Iterator[tuple[str, Key, Mistake]]:
             sends=CODEC_NAMES.get(sends, sends) if sends else None,
         )
     sample = Artifact.from_bytes(b"", "sample")
+    variables = tuple(options.get("env", {}).items())
+    chosen["config"] = ComponentConfig(env=variables)
     spec = ComponentSpec(id=_SAMPLE, artifact=sample, **chosen)
     for mistake in find_spec_mistakes(spec):
+        if variable := _VARIABLE.fullmatch(mistake.path):
+            name, _ = variables[int(variable[1])]
+            yield "env", ("component", "env", name), mistake
+            continue
         word, *rest = mistake.path.removeprefix("$.").split(".")
         word = word.partition("[")[0]
         path = words.get(word, f"component.{word}")
