@@ -13,6 +13,7 @@ from airssys import (
     EngineMisused,
     ExitKind,
     GuestTrapped,
+    TrapReason,
     blueprint,
     http_handler,
     open_system,
@@ -132,6 +133,21 @@ async def test_a_crash_is_a_bad_gateway_and_a_failure_of_the_child():
                         break
                 assert event.reason.kind is ExitKind.CRASH
                 assert isinstance(event.reason.error, GuestTrapped)
+
+
+@pytest.mark.parametrize("quota", ["host_calls_per_second", "network_bytes_per_second"])
+async def test_an_end_by_a_quota_is_a_failure_like_any_other(quota):
+    sent = LAST.replace(b"host", b"x: " + b"y" * 100 + b"\r\nhost")
+    quotas = {quota: {"limit": 2, "at_limit": "end"}}
+    async with serving(quotas=quotas) as client:
+        with client.system.events() as events:
+            for _ in range(2):
+                assert statuses(await client.ask(sent)) == [502]
+                async for event in events:
+                    if isinstance(event, ChildExited):
+                        break
+                assert event.reason.kind is ExitKind.CRASH
+                assert event.reason.error.reason is TrapReason.QUOTA
 
 
 async def test_a_handler_that_is_not_one_does_not_start():

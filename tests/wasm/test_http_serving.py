@@ -104,18 +104,23 @@ class Guest:
 
     async def read(self, request):
         """Read the body to its end; returns it, what ended it, and the trailers."""
+        found, end, body = await self.read_body(request)
+        future = self.do("[static]incoming-body.finish", body)
+        pollable = Pollable(self.context, future, future)
+        await self.wait("io/poll", "[method]pollable.block", pollable)
+        release(pollable)
+        trailers = self.do("[method]future-trailers.get", future).value.value
+        return found, end, trailers
+
+    async def read_body(self, request):
+        """Read the body to its end; returns it, what ended it, and its resource."""
         body = self.do("[method]incoming-request.consume", request).value
         stream = self.do("[method]incoming-body.stream", body).value
         name, found = "[method]input-stream.blocking-read", b""
         while type(data := await self.wait("io/streams", name, stream, 9999)) is Ok:
             found += data.value
         release(stream)
-        future = self.do("[static]incoming-body.finish", body)
-        pollable = Pollable(self.context, future, future)
-        await self.wait("io/poll", "[method]pollable.block", pollable)
-        release(pollable)
-        trailers = self.do("[method]future-trailers.get", future).value.value
-        return found, data.value, trailers
+        return found, data.value, body
 
 
 class Served:
@@ -141,8 +146,8 @@ class Served:
         self.guests.append(Guest(self.act, services, self.nursery))
         return self.guests[-1]
 
-    def connect(self):
-        ours, theirs = trio.testing.memory_stream_pair()
+    def connect(self, pair=None):
+        ours, theirs = pair or trio.testing.memory_stream_pair()
 
         async def answer():
             async with theirs:
@@ -490,6 +495,7 @@ async def test_a_response_that_is_not_completed_closes_the_connection(
     served = serving(act)
     found = await served.ask(GET)
     assert found.endswith(b"3\r\nabc\r\n")
+    await trio.testing.wait_all_tasks_blocked()
     assert len(served.failures) == 1
 
 
@@ -507,3 +513,195 @@ async def test_more_connections_than_allowed_get_503(autojump_clock, serving):
     assert status_of(await streams[0].receive_some()) == 200
     for each in streams:
         await each.aclose()
+
+
+# ---------------------------------------------------------------- odd clients
+
+REQUESTS = {
+    "GET / HTTP/1.0||": [200],
+    "GET / HTTP/1.0|connection: keep-alive||GET / HTTP/1.0||": [200],
+    "GET /1 HTTP/1.1|host: x||GET /2 HTTP/1.1|host: x||": [200, 200],
+    "GET / HTTP/1.1|host: x|upgrade: h2c|connection: upgrade||GET / HTTP/1.1|host: x||": [
+        200,
+        200,
+    ],
+    "GET //other/%00%0d%0a HTTP/1.1|host: x||": [200],
+    "GET / HTTP/1.1|host: [::1]:80||": [200],
+    "PUT / HTTP/1.1|host: x|content-length: 2|content-length: 2||hi": [200],
+    "PUT / HTTP/1.1|host: x|expect: 100-continue|content-length: 2||hi": [200],
+    "PRI * HTTP/2.0||SM||": [505],
+    "GET / HTTP/2.0|host: x||": [505],
+    "GET / HTTP/9.9|host: x||": [505],
+    "GET /||": [400],
+    "OPTIONS * HTTP/1.1|host: x||": [400],
+    "GET http://x/a HTTP/1.1|host: x||": [400],
+    "GET /\xe9 HTTP/1.1|host: x||": [400],
+    "GET /a#b HTTP/1.1|host: x||": [400],
+    "GET / HTTP/1.1|host: a@b||": [400],
+    "GET / HTTP/1.1|host: a/b||": [400],
+    "GET / HTTP/1.1| a: b|host: x||": [400],
+    "GET / HTTP/1.1|host: x|a: b\0c||": [400],
+    "GET / HTTP/1.1|host: x|a: b\rc: d||": [400],
+    "PUT / HTTP/1.1|host: x|content-length: +2||hi": [400],
+    f"PUT / HTTP/1.1|host: x|content-length: {'9' * 5000}||": [400],
+    "PUT / HTTP/1.1|host: x|transfer-encoding: xchunked||0||": [501],
+    "PUT / HTTP/1.1|host: x|transfer-encoding: identity, chunked||0||": [501],
+    "PUT / HTTP/1.1|host: x|transfer-encoding:\x0bchunked||0||": [400],
+    "PUT / HTTP/1.0|host: x|transfer-encoding: chunked||0||": [400],
+}
+
+
+@pytest.mark.parametrize("request_text", REQUESTS)
+async def test_odd_requests(autojump_clock, serving, request_text):
+    served = serving(echo)
+    stream = served.connect()
+    sent = request_text.replace("|", "\r\n").encode("latin-1")
+    await stream.send_all(sent)
+    await trio.testing.wait_all_tasks_blocked()
+    await stream.send_eof()
+    found = await everything_of(stream)
+    statuses = [int(each[:3]) for each in found.split(b"HTTP/1.1 ")[1:]]
+    assert statuses == REQUESTS[request_text]
+    assert len(served.guests) == statuses.count(200)
+
+
+async def test_a_head_that_comes_byte_by_byte_has_no_more_time(autojump_clock, serving):
+    served = serving(echo)
+    stream, began = served.connect(), trio.current_time()
+
+    async def drip():
+        with contextlib.suppress(trio.BrokenResourceError):
+            for byte in GET[:-2] + b"x: " + b"y" * 100:
+                await stream.send_all(bytes([byte]))
+                await trio.sleep(served.limits.head_time - 1)
+
+    served.nursery.start_soon(drip)
+    assert status_of(await everything_of(stream)) == 408
+    assert trio.current_time() - began == served.limits.head_time
+    assert served.guests == []
+
+
+async def test_trailers_are_as_short_as_headers(autojump_clock, serving):
+    seen = []
+
+    async def read(guest, request, out):
+        seen.append((await guest.read_body(request))[1])
+
+    served = serving(read)
+    sent = CHUNKED + b"0\r\n" + b"a:\r\n" * 3000 + b"\r\n"
+    assert status_of(await served.ask(sent)) == 431
+    failed = "last-operation-failed"
+    assert [each.name for each in seen] == [failed]
+
+
+async def test_a_length_in_trailers_is_none(autojump_clock, serving):
+    seen = []
+
+    async def look(guest, request, out):
+        trailers = (await guest.read(request))[2]
+        seen.extend(guest.do("[method]fields.entries", trailers))
+        body, stream = guest.respond(out)
+        pairs = [("content-length", b"9"), ("x-sum", b" 7 ")]
+        fields = guest.do("[static]fields.from-list", pairs).value
+        guest.finish(body, stream, fields)
+
+    served = serving(look)
+    sent = CHUNKED.replace(b"host", b"connection: close\r\nhost")
+    found = await served.ask(sent + b"0\r\ncontent-length: 9\r\na: b\r\n\r\n")
+    assert seen == [("a", b"b")]
+    assert found.endswith(b"\r\n\r\n0\r\nx-sum: 7\r\n\r\n")
+
+
+async def test_one_that_waits_for_100_may_be_answered_without_it(
+    autojump_clock, serving
+):
+    """The response begins while `100 Continue` is on its way, and comes behind it."""
+
+    async def answer(guest, request, out):
+        await trio.sleep(1)
+        guest.finish(*guest.respond(out))
+
+    served = serving(answer)
+    stream = served.connect(trio.testing.lockstep_stream_pair())
+    head = b"PUT / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 2"
+    await stream.send_all(head + b"\r\n\r\n")
+    await trio.sleep(2)
+    found = await everything_of(stream)
+    statuses = [int(each[:3]) for each in found.split(b"HTTP/1.1 ")[1:]]
+    assert statuses == [100, 200]
+    assert served.failures == []
+
+
+async def test_a_flood_of_small_chunks_leaves_passes_to_others(nursery, serving):
+    served = serving(echo)
+    stream, passes = served.connect(), 0
+
+    async def count():
+        nonlocal passes
+        while True:
+            await trio.lowlevel.checkpoint()
+            passes += 1
+
+    nursery.start_soon(count)
+    await stream.send_all(CHUNKED + b"1\r\nx\r\n" * 5000 + b"0\r\n\r\n")
+    assert await answer_of(stream) == 200
+    assert passes > 5000
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"content-length: 99999999", 413),
+        (b"content-length: 9999999", 200),
+        (b"transfer-encoding: gzip", 501),
+    ],
+)
+async def test_a_client_that_still_sends_gets_its_response(
+    autojump_clock, serving, head, status
+):
+    async def answer(guest, request, out):
+        guest.finish(*guest.respond(out))
+
+    served = serving(answer)
+    stream = served.connect()
+    await stream.send_all(b"PUT / HTTP/1.1\r\nhost: x\r\n" + head + b"\r\n\r\n")
+    for _ in range(4):
+        await trio.sleep(1)
+        await stream.send_all(b"x" * 100_000)
+    assert status_of(await everything_of(stream)) == status
+    await trio.sleep(2)
+    with pytest.raises(trio.BrokenResourceError):
+        await stream.send_all(b"x")
+
+
+@pytest.mark.parametrize(
+    "values", [[b"abc"], [b"-1"], [b"5,5"], [b"5", b"6"], [b"9" * 16], [b""], [b"\t"]]
+)
+async def test_a_guest_says_one_length(autojump_clock, serving, values):
+    seen = []
+
+    async def announce(guest, request, out):
+        pairs = [("Content-Length", value) for value in values]
+        seen.append(guest.do("[static]fields.from-list", pairs))
+        body, stream = guest.respond(out)
+        guest.finish(body, stream)
+
+    served = serving(announce)
+    assert status_of(await served.ask(LAST)) == 200
+    assert seen == [Err(Case("invalid-syntax"))]
+
+
+async def test_spaces_around_values_do_not_belong_to_them(autojump_clock, serving):
+    async def answer(guest, request, out):
+        pairs = [("x", b" a b\t"), ("content-length", b" 2 "), ("y", b" ")]
+        fields = guest.do("[static]fields.from-list", pairs).value
+        response = guest.do("[constructor]outgoing-response", fields)
+        body = guest.do("[method]outgoing-response.body", response).value
+        stream = guest.do("[method]outgoing-body.write", body).value
+        guest.do("[static]response-outparam.set", out, Ok(response))
+        assert await guest.write(stream, b"hi") is None
+        assert guest.finish(body, stream) == Ok()
+
+    found = await serving(answer).ask(LAST)
+    assert b"x: a b\r\ncontent-length: 2\r\ny: \r\n" in found
+    assert found.endswith(b"\r\n\r\nhi")

@@ -128,6 +128,15 @@ class Requested:
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""All of IPv6 that is given to networks; what is outside leads nowhere, or back to us."""
+_SPECIAL: Final = (
+    ipaddress.ip_network("192.0.0.0/24"),  # for protocols; metadata of one cloud
+    ipaddress.ip_network("192.88.99.0/24"),  # relays that there are no more
+    ipaddress.ip_network("168.63.129.16/32"),  # the host of a machine in another cloud
+    ipaddress.ip_network("3fff::/20"),  # for documentation
+)
+"""Beside those that Python knows, as not all of its versions know the same."""
 
 
 def embedded_address(address: Address) -> Address:
@@ -147,4 +156,7 @@ def is_private(address: Address) -> bool:
     unspecified and reserved ones.
     """
     plain = embedded_address(address)
-    return not plain.is_global or plain.is_multicast
+    if isinstance(plain, ipaddress.IPv6Address) and plain not in _UNICAST:
+        return True
+    is_special = any(plain in each for each in _SPECIAL)
+    return is_special or not plain.is_global or plain.is_multicast

@@ -11,7 +11,7 @@ from airssys.wasm.host.wasi.base import full_name
 from airssys.wasm.values import Case
 
 from ._client import shown
-from ._fields import values_of
+from ._fields import as_sent, values_of, without_length
 from ._messages import Arrived, Incoming, OutgoingResponse, ResponseOutparam
 from ._pipes import Broken, Pipe
 
@@ -101,7 +101,7 @@ class Answering:
             is_size = error.code == "HTTP-request-body-size"
             pipe.end(Case(error.code, pipe.total if is_size else None))
             return
-        self._arrived.trailers = shown(exchange.trailers)
+        self._arrived.trailers = without_length(shown(exchange.trailers))
         pipe.end()
         await exchange.wait_gone()
         if exchange.has_begun:  # it may have got all that it waited for
@@ -130,7 +130,7 @@ class Answering:
     async def _send(self, response: OutgoingResponse) -> None:
         """Send a response, and its body as the guest writes it."""
         exchange, body = self._exchange, response.body
-        headers = list(response.pairs)
+        headers = as_sent(response.pairs)
         if body is None and not values_of(response.pairs, "content-length"):
             headers.append(("content-length", b"0"))
         has_body = exchange.method != "HEAD" and response.status not in _BODYLESS
@@ -138,7 +138,8 @@ class Answering:
         while body is not None and (data := await body.pipe.get()):
             if has_body:
                 await exchange.send(data)
-        await exchange.end([] if body is None else body.trailers)
+        trailers = [] if body is None else without_length(body.trailers)
+        await exchange.end(as_sent(trailers))
 
     async def _call(self) -> None:
         """Let the guest handle it; notes what has gone wrong."""

@@ -21,7 +21,15 @@ from airssys.wasm.host.wasi.base import Reach, endpoint
 from airssys.wasm.host.wasi.sockets import Refused, look_up
 from airssys.wasm.values import Case
 
-from ._fields import EACH, FORBIDDEN, MOST_BYTES, Pairs, values_of
+from ._fields import (
+    EACH,
+    FORBIDDEN,
+    MOST_BYTES,
+    Pairs,
+    as_sent,
+    values_of,
+    without_length,
+)
 from ._messages import Arrived, OutgoingBody
 from ._pipes import Broken, Pipe
 
@@ -226,7 +234,8 @@ class _Exchange:
 
     async def _send_all(self) -> None:
         wanted, library = self._wanted, self._h11
-        headers = [("host", wanted.authority), *wanted.pairs, ("connection", "close")]
+        headers: list[tuple[str, Any]] = [("host", wanted.authority)]
+        headers += [*as_sent(wanted.pairs), ("connection", "close")]
         if not values_of(wanted.pairs, "content-length"):
             if wanted.body is not None:
                 headers.append(("transfer-encoding", "chunked"))
@@ -239,7 +248,7 @@ class _Exchange:
         if wanted.body is not None:
             while data := await wanted.body.pipe.get():
                 await self._send(library.Data(data=data))
-            trailers = wanted.body.trailers
+            trailers = as_sent(without_length(wanted.body.trailers))
         await self._send(library.EndOfMessage(headers=trailers))
 
     async def _send(self, event: Any) -> None:
@@ -257,6 +266,7 @@ class _Exchange:
             Broken: the server is late, has gone, or does not speak HTTP.
         """
         library = self._h11
+        await trio.lowlevel.checkpoint()  # 64 KiB may be 10,000 pieces
         try:
             while (event := self._connection.next_event()) is library.NEED_DATA:
                 with trio.move_on_after(seconds) as scope:
@@ -297,8 +307,11 @@ class _Exchange:
         while True:
             event = await self._event(seconds, "connection-read-timeout")
             if type(event) is not self._h11.Data:
+                trailers = getattr(event, "headers", ())
+                if not is_short(trailers):
+                    raise Broken(Case("HTTP-response-trailer-section-size", None))
                 pipe.end()
-                return shown(getattr(event, "headers", ()))
+                return without_length(shown(trailers))
             await pipe.put(bytes(event.data))
 
 

@@ -22,6 +22,10 @@ EACH: Final = 32
 """Bytes that each of them counts beside its text."""
 _BETWEEN: Final = len(": \r\n")
 TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_SPACE: Final = b" \t"
+_LENGTH: Final = "content-length"
+_LONGEST_LENGTH: Final = 15
+"""Digits of any real length."""
 _VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 FORBIDDEN: Final = frozenset(
     {
@@ -75,6 +79,8 @@ class Fields(Held):
         if not keep:
             kept = [each for each in kept if each[0].lower() != name.lower()]
         pairs = [*kept, *((name, value) for value in values)]
+        if name.lower() == _LENGTH and not _is_one_length(values_of(pairs, name)):
+            return _SYNTAX
         check_size(pairs)
         self.pairs = pairs
         return Ok()
@@ -90,6 +96,30 @@ class Fields(Held):
 def values_of(pairs: Pairs, name: str) -> list[bytes]:
     """Return all values of a name."""
     return [value for own, value in pairs if own.lower() == name.lower()]
+
+
+def _is_one_length(values: Iterable[bytes]) -> bool:
+    """Whether they say how long a body is, and do not contradict each other."""
+    found = {value.strip(_SPACE) for value in values}
+    return len(found) <= 1 and all(
+        each.isdigit() and len(each) <= _LONGEST_LENGTH for each in found
+    )
+
+
+def length_of(pairs: Pairs) -> int | None:
+    """Return how long the body of a message is; None: its headers do not say it."""
+    values = values_of(pairs, _LENGTH)
+    return int(values[0]) if values else None
+
+
+def as_sent(pairs: Pairs) -> Pairs:
+    """Write headers as they are sent: spaces around a value are not a part of it."""
+    return [(name, value.strip(_SPACE)) for name, value in pairs]
+
+
+def without_length(pairs: Pairs) -> Pairs:
+    """Leave out of trailers what would be understood as the length of a body."""
+    return [pair for pair in pairs if pair[0].lower() != _LENGTH]
 
 
 def bytes_of(pairs: Pairs) -> int:

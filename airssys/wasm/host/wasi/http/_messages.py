@@ -11,7 +11,7 @@ import trio
 from airssys.wasm.host.wasi.base import Held, Source, take_back
 from airssys.wasm.values import Case, Err, Ok
 
-from ._fields import TOKEN, Fields, Pairs, bytes_of, taken, values_of
+from ._fields import TOKEN, Fields, Pairs, bytes_of, length_of, taken
 from ._pipes import BodyInput, BodyOutput, Pipe
 
 if TYPE_CHECKING:
@@ -212,9 +212,7 @@ class OutgoingBody(Held):
 
     def __init__(self, context: WasiContext, pairs: Pairs, size_code: str) -> None:
         super().__init__(context)
-        length = values_of(pairs, "content-length")
-        plain = len(length) == 1 and length[0].isdigit() and len(length[0]) < 16  # noqa: PLR2004  # digits of any real length
-        self.pipe = Pipe(context, int(length[0]) if plain else None)
+        self.pipe = Pipe(context, length_of(pairs))
         self.size_code = size_code
         """The error code for a body of another length than it should have."""
         self.is_taken = False

@@ -7,6 +7,7 @@ client holds up the guest, until a time limit ends both.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -32,6 +33,8 @@ _PIECE: Final = 64 * 1024
 _TARGET: Final = re.compile(rb"/[!-\"$-~]*")
 _LONGEST_TARGET: Final = 8192
 _LATE: Final = 408
+_REST: Final = 5.0
+"""Seconds in which a client whose request was not read to its end reads its response."""
 
 
 @final
@@ -41,7 +44,8 @@ class ServerLimits:
 
     body_bytes: int = 16 * 1024 * 1024
     head_time: float = 30.0
-    """Seconds to send the head of a request in; also how long a connection may be idle."""
+    """Seconds until the whole head of a request is there, from the end of the one before;
+    so it is also how long a connection may be idle."""
     pause_time: float = 30.0
     """Seconds that a client may take for each piece that it sends or receives."""
     connections: int = 256
@@ -97,6 +101,8 @@ class ServedExchange:
             event = await connection.next_event()
             if not connection.is_data(event):
                 self.trailers = list(getattr(event, "headers", ()))
+                if not is_short(self.trailers):
+                    raise ExchangeBroken("HTTP-request-trailer-section-size", 431)
                 return b""
         except Refused as refused:
             late = refused.status == _LATE
@@ -134,11 +140,13 @@ class Connection:
     """One connection of a client."""
 
     def __init__(
-        self, stream: trio.abc.Stream, limits: ServerLimits, library: Any
+        self, stream: trio.abc.HalfCloseableStream, limits: ServerLimits, library: Any
     ) -> None:
         self._stream, self.limits, self._h11 = stream, limits, library
         self._early = 0
         """Bytes of further requests that came while one is handled."""
+        self._sending = trio.Lock()
+        """For `100 Continue`, which may be on its way when the response begins."""
         self._state: h11.Connection = library.Connection(
             library.SERVER, max_incomplete_event_size=MOST_BYTES
         )
@@ -149,10 +157,15 @@ class Connection:
         Raises:
             ExchangeBroken: the client has gone, or a response was not completed.
         """
+        await self._serve(ask)
+        if self._state.their_state not in {self._h11.CLOSED, self._h11.MUST_CLOSE}:
+            await self._linger()
+
+    async def _serve(self, ask: Ask) -> None:
         library = self._h11
         while True:
             try:
-                event = await self._event(self.limits.head_time)
+                event = await self._head()
                 if type(event) is not library.Request:
                     return
                 exchange = ServedExchange(self, event, self._check(event))
@@ -170,6 +183,8 @@ class Connection:
         """Refuse what could be read in two ways; returns path and query."""
         if not is_short(event.headers):
             raise Refused(431)
+        if not event.http_version.startswith(b"1."):
+            raise Refused(505)
         names = [name for name, _ in event.headers]
         pairs = dict(event.headers)
         if b"transfer-encoding" in names and (
@@ -188,7 +203,13 @@ class Connection:
             raise Refused(413)
         return target.decode("ascii")
 
-    async def _event(self, seconds: float) -> Any:
+    async def _head(self) -> Any:
+        """Wait for a request; a client that sends it byte by byte has no more time."""
+        with trio.move_on_after(self.limits.head_time):
+            return await self._event()
+        raise Refused(_LATE)
+
+    async def _event(self) -> Any:
         """Wait for the next event.
 
         Raises:
@@ -196,16 +217,17 @@ class Connection:
             ExchangeBroken: the client has gone.
         """
         library, state = self._h11, self._state
+        await trio.lowlevel.checkpoint()  # 64 KiB may be 10,000 pieces
         try:
             while (event := state.next_event()) is library.NEED_DATA:
                 if state.they_are_waiting_for_100_continue:
                     await self._send(
-                        library.InformationalResponse(status_code=100, headers=[])
+                        library.InformationalResponse, status_code=100, headers=[]
                     )
-                with trio.move_on_after(seconds) as scope:
+                with trio.move_on_after(self.limits.pause_time) as scope:
                     data = await self._stream.receive_some(_PIECE)
                 if scope.cancelled_caught:
-                    raise Refused(408)
+                    raise Refused(_LATE)
                 state.receive_data(bytes(data))
         except library.RemoteProtocolError as error:
             raise Refused(error.error_status_hint or 400) from error
@@ -215,7 +237,7 @@ class Connection:
 
     async def next_event(self) -> Any:
         """Wait for the next piece of a body, or its end; raises as `_event`."""
-        return await self._event(self.limits.pause_time)
+        return await self._event()
 
     def is_data(self, event: Any) -> bool:
         """Whether it is a piece of a body."""
@@ -234,16 +256,31 @@ class Connection:
                 return
         await trio.sleep_forever()  # a client that sends so much ahead has not gone
 
-    async def _send(self, event: Any) -> None:
+    async def _linger(self) -> None:
+        """Let the client read the response, though it still sends.
+
+        A connection that is closed with such bytes is reset by the system, and what the
+        client has not read by then is lost.
+        """
+        with (
+            contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError),
+            trio.move_on_after(_REST),
+        ):
+            await self._stream.send_eof()
+            while await self._stream.receive_some(_PIECE):
+                pass
+
+    async def _send(self, event: Any, **parts: Any) -> None:
         try:
-            data = self._state.send(event)
+            data = self._state.send(event(**parts))
         except self._h11.LocalProtocolError as error:
             raise ExchangeBroken("HTTP-protocol-error", 502) from error
         if not data:
             return
         try:
             with trio.move_on_after(self.limits.pause_time) as scope:
-                await self._stream.send_all(data)
+                async with self._sending:  # first come, first served: as `send` made it
+                    await self._stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise ExchangeBroken("connection-terminated") from error
         if scope.cancelled_caught:
@@ -261,15 +298,15 @@ class Connection:
     async def begin(self, status: int, headers: Sequence[tuple[str, bytes]]) -> None:
         """Send the head of a response; raises as all that sends."""
         given: list[tuple[str, Any]] = list(headers)
-        await self._send(self._h11.Response(status_code=status, headers=given))
+        await self._send(self._h11.Response, status_code=status, headers=given)
 
     async def send(self, data: bytes) -> None:
         """Send a piece of a body."""
-        await self._send(self._h11.Data(data=data))
+        await self._send(self._h11.Data, data=data)
 
     async def end(self, trailers: Sequence[tuple[str, bytes]]) -> None:
         """End a response."""
-        await self._send(self._h11.EndOfMessage(headers=list(trailers)))
+        await self._send(self._h11.EndOfMessage, headers=list(trailers))
 
 
 async def serve(
