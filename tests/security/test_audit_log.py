@@ -30,7 +30,10 @@ from airssys.security.audit import (
     lines_of,
     verify_log,
 )
+from airssys.system.events import _auditor
 from wasm_support import GUESTS
+
+CART = ComponentId("local", "cart")
 
 
 async def cart(context, envelope):
@@ -234,6 +237,41 @@ async def test_a_full_disk_refuses_and_says_so_until_there_is_room(
     assert list(verify_log(path)) == []
     assert sum(r["times"] for r in found if r["event"] == "allowed") >= 6
     assert any("No space left" in r["rule"] for r in found if r["event"] == "denied")
+
+
+async def test_a_flood_of_denials_keeps_no_log_closed_that_can_be_written(
+    tmp_path, monkeypatch, autojump_clock
+):
+    """Whenever some records are written, there is another one."""
+    full, flood, notices = [], [1], []
+    append = AuditFile.append
+
+    def append_and_note_more(file, records):
+        found = append(file, records)
+        if flood:
+            trio.from_thread.run_sync(auditor.note_decision, denied)
+        return found
+
+    denied = Decision(CART, 0, Access("messaging", "send", "local/a/0"), False, "")
+    failing(monkeypatch, lambda: bool(full))
+    monkeypatch.setattr(AuditFile, "append", append_and_note_more)
+    monkeypatch.setattr(_auditor, "log_notice", notices.append)
+    path = tmp_path / "audit.jsonl"
+    auditor = _auditor.Auditor(AuditLog(path), lambda: 1, pytest.fail)
+    async with trio.open_nursery() as nursery:
+        await auditor.open()
+        full.append(1)
+        nursery.start_soon(auditor.serve)
+        while not notices:  # noqa: ASYNC110  # a thread writes
+            await trio.sleep(0.1)
+        full.clear()
+        while len(notices) == 1:  # noqa: ASYNC110  # as above
+            await trio.sleep(0.1)
+        assert notices[1] == f"the audit log {path} is written again"
+        flood.clear()
+        await auditor.finish(60)
+    auditor.check_end()
+    assert list(verify_log(path)) == []
 
 
 async def test_a_file_that_cannot_grow_is_a_full_disk(tmp_path):

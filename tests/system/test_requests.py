@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from airssys import (
+    BRUTAL_KILL,
     ActorContext,
     DeadLetter,
     Limits,
@@ -79,7 +80,7 @@ def plan(kept=None, **options):
     guest = component(
         "g", CALLS, limits=limits, mailbox=2, backoff=NO_BACKOFF, can=everything()
     )
-    callee = actor("b", Callee, kept, backoff=NO_BACKOFF)
+    callee = actor("b", Callee, kept, backoff=NO_BACKOFF, shutdown=BRUTAL_KILL)
     return blueprint(guest, callee, restarts=1000, restart_budget=None)
 
 

@@ -150,7 +150,8 @@ class Auditor:
                             await self._ending()
                 await self._take_accounts()
                 self._note(Noted(self._wall_clock(), Mark("ended")))
-                await self._write()
+                while await self._write() and self._queue:
+                    pass  # what was noted meanwhile
         finally:
             self._ended.set()
 
@@ -171,15 +172,23 @@ class Auditor:
                 await trio.lowlevel.checkpoint()
 
     async def _write(self) -> bool:
-        """Write all that waits; returns whether that worked."""
+        """Write what waits now, not what is noted meanwhile; returns whether that worked.
+
+        Actors may note denials as fast as they are written, and waiting for the last one
+        would keep them denied.
+        """
         if self._file is None:
             return False
-        while batch := self._queue.take(_BATCH):
+        left = len(self._queue)
+        while left > 0:
+            batch = self._queue.take(min(left, _BATCH))
             written, problem = await self._in_thread(self._file.append, batch)
             self._queue.confirm(written)
             if problem is not None:
                 self._fail(problem)
                 return False
+            left -= written
+            self._recover()
         self._recover()
         return True
 
